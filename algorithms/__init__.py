@@ -1,0 +1,1 @@
+"""QGIS Processing algorithms: parameters in, one call of `model`, results and errors back."""

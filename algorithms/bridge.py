@@ -1,0 +1,142 @@
+"""Between QGIS and `model`: layers to plain sources, feedback to plain callables, errors to Processing's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsProviderRegistry,
+    QgsRasterLayer,
+    QgsRasterRenderer,
+)
+
+if TYPE_CHECKING:
+    from ..model.fusion import Caller
+    from ..model.rasters import RasterSource
+
+TORCH_CURE = (
+    "OTFM Pansharpen needs the Python packages torch and safetensors in the Python that QGIS uses, and they cannot be "
+    "imported there ({error}). Install them with: {python} -m pip install torch safetensors. On Windows run this in "
+    "the OSGeo4W Shell; on Linux see the plugin's README for a virtual environment. Then start QGIS again."
+)
+DLL_CURE = (
+    "torch is installed but the operating system cannot load it ({error}). On Windows this happens when torch is "
+    "newer than 2.8 and is imported after Qt: install torch 2.8 with {python} -m pip install torch==2.8.0, then start "
+    "QGIS again."
+)
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """The model's errors, and those of a missing torch, as QgsProcessingException with one sentence and the cure."""
+    try:
+        from ..model.errors import PansharpenError
+
+        with _torch_errors(), _waiting_threads_sleep():
+            import safetensors  # noqa: F401 - asked for here so that its absence is said in words
+            import torch  # noqa: F401
+        yield
+    except PansharpenError as error:
+        raise QgsProcessingException(str(error)) from error
+
+
+@contextmanager
+def _waiting_threads_sleep() -> Iterator[None]:
+    """Lets torch's threads sleep while they wait, which they decide as torch is loaded.
+
+    Where another program keeps a core busy, threads that spin made a scene of one second take forty.
+    """
+    name = "OMP_WAIT_POLICY"
+    before = os.environ.get(name)
+    os.environ.setdefault(name, "passive")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+
+
+@contextmanager
+def _torch_errors() -> Iterator[None]:
+    folder = Path(sys.exec_prefix)
+    python = next((str(p) for p in (folder / "bin" / "python3", folder / "python.exe") if p.exists()), "python3")
+    try:
+        yield
+    except ImportError as error:
+        raise QgsProcessingException(TORCH_CURE.format(error=error, python=python)) from error
+    except OSError as error:
+        raise QgsProcessingException(DLL_CURE.format(error=error, python=python)) from error
+
+
+def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterSource:
+    """Plain data of a layer. Raises QgsProcessingException where GDAL does not provide it. Main thread only."""
+    from ..model.rasters import RasterSource
+
+    provider = layer.dataProvider()
+    if provider is None or provider.name() != "gdal":
+        kind = "an unknown provider" if provider is None else f"the provider '{provider.name()}'"
+        raise QgsProcessingException(
+            f"{role} {layer.name()} comes from {kind}, but only raster files that GDAL reads can be sharpened. "
+            "Export the layer to a GeoTIFF first (right click, Export, Save As)."
+        )
+    uri = QgsProviderRegistry.instance().decodeUri("gdal", layer.source())
+    declared = {
+        value_range.min()
+        for band in bands or range(1, layer.bandCount() + 1)
+        for value_range in provider.userNoDataValues(band)
+        if value_range.min() == value_range.max()
+    }
+    return RasterSource(
+        path=layer.source().split("|option:")[0],
+        open_options=tuple(uri.get("openOptions", ())),
+        bands=tuple(bands),
+        nodata=tuple(sorted(declared)),
+        crs=_replaced_crs(layer),
+    )
+
+
+def _replaced_crs(layer: QgsRasterLayer) -> str:
+    """WKT of the layer's reference system where the user has set another one than the file's."""
+    if not layer.crs().isValid() or layer.crs() == layer.dataProvider().crs():
+        return ""
+    return layer.crs().toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
+
+
+def caller_for(feedback: QgsProcessingFeedback) -> Caller:
+    """The model's view of a feedback object."""
+    from ..model.fusion import Caller
+
+    return Caller(
+        progress=lambda share: feedback.setProgress(100.0 * share),
+        cancelled=feedback.isCanceled,
+        log=feedback.pushInfo,
+    )
+
+
+class RenderLike(QgsProcessingLayerPostProcessorInterface):
+    """Gives the loaded result the rendering of the MS layer."""
+
+    keep: RenderLike | None = None  # QGIS does not hold a reference to the one of the last run
+
+    @classmethod
+    def of(cls, renderer: QgsRasterRenderer | None) -> RenderLike:
+        """A post-processor that stays alive until the next one is made."""
+        cls.keep = cls()
+        cls.keep.renderer = renderer
+        return cls.keep
+
+    renderer: QgsRasterRenderer | None = None
+
+    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
+        if self.renderer is not None and isinstance(layer, QgsRasterLayer):
+            layer.setRenderer(self.renderer.clone())
+            layer.triggerRepaint()

@@ -1,0 +1,36 @@
+"""What the toolbox says about the algorithms and their parameters."""
+
+from __future__ import annotations
+
+PANSHARPEN = """Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without \
+changing its colours.
+
+A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, \
+band count and bit depth: the scene's own statistics, the shift between the two rasters and the sharpness of MS \
+relative to PAN are measured first and written to the log.
+
+The output has PAN's grid where MS exists, and the data type, nodata value, band names and rendering of MS. \
+Runs on CUDA where there is a GPU and on any CPU. Needs the Python packages torch and safetensors."""
+
+PANSHARPEN_PARAMETERS = {
+    "PAN": "The sharp raster: one panchromatic band with the smaller pixels.",
+    "MS": "The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. "
+    "Another reference system is reprojected while it is read.",
+    "PAN_BAND": "Which band of the panchromatic raster to use.",
+    "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
+    "EXTENT": "Only this part is sharpened. Statistics are still those of the whole scene, "
+    "so parts of one scene fit together.",
+    "WEIGHTS": "A .safetensors file of this plugin, for example fine-tuned on the sensor. "
+    "Leave empty for the bundled weights.",
+    "DEVICE": "auto takes CUDA where torch finds a GPU, else the CPU.",
+    "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), "
+    "else float32. fp32 gives the same raster whatever the tile size.",
+    "STEPS": "How many steps the flow takes. 1 is what the weights are trained for; more costs more time.",
+    "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it; "
+    "off trusts the georeference.",
+    "MTF_GAIN": "How much contrast MS keeps at its Nyquist frequency relative to PAN: about 0.05 for products that are "
+    "much softer than their pixels, 0.5 for crisp ones. Leave empty to measure it on the scene.",
+    "TILE": "The raster is sharpened in squares of this size. Larger ones are faster and need more memory.",
+    "CREATE_OPTIONS": "GDAL creation options of the output format, for example COMPRESS=DEFLATE|PREDICTOR=2.",
+    "OUTPUT": "The sharpened raster. The extension decides the format.",
+}

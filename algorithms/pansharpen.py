@@ -1,0 +1,207 @@
+"""`otfm:pansharpen`: sharpen a multispectral raster with the panchromatic band of the same scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qgis.core import (
+    Qgis,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+    QgsRasterLayer,
+    QgsRasterRenderer,
+)
+from qgis.PyQt.QtGui import QIcon
+
+from .bridge import RenderLike, caller_for, raster_source, sentences
+from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
+
+if TYPE_CHECKING:
+    from ..model.fusion import FusionJob, FusionResult
+
+ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
+DEVICES = ["auto", "cuda", "cpu"]
+PRECISIONS = ["auto", "fp32", "bf16"]
+ALIGNMENTS = ["auto", "off"]
+NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
+
+
+class PansharpenAlgorithm(QgsProcessingAlgorithm):
+    """Declares the parameters, hands one frozen job to `model.fusion`, and its result back."""
+
+    def createInstance(self) -> PansharpenAlgorithm:  # noqa: N802 - QGIS's name
+        return PansharpenAlgorithm()
+
+    def name(self) -> str:
+        return "pansharpen"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        return "OTFM Pansharpen"
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        return "Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow."
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
+        return PANSHARPEN
+
+    def tags(self) -> list[str]:
+        return ["pansharpening", "pan-sharpening", "fusion", "satellite", "resolution", "neural", "optimal transport"]
+
+    def icon(self) -> QIcon:
+        return QIcon(str(ICON))
+
+    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
+        number = QgsProcessingParameterNumber
+        self._add(QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster"))
+        self._add(QgsProcessingParameterRasterLayer("MS", "Multispectral raster"))
+        self._add(
+            QgsProcessingParameterBand("PAN_BAND", "Panchromatic band (empty: the first)", 1, "PAN", optional=True)
+        )
+        self._add(
+            QgsProcessingParameterBand(
+                "MS_BANDS", "Multispectral bands (empty: all but alpha)", None, "MS", optional=True, allowMultiple=True
+            )
+        )
+        self._add(QgsProcessingParameterExtent("EXTENT", "Extent (empty: all that both rasters cover)", optional=True))
+        self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS)
+        self._add_choice("DEVICE", "Device", DEVICES)
+        self._add_advanced(
+            QgsProcessingParameterFile(
+                "WEIGHTS", "Weights (empty: the bundled ones)", optional=True, fileFilter="Weights (*.safetensors)"
+            )
+        )
+        self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
+        self._add_advanced(number("STEPS", "Steps of the flow", number.Type.Integer, 1, False, 1, 16))
+        self._add_advanced(
+            number("MTF_GAIN", "MTF gain at Nyquist (empty: measured)", number.Type.Double, None, True, 0.01, 0.9)
+        )
+        self._add_advanced(number("TILE", "Tile size in PAN pixels", number.Type.Integer, 1024, False, 64, 8192))
+        options = QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
+        native = Qgis.versionInt() >= NATIVE_OPTIONS_WIDGET
+        legacy = {"class": "processing.algs.gdal.ui.RasterOptionsWidget.RasterOptionsWidgetWrapper"}
+        options.setMetadata({"widget_wrapper": {"widget_type": "rasteroptions"} if native else legacy})
+        self._add_advanced(options)
+        self._add(QgsProcessingParameterRasterDestination("OUTPUT", "Sharpened raster"))
+        self.addOutput(QgsProcessingOutputString("DEVICE_USED", "Device used"))
+        self.addOutput(QgsProcessingOutputNumber("RATIO", "Ratio of the pixel sizes"))
+        self.addOutput(QgsProcessingOutputNumber("SHIFT_X", "Measured shift across, in PAN pixels"))
+        self.addOutput(QgsProcessingOutputNumber("SHIFT_Y", "Measured shift down, in PAN pixels"))
+        self.addOutput(QgsProcessingOutputNumber("MTF_GAIN_USED", "MTF gain used"))
+        self.addOutput(QgsProcessingOutputNumber("HQNR", "Quality without reference (HQNR) of a piece in the middle"))
+        self.addOutput(QgsProcessingOutputString("WEIGHTS_SHA256", "SHA-256 of the weights"))
+        self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
+
+    def _add(self, parameter: QgsProcessingParameterDefinition) -> None:
+        parameter.setHelp(PANSHARPEN_PARAMETERS[parameter.name()])
+        self.addParameter(parameter)
+
+    def _add_advanced(self, parameter: QgsProcessingParameterDefinition) -> None:
+        parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+        self._add(parameter)
+
+    def _add_choice(self, name: str, text: str, choices: list[str], advanced: bool = False) -> None:
+        """A choice by word, not by number, so that scripts and histories stay readable; the first is the default."""
+        parameter = QgsProcessingParameterEnum(name, text, choices, False, choices[0], False, True)
+        (self._add_advanced if advanced else self._add)(parameter)
+
+    def checkParameterValues(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        passed, sentence = super().checkParameterValues(parameters, context)
+        if not passed:
+            return passed, sentence
+        weights = self.parameterAsFile(parameters, "WEIGHTS", context)
+        if weights and not Path(weights).is_file():
+            return (
+                False,
+                f"The weights file {weights} does not exist. Choose a .safetensors file, or leave WEIGHTS empty.",
+            )
+        return True, ""
+
+    def prepareAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Copy everything that belongs to the main thread out of the layers."""
+        with sentences():
+            pan, ms = (self._layer(parameters, name, context) for name in ("PAN", "MS"))
+            bands = self.parameterAsInts(parameters, "MS_BANDS", context)
+            self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
+            self._ms = raster_source(ms, bands, "MS")
+            extent = self.parameterAsExtent(parameters, "EXTENT", context, pan.crs())
+            self._extent = None if extent.isNull() else (
+                extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
+            )  # fmt: skip
+            whole = not bands or bands == list(range(1, ms.bandCount() + 1))
+            self._renderer: QgsRasterRenderer | None = ms.renderer().clone() if whole and ms.renderer() else None
+        return True
+
+    def _layer(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> QgsRasterLayer:
+        layer = self.parameterAsRasterLayer(parameters, name, context)
+        if layer is None or not layer.isValid():
+            given = parameters.get(name)
+            raise QgsProcessingException(
+                f"{name} {given} cannot be opened as a raster. Check that the file exists and that GDAL can read it."
+            )
+        return layer
+
+    def processAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        with sentences():
+            from ..model.fusion import fuse
+
+            result = fuse(self._job(parameters, context), caller_for(feedback))
+        output = str(result.output)
+        if context.willLoadLayerOnCompletion(output):
+            context.layerToLoadOnCompletionDetails(output).setPostProcessor(RenderLike.of(self._renderer))
+        return self._outputs(result)
+
+    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> FusionJob:
+        from ..model.fusion import FusionJob
+        from ..model.weights import BUNDLED
+
+        weights = self.parameterAsFile(parameters, "WEIGHTS", context)
+        options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
+        has_gain = parameters.get("MTF_GAIN") is not None
+        return FusionJob(
+            pan=self._pan,
+            ms=self._ms,
+            output=Path(self.parameterAsOutputLayer(parameters, "OUTPUT", context)),
+            weights=Path(weights) if weights else BUNDLED,
+            extent=self._extent,
+            device=self.parameterAsEnumString(parameters, "DEVICE", context),
+            precision=self.parameterAsEnumString(parameters, "PRECISION", context),
+            steps=self.parameterAsInt(parameters, "STEPS", context),
+            tile=self.parameterAsInt(parameters, "TILE", context),
+            gain=self.parameterAsDouble(parameters, "MTF_GAIN", context) if has_gain else None,
+            align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
+            creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
+        )
+
+    @staticmethod
+    def _outputs(result: FusionResult) -> dict[str, Any]:
+        return {
+            "OUTPUT": str(result.output),
+            "DEVICE_USED": result.device,
+            "RATIO": result.ratio,
+            "SHIFT_X": result.shift[1],
+            "SHIFT_Y": result.shift[0],
+            "MTF_GAIN_USED": result.gain,
+            "HQNR": result.hqnr,
+            "WEIGHTS_SHA256": result.weights_sha256,
+            "SECONDS": result.seconds,
+        }

@@ -1,0 +1,128 @@
+"""Quality of all methods side by side on a folder of pairs <name>_pan.tif and <name>_ms.tif.
+
+    python benchmarks/quality.py FOLDER [--weights FILE] [--json FILE] [--zero-is-nodata NAME ...]
+
+Reduced resolution (Wald): PAN is brought to the MS pixels and MS degraded by 4 and by the pair's own ratio, with the
+pair's measured MTF; the original MS is the reference. Full resolution: HQNR. Ours runs as users run it, files in,
+file out, and measures shift and gain by itself; the classical methods are given both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+from _package import load
+
+load()
+
+from classical import CLASSICAL, SIMPLE, prepare  # noqa: E402
+from otfm_pansharpen.model.fusion import FusionJob, fuse  # noqa: E402
+from otfm_pansharpen.model.grids import relate  # noqa: E402
+from otfm_pansharpen.model.quality import full_resolution  # noqa: E402
+from otfm_pansharpen.model.rasters import RasterSource  # noqa: E402
+from otfm_pansharpen.model.weights import BUNDLED  # noqa: E402
+from pairs import Scene, indices, read, reduced  # noqa: E402
+
+OURS = "OTFM"
+
+
+def ours(pan: RasterSource, ms: RasterSource, output: Path, weights: Path) -> np.ndarray:
+    """The plugin's result, (bands, h, w)."""
+    fuse(FusionJob(pan, ms, output, weights=weights))
+    return read(output)[0]
+
+
+def compare_reduced(scene: Scene, ratio: int, weights: Path) -> dict[str, dict[str, float]]:
+    """Indices of all methods on the pair reduced by `ratio`."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pan_path, ms_path, reference, inside = reduced(scene, ratio, folder)
+        pan, ms = RasterSource(str(pan_path)), RasterSource(str(ms_path))
+        small = Scene(pan, ms)
+        pair = replace(small.on_pan(), origin=relate(small.pan.grid, small.ms.grid).origin)
+        prepared = prepare(pair, scene.relation.gain, inside)
+        results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()}
+        results[OURS] = ours(pan, ms, folder / "fused.tif", weights)
+    return {name: indices(reference, image, ratio, inside, scene.rounded) for name, image in results.items()}
+
+
+def compare_full(scene: Scene, pan: RasterSource, ms: RasterSource, weights: Path) -> dict[str, float]:
+    """HQNR of all methods at full resolution."""
+    with tempfile.TemporaryDirectory() as name:
+        output = Path(name) / "fused.tif"
+        fused = ours(pan, ms, output, weights)
+        pair = scene.cropped_to(read(output)[1])
+    gain = scene.relation.gain
+    prepared = prepare(pair, gain, pair.pan_valid.numpy())
+    results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()} | {OURS: fused}
+    table = {}
+    for name, result in results.items():
+        found = full_resolution(pair, torch.from_numpy(result.astype(np.float32)), gain, scene.rounded)
+        table[name] = found.hqnr if found else float("nan")
+    return table
+
+
+def print_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
+    """Scenes down, methods across."""
+    methods = list(next(iter(rows.values())))
+    print(f"\n{title}\n{'':22}" + "".join(f"{m:>14}" for m in methods))
+    for name, row in rows.items():
+        print(f"{name:22}" + "".join(f"{row[m]:14.4f}" for m in methods))
+    means = {m: float(np.nanmean([row[m] for row in rows.values()])) for m in methods}
+    print(f"{'mean':22}" + "".join(f"{means[m]:14.4f}" for m in methods))
+
+
+def relative(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Ours over the best classical method of each scene (lower indices are better)."""
+    return {name: row[OURS] / min(row[m] for m in CLASSICAL) for name, row in rows.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--weights", type=Path, default=BUNDLED)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", nargs="*", default=[], help="names to take")
+    parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names whose zeros are gaps")
+    arguments = parser.parse_args()
+    report: dict[str, dict[str, dict[str, float]]] = {}
+    for pan_path in sorted(arguments.folder.glob("*_pan.tif")):
+        name = pan_path.name.removesuffix("_pan.tif")
+        if arguments.only and name not in arguments.only:
+            continue
+        nodata = (0.0,) if name in arguments.zero_is_nodata else ()
+        pan = RasterSource(str(pan_path), bands=(1,), nodata=nodata)
+        ms = RasterSource(str(pan_path.with_name(f"{name}_ms.tif")), nodata=nodata)
+        scene = Scene(pan, ms)
+        own = round(scene.placement.ratio)
+        row, column = scene.relation.shift
+        print(f"{name}: ratio {own}, gain {scene.relation.gain:.3f}, shift {row:+.2f} {column:+.2f}", flush=True)
+        for label, ratio in (("ratio 4", 4), ("own ratio", own)):
+            for method, values in compare_reduced(scene, ratio, arguments.weights).items():
+                for index, value in values.items():
+                    report.setdefault(f"{index}, {label}", {}).setdefault(name, {})[method] = value
+        report.setdefault("HQNR, full resolution", {})[name] = compare_full(scene, pan, ms, arguments.weights)
+    for title, rows in report.items():
+        print_table(title, rows)
+        if not title.startswith("HQNR"):
+            shares = relative(rows)
+            worst = max(shares, key=lambda n: shares[n])
+            print(
+                f"ours / best classical: mean {np.mean(list(shares.values())):.3f}, worst {shares[worst]:.3f} ({worst})"
+            )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The pansharpening itself: pure numpy, torch and GDAL, usable without QGIS."""

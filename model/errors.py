@@ -1,0 +1,30 @@
+"""The project's own exceptions: every one carries a whole sentence that a user can act on."""
+
+from __future__ import annotations
+
+
+class PansharpenError(Exception):
+    """Something is wrong with the input, the weights or the machine; the message names the cure."""
+
+
+class InputError(PansharpenError):
+    """A raster cannot be read or does not fit the other one."""
+
+
+class WeightsError(PansharpenError):
+    """A weights file is damaged, hostile, or made for another network."""
+
+
+class OutputError(PansharpenError):
+    """The result cannot be written where it was asked for."""
+
+
+class TrainingError(PansharpenError):
+    """Training cannot start or has diverged."""
+
+
+class CancelledError(PansharpenError):
+    """The user cancelled; nothing has been written."""
+
+    def __init__(self) -> None:
+        super().__init__("Cancelled by the user; no file was written.")

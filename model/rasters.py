@@ -1,0 +1,179 @@
+"""Reading rasters by windows through GDAL, with the validity of every pixel."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from osgeo import gdal, osr
+
+from .errors import InputError
+from .grids import Grid, Window
+
+INTEGER_TYPES = ("Byte", "UInt16", "Int16", "UInt32", "Int32", "Int8")
+FLOAT_TYPES = ("Float32", "Float64")
+_exceptions_lock = threading.Lock()
+
+
+@contextmanager
+def gdal_exceptions() -> Iterator[None]:
+    """GDAL errors as Python exceptions inside the block; the process-wide state is as before afterwards."""
+    with _exceptions_lock:
+        before = gdal.GetUseExceptions()
+        gdal.UseExceptions()
+    gdal.PushErrorHandler("CPLQuietErrorHandler")
+    try:
+        yield
+    finally:
+        gdal.PopErrorHandler()
+        if not before:
+            gdal.DontUseExceptions()
+
+
+@dataclass(frozen=True)
+class RasterSource:
+    """What to open: all plain data, so that it can cross threads.
+
+    path           anything GDAL opens               open_options   NAME=VALUE
+    bands          numbers from 1; empty for all but alpha
+    nodata         values that a user declared beside the file's own
+    crs            WKT that replaces the file's own; empty to keep it
+    """
+
+    path: str
+    open_options: tuple[str, ...] = ()
+    bands: tuple[int, ...] = ()
+    nodata: tuple[float, ...] = ()
+    crs: str = ""
+
+
+def said(error: Exception) -> str:
+    """GDAL's words as part of a sentence."""
+    return str(error).strip().rstrip(".")
+
+
+class Raster:
+    """An open raster. Call its methods from one thread at a time, within `gdal_exceptions`."""
+
+    def __init__(self, source: RasterSource, role: str) -> None:
+        """`role` (PAN, MS) names the raster in messages. Raises InputError where it cannot be used."""
+        self.source, self.role = source, role
+        try:
+            self.dataset = gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
+        except RuntimeError as error:
+            raise InputError(f"{role} {source.path} cannot be opened: {said(error)}.") from error
+        self._adopt(self.dataset)
+
+    def _adopt(self, dataset: gdal.Dataset) -> None:
+        self.dataset = dataset
+        if dataset.RasterCount == 0:
+            raise InputError(f"{self.role} {self.source.path} holds no raster bands; choose one of its subdatasets.")
+        self.bands = self._choose_bands()
+        first = dataset.GetRasterBand(self.bands[0])
+        self.type = gdal.GetDataTypeName(first.DataType)
+        odd = [gdal.GetDataTypeName(dataset.GetRasterBand(b).DataType) for b in self.bands]
+        if any(name not in INTEGER_TYPES + FLOAT_TYPES for name in odd):
+            raise InputError(
+                f"{self.role} {self.source.path} has bands of type {', '.join(odd)}; real numbers are needed."
+            )
+        if dataset.GetGCPCount() and dataset.GetGeoTransform(can_return_null=True) is None:
+            raise InputError(
+                f"{self.role} {self.source.path} is placed by ground control points only. "
+                "Warp it to a map projection first, for example with gdal:warpreproject."
+            )
+        self.grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
+        self.crs = self.source.crs or dataset.GetProjection()
+
+    def _choose_bands(self) -> tuple[int, ...]:
+        count = self.dataset.RasterCount
+        missing = [b for b in self.source.bands if not 1 <= b <= count]
+        if missing:
+            raise InputError(f"{self.role} {self.source.path} has {count} bands; band {missing[0]} does not exist.")
+        if self.source.bands:
+            return self.source.bands
+        alpha = gdal.GCI_AlphaBand
+        bands = tuple(b for b in range(1, count + 1) if self.dataset.GetRasterBand(b).GetColorInterpretation() != alpha)
+        if not bands:
+            raise InputError(f"{self.role} {self.source.path} has no band but alpha.")
+        return bands
+
+    def same_crs(self, other: Raster) -> bool:
+        """Whether both use one reference system; one that has none is taken to use the other's."""
+        if not self.crs or not other.crs or self.crs == other.crs:
+            return True
+        return bool(osr.SpatialReference(self.crs).IsSame(osr.SpatialReference(other.crs)))
+
+    def reproject(self, crs: str) -> None:
+        """Read this raster as GDAL's warper brings it to `crs`, window by window."""
+        try:
+            warped = gdal.Warp(
+                "", self.dataset, format="VRT", srcSRS=self.crs, dstSRS=crs, resampleAlg="cubic", dstAlpha=True
+            )
+        except RuntimeError as error:
+            raise InputError(
+                f"{self.role} {self.source.path} cannot be reprojected to PAN's system: {said(error)}."
+            ) from error
+        self._original = self.dataset  # the warped dataset reads from it
+        bands = self.bands
+        self._adopt(warped)
+        self.bands, self.crs = bands, crs
+
+    def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Values (bands, h, w) float32 and validity (h, w) of a window inside the raster.
+
+        A pixel is valid where it is finite, no nodata, and not masked, in every chosen band; others read as 0.
+        """
+        place = (window.left, window.top, window.width, window.height)
+        values = np.empty((len(self.bands), window.height, window.width), dtype=np.float32)
+        valid = np.ones((window.height, window.width), dtype=bool)
+        try:
+            for index, number in enumerate(self.bands):
+                band = self.dataset.GetRasterBand(number)
+                exact = band.ReadAsArray(*place)
+                valid &= self._valid(band, exact, place, first=index == 0)
+                values[index] = exact
+        except RuntimeError as error:
+            raise InputError(
+                f"{self.role} {self.source.path} cannot be read at row {window.top}, column {window.left}: {said(error)}. "
+                "The file may be truncated or damaged."
+            ) from error
+        values[:, ~valid] = 0.0
+        return values, valid
+
+    def _valid(self, band: gdal.Band, exact: np.ndarray, place: tuple[int, ...], first: bool) -> np.ndarray:
+        valid = np.isfinite(exact) if exact.dtype.kind == "f" else np.ones(exact.shape, dtype=bool)
+        for value in self.source.nodata:
+            valid &= exact != value
+        flags = band.GetMaskFlags()
+        shared = flags & gdal.GMF_PER_DATASET
+        if flags != gdal.GMF_ALL_VALID and (first or not shared):
+            valid &= band.GetMaskBand().ReadAsArray(*place) != 0
+        return valid
+
+    def read_padded(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """As `read`, for a window that may reach beyond the raster: its edge pixels are repeated."""
+        full = self.grid.window
+        rows = np.clip(np.arange(window.top, window.bottom), 0, full.height - 1)
+        columns = np.clip(np.arange(window.left, window.right), 0, full.width - 1)
+        inside = Window(int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1)
+        values, valid = self.read(inside)
+        if inside == window:
+            return values, valid
+        pick = np.ix_(rows - inside.top, columns - inside.left)
+        return values[:, pick[0], pick[1]], valid[pick]
+
+    @property
+    def nodata(self) -> float | None:
+        """The nodata value of the first chosen band that has one."""
+        declared = [self.dataset.GetRasterBand(b).GetNoDataValue() for b in self.bands]
+        return next((v for v in [*declared, *self.source.nodata] if v is not None), None)
+
+    @property
+    def may_have_gaps(self) -> bool:
+        """Whether any pixel could be invalid."""
+        flags = (self.dataset.GetRasterBand(b).GetMaskFlags() for b in self.bands)
+        return bool(self.source.nodata) or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)

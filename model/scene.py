@@ -1,0 +1,144 @@
+"""What is constant over a scene: radiometry, band relations, and the sharpness of MS relative to PAN.
+
+Every tile of a scene uses the same `SceneStatistics`, so tiles cannot differ in radiometry. All of it is measured
+at MS resolution, where PAN (brought there by the MTF) and MS can be compared pixel by pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import avg_pool2d
+
+HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
+RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
+MINIMUM_PIXELS = 64
+
+
+@dataclass(frozen=True)
+class SceneStatistics:
+    """Scene constants; bands in the order of the MS raster, relations in units of the standard deviations.
+
+    ratio          MS pixel size over PAN pixel size
+    gain           gain of the MS relative to PAN at the MS Nyquist frequency, in (0, 1)
+    ms_mean, ms_std, pan_mean, pan_std   in digital numbers; PAN's are those of PAN at MS resolution
+    injection      regression of each band's high-pass on PAN's: how much of PAN's detail the band shares
+    correlation    correlation of the same, in [-1, 1]
+    intensity      weights of the linear combination of bands whose high-pass explains PAN's best
+    fit            correlation of that combination with PAN, in [0, 1]
+    """
+
+    ratio: float
+    gain: float
+    ms_mean: tuple[float, ...]
+    ms_std: tuple[float, ...]
+    pan_mean: float
+    pan_std: float
+    injection: tuple[float, ...]
+    correlation: tuple[float, ...]
+    intensity: tuple[float, ...]
+    fit: float
+
+    @property
+    def bands(self) -> int:
+        return len(self.ms_mean)
+
+    def condition(self, band: Sequence[int]) -> list[float]:
+        """Numbers of order one that tell the network what kind of scene this is, for one group of bands."""
+        return [
+            math.log2(self.ratio) - 1.5,
+            math.log(self.gain) / 2.0 + 0.75,
+            self.fit - 0.9,
+            *(self.injection[b] - 0.7 for b in band),
+            *(self.correlation[b] - 0.7 for b in band),
+        ]
+
+
+CONDITIONS_PER_SCENE = 3
+CONDITIONS_PER_BAND = 2
+
+
+def box_mean(image: torch.Tensor) -> torch.Tensor:
+    """Mean over a square of HIGH_PASS_SIZE; (..., h, w) to (..., h - size + 1, w - size + 1)."""
+    planes = image.reshape(-1, 1, *image.shape[-2:])
+    return avg_pool2d(planes, HIGH_PASS_SIZE, stride=1).reshape(
+        *image.shape[:-2], -1, planes.shape[-1] - HIGH_PASS_SIZE + 1
+    )
+
+
+def high_pass(image: torch.Tensor) -> torch.Tensor:
+    """The image less its box mean, border dropped; same shape as `box_mean` returns."""
+    edge = HIGH_PASS_SIZE // 2
+    return image[..., edge : image.shape[-2] - edge, edge : image.shape[-1] - edge] - box_mean(image)
+
+
+def high_pass_samples(ms: torch.Tensor, pan: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """High-passed MS (bands, n) and PAN (n,) where the whole box is valid.
+
+    `ms` is (bands, h, w), `pan` and `valid` are (h, w), all at MS resolution.
+    """
+    whole = whole_boxes(valid)
+    return high_pass(ms)[:, whole], high_pass(pan)[whole]
+
+
+def whole_boxes(valid: torch.Tensor) -> torch.Tensor:
+    """Where `box_mean` and `high_pass` read valid pixels alone; of their shape."""
+    return box_mean(valid.float()) > 1.0 - 0.5 / HIGH_PASS_SIZE**2
+
+
+def explain(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """Least-squares weights (bands,) of zero-mean `bands` (bands, n) for `pan` (n,), and the multiple correlation."""
+    gram = bands @ bands.T
+    scale = gram.diagonal().mean().clamp_min(1e-30)
+    gram = gram + RIDGE * scale * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    weights = torch.linalg.solve(gram, bands @ pan)
+    combined = weights @ bands
+    norm = torch.sqrt((combined @ combined) * (pan @ pan))
+    return weights, float((combined @ pan) / norm) if float(norm) > 0 else 0.0
+
+
+def measure_statistics(
+    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], ratio: float, gain: float
+) -> SceneStatistics:
+    """Statistics of a scene from sample windows (ms (bands, h, w), PAN at MS resolution (h, w), valid (h, w)).
+
+    Raises ValueError where fewer than MINIMUM_PIXELS pixels are valid in PAN and in every band.
+    """
+    windows = [(ms.double(), pan.double(), valid) for ms, pan, valid in windows]
+    ms = torch.cat([w[:, v] for w, _, v in windows], dim=1)
+    pan = torch.cat([p[v] for _, p, v in windows])
+    if len(pan) < MINIMUM_PIXELS:
+        raise ValueError(f"only {len(pan)} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
+    ms_mean, ms_std = ms.mean(1), _nonzero(ms.std(1))
+    pan_mean, pan_std = pan.mean(), _nonzero(pan.std())
+    detail = [
+        high_pass_samples((w - ms_mean[:, None, None]) / ms_std[:, None, None], (p - pan_mean) / pan_std, v)
+        for w, p, v in windows
+        if min(v.shape) >= HIGH_PASS_SIZE
+    ]
+    bands = torch.cat([d[0] for d in detail], dim=1) if detail else ms.new_zeros(len(ms), 0)
+    sharp = torch.cat([d[1] for d in detail]) if detail else ms.new_zeros(0)
+    power = (sharp @ sharp).clamp_min(1e-30)
+    injection = bands @ sharp / power
+    spread = torch.sqrt((bands * bands).sum(1) * power).clamp_min(1e-30)
+    intensity, fit = explain(bands, sharp)
+    return SceneStatistics(
+        ratio=float(ratio),
+        gain=float(gain),
+        ms_mean=tuple(ms_mean.tolist()),
+        ms_std=tuple(ms_std.tolist()),
+        pan_mean=float(pan_mean),
+        pan_std=float(pan_std),
+        injection=tuple(injection.tolist()),
+        correlation=tuple((bands @ sharp / spread).tolist()),
+        intensity=tuple(intensity.tolist()),
+        fit=fit,
+    )
+
+
+def _nonzero(deviation: torch.Tensor) -> torch.Tensor:
+    """A constant band has no deviation: it is centred and left unscaled."""
+    return torch.where(deviation > 1e-12, deviation, torch.ones_like(deviation))

