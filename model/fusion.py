@@ -100,6 +100,10 @@ class _Fusion:
         caller.log(f"PAN: {job.pan.path}, {self.pan.grid.describe()}, {self.pan.type}.")
         numbers = ", ".join(map(str, self.ms.bands))
         caller.log(f"MS: {job.ms.path}, bands {numbers}, {self.ms.grid.describe()}, {self.ms.type}.")
+        if self.ms.left_out:
+            caller.log(
+                f"Band {self.ms.left_out[0]} of MS is declared alpha and left out; name it in MS_BANDS to use it."
+            )
         row, column = self.placement.origin
         caller.log(
             f"Ratio {self.placement.ratio:.6g}; first MS pixel centred at PAN row {row:.3f}, column {column:.3f}."

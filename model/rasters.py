@@ -62,6 +62,7 @@ class Raster:
     def __init__(self, source: RasterSource, role: str) -> None:
         """`role` (PAN, MS) names the raster in messages. Raises InputError where it cannot be used."""
         self.source, self.role = source, role
+        self.left_out: tuple[int, ...] = ()  # alpha bands that the user did not ask for
         try:
             self.dataset = gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
@@ -99,6 +100,7 @@ class Raster:
         bands = tuple(b for b in range(1, count + 1) if self.dataset.GetRasterBand(b).GetColorInterpretation() != alpha)
         if not bands:
             raise InputError(f"{self.role} {self.source.path} has no band but alpha.")
+        self.left_out = tuple(b for b in range(1, count + 1) if b not in bands)
         return bands
 
     def same_crs(self, other: Raster) -> bool:
@@ -137,8 +139,9 @@ class Raster:
                 valid &= self._valid(band, exact, place, first=index == 0)
                 values[index] = exact
         except RuntimeError as error:
+            where = f"at row {window.top}, column {window.left}"
             raise InputError(
-                f"{self.role} {self.source.path} cannot be read at row {window.top}, column {window.left}: {said(error)}. "
+                f"{self.role} {self.source.path} cannot be read {where}: {said(error)}. "
                 "The file may be truncated or damaged."
             ) from error
         values[:, ~valid] = 0.0

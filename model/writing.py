@@ -76,7 +76,7 @@ class RasterWriter:
         try:
             self.dataset = gdal.GetDriverByName("GTiff").Create(
                 str(self.draft), grid.width, grid.height, len(like.bands), gdal.GetDataTypeByName(like.type),
-                [f"{k}={v}" for k, v in chosen.items()],
+                ["PHOTOMETRIC=MINISBLACK", "ALPHA=NO", *(f"{k}={v}" for k, v in chosen.items())],
             )  # fmt: skip
             if grid.georeferenced:
                 self.dataset.SetGeoTransform(grid.transform)

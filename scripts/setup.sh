@@ -38,5 +38,6 @@ mkdir -p "$root/.demo/plugins"
 ln -sfn "$root" "$root/.demo/plugins/otfm_pansharpen"
 site=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 export QGIS_PLUGINPATH=$root/.demo/plugins QGIS_CUSTOM_CONFIG_PATH=$root/.demo/qgis QT_QPA_PLATFORM=offscreen
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} # threads that spin starve each other on a busy machine
 export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
 mkdir -p "$QGIS_CUSTOM_CONFIG_PATH"

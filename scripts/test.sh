@@ -10,4 +10,4 @@ say "Style, types, security"
 (cd "$QGIS_PLUGINPATH" && "$venv/bin/mypy" --config-file "$root/pyproject.toml" -p otfm_pansharpen)
 "$venv/bin/bandit" -q -r __init__.py plugin.py algorithms model
 say "Tests"
-QGIS_PROCESS=$qgis_process OMP_WAIT_POLICY=passive "$python" -m pytest -q "$@"
+QGIS_PROCESS=$qgis_process "$python" -m pytest -q "$@"

@@ -1,0 +1,433 @@
+"""The pipeline on files: what comes out, on which grid, of which type, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from osgeo import gdal
+from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError, PansharpenError
+from otfm_pansharpen.model.fusion import Caller, FusionJob, FusionResult, fuse
+from otfm_pansharpen.model.rasters import RasterSource
+from scenes import Recipe, load_image, save
+from scipy.ndimage import zoom
+
+
+def job(pair, output, **changes):
+    basic = FusionJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), output, precision="fp32", device="cpu")
+    return replace(basic, **changes)
+
+
+def run(pair, tmp_path, name="fused.tif", **changes) -> tuple[np.ndarray, FusionResult]:
+    output = tmp_path / name
+    result = fuse(job(pair, output, **changes))
+    return load_image(output), result
+
+
+def error(image, truth, border=8):
+    inner = (slice(None), slice(border, -border), slice(border, -border))
+    return float(np.sqrt(np.mean((image.astype(float)[inner] - truth[inner]) ** 2)))
+
+
+def interpolated(pair, shape):
+    ms = load_image(pair.ms).astype(float)
+    factors = (shape[1] / ms.shape[1], shape[2] / ms.shape[2])
+    return np.stack([zoom(band, factors, order=3, grid_mode=True, mode="nearest") for band in ms])
+
+
+def temporaries(folder):
+    return sorted(p.name for p in folder.iterdir() if p.name.startswith("."))
+
+
+@pytest.mark.parametrize(
+    ("bands", "ratio"), [(1, 4), (3, 2), (3, 4), (4, 2), (4, 2.5), (4, 3), (4, 4), (6, 2), (6, 4), (8, 4), (8, 2.5)]
+)
+def test_sharper_than_interpolation_for_any_band_count_and_ratio(tmp_path, bands, ratio):
+    pair = Recipe(bands=bands, ratio=ratio, height=200, width=240).write(tmp_path)
+    image, result = run(pair, tmp_path)
+    assert image.shape == (bands, 200 if ratio != 3 else 198, 240)
+    assert image.dtype == np.uint16
+    assert result.ratio == pytest.approx(ratio)
+    truth = pair.sharp[:, : image.shape[1]]
+    assert error(image, truth) < 0.75 * error(interpolated(pair, image.shape), truth)
+
+
+@pytest.mark.parametrize("kind", ["uint16", "float32"])
+def test_tiles_cannot_be_seen(tmp_path, kind):
+    pair = Recipe(height=416, width=352, kind=kind, scale=1 if kind == "uint16" else 1e-4).write(tmp_path)
+    whole, _ = run(pair, tmp_path, tile=4096)
+    limit = 1 if kind == "uint16" else 1e-4 * (whole.max() - whole.min())
+    for tile in (128, 256, 300):
+        tiled, _ = run(pair, tmp_path, tile=tile)
+        assert np.abs(tiled.astype(float) - whole.astype(float)).max() <= limit
+
+
+def test_an_extent_gives_the_same_pixels(tmp_path):
+    pair = Recipe(height=240, width=320).write(tmp_path)
+    whole, _ = run(pair, tmp_path)
+    part, _ = run(pair, tmp_path, "part.tif", extent=(5e5 + 2 * 37, 4e6 - 2 * 150, 5e5 + 2 * 219, 4e6 - 2 * 45))
+    grid = gdal.Open(str(tmp_path / "part.tif")).GetGeoTransform()
+    assert grid == (5e5 + 74, 2, 0, 4e6 - 90, 0, -2)
+    assert part.shape == (4, 105, 182)
+    assert np.abs(part.astype(int) - whole[:, 45:150, 37:219].astype(int)).max() <= 1
+
+
+def test_same_input_same_bytes(tmp_path):
+    pair = Recipe().write(tmp_path)
+    run(pair, tmp_path, "a.tif")
+    run(pair, tmp_path, "b.tif")
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+
+
+def test_the_order_of_the_bands_changes_nothing(tmp_path):
+    pair = Recipe(bands=6).write(tmp_path)
+    plain, _ = run(pair, tmp_path)
+    order = (4, 1, 6, 3, 2, 5)
+    mixed = fuse(replace(job(pair, tmp_path / "m.tif"), ms=RasterSource(str(pair.ms), bands=order)))
+    assert np.abs(load_image(mixed.output).astype(int) - plain[[b - 1 for b in order]].astype(int)).max() <= 1
+
+
+def test_shift_is_corrected(tmp_path):
+    pair = Recipe(height=320, width=320, shift=(1.6, -1.2)).write(tmp_path)
+    with_it, result = run(pair, tmp_path)
+    without, _ = run(pair, tmp_path, align=False)
+    assert result.shift == pytest.approx((1.6, -1.2), abs=0.1)
+    assert error(with_it, pair.sharp) < 0.9 * error(without, pair.sharp)
+
+
+def test_ms_on_a_larger_area_and_off_the_grid(tmp_path):
+    """The output has PAN's pixels where MS exists, also when MS starts elsewhere and does not nest."""
+    pair = Recipe(height=240, width=240).write(tmp_path)
+    ms = load_image(pair.ms)[:, 5:, 3:]
+    save(pair.ms, ms, transform=(5e5 + 8 * 3, 8, 0, 4e6 - 8 * 5, 0, -8))
+    image, _ = run(pair, tmp_path)
+    assert gdal.Open(str(tmp_path / "fused.tif")).GetGeoTransform() == (5e5 + 24, 2, 0, 4e6 - 40, 0, -2)
+    assert image.shape == (4, 220, 228)
+    assert error(image, pair.sharp[:, 20:, 12:]) < 0.75 * error(interpolated(pair, pair.sharp.shape), pair.sharp)
+
+
+def test_another_reference_system_is_reprojected(tmp_path):
+    pair = Recipe(height=240, width=240).write(tmp_path)
+    straight, _ = run(pair, tmp_path)
+    gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632", resampleAlg="cubic", dstNodata=0)
+    said = []
+    moved = replace(job(pair, tmp_path / "moved.tif"), ms=RasterSource(str(tmp_path / "other.tif")))
+    fuse(moved, Caller(log=said.append))
+    assert any("reprojected" in line for line in said)
+    result = gdal.Open(str(tmp_path / "moved.tif"))
+    left = round((result.GetGeoTransform()[0] - 5e5) / 2)
+    top = round((4e6 - result.GetGeoTransform()[3]) / 2)
+    image = result.ReadAsArray()
+    there = straight[:, top : top + image.shape[1], left : left + image.shape[2]]
+    inner = (slice(None), slice(60, -60), slice(60, -60))
+    difference = np.abs(image[inner].astype(float) - there[inner])
+    assert np.median(difference) < 0.05 * straight.std()
+
+
+@pytest.mark.parametrize("value", [0.0, -9999.0, 65535.0, float("nan")])
+def test_nodata_in_is_nodata_out_and_nothing_else(tmp_path, value):
+    kind = "float32" if value < 0 or np.isnan(value) else "uint16"
+    pair = Recipe(height=200, width=240, kind=kind).write(tmp_path)
+    clean, _ = run(pair, tmp_path)
+    pan, ms = load_image(pair.pan), load_image(pair.ms)
+    pan[:, 100:, 200:] = value
+    ms[:, :20, :10] = value
+    ms[2, 30, 30] = value  # one band is enough
+    pixel = (5e5, 2, 0, 4e6, 0, -2), (5e5, 8, 0, 4e6, 0, -8)
+    save(pair.pan, pan, kind, pixel[0], nodata=value)
+    save(pair.ms, ms, kind, pixel[1], nodata=value)
+    image, _ = run(pair, tmp_path)
+    fused = gdal.Open(str(tmp_path / "fused.tif"))  # GDAL's bands do not keep their dataset alive
+    declared = fused.GetRasterBand(1).GetNoDataValue()
+    assert declared == value or (np.isnan(value) and np.isnan(declared))
+    gaps = np.isnan(image) if np.isnan(value) else image == value
+    expected = np.zeros((200, 240), dtype=bool)
+    expected[100:, 200:] = expected[:80, :40] = expected[120:124, 120:124] = True
+    assert all(np.array_equal(band, expected) for band in gaps)
+    beside = np.zeros_like(expected)
+    beside[60:100, 180:200] = beside[100:140, 180:200] = beside[84:120, 44:100] = True
+    fringe = np.abs(image[:, beside].astype(float) - clean[:, beside].astype(float))
+    assert fringe.mean() < 0.12 * clean.std()
+
+
+def test_a_mask_band_marks_gaps_too(tmp_path):
+    pair = Recipe().write(tmp_path)
+    dataset = gdal.Open(str(pair.ms), gdal.GA_Update)
+    dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+    mask = np.full((48, 60), 255, dtype=np.uint8)
+    mask[:10] = 0
+    dataset.GetRasterBand(1).GetMaskBand().WriteArray(mask)
+    dataset = None
+    image, _ = run(pair, tmp_path)
+    assert (image[:, :40] == 0).all()
+    assert (image[:, 40:] != 0).all()
+
+
+def test_a_users_nodata_counts(tmp_path):
+    pair = Recipe().write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, :12, :12] = 7
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8))
+    fuse(replace(job(pair, tmp_path / "n.tif"), ms=RasterSource(str(pair.ms), nodata=(7.0,))))
+    image = load_image(tmp_path / "n.tif")
+    assert (image[:, :48, :48] == 7).all()
+    assert (image[:, 48:, 48:] != 7).all()
+
+
+def test_valid_pixels_never_become_nodata(tmp_path):
+    pair = Recipe().write(tmp_path)
+    plain, _ = run(pair, tmp_path)
+    save(pair.ms, load_image(pair.ms), transform=(5e5, 8, 0, 4e6, 0, -8), nodata=900)
+    image, _ = run(pair, tmp_path)
+    gaps = (load_image(pair.ms) == 900).any(0).repeat(4, 0).repeat(4, 1)
+    assert (plain[:, ~gaps] == 900).any()
+    assert all(np.array_equal(band == 900, gaps) for band in image)
+
+
+@pytest.mark.parametrize(("kind", "top"), [("uint8", 255), ("int16", 32767), ("uint16", 65535)])
+def test_values_are_clipped_and_never_wrap(tmp_path, kind, top):
+    """Scenes that fill their type: a wrapped value would differ from the truth by the whole range."""
+    scale = top / 2000
+    recipe = Recipe(kind=kind, scale=scale)
+    pair = recipe.write(tmp_path)
+    pan = np.clip(recipe_pan(pair), 0, top)
+    save(pair.pan, pan, kind, (5e5, 2, 0, 4e6, 0, -2))
+    save(pair.ms, np.clip(load_sharp_ms(pair), 0, top), kind, (5e5, 8, 0, 4e6, 0, -8))
+    image, _ = run(pair, tmp_path)
+    assert image.dtype == np.dtype(kind)
+    assert np.abs(image.astype(float) - np.clip(pair.sharp, 0, top)).max() < 0.7 * top
+    assert (image == top).any()
+
+
+def recipe_pan(pair):
+    return pair.sharp.mean(0)[None]
+
+
+def load_sharp_ms(pair):
+    from scenes import sense
+
+    return sense(pair.sharp, 4.0)
+
+
+def test_bands_keep_their_properties(tmp_path):
+    pair = Recipe(bands=3, names=["red", "green", "blue"]).write(tmp_path)
+    dataset = gdal.Open(str(pair.ms), gdal.GA_Update)
+    colours = (gdal.GCI_RedBand, gdal.GCI_GreenBand, gdal.GCI_BlueBand)
+    for number, colour in enumerate(colours, start=1):
+        band = dataset.GetRasterBand(number)
+        band.SetColorInterpretation(colour)
+        band.SetScale(0.0001)
+        band.SetOffset(-0.1)
+        band.SetMetadataItem("WAVELENGTH", str(400 + number))
+    dataset = None
+    _, result = run(pair, tmp_path)
+    fused = gdal.Open(str(tmp_path / "fused.tif"))
+    bands = [fused.GetRasterBand(n) for n in (1, 2, 3)]
+    assert [b.GetDescription() for b in bands] == ["red", "green", "blue"]
+    assert [b.GetColorInterpretation() for b in bands] == list(colours)
+    assert [(b.GetScale(), b.GetOffset()) for b in bands] == [(0.0001, -0.1)] * 3
+    assert [b.GetMetadataItem("WAVELENGTH") for b in bands] == ["401", "402", "403"]
+    assert fused.GetMetadataItem("OTFM_WEIGHTS_SHA256") == result.weights_sha256
+    assert "32633" in fused.GetProjection()
+
+
+def test_alpha_is_left_out_and_marks_gaps(tmp_path):
+    pair = Recipe(bands=4).write(tmp_path)
+    dataset = gdal.Open(str(pair.ms), gdal.GA_Update)
+    alpha = np.full((48, 60), 255, dtype=np.uint16)
+    alpha[:, :15] = 0
+    dataset.GetRasterBand(4).WriteArray(alpha)
+    dataset.GetRasterBand(4).SetColorInterpretation(gdal.GCI_AlphaBand)
+    dataset = None
+    image, _ = run(pair, tmp_path)
+    assert len(image) == 3
+    assert (image[:, :, :60] == 0).all()
+    assert (image[:, :, 60:] != 0).all()
+
+
+@pytest.mark.parametrize("extension", ["tif", "img", "png", "vrt.tif"])
+def test_other_formats_by_extension(tmp_path, extension):
+    pair = Recipe(bands=3).write(tmp_path)
+    plain, _ = run(pair, tmp_path, "plain.tif")
+    image, _ = run(pair, tmp_path, f"other.{extension}")
+    assert np.array_equal(plain, image)
+    assert temporaries(tmp_path) == []
+
+
+def test_creation_options_are_used(tmp_path):
+    pair = Recipe().write(tmp_path)
+    run(pair, tmp_path, creation_options=("COMPRESS=DEFLATE", "BLOCKXSIZE=128", "BLOCKYSIZE=128"))
+    fused = gdal.Open(str(tmp_path / "fused.tif"))
+    assert fused.GetMetadataItem("COMPRESSION", "IMAGE_STRUCTURE") == "DEFLATE"
+    assert fused.GetRasterBand(1).GetBlockSize() == [128, 128]
+
+
+# Refusals: a sentence with the cure, no file, nothing lost.
+
+
+def refused(pair, tmp_path, kind=PansharpenError, name="out.tif", **changes):
+    before = {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    with pytest.raises(kind) as caught:
+        fuse(job(pair, tmp_path / name, **changes))
+    assert {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+    assert temporaries(tmp_path) == []
+    return str(caught.value)
+
+
+def test_swapped_inputs_are_refused(tmp_path):
+    pair = Recipe().write(tmp_path)
+    pair.pan, pair.ms = pair.ms, pair.pan
+    assert "swapped" in refused(pair, tmp_path, InputError)
+
+
+def test_missing_damaged_and_odd_files_are_refused(tmp_path):
+    pair = Recipe(height=400, width=400).write(tmp_path)
+    good = pair.ms
+    for name, data in {"gone.tif": None, "text.tif": b"not a raster", "cut.tif": good.read_bytes()[:20000]}.items():
+        pair.ms = tmp_path / name
+        if data is not None:
+            pair.ms.write_bytes(data)
+        assert name in refused(pair, tmp_path, InputError)
+
+
+def test_a_band_that_does_not_exist_is_refused(tmp_path):
+    pair = Recipe().write(tmp_path)
+    sentence = refused(pair, tmp_path, InputError, ms=RasterSource(str(pair.ms), bands=(1, 9)))
+    assert "4 bands" in sentence
+    assert "9" in sentence
+
+
+def test_output_over_an_input_is_refused(tmp_path):
+    pair = Recipe().write(tmp_path)
+    assert "is the input" in refused(pair, tmp_path, OutputError, name="ms.tif")
+    os.symlink(pair.pan, tmp_path / "link.tif")
+    assert "is the input" in refused(pair, tmp_path, OutputError, name="link.tif")
+    os.link(pair.pan, tmp_path / "hard.tif")
+    assert "same file" in refused(pair, tmp_path, OutputError, name="hard.tif")
+
+
+def test_targets_that_cannot_be_written_are_refused(tmp_path):
+    pair = Recipe().write(tmp_path)
+    assert ".xyz123" in refused(pair, tmp_path, OutputError, name="out.xyz123")
+    assert "does not exist" in refused(pair, tmp_path, OutputError, name="no/such/out.tif")
+
+
+def test_an_extent_elsewhere_is_refused(tmp_path):
+    pair = Recipe().write(tmp_path)
+    assert "extent" in refused(pair, tmp_path, InputError, extent=(0, 0, 10, 10))
+
+
+def test_an_all_nodata_scene_is_refused(tmp_path):
+    pair = Recipe(nodata=0).write(tmp_path)
+    save(pair.ms, np.zeros((4, 48, 60)), transform=(5e5, 8, 0, 4e6, 0, -8), nodata=0)
+    assert "only 0 pixels are valid" in refused(pair, tmp_path, InputError)
+
+
+def test_cuda_that_is_absent_is_refused_with_the_cure(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "DEVICE auto or cpu" in refused(Recipe().write(tmp_path), tmp_path, device="cuda")
+
+
+@pytest.mark.parametrize("after", [0, 1, 4, 9])
+def test_cancel_leaves_the_old_output(tmp_path, after):
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    output = tmp_path / "out.tif"
+    output.write_bytes(b"old")
+    asked = iter(range(10**6))
+    with pytest.raises(CancelledError):
+        fuse(job(pair, output, tile=64), Caller(cancelled=lambda: next(asked) >= after))
+    assert output.read_bytes() == b"old"
+    assert temporaries(tmp_path) == []
+
+
+def test_progress_rises_evenly_to_one(tmp_path):
+    shares = []
+    fuse(
+        job(Recipe(height=320, width=320).write(tmp_path), tmp_path / "o.tif", tile=64), Caller(progress=shares.append)
+    )
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert max(np.diff(shares)) < 0.1
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from _package import load
+load()
+from otfm_pansharpen.model.fusion import FusionJob, fuse
+from otfm_pansharpen.model.rasters import RasterSource
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4])))
+except Exception as error:
+    print(type(error).__name__, error)
+    sys.exit(1)
+"""
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
+    """A limit on file size fails writes just as a full disk does."""
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    scripts = Path(__file__).resolve().parent.parent / "scripts"
+    target = tmp_path / "out" / "fused.tif"
+    target.parent.mkdir()
+    arguments = [str(scripts), str(pair.pan), str(pair.ms), str(target)]
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "OutputError" in done.stdout
+    assert "disk full" in done.stdout
+    assert list(target.parent.iterdir()) == []
+
+
+def global_state():
+    """What other plugins in the same process could notice."""
+    gdal_state = (gdal.GetUseExceptions(), gdal.GetCacheMax())
+    torch_state = (torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled())
+    return (*gdal_state, *torch_state, sys.path[:], Path.cwd(), dict(os.environ))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_global_state_is_as_before(tmp_path, fails):
+    pair = Recipe().write(tmp_path)
+    if fails:
+        pair.ms.write_bytes(b"")
+    gdal.DontUseExceptions()
+    before = global_state()
+    try:
+        fuse(job(pair, tmp_path / "o.tif"))
+    except InputError:
+        assert fails
+    assert global_state() == before
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    bands=st.integers(1, 9),
+    ratio=st.sampled_from([1.5, 2, 2.5, 3, 4, 5]),
+    height=st.integers(60, 130),
+    width=st.integers(60, 130),
+    kind=st.sampled_from(["uint8", "uint16", "int16", "float32", "float64"]),
+    tile=st.sampled_from([64, 128]),
+    seed=st.integers(0, 5),
+)
+def test_any_pair_gives_pans_grid_and_mss_type(tmp_path, bands, ratio, height, width, kind, tile, seed):
+    scale = {"uint8": 0.08, "float32": 1e-4}.get(kind, 1.0)
+    pair = Recipe(bands, ratio, height, width, kind, seed=seed, scale=scale).write(tmp_path)
+    image, result = run(pair, tmp_path, tile=tile)
+    cover = [int(n / ratio) * ratio for n in (height, width)]
+    assert image.shape == (bands, *(int(np.floor(c + 0.5)) for c in cover))
+    assert image.dtype == np.dtype(kind)
+    assert np.isfinite(image).all()
+    assert result.ratio == pytest.approx(ratio)
+    assert error(image, pair.sharp[:, : image.shape[1], : image.shape[2]]) < pair.sharp.std()
