@@ -90,9 +90,17 @@ class Relation:
     reliable: bool
 
 
-def measure_relation(windows: Sequence[PairWindow], align: bool = True, gain: float | None = None) -> Relation:
-    """Measure shift (unless `align` is False) and gain (unless given) over sample windows of one scene."""
-    curve = _Curve(windows)
+def measure_relation(
+    windows: Sequence[PairWindow],
+    align: bool = True,
+    gain: float | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Relation:
+    """Measure shift (unless `align` is False) and gain (unless given) over sample windows of one scene.
+
+    `check` is called often and may raise to stop.
+    """
+    curve = _Curve(windows, check)
     bands = len(windows[0].ms) if windows else 0
     if curve.count < MINIMUM_SAMPLES:
         default = gain or DEFAULT_GAIN
@@ -123,7 +131,8 @@ def measure_gain(window: PairWindow) -> float:
 class _Curve:
     """Multiple correlation of high-passed PAN with the high-passed MS bands, as a function of gain and shift."""
 
-    def __init__(self, windows: Sequence[PairWindow]) -> None:
+    def __init__(self, windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> None:
+        self.check = check
         self.windows = [self._with_safe_mask(w) for w in windows]
         self.windows = [w for w in self.windows if min(w.ms_valid.shape) >= HIGH_PASS_SIZE]
         self.whole = [whole_boxes(w.ms_valid) for w in self.windows]
@@ -163,6 +172,7 @@ class _Curve:
 
     def _across(self, gain: float, shift: float) -> list[torch.Tensor]:
         """PAN of each window blurred and sampled along its rows."""
+        self.check()
         maps = (w.shifted((0.0, shift)).mtf_matrices(gain)[1] for w in self.windows)
         return [w.pan @ torch.from_numpy(m.T.astype(np.float32)) for w, m in zip(self.windows, maps, strict=True)]
 

@@ -130,7 +130,7 @@ class _Fusion:
         for pair in sample_scene(self.pan, self.ms, self.placement):
             self.caller.check()
             windows.append(pair)
-        relation = measure_relation(windows, self.job.align, self.job.gain)
+        relation = measure_relation(windows, self.job.align, self.job.gain, self.caller.check)
         statistics = self._statistics(windows, relation)
         self._log_relation(relation, statistics)
         self.caller.progress(MEASURING_SHARE)

@@ -118,7 +118,7 @@ def test_another_reference_system_is_reprojected(tmp_path):
     pair = Recipe(height=240, width=240).write(tmp_path)
     straight, _ = run(pair, tmp_path)
     gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632", resampleAlg="cubic", dstNodata=0)
-    said = []
+    said: list[str] = []
     moved = replace(job(pair, tmp_path / "moved.tif"), ms=RasterSource(str(tmp_path / "other.tif")))
     fuse(moved, Caller(log=said.append))
     assert any("reprojected" in line for line in said)
@@ -349,7 +349,7 @@ def test_cancel_leaves_the_old_output(tmp_path, after):
 
 
 def test_progress_rises_evenly_to_one(tmp_path):
-    shares = []
+    shares: list[float] = []
     fuse(
         job(Recipe(height=320, width=320).write(tmp_path), tmp_path / "o.tif", tile=64), Caller(progress=shares.append)
     )
