@@ -6,6 +6,7 @@ import builtins
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import otfm_pansharpen
@@ -16,11 +17,18 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterRasterLayer,
     QgsProject,
     QgsRasterLayer,
     QgsRasterRange,
 )
+from qgis.gui import QgsBrowserGuiModel
 from scenes import Recipe, load_image, save
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -227,3 +235,40 @@ def test_the_model_needs_no_qgis():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "clean", done.stderr
+
+
+def test_it_runs_inside_a_model(algorithm, tmp_path):
+    pair = Recipe(bands=3, ratio=2).write(tmp_path)
+    model = QgsProcessingModelAlgorithm("sharpen", "tests")
+    child = QgsProcessingModelChildAlgorithm("otfm:pansharpen")
+    child.setChildId("sharpen")
+    for name in ("PAN", "MS"):
+        model.addModelParameter(QgsProcessingParameterRasterLayer(name, name), QgsProcessingModelParameter(name))
+        child.addParameterSources(name, [QgsProcessingModelChildParameterSource.fromModelParameter(name)])
+    child.addParameterSources("PRECISION", [QgsProcessingModelChildParameterSource.fromStaticValue("fp32")])
+    output = QgsProcessingModelOutput("sharp")
+    output.setChildOutputName("OUTPUT")
+    output.setChildId("sharpen")
+    child.setModelOutputs({"sharp": output})
+    model.addChildAlgorithm(child)
+    model.initAlgorithm()
+    target = tmp_path / "model.tif"
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "sharpen:sharp": str(target)}
+    _, passed = model.run(given, QgsProcessingContext(), Listener(), {}, False)
+    assert passed
+    assert load_image(target).shape == pair.sharp.shape
+
+
+def test_the_dialog_offers_every_parameter(algorithm, monkeypatch):
+    from processing.gui import ParametersPanel
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+    iface = MagicMock()
+    iface.browserModel.return_value = QgsBrowserGuiModel()
+    iface.mapCanvas.return_value = iface.activeLayer.return_value = None
+    monkeypatch.setattr(ParametersPanel, "iface", iface)
+    dialog = AlgorithmDialog(algorithm, False)
+    wrappers = dialog.mainWidget().wrappers
+    assert set(wrappers) == {p.name() for p in algorithm.parameterDefinitions()}
+    assert wrappers["CREATE_OPTIONS"].parameterValue() in ("", None)
+    dialog.close()
