@@ -164,13 +164,13 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
         with sentences():
             from ..model.fusion import fuse
 
-            result = fuse(self._job(parameters, context), caller_for(feedback))
-        output = str(result.output)
+            output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+            result = fuse(self._job(parameters, context, Path(output)), caller_for(feedback))
         if context.willLoadLayerOnCompletion(output):
             context.layerToLoadOnCompletionDetails(output).setPostProcessor(RenderLike.of(self._renderer))
-        return self._outputs(result)
+        return {"OUTPUT": output, **self._outputs(result)}
 
-    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> FusionJob:
+    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
         from ..model.fusion import FusionJob
         from ..model.weights import BUNDLED
 
@@ -180,7 +180,7 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
         return FusionJob(
             pan=self._pan,
             ms=self._ms,
-            output=Path(self.parameterAsOutputLayer(parameters, "OUTPUT", context)),
+            output=output,
             weights=Path(weights) if weights else BUNDLED,
             extent=self._extent,
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
@@ -195,7 +195,6 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
     @staticmethod
     def _outputs(result: FusionResult) -> dict[str, Any]:
         return {
-            "OUTPUT": str(result.output),
             "DEVICE_USED": result.device,
             "RATIO": result.ratio,
             "SHIFT_X": result.shift[1],

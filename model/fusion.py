@@ -141,8 +141,8 @@ class _Fusion:
         engine = Engine(self.weights, statistics, self.device, self.dtype, self.job.steps)
         lowest = 0.0 if min(float(w.ms.min()) for w in windows) >= 0.0 else None
         finisher = Finisher(self.ms.type, nodata, lowest)
-        grid = self.pan.grid.cropped(self.window)
-        with RasterWriter(self.job.output, grid, self.ms, self.pan.crs, nodata, self.job.creation_options) as writer:
+        grid, crs = self.pan.grid.cropped(self.window), self.pan.crs or self.ms.crs
+        with RasterWriter(self.job.output, grid, self.ms, crs, nodata, self.job.creation_options) as writer:
             quality = self._tiles(engine, placement, finisher, writer)
             self.caller.check()
             writer.finish(self._provenance(relation))

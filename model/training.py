@@ -35,7 +35,9 @@ class TrainingConfig:
     learning_rate         peak of a cosine after `warmup` steps      ema   decay of the averaged weights
     flow_share            share of patches trained at a random time t > 0 instead of t = 0
     spectral              weight of the loss that the result, degraded, gives MS back
-    squares               weight of squared errors beside absolute ones in the pixel loss
+    squares               weights of squared errors beside absolute ones in the pixel loss, first and last: absolute
+                          errors alone give the median, which injects too little of sparse strong details
+    squares_from          share of the steps after which the last weight holds
     """
 
     steps: int = 60_000
@@ -50,7 +52,8 @@ class TrainingConfig:
     ema: float = 0.999
     flow_share: float = 0.25
     spectral: float = 0.1
-    squares: float = 0.3
+    squares: tuple[float, float] = (0.3, 3.0)
+    squares_from: float = 0.625
     half_precision: bool = False
     seed: int = 1
 
@@ -163,24 +166,25 @@ def _inside(matrix: torch.Tensor, room: int) -> tuple[torch.Tensor, torch.Tensor
     return placed, torch.arange(room) < count, first
 
 
-def regression_loss(network: FlowNetwork, batch: Batch, time: torch.Tensor, config: TrainingConfig) -> torch.Tensor:
+def regression_loss(
+    network: FlowNetwork, batch: Batch, time: torch.Tensor, spectral: float, squares: float
+) -> torch.Tensor:
     """Errors of the velocity at x_t = (1 - t) lms + t target, in units of the target's high-pass deviation.
 
     `time` (n,) in [0, 1). The true velocity is target - lms. The spectral term holds where t = 0: the result,
-    blurred and sampled like the sensor does it, is the MS that was given.
+    blurred and sampled like the sensor does it, is the MS that was given. `spectral` and `squares` are the weights of
+    that term and of squared errors.
     """
     t = time[:, None, None, None]
     x = (1.0 - t) * batch.lms + t * batch.target
     velocity = network(x, batch.guides, batch.injection, torch.cat([time[:, None], batch.scene], dim=1)).float()
     scale = batch.scale[:, :, None, None]
     error = (velocity - (batch.target - batch.lms)) / scale
-    pixel = error.abs().mean() + config.squares * error.clamp(-8.0, 8.0).square().mean()
-    if not config.spectral:
-        return pixel
+    pixel = error.abs().mean() + squares * error.clamp(-8.0, 8.0).square().mean()
     degraded = batch.rows @ (batch.lms + velocity) @ batch.columns.transpose(2, 3)
     known = batch.known & (time == 0.0)[:, None, None, None]
     mismatch = ((degraded - batch.ms).abs() / scale * known).sum() / known.sum().clamp_min(1)
-    return pixel + config.spectral * mismatch
+    return pixel + spectral * mismatch
 
 
 class Run:
@@ -228,7 +232,8 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(step, config)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.half_precision):
-            loss = regression_loss(self.network, batch, time, config)
+            late_phase = step >= config.squares_from * config.steps
+            loss = regression_loss(self.network, batch, time, config.spectral, config.squares[late_phase])
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_norm)

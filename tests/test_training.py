@@ -61,10 +61,10 @@ def test_it_learns(sources):
     batch = trained.pool.batch(4, 64, 0)
     time = torch.zeros(4)
     with torch.no_grad():
-        before = float(regression_loss(trained.network, batch, time, trained.config))
+        before = float(regression_loss(trained.network, batch, time, 0.1, 0.3))
     trained.train(200, silent)
     with torch.no_grad():
-        after = float(regression_loss(trained.network, batch, time, trained.config))
+        after = float(regression_loss(trained.network, batch, time, 0.1, 0.3))
     assert after < 0.95 * before
 
 
