@@ -56,7 +56,7 @@ def test_other_settings_do_not_resume(sources, tmp_path):
 
 
 def test_it_learns(sources):
-    trained = run(sources, steps=200, batch=4, pool=4, renewal=10**6, learning_rate=3e-3)
+    trained = run(sources, steps=200, batch=4, pool=4, renewal=10**6, learning_rate=3e-3, squares=(0.3, 0.3))
     trained.pool.advance(0)
     batch = trained.pool.batch(4, 64, 0)
     time = torch.zeros(4)
