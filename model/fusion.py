@@ -78,17 +78,17 @@ class Caller:
 
 def fuse(job: FusionJob, caller: Caller | None = None) -> FusionResult:
     """Sharpen MS with PAN and write the result. Raises PansharpenError; the target is then as it was before."""
+    pan_source = job.pan if job.pan.bands else replace(job.pan, bands=(1,))
     with gdal_exceptions():
-        return _Fusion(job, caller or Caller()).run()
+        check_target(job.output, (job.pan.path, job.ms.path))
+        with Raster(pan_source, "PAN") as pan, Raster(job.ms, "MS") as ms:
+            return _Fusion(job, caller or Caller(), pan, ms).run()
 
 
 class _Fusion:
-    def __init__(self, job: FusionJob, caller: Caller) -> None:
-        self.job, self.caller = job, caller
+    def __init__(self, job: FusionJob, caller: Caller, pan: Raster, ms: Raster) -> None:
         self.started = time.monotonic()
-        check_target(job.output, (job.pan.path, job.ms.path))
-        self.pan = Raster(job.pan if job.pan.bands else replace(job.pan, bands=(1,)), "PAN")
-        self.ms = Raster(job.ms, "MS")
+        self.job, self.caller, self.pan, self.ms = job, caller, pan, ms
         if not self.ms.same_crs(self.pan):
             self.ms.reproject(self.pan.crs)
             caller.log("MS has another reference system and is reprojected to PAN's while it is read (cubic).")

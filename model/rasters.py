@@ -57,37 +57,52 @@ def said(error: Exception) -> str:
 
 
 class Raster:
-    """An open raster. Call its methods from one thread at a time, within `gdal_exceptions`."""
+    """An open raster, also a context manager. Call its methods from one thread at a time, within `gdal_exceptions`."""
 
     def __init__(self, source: RasterSource, role: str) -> None:
         """`role` (PAN, MS) names the raster in messages. Raises InputError where it cannot be used."""
         self.source, self.role = source, role
+        self._original: gdal.Dataset | None = None
         self.left_out: tuple[int, ...] = ()  # alpha bands that the user did not ask for
         try:
             self.dataset = gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
             raise InputError(f"{role} {source.path} cannot be opened: {said(error)}.") from error
-        self._adopt(self.dataset)
+        try:
+            self._describe()
+        except InputError:
+            self.close()
+            raise
 
-    def _adopt(self, dataset: gdal.Dataset) -> None:
-        self.dataset = dataset
-        if dataset.RasterCount == 0:
+    def close(self) -> None:
+        """Let go of the files, also where an error still refers to this object."""
+        self.dataset = self._original = None
+
+    def __enter__(self) -> Raster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _describe(self) -> None:
+        """Check what is open and read its grid, bands, type and system."""
+        if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.path} holds no raster bands; choose one of its subdatasets.")
         self.bands = self._choose_bands()
-        first = dataset.GetRasterBand(self.bands[0])
+        first = self.dataset.GetRasterBand(self.bands[0])
         self.type = gdal.GetDataTypeName(first.DataType)
-        odd = [gdal.GetDataTypeName(dataset.GetRasterBand(b).DataType) for b in self.bands]
+        odd = [gdal.GetDataTypeName(self.dataset.GetRasterBand(b).DataType) for b in self.bands]
         if any(name not in INTEGER_TYPES + FLOAT_TYPES for name in odd):
             raise InputError(
                 f"{self.role} {self.source.path} has bands of type {', '.join(odd)}; real numbers are needed."
             )
-        if dataset.GetGCPCount() and dataset.GetGeoTransform(can_return_null=True) is None:
+        if self.dataset.GetGCPCount() and self.dataset.GetGeoTransform(can_return_null=True) is None:
             raise InputError(
                 f"{self.role} {self.source.path} is placed by ground control points only. "
                 "Warp it to a map projection first, for example with gdal:warpreproject."
             )
-        self.grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
-        self.crs = self.source.crs or dataset.GetProjection()
+        self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
+        self.crs = self.source.crs or self.dataset.GetProjection()
 
     def _choose_bands(self) -> tuple[int, ...]:
         count = self.dataset.RasterCount
@@ -119,9 +134,9 @@ class Raster:
             raise InputError(
                 f"{self.role} {self.source.path} cannot be reprojected to PAN's system: {said(error)}."
             ) from error
-        self._original = self.dataset  # the warped dataset reads from it
         bands = self.bands
-        self._adopt(warped)
+        self._original, self.dataset = self.dataset, warped  # the warped dataset reads from the original
+        self._describe()
         self.bands, self.crs = bands, crs
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

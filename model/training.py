@@ -114,21 +114,12 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Patches of simulated scenes, stacked: first axis n; names as in `Example`.
+class Batch(Example):
+    """Patches of simulated scenes, stacked: the fields of `Example` with a first axis n.
 
     `known` (n, bands, k, k) marks the MS pixels whose whole blur lies inside the patch.
     """
 
-    lms: torch.Tensor
-    target: torch.Tensor
-    guides: torch.Tensor
-    injection: torch.Tensor
-    scale: torch.Tensor
-    scene: torch.Tensor
-    ms: torch.Tensor
-    rows: torch.Tensor
-    columns: torch.Tensor
     known: torch.Tensor
 
     @classmethod
