@@ -27,7 +27,7 @@ from pairs import Scene, indices, read, reduced  # noqa: E402
 
 BANDS = {"blue": 2, "green": 3, "red": 4, "nir": 5, "swir1": 6, "swir2": 7}
 RATIO = 2
-CROP = (slice(640, 880), slice(300, 540))  # PAN rows and columns of the picture
+CROP = (slice(1030, 1200), slice(940, 1150))  # PAN rows and columns of the picture: no cloud
 
 
 def qgis(algorithm: str, **parameters: object) -> float:
@@ -38,7 +38,7 @@ def qgis(algorithm: str, **parameters: object) -> float:
     if done.returncode or not Path(str(parameters["OUTPUT"])).exists():
         raise SystemExit(f"{' '.join(command)}\nfailed:\n{done.stdout}\n{done.stderr}")
     if algorithm.startswith("otfm"):
-        lines = (re.sub(r"^(\d+|\.\.\.)+( - done\.)?", "", line) for line in done.stdout.splitlines())
+        lines = (re.sub(r"^[0-9. -]*(done\.)?", "", line) for line in done.stdout.splitlines())  # less the progress
         print("\n".join(line for line in lines if re.match(r"^[A-Z].*\.$", line)))
     return time.monotonic() - started
 
@@ -120,7 +120,7 @@ def draw(scene: Scene, fused: Path, target: Path) -> None:
         shown = (image[[2, 1, 0]][(slice(None), *CROP)] - low[:, None, None]) / (high - low)[:, None, None]
         return np.clip(shown, 0, 1).transpose(1, 2, 0)
 
-    figure, axes = pyplot.subplots(1, 3, figsize=(12, 4.3))
+    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.7))
     pan = pair.pan.numpy()[CROP]
     axes[0].imshow(colour(coarse), interpolation="nearest")
     axes[1].imshow(pan, cmap="gray", vmin=np.percentile(pan, 1), vmax=np.percentile(pan, 99), interpolation="nearest")
@@ -129,7 +129,7 @@ def draw(scene: Scene, fused: Path, target: Path) -> None:
         axis.set_title(title)
         axis.axis("off")
     figure.tight_layout()
-    figure.savefig(target, dpi=80)
+    figure.savefig(target, dpi=80, pil_kwargs={"optimize": True})
 
 
 def main() -> None:
