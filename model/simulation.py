@@ -35,6 +35,7 @@ class SimulationConfig:
     gain_error       relative deviation, beside that of measuring it, of the gain that the network is told
     shift            deviation, in PAN pixels, of the residual misregistration
     noise            largest noise of PAN and of MS
+    pan_blur         largest deviation, in PAN pixels, of a blur that makes PAN softer than the target
     synthetic_share  how often a scene that has a PAN gets a synthetic one
     negative_share   how often a synthetic PAN answers negatively to a band
     mixed_share      how often the response of a synthetic PAN changes over the scene
@@ -52,6 +53,7 @@ class SimulationConfig:
     gain_error: float = 0.05
     shift: float = 0.12
     noise: float = 0.02
+    pan_blur: float = 0.0
     synthetic_share: float = 0.2
     negative_share: float = 0.15
     mixed_share: float = 0.3
@@ -93,6 +95,8 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
     sharp, real_pan = _crop(source, config, rng)
     order = rng.permutation(len(sharp))
     pan = _synthetic_pan(sharp, config, rng) if real_pan is None else real_pan
+    if config.pan_blur > 0.0:
+        pan = _soften(pan, config.pan_blur * float(rng.random()))
     sharp = sharp[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
     ratio = _draw_ratio(config, rng)
     gain = rng.uniform(*config.gain)
@@ -213,6 +217,16 @@ def _synthetic_pan(sharp: torch.Tensor, config: SimulationConfig, rng: np.random
         share = torch.nn.functional.interpolate(knots, size=pan.shape, mode="bilinear", align_corners=True)[0, 0]
         pan = pan + share.clamp(0.0, 1.0) * (respond() - pan)
     return pan
+
+
+def _soften(pan: torch.Tensor, deviation: float) -> torch.Tensor:
+    """PAN blurred by a Gaussian: products whose MS was sharpened have a PAN that is softer than the target."""
+    taps = np.arange(-2.0, 3.0)
+    kernel = np.exp(-0.5 * (taps / max(deviation, 1e-3)) ** 2)
+    weights = torch.tensor(kernel / kernel.sum(), dtype=pan.dtype)
+    padded = torch.nn.functional.pad(pan[None, None], (2, 2, 2, 2), mode="replicate")
+    across = torch.nn.functional.conv2d(padded, weights[None, None, None, :])
+    return torch.nn.functional.conv2d(across, weights[None, None, :, None])[0, 0]
 
 
 def _spoil(planes: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:

@@ -200,6 +200,13 @@ class Run:
         self.pool = Pool(sources, simulation, network, config.pool, config.seed)
         self.step = 0
 
+    def start_from(self, network: FlowNetwork) -> None:
+        """Begin with trained weights. Raises TrainingError where their sizes are others."""
+        if network.config != self.network.config:
+            raise TrainingError(f"The weights to start from are of {network.config}, the run of {self.network.config}.")
+        self.network.load_state_dict(network.state_dict())
+        self.average.load_state_dict(network.state_dict())
+
     def train(self, until: int, report: Report, every: int = 100) -> None:
         """Train to step `until`; `report` hears the mean loss of every `every` steps. Raises TrainingError."""
         losses = []

@@ -20,7 +20,7 @@ load()
 from otfm_pansharpen.model.network import NetworkConfig  # noqa: E402
 from otfm_pansharpen.model.simulation import SimulationConfig  # noqa: E402
 from otfm_pansharpen.model.training import Run, TrainingConfig, read_sources  # noqa: E402
-from otfm_pansharpen.model.weights import save_weights  # noqa: E402
+from otfm_pansharpen.model.weights import load_weights, save_weights  # noqa: E402
 
 NOTES = {
     "name": "otfm",
@@ -42,15 +42,29 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--half", action="store_true", help="compute in bfloat16")
+    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--learning-rate", type=float, default=TrainingConfig.learning_rate)
+    parser.add_argument("--squares", type=float, nargs=2, default=TrainingConfig.squares, metavar=("FIRST", "LAST"))
+    parser.add_argument("--pan-blur", type=float, default=SimulationConfig.pan_blur)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    config = replace(TrainingConfig(), steps=arguments.steps, seed=arguments.seed, half_precision=arguments.half)
+    config = replace(
+        TrainingConfig(),
+        steps=arguments.steps,
+        seed=arguments.seed,
+        half_precision=arguments.half,
+        learning_rate=arguments.learning_rate,
+        squares=tuple(arguments.squares),
+    )
+    simulation = replace(SimulationConfig(), pan_blur=arguments.pan_blur)
     network = replace(NetworkConfig(), width=arguments.width, blocks=arguments.blocks)
-    run = Run(network, SimulationConfig(), config, read_sources(arguments.scenes), torch.device(arguments.device))
+    run = Run(network, simulation, config, read_sources(arguments.scenes), torch.device(arguments.device))
     state = arguments.folder / "state.safetensors"
     if state.exists():
         run.resume(state)
+    elif arguments.start:
+        run.start_from(load_weights(arguments.start).network)
     started = time.monotonic()
 
     def report(step: int, loss: float) -> None:

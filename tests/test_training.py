@@ -68,6 +68,17 @@ def test_it_learns(sources):
     assert after < 0.95 * before
 
 
+def test_starting_from_trained_weights(sources):
+    first = run(sources)
+    first.train(3, silent)
+    second = run(sources)
+    second.start_from(first.average)
+    assert torch.equal(weights(first), weights(second))
+    other = Run(NetworkConfig(width=16, blocks=1, hidden=8), SIMULATION, TRAINING, sources, torch.device("cpu"))
+    with pytest.raises(TrainingError, match="width=16"):
+        other.start_from(first.average)
+
+
 def test_divergence_stops_with_the_step(sources):
     broken = run(sources)
     with torch.no_grad():
