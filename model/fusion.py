@@ -27,6 +27,7 @@ from .writing import RasterWriter, check_target
 
 VERSION = "0.1.0"
 MEASURING_SHARE = 0.05  # of the progress bar
+COLLAR_SHARE = 0.02  # of the sampled pixels
 QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure is measured
 
 
@@ -131,6 +132,7 @@ class _Fusion:
             self.caller.check()
             windows.append(pair)
         relation = measure_relation(windows, self.job.align, self.job.gain, self.caller.check)
+        self._warn_of_collars(windows)
         statistics = self._statistics(windows, relation)
         self._log_relation(relation, statistics)
         self.caller.progress(MEASURING_SHARE)
@@ -159,6 +161,17 @@ class _Fusion:
             seconds=seconds,
             hqnr=quality,
         )
+
+    def _warn_of_collars(self, windows: list[PairWindow]) -> None:
+        """Say it where pixels look like gaps that nobody declared: they would count as dark image."""
+        zero = sum(int(((w.ms == 0).all(0) & w.ms_valid).sum()) for w in windows)
+        share = zero / max(sum(w.ms_valid.numel() for w in windows), 1)
+        if share > COLLAR_SHARE:
+            self.caller.log(
+                f"Warning: {100 * share:.0f} % of the sampled MS pixels are 0 in every band, but 0 is not declared as "
+                "nodata. If they are a collar, set 0 as nodata in the layer's properties and run again: now they count "
+                "as image and spoil the statistics."
+            )
 
     def _statistics(self, windows: list[PairWindow], relation: Relation) -> SceneStatistics:
         samples = []

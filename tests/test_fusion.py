@@ -163,6 +163,21 @@ def test_a_users_nodata_counts(tmp_path):
     assert (image[:, 48:, 48:] != 7).all()
 
 
+def test_an_undeclared_collar_is_said(tmp_path):
+    pair = Recipe().write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, :, :10] = 0
+    sentences = {}
+    for nodata in (None, 0):
+        save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8), nodata=nodata)
+        said: list[str] = []
+        fuse(job(pair, tmp_path / "out.tif"), Caller(log=said.append))
+        sentences[nodata] = [line for line in said if line.startswith("Warning")]
+    assert len(sentences[None]) == 1
+    assert "%" in sentences[None][0]
+    assert sentences[0] == []
+
+
 def test_valid_pixels_never_become_nodata(tmp_path):
     pair = Recipe().write(tmp_path)
     plain, _ = run(pair, tmp_path)
