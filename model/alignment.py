@@ -63,9 +63,7 @@ class PairWindow:
 
     def inside(self, margin: float) -> torch.Tensor:
         """Which MS pixel centres lie in PAN's window, at least `margin` - 1/2 PAN pixels from its border; (h, w)."""
-        rows, columns = (
-            (s >= margin - 0.5) & (s <= n - 0.5 - margin) for n, s in zip(self.pan.shape, self.spots(), strict=True)
-        )
+        rows, columns = ((s >= margin - 0.5) & (s <= n - 0.5 - margin) for n, s in zip(self.pan.shape, self.spots()))
         return torch.from_numpy(np.outer(rows, columns))
 
     def spots(self) -> tuple[Matrix, Matrix]:
@@ -136,7 +134,7 @@ class _Curve:
         self.windows = [self._with_safe_mask(w) for w in windows]
         self.windows = [w for w in self.windows if min(w.ms_valid.shape) >= HIGH_PASS_SIZE]
         self.whole = [whole_boxes(w.ms_valid) for w in self.windows]
-        samples = [high_pass(w.ms)[:, whole] for w, whole in zip(self.windows, self.whole, strict=True)]
+        samples = [high_pass(w.ms)[:, whole] for w, whole in zip(self.windows, self.whole)]
         self.bands = torch.cat(samples, dim=1).double() if samples else torch.zeros(0, 0, dtype=torch.float64)
         self.count = self.bands.shape[1]
         keep = self.bands.pow(2).mean(1) > 1e-12 if self.count else torch.zeros(0, dtype=torch.bool)
@@ -155,7 +153,7 @@ class _Curve:
         if bool(window.pan_valid.all()):
             return replace(window, ms_valid=window.ms_valid & window.inside(reach))
         bad = max_pool2d((~window.pan_valid).float()[None, None], 2 * reach + 1, 1, reach)[0, 0]
-        rows, columns = (np.clip(np.rint(s), 0, n - 1) for n, s in zip(window.pan.shape, window.spots(), strict=True))
+        rows, columns = (np.clip(np.rint(s), 0, n - 1) for n, s in zip(window.pan.shape, window.spots()))
         clear = bad[torch.from_numpy(rows).long()][:, torch.from_numpy(columns).long()] == 0
         return replace(window, ms_valid=window.ms_valid & clear & window.inside(reach))
 
@@ -174,12 +172,12 @@ class _Curve:
         """PAN of each window blurred and sampled along its rows."""
         self.check()
         maps = (w.shifted((0.0, shift)).mtf_matrices(gain)[1] for w in self.windows)
-        return [w.pan @ torch.from_numpy(m.T.astype(np.float32)) for w, m in zip(self.windows, maps, strict=True)]
+        return [w.pan @ torch.from_numpy(m.T.astype(np.float32)) for w, m in zip(self.windows, maps)]
 
     def _down(self, across: Sequence[torch.Tensor], gain: float, shift: float) -> torch.Tensor:
         """The same along the columns, then the high-pass."""
         parts = []
-        for window, whole, half_done in zip(self.windows, self.whole, across, strict=True):
+        for window, whole, half_done in zip(self.windows, self.whole, across):
             rows = torch.from_numpy(window.shifted((shift, 0.0)).mtf_matrices(gain)[0].astype(np.float32))
             parts.append(high_pass(rows @ half_done)[whole])
         return torch.cat(parts).double()

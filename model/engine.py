@@ -31,7 +31,7 @@ def group_bands(statistics: SceneStatistics, size: int) -> list[Group]:
 
     A pass with room left reads further bands as context, or repeats its own where there are too few.
     """
-    keys = list(zip(statistics.correlation, statistics.ms_mean, statistics.ms_std, strict=True))
+    keys = list(zip(statistics.correlation, statistics.ms_mean, statistics.ms_std))
     order = sorted(range(statistics.bands), key=lambda b: keys[b], reverse=True)
     count = -(-len(order) // size)
     groups = []

@@ -200,7 +200,7 @@ class _Fusion:
                 f"Shift and MTF gain cannot be measured here (correlation of details {relation.correlation:.2f}): "
                 f"no shift is corrected and the gain is taken as {relation.gain:.2f}."
             )
-        means = ", ".join(f"{m:.4g} ({s:.3g})" for m, s in zip(statistics.ms_mean, statistics.ms_std, strict=True))
+        means = ", ".join(f"{m:.4g} ({s:.3g})" for m, s in zip(statistics.ms_mean, statistics.ms_std))
         log(f"Mean (deviation) of PAN {statistics.pan_mean:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}.")
 
     def _tiles(self, engine: Engine, placement: Placement, finisher: Finisher, writer: RasterWriter) -> float | None:

@@ -99,7 +99,7 @@ class Grid:
 
     def describe(self) -> str:
         """Size and extent in words."""
-        xs, ys = zip(*self.corners(), strict=True)
+        xs, ys = zip(*self.corners())
         extent = f"x {min(xs):.10g} to {max(xs):.10g}, y {min(ys):.10g} to {max(ys):.10g}"
         return f"{self.width} x {self.height} pixels, {extent}"
 
@@ -152,7 +152,7 @@ def _place(pan: Grid, between: np.ndarray, offset: np.ndarray, ms: Grid) -> Plac
     step = (float(down), float(across))
     corner = (float(offset[1]), float(offset[0]))
     bounds = []
-    for start, size, count, limit in zip(corner, step, (ms.height, ms.width), (pan.height, pan.width), strict=True):
+    for start, size, count, limit in zip(corner, step, (ms.height, ms.width), (pan.height, pan.width)):
         low = max(0, math.ceil(start - 0.5 - EDGE_TOLERANCE))
         bounds.append((low, min(limit, math.floor(start + size * count - 0.5 + EDGE_TOLERANCE) + 1)))
     (top, bottom), (left, right) = bounds

@@ -85,11 +85,7 @@ def d_lambda(lms: Image, fused_low: Image, valid: NDArray[np.bool_] | None = Non
 
 def d_s(lms: Image, fused: Image, pan: Image, pan_low: Image) -> float:
     """Spatial distortion: mean_b |Q(fused_b, PAN) - Q(lms_b, PAN at MS sharpness)| (Alparone et al., 2008)."""
-    return float(
-        np.mean(
-            [abs(universal_quality(f, pan) - universal_quality(m, pan_low)) for f, m in zip(fused, lms, strict=True)]
-        )
-    )
+    return float(np.mean([abs(universal_quality(f, pan) - universal_quality(m, pan_low)) for f, m in zip(fused, lms)]))
 
 
 def hqnr(spectral: float, spatial: float) -> float:
@@ -111,7 +107,7 @@ def toolbox_mtf_kernel(gain: float, ratio: int) -> Image:
 
 def toolbox_filter(image: Image, gains: tuple[float, ...], ratio: int) -> Image:
     """Each band filtered by its MTF, edges repeated; (bands, H, W)."""
-    return np.stack([_convolve(band, toolbox_mtf_kernel(g, ratio)) for band, g in zip(image, gains, strict=True)])
+    return np.stack([_convolve(band, toolbox_mtf_kernel(g, ratio)) for band, g in zip(image, gains)])
 
 
 def toolbox_degrade(image: Image, gains: tuple[float, ...], ratio: int) -> Image:

@@ -127,7 +127,7 @@ class Batch(Example):
         """One random patch of each example."""
         room = patch // 2 + 1
         parts = [_patch(e, patch, room, *rng.integers(0, e.target.shape[-1] - patch + 1, 2)) for e in examples]
-        return cls(*(torch.stack(column) for column in zip(*parts, strict=True)))
+        return cls(*(torch.stack(column) for column in zip(*parts)))
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -238,7 +238,7 @@ class Run:
         self.optimizer.step()
         decay = min(config.ema, (step + 1) / (step + 10))
         with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
+            for mean, value in zip(self.average.parameters(), self.network.parameters()):
                 mean.lerp_(value, 1.0 - decay)
         return loss.detach()
 

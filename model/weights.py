@@ -77,20 +77,13 @@ def load_weights(path: Path) -> Weights:
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return (
-            hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file.read())
-        )
+    """Hexadecimal SHA-256 of a file that is small enough to read at once."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def hash_path(path: Path) -> Path:
     """The sha256sum-style file that belongs to a weights file."""
     return path.with_name(path.name + ".sha256")
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _check_hash(path: Path) -> str:
