@@ -16,6 +16,7 @@ from .grids import Grid, Window
 
 INTEGER_TYPES = ("Byte", "UInt16", "Int16", "UInt32", "Int32", "Int8")
 FLOAT_TYPES = ("Float32", "Float64")
+LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declared, not a measurement
 _exceptions_lock = threading.Lock()
 
 
@@ -142,7 +143,8 @@ class Raster:
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Values (bands, h, w) float32 and validity (h, w) of a window inside the raster.
 
-        A pixel is valid where it is finite, no nodata, and not masked, in every chosen band; others read as 0.
+        A pixel is valid where it is finite and below LARGEST_VALUE, no nodata, and not masked, in every chosen band;
+        others read as 0.
         """
         place = (window.left, window.top, window.width, window.height)
         values = np.empty((len(self.bands), window.height, window.width), dtype=np.float32)
@@ -163,7 +165,8 @@ class Raster:
         return values, valid
 
     def _valid(self, band: gdal.Band, exact: np.ndarray, place: tuple[int, ...], first: bool) -> np.ndarray:
-        valid = np.isfinite(exact) if exact.dtype.kind == "f" else np.ones(exact.shape, dtype=bool)
+        is_float = exact.dtype.kind == "f"
+        valid = np.abs(exact) < LARGEST_VALUE if is_float else np.ones(exact.shape, dtype=bool)
         for value in self.source.nodata:
             valid &= exact != value
         flags = band.GetMaskFlags()

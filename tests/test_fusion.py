@@ -163,6 +163,18 @@ def test_a_users_nodata_counts(tmp_path):
     assert (image[:, 48:, 48:] != 7).all()
 
 
+def test_absurd_floats_are_gaps_without_being_declared(tmp_path):
+    """Other programs mark gaps by the lowest float and often do not declare it."""
+    pair = Recipe(kind="float32").write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, :12, :12] = -3.4028235e38
+    save(pair.ms, ms, "float32", (5e5, 8, 0, 4e6, 0, -8))
+    image, _ = run(pair, tmp_path)
+    assert np.isnan(image[:, :48, :48]).all()
+    inside = image[:, 60:, 60:]
+    assert np.abs(inside - pair.sharp[:, 60:, 60:]).mean() < 0.2 * pair.sharp.std()
+
+
 def test_an_undeclared_collar_is_said(tmp_path):
     pair = Recipe().write(tmp_path)
     ms = load_image(pair.ms)
