@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,13 +91,10 @@ class Raster:
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.path} holds no raster bands; choose one of its subdatasets.")
         self.bands = self._choose_bands()
-        first = self.dataset.GetRasterBand(self.bands[0])
-        self.type = gdal.GetDataTypeName(first.DataType)
-        odd = [gdal.GetDataTypeName(self.dataset.GetRasterBand(b).DataType) for b in self.bands]
-        if any(name not in INTEGER_TYPES + FLOAT_TYPES for name in odd):
-            raise InputError(
-                f"{self.role} {self.source.path} has bands of type {', '.join(odd)}; real numbers are needed."
-            )
+        kinds = [self.dataset.GetRasterBand(b).DataType for b in self.bands]
+        self.type = gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds))  # holds the values of all bands
+        if self.type not in INTEGER_TYPES + FLOAT_TYPES:
+            raise InputError(f"{self.role} {self.source.path} has bands of type {self.type}; real numbers are needed.")
         if self.dataset.GetGCPCount() and self.dataset.GetGeoTransform(can_return_null=True) is None:
             raise InputError(
                 f"{self.role} {self.source.path} is placed by ground control points only. "
@@ -127,9 +125,17 @@ class Raster:
 
     def reproject(self, crs: str) -> None:
         """Read this raster as GDAL's warper brings it to `crs`, window by window."""
+        declared = {"srcNodata": self.source.nodata[0]} if self.source.nodata else {}  # else gaps would mix with pixels
         try:
             warped = gdal.Warp(
-                "", self.dataset, format="VRT", srcSRS=self.crs, dstSRS=crs, resampleAlg="cubic", dstAlpha=True
+                "",
+                self.dataset,
+                format="VRT",
+                srcSRS=self.crs,
+                dstSRS=crs,
+                resampleAlg="cubic",
+                dstAlpha=True,
+                **declared,
             )
         except RuntimeError as error:
             raise InputError(

@@ -17,6 +17,7 @@ from .grids import Grid, Window
 from .rasters import Raster, said
 
 GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER"}
+LOSSY_TOLERANCE = 0.1  # of the mean value
 PROBE = 64  # pixels along the side of the pieces that are read back
 
 
@@ -53,6 +54,13 @@ def check_target(path: Path, inputs: Sequence[str]) -> None:
         raise OutputError(f"The folder {path.parent} of the output does not exist. Create it or choose another one.")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"The folder {path.parent} of the output cannot be written to. Choose another one.")
+
+
+def _shape_and_types(dataset: gdal.Dataset) -> tuple[int, int, int, list[str]]:
+    """Width, height, band count and the name of each band's type."""
+    numbers = range(1, dataset.RasterCount + 1)
+    types = [gdal.GetDataTypeName(dataset.GetRasterBand(n).DataType) for n in numbers]
+    return dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount, types
 
 
 class RasterWriter:
@@ -137,22 +145,48 @@ class RasterWriter:
     def _convert(self) -> None:
         """Copy the draft into the format of the target."""
         final = self.folder / self.path.name
-        copy = self.driver.CreateCopy(str(final), gdal.Open(str(self.draft)), False, list(self.options))
-        copy.FlushCache()
-        del copy
+        draft = copy = gdal.Open(str(self.draft))
+        wanted = _shape_and_types(draft)
+        try:
+            copy = self.driver.CreateCopy(str(final), draft, False, list(self.options))
+            copy.FlushCache()
+        finally:
+            draft = copy = None  # files are let go of also where an error keeps this frame
         self.draft.unlink()
-        check = gdal.Open(str(final))
-        if (check.RasterXSize, check.RasterYSize) != (self.grid.width, self.grid.height):
-            raise OutputError(f"{self.path} was not written completely by GDAL's driver {self.driver.ShortName}.")
+        if not self._holds(final, wanted):
+            raise OutputError(
+                f"The format {self.driver.ShortName} of {self.path} cannot hold the result's bands or data type "
+                f"({wanted[2]} bands of {wanted[3][0]}). Use .tif."
+            )
+
+    def _holds(self, file: Path, wanted: tuple[int, int, int, list[str]]) -> bool:
+        """Whether a converted file has the wanted shape and types and what was written."""
+        check = gdal.Open(str(file))
+        return _shape_and_types(check) == wanted and self._resembles(check)
+
+    def _resembles(self, copy: gdal.Dataset) -> bool:
+        """Whether the pieces kept read back but for the small errors of a lossy format: nothing clipped or wrapped."""
+        for window, values in self.probes.items():
+            found = copy.ReadAsArray(window.left, window.top, window.width, window.height).reshape(values.shape)
+            error = np.nanmean(np.abs(found.astype(np.float64) - values))
+            if error > LOSSY_TOLERANCE * max(np.nanmean(np.abs(values.astype(np.float64))), 1e-12):
+                return False
+        return True
 
     def _verify(self, file: Path) -> None:
+        if not self._reads_back(file):
+            raise OutputError(f"{self.path} does not read back as it was written. Is the disk full?")
+
+    def _reads_back(self, file: Path) -> bool:
+        """Whether the draft has its size and the pieces kept, bit for bit."""
         check = gdal.Open(str(file))
         if (check.RasterXSize, check.RasterYSize) != (self.grid.width, self.grid.height):
-            raise OutputError(f"{self.path} was not written completely. Is the disk full?")
+            return False
         for window, values in self.probes.items():
             found = check.ReadAsArray(window.left, window.top, window.width, window.height)
             if not np.array_equal(found.reshape(values.shape), values, equal_nan=values.dtype.kind == "f"):
-                raise OutputError(f"{self.path} does not read back as it was written. Is the disk full?")
+                return False
+        return True
 
     def __enter__(self) -> RasterWriter:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from _package import load  # noqa: E402
 
 load()
 
+import pytest  # noqa: E402
 import torch  # noqa: E402
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Before QGIS ends with the last test: GDAL crashes on datasets, held by old errors, that are freed after it."""
+    if nextitem is None:
+        gc.collect()

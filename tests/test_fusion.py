@@ -163,6 +163,34 @@ def test_a_users_nodata_counts(tmp_path):
     assert (image[:, 48:, 48:] != 7).all()
 
 
+def test_bands_of_different_types_get_the_type_that_holds_all(tmp_path):
+    pair = Recipe(bands=2).write(tmp_path)
+    ms = load_image(pair.ms)
+    for number, kind in enumerate(("uint8", "uint16")):
+        scale = 0.05 if kind == "uint8" else 1.0
+        save(tmp_path / f"{kind}.tif", scale * ms[number : number + 1], kind, (5e5, 8, 0, 4e6, 0, -8))
+    gdal.BuildVRT(
+        str(tmp_path / "mixed.vrt"), [str(tmp_path / "uint8.tif"), str(tmp_path / "uint16.tif")], separate=True
+    )
+    fuse(replace(job(pair, tmp_path / "out.tif"), ms=RasterSource(str(tmp_path / "mixed.vrt"))))
+    image = load_image(tmp_path / "out.tif")
+    assert image.dtype == np.uint16
+    assert image[1].max() > 1500
+
+
+def test_a_users_nodata_leaves_no_fringe_when_ms_is_reprojected(tmp_path):
+    pair = Recipe(height=240, width=240, kind="float32").write(tmp_path)
+    gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632", resampleAlg="near", dstNodata=-5000)
+    dataset = gdal.Open(str(tmp_path / "other.tif"), gdal.GA_Update)
+    for number in range(1, 5):
+        dataset.GetRasterBand(number).DeleteNoDataValue()
+    dataset = None
+    ms = RasterSource(str(tmp_path / "other.tif"), nodata=(-5000.0,))
+    fuse(replace(job(pair, tmp_path / "out.tif"), ms=ms))
+    image = load_image(tmp_path / "out.tif")
+    assert image[np.isfinite(image) & (image != -5000)].min() > -500
+
+
 def test_absurd_floats_are_gaps_without_being_declared(tmp_path):
     """Other programs mark gaps by the lowest float and often do not declare it."""
     pair = Recipe(kind="float32").write(tmp_path)

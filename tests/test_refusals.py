@@ -65,6 +65,13 @@ def test_targets_that_cannot_be_written_are_refused(tmp_path):
     assert "does not exist" in refused(pair, tmp_path, OutputError, name="no/such/out.tif")
 
 
+@pytest.mark.parametrize("name", ["out.jpg", "out.bmp"])
+def test_formats_that_cannot_hold_the_values_are_refused(tmp_path, name):
+    """JPEG ends at 12 bits and BMP at 8; GDAL's drivers clip without an error."""
+    pair = Recipe(bands=3, scale=20).write(tmp_path)
+    assert "out." in refused(pair, tmp_path, OutputError, name=name)
+
+
 def test_an_extent_elsewhere_is_refused(tmp_path):
     pair = Recipe().write(tmp_path)
     assert "extent" in refused(pair, tmp_path, InputError, extent=(0, 0, 10, 10))
