@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn.functional import avg_pool2d
 
 from .alignment import PairWindow
 from .degradation import centres, cubic_matrix, resample
+from .gaps import FILL_DISTANCE, blur_valid, fill
 from .grids import Placement, Window
 from .rasters import Raster
 from .sampling import ms_window, read_pair
 from .scene import SceneStatistics
 
 INTERPOLATION_MARGIN = 2  # MS pixels that cubic convolution reads on each side
-FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> C
     if bool(pair.pan_valid.all()):
         pan_at_ms = resample(pan, rows, columns)
     else:
-        pan_at_ms = _blur_valid(pan, pair.pan_valid, (rows, columns))
+        pan_at_ms = blur_valid(pan, pair.pan_valid, (rows, columns))
     if not bool(pair.ms_valid.all()):
         ms = fill(ms, pair.ms_valid)
     intensity = (_planes(statistics.intensity, ms) * ms).sum(0)
@@ -70,28 +69,6 @@ def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> C
     nearest = np.ix_(_nearest(to_rows, height), _nearest(to_columns, width))
     valid = pan_valid & pair.ms_valid[nearest[0], nearest[1]]
     return Conditions(lms=fine[2:], guides=torch.stack([pan, fine[0], fine[1]]), valid=valid)
-
-
-def fill(image: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Carry valid values of (bands, h, w) into gaps, a pixel further each time, by means of valid neighbours.
-
-    Beyond FILL_DISTANCE, gaps become 0, the mean of a normalised band.
-    """
-    known = valid.to(image.dtype)[None]
-    image = image * known
-    for _ in range(FILL_DISTANCE):
-        weight = avg_pool2d(known[None], 3, 1, 1)[0]
-        mean = avg_pool2d((image * known)[None], 3, 1, 1)[0] / weight.clamp_min(1e-6)
-        image = torch.where(known > 0, image, torch.where(weight > 0, mean, 0.0))
-        known = (weight > 1e-6).to(image.dtype)
-    return image
-
-
-def _blur_valid(pan: torch.Tensor, valid: torch.Tensor, maps: tuple[np.ndarray, np.ndarray]) -> torch.Tensor:
-    """PAN at the MS pixels from its valid pixels alone, gaps filled."""
-    weight = resample(valid.to(pan.dtype), *maps)
-    low = resample(pan * valid, *maps) / weight.clamp_min(1e-6)
-    return fill(low[None], weight > 0.05)[0]
 
 
 def _planes(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:

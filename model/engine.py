@@ -1,4 +1,4 @@
-"""The network at work on a device: choice of device and precision, band groups, one tile at a time."""
+"""The network at work on a device: band groups, one tile at a time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import torch
 
 from .conditions import Conditions
-from .errors import CancelledError, PansharpenError
+from .errors import CancelledError
 from .grids import Window
-from .network import integrate
+from .network import Guidance, integrate
 from .scene import SceneStatistics
 from .weights import Weights
-
-DEVICES = ("auto", "cuda", "cpu")
-PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -44,30 +41,6 @@ def group_bands(statistics: SceneStatistics, size: int) -> list[Group]:
     return groups
 
 
-def choose_device(wanted: str) -> torch.device:
-    """The device for `wanted`, one of DEVICES. Raises PansharpenError where CUDA is asked for and absent."""
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
-        raise PansharpenError(
-            f"CUDA was asked for, but torch {torch.__version__} sees no CUDA device. Choose DEVICE auto or cpu, "
-            "or install a CUDA build of torch and the NVIDIA driver."
-        )
-    return torch.device("cuda" if available and wanted != "cpu" else "cpu")
-
-
-def choose_precision(wanted: str, device: torch.device) -> tuple[torch.dtype, str]:
-    """The number type for `wanted`, one of PRECISIONS, and why: bfloat16 only where the hardware multiplies it."""
-    if wanted != "auto":
-        return (torch.bfloat16 if wanted == "bf16" else torch.float32), "as asked"
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported()
-        return (torch.bfloat16, "the GPU multiplies it") if fast else (torch.float32, "the GPU has no bf16")
-    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    if any(getattr(torch.cpu, probe, lambda: False)() for probe in probes):
-        return torch.bfloat16, "the CPU multiplies it"
-    return torch.float32, "the CPU has no AMX or AVX512-BF16"
-
-
 class Engine:
     """One scene's network: weights, statistics and band groups on a device."""
 
@@ -92,11 +65,20 @@ class Engine:
             if cancelled():
                 raise CancelledError
             lms = conditions.lms[list(group.bands)].to(self.device)[None]
-            injection = torch.tensor([[self.statistics.injection[b] for b in group.bands]], device=self.device)
-            scene = torch.tensor([self.statistics.condition(group.bands)], device=self.device)
+            given = self._guidance(guides, group.bands)
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-                sharp = integrate(self.network, lms, guides, injection, scene, self.steps)
+                sharp = integrate(self.network, lms, given, self.steps)
             for k, band in enumerate(group.bands[: group.written]):
                 values = sharp[0][inner][k].float().cpu()
                 result[band] = values * self.statistics.ms_std[band] + self.statistics.ms_mean[band]
         return result
+
+    def _guidance(self, guides: torch.Tensor, bands: tuple[int, ...]) -> Guidance:
+        """What the flow of one band group is conditioned on; `guides` is (1, 3, H, W)."""
+
+        def row(values: list[float]) -> torch.Tensor:
+            return torch.tensor([values], device=self.device)
+
+        found = self.statistics
+        injection = [found.injection[b] for b in bands]
+        return Guidance(guides, row(injection), row(found.depth(bands)), row(found.condition(bands)))

@@ -14,7 +14,8 @@ import torch
 from .alignment import PairWindow, Relation, measure_relation
 from .conditions import condition, read_piece
 from .degradation import mtf_reach
-from .engine import Engine, choose_device, choose_precision
+from .devices import choose_device, choose_precision
+from .engine import Engine
 from .errors import CancelledError, InputError
 from .grids import Placement, Window, relate
 from .quality import full_resolution, interpolated_ms
@@ -22,7 +23,7 @@ from .radiometry import Finisher, choose_nodata
 from .rasters import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
 from .sampling import sample_scene
 from .scene import SceneStatistics, measure_statistics
-from .weights import BUNDLED, Weights, load_weights
+from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights
 from .writing import RasterWriter, check_target
 
 VERSION = "0.1.0"
@@ -38,7 +39,7 @@ class FusionJob:
     pan: RasterSource
     ms: RasterSource
     output: Path
-    weights: Path = BUNDLED
+    weights: Path = BUNDLED[DEFAULT_SET]
     extent: tuple[float, float, float, float] | None = None
     device: str = "auto"
     precision: str = "auto"

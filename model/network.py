@@ -16,6 +16,8 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from .scene import CONDITIONS_PER_BAND, CONDITIONS_PER_SCENE
 
 GUIDES = 3  # PAN, PAN at MS sharpness, and the intensity that the MS bands give
+DARKEST = 0.25  # deviations above the dark level, below which modulation divides by no less
+BRIGHTEST = 4.0  # largest modulation of PAN's detail
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,33 @@ class NetworkConfig:
         return self.cell * (2 * self.blocks + 2 + 1)
 
 
+@dataclass(frozen=True)
+class Guidance:
+    """What the flow is conditioned on, in units of the scene's deviations.
+
+    guides (n, 3, H, W)    PAN, PAN at MS sharpness, intensity of the bands
+    injection (n, bands)   share of PAN's detail in each band
+    depth (n, bands + 1)   how far the means of the bands and of PAN lie above their dark levels
+    scene (n, conditions - 1)   numbers that describe the scene, from `SceneStatistics.condition`
+    """
+
+    guides: torch.Tensor
+    injection: torch.Tensor
+    depth: torch.Tensor
+    scene: torch.Tensor
+
+    def modulated(self, x: torch.Tensor) -> torch.Tensor:
+        """PAN's detail in proportion to each band's brightness over PAN's, (n, bands, H, W).
+
+        High-pass modulation: (x - dark) / (PAN low - dark) * (PAN - PAN low), with dark levels for haze (Lolli et
+        al., 2017).
+        """
+        low = self.guides[:, 1:2]
+        above = (low + self.depth[:, -1:, None, None]).clamp_min(DARKEST)
+        ratio = ((x + self.depth[:, :-1, None, None]) / above).clamp(0.0, BRIGHTEST)
+        return ratio * (self.guides[:, 0:1] - low)
+
+
 class Block(nn.Module):
     """Residual block whose inner features are scaled and shifted by the time and scene conditions."""
 
@@ -57,19 +86,20 @@ class Block(nn.Module):
 
 
 class FlowNetwork(nn.Module):
-    """Velocity v(x, t | guides, scene) of the flow from interpolated MS (t = 0) to sharp MS (t = 1).
+    """Velocity v(x, t | guidance) of the flow from interpolated MS (t = 0) to sharp MS (t = 1).
 
-    All images are normalised by the scene statistics. The injection of PAN's detail with each band's own gain (as in
-    MTF-GLP with regression gains, Vivone et al., 2018) is part of the velocity, so untrained weights already sharpen.
+    The injection of PAN's detail with each band's own gain (as in MTF-GLP with regression gains, Vivone et al., 2018)
+    is part of the velocity, so untrained weights already sharpen. The network adds a share of the modulated detail,
+    which it decides pixel by pixel, and a remainder.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
         pixels = config.cell**2
-        self.head = nn.Conv2d((config.bands + GUIDES) * pixels, config.width, 3, padding=1)
+        self.head = nn.Conv2d((2 * config.bands + GUIDES) * pixels, config.width, 3, padding=1)
         self.blocks = nn.ModuleList(Block(config.width) for _ in range(config.blocks))
-        self.tail = nn.Conv2d(config.width, config.bands * pixels, 3, padding=1)
+        self.tail = nn.Conv2d(config.width, 2 * config.bands * pixels, 3, padding=1)
         self.read = nn.Linear(config.conditions, config.hidden)
         self.modulate = nn.Linear(config.hidden, 2 * config.width * config.blocks)
         for parameter in (*self.tail.parameters(), *self.modulate.parameters()):
@@ -82,38 +112,24 @@ class FlowNetwork(nn.Module):
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         return self
 
-    def forward(
-        self, x: torch.Tensor, guides: torch.Tensor, injection: torch.Tensor, conditions: torch.Tensor
-    ) -> torch.Tensor:
-        """Velocity, (n, bands, H, W); H and W are multiples of `cell`.
-
-        x (n, bands, H, W)   the state of the flow       injection (n, bands)   share of PAN's detail in each band
-        guides (n, 3, H, W)  PAN, PAN at MS sharpness, intensity   conditions (n, conditions)  time, then the scene's
-        """
-        cell = self.config.cell
-        features = torch.relu(self.head(pixel_unshuffle(torch.cat([x, guides], dim=1), cell)))
+    def forward(self, x: torch.Tensor, time: torch.Tensor, given: Guidance) -> torch.Tensor:
+        """Velocity (n, bands, H, W) at the state x (n, bands, H, W) and time (n,); H and W are multiples of `cell`."""
+        cell, bands = self.config.cell, self.config.bands
+        modulated = given.modulated(x)
+        features = torch.relu(self.head(pixel_unshuffle(torch.cat([x, given.guides, modulated], dim=1), cell)))
+        conditions = torch.cat([time[:, None], given.scene], dim=1)
         modulation = self.modulate(torch.relu(self.read(conditions)))
         parts = modulation[:, :, None, None].chunk(2 * self.config.blocks, dim=1)
         for i, block in enumerate(self.blocks):
             features = block(features, parts[2 * i], parts[2 * i + 1])
-        detail = guides[:, 0:1] - guides[:, 1:2]
-        return injection[:, :, None, None] * detail + pixel_shuffle(self.tail(features), cell)
+        out = pixel_shuffle(self.tail(features), cell)
+        detail = given.guides[:, 0:1] - given.guides[:, 1:2]
+        return given.injection[:, :, None, None] * detail + out[:, :bands] * modulated + out[:, bands:]
 
 
-def integrate(
-    network: FlowNetwork,
-    lms: torch.Tensor,
-    guides: torch.Tensor,
-    injection: torch.Tensor,
-    scene: torch.Tensor,
-    steps: int = 1,
-) -> torch.Tensor:
-    """Follow the flow from interpolated MS to sharp MS with `steps` Euler steps; one step is T(x) = x + v(x, 0).
-
-    Shapes as in `FlowNetwork.forward`; `scene` (n, conditions - 1) are the scene's conditions without time.
-    """
+def integrate(network: FlowNetwork, lms: torch.Tensor, given: Guidance, steps: int = 1) -> torch.Tensor:
+    """Follow the flow from interpolated MS to sharp MS with `steps` Euler steps; one step is T(x) = x + v(x, 0)."""
     x = lms
     for step in range(steps):
-        time = scene.new_full((len(scene), 1), step / steps)
-        x = x + network(x, guides, injection, torch.cat([time, scene], dim=1)) / steps
+        x = x + network(x, lms.new_full((len(lms),), step / steps), given) / steps
     return x

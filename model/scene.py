@@ -16,6 +16,7 @@ from torch.nn.functional import avg_pool2d
 HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
 RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
 MINIMUM_PIXELS = 64
+DARK_SHARE = 0.01  # of the pixels lie below the dark level, which stands for zero reflectance under haze
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,10 @@ class SceneStatistics:
 
     ratio          MS pixel size over PAN pixel size
     gain           gain of the MS relative to PAN at the MS Nyquist frequency, in (0, 1)
-    ms_mean, ms_std, pan_mean, pan_std   in digital numbers; PAN's are those of PAN at MS resolution
+    ms_mean, ms_std, ms_dark, pan_mean, pan_std, pan_dark   in digital numbers; PAN's are those of PAN at MS resolution
     injection      regression of each band's high-pass on PAN's: how much of PAN's detail the band shares
-    correlation    correlation of the same, in [-1, 1]
+    slope          injection less the same at details twice as coarse: it rises where MS is crisper than its MTF says
+    correlation    correlation of the same details as injection's, in [-1, 1]
     intensity      weights of the linear combination of bands whose high-pass explains PAN's best
     fit            correlation of that combination with PAN, in [0, 1]
     """
@@ -35,9 +37,12 @@ class SceneStatistics:
     gain: float
     ms_mean: tuple[float, ...]
     ms_std: tuple[float, ...]
+    ms_dark: tuple[float, ...]
     pan_mean: float
     pan_std: float
+    pan_dark: float
     injection: tuple[float, ...]
+    slope: tuple[float, ...]
     correlation: tuple[float, ...]
     intensity: tuple[float, ...]
     fit: float
@@ -46,19 +51,26 @@ class SceneStatistics:
     def bands(self) -> int:
         return len(self.ms_mean)
 
-    def condition(self, band: Sequence[int]) -> list[float]:
+    def depth(self, bands: Sequence[int]) -> list[float]:
+        """How far the mean lies above the dark level, in deviations: of the bands, then of PAN."""
+        own = [(self.ms_mean[b] - self.ms_dark[b]) / self.ms_std[b] for b in bands]
+        return [*own, (self.pan_mean - self.pan_dark) / self.pan_std]
+
+    def condition(self, bands: Sequence[int]) -> list[float]:
         """Numbers of order one that tell the network what kind of scene this is, for one group of bands."""
         return [
             math.log2(self.ratio) - 1.5,
             math.log(self.gain) / 2.0 + 0.75,
             self.fit - 0.9,
-            *(self.injection[b] - 0.7 for b in band),
-            *(self.correlation[b] - 0.7 for b in band),
+            *(self.injection[b] - 0.7 for b in bands),
+            *(self.correlation[b] - 0.7 for b in bands),
+            *(2.0 * self.slope[b] for b in bands),
+            *(min(d, 4.0) / 2.0 - 0.8 for d in self.depth(bands)),
         ]
 
 
-CONDITIONS_PER_SCENE = 3
-CONDITIONS_PER_BAND = 2
+CONDITIONS_PER_SCENE = 4
+CONDITIONS_PER_BAND = 4
 
 
 def box_mean(image: torch.Tensor) -> torch.Tensor:
@@ -114,29 +126,50 @@ def measure_statistics(
         raise ValueError(f"only {len(pan)} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
     ms_mean, ms_std = ms.mean(1), _nonzero(ms.std(1))
     pan_mean, pan_std = pan.mean(), _nonzero(pan.std())
-    detail = [
-        high_pass_samples((w - ms_mean[:, None, None]) / ms_std[:, None, None], (p - pan_mean) / pan_std, v)
-        for w, p, v in windows
-        if min(v.shape) >= HIGH_PASS_SIZE
-    ]
-    bands = torch.cat([d[0] for d in detail], dim=1) if detail else ms.new_zeros(len(ms), 0)
-    sharp = torch.cat([d[1] for d in detail]) if detail else ms.new_zeros(0)
-    power = (sharp @ sharp).clamp_min(1e-30)
-    injection = bands @ sharp / power
-    spread = torch.sqrt((bands * bands).sum(1) * power).clamp_min(1e-30)
+    units = [((w - ms_mean[:, None, None]) / ms_std[:, None, None], (p - pan_mean) / pan_std, v) for w, p, v in windows]
+    bands, sharp = _details(units)
+    injection, correlation = _regress(bands, sharp)
+    coarse = _details([_halved(*unit) for unit in units])
+    enough = coarse[0].shape[1] >= MINIMUM_PIXELS
+    slope = injection - _regress(*coarse)[0] if enough else torch.zeros_like(injection)
     intensity, fit = explain(bands, sharp)
     return SceneStatistics(
         ratio=float(ratio),
         gain=float(gain),
         ms_mean=tuple(ms_mean.tolist()),
         ms_std=tuple(ms_std.tolist()),
+        ms_dark=tuple(torch.quantile(ms, DARK_SHARE, dim=1).tolist()),
         pan_mean=float(pan_mean),
         pan_std=float(pan_std),
+        pan_dark=float(torch.quantile(pan, DARK_SHARE)),
         injection=tuple(injection.tolist()),
-        correlation=tuple((bands @ sharp / spread).tolist()),
+        slope=tuple(slope.clamp(-0.5, 0.5).tolist()),
+        correlation=tuple(correlation.tolist()),
         intensity=tuple(intensity.tolist()),
         fit=fit,
     )
+
+
+def _details(windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """High-passed MS (bands, n) and PAN (n,) of all windows that hold a whole box."""
+    parts = [high_pass_samples(*window) for window in windows if min(window[2].shape) >= HIGH_PASS_SIZE]
+    if not parts:
+        return windows[0][0].new_zeros(len(windows[0][0]), 0), windows[0][1].new_zeros(0)
+    return torch.cat([p[0] for p in parts], dim=1), torch.cat([p[1] for p in parts])
+
+
+def _halved(
+    ms: torch.Tensor, pan: torch.Tensor, valid: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A window at half the resolution."""
+    return avg_pool2d(ms, 2), avg_pool2d(pan[None], 2)[0], avg_pool2d(valid.double()[None], 2)[0] > 0.99
+
+
+def _regress(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Regression coefficient of each band (bands, n) on PAN (n,), both of zero mean, and their correlation."""
+    power, shared = (pan @ pan).clamp_min(1e-30), bands @ pan
+    spread = torch.sqrt((bands * bands).sum(1) * power).clamp_min(1e-30)
+    return shared / power, shared / spread
 
 
 def _nonzero(deviation: torch.Tensor) -> torch.Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from otfm_pansharpen.model.engine import group_bands
-from otfm_pansharpen.model.network import FlowNetwork, NetworkConfig, integrate
+from otfm_pansharpen.model.network import BRIGHTEST, FlowNetwork, Guidance, NetworkConfig, integrate
 from otfm_pansharpen.model.scene import SceneStatistics
 
 SMALL = NetworkConfig(width=8, blocks=2, hidden=8)
@@ -23,47 +25,67 @@ def trained(config=SMALL, seed=0):
 def inputs(side=64, seed=1):
     torch.manual_seed(seed)
     scene = torch.randn(1, SMALL.conditions - 1)
-    return torch.randn(1, 4, side, side), torch.randn(1, 3, side, side), torch.rand(1, 4), scene
+    guides, injection, depth = torch.randn(1, 3, side, side), torch.rand(1, 4), 1.0 + torch.rand(1, 5)
+    return torch.randn(1, 4, side, side), Guidance(guides, injection, depth, scene)
 
 
 def statistics(correlation):
     n = len(correlation)
-    return SceneStatistics(4.0, 0.3, (1.0,) * n, (1.0,) * n, 0.0, 1.0, (0.5,) * n, tuple(correlation), (0.2,) * n, 0.9)
+    one, half = (1.0,) * n, (0.5,) * n
+    return SceneStatistics(
+        4.0, 0.3, one, one, (0.0,) * n, 0.0, 1.0, -1.0, half, (0.0,) * n, tuple(correlation), (0.2,) * n, 0.9
+    )
 
 
 def test_untrained_network_injects_the_detail_of_pan():
-    lms, guides, injection, scene = inputs()
-    sharp = integrate(FlowNetwork(SMALL), lms, guides, injection, scene)
-    expected = lms + injection[:, :, None, None] * (guides[:, :1] - guides[:, 1:2])
+    lms, given = inputs()
+    sharp = integrate(FlowNetwork(SMALL), lms, given)
+    expected = lms + given.injection[:, :, None, None] * (given.guides[:, :1] - given.guides[:, 1:2])
     assert torch.allclose(sharp, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_constant_velocity_is_integrated_exactly_by_any_number_of_steps(steps):
-    lms, guides, injection, scene = inputs()
-    sharp = integrate(FlowNetwork(SMALL), lms, guides, injection, scene, steps)
-    assert torch.allclose(sharp, integrate(FlowNetwork(SMALL), lms, guides, injection, scene), atol=1e-5)
+    lms, given = inputs()
+    sharp = integrate(FlowNetwork(SMALL), lms, given, steps)
+    assert torch.allclose(sharp, integrate(FlowNetwork(SMALL), lms, given), atol=1e-5)
+
+
+def test_modulated_detail_keeps_the_colour():
+    """Brightness above the dark level grows by PAN's share: the ratios between bands stay (high-pass modulation)."""
+    ground = torch.tensor([1.0, 2.0, 0.5, 1.5])[None, :, None, None] * (0.5 + torch.rand(1, 1, 8, 8))
+    pan, low = 1.0 + torch.rand(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
+    depth = torch.tensor([[1.0, 1.0, 1.0, 1.0, 0.7]])
+    given = Guidance(torch.cat([pan - 0.7, low - 0.7, low], 1), torch.zeros(1, 4), depth, torch.zeros(1, 1))
+    sharp = ground + given.modulated(ground - 1.0)
+    assert torch.allclose(sharp, ground * pan, atol=1e-5)
+
+
+def test_modulation_is_bounded_in_the_dark():
+    given = Guidance(torch.tensor([-3.0, -4.0, 0.0])[None, :, None, None].expand(1, 3, 8, 8),
+                     torch.zeros(1, 4), torch.ones(1, 5), torch.zeros(1, 1))  # fmt: skip
+    assert given.modulated(torch.full((1, 4, 8, 8), 50.0)).max() <= BRIGHTEST
 
 
 def test_nothing_beyond_the_halo_matters():
     network = trained()
-    lms, guides, injection, scene = inputs(side=128)
+    lms, given = inputs(side=128)
     inner = slice(SMALL.halo, 128 - SMALL.halo)
     with torch.no_grad():
-        before = integrate(network, lms, guides, injection, scene)[..., inner, inner]
-        for image in (lms, guides):
+        before = integrate(network, lms, given)[..., inner, inner]
+        for image in (lms, given.guides):
             image[..., 0, :] += 100
             image[..., :, -1] -= 100
-        after = integrate(network, lms, guides, injection, scene)[..., inner, inner]
+        after = integrate(network, lms, given)[..., inner, inner]
     assert torch.equal(before, after)
 
 
 def test_time_and_scene_change_the_velocity():
     network = trained()
-    lms, guides, injection, scene = inputs()
+    lms, given = inputs()
     with torch.no_grad():
-        at = [network(lms, guides, injection, torch.cat([torch.full((1, 1), t), scene], 1)) for t in (0.0, 0.7)]
-        other = network(lms, guides, injection, torch.cat([torch.zeros(1, 1), scene + 0.5], 1))
+        at = [network(lms, torch.full((1,), t), given) for t in (0.0, 0.7)]
+        other = network(lms, torch.zeros(1), replace(given, scene=given.scene + 0.5))
     assert not torch.allclose(at[0], at[1], atol=1e-3)
     assert not torch.allclose(at[0], other, atol=1e-3)
 

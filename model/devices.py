@@ -1,0 +1,34 @@
+"""Choice of device and of number type, with the reason."""
+
+from __future__ import annotations
+
+import torch
+
+from .errors import PansharpenError
+
+DEVICES = ("auto", "cuda", "cpu")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for `wanted`, one of DEVICES. Raises PansharpenError where CUDA is asked for and absent."""
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise PansharpenError(
+            f"CUDA was asked for, but torch {torch.__version__} sees no CUDA device. Choose DEVICE auto or cpu, "
+            "or install a CUDA build of torch and the NVIDIA driver."
+        )
+    return torch.device("cuda" if available and wanted != "cpu" else "cpu")
+
+
+def choose_precision(wanted: str, device: torch.device) -> tuple[torch.dtype, str]:
+    """The number type for `wanted`, one of PRECISIONS, and why: bfloat16 only where the hardware multiplies it."""
+    if wanted != "auto":
+        return (torch.bfloat16 if wanted == "bf16" else torch.float32), "as asked"
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported()
+        return (torch.bfloat16, "the GPU multiplies it") if fast else (torch.float32, "the GPU has no bf16")
+    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    if any(getattr(torch.cpu, probe, lambda: False)() for probe in probes):
+        return torch.bfloat16, "the CPU multiplies it"
+    return torch.float32, "the CPU has no AMX or AVX512-BF16"
