@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from . import artefacts
 from .alignment import PairWindow, measure_gain
 from .degradation import Matrix, centres, cubic_matrix, mtf_matrix, resample
-from .network import NetworkConfig
+from .gaps import blur_valid, fill
+from .network import Guidance, NetworkConfig
 from .scene import high_pass, measure_statistics
 from .structures import build_over
+from .training_data import Source
 
 INTEGER_RATIOS = (2.0, 3.0, 4.0)
 
@@ -26,6 +29,7 @@ class SimulationConfig:
 
     crop             side of a simulated scene in PAN pixels
     shrink           largest factor by which a source is shrunk first, for more scales and sharper targets
+    shrunk_share     how often it is
     gamma            largest exponent (or its inverse) that bends the histogram
     glare            largest exponent of exp(glare x deviation), which gives the histogram a long bright tail
     built_share      how often synthetic structure is drawn over the scene
@@ -36,14 +40,23 @@ class SimulationConfig:
     shift            deviation, in PAN pixels, of the residual misregistration
     noise            largest noise of PAN and of MS
     pan_blur         largest deviation, in PAN pixels, of a blur that makes PAN softer than the target
+    stray_share      how often PAN's blur has long tails   stray   largest share of the light in one of its scales
+    paired_share     how often a scene with a PAN is drawn rather than one without; their sensors then take turns
     synthetic_share  how often a scene that has a PAN gets a synthetic one
     negative_share   how often a synthetic PAN answers negatively to a band
     mixed_share      how often the response of a synthetic PAN changes over the scene
     coarse_share     how often MS and PAN are quantised to about 8 bits
+    saturated_share  how often the brightest 0.1 to 3 % of the pixels are clipped
+    haze_share       how often uneven haze lies over the scene
+    cloud_share      how often clouds do, with a parallax of up to 8 PAN pixels between MS and PAN
+    hole_share       how often parts of MS, or of both, are nodata
+    corrupt_share    how often PAN does not fit MS at all: moved by 2 to 4 pixels, a third of it saturated, or under
+                     clouds that MS does not have; for measuring what training makes of bad pairs
     """
 
     crop: int = 256
     shrink: float = 2.5
+    shrunk_share: float = 0.4
     gamma: float = 1.6
     glare: float = 0.9
     built_share: float = 0.25
@@ -53,51 +66,85 @@ class SimulationConfig:
     gain_error: float = 0.05
     shift: float = 0.12
     noise: float = 0.02
-    pan_blur: float = 0.0
-    synthetic_share: float = 0.2
+    pan_blur: float = 0.5
+    stray_share: float = 0.4
+    stray: float = 0.12
+    paired_share: float = 0.45
+    synthetic_share: float = 0.1
     negative_share: float = 0.15
     mixed_share: float = 0.3
     coarse_share: float = 0.15
-
-
-@dataclass(frozen=True)
-class Source:
-    """A scene to simulate from: ms (bands, h, w) float32 and, where it has one, PAN on the same grid (h, w)."""
-
-    name: str
-    family: str
-    ms: torch.Tensor
-    pan: torch.Tensor | None
+    saturated_share: float = 0.05
+    haze_share: float = 0.08
+    cloud_share: float = 0.03
+    hole_share: float = 0.04
+    corrupt_share: float = 0.0
 
 
 @dataclass(frozen=True)
 class Example:
     """A simulated scene in normalised units, for one group of bands.
 
-    lms, target (bands, s, s)   guides (3, s, s)   injection, scale (bands,)   scene (conditions - 1,)
+    lms, target (bands, s, s)   valid (1, s, s)   where the target counts
+    guides (3, s, s)   injection, scale (bands,)   depth (bands + 1,)   scene (conditions - 1,)   as in `Guidance`
     ms (bands, k, k) is the simulated MS, and rows, columns (bands, k, s) are the maps from sharp to MS.
     `scale` is the deviation of the target's high-pass, by which errors are weighed.
+    `corrupt` () is 1 where PAN was made not to fit.
     """
 
     lms: torch.Tensor
     target: torch.Tensor
+    valid: torch.Tensor
     guides: torch.Tensor
     injection: torch.Tensor
-    scale: torch.Tensor
+    depth: torch.Tensor
     scene: torch.Tensor
+    scale: torch.Tensor
     ms: torch.Tensor
     rows: torch.Tensor
     columns: torch.Tensor
+    corrupt: torch.Tensor
+
+    @property
+    def given(self) -> Guidance:
+        """The condition of the flow; of a batch."""
+        return Guidance(self.guides, self.injection, self.depth, self.scene)
+
+
+@dataclass(frozen=True)
+class _Sensed:
+    """What the sensor recorded: MS, PAN, the truth, which bands' blur made MS, and how the grids lie."""
+
+    ms: torch.Tensor
+    pan: torch.Tensor
+    sharp: torch.Tensor
+    ms_valid: torch.Tensor
+    pan_valid: torch.Tensor
+    rows: Matrix
+    columns: Matrix
+    origin: Matrix
+    ratio: float
 
 
 def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, rng: np.random.Generator) -> Example:
     """One random sensor over one random crop of `source`."""
     sharp, real_pan = _crop(source, config, rng)
-    order = rng.permutation(len(sharp))
     pan = _synthetic_pan(sharp, config, rng) if real_pan is None else real_pan
-    if config.pan_blur > 0.0:
-        pan = _soften(pan, config.pan_blur * float(rng.random()))
+    sharp, pan = _weather(sharp, pan, config, rng)
+    pan = _blur_pan(pan, config, rng)
+    corrupt = rng.random() < config.corrupt_share
+    if corrupt:
+        pan = _corrupt(pan, rng)
+    order = rng.permutation(len(sharp))
     sharp = sharp[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
+    sensed = _sense(sharp, pan, config, rng)
+    error = np.exp(rng.normal(0.0, config.gain_error))
+    gain = float(np.clip(_measured_gain(sensed) * error, 0.02, 0.7))
+    return _example(sensed, gain, network, corrupt, rng)
+
+
+def _sense(sharp: torch.Tensor, pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> _Sensed:
+    """MS and PAN as a random sensor records them."""
     ratio = _draw_ratio(config, rng)
     gain = rng.uniform(*config.gain)
     origin = _draw_origin(ratio, rng)
@@ -108,47 +155,89 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
     rows = np.stack([mtf_matrix(config.crop, spots[0], g, ratio) for g in gains])
     columns = np.stack([mtf_matrix(config.crop, spots[1], g, ratio) for g in gains])
     ms = _tensor(rows) @ sharp @ _tensor(columns).transpose(1, 2)
-    ms, pan = _spoil(ms, config, rng), _spoil(pan[None], config, rng)[0]
-    told = float(
-        np.clip(_measured_gain(pan, ms, origin, ratio) * np.exp(rng.normal(0.0, config.gain_error)), 0.02, 0.7)
-    )
-    return _example(ms, pan, sharp, rows, columns, origin, ratio, told, network, rng)
+    ms, pan = _record(ms, config, rng), _record(pan[None], config, rng)[0]
+    ms_valid, pan_valid = (torch.ones(i.shape[-2:], dtype=torch.bool) for i in (ms, pan))
+    if rng.random() < config.hole_share:
+        ms_valid = artefacts.holes(count, rng)
+        if rng.random() < 0.5:
+            pan_valid = artefacts.holes(config.crop, rng)
+    return _Sensed(ms, pan, sharp, ms_valid, pan_valid, rows, columns, origin, ratio)
 
 
-def _example(
-    ms: torch.Tensor, pan: torch.Tensor, sharp: torch.Tensor, rows: Matrix, columns: Matrix,
-    origin: Matrix, ratio: float, gain: float, network: NetworkConfig, rng: np.random.Generator,
-) -> Example:  # fmt: skip
+def _example(seen: _Sensed, gain: float, network: NetworkConfig, corrupt: bool, rng: np.random.Generator) -> Example:
     """What the fusion pipeline would hand to the network for this MS and PAN, and the answer."""
-    size, count = pan.shape[-1], ms.shape[-1]
-    spots = [centres(count, o, ratio) for o in origin]
-    pan_at_ms = resample(pan, *(mtf_matrix(size, s, gain, ratio) for s in spots))
-    statistics = measure_statistics([(ms, pan_at_ms, torch.ones_like(pan_at_ms, dtype=torch.bool))], ratio, gain)
-    up = [cubic_matrix(count, centres(size, -o / ratio, 1.0 / ratio)) for o in origin]
-    group = draw_group(len(ms), network.bands, rng)
+    size, count = seen.pan.shape[-1], seen.ms.shape[-1]
+    maps = [mtf_matrix(size, centres(count, o, seen.ratio), gain, seen.ratio) for o in seen.origin]
+    whole = bool(seen.pan_valid.all())
+    pan_at_ms = resample(seen.pan, *maps) if whole else blur_valid(seen.pan, seen.pan_valid, (maps[0], maps[1]))
+    both = seen.ms_valid & (resample(seen.pan_valid.float(), *maps) > 0.99)
+    statistics = measure_statistics([(seen.ms, pan_at_ms, both)], seen.ratio, gain)
+    group = draw_group(len(seen.ms), network.bands, rng)
     mean, std = (torch.tensor(v)[:, None, None] for v in (statistics.ms_mean, statistics.ms_std))
-    ms, sharp = (ms - mean) / std, (sharp - mean) / std
+    pan, pan_at_ms = ((p - statistics.pan_mean) / statistics.pan_std for p in (seen.pan, pan_at_ms))
+    known = (seen.ms - mean) / std
+    ms = known if bool(seen.ms_valid.all()) else fill(known, seen.ms_valid)
     intensity = (torch.tensor(statistics.intensity)[:, None, None] * ms).sum(0)
-    pan, pan_at_ms = ((p - statistics.pan_mean) / statistics.pan_std for p in (pan, pan_at_ms))
-    coarse = resample(torch.stack([pan_at_ms, intensity, *ms[group]]), *up)
-    target = sharp[group]
+    spots = [centres(size, -o / seen.ratio, 1.0 / seen.ratio) for o in seen.origin]
+    fine = resample(torch.stack([pan_at_ms, intensity, *ms[group]]), *(cubic_matrix(count, s) for s in spots))
+    nearest = [np.clip(np.rint(s), 0, count - 1).astype(np.int64) for s in spots]
+    target = ((seen.sharp - mean) / std)[group]
     return Example(
-        lms=coarse[2:],
+        lms=fine[2:],
         target=target,
-        guides=torch.stack([pan, coarse[0], coarse[1]]),
+        valid=(seen.pan_valid & seen.ms_valid[np.ix_(*nearest)])[None],
+        guides=torch.stack([torch.where(seen.pan_valid, pan, fine[0]), fine[0], fine[1]]),
         injection=torch.tensor([statistics.injection[b] for b in group]),
-        scale=high_pass(target).std(dim=(1, 2)).clamp_min(0.02),
+        depth=torch.tensor(statistics.depth(group)),
         scene=torch.tensor(statistics.condition(group)),
+        scale=high_pass(target).std(dim=(1, 2)).clamp_min(0.02),
         ms=ms[group],
-        rows=_tensor(rows[group]),
-        columns=_tensor(columns[group]),
+        rows=_tensor(seen.rows[group]),
+        columns=_tensor(seen.columns[group]),
+        corrupt=torch.tensor(float(corrupt)),
     )
 
 
-def _measured_gain(pan: torch.Tensor, ms: torch.Tensor, origin: Matrix, ratio: float) -> float:
+def _measured_gain(seen: _Sensed) -> float:
     """The gain as the fusion pipeline would measure it, so that its errors are known from training."""
-    all_valid = [torch.ones(i.shape[-2:], dtype=torch.bool) for i in (pan, ms)]
-    return measure_gain(PairWindow(pan, all_valid[0], ms, all_valid[1], (origin[0], origin[1]), (ratio, ratio)))
+    origin = (float(seen.origin[0]), float(seen.origin[1]))
+    return measure_gain(PairWindow(seen.pan, seen.pan_valid, seen.ms, seen.ms_valid, origin, (seen.ratio, seen.ratio)))
+
+
+def _weather(
+    sharp: torch.Tensor, pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Haze, clouds and saturation over the scene and its PAN."""
+    planes = torch.cat([sharp, pan[None]])
+    if rng.random() < config.haze_share:
+        planes = artefacts.haze(planes, float(rng.uniform(0.3, 2.0)), rng)
+    if rng.random() < config.cloud_share:
+        moved = rng.integers(-8, 9, 2)
+        planes = artefacts.clouds(planes, (int(moved[0]), int(moved[1])), rng)
+    if rng.random() < config.saturated_share:
+        planes = artefacts.saturate(planes, float(np.exp(rng.uniform(np.log(0.001), np.log(0.03)))))
+    return planes[:-1], planes[-1]
+
+
+def _blur_pan(pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
+    """PAN softer than the target, near its own resolution or by stray light over many pixels."""
+    if config.pan_blur > 0.0:
+        pan = artefacts.soften(pan, config.pan_blur * float(rng.random()))
+    if rng.random() < config.stray_share:
+        pan = artefacts.scatter(pan, config.stray * rng.random(len(artefacts.STRAY_SCALES)))
+    return pan
+
+
+def _corrupt(pan: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """A PAN (s, s) that does not fit MS."""
+    choice = rng.integers(3)
+    if choice == 0:
+        angle, length = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(2.0, 4.0)
+        moved = (round(length * np.sin(angle)), round(length * np.cos(angle)))
+        return torch.roll(pan, moved, (0, 1))
+    if choice == 1:
+        return artefacts.saturate(pan[None], 0.33)[0]
+    return artefacts.clouds(torch.stack([pan, pan]), (0, 0), rng)[1]
 
 
 def draw_group(available: int, size: int, rng: np.random.Generator) -> list[int]:
@@ -163,12 +252,16 @@ def _crop(
     """A random square of the source at a random scale, orientation and histogram, and PAN over it if it is used."""
     height, width = source.ms.shape[-2:]
     largest = min(height, width) / config.crop
-    shrink = float(np.exp(rng.uniform(0.0, np.log(min(config.shrink, largest))))) if rng.random() < 0.6 else 1.0
+    shrink = (
+        float(np.exp(rng.uniform(0.0, np.log(min(config.shrink, largest)))))
+        if rng.random() < config.shrunk_share
+        else 1.0
+    )
     side = int(config.crop * shrink)
     top, left = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
     planes = source.ms
     built = rng.random() < config.built_share
-    use_pan = source.pan is not None and not built and rng.random() >= config.synthetic_share
+    use_pan = source.pan is not None and rng.random() >= config.synthetic_share
     if source.pan is not None and use_pan:
         planes = torch.cat([planes, source.pan[None]])
     planes = planes[:, top : top + side, left : left + side]
@@ -182,7 +275,7 @@ def _crop(
     choice = rng.random()
     if choice < 0.3:
         planes = _bend(planes, float(np.exp(rng.uniform(-1, 1) * np.log(config.gamma))))
-    elif choice < 0.6:
+    elif choice < 0.6 and config.glare > 0.0:
         planes = _glare(planes, config.glare * float(rng.random()))
     return (planes[:-1], planes[-1]) if use_pan else (planes, None)
 
@@ -219,25 +312,10 @@ def _synthetic_pan(sharp: torch.Tensor, config: SimulationConfig, rng: np.random
     return pan
 
 
-def _soften(pan: torch.Tensor, deviation: float) -> torch.Tensor:
-    """PAN blurred by a Gaussian: products whose MS was sharpened have a PAN that is softer than the target."""
-    taps = np.arange(-2.0, 3.0)
-    kernel = np.exp(-0.5 * (taps / max(deviation, 1e-3)) ** 2)
-    weights = torch.tensor(kernel / kernel.sum(), dtype=pan.dtype)
-    padded = torch.nn.functional.pad(pan[None, None], (2, 2, 2, 2), mode="replicate")
-    across = torch.nn.functional.conv2d(padded, weights[None, None, None, :])
-    return torch.nn.functional.conv2d(across, weights[None, None, :, None])[0, 0]
-
-
-def _spoil(planes: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
+def _record(planes: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
     """Noise and quantisation of a sensor."""
-    deviation = planes.std(dim=(1, 2), keepdim=True)
-    noise = torch.from_numpy(rng.standard_normal(planes.shape, dtype=np.float32))
-    planes = planes + config.noise * float(rng.random()) ** 2 * deviation * noise
-    if rng.random() < config.coarse_share:
-        step = (deviation * float(rng.uniform(0.01, 0.08))).clamp_min(1e-6)
-        planes = torch.round(planes / step) * step
-    return planes
+    planes = artefacts.add_noise(planes, config.noise * float(rng.random()) ** 2, rng)
+    return artefacts.quantise(planes, float(rng.uniform(0.01, 0.08))) if rng.random() < config.coarse_share else planes
 
 
 def _draw_ratio(config: SimulationConfig, rng: np.random.Generator) -> float:

@@ -3,8 +3,9 @@
     python scripts/prepare_training.py SCENES/index.json training.safetensors
 
 index.json lists the scenes under "items": `group` (a sub-folder; only train_pairs and train_ms are read), `name`
-and `sensor`. A pair is <name>_ms.tif and <name>_pan.tif, a scene without PAN only the first.
-PAN is brought to the MS grid with the pair's own measured MTF and shift, so that it is as sharp as MS.
+and `sensor`. A pair is <name>_ms.tif and <name>_pan.tif, a scene without PAN only the first. The relation of the two
+grids (shift, MTF gain) is measured and written beside them. Scenes that cannot be trained on are named with the reason,
+and so are those that the budget leaves out: families of sensors take turns, so none crowds out another.
 """
 
 from __future__ import annotations
@@ -13,91 +14,83 @@ import argparse
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from _package import load
-from safetensors.torch import save_file
 
 load()
 
-from osgeo import gdal  # noqa: E402
-from otfm_pansharpen.model.alignment import PairWindow, measure_relation  # noqa: E402
+from otfm_pansharpen.model.alignment import measure_relation  # noqa: E402
+from otfm_pansharpen.model.errors import PansharpenError  # noqa: E402
+from otfm_pansharpen.model.grids import Window, relate  # noqa: E402
+from otfm_pansharpen.model.rasters import Raster, RasterSource, gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.sampling import pan_window, sample_scene  # noqa: E402
+from otfm_pansharpen.model.training_data import Recording, why_unfit, write_recordings  # noqa: E402
 
 GROUPS = ("train_pairs", "train_ms")
-LARGEST_SIDE = 1400  # pixels; more of one scene adds little variety
+LARGEST_SIDE = 1000  # MS pixels; more of one scene adds little variety
+MEGABYTE = 1_000_000
 log = logging.getLogger("prepare")
 
 
-def read(path: Path) -> np.ndarray:
-    """All bands of a file as (bands, h, w) float32."""
-    dataset = gdal.Open(str(path))
-    if dataset is None:
-        raise SystemExit(f"{path} cannot be read by GDAL.")
-    array = dataset.ReadAsArray().astype(np.float32)
-    return array if array.ndim == 3 else array[None]
-
-
-def origin(pan_path: Path, ms_path: Path) -> tuple[tuple[float, float], float]:
-    """Centre of MS pixel (0, 0) in PAN pixel indices (row, column), and the ratio, from the geotransforms."""
-    pan, ms = (gdal.Open(str(p)).GetGeoTransform() for p in (pan_path, ms_path))
-    x, y = ms[0] + 0.5 * ms[1], ms[3] + 0.5 * ms[5]
-    return ((y - pan[3]) / pan[5] - 0.5, (x - pan[0]) / pan[1] - 0.5), ms[1] / pan[1]
-
-
-def pair(pan_path: Path, ms_path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """MS, and PAN at the MS pixels, of a pair, both cut to where PAN's blur stays inside PAN."""
-    ms, pan = torch.from_numpy(read(ms_path)), torch.from_numpy(read(pan_path)[0])
-    offset, ratio = origin(pan_path, ms_path)
-    window = PairWindow(pan, pan > 0, ms, (ms > 0).all(0), offset, (ratio, ratio))
-    relation = measure_relation([window])
-    log.info(
-        "%s: gain %.3f, shift %.2f %.2f, correlation %.3f",
-        ms_path.stem,
-        relation.gain,
-        *relation.shift,
-        relation.correlation,
+def record(folder: Path, item: dict[str, Any]) -> Recording:
+    """One scene of the index. Raises PansharpenError where it cannot be trained on."""
+    name, pan_path = item["name"], folder / f"{item['name']}_pan.tif"
+    family = f"{item['sensor'].split()[0]} {item['gsd_pan_ms_m'][1]} m"
+    with gdal_exceptions(), Raster(RasterSource(str(folder / f"{name}_ms.tif"), nodata=(0.0,)), "MS") as ms:
+        window = Window(0, 0, min(ms.grid.width, LARGEST_SIDE), min(ms.grid.height, LARGEST_SIDE))
+        values, valid = ms.read(window)
+        if not pan_path.exists():
+            return _checked(Recording(name, family, _compact(values)), valid)
+        with Raster(RasterSource(str(pan_path), bands=(1,), nodata=(0.0,)), "PAN") as pan:
+            placement = relate(pan.grid, ms.grid)
+            relation = measure_relation(list(sample_scene(pan, ms, placement)))
+            if not relation.reliable:
+                raise PansharpenError(f"PAN and MS do not fit (correlation of details {relation.correlation:.2f})")
+            cut = pan_window(placement, window, 2.0 * placement.ratio).clipped(pan.grid.window)
+            fine = pan.read(cut)[0][0]
+    origin = [o + s - c for o, s, c in zip(placement.origin, relation.shift, (cut.top, cut.left), strict=True)]
+    log.info("%s: gain %.3f, shift %+.2f %+.2f", name, relation.gain, *relation.shift)
+    scene = Recording(
+        name, family, _compact(values), _compact(fine), (origin[0], origin[1]), placement.step, relation.gain
     )
-    aligned = window.shifted(relation.shift)
-    low, _ = aligned.pan_at_ms(relation.gain)
-    inside = aligned.inside(3.0 * ratio).numpy()
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return ms.numpy()[(slice(None), *cut)], low.numpy()[cut]
+    return _checked(scene, valid)
 
 
-def _compact(array: np.ndarray, rounded: bool = True) -> torch.Tensor:
-    """Whole numbers in as few bytes as hold them; reflectances and resampled PAN as they are."""
-    if rounded and array.max() > 2:
-        array = array.round().astype(np.uint8 if array.max() < 256 else np.uint16)
-    return torch.from_numpy(np.ascontiguousarray(array))
+def _checked(recording: Recording, valid: np.ndarray) -> Recording:
+    reason = why_unfit(recording.ms, valid)
+    if reason:
+        raise PansharpenError(reason)
+    return recording
+
+
+def _compact(array: np.ndarray) -> np.ndarray:
+    """Whole numbers in as few bytes as hold them; reflectances as they are."""
+    if (array == array.round()).all() and array.min() >= 0 and array.max() < 65536:
+        return array.astype(np.uint8 if array.max() < 256 else np.uint16)
+    return array.astype(np.float32)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("index", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--budget", type=float, default=60.0, help="size of the file in megabytes")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    tensors: dict[str, torch.Tensor] = {}
-    families: dict[str, str] = {}
+    recordings = []
     for item in json.loads(arguments.index.read_text())["items"]:
-        if item["group"] not in GROUPS:
-            continue
-        stem = arguments.index.parent / item["group"] / item["name"]
-        ms_path, pan_path = Path(f"{stem}_ms.tif"), Path(f"{stem}_pan.tif")
-        ms, pan = pair(pan_path, ms_path) if pan_path.exists() else (read(ms_path), None)
-        ms = ms[:, :LARGEST_SIDE, :LARGEST_SIDE]
-        whole = ms.min(0) > 0
-        if not np.isfinite(ms).all() or whole.mean() < 0.5:
-            log.warning("%s is left out: %.0f %% of its pixels are valid.", item["name"], 100 * whole.mean())
-            continue
-        tensors[f"{item['name']}.ms"] = _compact(ms)
-        if pan is not None:
-            tensors[f"{item['name']}.pan"] = _compact(pan[:LARGEST_SIDE, :LARGEST_SIDE], rounded=False)
-        families[item["name"]] = f"{item['sensor'].split()[0]} {item['gsd_pan_ms_m'][1]} m"
-    save_file(tensors, arguments.output, metadata={"families": json.dumps(families)})
-    log.info("%d scenes, %.0f MB", len(families), arguments.output.stat().st_size / 1e6)
+        if item["group"] in GROUPS:
+            try:
+                recordings.append(record(arguments.index.parent / item["group"], item))
+            except PansharpenError as error:
+                log.warning("%s is left out: %s.", item["name"], str(error).rstrip("."))
+    left_out = write_recordings(arguments.output, recordings, int(arguments.budget * MEGABYTE))
+    if left_out:
+        log.warning("Left out, as they do not fit into %.0f MB: %s.", arguments.budget, ", ".join(left_out))
+    size = arguments.output.stat().st_size / MEGABYTE
+    log.info("%d scenes, %.1f MB: %s", len(recordings) - len(left_out), size, arguments.output)
 
 
 if __name__ == "__main__":
