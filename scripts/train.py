@@ -1,80 +1,103 @@
 """Train weights on a prepared file of scenes; run again, it continues where it stopped.
 
-    python scripts/train.py training.safetensors RUN_FOLDER --steps 60000
+    python scripts/train.py scenes.safetensors RUN_FOLDER
+    torchrun --nproc-per-node 4 scripts/train.py scenes.safetensors RUN_FOLDER --device cuda
 
-RUN_FOLDER gets state.safetensors (to resume), log.csv (step, loss, seconds) and otfm.safetensors (the weights).
+RUN_FOLDER gets state.safetensors (to resume), log.csv (step, loss, seconds) and NAME.safetensors (the weights).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from _package import load
+from torch import distributed
 
 load()
 
+from otfm_pansharpen.model.devices import DEVICES, PRECISIONS, choose_device, choose_precision  # noqa: E402
 from otfm_pansharpen.model.network import NetworkConfig  # noqa: E402
 from otfm_pansharpen.model.simulation import SimulationConfig  # noqa: E402
-from otfm_pansharpen.model.training import Run, TrainingConfig, read_sources  # noqa: E402
+from otfm_pansharpen.model.training import STAGES, Run, TrainingConfig  # noqa: E402
+from otfm_pansharpen.model.training_data import read_sources  # noqa: E402
 from otfm_pansharpen.model.weights import load_weights, save_weights  # noqa: E402
 
 NOTES = {
-    "name": "otfm",
-    "method": "regression of the flow's velocity (stage 1)",
+    "version": "1",
+    "method": "optimal transport flow matching, a reconstruction",
     "licence": "GPL-2.0-or-later",
     "credits": "Landsat imagery courtesy of USGS/NASA; NAIP courtesy of USDA; "
     "contains modified Copernicus Sentinel data",
 }
+SAVE_EVERY = 1000
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=TrainingConfig.steps)
+    parser.add_argument("--name", default="otfm", help="name in the header of the weights")
+    for stage in STAGES:
+        default = getattr(TrainingConfig, stage)
+        parser.add_argument(f"--{stage}", type=int, default=default, metavar="STEPS", help=f"steps of {stage}")
     parser.add_argument("--width", type=int, default=NetworkConfig.width)
     parser.add_argument("--blocks", type=int, default=NetworkConfig.blocks)
     parser.add_argument("--seed", type=int, default=TrainingConfig.seed)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="auto", choices=DEVICES)
+    parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--half", action="store_true", help="compute in bfloat16")
     parser.add_argument("--start", type=Path, help="weights to go on from")
-    parser.add_argument("--learning-rate", type=float, default=TrainingConfig.learning_rate)
-    parser.add_argument("--squares", type=float, nargs=2, default=TrainingConfig.squares, metavar=("FIRST", "LAST"))
-    parser.add_argument("--pan-blur", type=float, default=SimulationConfig.pan_blur)
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def join() -> None:
+    """Join the processes that torchrun started, if it did."""
+    if "RANK" in os.environ:
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+
+def main() -> None:
+    arguments = parse()
     torch.set_num_threads(arguments.threads)
+    join()
+    device = choose_device(arguments.device)
+    half = choose_precision(arguments.precision, device)[0] is torch.bfloat16
+    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    config = replace(
-        TrainingConfig(),
-        steps=arguments.steps,
-        seed=arguments.seed,
-        half_precision=arguments.half,
-        learning_rate=arguments.learning_rate,
-        squares=tuple(arguments.squares),
-    )
-    simulation = replace(SimulationConfig(), pan_blur=arguments.pan_blur)
+    lengths = {stage: getattr(arguments, stage) for stage in STAGES}
+    config = replace(TrainingConfig(**lengths), seed=arguments.seed, half_precision=half)
     network = replace(NetworkConfig(), width=arguments.width, blocks=arguments.blocks)
-    run = Run(network, simulation, config, read_sources(arguments.scenes), torch.device(arguments.device))
+    run = Run(network, SimulationConfig(), config, read_sources(arguments.scenes), device)
     state = arguments.folder / "state.safetensors"
+    parent = load_weights(arguments.start) if arguments.start else None
     if state.exists():
         run.resume(state)
-    elif arguments.start:
-        run.start_from(load_weights(arguments.start).network)
+    elif parent:
+        run.start_from(parent.network)
     started = time.monotonic()
 
     def report(step: int, loss: float) -> None:
+        if run.rank > 0:
+            return
         with (arguments.folder / "log.csv").open("a") as log:
             log.write(f"{step},{loss:.5f},{time.monotonic() - started:.1f}\n")
-        if step % 2000 == 0 or step == config.steps:
+        if step % SAVE_EVERY == 0 or step == config.steps:
             run.save(state)
-            save_weights(run.average, arguments.folder / "otfm.safetensors", {**NOTES, **run.settings(), "step": step})
+            notes = {"name": arguments.name, **NOTES, **run.settings(), "step": step}
+            if parent:
+                notes["started_from"] = {"sha256": parent.sha256, **parent.header}
+            save_weights(run.average, arguments.folder / f"{arguments.name}.safetensors", notes)
 
     run.train(config.steps, report)
+    if run.processes > 1:
+        distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
