@@ -37,6 +37,7 @@ ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
 DEVICES = ["auto", "cuda", "cpu"]
 PRECISIONS = ["auto", "fp32", "bf16"]
 ALIGNMENTS = ["auto", "off"]
+SETS = ["fast", "best"]
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
 
@@ -79,9 +80,10 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
         self._add(QgsProcessingParameterExtent("EXTENT", "Extent (empty: all that both rasters cover)", optional=True))
         self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS)
         self._add_choice("DEVICE", "Device", DEVICES)
+        self._add_choice("BUNDLED", "Bundled weights", SETS)
         self._add_advanced(
             QgsProcessingParameterFile(
-                "WEIGHTS", "Weights (empty: the bundled ones)", optional=True, fileFilter="Weights (*.safetensors)"
+                "WEIGHTS", "Weights file (empty: bundled weights)", optional=True, fileFilter="Weights (*.safetensors)"
             )
         )
         self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
@@ -181,7 +183,7 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
             pan=self._pan,
             ms=self._ms,
             output=output,
-            weights=Path(weights) if weights else BUNDLED,
+            weights=Path(weights) if weights else BUNDLED[self.parameterAsEnumString(parameters, "BUNDLED", context)],
             extent=self._extent,
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             precision=self.parameterAsEnumString(parameters, "PRECISION", context),

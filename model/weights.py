@@ -22,7 +22,9 @@ from .errors import WeightsError
 from .network import FlowNetwork, NetworkConfig
 
 FORMAT = "otfm-pansharpen-weights-1"
-BUNDLED = Path(__file__).resolve().parent.parent / "resources" / "weights" / "otfm.safetensors"
+_FOLDER = Path(__file__).resolve().parent.parent / "resources" / "weights"
+BUNDLED = {name: _FOLDER / f"{name}.safetensors" for name in ("fast", "best")}
+DEFAULT_SET = "fast"
 LARGEST_FILE = 64 * 1024 * 1024
 LIMITS = {"bands": (1, 16), "width": (4, 512), "blocks": (1, 64), "cell": (1, 8), "hidden": (1, 1024)}
 
@@ -93,7 +95,7 @@ def _check_hash(path: Path) -> str:
         wanted = beside.read_text(encoding="ascii", errors="replace").split()
         if not wanted or wanted[0] != digest:
             raise WeightsError(f"{path} does not match {beside.name}: the file is damaged. Download or train it again.")
-    elif path == BUNDLED:
+    elif path in BUNDLED.values():
         raise WeightsError(f"{beside.name} is missing beside the bundled weights. Install the plugin again.")
     return digest
 

@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import otfm_pansharpen
 import pytest
+from otfm_pansharpen.model.weights import BUNDLED, DEFAULT_SET, hash_path
 from qgis.core import (
     QgsApplication,
     QgsMultiBandColorRenderer,
@@ -72,6 +73,14 @@ def run(algorithm, pair, output, feedback=None, context=None, **parameters):
     return algorithm.run(given, context, feedback or Listener(), {}, False)
 
 
+@pytest.mark.parametrize("name", ["best", "fast"])
+def test_the_bundled_set_is_chosen_by_name(algorithm, tmp_path, name):
+    pair = Recipe(bands=3).write(tmp_path)
+    results, passed = run(algorithm, pair, tmp_path / "out.tif", BUNDLED=name)
+    assert passed
+    assert results["WEIGHTS_SHA256"] == hash_path(BUNDLED[name]).read_text().split()[0]
+
+
 def test_every_parameter_has_help_and_sensible_defaults(algorithm):
     definitions = {p.name(): p for p in algorithm.parameterDefinitions()}
     assert all(len(p.help()) > 20 for p in definitions.values())
@@ -80,6 +89,8 @@ def test_every_parameter_has_help_and_sensible_defaults(algorithm):
     assert definitions["DEVICE"].options() == ["auto", "cuda", "cpu"]
     assert definitions["PRECISION"].options() == ["auto", "fp32", "bf16"]
     assert definitions["STEPS"].defaultValue() == 1
+    assert definitions["BUNDLED"].options() == list(BUNDLED)
+    assert definitions["BUNDLED"].defaultValue() == DEFAULT_SET
     assert algorithm.provider().name() == "OTFM Pansharpen"
     assert not algorithm.icon().isNull()
 

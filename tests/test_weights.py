@@ -9,7 +9,7 @@ import pytest
 import torch
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network import FlowNetwork, NetworkConfig
-from otfm_pansharpen.model.weights import BUNDLED, hash_path, load_weights, save_weights
+from otfm_pansharpen.model.weights import BUNDLED, DEFAULT_SET, hash_path, load_weights, save_weights
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -46,11 +46,20 @@ def test_round_trip(good):
     assert hash_path(good).read_text().split() == [loaded.sha256, good.name]
 
 
-def test_bundled_weights_load_and_are_small():
-    weights = load_weights(BUNDLED)
-    assert BUNDLED.stat().st_size <= 5_000_000
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_weights_load_and_are_small(name):
+    weights = load_weights(BUNDLED[name])
+    assert BUNDLED[name].stat().st_size <= 8_000_000
+    assert weights.header["name"] == name
+    assert weights.header["version"]
     assert "Copernicus" in weights.header["credits"]
     assert json.loads(weights.header["simulation"])["gain"]
+    assert json.loads(weights.header["training"])["transport"] > 0
+
+
+def test_the_fast_set_is_smaller():
+    assert DEFAULT_SET in BUNDLED
+    assert BUNDLED["fast"].stat().st_size < 0.5 * BUNDLED["best"].stat().st_size
 
 
 def test_flipped_bit_is_found_by_the_hash(good):
