@@ -59,6 +59,16 @@ def read(path: Path) -> tuple[np.ndarray, Grid]:
     return (array if array.ndim == 3 else array[None]), grid
 
 
+def rgb_bands(path: Path) -> tuple[int, int, int]:
+    """Indices of the red, green and blue band by their names; the first three where they have none."""
+    dataset = gdal.Open(str(path))
+    names = [dataset.GetRasterBand(i + 1).GetDescription().lower() for i in range(dataset.RasterCount)]
+    if {"red", "green", "blue"} <= set(names):
+        return names.index("red"), names.index("green"), names.index("blue")
+    count = len(names)
+    return 0, min(1, count - 1), min(2, count - 1)
+
+
 def write(path: Path, image: np.ndarray, transform: tuple[float, ...]) -> None:
     """(bands, h, w) as float32 GeoTIFF, zero marking gaps."""
     bands, height, width = image.shape

@@ -1,6 +1,6 @@
 """Quality of all methods side by side on a folder of pairs <name>_pan.tif and <name>_ms.tif.
 
-    python benchmarks/quality.py FOLDER [--weights FILE] [--json FILE] [--zero-is-nodata NAME ...]
+    python benchmarks/quality.py FOLDER [--weights NAME] [--json FILE] [--sheets FOLDER] [--zero-is-nodata NAME ...]
 
 Reduced resolution (Wald): PAN is brought to the MS pixels and MS degraded by 4 and by the pair's own ratio, with the
 pair's measured MTF; the original MS is the reference. Full resolution: HQNR. Ours runs as users run it, files in,
@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,19 +30,27 @@ from otfm_pansharpen.model.fusion import FusionJob, fuse  # noqa: E402
 from otfm_pansharpen.model.grids import relate  # noqa: E402
 from otfm_pansharpen.model.quality import full_resolution  # noqa: E402
 from otfm_pansharpen.model.rasters import RasterSource  # noqa: E402
-from otfm_pansharpen.model.weights import BUNDLED  # noqa: E402
-from pairs import Scene, indices, read, reduced  # noqa: E402
+from otfm_pansharpen.model.weights import BUNDLED, DEFAULT_SET  # noqa: E402
+from pairs import Scene, indices, read, reduced, rgb_bands  # noqa: E402
+from sheets import contact_sheet  # noqa: E402
 
 OURS = "OTFM"
 
 
-def ours(pan: RasterSource, ms: RasterSource, output: Path, weights: Path) -> np.ndarray:
-    """The plugin's result, (bands, h, w)."""
-    fuse(FusionJob(pan, ms, output, weights=weights))
-    return read(output)[0]
+@dataclass(frozen=True)
+class Ours:
+    """How the plugin is run."""
+
+    weights: Path
+    steps: int
+
+    def fuse(self, pan: RasterSource, ms: RasterSource, output: Path) -> np.ndarray:
+        """The plugin's result, (bands, h, w)."""
+        fuse(FusionJob(pan, ms, output, weights=self.weights, steps=self.steps))
+        return read(output)[0]
 
 
-def compare_reduced(scene: Scene, ratio: int, weights: Path) -> dict[str, dict[str, float]]:
+def compare_reduced(scene: Scene, ratio: int, plugin: Ours) -> dict[str, dict[str, float]]:
     """Indices of all methods on the pair reduced by `ratio`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -52,19 +60,23 @@ def compare_reduced(scene: Scene, ratio: int, weights: Path) -> dict[str, dict[s
         pair = replace(small.on_pan(), origin=relate(small.pan.grid, small.ms.grid).origin)
         prepared = prepare(pair, scene.relation.gain, inside)
         results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()}
-        results[OURS] = ours(pan, ms, folder / "fused.tif", weights)
+        results[OURS] = plugin.fuse(pan, ms, folder / "fused.tif")
     return {name: indices(reference, image, ratio, inside, scene.rounded) for name, image in results.items()}
 
 
-def compare_full(scene: Scene, pan: RasterSource, ms: RasterSource, weights: Path) -> dict[str, float]:
-    """HQNR of all methods at full resolution."""
+def compare_full(
+    scene: Scene, pan: RasterSource, ms: RasterSource, plugin: Ours, sheet: Path | None
+) -> dict[str, float]:
+    """HQNR of all methods at full resolution; draws them where `sheet` says to what file."""
     with tempfile.TemporaryDirectory() as name:
         output = Path(name) / "fused.tif"
-        fused = ours(pan, ms, output, weights)
+        fused = plugin.fuse(pan, ms, output)
         pair = scene.cropped_to(read(output)[1])
     gain = scene.relation.gain
     prepared = prepare(pair, gain, pair.pan_valid.numpy())
     results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()} | {OURS: fused}
+    if sheet:
+        contact_sheet(sheet, pair, results, rgb_bands(Path(ms.path)))
     table = {}
     for name, result in results.items():
         found = full_resolution(pair, torch.from_numpy(result.astype(np.float32)), gain, scene.rounded)
@@ -87,14 +99,25 @@ def relative(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {name: row[OURS] / min(row[m] for m in CLASSICAL) for name, row in rows.items()}
 
 
+def by_sensor(shares: Mapping[str, float]) -> str:
+    """Means of the scenes whose names begin alike, up to the first underscore."""
+    sensors = dict.fromkeys(name.split("_")[0] for name in shares)
+    return ", ".join(f"{s} {np.mean([v for n, v in shares.items() if n.startswith(s)]):.3f}" for s in sensors)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--weights", type=Path, default=BUNDLED)
+    parser.add_argument("--weights", default=DEFAULT_SET, help=f"{' or '.join(BUNDLED)}, or a file")
+    parser.add_argument("--steps", type=int, default=1)
+    parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each pair")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", nargs="*", default=[], help="names to take")
     parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names whose zeros are gaps")
     arguments = parser.parse_args()
+    plugin = Ours(BUNDLED.get(arguments.weights, Path(arguments.weights)), arguments.steps)
+    if arguments.sheets:
+        arguments.sheets.mkdir(parents=True, exist_ok=True)
     report: dict[str, dict[str, dict[str, float]]] = {}
     for pan_path in sorted(arguments.folder.glob("*_pan.tif")):
         name = pan_path.name.removesuffix("_pan.tif")
@@ -106,19 +129,21 @@ def main() -> None:
         scene = Scene(pan, ms)
         own = round(scene.placement.ratio)
         row, column = scene.relation.shift
+        sheet = arguments.sheets / f"{name}.png" if arguments.sheets else None
         print(f"{name}: ratio {own}, gain {scene.relation.gain:.3f}, shift {row:+.2f} {column:+.2f}", flush=True)
         for label, ratio in (("ratio 4", 4), ("own ratio", own)):
-            for method, values in compare_reduced(scene, ratio, arguments.weights).items():
+            for method, values in compare_reduced(scene, ratio, plugin).items():
                 for index, value in values.items():
                     report.setdefault(f"{index}, {label}", {}).setdefault(name, {})[method] = value
-        report.setdefault("HQNR, full resolution", {})[name] = compare_full(scene, pan, ms, arguments.weights)
+        report.setdefault("HQNR, full resolution", {})[name] = compare_full(scene, pan, ms, plugin, sheet)
     for title, rows in report.items():
         print_table(title, rows)
         if not title.startswith("HQNR"):
             shares = relative(rows)
             worst = max(shares, key=lambda n: shares[n])
             print(
-                f"ours / best classical: mean {np.mean(list(shares.values())):.3f}, worst {shares[worst]:.3f} ({worst})"
+                f"ours / best classical: mean {np.mean(list(shares.values())):.3f} ({by_sensor(shares)}), "
+                f"worst {shares[worst]:.3f} ({worst})"
             )
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))

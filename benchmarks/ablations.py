@@ -1,0 +1,226 @@
+"""Short training runs that differ in one thing each, judged on real pairs that none of them saw.
+
+    python benchmarks/ablations.py scenes.safetensors PAIRS_FOLDER results.json --only sizes transport
+
+Every arm is trained on one thread from the same seeds and judged zero-shot: ERGAS at ratio 4 and at the pairs' own
+ratio, over the best classical method's, mean over the pairs. Arms that are in results.json already are not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+from _package import load
+
+load()
+
+from classical import CLASSICAL, prepare  # noqa: E402
+from otfm_pansharpen.model.fusion import FusionJob, fuse  # noqa: E402
+from otfm_pansharpen.model.grids import relate  # noqa: E402
+from otfm_pansharpen.model.metrics import ergas  # noqa: E402
+from otfm_pansharpen.model.network import FlowNetwork, Guidance, NetworkConfig  # noqa: E402
+from otfm_pansharpen.model.rasters import RasterSource  # noqa: E402
+from otfm_pansharpen.model.simulation import SimulationConfig  # noqa: E402
+from otfm_pansharpen.model.training import Run, TrainingConfig  # noqa: E402
+from otfm_pansharpen.model.training_data import Source, read_sources  # noqa: E402
+from otfm_pansharpen.model.transport import TransportConfig, marginal_weight, normalised, transport_cost  # noqa: E402
+from otfm_pansharpen.model.weights import Weights  # noqa: E402
+from pairs import Scene, read, reduced  # noqa: E402
+from rivals import RivalUNet  # noqa: E402
+
+CONTROL = TransportConfig(push=0.0, softness=(1e6, 1e6))  # the cost alone: no potential, all weights 1
+TIGHT = TransportConfig(softness=(0.2, 1.0))
+CORRUPT = SimulationConfig(corrupt_share=0.2)
+SMALL = NetworkConfig(width=32, blocks=4)
+SHORT = TrainingConfig(regression=2400, transport=800, renewal=8, half_precision=True)
+HISTOGRAM_PATCHES = 400
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train; `seeds` runs of it."""
+
+    network: NetworkConfig = SMALL
+    simulation: SimulationConfig = field(default_factory=SimulationConfig)
+    training: TrainingConfig = SHORT
+    build: Callable[[NetworkConfig], FlowNetwork] = FlowNetwork
+    seeds: int = 1
+
+
+def transport_arms() -> dict[str, Arm]:
+    """Regression against transport from the same first stage, with clean and with corrupted pairs."""
+    arms = {}
+    for kind, simulation in (("clean", SimulationConfig()), ("20 % corrupt", CORRUPT)):
+        for name, cost in (("regression", CONTROL), ("transport", TransportConfig()), ("transport, tight", TIGHT)):
+            seeds = 1 if cost is TIGHT else 3
+            arms[f"{name}, {kind}"] = Arm(simulation=simulation, training=replace(SHORT, cost=cost), seeds=seeds)
+    return arms
+
+
+def size_arms() -> dict[str, Arm]:
+    """Sizes of the network, and the U-Net, after equal steps of regression."""
+    training = replace(SHORT, regression=2000, transport=0)
+    sizes = ((24, 3), (32, 4), (48, 5), (64, 6), (96, 8))
+    arms = {f"{w} x {b}": Arm(NetworkConfig(width=w, blocks=b), training=training) for w, b in sizes}
+    return arms | {"U-Net": Arm(NetworkConfig(), training=training, build=RivalUNet)}
+
+
+GROUPS = {"transport": transport_arms, "sizes": size_arms}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A reduced pair on disk, its reference, and the best classical method's ERGAS."""
+
+    pan: Path
+    ms: Path
+    reference: np.ndarray
+    inside: np.ndarray
+    ratio: int
+    classical: float
+
+
+def cases(folder: Path, zero_is_nodata: list[str], store: Path) -> list[Case]:
+    """Every pair of a folder, reduced by 4 and by its own ratio."""
+    found = []
+    for pan_path in sorted(folder.glob("*_pan.tif")):
+        name = pan_path.name.removesuffix("_pan.tif")
+        nodata = (0.0,) if name in zero_is_nodata else ()
+        ms_path = pan_path.with_name(f"{name}_ms.tif")
+        scene = Scene(RasterSource(str(pan_path), bands=(1,), nodata=nodata), RasterSource(str(ms_path), nodata=nodata))
+        for ratio in sorted({4, round(scene.placement.ratio)}):
+            place = store / f"{name}_{ratio}"
+            place.mkdir()
+            pan, ms, reference, inside = reduced(scene, ratio, place)
+            small = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
+            pair = replace(small.on_pan(), origin=relate(small.pan.grid, small.ms.grid).origin)
+            given = prepare(pair, scene.relation.gain, inside)
+            best = min(ergas(reference, m(given), ratio, inside) for m in CLASSICAL.values())
+            found.append(Case(pan, ms, reference, inside, ratio, best))
+    return found
+
+
+def judge(network: FlowNetwork, found: list[Case]) -> dict[str, float]:
+    """ERGAS over the best classical method's, mean over the cases, at ratio 4 and at ratio 2."""
+    weights = Weights(network, {}, "", Path())
+    shares: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as name, patch("otfm_pansharpen.model.fusion.load_weights", lambda _: weights):
+        for case in found:
+            output = Path(name) / "fused.tif"
+            fuse(FusionJob(RasterSource(str(case.pan)), RasterSource(str(case.ms)), output))
+            error = ergas(case.reference, read(output)[0], case.ratio, case.inside)
+            shares.setdefault(f"ratio {case.ratio}", []).append(error / case.classical)
+    return {label: float(np.mean(values)) for label, values in shares.items()}
+
+
+def speed(network: FlowNetwork, config: NetworkConfig) -> float:
+    """Megapixels of PAN a second in bfloat16 on one thread, one group of bands; median of five."""
+    side = 512
+    x = torch.randn(1, config.bands, side, side)
+    scene = torch.zeros(1, config.conditions - 1)
+    given = Guidance(torch.randn(1, 3, side, side), torch.ones(1, config.bands), torch.ones(1, config.bands + 1), scene)
+    seconds = []
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        for _ in range(6):
+            started = time.perf_counter()
+            network(x, torch.zeros(1), given)
+            seconds.append(time.perf_counter() - started)
+    return side * side / 1e6 / float(np.median(seconds[1:]))
+
+
+def weights_of_patches(run: Run) -> dict[str, list[float]]:
+    """Marginal weights that the end of the transport stage gives to patches that fit and to corrupted ones."""
+    batch = run.pool.batch(HISTOGRAM_PATCHES, run.config.patch, 0)
+    with torch.no_grad():
+        y = batch.lms + run.network(batch.lms, batch.lms.new_zeros(len(batch.lms)), batch.given)
+        value = run.potential(normalised(batch, y), batch.lms, batch.given)
+        weight = marginal_weight(value - transport_cost(batch, y, run.config.cost), run.config.cost.softness[1])
+    return {"fit": weight[batch.corrupt == 0].tolist(), "corrupt": weight[batch.corrupt > 0].tolist()}
+
+
+class Trainer:
+    """Trains and judges arms; those that share simulation, network and seed share their first stage."""
+
+    def __init__(self, sources: list[Source], found: list[Case]) -> None:
+        self.sources, self.found = sources, found
+        self.first_stages: dict[str, dict[str, torch.Tensor]] = {}
+
+    def train(self, arm: Arm, seed: int) -> dict[str, Any]:
+        """Figures of one run."""
+        run = Run(
+            arm.network, arm.simulation, replace(arm.training, seed=seed), self.sources, torch.device("cpu"),
+            arm.build,
+        )  # fmt: skip
+        started = time.monotonic()
+        key = f"{arm.build} {arm.network} {arm.simulation} {arm.training.regression} {seed}"
+        if key in self.first_stages:
+            for module in (run.network, run.average):
+                module.load_state_dict(self.first_stages[key])
+            run.step = arm.training.regression
+        run.train(arm.training.regression, lambda step, loss: None)
+        self.first_stages[key] = {k: v.clone() for k, v in run.average.state_dict().items()}
+        run.network.load_state_dict(run.average.state_dict())
+        run.train(run.config.steps, lambda step, loss: None)
+        result: dict[str, Any] = {"minutes": (time.monotonic() - started) / 60.0}
+        result["weights"] = sum(p.numel() for p in run.network.parameters())
+        result["speed"] = speed(run.average.eval().channels_last(), arm.network)
+        result |= judge(run.average, self.found)
+        if arm.simulation.corrupt_share > 0.0 and arm.training.cost.push > 0.0:
+            result["marginal weights"] = weights_of_patches(run)
+        return result
+
+
+def show(results: Mapping[str, dict[str, Any]]) -> None:
+    """One line an arm: means over the seeds and their spread."""
+    print(f"{'':32}{'ratio 4':>16}{'ratio 2':>16}{'weights':>10}{'Mpx/s':>8}{'minutes':>9}")
+    names = sorted({key.rsplit(" #", 1)[0] for key in results})
+    for name in names:
+        runs = [value for key, value in results.items() if key.rsplit(" #", 1)[0] == name]
+        line = f"{name:32}"
+        for label in ("ratio 4", "ratio 2"):
+            values = [run[label] for run in runs]
+            line += f"{np.mean(values):9.4f} ±{np.std(values):.4f}"
+        line += f"{runs[0]['weights']:10,}"
+        for label, width in (("speed", 8), ("minutes", 9)):
+            line += f"{np.median([run[label] for run in runs]):{width}.1f}"
+        print(line, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenes", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--only", nargs="*", default=list(GROUPS), choices=list(GROUPS))
+    parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names of pairs whose zeros are gaps")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    results = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
+    with tempfile.TemporaryDirectory() as store:
+        found = cases(arguments.folder, arguments.zero_is_nodata, Path(store))
+        trainer = Trainer(read_sources(arguments.scenes), found)
+        arms = {name: arm for group in arguments.only for name, arm in GROUPS[group]().items()}
+        for seed in range(1, max(arm.seeds for arm in arms.values()) + 1):
+            for name, arm in arms.items():
+                if seed <= arm.seeds and f"{name} #{seed}" not in results:
+                    results[f"{name} #{seed}"] = trainer.train(arm, seed)
+                    arguments.results.write_text(json.dumps(results, indent=1))
+                    show({f"{name} #{seed}": results[f"{name} #{seed}"]})
+    show(results)
+
+
+if __name__ == "__main__":
+    main()
