@@ -75,6 +75,7 @@ def size_arms() -> dict[str, Arm]:
     training = replace(SHORT, regression=2000, transport=0)
     sizes = ((24, 3), (32, 4), (48, 5), (64, 6), (96, 8))
     arms = {f"{w} x {b}": Arm(NetworkConfig(width=w, blocks=b), training=training) for w, b in sizes}
+    arms["32 x 6, cell 2"] = Arm(NetworkConfig(width=32, blocks=6, cell=2), training=training)
     return arms | {"U-Net": Arm(NetworkConfig(), training=training, build=RivalUNet)}
 
 

@@ -47,6 +47,7 @@ def parse() -> argparse.Namespace:
         parser.add_argument(f"--{stage}", type=int, default=default, metavar="STEPS", help=f"steps of {stage}")
     parser.add_argument("--width", type=int, default=NetworkConfig.width)
     parser.add_argument("--blocks", type=int, default=NetworkConfig.blocks)
+    parser.add_argument("--cell", type=int, default=NetworkConfig.cell, help="PAN pixels along a cell of the network")
     parser.add_argument("--seed", type=int, default=TrainingConfig.seed)
     parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
@@ -73,7 +74,7 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     lengths = {stage: getattr(arguments, stage) for stage in STAGES}
     config = replace(TrainingConfig(**lengths), seed=arguments.seed, half_precision=half)
-    network = replace(NetworkConfig(), width=arguments.width, blocks=arguments.blocks)
+    network = replace(NetworkConfig(), width=arguments.width, blocks=arguments.blocks, cell=arguments.cell)
     run = Run(network, SimulationConfig(), config, read_sources(arguments.scenes), device)
     state = arguments.folder / "state.safetensors"
     parent = load_weights(arguments.start) if arguments.start else None
