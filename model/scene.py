@@ -127,9 +127,9 @@ def measure_statistics(
     ms_mean, ms_std = ms.mean(1), _nonzero(ms.std(1))
     pan_mean, pan_std = pan.mean(), _nonzero(pan.std())
     units = [((w - ms_mean[:, None, None]) / ms_std[:, None, None], (p - pan_mean) / pan_std, v) for w, p, v in windows]
-    bands, sharp = _details(units)
+    bands, sharp = _details(units, ms_mean)
     injection, correlation = _regress(bands, sharp)
-    coarse = _details([_halved(*unit) for unit in units])
+    coarse = _details([_halved(*unit) for unit in units if min(unit[2].shape) > 1], ms_mean)
     enough = coarse[0].shape[1] >= MINIMUM_PIXELS
     slope = injection - _regress(*coarse)[0] if enough else torch.zeros_like(injection)
     intensity, fit = explain(bands, sharp)
@@ -138,10 +138,10 @@ def measure_statistics(
         gain=float(gain),
         ms_mean=tuple(ms_mean.tolist()),
         ms_std=tuple(ms_std.tolist()),
-        ms_dark=tuple(torch.quantile(ms, DARK_SHARE, dim=1).tolist()),
+        ms_dark=tuple(_dark_level(band) for band in ms),
         pan_mean=float(pan_mean),
         pan_std=float(pan_std),
-        pan_dark=float(torch.quantile(pan, DARK_SHARE)),
+        pan_dark=_dark_level(pan),
         injection=tuple(injection.tolist()),
         slope=tuple(slope.clamp(-0.5, 0.5).tolist()),
         correlation=tuple(correlation.tolist()),
@@ -150,11 +150,12 @@ def measure_statistics(
     )
 
 
-def _details(windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """High-passed MS (bands, n) and PAN (n,) of all windows that hold a whole box."""
-    parts = [high_pass_samples(*window) for window in windows if min(window[2].shape) >= HIGH_PASS_SIZE]
-    if not parts:
-        return windows[0][0].new_zeros(len(windows[0][0]), 0), windows[0][1].new_zeros(0)
+def _details(
+    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], like: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """High-passed MS (bands, n) and PAN (n,) of all windows that hold a whole box; `like` is (bands,)."""
+    whole = [window for window in windows if min(window[2].shape) >= HIGH_PASS_SIZE]
+    parts = [(like.new_zeros(len(like), 0), like.new_zeros(0)), *(high_pass_samples(*window) for window in whole)]
     return torch.cat([p[0] for p in parts], dim=1), torch.cat([p[1] for p in parts])
 
 
@@ -163,6 +164,11 @@ def _halved(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """A window at half the resolution."""
     return avg_pool2d(ms, 2), avg_pool2d(pan[None], 2)[0], avg_pool2d(valid.double()[None], 2)[0] > 0.99
+
+
+def _dark_level(values: torch.Tensor) -> float:
+    """The value that DARK_SHARE of the values (n,) lies below."""
+    return float(torch.quantile(values, DARK_SHARE))
 
 
 def _regress(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
