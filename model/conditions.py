@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from .alignment import PairWindow
-from .degradation import centres, cubic_matrix, resample
-from .gaps import FILL_DISTANCE, blur_valid, fill
+from .degradation import Matrix, centres, cubic_matrix, resample
+from .gaps import FILL_DISTANCE, fill, fill_pan
 from .grids import Placement, Window
 from .rasters import Raster
 from .sampling import ms_window, read_pair
@@ -50,25 +50,34 @@ def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> C
     mean, std = (_planes(v, pair.ms) for v in (statistics.ms_mean, statistics.ms_std))
     ms = (pair.ms - mean) / std
     pan = (pair.pan - statistics.pan_mean) / statistics.pan_std
-    rows, columns = pair.mtf_matrices(statistics.gain)
-    if bool(pair.pan_valid.all()):
-        pan_at_ms = resample(pan, rows, columns)
-    else:
-        pan_at_ms = blur_valid(pan, pair.pan_valid, (rows, columns))
     if not bool(pair.ms_valid.all()):
         ms = fill(ms, pair.ms_valid)
     intensity = (_planes(statistics.intensity, ms) * ms).sum(0)
-    (height, width), (down, across) = ms.shape[1:], pair.step
-    to_rows = centres(place.height, (place.top - pair.origin[0]) / down, 1.0 / down)
-    to_columns = centres(place.width, (place.left - pair.origin[1]) / across, 1.0 / across)
-    coarse = torch.stack([pan_at_ms, intensity, *ms])
-    fine = resample(coarse, cubic_matrix(height, to_rows), cubic_matrix(width, to_columns))
+    to_ms = pair.mtf_matrices(statistics.gain)
+    if not bool(pair.pan_valid.all()):
+        pan = fill_pan(pan, pair.pan_valid, intensity, to_ms, _cubic(pair, Window(0, 0, *reversed(pan.shape))))
+    coarse = torch.stack([resample(pan, *to_ms), intensity, *ms])
+    fine = resample(coarse, *_cubic(pair, place))
     inner = np.s_[place.top : place.bottom, place.left : place.right]
     pan_valid = pair.pan_valid[inner]
-    pan = torch.where(pan_valid, pan[inner], fine[0])
-    nearest = np.ix_(_nearest(to_rows, height), _nearest(to_columns, width))
-    valid = pan_valid & pair.ms_valid[nearest[0], nearest[1]]
-    return Conditions(lms=fine[2:], guides=torch.stack([pan, fine[0], fine[1]]), valid=valid)
+    rows, columns = (_nearest(p, size) for p, size in zip(_positions(pair, place), ms.shape[1:]))
+    valid = pan_valid & pair.ms_valid[np.ix_(rows, columns)]
+    return Conditions(lms=fine[2:], guides=torch.stack([pan[inner], fine[0], fine[1]]), valid=valid)
+
+
+def _positions(pair: PairWindow, place: Window) -> tuple[Matrix, Matrix]:
+    """Rows and columns of a window's PAN pixels, in MS pixel indices."""
+    (down, across), (top, left) = pair.step, pair.origin
+    return (
+        centres(place.height, (place.top - top) / down, 1.0 / down),
+        centres(place.width, (place.left - left) / across, 1.0 / across),
+    )
+
+
+def _cubic(pair: PairWindow, place: Window) -> tuple[Matrix, Matrix]:
+    """Maps that read the MS of `pair` at a window's PAN pixels."""
+    rows, columns = _positions(pair, place)
+    return cubic_matrix(pair.ms.shape[1], rows), cubic_matrix(pair.ms.shape[2], columns)
 
 
 def _planes(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,10 @@ from torch.nn.functional import avg_pool2d
 
 from .degradation import Matrix, resample
 
+Maps = tuple[Matrix, Matrix]  # for rows and for columns
+
 FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
+WHOLE_SHARE = 0.95  # of valid PAN pixels, above which an MS pixel tells how PAN differs from the intensity
 
 
 def fill(image: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
@@ -25,8 +28,16 @@ def fill(image: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
     return image
 
 
-def blur_valid(pan: torch.Tensor, valid: torch.Tensor, maps: tuple[Matrix, Matrix]) -> torch.Tensor:
-    """PAN (H, W) at the MS pixels that `maps` read, from its valid pixels alone, gaps filled; (h, w)."""
-    weight = resample(valid.to(pan.dtype), *maps)
-    low = resample(pan * valid, *maps) / weight.clamp_min(1e-6)
-    return fill(low[None], weight > 0.05)[0]
+def blur_valid(pan: torch.Tensor, valid: torch.Tensor, to_ms: Maps) -> tuple[torch.Tensor, torch.Tensor]:
+    """PAN (H, W) at the MS pixels that `to_ms` reads, from its valid pixels alone, and their share in it; (h, w)."""
+    share = resample(valid.to(pan.dtype), *to_ms)
+    return resample(torch.where(valid, pan, 0.0), *to_ms) / share.clamp_min(1e-6), share
+
+
+def fill_pan(
+    pan: torch.Tensor, valid: torch.Tensor, intensity: torch.Tensor, to_ms: Maps, to_pan: Maps
+) -> torch.Tensor:
+    """PAN (H, W) with its gaps filled by the intensity of the bands (h, w), lifted to PAN's level beside the gaps."""
+    low, share = blur_valid(pan, valid, to_ms)
+    low = intensity + fill((low - intensity)[None], share > WHOLE_SHARE)[0]
+    return torch.where(valid, pan, resample(low, *to_pan))

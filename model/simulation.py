@@ -14,7 +14,7 @@ import torch
 from . import artefacts
 from .alignment import PairWindow, measure_gain
 from .degradation import Matrix, centres, cubic_matrix, mtf_matrix, resample
-from .gaps import blur_valid, fill
+from .gaps import blur_valid, fill, fill_pan
 from .network import Guidance, NetworkConfig
 from .scene import high_pass, measure_statistics
 from .structures import build_over
@@ -167,26 +167,28 @@ def _sense(sharp: torch.Tensor, pan: torch.Tensor, config: SimulationConfig, rng
 def _example(seen: _Sensed, gain: float, network: NetworkConfig, corrupt: bool, rng: np.random.Generator) -> Example:
     """What the fusion pipeline would hand to the network for this MS and PAN, and the answer."""
     size, count = seen.pan.shape[-1], seen.ms.shape[-1]
-    maps = [mtf_matrix(size, centres(count, o, seen.ratio), gain, seen.ratio) for o in seen.origin]
-    whole = bool(seen.pan_valid.all())
-    pan_at_ms = resample(seen.pan, *maps) if whole else blur_valid(seen.pan, seen.pan_valid, (maps[0], maps[1]))
-    both = seen.ms_valid & (resample(seen.pan_valid.float(), *maps) > 0.99)
-    statistics = measure_statistics([(seen.ms, pan_at_ms, both)], seen.ratio, gain)
+    rows, columns = (mtf_matrix(size, centres(count, o, seen.ratio), gain, seen.ratio) for o in seen.origin)
+    spots = [centres(size, -o / seen.ratio, 1.0 / seen.ratio) for o in seen.origin]
+    lift_rows, lift_columns = (cubic_matrix(count, s) for s in spots)
+    to_ms, to_pan = (rows, columns), (lift_rows, lift_columns)
+    pan_at_ms, share = blur_valid(seen.pan, seen.pan_valid, to_ms)
+    statistics = measure_statistics([(seen.ms, pan_at_ms, seen.ms_valid & (share > 0.99))], seen.ratio, gain)
     group = draw_group(len(seen.ms), network.bands, rng)
     mean, std = (torch.tensor(v)[:, None, None] for v in (statistics.ms_mean, statistics.ms_std))
-    pan, pan_at_ms = ((p - statistics.pan_mean) / statistics.pan_std for p in (seen.pan, pan_at_ms))
+    pan = (seen.pan - statistics.pan_mean) / statistics.pan_std
     known = (seen.ms - mean) / std
     ms = known if bool(seen.ms_valid.all()) else fill(known, seen.ms_valid)
     intensity = (torch.tensor(statistics.intensity)[:, None, None] * ms).sum(0)
-    spots = [centres(size, -o / seen.ratio, 1.0 / seen.ratio) for o in seen.origin]
-    fine = resample(torch.stack([pan_at_ms, intensity, *ms[group]]), *(cubic_matrix(count, s) for s in spots))
+    if not bool(seen.pan_valid.all()):
+        pan = fill_pan(pan, seen.pan_valid, intensity, to_ms, to_pan)
+    fine = resample(torch.stack([resample(pan, *to_ms), intensity, *ms[group]]), *to_pan)
     nearest = [np.clip(np.rint(s), 0, count - 1).astype(np.int64) for s in spots]
     target = ((seen.sharp - mean) / std)[group]
     return Example(
         lms=fine[2:],
         target=target,
         valid=(seen.pan_valid & seen.ms_valid[np.ix_(*nearest)])[None],
-        guides=torch.stack([torch.where(seen.pan_valid, pan, fine[0]), fine[0], fine[1]]),
+        guides=torch.stack([pan, fine[0], fine[1]]),
         injection=torch.tensor([statistics.injection[b] for b in group]),
         depth=torch.tensor(statistics.depth(group)),
         scene=torch.tensor(statistics.condition(group)),
