@@ -73,9 +73,9 @@ def transport_arms() -> dict[str, Arm]:
 def size_arms() -> dict[str, Arm]:
     """Sizes of the network, and the U-Net, after equal steps of regression."""
     training = replace(SHORT, regression=2000, transport=0)
-    sizes = ((24, 3), (32, 4), (48, 5), (64, 6), (96, 8))
-    arms = {f"{w} x {b}": Arm(NetworkConfig(width=w, blocks=b), training=training) for w, b in sizes}
-    arms["32 x 6, cell 2"] = Arm(NetworkConfig(width=32, blocks=6, cell=2), training=training)
+    sizes = ((24, 3, 4), (32, 4, 4), (48, 5, 4), (64, 6, 4), (96, 8, 4), (16, 3, 2), (16, 5, 2), (24, 4, 2), (32, 6, 2))
+    networks = {f"{w} x {b}, cell {c}": NetworkConfig(width=w, blocks=b, cell=c) for w, b, c in sizes}
+    arms = {name: Arm(network, training=training) for name, network in networks.items()}
     return arms | {"U-Net": Arm(NetworkConfig(), training=training, build=RivalUNet)}
 
 
