@@ -49,12 +49,15 @@ def record(folder: Path, item: dict[str, Any]) -> Recording:
             if not relation.reliable:
                 raise PansharpenError(f"PAN and MS do not fit (correlation of details {relation.correlation:.2f})")
             cut = pan_window(placement, window, 2.0 * placement.ratio).clipped(pan.grid.window)
-            fine = pan.read(cut)[0][0]
+            fine, fine_valid = pan.read(cut)
     origin = [o + s - c for o, s, c in zip(placement.origin, relation.shift, (cut.top, cut.left), strict=True)]
     log.info("%s: gain %.3f, shift %+.2f %+.2f", name, relation.gain, *relation.shift)
     scene = Recording(
-        name, family, _compact(values), _compact(fine), (origin[0], origin[1]), placement.step, relation.gain
+        name, family, _compact(values), _compact(fine[0]), (origin[0], origin[1]), placement.step, relation.gain
     )
+    reason = why_unfit(fine, fine_valid)
+    if reason:
+        raise PansharpenError(f"its PAN cannot be used, {reason}")
     return _checked(scene, valid)
 
 

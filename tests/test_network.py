@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
-from otfm_pansharpen.model.engine import group_bands
+from otfm_pansharpen.model.conditions import Conditions
+from otfm_pansharpen.model.engine import Engine, group_bands
+from otfm_pansharpen.model.grids import Window
 from otfm_pansharpen.model.network import BRIGHTEST, FlowNetwork, Guidance, NetworkConfig, integrate
 from otfm_pansharpen.model.scene import SceneStatistics
+from otfm_pansharpen.model.weights import Weights
 
 SMALL = NetworkConfig(width=8, blocks=2, hidden=8)
 
@@ -105,3 +109,42 @@ def test_groups_do_not_depend_on_the_order_of_the_bands():
     first = group_bands(statistics(correlation), 4)
     second = group_bands(statistics([correlation[b] for b in order]), 4)
     assert [tuple(order[b] for b in g.bands) for g in second] == [g.bands for g in first]
+
+
+def test_the_engine_modulates_each_band_above_its_own_dark_level():
+    """In digital numbers: lms + gain x detail + (lms - dark) / (PAN low - dark) x detail, whatever the band order."""
+    torch.manual_seed(5)
+    network = FlowNetwork(SMALL)
+    half = network.tail.bias.numel() // 2
+    with torch.no_grad():
+        network.tail.bias[:half] = 1.0  # the whole of the modulated detail
+    found = SceneStatistics(
+        ratio=4.0, gain=0.3, fit=0.9, slope=(0.0,) * 4, intensity=(0.25,) * 4, correlation=(0.2, 0.9, 0.4, 0.7),
+        ms_mean=(500.0, 900.0, 300.0, 700.0), ms_std=(100.0, 200.0, 50.0, 150.0), ms_dark=(350.0, 400.0, 220.0, 380.0),
+        pan_mean=600.0, pan_std=120.0, pan_dark=330.0, injection=(0.5, 0.8, 0.6, 0.9),
+    )  # fmt: skip
+    low, pan = 600.0 + 60.0 * torch.rand(2, 16, 16)
+    columns = torch.tensor(list(zip(found.ms_mean, found.ms_std, found.ms_dark, found.injection, strict=True))).T
+    mean, std, dark, gain = (c[:, None, None] for c in columns)
+    lms = mean + std * (torch.rand(4, 16, 16) - 0.5)
+    guides = torch.stack([pan, low, low]).sub(found.pan_mean).div(found.pan_std)
+    conditions = Conditions((lms - mean) / std, guides, torch.ones(16, 16, dtype=torch.bool))
+    weights = Weights(network.eval(), {}, "", Path())
+    sharp = Engine(weights, found, torch.device("cpu"), torch.float32, 1).fuse(
+        conditions, Window(0, 0, 16, 16), lambda: False
+    )
+    detail = pan - low
+    expected = lms + gain * std / found.pan_std * detail + (lms - dark) / (low - found.pan_dark) * detail
+    assert torch.allclose(sharp, expected, rtol=1e-4)
+
+
+def test_the_network_is_told_every_number_of_the_scene():
+    """Each statistic that describes a scene changes what the network reads."""
+    base = statistics([0.9, 0.8, 0.7, 0.6])
+    told = torch.tensor(base.condition([0, 1, 2, 3]))
+    changes = {
+        "ratio": 2.0, "gain": 0.1, "fit": 0.5, "injection": (0.1,) * 4, "correlation": (0.1,) * 4,
+        "slope": (0.3,) * 4, "ms_dark": (-0.5,) * 4, "pan_dark": -2.0,
+    }  # fmt: skip
+    for name, value in changes.items():
+        assert not torch.equal(told, torch.tensor(replace(base, **{name: value}).condition([0, 1, 2, 3]))), name

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -102,6 +103,74 @@ def test_the_potential_pushes_the_map_only_by_its_share(sources):
     moved = [torch.cat([p.detach().flatten() for p in r.network.parameters()]) for r in (calm, pushed)]
     assert not torch.equal(*moved)
     assert (moved[0] - moved[1]).norm() < 0.9 * moved[0].norm()
+
+
+class Opinion(torch.nn.Module):
+    """A potential that does not learn: `of` gives (n,) from the detail (n, bands, s, s)."""
+
+    def __init__(self, of):
+        super().__init__()
+        self.of, self.nothing = of, torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, detail, x, given):
+        return self.of(detail) + 0.0 * (self.nothing + detail.mean(dim=(1, 2, 3)))
+
+
+def with_opinion(sources, of, **changes):
+    trained = run(sources, regression=0, adaptation=0, push_warmup=1e-9, **changes)
+    trained.potential = trained.parallel_potential = Opinion(of)
+    return trained
+
+
+def test_the_map_moves_to_where_the_potential_is_higher(sources):
+    """What the potential prefers brighter becomes brighter, and darker what it prefers darker."""
+    means = []
+    for sign in (1.0, 0.0, -1.0):
+        cost = TransportConfig(push=0.5, softness=(1e6, 1e6))
+        trained = with_opinion(sources, lambda detail, s=sign: s * detail.mean(dim=(1, 2, 3)), cost=cost)
+        trained.train(6, silent)
+        batch = trained.pool.batch(4, 32, 99)
+        with torch.no_grad():
+            means.append(float(trained.network(batch.lms, torch.zeros(4), batch.given).mean()))
+    assert means[0] > means[1] > means[2]
+
+
+def test_patches_of_no_marginal_weight_do_not_move_the_map(sources):
+    """Where the potential distrusts a patch wholly, its target may be anything."""
+    moved = []
+    for spoil in (0.0, 50.0):
+        first = torch.tensor([-1e4, 0.0, 0.0])
+        trained = with_opinion(
+            sources,
+            lambda detail, f=first: f.repeat(len(detail) // 3),
+            transport=6,
+            cost=TransportConfig(push=0.0, softness=(1.0, 1.0)),
+        )
+        trained.pool.advance(0)
+        batch = trained.pool.batch(3, 32, 0)
+        batch.target[0] += spoil
+        trained._transport_step(batch, torch.zeros(3), 0.5)
+        moved.append(torch.cat([p.grad.flatten() for p in trained.network.parameters() if p.grad is not None]))
+    assert moved[0].norm() > 0
+    assert torch.allclose(moved[0], moved[1], rtol=1e-5)
+
+
+def test_adaptation_stays_near_the_map_that_it_began_with(sources):
+    trained = run(sources, rates=(1e-2,) * 3)
+    trained.train(12, silent)
+    begun = [p.clone() for p in trained.average.parameters()]
+    trained.train(14, silent)
+    assert all(torch.equal(a, b) for a, b in zip(begun, trained.anchor.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_real_pairs_make_up_the_share_asked_for(sources, share):
+    trained = Run(NETWORK, replace(SIMULATION, paired_share=share), TRAINING, sources, torch.device("cpu"))
+    drawn = []
+    with patch("otfm_pansharpen.model.batches.simulate", lambda source, *rest: drawn.append(source.name)):
+        trained.pool.size = 400
+        trained.pool.advance(0)
+    assert drawn.count("pair") / len(drawn) == pytest.approx(share, abs=0.08)
 
 
 def test_bad_pairs_get_less_weight(sources):
