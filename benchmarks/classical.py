@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from otfm_pansharpen.model.alignment import PairWindow
 from otfm_pansharpen.model.degradation import centres, mtf_matrix, resample
+from otfm_pansharpen.model.pair import PairWindow
 from otfm_pansharpen.model.quality import interpolated_ms, low_pan
 from scipy.optimize import nnls
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from osgeo import gdal
-from otfm_pansharpen.model.alignment import PairWindow, Relation, measure_relation
+from otfm_pansharpen.model.alignment import Relation, measure_relation
 from otfm_pansharpen.model.degradation import centres, mtf_matrix, resample
 from otfm_pansharpen.model.grids import Grid, Placement, relate
 from otfm_pansharpen.model.metrics import ergas, q2n, sam
+from otfm_pansharpen.model.pair import PairWindow
 from otfm_pansharpen.model.rasters import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
 from otfm_pansharpen.model.sampling import read_pair, sample_scene
 from torch.nn.functional import max_pool2d

@@ -1,12 +1,16 @@
 """Shift and MTF gain that the plugin measures on each pair <name>_pan.tif and <name>_ms.tif of some folders.
 
-python benchmarks/relations.py FOLDER [FOLDER ...] [--zero-is-nodata NAME ...]
+    python benchmarks/relations.py FOLDER [FOLDER ...] [--zero-is-nodata NAME ...]
+    python benchmarks/relations.py FOLDER [FOLDER ...] --moved --only NAME [NAME ...]
+
+--moved also lays MS elsewhere by known shifts of up to 3 PAN pixels and prints by how much each is missed.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
@@ -14,25 +18,50 @@ from _package import load
 
 load()
 
-from otfm_pansharpen.model.rasters import RasterSource  # noqa: E402
+from otfm_pansharpen.model.alignment import measure_relation  # noqa: E402
+from otfm_pansharpen.model.rasters import RasterSource, gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.sampling import sample_scene  # noqa: E402
 from pairs import Scene  # noqa: E402
+
+MOVES = ((-3.0, -3.0), (-2.3, 1.4), (-1.0, 3.0), (-0.4, -0.7), (0.25, 0.5), (1.6, -2.2), (2.7, 0.0), (3.0, 3.0))
+
+
+def missed(scene: Scene) -> list[tuple[float, float]]:
+    """By how much (rows, columns) known moves of MS are not recovered, beside the shift that the pair has itself."""
+    errors = []
+    origin, own = scene.placement.origin, scene.relation.shift  # the origin has the pair's own shift corrected
+    for down, across in MOVES:
+        there = replace(scene.placement, origin=(origin[0] - own[0] + down, origin[1] - own[1] + across))
+        with gdal_exceptions():
+            found = measure_relation(list(sample_scene(scene.pan, scene.ms, there))).shift
+        errors.append((found[0] + down - own[0], found[1] + across - own[1]))
+    return errors
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names whose zeros are gaps")
+    parser.add_argument("--only", nargs="*", help="names of pairs; all where not given")
+    parser.add_argument("--moved", action="store_true", help="also measure after known moves of MS")
     arguments = parser.parse_args()
     print(f"{'':22}{'gain':>7}  {'of the bands':40}{'shift, PAN pixels':>20}{'correlation':>20}")
     for pan in sorted(p for folder in arguments.folders for p in folder.glob("*_pan.tif")):
         name = pan.name.removesuffix("_pan.tif")
+        if arguments.only and name not in arguments.only:
+            continue
         nodata = (0.0,) if name in arguments.zero_is_nodata else ()
         ms = RasterSource(str(pan.with_name(f"{name}_ms.tif")), nodata=nodata)
-        relation = Scene(RasterSource(str(pan), bands=(1,), nodata=nodata), ms).relation
+        scene = Scene(RasterSource(str(pan), bands=(1,), nodata=nodata), ms)
+        relation = scene.relation
         bands = " ".join(f"{g:.2f}" for g in relation.band_gains)
         row, column = relation.shift
         correlation = f"{relation.correlation_unshifted:.4f} > {relation.correlation:.4f}"
         print(f"{name:22}{relation.gain:7.3f}  {bands:40}{row:+10.2f}{column:+10.2f}{correlation:>20}", flush=True)
+        if arguments.moved:
+            errors = missed(scene)
+            print("    missed: " + ", ".join(f"{y:+.2f} {x:+.2f}" for y, x in errors))
+            print(f"    largest {max(abs(e) for pair in errors for e in pair):.3f} PAN pixels", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
-from otfm_pansharpen.model.alignment import PairWindow
+from otfm_pansharpen.model.pair import PairWindow
 
 mpl.use("Agg")
 from matplotlib import pyplot

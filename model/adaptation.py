@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from .alignment import PairWindow
 from .batches import Batch
 from .degradation import centres, cubic_matrix, resample
 from .errors import TrainingError
 from .network import NetworkConfig
+from .pair import PairWindow
 from .scene import SceneStatistics, high_pass, measure_statistics
 from .simulation import Example, draw_group
 from .training_data import Source

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .alignment import PairWindow
 from .degradation import Matrix, centres, cubic_matrix, resample
 from .gaps import FILL_DISTANCE, fill, fill_pan
 from .grids import Placement, Window
+from .pair import PairWindow
 from .rasters import Raster
 from .sampling import ms_window, read_pair
 from .scene import SceneStatistics

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .alignment import PairWindow, Relation, measure_relation
+from .alignment import Relation, measure_relation
 from .conditions import condition, read_piece
 from .degradation import mtf_reach
 from .devices import choose_device, choose_precision
 from .engine import Engine
 from .errors import CancelledError, InputError
 from .grids import Placement, Window, relate
+from .pair import PairWindow
 from .quality import full_resolution, interpolated_ms
 from .radiometry import Finisher, choose_nodata
 from .rasters import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
@@ -28,6 +29,7 @@ from .writing import RasterWriter, check_target
 
 VERSION = "0.1.0"
 MEASURING_SHARE = 0.05  # of the progress bar
+NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
 COLLAR_SHARE = 0.02  # of the sampled pixels
 QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure is measured
 
@@ -191,8 +193,16 @@ class _Fusion:
             log(
                 f"Measured shift of MS against PAN: {row:+.2f} rows, {column:+.2f} columns (PAN pixels), "
                 f"{'corrected' if self.job.align else 'not asked for'}; correlation of details "
-                f"{relation.correlation_unshifted:.4f} before, {relation.correlation:.4f} after."
+                f"{relation.correlation_unshifted:.4f} before, {relation.correlation:.4f} after; "
+                f"{100 * relation.left_out:.0f} % of the sample left out (clouds, water, no detail)."
             )
+            if relation.distortion > NOTABLE_DISTORTION:
+                places = "; ".join("cannot tell" if s is None else f"{s[0]:+.1f} {s[1]:+.1f}" for s in relation.local)
+                log(
+                    f"The shift differs by up to {relation.distortion:.1f} PAN pixels within the scene (terrain, moving "
+                    "clouds or a distorted grid), which one shift for the whole scene cannot correct. Rows and columns "
+                    f"in the sampled windows, line by line: {places}."
+                )
             source = "measured on this scene" if self.job.gain is None else "as given"
             per_band = ", ".join(f"{g:.2f}" for g in relation.band_gains)
             log(f"MTF gain of MS at Nyquist relative to PAN: {relation.gain:.3f} ({source}; by band {per_band}).")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .alignment import PairWindow
 from .degradation import centres, cubic_matrix, mtf_matrix, resample
 from .metrics import BLOCK, Image, d_lambda, d_s, hqnr
+from .pair import PairWindow
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from .alignment import LARGEST_SHIFT, PairWindow
+from .correlation import LARGEST_SHIFT
 from .degradation import mtf_reach
 from .grids import Placement, Window
+from .pair import PairWindow
 from .rasters import Raster
 
 WINDOWS_PER_AXIS = 4

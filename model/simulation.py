@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from . import artefacts
-from .alignment import PairWindow, measure_gain
+from .alignment import measure_gain
 from .degradation import Matrix, centres, cubic_matrix, mtf_matrix, resample
 from .gaps import blur_valid, fill, fill_pan
 from .network import Guidance, NetworkConfig
+from .pair import PairWindow
 from .scene import high_pass, measure_statistics
 from .structures import build_over
 from .training_data import Source

@@ -18,8 +18,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from .alignment import PairWindow
 from .errors import TrainingError
+from .pair import PairWindow
 
 SMALLEST_SIDE = 160  # MS pixels; smaller scenes hold no crop worth simulating
 MINIMUM_VALID = 0.98  # of the pixels

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from otfm_pansharpen.model.alignment import DEFAULT_GAIN, PairWindow, measure_relation
+from otfm_pansharpen.model.alignment import DEFAULT_GAIN, measure_relation
+from otfm_pansharpen.model.pair import PairWindow
 from scenes import landscape, sense
 
 
-def window(ratio=4, gain=0.3, shift=(0.0, 0.0), seed=3, noise=0.0):
-    sharp = landscape(4, 320, 320, seed)
+def window(ratio=4, gain=0.3, shift=(0.0, 0.0), seed=3, noise=0.0, side=320, water=0):
+    sharp = landscape(4, side, side, seed)
+    sharp[:, :, side - water :] = 300.0
     ms = torch.tensor(sense(sharp, ratio, gain, shift), dtype=torch.float32)
     pan = torch.tensor(sharp.mean(0), dtype=torch.float32)
     rng = np.random.default_rng(seed)
@@ -60,3 +64,46 @@ def test_gaps_do_not_mislead():
     pair.ms[:, 50:] = 0
     pair.ms_valid[50:] = False
     assert measure_relation([pair]).shift == pytest.approx((1.0, -1.0), abs=0.1)
+
+
+def with_clouds(pair, moved, places):
+    """Bright discs of 60 PAN pixels at `places`, which MS sees `moved` (row, column) PAN pixels away from PAN."""
+    (height, width), ratio = pair.pan.shape, int(pair.step[0])
+    rows, columns = np.mgrid[:height, :width].astype(np.float64)
+    seen = []
+    for dy, dx in ((0.0, 0.0), moved):
+        distance = np.min([np.hypot(rows - y - dy, columns - x - dx) for y, x in places], axis=0)
+        seen.append(torch.tensor(np.clip(60.0 - distance, 0, 1) * 9000.0, dtype=torch.float32))
+    coarse = seen[1].reshape(height // ratio, ratio, width // ratio, ratio).mean((1, 3))
+    return replace(pair, pan=pair.pan + seen[0], ms=pair.ms + coarse)
+
+
+@pytest.mark.parametrize("moved", [(3.0, 0.0), (-2.0, 2.5)])
+def test_clouds_that_moved_do_not_mislead(moved):
+    pair = with_clouds(window(shift=(0.5, -0.4), side=640), moved, [(130, 150), (420, 500)])
+    relation = measure_relation([pair])
+    assert relation.shift == pytest.approx((0.5, -0.4), abs=0.1)
+    assert 0.1 < relation.left_out < 0.7
+
+
+def test_water_does_not_make_a_scene_unreliable():
+    """Half the scene has no detail but noise."""
+    pair = window(shift=(1.2, 0.8), side=480, water=240)
+    rng = np.random.default_rng(1)
+    pan, ms = (i + torch.tensor(15.0 * rng.standard_normal(i.shape), dtype=torch.float32) for i in (pair.pan, pair.ms))
+    relation = measure_relation([replace(pair, pan=pan, ms=ms)])
+    assert relation.reliable
+    assert relation.shift == pytest.approx((1.2, 0.8), abs=0.1)
+    assert 0.2 < relation.left_out < 0.6
+
+
+def test_local_shifts_show_where_the_scene_is_distorted():
+    plain, bent, flat = window(), window(shift=(0.0, 1.5), seed=4), window(seed=5)
+    flat = replace(flat, ms=torch.rand(flat.ms.shape))
+    relation = measure_relation([plain, plain, plain, bent, flat])
+    assert relation.shift == pytest.approx((0.0, 0.0), abs=0.1)
+    assert relation.local[0] == pytest.approx((0.0, 0.0), abs=0.15)
+    assert relation.local[3] == pytest.approx((0.0, 1.5), abs=0.25)
+    assert relation.local[4] is None
+    assert relation.distortion == pytest.approx(1.5, abs=0.25)
+    assert measure_relation([plain]).distortion < 0.1
