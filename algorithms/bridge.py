@@ -89,17 +89,15 @@ def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterS
             "Export the layer to a GeoTIFF first (right click, Export, Save As)."
         )
     uri = QgsProviderRegistry.instance().decodeUri("gdal", layer.source())
-    declared = {
-        value_range.min()
-        for band in bands or range(1, layer.bandCount() + 1)
-        for value_range in provider.userNoDataValues(band)
-        if value_range.min() == value_range.max()
-    }
+    chosen = bands or range(1, layer.bandCount() + 1)
+    declared = {(r.min(), r.max()) for band in chosen for r in provider.userNoDataValues(band)}
     return RasterSource(
         path=layer.source().split("|option:")[0],
         open_options=tuple(uri.get("openOptions", ())),
         bands=tuple(bands),
-        nodata=tuple(sorted(declared)),
+        nodata=tuple(sorted(least for least, largest in declared if least == largest)),
+        nodata_ranges=tuple(sorted((least, largest) for least, largest in declared if least < largest)),
+        own_nodata=all(provider.useSourceNoDataValue(band) for band in chosen),
         crs=_replaced_crs(layer),
     )
 

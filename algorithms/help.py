@@ -32,6 +32,9 @@ PANSHARPEN_PARAMETERS = {
     "MTF_GAIN": "How much contrast MS keeps at its Nyquist frequency relative to PAN: about 0.05 for products that are "
     "much softer than their pixels, 0.5 for crisp ones. Leave empty to measure it on the scene.",
     "TILE": "The raster is sharpened in squares of this size. Larger ones are faster and need more memory.",
-    "CREATE_OPTIONS": "GDAL creation options of the output format, for example COMPRESS=DEFLATE|PREDICTOR=2.",
-    "OUTPUT": "The sharpened raster. The extension decides the format.",
+    "DATA_TYPE": "The type of the output's pixels. Values that it cannot hold are clipped, and the log says so.",
+    "OVERVIEWS": "Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.",
+    "CREATE_OPTIONS": "GDAL creation options of the output format, for example COMPRESS=DEFLATE. A GeoTIFF is tiled "
+    "and not compressed unless asked for; the predictor then suits the data type.",
+    "OUTPUT": "The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised GeoTIFF.",
 }

@@ -14,6 +14,7 @@ from qgis.core import (
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
     QgsProcessingParameterBand,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
@@ -37,6 +38,7 @@ ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
 DEVICES = ["auto", "cuda", "cpu"]
 PRECISIONS = ["auto", "fp32", "bf16"]
 ALIGNMENTS = ["auto", "off"]
+TYPES = ["as MS", "Byte", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64"]
 SETS = ["fast", "best"]
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
@@ -92,6 +94,8 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
             number("MTF_GAIN", "MTF gain at Nyquist (empty: measured)", number.Type.Double, None, True, 0.01, 0.9)
         )
         self._add_advanced(number("TILE", "Tile size in PAN pixels", number.Type.Integer, 1024, False, 64, 8192))
+        self._add_choice("DATA_TYPE", "Data type of the output", TYPES, advanced=True)
+        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", "Build overviews", False))
         options = QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
         native = Qgis.versionInt() >= NATIVE_OPTIONS_WIDGET
         legacy = {"class": "processing.algs.gdal.ui.RasterOptionsWidget.RasterOptionsWidgetWrapper"}
@@ -178,6 +182,7 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
 
         weights = self.parameterAsFile(parameters, "WEIGHTS", context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
+        kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
         has_gain = parameters.get("MTF_GAIN") is not None
         return FusionJob(
             pan=self._pan,
@@ -192,6 +197,8 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
             gain=self.parameterAsDouble(parameters, "MTF_GAIN", context) if has_gain else None,
             align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
             creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
+            data_type="" if kind == TYPES[0] else kind,
+            overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
         )
 
     @staticmethod

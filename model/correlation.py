@@ -18,7 +18,7 @@ from .pair import PairWindow
 from .scene import HIGH_PASS_SIZE, high_pass, whole_boxes
 
 FIRST_GAIN = 0.25  # where the search begins
-LARGEST_SHIFT = 4  # PAN pixels searched in each direction
+LARGEST_SHIFT = 5  # PAN pixels searched in each direction
 BLOCK_SIDE = 24  # MS pixels
 SMALLEST_WINDOW = 300  # samples, below which a window is not judged alone
 

@@ -13,6 +13,7 @@ import torch
 
 from .alignment import Relation, measure_relation
 from .conditions import condition, read_piece
+from .correlation import LARGEST_SHIFT
 from .degradation import mtf_reach
 from .devices import choose_device, choose_precision
 from .engine import Engine
@@ -20,12 +21,12 @@ from .errors import CancelledError, InputError
 from .grids import Placement, Window, relate
 from .pair import PairWindow
 from .quality import full_resolution, interpolated_ms
-from .radiometry import Finisher, choose_nodata
+from .radiometry import NUMPY_TYPES, Finisher, choose_nodata, value_limits
 from .rasters import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
 from .sampling import sample_scene
 from .scene import SceneStatistics, measure_statistics
 from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights
-from .writing import RasterWriter, check_target
+from .writing import OutputForm, RasterWriter, check_target
 
 VERSION = "0.1.0"
 MEASURING_SHARE = 0.05  # of the progress bar
@@ -36,7 +37,11 @@ QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure 
 
 @dataclass(frozen=True)
 class FusionJob:
-    """What to do. `gain` None measures it; `extent` is (x least, y least, x most, y most) in PAN's system."""
+    """What to do.
+
+    `gain` None measures it; `extent` is (x least, y least, x most, y most) in PAN's system; `data_type` is GDAL's name
+    of the output's type, empty for that of MS; `creation_options` are NAME=VALUE.
+    """
 
     pan: RasterSource
     ms: RasterSource
@@ -50,6 +55,8 @@ class FusionJob:
     gain: float | None = None
     align: bool = True
     creation_options: tuple[str, ...] = ()
+    data_type: str = ""
+    overviews: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ class _Fusion:
         if not self.ms.same_crs(self.pan):
             self.ms.reproject(self.pan.crs)
             caller.log("MS has another reference system and is reprojected to PAN's while it is read (cubic).")
+        self.type = self._output_type()
         self.placement = relate(self.pan.grid, self.ms.grid)
         self.window = self._output_window()
         self.weights: Weights = load_weights(job.weights)
@@ -104,6 +112,7 @@ class _Fusion:
         caller.log(f"PAN: {job.pan.path}, {self.pan.grid.describe()}, {self.pan.type}.")
         numbers = ", ".join(map(str, self.ms.bands))
         caller.log(f"MS: {job.ms.path}, bands {numbers}, {self.ms.grid.describe()}, {self.ms.type}.")
+        self._log_assumptions()
         if self.ms.left_out:
             caller.log(
                 f"Band {self.ms.left_out[0]} of MS is declared alpha and left out; name it in MS_BANDS to use it."
@@ -114,6 +123,20 @@ class _Fusion:
         )
         caller.log(f"Weights: {self.weights.header.get('name', '?')}, SHA-256 {self.weights.sha256}.")
         caller.log(f"Device: {self.device}, {str(self.dtype).removeprefix('torch.')} ({reason}), {job.steps} step(s).")
+
+    def _output_type(self) -> str:
+        wanted = self.job.data_type or self.ms.type
+        if wanted not in NUMPY_TYPES:
+            raise InputError(f"The data type {wanted} is unknown; choose one of {', '.join(NUMPY_TYPES)}.")
+        return wanted
+
+    def _log_assumptions(self) -> None:
+        """What the files do not say and is taken for granted."""
+        if not self.pan.grid.georeferenced:
+            self.caller.log("Neither raster has a georeference: both are taken to cover the same area.")
+        elif bool(self.pan.crs) != bool(self.ms.crs):
+            missing = "MS" if self.pan.crs else "PAN"
+            self.caller.log(f"{missing} names no reference system and is taken to use that of the other raster.")
 
     def _output_window(self) -> Window:
         """PAN pixels of the output: where MS exists, within the extent asked for."""
@@ -142,12 +165,14 @@ class _Fusion:
         shift = relation.shift
         origin = (self.placement.origin[0] + shift[0], self.placement.origin[1] + shift[1])
         placement = replace(self.placement, origin=origin)
-        nodata = choose_nodata(self.ms, self.pan)
+        nodata = choose_nodata(self.type, self.ms, self.pan)
         engine = Engine(self.weights, statistics, self.device, self.dtype, self.job.steps)
         lowest = 0.0 if min(float(w.ms.min()) for w in windows) >= 0.0 else None
-        finisher = Finisher(self.ms.type, nodata, lowest)
+        finisher = Finisher(self.type, nodata, lowest)
+        self._warn_of_clipping(windows)
         grid, crs = self.pan.grid.cropped(self.window), self.pan.crs or self.ms.crs
-        with RasterWriter(self.job.output, grid, self.ms, crs, nodata, self.job.creation_options) as writer:
+        form = OutputForm(self.type, nodata, self.job.creation_options, self.job.overviews)
+        with RasterWriter(self.job.output, grid, crs, self.ms, form) as writer:
             quality = self._tiles(engine, placement, finisher, writer)
             self.caller.check()
             writer.finish(self._provenance(relation))
@@ -176,6 +201,16 @@ class _Fusion:
                 "as image and spoil the statistics."
             )
 
+    def _warn_of_clipping(self, windows: list[PairWindow]) -> None:
+        """Say it where the type that was asked for cannot hold the values of MS."""
+        low, high = (float(f(torch.stack([f(w.ms) for w in windows]))) for f in (torch.min, torch.max))
+        least, most = value_limits(self.type)
+        if low < least or high > most:
+            self.caller.log(
+                f"Warning: MS holds values from {low:.6g} to {high:.6g}, but {self.type} only those from {least:.6g} "
+                f"to {most:.6g}: the others are clipped."
+            )
+
     def _statistics(self, windows: list[PairWindow], relation: Relation) -> SceneStatistics:
         samples = []
         for window in windows:
@@ -199,9 +234,14 @@ class _Fusion:
             if relation.distortion > NOTABLE_DISTORTION:
                 places = "; ".join("cannot tell" if s is None else f"{s[0]:+.1f} {s[1]:+.1f}" for s in relation.local)
                 log(
-                    f"The shift differs by up to {relation.distortion:.1f} PAN pixels within the scene (terrain, moving "
-                    "clouds or a distorted grid), which one shift for the whole scene cannot correct. Rows and columns "
-                    f"in the sampled windows, line by line: {places}."
+                    f"The shift differs by up to {relation.distortion:.1f} PAN pixels within the scene (terrain, "
+                    "moving clouds or a distorted grid), which one shift for the whole scene cannot correct. Rows and "
+                    f"columns in the sampled windows, line by line: {places}."
+                )
+            if max(abs(row), abs(column)) > LARGEST_SHIFT - 0.5:
+                log(
+                    f"Warning: the shift lies at the end of what is searched ({LARGEST_SHIFT} PAN pixels). Check the "
+                    "georeference of both rasters."
                 )
             source = "measured on this scene" if self.job.gain is None else "as given"
             per_band = ", ".join(f"{g:.2f}" for g in relation.band_gains)
@@ -305,7 +345,10 @@ class _Fusion:
             "OTFM_PRECISION": str(self.dtype).removeprefix("torch."),
             "OTFM_MTF_GAIN": f"{relation.gain:.4f}",
             "OTFM_SHIFT_ROWS_COLUMNS": f"{relation.shift[0]:.3f} {relation.shift[1]:.3f}",
+            "OTFM_MTF_GAIN_BY_BAND": " ".join(f"{g:.3f}" for g in relation.band_gains),
             "OTFM_RATIO": f"{self.placement.ratio:.6g}",
+            "OTFM_PAN": f"{Path(self.pan.source.path).name} band {self.pan.bands[0]}",
+            "OTFM_MS": f"{Path(self.ms.source.path).name} bands {' '.join(map(str, self.ms.bands))}",
         }
 
 

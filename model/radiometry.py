@@ -23,15 +23,24 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def choose_nodata(ms: Raster, pan: Raster) -> float | None:
+def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
     """The value that marks gaps: MS's, else PAN's where the type holds it, else NaN or 0 where there can be gaps."""
-    kind = NUMPY_TYPES[ms.type]
+    kind = NUMPY_TYPES[type_name]
     for value in (ms.nodata, pan.nodata):
         if value is not None and _holds(kind, value):
             return float(value)
     if not ms.may_have_gaps and not pan.may_have_gaps:
         return None
     return float("nan") if kind.kind == "f" else 0.0
+
+
+def value_limits(type_name: str) -> tuple[float, float]:
+    """Least and largest value of a GDAL data type."""
+    kind = NUMPY_TYPES[type_name]
+    if kind.kind == "f":
+        return float(np.finfo(kind).min), float(np.finfo(kind).max)
+    low, high = _limits(kind)
+    return float(low), float(high)
 
 
 def _holds(kind: np.dtype[Any], value: float) -> bool:

@@ -43,6 +43,8 @@ class RasterSource:
     path           anything GDAL opens               open_options   NAME=VALUE
     bands          numbers from 1; empty for all but alpha
     nodata         values that a user declared beside the file's own
+    nodata_ranges  (least, largest) values between which a user declared all to be nodata
+    own_nodata     whether the file's own nodata value counts
     crs            WKT that replaces the file's own; empty to keep it
     """
 
@@ -50,6 +52,8 @@ class RasterSource:
     open_options: tuple[str, ...] = ()
     bands: tuple[int, ...] = ()
     nodata: tuple[float, ...] = ()
+    nodata_ranges: tuple[tuple[float, float], ...] = ()
+    own_nodata: bool = True
     crs: str = ""
 
 
@@ -95,10 +99,12 @@ class Raster:
         self.type = gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds))  # holds the values of all bands
         if self.type not in INTEGER_TYPES + FLOAT_TYPES:
             raise InputError(f"{self.role} {self.source.path} has bands of type {self.type}; real numbers are needed.")
-        if self.dataset.GetGCPCount() and self.dataset.GetGeoTransform(can_return_null=True) is None:
+        by_points, by_model = self.dataset.GetGCPCount() > 0, bool(self.dataset.GetMetadata("RPC"))
+        if (by_points or by_model) and self.dataset.GetGeoTransform(can_return_null=True) is None:
+            means = "ground control points" if by_points else "rational polynomial coefficients (RPC)"
             raise InputError(
-                f"{self.role} {self.source.path} is placed by ground control points only. "
-                "Warp it to a map projection first, for example with gdal:warpreproject."
+                f"{self.role} {self.source.path} is placed by {means} only. Warp both rasters to a map projection "
+                "first, for example with gdal:warpreproject."
             )
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
         self.crs = self.source.crs or self.dataset.GetProjection()
@@ -125,6 +131,12 @@ class Raster:
 
     def reproject(self, crs: str) -> None:
         """Read this raster as GDAL's warper brings it to `crs`, window by window."""
+        if self.source.nodata_ranges or len(self.source.nodata) > 1 or not self.source.own_nodata:
+            raise InputError(
+                f"{self.role} {self.source.path} has another reference system than PAN and several nodata values set "
+                "on the layer, which cannot be kept apart while it is reprojected. Reproject it first, for example "
+                "with gdal:warpreproject."
+            )
         declared = {"srcNodata": self.source.nodata[0]} if self.source.nodata else {}  # else gaps would mix with pixels
         try:
             warped = gdal.Warp(
@@ -175,11 +187,18 @@ class Raster:
         valid = np.abs(exact) < LARGEST_VALUE if is_float else np.ones(exact.shape, dtype=bool)
         for value in self.source.nodata:
             valid &= exact != value
-        flags = band.GetMaskFlags()
+        for least, largest in self.source.nodata_ranges:
+            valid &= (exact < least) | (exact > largest)
+        flags = self._mask_flags(band)
         shared = flags & gdal.GMF_PER_DATASET
         if flags != gdal.GMF_ALL_VALID and (first or not shared):
             valid &= band.GetMaskBand().ReadAsArray(*place) != 0
         return valid
+
+    def _mask_flags(self, band: gdal.Band) -> int:
+        """GDAL's mask flags of a band; all valid where a nodata value is all there is and it does not count."""
+        flags = int(band.GetMaskFlags())
+        return gdal.GMF_ALL_VALID if flags == gdal.GMF_NODATA and not self.source.own_nodata else flags
 
     def read_padded(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """As `read`, for a window that may reach beyond the raster: its edge pixels are repeated."""
@@ -194,13 +213,20 @@ class Raster:
         return values[:, pick[0], pick[1]], valid[pick]
 
     @property
+    def described(self) -> gdal.Dataset:
+        """The dataset that holds names and metadata of the bands: the one of the file, not of its reprojection."""
+        return self._original or self.dataset
+
+    @property
     def nodata(self) -> float | None:
         """The nodata value of the first chosen band that has one."""
-        declared = [self.dataset.GetRasterBand(b).GetNoDataValue() for b in self.bands]
+        own = [self.dataset.GetRasterBand(b).GetNoDataValue() for b in self.bands]
+        declared = own if self.source.own_nodata else []
         return next((v for v in [*declared, *self.source.nodata] if v is not None), None)
 
     @property
     def may_have_gaps(self) -> bool:
         """Whether any pixel could be invalid."""
-        flags = (self.dataset.GetRasterBand(b).GetMaskFlags() for b in self.bands)
-        return bool(self.source.nodata) or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
+        flags = (self._mask_flags(self.dataset.GetRasterBand(b)) for b in self.bands)
+        told = bool(self.source.nodata or self.source.nodata_ranges)
+        return told or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -14,15 +15,21 @@ from osgeo import gdal
 
 from .errors import OutputError
 from .grids import Grid, Window
-from .rasters import Raster, said
+from .rasters import FLOAT_TYPES, Raster, said
 
 GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER"}
+LOSSLESS = ("DEFLATE", "LZW", "ZSTD")
+OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
+SMALLEST_OVERVIEW = 256  # pixels along the longer side
 LOSSY_TOLERANCE = 0.1  # of the mean value
 PROBE = 64  # pixels along the side of the pieces that are read back
 
 
 def driver_for(path: Path) -> gdal.Driver:
-    """The GDAL driver that writes files with this extension. Raises OutputError where there is none."""
+    """The GDAL driver that writes files with this extension; COG for .cog.tif. Raises OutputError for none."""
+    cloud_optimised = gdal.GetDriverByName("COG")
+    if path.name.lower().endswith((".cog.tif", ".cog.tiff")) and cloud_optimised is not None:
+        return cloud_optimised
     extension = path.suffix.lstrip(".").lower()
     drivers = [gdal.GetDriver(i) for i in range(gdal.GetDriverCount())]
     fitting = [
@@ -56,11 +63,36 @@ def check_target(path: Path, inputs: Sequence[str]) -> None:
         raise OutputError(f"The folder {path.parent} of the output cannot be written to. Choose another one.")
 
 
+def _kept(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """What of the metadata of MS holds for the result too."""
+    return {k: v for k, v in (metadata or {}).items() if not k.startswith(OWN_METADATA)}
+
+
 def _shape_and_types(dataset: gdal.Dataset) -> tuple[int, int, int, list[str]]:
     """Width, height, band count and the name of each band's type."""
     numbers = range(1, dataset.RasterCount + 1)
     types = [gdal.GetDataTypeName(dataset.GetRasterBand(n).DataType) for n in numbers]
     return dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount, types
+
+
+@dataclass(frozen=True)
+class OutputForm:
+    """How the values are kept: GDAL's name of the type, nodata value, creation options NAME=VALUE, overviews or not."""
+
+    type: str
+    nodata: float | None
+    options: tuple[str, ...] = ()
+    overviews: bool = False
+
+    def geotiff_options(self, own: bool) -> list[str]:
+        """Creation options of a GeoTIFF, with a predictor that suits the type; without the user's if not `own`."""
+        given = dict(o.split("=", 1) for o in self.options if "=" in o) if own else {}
+        chosen = {**GEOTIFF_DEFAULTS, **{k.upper(): v for k, v in given.items()}}
+        if chosen.get("COMPRESS", "").upper() in LOSSLESS:
+            chosen.setdefault("PREDICTOR", "3" if self.type in FLOAT_TYPES else "2")
+        if "COMPRESS" in chosen:
+            chosen.setdefault("NUM_THREADS", "ALL_CPUS")
+        return ["PHOTOMETRIC=MINISBLACK", "ALPHA=NO", *(f"{k}={v}" for k, v in chosen.items())]
 
 
 class RasterWriter:
@@ -69,29 +101,26 @@ class RasterWriter:
     Use as a context manager and call `finish`; without that call, nothing is left behind.
     """
 
-    def __init__(
-        self, path: Path, grid: Grid, like: Raster, crs: str, nodata: float | None, options: Sequence[str]
-    ) -> None:
-        """Create the raster with the type, bands and band properties of `like`."""
-        self.path, self.grid, self.options = path, grid, tuple(options)
+    def __init__(self, path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm) -> None:
+        """Create the raster with the bands and band properties of `like`."""
+        self.path, self.grid, self.form = path, grid, form
         self.driver = driver_for(path)
         self.folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
         self.is_geotiff = self.driver.ShortName == "GTiff"
         self.draft = self.folder / (path.name if self.is_geotiff else "draft.tif")
         self.probes: dict[Window, np.ndarray] = {}
-        given = dict(o.split("=", 1) for o in options if "=" in o) if self.is_geotiff else {}
-        chosen = {**GEOTIFF_DEFAULTS, **{k.upper(): v for k, v in given.items()}}
         try:
             self.dataset = gdal.GetDriverByName("GTiff").Create(
-                str(self.draft), grid.width, grid.height, len(like.bands), gdal.GetDataTypeByName(like.type),
-                ["PHOTOMETRIC=MINISBLACK", "ALPHA=NO", *(f"{k}={v}" for k, v in chosen.items())],
+                str(self.draft), grid.width, grid.height, len(like.bands), gdal.GetDataTypeByName(form.type),
+                form.geotiff_options(own=self.is_geotiff),
             )  # fmt: skip
             if grid.georeferenced:
                 self.dataset.SetGeoTransform(grid.transform)
             if crs:
                 self.dataset.SetProjection(crs)
+            self.dataset.SetMetadata(_kept(like.described.GetMetadata()))
             for number, origin in enumerate(like.bands, start=1):
-                self._describe(self.dataset.GetRasterBand(number), like.dataset.GetRasterBand(origin), nodata)
+                self._describe(self.dataset.GetRasterBand(number), like.described.GetRasterBand(origin), form.nodata)
         except RuntimeError as error:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise OutputError(f"{path} cannot be created: {said(error)}.") from error
@@ -107,9 +136,10 @@ class RasterWriter:
             band.SetOffset(origin.GetOffset() or 0.0)
         if origin.GetUnitType():
             band.SetUnitType(origin.GetUnitType())
-        kept = {k: v for k, v in origin.GetMetadata().items() if not k.startswith("STATISTICS_")}
-        if kept:
-            band.SetMetadata(kept)
+        for domain in ("", "IMAGERY"):  # the second holds wavelengths
+            kept = _kept(origin.GetMetadata(domain))
+            if kept:
+                band.SetMetadata(kept, domain)
 
     def write(self, window: Window, values: np.ndarray) -> None:
         """Write (bands, h, w) at a window of the output."""
@@ -130,6 +160,10 @@ class RasterWriter:
         try:
             self.dataset.SetMetadata({**self.dataset.GetMetadata(), **metadata})
             self.dataset.FlushCache()
+            self._add_statistics()
+            if self.form.overviews and self.is_geotiff:
+                self._add_overviews(self.dataset)
+            self.dataset.FlushCache()
             self.dataset = None
             self._verify(self.draft)
             if not self.is_geotiff:
@@ -142,14 +176,36 @@ class RasterWriter:
                 f"{self.path} cannot be written: {said(error)}. Is the disk full or the file in use?"
             ) from error
 
+    def _add_statistics(self) -> None:
+        """Approximate statistics of every band, from which viewers choose the contrast."""
+        for number in range(1, self.dataset.RasterCount + 1):
+            try:
+                self.dataset.GetRasterBand(number).ComputeStatistics(True)
+            except RuntimeError:  # no valid pixel in the sample
+                return
+
+    def _add_overviews(self, dataset: gdal.Dataset) -> None:
+        """Averages of 2 x 2 pixels, again and again."""
+        levels: list[int] = []
+        side = max(self.grid.width, self.grid.height)
+        while side > SMALLEST_OVERVIEW:
+            levels.append(2 ** (len(levels) + 1))
+            side = -(-side // 2)
+        if levels:
+            dataset.BuildOverviews("AVERAGE", levels)
+
     def _convert(self) -> None:
         """Copy the draft into the format of the target."""
         final = self.folder / self.path.name
         draft = copy = gdal.Open(str(self.draft))
         wanted = _shape_and_types(draft)
         try:
-            copy = self.driver.CreateCopy(str(final), draft, False, list(self.options))
+            copy = self.driver.CreateCopy(str(final), draft, False, list(self.form.options))
             copy.FlushCache()
+            if self.form.overviews and self.driver.ShortName != "COG":  # which has them already
+                copy = None
+                copy = gdal.Open(str(final))
+                self._add_overviews(copy)
         finally:
             draft = copy = None  # files are let go of also where an error keeps this frame
         self.draft.unlink()
