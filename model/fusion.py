@@ -26,7 +26,7 @@ from .rasters import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
 from .sampling import sample_scene
 from .scene import SceneStatistics, measure_statistics
 from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights
-from .writing import OutputForm, RasterWriter, check_target
+from .writing import OutputForm, RasterWriter, check_space, check_target
 
 VERSION = "0.1.0"
 MEASURING_SHARE = 0.05  # of the progress bar
@@ -106,6 +106,9 @@ class _Fusion:
         self.type = self._output_type()
         self.placement = relate(self.pan.grid, self.ms.grid)
         self.window = self._output_window()
+        nodata = choose_nodata(self.type, self.ms, self.pan)
+        self.form = OutputForm(self.type, nodata, job.creation_options, job.overviews)
+        check_space(job.output, self.pan.grid.cropped(self.window), len(self.ms.bands), self.form)
         self.weights: Weights = load_weights(job.weights)
         self.device = choose_device(job.device)
         self.dtype, reason = choose_precision(job.precision, self.device)
@@ -165,14 +168,12 @@ class _Fusion:
         shift = relation.shift
         origin = (self.placement.origin[0] + shift[0], self.placement.origin[1] + shift[1])
         placement = replace(self.placement, origin=origin)
-        nodata = choose_nodata(self.type, self.ms, self.pan)
         engine = Engine(self.weights, statistics, self.device, self.dtype, self.job.steps)
         lowest = 0.0 if min(float(w.ms.min()) for w in windows) >= 0.0 else None
-        finisher = Finisher(self.type, nodata, lowest)
+        finisher = Finisher(self.type, self.form.nodata, lowest)
         self._warn_of_clipping(windows)
         grid, crs = self.pan.grid.cropped(self.window), self.pan.crs or self.ms.crs
-        form = OutputForm(self.type, nodata, self.job.creation_options, self.job.overviews)
-        with RasterWriter(self.job.output, grid, crs, self.ms, form) as writer:
+        with RasterWriter(self.job.output, grid, crs, self.ms, self.form) as writer:
             quality = self._tiles(engine, placement, finisher, writer)
             self.caller.check()
             writer.finish(self._provenance(relation))

@@ -16,6 +16,7 @@ SMALLEST_RATIO = 1.5
 LARGEST_RATIO = 16.0
 RATIO_TOLERANCE = 0.02  # between the two axes
 EDGE_TOLERANCE = 1e-3  # PAN pixels; rounding of geotransforms must not cost a row
+LARGEST_COORDINATE = 1e15  # map units; pixels would have no place in double precision beyond it
 LARGEST_SKEW = 0.1  # PAN pixels over the whole raster
 
 
@@ -124,6 +125,9 @@ class Placement:
 
 def relate(pan: Grid, ms: Grid) -> Placement:
     """Place MS on PAN's grid. Raises InputError, with the numbers, where the two cannot be fused."""
+    for role, grid in (("PAN", pan), ("MS", ms)):
+        if not all(math.isfinite(v) and abs(v) < LARGEST_COORDINATE for v in grid.transform):
+            raise InputError(f"The geotransform of {role}, {grid.transform}, lies nowhere. Georeference {role} again.")
     if pan.georeferenced != ms.georeferenced:
         missing, present = ("PAN", "MS") if ms.georeferenced else ("MS", "PAN")
         raise InputError(

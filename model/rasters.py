@@ -99,14 +99,14 @@ class Raster:
         self.type = gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds))  # holds the values of all bands
         if self.type not in INTEGER_TYPES + FLOAT_TYPES:
             raise InputError(f"{self.role} {self.source.path} has bands of type {self.type}; real numbers are needed.")
+        self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
         by_points, by_model = self.dataset.GetGCPCount() > 0, bool(self.dataset.GetMetadata("RPC"))
-        if (by_points or by_model) and self.dataset.GetGeoTransform(can_return_null=True) is None:
+        if (by_points or by_model) and not self.grid.georeferenced:
             means = "ground control points" if by_points else "rational polynomial coefficients (RPC)"
             raise InputError(
                 f"{self.role} {self.source.path} is placed by {means} only. Warp both rasters to a map projection "
                 "first, for example with gdal:warpreproject."
             )
-        self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
         self.crs = self.source.crs or self.dataset.GetProjection()
 
     def _choose_bands(self) -> tuple[int, ...]:

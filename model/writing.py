@@ -63,6 +63,23 @@ def check_target(path: Path, inputs: Sequence[str]) -> None:
         raise OutputError(f"The folder {path.parent} of the output cannot be written to. Choose another one.")
 
 
+def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
+    """Refuse an output that is larger than what is free on its disk. Raises OutputError with both numbers."""
+    if any(o.upper().startswith("COMPRESS") for o in form.options):
+        return
+    needed = grid.width * grid.height * bands * (gdal.GetDataTypeSize(gdal.GetDataTypeByName(form.type)) // 8)
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise OutputError(
+            f"The output {path} needs {_size(needed)} ({grid.width} x {grid.height} pixels, {bands} bands of "
+            f"{form.type}), but only {_size(free)} are free in its folder. Choose another folder or a smaller EXTENT."
+        )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e12:.1f} TB" if count >= 1e12 else f"{count / 1e9:.1f} GB"
+
+
 def _kept(metadata: Mapping[str, str] | None) -> dict[str, str]:
     """What of the metadata of MS holds for the result too."""
     return {k: v for k, v in (metadata or {}).items() if not k.startswith(OWN_METADATA)}

@@ -1,0 +1,175 @@
+"""Rasters that lie, loop, break off or claim to be enormous: one sentence that names them, and no file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jobs import job, temporaries
+from osgeo import gdal
+from otfm_pansharpen.model.errors import InputError, OutputError, PansharpenError
+from otfm_pansharpen.model.fusion import Caller, fuse
+from otfm_pansharpen.model.rasters import RasterSource
+from scenes import Recipe, load_image, save
+
+VRT = """<VRTDataset rasterXSize="{width}" rasterYSize="{height}">
+<GeoTransform>{transform}</GeoTransform>
+<VRTRasterBand dataType="UInt16" band="1"><SimpleSource>
+<SourceFilename relativeToVRT="1">{source}</SourceFilename><SourceBand>1</SourceBand>
+<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>
+<DstRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>
+</SimpleSource></VRTRasterBand></VRTDataset>"""
+MS_TRANSFORM = "500000, 8, 0, 4000000, 0, -8"
+
+
+def refused(pair, folder, words, kind=PansharpenError, **changes):
+    with pytest.raises(kind) as caught:
+        fuse(job(pair, folder / "out.tif", **changes))
+    assert all(word in str(caught.value) for word in words), caught.value
+    assert not (folder / "out.tif").exists()
+    assert temporaries(folder) == []
+
+
+def vrt(path, source, width=60, height=48, transform=MS_TRANSFORM):
+    path.write_text(VRT.format(width=width, height=height, transform=transform, source=source))
+    return path
+
+
+def test_a_vrt_that_names_itself(tmp_path):
+    pair = Recipe().write(tmp_path)
+    pair.ms = vrt(tmp_path / "loop.vrt", "loop.vrt")
+    refused(pair, tmp_path, ["loop.vrt"], InputError)
+
+
+def test_vrts_that_name_each_other(tmp_path):
+    pair = Recipe().write(tmp_path)
+    pair.ms = vrt(tmp_path / "one.vrt", "two.vrt")
+    vrt(tmp_path / "two.vrt", "one.vrt")
+    refused(pair, tmp_path, ["one.vrt"], InputError)
+
+
+def test_a_vrt_of_a_file_that_is_gone(tmp_path):
+    pair = Recipe().write(tmp_path)
+    pair.ms = vrt(tmp_path / "gone.vrt", "no-such-file.tif")
+    refused(pair, tmp_path, ["gone.vrt"], InputError)
+
+
+def test_a_vrt_of_other_files_is_fine(tmp_path):
+    pair = Recipe(bands=1).write(tmp_path)
+    fuse(job(pair, tmp_path / "plain.tif"))
+    pair.ms = vrt(tmp_path / "fine.vrt", "ms.tif")
+    fuse(job(pair, tmp_path / "out.tif"))
+    assert np.array_equal(load_image(tmp_path / "plain.tif"), load_image(tmp_path / "out.tif"))
+
+
+@pytest.mark.parametrize(
+    "numbers", ["nan, 8, 0, 4000000, 0, -8", "500000, 0, 0, 4000000, 0, 0", "1e300, 8, 0, 0, 0, -8"]
+)
+def test_geotransforms_that_make_no_sense(tmp_path, numbers):
+    pair = Recipe(bands=1).write(tmp_path)
+    pair.ms = vrt(tmp_path / "odd.vrt", "ms.tif", transform=numbers)
+    refused(pair, tmp_path, [], InputError)
+
+
+def sparse(path, side, bands, pixel):
+    dataset = gdal.GetDriverByName("GTiff").Create(
+        str(path), side, side, bands, gdal.GDT_UInt16, ["SPARSE_OK=YES", "TILED=YES", "BIGTIFF=YES"]
+    )
+    dataset.SetGeoTransform((5e5, pixel, 0, 4e6, 0, -pixel))
+    return dataset
+
+
+def test_a_part_of_rasters_of_a_thousand_million_pixels(tmp_path):
+    """Files of 3.6 thousand million pixels that hold data in one corner only."""
+    pair = Recipe(height=512, width=512).write(tmp_path)
+    for path, side, pixel in ((pair.pan, 60_000, 2.0), (pair.ms, 15_000, 8.0)):
+        image = load_image(path)
+        large = sparse(tmp_path / f"large_{path.name}", side, len(image), pixel)
+        for row in range(0, side, side // 8):  # so that the sample of the whole scene holds something
+            for column in range(0, side, side // 8):
+                large.WriteArray(image[:, : side - row, : side - column], column, row)
+        large = None
+    pair.pan, pair.ms = (tmp_path / f"large_{p.name}" for p in (pair.pan, pair.ms))
+    corner = (5e5, 4e6 - 1024, 5e5 + 1024, 4e6)
+    fuse(job(pair, tmp_path / "out.tif", extent=corner))
+    image = load_image(tmp_path / "out.tif")
+    assert image.shape == (4, 512, 512)
+    assert np.corrcoef(image.ravel(), pair.sharp.ravel())[0, 1] > 0.98
+
+
+def test_an_output_larger_than_the_disk_is_refused_with_the_numbers(tmp_path):
+    pair = Recipe(bands=1).write(tmp_path)
+    pair.pan = vrt(tmp_path / "pan.vrt", "pan.tif", 2**21, 2**21, MS_TRANSFORM.replace("8", "2"))
+    pair.ms = vrt(tmp_path / "ms.vrt", "ms.tif", 2**19, 2**19)
+    refused(pair, tmp_path, ["8.8 TB", "free"], OutputError)
+
+
+def test_damaged_tiles_name_the_file(tmp_path):
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    gdal.Translate(str(tmp_path / "packed.tif"), str(pair.ms), creationOptions=["COMPRESS=DEFLATE"])
+    data = bytearray((tmp_path / "packed.tif").read_bytes())
+    packed = gdal.Open(str(tmp_path / "packed.tif"))
+    start = int(packed.GetRasterBand(1).GetMetadataItem("BLOCK_OFFSET_0_1", "TIFF"))
+    data[start : start + 400] = b"\xff" * 400
+    pair.ms = tmp_path / "bad.tif"
+    pair.ms.write_bytes(data)
+    refused(pair, tmp_path, ["bad.tif", "damaged"], InputError)
+
+
+@pytest.mark.parametrize("name", ["pan.tif", "ms.tif"])
+def test_inputs_that_are_cut_off_during_the_run(tmp_path, name):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+
+    def cut(share: float) -> None:
+        if 0.2 < share < 0.9:
+            os.truncate(tmp_path / name, 2000)
+
+    gdal.SetCacheMax(2**16)
+    before = gdal.GetCacheMax()
+    try:
+        with pytest.raises(InputError, match=name):
+            fuse(job(pair, tmp_path / "out.tif", tile=64), Caller(progress=cut))
+    finally:
+        gdal.SetCacheMax(before)
+    assert not (tmp_path / "out.tif").exists()
+    assert temporaries(tmp_path) == []
+
+
+@pytest.mark.parametrize("role", ["pan", "ms"])
+def test_rpcs_alone_are_refused_with_the_cure(tmp_path, role):
+    pair = Recipe().write(tmp_path)
+    for path in (pair.pan, pair.ms):
+        save(path, load_image(path), transform=(0, 1, 0, 0, 0, 1), crs=None)
+    bare = getattr(pair, role)
+    gdal.Translate(str(tmp_path / "rpc.vrt"), str(bare), format="VRT", rgbExpand=None)
+    terms = " ".join(["1"] + ["0"] * 19)
+    rpc = {f"{n}_{k}": "1" for n in ("LINE", "SAMP", "LAT", "LONG", "HEIGHT") for k in ("OFF", "SCALE")}
+    rpc |= {f"{n}_{k}_COEFF": terms for n in ("LINE", "SAMP") for k in ("NUM", "DEN")}
+    dataset = gdal.Open(str(tmp_path / "rpc.vrt"), gdal.GA_Update)
+    dataset.SetMetadata(rpc, "RPC")
+    dataset = None
+    setattr(pair, role, tmp_path / "rpc.vrt")
+    refused(pair, tmp_path, ["rpc.vrt", "RPC", "warpreproject"], InputError)
+
+
+def test_ground_control_points_alone_are_refused_with_the_cure(tmp_path):
+    pair = Recipe().write(tmp_path)
+    gdal.Translate(
+        str(tmp_path / "gcp.tif"), str(pair.ms), outputSRS="EPSG:32633",
+        GCPs=[gdal.GCP(5e5, 4e6, 0, 0, 0), gdal.GCP(5e5 + 480, 4e6, 0, 60, 0), gdal.GCP(5e5, 4e6 - 384, 0, 0, 48)],
+    )  # fmt: skip
+    pair.ms = tmp_path / "gcp.tif"
+    refused(pair, tmp_path, ["gcp.tif", "ground control points", "warpreproject"], InputError)
+
+
+def test_complex_numbers_and_folders_are_refused(tmp_path):
+    pair = Recipe().write(tmp_path)
+    gdal.Translate(str(tmp_path / "complex.tif"), str(pair.ms), outputType=gdal.GDT_CFloat32)
+    ms = RasterSource(str(tmp_path / "complex.tif"))
+    with pytest.raises(InputError, match=r"complex\.tif has bands of type CFloat32"):
+        fuse(replace(job(pair, tmp_path / "out.tif"), ms=ms))
+    with pytest.raises(InputError, match="cannot be opened"):
+        fuse(replace(job(pair, tmp_path / "out.tif"), ms=RasterSource(str(Path(tmp_path)))))
