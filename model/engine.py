@@ -68,6 +68,8 @@ class Engine:
             given = self._guidance(guides, group.bands)
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 sharp = integrate(self.network, lms, given, self.steps)
+            if self.statistics.trust < 1.0:
+                sharp = lms + self.statistics.trust * (sharp - lms)
             for k, band in enumerate(group.bands[: group.written]):
                 values = sharp[0][inner][k].float().cpu()
                 result[band] = values * self.statistics.ms_std[band] + self.statistics.ms_mean[band]

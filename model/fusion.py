@@ -26,7 +26,7 @@ from .rasters import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
 from .sampling import sample_scene
 from .scene import SceneStatistics, measure_statistics
 from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights
-from .writing import OutputForm, RasterWriter, check_space, check_target
+from .writing import OutputForm, RasterWriter, check_format, check_space, check_target
 
 VERSION = "0.1.0"
 MEASURING_SHARE = 0.05  # of the progress bar
@@ -108,6 +108,7 @@ class _Fusion:
         self.window = self._output_window()
         nodata = choose_nodata(self.type, self.ms, self.pan)
         self.form = OutputForm(self.type, nodata, job.creation_options, job.overviews)
+        check_format(job.output, len(self.ms.bands), self.form)
         check_space(job.output, self.pan.grid.cropped(self.window), len(self.ms.bands), self.form)
         self.weights: Weights = load_weights(job.weights)
         self.device = choose_device(job.device)
@@ -218,7 +219,8 @@ class _Fusion:
             moved = window.shifted(relation.shift)
             samples.append((window.ms, *moved.pan_at_ms(relation.gain)))
         try:
-            return measure_statistics(samples, self.placement.ratio, relation.gain)
+            sharp = torch.cat([w.pan[w.pan_valid] for w in windows])
+            return measure_statistics(samples, self.placement.ratio, relation.gain, float(sharp.double().std()))
         except ValueError as error:
             raise InputError(f"PAN {self.job.pan.path} and MS {self.job.ms.path} share too little: {error}.") from error
 
@@ -251,6 +253,12 @@ class _Fusion:
             log(
                 f"Shift and MTF gain cannot be measured here (correlation of details {relation.correlation:.2f}): "
                 f"no shift is corrected and the gain is taken as {relation.gain:.2f}."
+            )
+        if statistics.trust < 1.0:
+            log(
+                f"Warning: PAN hardly follows the bands (correlation of details {statistics.fit:.2f}), so only "
+                f"{100 * statistics.trust:.0f} % of its detail is used; the rest is interpolation. Check that both "
+                "rasters show the same scene."
             )
         means = ", ".join(f"{m:.4g} ({s:.3g})" for m, s in zip(statistics.ms_mean, statistics.ms_std))
         log(f"Mean (deviation) of PAN {statistics.pan_mean:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}.")

@@ -16,6 +16,8 @@ from torch.nn.functional import avg_pool2d
 HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
 RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
 MINIMUM_PIXELS = 64
+LEAST_LOW_SHARE = 0.5  # of PAN's own deviation, that its deviation at MS resolution counts as at least
+UNRELATED_FIT, RELATED_FIT = 0.2, 0.6  # below the first PAN says nothing of the bands, above the second all
 DARK_SHARE = 0.01  # of the pixels lie below the dark level, which stands for zero reflectance under haze
 
 
@@ -50,6 +52,12 @@ class SceneStatistics:
     @property
     def bands(self) -> int:
         return len(self.ms_mean)
+
+    @property
+    def trust(self) -> float:
+        """How much of what the network adds may be used, in [0, 1]: less than 1 where PAN hardly follows the bands."""
+        none, full = UNRELATED_FIT, RELATED_FIT
+        return min(max((self.fit - none) / (full - none), 0.0), 1.0)
 
     def depth(self, bands: Sequence[int]) -> list[float]:
         """How far the mean lies above the dark level, in deviations: of the bands, then of PAN."""
@@ -113,10 +121,14 @@ def explain(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, float
 
 
 def measure_statistics(
-    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], ratio: float, gain: float
+    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
+    ratio: float,
+    gain: float,
+    sharp_std: float = 0.0,
 ) -> SceneStatistics:
     """Statistics of a scene from sample windows (ms (bands, h, w), PAN at MS resolution (h, w), valid (h, w)).
 
+    `sharp_std` is the deviation of PAN at its own resolution: a PAN that is all detail (noise) is not blown up.
     Raises ValueError where fewer than MINIMUM_PIXELS pixels are valid in PAN and in every band.
     """
     windows = [(ms.double(), pan.double(), valid) for ms, pan, valid in windows]
@@ -125,7 +137,7 @@ def measure_statistics(
     if len(pan) < MINIMUM_PIXELS:
         raise ValueError(f"only {len(pan)} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
     ms_mean, ms_std = ms.mean(1), _nonzero(ms.std(1))
-    pan_mean, pan_std = pan.mean(), _nonzero(pan.std())
+    pan_mean, pan_std = pan.mean(), _nonzero(pan.std().clamp_min(LEAST_LOW_SHARE * sharp_std))
     units = [((w - ms_mean[:, None, None]) / ms_std[:, None, None], (p - pan_mean) / pan_std, v) for w, p, v in windows]
     bands, sharp = _details(units, ms_mean)
     injection, correlation = _regress(bands, sharp)

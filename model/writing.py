@@ -22,6 +22,7 @@ LOSSLESS = ("DEFLATE", "LZW", "ZSTD")
 OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
 SMALLEST_OVERVIEW = 256  # pixels along the longer side
 LOSSY_TOLERANCE = 0.1  # of the mean value
+TRIAL_SIDE = 256  # pixels
 PROBE = 64  # pixels along the side of the pieces that are read back
 
 
@@ -73,6 +74,30 @@ def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
         raise OutputError(
             f"The output {path} needs {_size(needed)} ({grid.width} x {grid.height} pixels, {bands} bands of "
             f"{form.type}), but only {_size(free)} are free in its folder. Choose another folder or a smaller EXTENT."
+        )
+
+
+def check_format(path: Path, bands: int, form: OutputForm) -> None:
+    """Refuse a format that cannot hold so many bands of this type, by a small trial. Raises OutputError."""
+    driver = driver_for(path)
+    if driver.ShortName == "GTiff":
+        return
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
+    trial = gdal.GetDriverByName("MEM").Create("", TRIAL_SIDE, TRIAL_SIDE, bands, gdal.GetDataTypeByName(form.type))
+    try:
+        copy = driver.CreateCopy(str(folder / path.name), trial, False, list(form.options))
+        copy.FlushCache()
+        copy = None
+        holds = _shape_and_types(gdal.Open(str(folder / path.name))) == _shape_and_types(trial)
+        reason = "it would change them"
+    except RuntimeError as error:
+        copy, holds, reason = None, False, said(error)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not holds:
+        raise OutputError(
+            f"The format {driver.ShortName} of {path} cannot hold {bands} bands of {form.type}: {reason}. "
+            "Choose fewer bands or another data type, or use .tif."
         )
 
 

@@ -85,6 +85,19 @@ def test_shift_is_corrected(tmp_path):
     assert error(with_it, pair.sharp) < 1.15 * error(ideal, straight.sharp) < 0.8 * error(without, pair.sharp)
 
 
+def test_a_pan_that_is_all_noise_does_not_blow_up_the_colours(tmp_path):
+    pair = Recipe(ratio=8.0, height=240, width=240).write(tmp_path)
+    noise = 1000.0 + 30.0 * np.random.default_rng(0).standard_normal((1, 240, 240))
+    save(pair.pan, noise, transform=(5e5, 2, 0, 4e6, 0, -2))
+    said: list[str] = []
+    fuse(job(pair, tmp_path / "out.tif"), Caller(log=said.append))
+    image = load_image(tmp_path / "out.tif")
+    spread = pair.sharp.std((1, 2))
+    assert (np.abs(image.mean((1, 2)) - pair.sharp.mean((1, 2))) < 0.05 * spread).all()
+    assert (image.std((1, 2)) < 1.05 * spread).all()
+    assert any("hardly follows" in line for line in said)
+
+
 def test_ms_on_a_larger_area_and_off_the_grid(tmp_path):
     """The output has PAN's pixels where MS exists, also when MS starts elsewhere and does not nest."""
     pair = Recipe(height=240, width=240).write(tmp_path)
