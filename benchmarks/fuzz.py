@@ -103,8 +103,8 @@ def draw(number: int, seed: int, folder: Path) -> Case:
     """Case `number` of a seed, its files in `folder`."""
     rng = np.random.default_rng([seed, number])
     kind, pan_kind = rng.choice(list(KINDS), 2)
-    ratio = float(rng.choice([1.5, 2.0, 2.0, 2.5, 3.0, 4.0, 4.0, 5.0, 8.0, 1.0, 20.0], p=[0.1] * 9 + [0.05] * 2))
-    height, width = (int(n) for n in rng.integers(1, 301, 2))
+    ratio = float(rng.choice([1.5, 2.0, 2.0, 2.5, 3.0, 4.0, 4.0, 5.0, 8.0, 1.0, 20.0], p=[0.108] * 9 + [0.014] * 2))
+    height, width = (int(n) for n in rng.integers(1 if rng.random() < 0.2 else 60, 301, 2))
     rows, columns = (max(int(n / ratio * rng.choice([1.0, 1.0, 1.0, 0.6, 1.4])), 1) for n in (height, width))
     bands = int(rng.integers(1, 9))
     pan, ms = content(rng, 1, height, width, pan_kind), content(rng, bands, rows, columns, kind)
@@ -113,7 +113,8 @@ def draw(number: int, seed: int, folder: Path) -> Case:
         nodata = float(rng.choice([0, 255, 100]) if np.dtype(kind).kind == "u" else rng.choice([0, -99, 100]))
         ms[:, : rows // 3] = nodata
         ms[0, rng.random((rows, columns)) < 0.02] = nodata
-    layout = rng.choice(["nested", "nested", "nested", "offset", "none", "south up", "rotated", "far", "half"])
+    layouts = ["nested"] * 8 + ["offset"] * 4 + ["south up", "none", "rotated", "far", "half"]
+    layout = rng.choice(layouts)
     top, left = (rng.uniform(-3, 3, 2) * ratio).round(2) if layout == "offset" else (0.0, 0.0)
     sign, skew = (1.0 if layout == "south up" else -1.0), (0.05 if layout == "rotated" else 0.0)
     corner = (5e5 + left + (1e6 if layout == "far" else 0.0), 4e6 + sign * top)
@@ -137,7 +138,7 @@ def draw(number: int, seed: int, folder: Path) -> Case:
         extent = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
     job = FusionJob(
         RasterSource(str(folder / "pan.tif")), RasterSource(str(folder / "ms.tif")),
-        folder / f"out.{rng.choice(['tif', 'tif', 'tif', 'tif', 'img', 'png', 'cog.tif'])}",
+        folder / f"out.{rng.choice(['tif'] * 9 + ['img', 'png', 'cog.tif'])}",
         device="cpu", tile=int(rng.choice([64, 128, 1024])), extent=extent, data_type=str(rng.choice(TYPES)),
         align=bool(rng.random() < 0.8), overviews=bool(rng.random() < 0.1), precision="fp32",
     )  # fmt: skip

@@ -219,8 +219,7 @@ class _Fusion:
             moved = window.shifted(relation.shift)
             samples.append((window.ms, *moved.pan_at_ms(relation.gain)))
         try:
-            sharp = torch.cat([w.pan[w.pan_valid] for w in windows])
-            return measure_statistics(samples, self.placement.ratio, relation.gain, float(sharp.double().std()))
+            return measure_statistics(samples, self.placement.ratio, relation.gain)
         except ValueError as error:
             raise InputError(f"PAN {self.job.pan.path} and MS {self.job.ms.path} share too little: {error}.") from error
 

@@ -16,7 +16,7 @@ SMALLEST_RATIO = 1.5
 LARGEST_RATIO = 16.0
 RATIO_TOLERANCE = 0.02  # between the two axes
 EDGE_TOLERANCE = 1e-3  # PAN pixels; rounding of geotransforms must not cost a row
-LARGEST_COORDINATE = 1e15  # map units; pixels would have no place in double precision beyond it
+LARGEST_COORDINATE = 1e12  # map units; nothing on Earth lies beyond it, and arithmetic with it is safe
 LARGEST_SKEW = 0.1  # PAN pixels over the whole raster
 
 

@@ -76,6 +76,11 @@ class Raster:
             raise InputError(f"{role} {source.path} cannot be opened: {said(error)}.") from error
         try:
             self._describe()
+        except RuntimeError as error:
+            self.close()
+            raise InputError(
+                f"{role} {source.path} cannot be read: {said(error)}. The file may be truncated or damaged."
+            ) from error
         except InputError:
             self.close()
             raise

@@ -16,7 +16,6 @@ from torch.nn.functional import avg_pool2d
 HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
 RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
 MINIMUM_PIXELS = 64
-LEAST_LOW_SHARE = 0.5  # of PAN's own deviation, that its deviation at MS resolution counts as at least
 UNRELATED_FIT, RELATED_FIT = 0.2, 0.6  # below the first PAN says nothing of the bands, above the second all
 DARK_SHARE = 0.01  # of the pixels lie below the dark level, which stands for zero reflectance under haze
 
@@ -110,25 +109,27 @@ def whole_boxes(valid: torch.Tensor) -> torch.Tensor:
 
 
 def explain(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """Least-squares weights (bands,) of zero-mean `bands` (bands, n) for `pan` (n,), and the multiple correlation."""
+    """Least-squares weights (bands,) of zero-mean `bands` (bands, n) for `pan` (n,), and the multiple correlation.
+
+    The correlation is adjusted for the number of bands (Wherry, 1931): few samples follow anything by chance.
+    """
     gram = bands @ bands.T
     scale = gram.diagonal().mean().clamp_min(1e-30)
     gram = gram + RIDGE * scale * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     weights = torch.linalg.solve(gram, bands @ pan)
     combined = weights @ bands
     norm = torch.sqrt((combined @ combined) * (pan @ pan))
-    return weights, float((combined @ pan) / norm) if float(norm) > 0 else 0.0
+    share = min(max(float((combined @ pan) / norm), 0.0), 1.0) ** 2 if float(norm) > 0 else 0.0
+    free = len(pan) - len(bands) - 1
+    adjusted = 1.0 - (1.0 - share) * (len(pan) - 1) / free if free > 0 else 0.0
+    return weights, math.sqrt(max(adjusted, 0.0))
 
 
 def measure_statistics(
-    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
-    ratio: float,
-    gain: float,
-    sharp_std: float = 0.0,
+    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], ratio: float, gain: float
 ) -> SceneStatistics:
     """Statistics of a scene from sample windows (ms (bands, h, w), PAN at MS resolution (h, w), valid (h, w)).
 
-    `sharp_std` is the deviation of PAN at its own resolution: a PAN that is all detail (noise) is not blown up.
     Raises ValueError where fewer than MINIMUM_PIXELS pixels are valid in PAN and in every band.
     """
     windows = [(ms.double(), pan.double(), valid) for ms, pan, valid in windows]
@@ -137,7 +138,7 @@ def measure_statistics(
     if len(pan) < MINIMUM_PIXELS:
         raise ValueError(f"only {len(pan)} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
     ms_mean, ms_std = ms.mean(1), _nonzero(ms.std(1))
-    pan_mean, pan_std = pan.mean(), _nonzero(pan.std().clamp_min(LEAST_LOW_SHARE * sharp_std))
+    pan_mean, pan_std = pan.mean(), _nonzero(pan.std())
     units = [((w - ms_mean[:, None, None]) / ms_std[:, None, None], (p - pan_mean) / pan_std, v) for w, p, v in windows]
     bands, sharp = _details(units, ms_mean)
     injection, correlation = _regress(bands, sharp)

@@ -174,7 +174,7 @@ def _example(seen: _Sensed, gain: float, network: NetworkConfig, corrupt: bool, 
     to_ms, to_pan = (rows, columns), (lift_rows, lift_columns)
     pan_at_ms, share = blur_valid(seen.pan, seen.pan_valid, to_ms)
     windows = [(seen.ms, pan_at_ms, seen.ms_valid & (share > 0.99))]
-    statistics = measure_statistics(windows, seen.ratio, gain, float(seen.pan[seen.pan_valid].std()))
+    statistics = measure_statistics(windows, seen.ratio, gain)
     group = draw_group(len(seen.ms), network.bands, rng)
     mean, std = (torch.tensor(v)[:, None, None] for v in (statistics.ms_mean, statistics.ms_std))
     pan = (seen.pan - statistics.pan_mean) / statistics.pan_std
