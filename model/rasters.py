@@ -17,6 +17,7 @@ from .grids import Grid, Window
 
 INTEGER_TYPES = ("Byte", "UInt16", "Int16", "UInt32", "Int32", "Int8")
 FLOAT_TYPES = ("Float32", "Float64")
+LARGEST_BLOCK = 2**30  # bytes
 LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declared, not a measurement
 _exceptions_lock = threading.Lock()
 
@@ -102,6 +103,7 @@ class Raster:
         self.bands = self._choose_bands()
         kinds = [self.dataset.GetRasterBand(b).DataType for b in self.bands]
         self.type = gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds))  # holds the values of all bands
+        self._check_blocks()
         if self.type not in INTEGER_TYPES + FLOAT_TYPES:
             raise InputError(f"{self.role} {self.source.path} has bands of type {self.type}; real numbers are needed.")
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
@@ -113,6 +115,19 @@ class Raster:
                 "first, for example with gdal:warpreproject."
             )
         self.crs = self.source.crs or self.dataset.GetProjection()
+
+    def _check_blocks(self) -> None:
+        """A block is read as a whole: one of gigabytes is a damaged header, or no file for reading by windows."""
+        for number in self.bands:
+            band = self.dataset.GetRasterBand(number)
+            width, height = band.GetBlockSize()
+            size = width * height * gdal.GetDataTypeSize(band.DataType) // 8
+            if size > LARGEST_BLOCK:
+                raise InputError(
+                    f"{self.role} {self.source.path} is stored in blocks of {width} x {height} pixels "
+                    f"({size / 1e9:.1f} GB each), too large to be read piece by piece. If the file is not damaged, "
+                    "convert it first: gdal_translate -co TILED=YES -co BIGTIFF=IF_SAFER."
+                )
 
     def _choose_bands(self) -> tuple[int, ...]:
         count = self.dataset.RasterCount

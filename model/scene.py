@@ -17,6 +17,7 @@ HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening 
 RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
 MINIMUM_PIXELS = 64
 UNRELATED_FIT, RELATED_FIT = 0.2, 0.6  # below the first PAN says nothing of the bands, above the second all
+LARGEST_INJECTION = 3.0  # beyond it, PAN has so little detail at MS resolution that the regression is chance
 DARK_SHARE = 0.01  # of the pixels lie below the dark level, which stands for zero reflectance under haze
 
 
@@ -145,6 +146,7 @@ def measure_statistics(
     coarse = _details([_halved(*unit) for unit in units if min(unit[2].shape) > 1], ms_mean)
     enough = coarse[0].shape[1] >= MINIMUM_PIXELS
     slope = injection - _regress(*coarse)[0] if enough else torch.zeros_like(injection)
+    injection = injection.clamp(-LARGEST_INJECTION, LARGEST_INJECTION)
     intensity, fit = explain(bands, sharp)
     return SceneStatistics(
         ratio=float(ratio),

@@ -145,6 +145,43 @@ def test_nodata_set_on_the_layer_counts(algorithm, tmp_path):
     assert (load_image(tmp_path / "out.tif")[:, :48, :48] == 7).all()
 
 
+def test_a_range_of_nodata_set_on_the_layer_counts(algorithm, tmp_path):
+    pair = Recipe(bands=2).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[0, :12, :12] = np.arange(144).reshape(12, 12) % 9 + 5
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8))
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    layer.dataProvider().setUserNoDataValue(1, [QgsRasterRange(5, 13)])
+    run(algorithm, pair, tmp_path / "out.tif", MS=layer)
+    image = load_image(tmp_path / "out.tif")
+    assert (image[:, :48, :48] == 0).all()
+    assert (image[:, 48:, 48:] != 0).all()
+
+
+def test_nodata_switched_off_on_the_layer_counts_as_image(algorithm, tmp_path):
+    pair = Recipe(bands=1, nodata=900).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, 20:30, 20:30] = 900
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8), nodata=900)
+    save(pair.pan, load_image(pair.pan))
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    layer.dataProvider().setUseSourceNoDataValue(1, False)
+    run(algorithm, pair, tmp_path / "out.tif", MS=layer)
+    fused = QgsRasterLayer(str(tmp_path / "out.tif"), "raster fused")
+    assert not fused.dataProvider().sourceHasNoDataValue(1)
+    run(algorithm, pair, tmp_path / "on.tif")
+    assert (load_image(tmp_path / "on.tif")[0, 80:120, 80:120] == 900).all()
+    assert np.ptp(load_image(tmp_path / "out.tif")[0, 80:120, 80:120]) > 0
+
+
+def test_type_and_overviews_are_passed_on(algorithm, tmp_path):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    run(algorithm, pair, tmp_path / "out.tif", DATA_TYPE="Float32", OVERVIEWS=True)
+    layer = QgsRasterLayer(str(tmp_path / "out.tif"), "raster out")
+    assert load_image(tmp_path / "out.tif").dtype == np.float32
+    assert layer.dataProvider().hasPyramids()
+
+
 def test_the_loaded_layer_looks_like_ms(algorithm, tmp_path):
     pair = Recipe(bands=4).write(tmp_path)
     layer = QgsRasterLayer(str(pair.ms), "raster ms")

@@ -44,3 +44,11 @@ def test_few_pixels_of_unrelated_rasters_do_not_seem_related():
     torch.manual_seed(0)
     fits = [statistics(torch.rand(8, 14, 14), torch.rand(14, 14)).fit for _ in range(20)]
     assert sorted(fits)[10] < 0.1
+
+
+def test_a_pan_without_detail_at_ms_resolution_is_not_injected_a_hundredfold():
+    """PAN is a ramp: what is left of it after the high-pass is chance."""
+    torch.manual_seed(1)
+    rows = torch.arange(40.0)[:, None].expand(40, 40)
+    found = statistics(torch.rand(3, 40, 40) + rows / 10, rows + 1e-3 * torch.rand(40, 40))
+    assert max(abs(i) for i in found.injection) <= 3.0

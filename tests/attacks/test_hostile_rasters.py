@@ -119,6 +119,23 @@ def test_damaged_tiles_name_the_file(tmp_path):
     refused(pair, tmp_path, ["bad.tif", "damaged"], InputError)
 
 
+def test_a_header_that_claims_blocks_of_gigabytes(tmp_path):
+    """The tile size of a small tiled file is overwritten: reading it would fill the memory."""
+    pair = Recipe(bands=1).write(tmp_path)
+    gdal.Translate(str(tmp_path / "tiled.tif"), str(pair.ms), creationOptions=["TILED=YES"])
+    data = bytearray((tmp_path / "tiled.tif").read_bytes())
+    first = int.from_bytes(data[4:8], "little")
+    for entry in range(int.from_bytes(data[first : first + 2], "little")):
+        at = first + 2 + 12 * entry
+        if int.from_bytes(data[at : at + 2], "little") in (322, 323):  # tile width and height
+            data[at + 2 : at + 12] = (
+                (4).to_bytes(2, "little") + (1).to_bytes(4, "little") + (2**16).to_bytes(4, "little")
+            )
+    pair.ms = tmp_path / "huge.tif"
+    pair.ms.write_bytes(data)
+    refused(pair, tmp_path, ["huge.tif", "65536 x 65536", "TILED=YES"], InputError)
+
+
 @pytest.mark.parametrize("name", ["pan.tif", "ms.tif"])
 def test_inputs_that_are_cut_off_during_the_run(tmp_path, name):
     pair = Recipe(height=640, width=640).write(tmp_path)
