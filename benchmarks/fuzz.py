@@ -47,7 +47,7 @@ class Case:
     ms: np.ndarray
     nodata: float | None
     damaged: bool
-    square: tuple[int, int, float] | None  # PAN pixels over which MS lies, from PAN's corner, and the ratio
+    square: tuple[float, float, float] | None  # PAN pixels over which MS lies, from PAN's corner, and the ratio
 
 
 def content(rng: np.random.Generator, bands: int, height: int, width: int, kind: str) -> np.ndarray:

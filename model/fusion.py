@@ -22,7 +22,7 @@ from .grids import Placement, Window, relate
 from .pair import PairWindow
 from .quality import full_resolution, interpolated_ms
 from .radiometry import NUMPY_TYPES, Finisher, choose_nodata, value_limits
-from .rasters import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
+from .rasters import INTEGER_TYPES, Raster, RasterSource, block_cache, gdal_exceptions
 from .sampling import sample_scene
 from .scene import SceneStatistics, measure_statistics
 from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights
@@ -174,7 +174,9 @@ class _Fusion:
         finisher = Finisher(self.type, self.form.nodata, lowest)
         self._warn_of_clipping(windows)
         grid, crs = self.pan.grid.cropped(self.window), self.pan.crs or self.ms.crs
-        with RasterWriter(self.job.output, grid, crs, self.ms, self.form) as writer:
+        rows = self.job.tile + 2 * engine.halo
+        strips = self.pan.strip_bytes(rows) + self.ms.strip_bytes(round(rows / placement.step[0]))
+        with block_cache(2 * strips), RasterWriter(self.job.output, grid, crs, self.ms, self.form) as writer:
             quality = self._tiles(engine, placement, finisher, writer)
             self.caller.check()
             writer.finish(self._provenance(relation))

@@ -18,6 +18,7 @@ from .grids import Grid, Window
 INTEGER_TYPES = ("Byte", "UInt16", "Int16", "UInt32", "Int32", "Int8")
 FLOAT_TYPES = ("Float32", "Float64")
 LARGEST_BLOCK = 2**30  # bytes
+LARGEST_CACHE = 2**30  # bytes
 LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declared, not a measurement
 _exceptions_lock = threading.Lock()
 
@@ -35,6 +36,17 @@ def gdal_exceptions() -> Iterator[None]:
         gdal.PopErrorHandler()
         if not before:
             gdal.DontUseExceptions()
+
+
+@contextmanager
+def block_cache(needed: int) -> Iterator[None]:
+    """GDAL's block cache of at least `needed` bytes, at most LARGEST_CACHE, inside the block; as before afterwards."""
+    before = gdal.GetCacheMax()
+    gdal.SetCacheMax(max(before, min(needed, LARGEST_CACHE)))
+    try:
+        yield
+    finally:
+        gdal.SetCacheMax(before)
 
 
 @dataclass(frozen=True)
@@ -231,6 +243,17 @@ class Raster:
             return values, valid
         pick = np.ix_(rows - inside.top, columns - inside.left)
         return values[:, pick[0], pick[1]], valid[pick]
+
+    def strip_bytes(self, rows: int) -> int:
+        """Bytes of the blocks over `rows` full rows; 0 where a block is no wider than half the raster.
+
+        Windows side by side share such blocks: a cache that does not hold them reads every row again for each window.
+        """
+        band = self.dataset.GetRasterBand(self.bands[0])
+        width, height = band.GetBlockSize()
+        if 2 * width <= self.grid.width:
+            return 0
+        return self.dataset.RasterCount * width * (rows + height) * gdal.GetDataTypeSize(band.DataType) // 8
 
     @property
     def described(self) -> gdal.Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +67,28 @@ def test_every_kind_of_source_gives_the_same_pixels(tmp_path, kind):
     pan, ms = (RasterSource(SOURCES[kind](p)) for p in (pair.pan, pair.ms))
     fuse(replace(job(pair, tmp_path / "out.tif"), pan=pan, ms=ms))
     assert np.array_equal(load_image(tmp_path / "out.tif"), plain)
+
+
+def bytes_read():
+    """Bytes that this process has read from files so far, cached by the system or not."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("rchar")))
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="this system does not count what a process reads")
+def test_rows_of_a_striped_raster_are_not_read_again_for_every_tile(tmp_path):
+    pair = Recipe(bands=1, height=256, width=4096).write(tmp_path)
+    pan = RasterSource(copied(pair.pan, "rows.tif", "GTiff", "BLOCKYSIZE=1"))
+    before = gdal.GetCacheMax()
+    gdal.SetCacheMax(500_000)
+    try:
+        first = bytes_read()
+        fuse(replace(job(pair, tmp_path / "out.tif", tile=128), pan=pan))
+        read = bytes_read() - first
+        assert gdal.GetCacheMax() == 500_000
+    finally:
+        gdal.SetCacheMax(before)
+    assert read < 5 * (pair.pan.stat().st_size + (tmp_path / "out.tif").stat().st_size)
 
 
 def test_a_geopackage_raster(tmp_path):
