@@ -73,7 +73,11 @@ def content(rng: np.random.Generator, bands: int, height: int, width: int, kind:
 
 def save(path: Path, image: np.ndarray, kind: str, transform: list[float] | None, crs: int | None,
          nodata: float | None, rng: np.random.Generator) -> None:  # fmt: skip
-    options = list(rng.choice(["TILED=YES", "COMPRESS=DEFLATE", "INTERLEAVE=BAND", "BLOCKYSIZE=1"], 1))
+    options = [
+        "PHOTOMETRIC=MINISBLACK",
+        "ALPHA=NO",
+        *rng.choice(["TILED=YES", "COMPRESS=DEFLATE", "INTERLEAVE=BAND", "BLOCKYSIZE=1"], 1),
+    ]
     bands, height, width = image.shape
     dataset = gdal.GetDriverByName("GTiff").Create(str(path), width, height, bands, KINDS[kind], options)
     if transform:

@@ -6,7 +6,7 @@ import functools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +116,7 @@ class Raster:
         kinds = [self.dataset.GetRasterBand(b).DataType for b in self.bands]
         self.type = gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds))  # holds the values of all bands
         self._check_blocks()
+        self._flags = {b: self._mask_flags(self.dataset.GetRasterBand(b)) for b in self.bands}
         if self.type not in INTEGER_TYPES + FLOAT_TYPES:
             raise InputError(f"{self.role} {self.source.path} has bands of type {self.type}; real numbers are needed.")
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
@@ -130,16 +131,17 @@ class Raster:
 
     def _check_blocks(self) -> None:
         """A block is read as a whole: one of gigabytes is a damaged header, or no file for reading by windows."""
-        for number in self.bands:
-            band = self.dataset.GetRasterBand(number)
-            width, height = band.GetBlockSize()
-            size = width * height * gdal.GetDataTypeSize(band.DataType) // 8
-            if size > LARGEST_BLOCK:
-                raise InputError(
-                    f"{self.role} {self.source.path} is stored in blocks of {width} x {height} pixels "
-                    f"({size / 1e9:.1f} GB each), too large to be read piece by piece. If the file is not damaged, "
-                    "convert it first: gdal_translate -co TILED=YES -co BIGTIFF=IF_SAFER."
-                )
+        together = self.dataset.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE") == "PIXEL"
+        count = self.dataset.RasterCount if together else 1
+        band = self.dataset.GetRasterBand(self.bands[0])
+        width, height = band.GetBlockSize()
+        size = width * height * count * gdal.GetDataTypeSize(band.DataType) // 8
+        if size > LARGEST_BLOCK:
+            raise InputError(
+                f"{self.role} {self.source.path} is stored in blocks of {width} x {height} pixels with {count} "
+                f"band(s), {size / 1e9:.1f} GB each, too large to be read piece by piece. If the file is not damaged, "
+                "convert it first: gdal_translate -co TILED=YES -co INTERLEAVE=BAND -co BIGTIFF=IF_SAFER."
+            )
 
     def _choose_bands(self) -> tuple[int, ...]:
         count = self.dataset.RasterCount
@@ -185,10 +187,9 @@ class Raster:
             raise InputError(
                 f"{self.role} {self.source.path} cannot be reprojected to PAN's system: {said(error)}."
             ) from error
-        bands = self.bands
+        self.source = replace(self.source, bands=self.bands, crs=crs)
         self._original, self.dataset = self.dataset, warped  # the warped dataset reads from the original
         self._describe()
-        self.bands, self.crs = bands, crs
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Values (bands, h, w) float32 and validity (h, w) of a window inside the raster.
@@ -203,7 +204,7 @@ class Raster:
             for index, number in enumerate(self.bands):
                 band = self.dataset.GetRasterBand(number)
                 exact = band.ReadAsArray(*place)
-                valid &= self._valid(band, exact, place, first=index == 0)
+                valid &= self._valid(number, exact, place, first=index == 0)
                 values[index] = exact
         except RuntimeError as error:
             where = f"at row {window.top}, column {window.left}"
@@ -214,17 +215,17 @@ class Raster:
         values[:, ~valid] = 0.0
         return values, valid
 
-    def _valid(self, band: gdal.Band, exact: np.ndarray, place: tuple[int, ...], first: bool) -> np.ndarray:
+    def _valid(self, number: int, exact: np.ndarray, place: tuple[int, ...], first: bool) -> np.ndarray:
         is_float = exact.dtype.kind == "f"
         valid = np.abs(exact) < LARGEST_VALUE if is_float else np.ones(exact.shape, dtype=bool)
         for value in self.source.nodata:
             valid &= exact != value
         for least, largest in self.source.nodata_ranges:
             valid &= (exact < least) | (exact > largest)
-        flags = self._mask_flags(band)
+        flags = self._flags[number]
         shared = flags & gdal.GMF_PER_DATASET
         if flags != gdal.GMF_ALL_VALID and (first or not shared):
-            valid &= band.GetMaskBand().ReadAsArray(*place) != 0
+            valid &= self.dataset.GetRasterBand(number).GetMaskBand().ReadAsArray(*place) != 0
         return valid
 
     def _mask_flags(self, band: gdal.Band) -> int:
@@ -270,6 +271,6 @@ class Raster:
     @property
     def may_have_gaps(self) -> bool:
         """Whether any pixel could be invalid."""
-        flags = (self._mask_flags(self.dataset.GetRasterBand(b)) for b in self.bands)
+        flags = self._flags.values()
         told = bool(self.source.nodata or self.source.nodata_ranges)
         return told or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
