@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 
 from .conditions import Conditions
-from .errors import CancelledError
 from .grids import Window
 from .network import Guidance, integrate
 from .scene import SceneStatistics
@@ -53,17 +52,16 @@ class Engine:
         self.halo = weights.network.config.halo * steps
 
     @torch.inference_mode()
-    def fuse(self, conditions: Conditions, place: Window, cancelled: Callable[[], bool]) -> torch.Tensor:
+    def fuse(self, conditions: Conditions, place: Window, check: Callable[[], None]) -> torch.Tensor:
         """Sharp bands (bands, h, w) in digital numbers for the window `place` of the conditions, on the CPU.
 
-        Raises CancelledError between band groups.
+        `check` is called between band groups and may raise to stop.
         """
         guides = conditions.guides.to(self.device)[None]
         inner = (slice(None), slice(place.top, place.bottom), slice(place.left, place.right))
         result = torch.empty(self.statistics.bands, place.height, place.width)
         for group in self.groups:
-            if cancelled():
-                raise CancelledError
+            check()
             lms = conditions.lms[list(group.bands)].to(self.device)[None]
             given = self._guidance(guides, group.bands)
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):

@@ -131,7 +131,7 @@ def test_the_engine_modulates_each_band_above_its_own_dark_level():
     conditions = Conditions((lms - mean) / std, guides, torch.ones(16, 16, dtype=torch.bool))
     weights = Weights(network.eval(), {}, "", Path())
     sharp = Engine(weights, found, torch.device("cpu"), torch.float32, 1).fuse(
-        conditions, Window(0, 0, 16, 16), lambda: False
+        conditions, Window(0, 0, 16, 16), lambda: None
     )
     detail = pan - low
     expected = lms + gain * std / found.pan_std * detail + (lms - dark) / (low - found.pan_dark) * detail
