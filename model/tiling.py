@@ -12,7 +12,7 @@ import torch
 from .alignment import PairWindow
 from .conditions import condition, read_piece
 from .degradation import mtf_reach
-from .engine import Engine
+from .engine import Engine, aligned
 from .errors import CancelledError
 from .grids import Placement, Window
 from .quality import full_resolution, interpolated_ms
@@ -57,7 +57,7 @@ class Tiling:
             for left in range(out.left - out.left % 64, out.right, side)
         ]
         middle = _middle_tile(tiles, out)
-        cell = engine.network.config.cell
+        cell = engine.cell
         reach = mtf_reach(engine.statistics.gain, max(self.placement.step))
         quality = None
 
@@ -89,6 +89,7 @@ class Tiling:
             going.result()
 
     @staticmethod
+    @staticmethod
     def _fuse(
         engine: Engine,
         pair: PairWindow,
@@ -100,17 +101,13 @@ class Tiling:
     ) -> np.ndarray:
         """Values of a tile in the output's type."""
         inner = Window(tile.left - around.left, tile.top - around.top, tile.width, tile.height)
-        cut = np.s_[inner.top : inner.bottom, inner.left : inner.right]
         core = np.s_[
             place.top + inner.top : place.top + inner.bottom, place.left + inner.left : place.left + inner.right
         ]
         if not bool(pair.pan_valid[core].any()) or not bool(pair.ms_valid.any()):
             return finisher.empty(len(pair.ms), tile)
         conditions = condition(pair, place, engine.statistics)
-        valid = conditions.valid[cut].numpy()
-        if not valid.any():
-            return finisher.empty(len(pair.ms), tile)
-        return finisher.finish(engine.fuse(conditions, inner, check).numpy(), valid)
+        return engine.fuse(conditions, inner, finisher.finish, check)
 
     def _quality(
         self,
@@ -153,9 +150,3 @@ def _middle_tile(tiles: list[Window], whole: Window) -> Window:
         (t for t in tiles if t.width * t.height == largest),
         key=lambda t: (t.left + t.right - x) ** 2 + (t.top + t.bottom - y) ** 2,
     )
-
-
-def aligned(window: Window, cell: int) -> Window:
-    """The smallest window around `window` from and to multiples of `cell`, so that all tiles share one phase."""
-    left, top = window.left // cell * cell, window.top // cell * cell
-    return Window(left, top, -(-window.right // cell) * cell - left, -(-window.bottom // cell) * cell - top)
