@@ -49,7 +49,7 @@ class Reading:
     """
 
     first: NDArray[np.int64]
-    weights: NDArray[np.float32]
+    weights: Matrix
 
     def __len__(self) -> int:
         return len(self.first)
@@ -57,13 +57,18 @@ class Reading:
     def __getitem__(self, outputs: slice) -> Reading:
         return Reading(self.first[outputs], self.weights[outputs])
 
+    def dense(self, size: int, start: int = 0) -> Matrix:
+        """The map as a matrix (n, size) over the samples from `start` on."""
+        matrix = np.zeros((len(self), size))
+        np.put_along_axis(
+            matrix, (self.first - start)[:, None] + np.arange(self.weights.shape[1]), self.weights, axis=1
+        )
+        return matrix
+
     def block(self, like: torch.Tensor) -> tuple[slice, torch.Tensor]:
         """The samples that are read and the dense matrix (n, samples) over them, of the type and device of `like`."""
-        low, taps = int(self.first.min()), self.weights.shape[1]
-        matrix = np.zeros((len(self), int(self.first.max()) + taps - low), dtype=np.float32)
-        places = (self.first - low)[:, None] + np.arange(taps)
-        np.put_along_axis(matrix, places, self.weights, axis=1)
-        return slice(low, low + matrix.shape[1]), torch.from_numpy(matrix).to(like)
+        low, high = int(self.first.min()), int(self.first.max()) + self.weights.shape[1]
+        return slice(low, high), torch.from_numpy(self.dense(high - low, low)).to(like)
 
     def blocks(self, like: torch.Tensor) -> list[tuple[slice, slice, torch.Tensor]]:
         """Outputs, the samples they read and the matrix between them, BLOCK outputs at a time."""
@@ -101,13 +106,12 @@ def cubic_reading(size: int, positions: Matrix) -> Reading:
 
 def mtf_matrix(size: int, positions: Matrix, gain: float, ratio: float) -> Matrix:
     """`mtf_reading` as a dense matrix of shape (len(positions), size), for small images."""
-    sigma = mtf_sigma(gain, ratio)
-    return _dense(size, *_taps(positions, lambda d: np.exp(-0.5 * (d / sigma) ** 2), mtf_reach(gain, ratio)))
+    return mtf_reading(size, positions, gain, ratio).dense(size)
 
 
 def cubic_matrix(size: int, positions: Matrix) -> Matrix:
     """`cubic_reading` as a dense matrix of shape (len(positions), size), for small images."""
-    return _dense(size, *_taps(positions, _keys_cubic, CUBIC_REACH))
+    return cubic_reading(size, positions).dense(size)
 
 
 def _keys_cubic(distance: Matrix) -> Matrix:
@@ -117,34 +121,22 @@ def _keys_cubic(distance: Matrix) -> Matrix:
     return np.where(d < 1.0, near, np.where(d < 2.0, far, 0.0))
 
 
-def _taps(
-    positions: Matrix, kernel: Callable[[Matrix], Matrix], reach: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Samples (n, taps) that a normalised kernel centred on each position reads, and their weights."""
+def _reading(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix], reach: float) -> Reading:
+    """A normalised kernel centred on each position; samples beyond an end repeat the end sample."""
     first = np.ceil(positions - reach).astype(np.int64)
     taps = first[:, None] + np.arange(int(2 * reach) + 1)[None, :]
     distance = taps - positions[:, None]
     weights = np.where(np.abs(distance) <= reach, kernel(distance), 0.0)
-    return taps, weights / weights.sum(axis=1, keepdims=True)
-
-
-def _dense(size: int, taps: NDArray[np.int64], weights: NDArray[np.float64]) -> Matrix:
-    """The matrix of a map; samples beyond an end repeat the end sample."""
-    matrix = np.zeros((len(taps), size))
-    rows = np.broadcast_to(np.arange(len(taps))[:, None], taps.shape)
-    np.add.at(matrix, (rows, np.clip(taps, 0, size - 1)), weights)
-    return matrix
-
-
-def _reading(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix], reach: float) -> Reading:
-    """The same map, of which only the samples that count are kept."""
-    taps, weights = _taps(positions, kernel, reach)
+    weights /= weights.sum(axis=1, keepdims=True)
     count = min(taps.shape[1], size)
-    first = np.clip(taps[:, 0], 0, size - count)
+    first = np.clip(first, 0, size - count)
+    outside = (taps < first[:, None]) | (taps >= first[:, None] + count)
+    if not outside.any():
+        return Reading(first, weights)
     kept = np.zeros((len(taps), count))
     rows = np.broadcast_to(np.arange(len(taps))[:, None], taps.shape)
     np.add.at(kept, (rows, np.clip(taps, 0, size - 1) - first[:, None]), weights)
-    return Reading(first, kept.astype(np.float32))
+    return Reading(first, kept)
 
 
 def resample(image: torch.Tensor, rows: Map, columns: Map) -> torch.Tensor:

@@ -11,6 +11,7 @@ from .devices import choose_device, choose_precision
 from .engine import Engine
 from .errors import InputError
 from .grids import Window, relate
+from .memory import WorkPlan, bounded_cache, default_budget, plan
 from .radiometry import Finisher, choose_nodata
 from .rasters import Raster, RasterSource, gdal_exceptions
 from .sampling import sample_scene
@@ -25,7 +26,11 @@ COLLAR_SHARE = 0.02  # of the sampled pixels
 
 @dataclass(frozen=True)
 class FusionJob:
-    """What to do. `gain` None measures it; `extent` is (x least, y least, x most, y most) in PAN's system."""
+    """What to do. `gain` None measures it; `extent` is (x least, y least, x most, y most) in PAN's system.
+
+    `memory` is the budget in MB, 0 for `default_budget`; `tile` is the side of a tile in PAN pixels, 0 for the largest
+    that the budget allows.
+    """
 
     pan: RasterSource
     ms: RasterSource
@@ -35,7 +40,8 @@ class FusionJob:
     device: str = "auto"
     precision: str = "auto"
     steps: int = 1
-    tile: int = 1024
+    tile: int = 0
+    memory: int = 0
     gain: float | None = None
     align: bool = True
     creation_options: tuple[str, ...] = ()
@@ -122,8 +128,12 @@ class _Fusion:
         lowest = 0.0 if min(float(w.ms.min()) for w in windows) >= 0.0 else None
         finisher = Finisher(self.ms.type, nodata, lowest)
         grid, crs = self.pan.grid.cropped(self.window), self.pan.crs or self.ms.crs
-        with RasterWriter(self.job.output, grid, self.ms, crs, nodata, self.job.creation_options) as writer:
-            tiling = Tiling(self.pan, self.ms, placement, self.window, self.job.tile)
+        work = self._plan()
+        with (
+            bounded_cache(work.cache),
+            RasterWriter(self.job.output, grid, self.ms, crs, nodata, self.job.creation_options) as writer,
+        ):
+            tiling = Tiling(self.pan, self.ms, placement, self.window, work)
             quality = tiling.run(engine, finisher, writer, self.caller)
             self.caller.check()
             writer.finish(self._provenance(relation))
@@ -132,7 +142,7 @@ class _Fusion:
         self.caller.log(f"Done in {seconds:.1f} s: {self.job.output}.")
         return FusionResult(
             output=self.job.output,
-            device=str(self.device),
+            device=str(engine.device),
             ratio=self.placement.ratio,
             shift=shift,
             gain=relation.gain,
@@ -140,6 +150,15 @@ class _Fusion:
             seconds=seconds,
             hqnr=quality,
         )
+
+    def _plan(self) -> WorkPlan:
+        job, config = self.job, self.weights.network.config
+        budget = job.memory or default_budget()
+        made = plan(budget, job.tile, config, job.steps, self.device, self.dtype, len(self.ms.bands))
+        self.caller.log(
+            f"Tiles of {made.side} pixels, {made.workers} at once, {made.threads} thread(s) each, in {budget} MB."
+        )
+        return made
 
     def _warn_of_collars(self, windows: list[PairWindow]) -> None:
         """Say it where pixels look like gaps that nobody declared: they would count as dark image."""

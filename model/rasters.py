@@ -167,7 +167,8 @@ class Raster:
                 f"{self.role} {self.source.path} cannot be read {where}: {said(error)}. "
                 "The file may be truncated or damaged."
             ) from error
-        values[:, ~valid] = 0.0
+        if not valid.all():
+            values[:, ~valid] = 0.0
         return values, valid
 
     def _valid(self, band: gdal.Band, exact: np.ndarray, place: tuple[int, ...], first: bool) -> np.ndarray:

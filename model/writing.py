@@ -16,7 +16,7 @@ from .errors import OutputError
 from .grids import Grid, Window
 from .rasters import Raster, said
 
-GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER"}
+GEOTIFF_DEFAULTS = {"TILED": "YES", "INTERLEAVE": "BAND", "BIGTIFF": "IF_SAFER"}
 LOSSY_TOLERANCE = 0.1  # of the mean value
 PROBE = 64  # pixels along the side of the pieces that are read back
 
@@ -115,6 +115,7 @@ class RasterWriter:
         """Write (bands, h, w) at a window of the output."""
         try:
             self.dataset.WriteArray(values, window.left, window.top)
+            self._hand_over(window)
         except RuntimeError as error:
             raise OutputError(f"{self.path} cannot be written: {said(error)}. Is the disk full?") from error
         height, width = min(PROBE, window.height), min(PROBE, window.width)
@@ -124,6 +125,15 @@ class RasterWriter:
         else:
             self.probes.pop(list(self.probes)[1])
             self.probes[probe] = values[:, -height:, -width:].copy()
+
+    def _hand_over(self, window: Window) -> None:
+        """Have whole blocks written at once, in the order of the windows: twice as fast as from GDAL's full cache."""
+        width, height = self.dataset.GetRasterBand(1).GetBlockSize()
+        across = window.left % width == 0 and (window.right % width == 0 or window.right == self.grid.width)
+        down = window.top % height == 0 and (window.bottom % height == 0 or window.bottom == self.grid.height)
+        if across and down:
+            for number in range(1, self.dataset.RasterCount + 1):
+                self.dataset.GetRasterBand(number).FlushCache()
 
     def finish(self, metadata: Mapping[str, str]) -> None:
         """Flush, read back, and move to the target. Raises OutputError; the old file is then still there."""
