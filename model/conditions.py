@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .alignment import PairWindow
-from .degradation import Matrix, Reading, centres, cubic_reading, mtf_reading, resample
+from .degradation import Matrix, Reading, centres, cubic_reading, mtf_spots, resample
 from .gaps import FILL_DISTANCE, fill, fill_pan
 from .grids import Placement, Window
 from .rasters import Raster
@@ -110,8 +110,9 @@ def _positions(pair: PairWindow, place: Window) -> tuple[Matrix, Matrix]:
 
 def _blur(pair: PairWindow, gain: float) -> tuple[Reading, Reading]:
     """Reads PAN, blurred by the MTF, at the MS pixels of `pair`."""
-    (height, width), (rows, columns), (down, across) = pair.pan.shape, pair.spots(), pair.step
-    return mtf_reading(height, rows, gain, down), mtf_reading(width, columns, gain, across)
+    lines = zip(pair.pan.shape, pair.ms.shape[1:], pair.origin, pair.step)
+    rows, columns = (mtf_spots(size, count, origin, step, gain) for size, count, origin, step in lines)
+    return rows, columns
 
 
 def _cubic(pair: PairWindow, place: Window) -> tuple[Reading, Reading]:

@@ -6,6 +6,7 @@ One primitive therefore serves nested and non-nested grids, any ratio, and any s
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,6 +98,12 @@ def mtf_reading(size: int, positions: Matrix, gain: float, ratio: float) -> Read
     """Reads a Gaussian-MTF blurred signal of `size` samples at `positions`."""
     sigma = mtf_sigma(gain, ratio)
     return _reading(size, positions, lambda d: np.exp(-0.5 * (d / sigma) ** 2), mtf_reach(gain, ratio))
+
+
+@functools.lru_cache(maxsize=64)
+def mtf_spots(size: int, count: int, origin: float, step: float, gain: float) -> Reading:
+    """`mtf_reading` at `count` regular positions; windows of one scene share it."""
+    return mtf_reading(size, centres(count, origin, step), gain, step)
 
 
 def cubic_reading(size: int, positions: Matrix) -> Reading:
