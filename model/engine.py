@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from .conditions import Conditions
-from .flow import Flow, GroupValues
+from .flow import Flow, GroupValues, Workspace
 from .grids import Window
 from .inference import FoldedNetwork
 from .scene import SceneStatistics
@@ -64,7 +64,7 @@ class Engine:
         self.groups = group_bands(statistics, self.network.config.bands)
         self.largest: int | None = None  # side of a piece, once memory has run out
         self.notes: list[str] = []
-        self._lock = threading.Lock()
+        self.workspace, self._lock = Workspace(), threading.Lock()
         self._move(device, dtype)
 
     @torch.inference_mode()
@@ -129,7 +129,7 @@ class Engine:
             passes, dtype = self.passes, self.dtype
             conditions = conditions.on(self.device)
             for group, written, networks in passes:
-                flow = Flow(conditions, group, self.cell, dtype)
+                flow = Flow(conditions, group, self.cell, dtype, self.workspace)
                 for network in networks[:-1]:
                     flow.advance(network(flow.planes, check))
                 velocity = networks[-1](flow.planes, check)

@@ -7,6 +7,8 @@ network works on strips of rows, which stay in the processor's cache.
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,19 +35,36 @@ class GroupValues:
     depth: torch.Tensor
 
 
+class Workspace(threading.local):
+    """Buffers that each thread keeps from tile to tile: to clear new pages costs as much as to compute on them."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, torch.Tensor] = {}
+
+    def empty(self, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        """A tensor to be filled; it lasts until the next call for the same name."""
+        count, kept = math.prod(shape), self.kept.get(name)
+        if kept is None or kept.numel() < count or kept.dtype != dtype or kept.device != device:
+            kept = self.kept[name] = torch.empty(count, dtype=dtype, device=device)
+        return kept[:count].view(shape)
+
+
 class Flow:
     """The flow of one group of bands over a window whose sides are multiples of `cell`.
 
     planes (channels * cell^2, h, w)   what the network reads at the present time, of its own number type
     """
 
-    def __init__(self, conditions: Conditions, group: GroupValues, cell: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, conditions: Conditions, group: GroupValues, cell: int, dtype: torch.dtype, space: Workspace
+    ) -> None:
         self.conditions, self.group, self.cell = conditions, group, cell
         pan, bands = conditions.pan, len(group.bands)
-        (height, width), empty = (n // cell for n in pan.shape), pan.new_empty
-        self.state = empty(bands, cell, height, cell, width)
-        self.detail, self.inverse = empty(cell, height, cell, width), empty(cell, height, cell, width)
-        self.inputs = empty(2 * bands + GUIDES, cell, cell, height, width, dtype=dtype)
+        height, width = (n // cell for n in pan.shape)
+        plane, kind = (cell, height, cell, width), (pan.dtype, pan.device)
+        self.state = space.empty("state", (bands, *plane), *kind)
+        self.detail, self.inverse = (space.empty(name, plane, *kind) for name in ("detail", "inverse"))
+        self.inputs = space.empty("inputs", (2 * bands + GUIDES, cell, cell, height, width), dtype, pan.device)
         self.planes = self.inputs.view(-1, height, width)
         rows = max(STRIP // (cell * cell * width), 1) if pan.device.type == "cpu" else height
         self.strips = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]

@@ -19,13 +19,14 @@ from .degradation import mtf_reach
 from .engine import Engine, aligned
 from .errors import CancelledError
 from .grids import Placement, Window
-from .memory import WorkPlan, keep_freed_memory
+from .memory import KeptMemory, WorkPlan
 from .quality import full_resolution, interpolated_ms
 from .radiometry import Finisher
 from .rasters import INTEGER_TYPES, Raster
 from .writing import RasterWriter
 
 MEASURING_SHARE = 0.05  # of the progress bar
+PIECES_KEPT = 6  # buffers that a thread's network has in use at once
 WAKING = 0.1  # seconds between two looks at whether the user has cancelled
 QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure is measured
 
@@ -67,7 +68,7 @@ class Tiling:
         with (
             ThreadPoolExecutor(1) as reader,
             ThreadPoolExecutor(
-                self.plan.workers, initializer=_prepare_thread, initargs=(self.plan.threads,)
+                self.plan.workers, initializer=_prepare_thread, initargs=(self.plan.threads, KeptMemory())
             ) as workers,
         ):
             try:
@@ -178,9 +179,9 @@ class _Work:
         return Quality(ours.hqnr, plain.hqnr) if ours and plain else None
 
 
-def _prepare_thread(threads: int) -> None:
+def _prepare_thread(threads: int, memory: KeptMemory) -> None:
     torch.set_num_threads(threads)  # counts for this thread alone
-    keep_freed_memory()
+    memory.prepare(PIECES_KEPT)
 
 
 def _result(future: Future[Fused], caller: Caller) -> Fused:
