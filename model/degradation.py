@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
+Block = tuple[slice, slice, torch.Tensor]
 
 GAUSSIAN_REACH = 3.5  # in deviations; the weight left out is below 0.05 %
 CUBIC_REACH = 2.0
@@ -71,24 +72,28 @@ class Reading:
         low, high = int(self.first.min()), int(self.first.max()) + self.weights.shape[1]
         return slice(low, high), torch.from_numpy(self.dense(high - low, low)).to(like)
 
-    def blocks(self, like: torch.Tensor) -> list[tuple[slice, slice, torch.Tensor]]:
+    def blocks(self, like: torch.Tensor) -> list[Block]:
         """Outputs, the samples they read and the matrix between them, BLOCK outputs at a time."""
+        usual = like.dtype == torch.float32 and like.device.type == "cpu"
+        return self._usual_blocks if usual else self._blocks(like)
+
+    @functools.cached_property
+    def _usual_blocks(self) -> list[Block]:
+        return self._blocks(torch.empty(0))
+
+    def _blocks(self, like: torch.Tensor) -> list[Block]:
         parts = [slice(start, min(start + BLOCK, len(self))) for start in range(0, len(self), BLOCK)]
         return [(part, *self[part].block(like)) for part in parts]
 
     def down(self, image: torch.Tensor) -> torch.Tensor:
         """Read the rows of an image (..., H, W); returns (..., n, W)."""
-        out = image.new_empty(*image.shape[:-2], len(self), image.shape[-1])
-        for outputs, samples, matrix in self.blocks(image):
-            out[..., outputs, :] = matrix @ image[..., samples, :]
-        return out
+        parts = [matrix @ image[..., samples, :] for _, samples, matrix in self.blocks(image)]
+        return torch.cat(parts, dim=-2)
 
     def across(self, image: torch.Tensor) -> torch.Tensor:
         """Read the columns of an image (..., H, W); returns (..., H, n)."""
-        out = image.new_empty(*image.shape[:-1], len(self))
-        for outputs, samples, matrix in self.blocks(image):
-            out[..., outputs] = image[..., samples] @ matrix.T
-        return out
+        parts = [image[..., samples] @ matrix.T for _, samples, matrix in self.blocks(image)]
+        return torch.cat(parts, dim=-1)
 
 
 Map = Union[Matrix, Reading]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .alignment import PairWindow, Relation, measure_relation
+from .caller import Caller
 from .devices import choose_device, choose_precision
 from .engine import Engine
 from .errors import InputError
@@ -16,7 +17,7 @@ from .radiometry import Finisher, choose_nodata
 from .rasters import Raster, RasterSource, gdal_exceptions
 from .sampling import sample_scene
 from .scene import SceneStatistics, measure_statistics
-from .tiling import MEASURING_SHARE, Caller, Tiling
+from .tiling import MEASURING_SHARE, Tiling
 from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights
 from .writing import RasterWriter, check_target
 

@@ -7,11 +7,13 @@ costs nothing; the same holds for the length of an Euler step, which scales the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
+from torch import nn
 from torch.nn.functional import conv2d
 
-from .network import FlowNetwork
+from .network import Block, FlowNetwork
 
 Layer = tuple[torch.Tensor, torch.Tensor]  # weights (out, in, 3, 3), bias (out,)
 
@@ -36,12 +38,13 @@ class FoldedNetwork:
         conditions = torch.tensor([[time, *scene]])
         modulation = network.modulate(torch.relu(network.read(conditions.to(network.read.weight))))[0]
         parts = modulation.chunk(2 * network.config.blocks)
-        layers: list[Layer] = [(network.head.weight, network.head.bias)]
+        layers = [_layer(network.head)]
         for i, block in enumerate(network.blocks):
+            enter, leave = _layer(cast(Block, block).enter), _layer(cast(Block, block).leave)
             scale, shift = 1.0 + parts[2 * i], parts[2 * i + 1]
-            layers.append((block.enter.weight * scale[:, None, None, None], block.enter.bias * scale + shift))
-            layers.append((block.leave.weight, block.leave.bias))
-        layers.append((network.tail.weight * length, network.tail.bias * length))
+            layers += [(enter[0] * scale[:, None, None, None], enter[1] * scale + shift), leave]
+        weight, bias = _layer(network.tail)
+        layers.append((weight * length, bias * length))
         self.opaque = _runs_opaque(device, dtype)
         form = torch.contiguous_format if self.opaque else torch.channels_last
         self.layers = [(w.to(device, dtype, memory_format=form), b.to(device, dtype)) for w, b in layers]
@@ -63,6 +66,11 @@ class FoldedNetwork:
         if self.opaque:
             return torch.mkldnn_convolution(x, *layer, [1, 1], [1, 1], [1, 1], 1)
         return conv2d(x, *layer, padding=1)
+
+
+def _layer(convolution: nn.Conv2d) -> Layer:
+    bias = convolution.bias
+    return convolution.weight, convolution.weight.new_zeros(len(convolution.weight)) if bias is None else bias
 
 
 def _runs_opaque(device: torch.device, dtype: torch.dtype) -> bool:

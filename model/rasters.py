@@ -191,8 +191,13 @@ class Raster:
         values, valid = self.read(inside)
         if inside == window:
             return values, valid
-        pick = np.ix_(rows - inside.top, columns - inside.left)
-        return values[:, pick[0], pick[1]], valid[pick]
+        before = (inside.top - window.top, inside.left - window.left)
+        after = (window.bottom - inside.bottom, window.right - inside.right)
+        if min(*before, *after) < 0:  # the window lies wholly beyond an edge
+            pick = np.ix_(rows - inside.top, columns - inside.left)
+            return values[:, pick[0], pick[1]], valid[pick]
+        margins = tuple(zip(before, after))
+        return np.pad(values, ((0, 0), *margins), "edge"), np.pad(valid, margins, "edge")
 
     @property
     def nodata(self) -> float | None:

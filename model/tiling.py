@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from .alignment import PairWindow
+from .caller import Caller
 from .conditions import condition, read_piece
 from .degradation import mtf_reach
 from .engine import Engine, aligned
@@ -29,20 +29,6 @@ MEASURING_SHARE = 0.05  # of the progress bar
 PIECES_KEPT = 6  # buffers that a thread's network has in use at once
 WAKING = 0.1  # seconds between two looks at whether the user has cancelled
 QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure is measured
-
-
-@dataclass(frozen=True)
-class Caller:
-    """How the pipeline speaks to whoever started it."""
-
-    progress: Callable[[float], None] = lambda share: None
-    cancelled: Callable[[], bool] = lambda: False
-    log: Callable[[str], None] = lambda sentence: None
-
-    def check(self) -> None:
-        """Raises CancelledError where the user wants no more."""
-        if self.cancelled():
-            raise CancelledError
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from jobs import job, run, temporaries
 from osgeo import gdal
 from otfm_pansharpen.model import engine as engine_module
 from otfm_pansharpen.model import memory, tiling
+from otfm_pansharpen.model.caller import Caller
 from otfm_pansharpen.model.conditions import Conditions
 from otfm_pansharpen.model.engine import Engine
 from otfm_pansharpen.model.errors import CancelledError, InputError
-from otfm_pansharpen.model.fusion import Caller, fuse
+from otfm_pansharpen.model.fusion import fuse
 from otfm_pansharpen.model.grids import Window
 from otfm_pansharpen.model.inference import FoldedNetwork
 from otfm_pansharpen.model.memory import bounded_cache, default_budget, pixel_bytes, plan
