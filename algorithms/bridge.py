@@ -20,7 +20,7 @@ from qgis.core import (
 )
 
 if TYPE_CHECKING:
-    from ..model.fusion import Caller
+    from ..model.caller import Caller
     from ..model.rasters import RasterSource
 
 TORCH_CURE = (
@@ -111,7 +111,7 @@ def _replaced_crs(layer: QgsRasterLayer) -> str:
 
 def caller_for(feedback: QgsProcessingFeedback) -> Caller:
     """The model's view of a feedback object."""
-    from ..model.fusion import Caller
+    from ..model.caller import Caller
 
     return Caller(
         progress=lambda share: feedback.setProgress(100.0 * share),

@@ -68,7 +68,7 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
         return QIcon(str(ICON))
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        number = QgsProcessingParameterNumber
+        number, whole = QgsProcessingParameterNumber, QgsProcessingParameterNumber.Type.Integer
         self._add(QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster"))
         self._add(QgsProcessingParameterRasterLayer("MS", "Multispectral raster"))
         self._add(
@@ -89,11 +89,12 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
             )
         )
         self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
-        self._add_advanced(number("STEPS", "Steps of the flow", number.Type.Integer, 1, False, 1, 16))
+        self._add_advanced(number("STEPS", "Steps of the flow", whole, 1, False, 1, 16))
         self._add_advanced(
             number("MTF_GAIN", "MTF gain at Nyquist (empty: measured)", number.Type.Double, None, True, 0.01, 0.9)
         )
-        self._add_advanced(number("TILE", "Tile size in PAN pixels", number.Type.Integer, 1024, False, 64, 8192))
+        self._add_advanced(number("MEMORY", "Memory in MB (empty: a quarter, at most 2048)", whole, None, True, 128))
+        self._add_advanced(number("TILE", "Tile size in PAN pixels (empty: from MEMORY)", whole, None, True, 64, 8192))
         self._add_choice("DATA_TYPE", "Data type of the output", TYPES, advanced=True)
         self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", "Build overviews", False))
         options = QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
@@ -193,7 +194,8 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             precision=self.parameterAsEnumString(parameters, "PRECISION", context),
             steps=self.parameterAsInt(parameters, "STEPS", context),
-            tile=self.parameterAsInt(parameters, "TILE", context),
+            tile=self.parameterAsInt(parameters, "TILE", context) if parameters.get("TILE") is not None else 0,
+            memory=self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY") is not None else 0,
             gain=self.parameterAsDouble(parameters, "MTF_GAIN", context) if has_gain else None,
             align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
             creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from .degradation import Matrix, centres, cubic_matrix, resample
+from .degradation import Matrix, Reading, centres, cubic_reading, mtf_spots, resample
 from .gaps import FILL_DISTANCE, fill, fill_pan
 from .grids import Placement, Window
 from .pair import PairWindow
@@ -20,14 +20,37 @@ INTERPOLATION_MARGIN = 2  # MS pixels that cubic convolution reads on each side
 
 @dataclass(frozen=True)
 class Conditions:
-    """Normalised inputs of the network for a window of PAN, and which of its pixels are valid.
+    """What the network reads in a window of PAN, before interpolation; all in units of the scene's deviations.
 
-    lms (bands, H, W)   guides (3, H, W): PAN, PAN at MS sharpness, intensity   valid (H, W)
+    pan (H, W)                 PAN
+    coarse (2 + bands, h, w)   PAN at MS sharpness, the intensity that the bands give, and the bands, at MS pixels
+    rows, columns              read the coarse images at the window's rows and columns
+    valid (H, W)               which pixels are valid; None where all are
     """
 
-    lms: torch.Tensor
-    guides: torch.Tensor
-    valid: torch.Tensor
+    pan: torch.Tensor
+    coarse: torch.Tensor
+    rows: Reading
+    columns: Reading
+    valid: torch.Tensor | None
+
+    @property
+    def window(self) -> Window:
+        """The whole of it, in its own pixels."""
+        return Window(0, 0, self.pan.shape[1], self.pan.shape[0])
+
+    def on(self, device: torch.device) -> Conditions:
+        """The same with its images on a device; validity stays where it is."""
+        if device.type == "cpu":
+            return self
+        pan, coarse = (i.contiguous().pin_memory().to(device, non_blocking=True) for i in (self.pan, self.coarse))
+        return replace(self, pan=pan, coarse=coarse)
+
+    def cropped(self, window: Window) -> Conditions:
+        """Those of a window within this one, in its pixels."""
+        down, across = slice(window.top, window.bottom), slice(window.left, window.right)
+        valid = None if self.valid is None else self.valid[down, across]
+        return Conditions(self.pan[down, across], self.coarse, self.rows[down], self.columns[across], valid)
 
 
 def read_piece(
@@ -48,21 +71,32 @@ def read_piece(
 def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> Conditions:
     """Conditions of the window `place` of the PAN of `pair`."""
     mean, std = (_planes(v, pair.ms) for v in (statistics.ms_mean, statistics.ms_std))
-    ms = (pair.ms - mean) / std
-    pan = (pair.pan - statistics.pan_mean) / statistics.pan_std
-    if not bool(pair.ms_valid.all()):
+    ms = (pair.ms - mean).div_(std)
+    pan = (pair.pan - statistics.pan_mean).div_(statistics.pan_std)
+    whole_ms, whole_pan = bool(pair.ms_valid.all()), bool(pair.pan_valid.all())
+    if not whole_ms:
         ms = fill(ms, pair.ms_valid)
     intensity = (_planes(statistics.intensity, ms) * ms).sum(0)
-    to_ms = pair.mtf_matrices(statistics.gain)
-    if not bool(pair.pan_valid.all()):
-        pan = fill_pan(pan, pair.pan_valid, intensity, to_ms, _cubic(pair, Window(0, 0, *reversed(pan.shape))))
-    coarse = torch.stack([resample(pan, *to_ms), intensity, *ms])
-    fine = resample(coarse, *_cubic(pair, place))
-    inner = np.s_[place.top : place.bottom, place.left : place.right]
-    pan_valid = pair.pan_valid[inner]
-    rows, columns = (_nearest(p, size) for p, size in zip(_positions(pair, place), ms.shape[1:]))
-    valid = pan_valid & pair.ms_valid[np.ix_(rows, columns)]
-    return Conditions(lms=fine[2:], guides=torch.stack([pan[inner], fine[0], fine[1]]), valid=valid)
+    to_ms = _blur(pair, statistics.gain)
+    if not whole_pan:
+        around = Window(0, 0, *reversed(pan.shape))
+        pan = fill_pan(pan, pair.pan_valid, intensity, to_ms, _cubic(pair, around))
+    rows, columns = _cubic(pair, place)
+    return Conditions(
+        pan=pan[place.top : place.bottom, place.left : place.right],
+        coarse=torch.stack([resample(pan, *to_ms), intensity, *ms]),
+        rows=rows,
+        columns=columns,
+        valid=None if whole_ms and whole_pan else _valid(pair, place),
+    )
+
+
+def _valid(pair: PairWindow, place: Window) -> torch.Tensor:
+    """Which pixels of a window are valid in PAN and in the MS pixel they lie in, (H, W)."""
+    spots = (torch.from_numpy(_nearest(p, size)) for p, size in zip(_positions(pair, place), pair.ms_valid.shape))
+    rows, columns = spots
+    inner = pair.pan_valid[place.top : place.bottom, place.left : place.right]
+    return inner & pair.ms_valid.index_select(0, rows).index_select(1, columns)
 
 
 def _positions(pair: PairWindow, place: Window) -> tuple[Matrix, Matrix]:
@@ -74,10 +108,17 @@ def _positions(pair: PairWindow, place: Window) -> tuple[Matrix, Matrix]:
     )
 
 
-def _cubic(pair: PairWindow, place: Window) -> tuple[Matrix, Matrix]:
-    """Maps that read the MS of `pair` at a window's PAN pixels."""
+def _blur(pair: PairWindow, gain: float) -> tuple[Reading, Reading]:
+    """Reads PAN, blurred by the MTF, at the MS pixels of `pair`."""
+    lines = zip(pair.pan.shape, pair.ms.shape[1:], pair.origin, pair.step)
+    rows, columns = (mtf_spots(size, count, origin, step, gain) for size, count, origin, step in lines)
+    return rows, columns
+
+
+def _cubic(pair: PairWindow, place: Window) -> tuple[Reading, Reading]:
+    """Reads the MS of `pair` at a window's PAN pixels."""
     rows, columns = _positions(pair, place)
-    return cubic_matrix(pair.ms.shape[1], rows), cubic_matrix(pair.ms.shape[2], columns)
+    return cubic_reading(pair.ms.shape[1], rows), cubic_reading(pair.ms.shape[2], columns)
 
 
 def _planes(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:

@@ -6,17 +6,22 @@ One primitive therefore serves nested and non-nested grids, any ratio, and any s
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Union
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
+Block = tuple[slice, slice, torch.Tensor]
 
 GAUSSIAN_REACH = 3.5  # in deviations; the weight left out is below 0.05 %
 CUBIC_REACH = 2.0
+BLOCK = 32  # outputs of a reading that one small dense matrix gives; measured
 
 
 def mtf_sigma(gain: float, ratio: float) -> float:
@@ -38,15 +43,87 @@ def centres(count: int, origin: float, step: float) -> Matrix:
     return origin + step * np.arange(count, dtype=np.float64)
 
 
-def mtf_matrix(size: int, positions: Matrix, gain: float, ratio: float) -> Matrix:
-    """Rows that read a Gaussian-MTF blurred signal of `size` samples at `positions`; shape (len(positions), size)."""
+@dataclass(frozen=True)
+class Reading:
+    """A linear map from samples on a line to n outputs, each of which reads `taps` neighbouring samples.
+
+    first (n,)   the first sample that an output reads        weights (n, taps)   what each sample counts
+    """
+
+    first: NDArray[np.int64]
+    weights: Matrix
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, outputs: slice) -> Reading:
+        return Reading(self.first[outputs], self.weights[outputs])
+
+    def dense(self, size: int, start: int = 0) -> Matrix:
+        """The map as a matrix (n, size) over the samples from `start` on."""
+        matrix = np.zeros((len(self), size))
+        np.put_along_axis(
+            matrix, (self.first - start)[:, None] + np.arange(self.weights.shape[1]), self.weights, axis=1
+        )
+        return matrix
+
+    def block(self, like: torch.Tensor) -> tuple[slice, torch.Tensor]:
+        """The samples that are read and the dense matrix (n, samples) over them, of the type and device of `like`."""
+        low, high = int(self.first.min()), int(self.first.max()) + self.weights.shape[1]
+        return slice(low, high), torch.from_numpy(self.dense(high - low, low)).to(like)
+
+    def blocks(self, like: torch.Tensor) -> list[Block]:
+        """Outputs, the samples they read and the matrix between them, BLOCK outputs at a time."""
+        usual = like.dtype == torch.float32 and like.device.type == "cpu"
+        return self._usual_blocks if usual else self._blocks(like)
+
+    @functools.cached_property
+    def _usual_blocks(self) -> list[Block]:
+        return self._blocks(torch.empty(0))
+
+    def _blocks(self, like: torch.Tensor) -> list[Block]:
+        parts = [slice(start, min(start + BLOCK, len(self))) for start in range(0, len(self), BLOCK)]
+        return [(part, *self[part].block(like)) for part in parts]
+
+    def down(self, image: torch.Tensor) -> torch.Tensor:
+        """Read the rows of an image (..., H, W); returns (..., n, W)."""
+        parts = [matrix @ image[..., samples, :] for _, samples, matrix in self.blocks(image)]
+        return torch.cat(parts, dim=-2)
+
+    def across(self, image: torch.Tensor) -> torch.Tensor:
+        """Read the columns of an image (..., H, W); returns (..., H, n)."""
+        parts = [image[..., samples] @ matrix.T for _, samples, matrix in self.blocks(image)]
+        return torch.cat(parts, dim=-1)
+
+
+Map = Union[Matrix, Reading]
+
+
+def mtf_reading(size: int, positions: Matrix, gain: float, ratio: float) -> Reading:
+    """Reads a Gaussian-MTF blurred signal of `size` samples at `positions`."""
     sigma = mtf_sigma(gain, ratio)
-    return _resampling_matrix(size, positions, lambda d: np.exp(-0.5 * (d / sigma) ** 2), mtf_reach(gain, ratio))
+    return _reading(size, positions, lambda d: np.exp(-0.5 * (d / sigma) ** 2), mtf_reach(gain, ratio))
+
+
+@functools.lru_cache(maxsize=64)
+def mtf_spots(size: int, count: int, origin: float, step: float, gain: float) -> Reading:
+    """`mtf_reading` at `count` regular positions; windows of one scene share it."""
+    return mtf_reading(size, centres(count, origin, step), gain, step)
+
+
+def cubic_reading(size: int, positions: Matrix) -> Reading:
+    """Reads a signal of `size` samples at `positions` by cubic convolution (Keys, 1981, a = -1/2)."""
+    return _reading(size, positions, _keys_cubic, CUBIC_REACH)
+
+
+def mtf_matrix(size: int, positions: Matrix, gain: float, ratio: float) -> Matrix:
+    """`mtf_reading` as a dense matrix of shape (len(positions), size), for small images."""
+    return mtf_reading(size, positions, gain, ratio).dense(size)
 
 
 def cubic_matrix(size: int, positions: Matrix) -> Matrix:
-    """Rows that read a signal of `size` samples at `positions` by cubic convolution (Keys, 1981, a = -1/2)."""
-    return _resampling_matrix(size, positions, _keys_cubic, CUBIC_REACH)
+    """`cubic_reading` as a dense matrix of shape (len(positions), size), for small images."""
+    return cubic_reading(size, positions).dense(size)
 
 
 def _keys_cubic(distance: Matrix) -> Matrix:
@@ -56,23 +133,30 @@ def _keys_cubic(distance: Matrix) -> Matrix:
     return np.where(d < 1.0, near, np.where(d < 2.0, far, 0.0))
 
 
-def _resampling_matrix(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix], reach: float) -> Matrix:
-    """Each row holds a normalised kernel centred on one position; samples beyond an end repeat the end sample."""
+def _reading(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix], reach: float) -> Reading:
+    """A normalised kernel centred on each position; samples beyond an end repeat the end sample."""
     first = np.ceil(positions - reach).astype(np.int64)
     taps = first[:, None] + np.arange(int(2 * reach) + 1)[None, :]
     distance = taps - positions[:, None]
     weights = np.where(np.abs(distance) <= reach, kernel(distance), 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    matrix = np.zeros((len(positions), size))
-    rows = np.broadcast_to(np.arange(len(positions))[:, None], taps.shape)
-    np.add.at(matrix, (rows, np.clip(taps, 0, size - 1)), weights)
-    return matrix
+    count = min(taps.shape[1], size)
+    first = np.clip(first, 0, size - count)
+    outside = (taps < first[:, None]) | (taps >= first[:, None] + count)
+    if not outside.any():
+        return Reading(first, weights)
+    kept = np.zeros((len(taps), count))
+    rows = np.broadcast_to(np.arange(len(taps))[:, None], taps.shape)
+    np.add.at(kept, (rows, np.clip(taps, 0, size - 1) - first[:, None]), weights)
+    return Reading(first, kept)
 
 
-def resample(image: torch.Tensor, rows: Matrix, columns: Matrix) -> torch.Tensor:
-    """Apply a row map (h, H) and a column map (w, W) to an image (..., H, W); returns (..., h, w)."""
+def resample(image: torch.Tensor, rows: Map, columns: Map) -> torch.Tensor:
+    """Apply a row map (h from H) and a column map (w from W), both dense or both not; (..., H, W) to (..., h, w)."""
+    if isinstance(rows, Reading) and isinstance(columns, Reading):
+        return columns.across(rows.down(image))
     down = torch.as_tensor(rows, dtype=image.dtype, device=image.device)
     across = torch.as_tensor(columns, dtype=image.dtype, device=image.device)
-    if rows.shape[0] < rows.shape[1]:  # shrink first: fewer multiplications
+    if down.shape[0] < down.shape[1]:  # shrink first: fewer multiplications
         return (down @ image) @ across.T
     return down @ (image @ across.T)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Optional
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .conditions import Conditions
-from .errors import CancelledError
+from .flow import Flow, GroupValues, Workspace
 from .grids import Window
-from .network import Guidance, integrate
+from .inference import FoldedNetwork
 from .scene import SceneStatistics
 from .weights import Weights
+
+SMALLEST_PIECE = 128  # PAN pixels; where a GPU has no memory for that much, the CPU takes over
+Check = Callable[[], None]  # may raise to stop
+Finish = Callable[[torch.Tensor, Optional[torch.Tensor]], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -42,45 +51,106 @@ def group_bands(statistics: SceneStatistics, size: int) -> list[Group]:
 
 
 class Engine:
-    """One scene's network: weights, statistics and band groups on a device."""
+    """One scene's network: weights, statistics and band groups on a device. Its methods may run in several threads.
+
+    `notes` collects sentences for the log: what was done where memory ran out.
+    """
 
     def __init__(
         self, weights: Weights, statistics: SceneStatistics, device: torch.device, dtype: torch.dtype, steps: int
     ) -> None:
-        self.device, self.dtype, self.steps, self.statistics = device, dtype, steps, statistics
-        self.network = weights.network.to(device).channels_last()
-        self.groups = group_bands(statistics, weights.network.config.bands)
-        self.halo = weights.network.config.halo * steps
+        self.network, self.statistics, self.steps = weights.network, statistics, steps
+        self.cell, self.halo = self.network.config.cell, self.network.config.halo * steps
+        self.groups = group_bands(statistics, self.network.config.bands)
+        self.largest: int | None = None  # side of a piece, once memory has run out
+        self.notes: list[str] = []
+        self.workspace, self._lock = Workspace(), threading.Lock()
+        self._move(device, dtype)
 
     @torch.inference_mode()
-    def fuse(self, conditions: Conditions, place: Window, cancelled: Callable[[], bool]) -> torch.Tensor:
-        """Sharp bands (bands, h, w) in digital numbers for the window `place` of the conditions, on the CPU.
-
-        Raises CancelledError between band groups.
-        """
-        guides = conditions.guides.to(self.device)[None]
-        inner = (slice(None), slice(place.top, place.bottom), slice(place.left, place.right))
-        result = torch.empty(self.statistics.bands, place.height, place.width)
+    def _move(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Put the folded networks of every group and step on a device."""
+        self.passes = []
         for group in self.groups:
-            if cancelled():
-                raise CancelledError
-            lms = conditions.lms[list(group.bands)].to(self.device)[None]
-            given = self._guidance(guides, group.bands)
-            with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-                sharp = integrate(self.network, lms, given, self.steps)
-            if self.statistics.trust < 1.0:
-                sharp = lms + self.statistics.trust * (sharp - lms)
-            for k, band in enumerate(group.bands[: group.written]):
-                values = sharp[0][inner][k].float().cpu()
-                result[band] = values * self.statistics.ms_std[band] + self.statistics.ms_mean[band]
+            scene = self.statistics.condition(group.bands)
+            length = self.statistics.trust / self.steps
+            networks = [
+                FoldedNetwork(self.network, scene, step / self.steps, length, device, dtype)
+                for step in range(self.steps)
+            ]
+            self.passes.append((self._values(group, device), group.written, networks))
+        self.device, self.dtype = device, dtype
+
+    def _values(self, group: Group, device: torch.device) -> GroupValues:
+        found = self.statistics
+        rows = (found.ms_mean, found.ms_std, [i * found.trust / self.steps for i in found.injection])
+        mean, std, injection = (torch.tensor([row[b] for b in group.bands], device=device) for row in rows)
+        return GroupValues(group.bands, mean, std, injection, torch.tensor(found.depth(group.bands), device=device))
+
+    def fuse(self, conditions: Conditions, place: Window, finish: Finish, check: Check) -> NDArray[Any]:
+        """Final values (bands, h, w) of the window `place` of the conditions, in as many pieces as memory asks for.
+
+        The conditions reach `halo` beyond `place` where the result is to be exact, and their sides are multiples of
+        `cell`. `finish` turns digital numbers (bands, h, w) and validity (h, w) into final values.
+        """
+        side = max(place.width, place.height)
+        if self.largest is not None and side > self.largest:
+            wide = place.width >= place.height
+            halves = place.halves(wide)
+            return np.concatenate([self.fuse(conditions, h, finish, check) for h in halves], axis=2 if wide else 1)
+        device = self.device
+        try:
+            around = aligned(place.grown(self.halo), self.cell).clipped(conditions.window)
+            inner = replace(place, left=place.left - around.left, top=place.top - around.top)
+            return self._fuse(conditions.cropped(around), inner, finish, check)
+        except torch.cuda.OutOfMemoryError:
+            if device.type == "cpu":
+                raise
+        self._take_less(device, side)
+        return self.fuse(conditions, place, finish, check)
+
+    def _take_less(self, device: torch.device, side: int) -> None:
+        """Smaller pieces from now on, or the CPU, after `device` had no memory for a piece of `side` pixels."""
+        with self._lock:
+            if device != self.device or (self.largest is not None and self.largest < side):
+                return  # another thread has been here
+            if side > SMALLEST_PIECE:
+                self.largest = -(-side // 2)
+                self.notes.append(f"{device} has too little free memory: pieces of {self.largest} pixels from here on.")
+            else:
+                self.largest = None
+                self.notes.append(f"{device} has no memory even for small pieces: the CPU goes on, in 32-bit floats.")
+                self._move(torch.device("cpu"), torch.float32)
+
+    @torch.inference_mode()
+    def _fuse(self, conditions: Conditions, place: Window, finish: Finish, check: Check) -> NDArray[Any]:
+        """As `fuse`, in one piece."""
+        result: NDArray[Any] | None = None
+        with _stream(self.device):
+            passes, dtype = self.passes, self.dtype
+            conditions = conditions.on(self.device)
+            for group, written, networks in passes:
+                flow = Flow(conditions, group, self.cell, dtype, self.workspace)
+                for network in networks[:-1]:
+                    flow.advance(network(flow.planes, check))
+                velocity = networks[-1](flow.planes, check)
+                for rows, numbers, valid in flow.arrive(velocity, place, written):
+                    values = finish(numbers.cpu(), valid)
+                    if result is None:
+                        result = np.empty((self.statistics.bands, place.height, place.width), dtype=values.dtype)
+                    for band, one in zip(group.bands, values):
+                        result[band, rows] = one
+        if result is None:
+            raise ValueError(f"{place} is empty")
         return result
 
-    def _guidance(self, guides: torch.Tensor, bands: tuple[int, ...]) -> Guidance:
-        """What the flow of one band group is conditioned on; `guides` is (1, 3, H, W)."""
 
-        def row(values: list[float]) -> torch.Tensor:
-            return torch.tensor([values], device=self.device)
+def _stream(device: torch.device) -> AbstractContextManager[Any]:
+    """A stream of its own for each piece on a GPU, so that copies of one overlap with computing of another."""
+    return torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else nullcontext()
 
-        found = self.statistics
-        injection = [found.injection[b] for b in bands]
-        return Guidance(guides, row(injection), row(found.depth(bands)), row(found.condition(bands)))
+
+def aligned(window: Window, cell: int) -> Window:
+    """The smallest window around `window` from and to multiples of `cell`, so that all tiles share one phase."""
+    left, top = window.left // cell * cell, window.top // cell * cell
+    return Window(left, top, -(-window.right // cell) * cell - left, -(-window.bottom // cell) * cell - top)

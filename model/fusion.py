@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from .alignment import Relation, measure_relation
-from .conditions import condition, read_piece
+from .caller import Caller
 from .correlation import LARGEST_SHIFT
-from .degradation import mtf_reach
 from .devices import choose_device, choose_precision
 from .engine import Engine
-from .errors import CancelledError, InputError
-from .grids import Placement, Window, relate
+from .errors import InputError
+from .grids import Window, relate
+from .memory import MEGABYTE, WorkPlan, bounded_cache, default_budget, plan
 from .pair import PairWindow
-from .quality import full_resolution, interpolated_ms
 from .radiometry import NUMPY_TYPES, Finisher, choose_nodata, value_limits
-from .rasters import INTEGER_TYPES, Raster, RasterSource, block_cache, gdal_exceptions
+from .rasters import Raster, RasterSource, gdal_exceptions
 from .sampling import sample_scene
 from .scene import SceneStatistics, measure_statistics
+from .tiling import MEASURING_SHARE, Tiling
 from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights
 from .writing import OutputForm, RasterWriter, check_format, check_space, check_target
 
 VERSION = "0.1.0"
-MEASURING_SHARE = 0.05  # of the progress bar
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
 COLLAR_SHARE = 0.02  # of the sampled pixels
-QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure is measured
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,8 @@ class FusionJob:
     """What to do.
 
     `gain` None measures it; `extent` is (x least, y least, x most, y most) in PAN's system; `data_type` is GDAL's name
-    of the output's type, empty for that of MS; `creation_options` are NAME=VALUE.
+    of the output's type, empty for that of MS; `creation_options` are NAME=VALUE. `memory` is the budget in MB, 0 for
+    `default_budget`; `tile` is the side of a tile in PAN pixels, 0 for the largest that the budget allows.
     """
 
     pan: RasterSource
@@ -51,7 +47,8 @@ class FusionJob:
     device: str = "auto"
     precision: str = "auto"
     steps: int = 1
-    tile: int = 1024
+    tile: int = 0
+    memory: int = 0
     gain: float | None = None
     align: bool = True
     creation_options: tuple[str, ...] = ()
@@ -71,20 +68,6 @@ class FusionResult:
     weights_sha256: str
     seconds: float
     hqnr: float | None
-
-
-@dataclass(frozen=True)
-class Caller:
-    """How the pipeline speaks to whoever started it."""
-
-    progress: Callable[[float], None] = lambda share: None
-    cancelled: Callable[[], bool] = lambda: False
-    log: Callable[[str], None] = lambda sentence: None
-
-    def check(self) -> None:
-        """Raises CancelledError where the user wants no more."""
-        if self.cancelled():
-            raise CancelledError
 
 
 def fuse(job: FusionJob, caller: Caller | None = None) -> FusionResult:
@@ -174,10 +157,13 @@ class _Fusion:
         finisher = Finisher(self.type, self.form.nodata, lowest)
         self._warn_of_clipping(windows)
         grid, crs = self.pan.grid.cropped(self.window), self.pan.crs or self.ms.crs
-        rows = self.job.tile + 2 * engine.halo
-        strips = self.pan.strip_bytes(rows) + self.ms.strip_bytes(round(rows / placement.step[0]))
-        with block_cache(2 * strips), RasterWriter(self.job.output, grid, crs, self.ms, self.form) as writer:
-            quality = self._tiles(engine, placement, finisher, writer)
+        work = self._plan()
+        with (
+            bounded_cache(self._cache(work, engine)),
+            RasterWriter(self.job.output, grid, crs, self.ms, self.form) as writer,
+        ):
+            tiling = Tiling(self.pan, self.ms, placement, self.window, work)
+            quality = tiling.run(engine, finisher, writer, self.caller)
             self.caller.check()
             writer.finish(self._provenance(relation))
         seconds = time.monotonic() - self.started
@@ -185,7 +171,7 @@ class _Fusion:
         self.caller.log(f"Done in {seconds:.1f} s: {self.job.output}.")
         return FusionResult(
             output=self.job.output,
-            device=str(self.device),
+            device=str(engine.device),
             ratio=self.placement.ratio,
             shift=shift,
             gain=relation.gain,
@@ -193,6 +179,21 @@ class _Fusion:
             seconds=seconds,
             hqnr=quality,
         )
+
+    def _plan(self) -> WorkPlan:
+        job, config = self.job, self.weights.network.config
+        budget = job.memory or default_budget()
+        made = plan(budget, job.tile, config, job.steps, self.device, self.dtype, len(self.ms.bands))
+        self.caller.log(
+            f"Tiles of {made.side} pixels, {made.workers} at once, {made.threads} thread(s) each, in {budget} MB."
+        )
+        return made
+
+    def _cache(self, work: WorkPlan, engine: Engine) -> int:
+        """MB of GDAL's cache: enough for a row of tiles of a raster that is stored in rows, within the budget."""
+        rows = work.side + 2 * engine.halo
+        strips = self.pan.strip_bytes(rows) + self.ms.strip_bytes(round(rows / self.placement.step[0]))
+        return max(work.cache, min(2 * strips // MEGABYTE, self.job.memory or default_budget()))
 
     def _warn_of_collars(self, windows: list[PairWindow]) -> None:
         """Say it where pixels look like gaps that nobody declared: they would count as dark image."""
@@ -264,89 +265,6 @@ class _Fusion:
         means = ", ".join(f"{m:.4g} ({s:.3g})" for m, s in zip(statistics.ms_mean, statistics.ms_std))
         log(f"Mean (deviation) of PAN {statistics.pan_mean:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}.")
 
-    def _tiles(self, engine: Engine, placement: Placement, finisher: Finisher, writer: RasterWriter) -> float | None:
-        """Read, fuse and write all tiles, the three side by side; returns the quality of the middle tile."""
-        side = max(self.job.tile // 64 * 64, 64)
-        out = self.window
-        tiles = [
-            Window(left, top, side, side).clipped(out)
-            for top in range(out.top - out.top % 64, out.bottom, side)
-            for left in range(out.left - out.left % 64, out.right, side)
-        ]
-        middle = _middle_tile(tiles, out)
-        cell = self.weights.network.config.cell
-        reach = mtf_reach(engine.statistics.gain, max(placement.step))
-        quality = None
-
-        def read(tile: Window) -> tuple[PairWindow, Window, Window]:
-            around = aligned(tile.grown(engine.halo), cell)
-            return *read_piece(self.pan, self.ms, placement, around, reach), around
-
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as scribe:
-            coming, going = reader.submit(read, tiles[0]), None
-            for number, tile in enumerate(tiles):
-                self.caller.check()
-                pair, place, around = coming.result()
-                if number + 1 < len(tiles):
-                    coming = reader.submit(read, tiles[number + 1])
-                values = self._fuse_tile(engine, pair, place, tile, around, finisher)
-                if tile == middle:
-                    quality = self._quality(pair, place, tile, around, values, engine.statistics.gain)
-                going = self._hand_over(going)
-                target = Window(tile.left - out.left, tile.top - out.top, tile.width, tile.height)
-                going = scribe.submit(writer.write, target, values)
-                self.caller.progress(MEASURING_SHARE + (1.0 - MEASURING_SHARE) * (number + 1) / len(tiles) * 0.99)
-            self._hand_over(going)
-        return quality
-
-    @staticmethod
-    def _hand_over(going: Future[None] | None) -> None:
-        """Wait for the tile being written, so that at most one waits; its error is raised here."""
-        if going is not None:
-            going.result()
-
-    def _fuse_tile(
-        self, engine: Engine, pair: PairWindow, place: Window, tile: Window, around: Window, finisher: Finisher
-    ) -> np.ndarray:
-        """Values of a tile in the output's type."""
-        inner = Window(tile.left - around.left, tile.top - around.top, tile.width, tile.height)
-        cut = np.s_[inner.top : inner.bottom, inner.left : inner.right]
-        core = np.s_[
-            place.top + inner.top : place.top + inner.bottom, place.left + inner.left : place.left + inner.right
-        ]
-        if not bool(pair.pan_valid[core].any()) or not bool(pair.ms_valid.any()):
-            return finisher.empty(len(pair.ms), tile)
-        conditions = condition(pair, place, engine.statistics)
-        valid = conditions.valid[cut].numpy()
-        if not valid.any():
-            return finisher.empty(len(pair.ms), tile)
-        return finisher.finish(engine.fuse(conditions, inner, self.caller.cancelled).numpy(), valid)
-
-    def _quality(
-        self, pair: PairWindow, place: Window, tile: Window, around: Window, values: np.ndarray, gain: float
-    ) -> float | None:
-        """HQNR of a piece of one tile, beside that of plain interpolation, for the log."""
-        side = min(QUALITY_SIDE, tile.width, tile.height)
-        row, column = place.top + tile.top - around.top, place.left + tile.left - around.left
-        cut = np.s_[row : row + side, column : column + side]
-        piece = replace(
-            pair,
-            pan=pair.pan[cut],
-            pan_valid=pair.pan_valid[cut],
-            origin=(pair.origin[0] - row, pair.origin[1] - column),
-        )
-        rounded = self.ms.type in INTEGER_TYPES
-        fused = torch.from_numpy(values[:, :side, :side].astype(np.float32))
-        ours = full_resolution(piece, fused, gain, rounded)
-        plain = full_resolution(piece, interpolated_ms(piece), gain, rounded)
-        if ours is None or plain is None:
-            return None
-        self.caller.log(
-            f"Quality without reference (HQNR, a piece in the middle): {ours.hqnr:.3f}; "
-            f"that of interpolated MS {plain.hqnr:.3f}."
-        )
-        return ours.hqnr
-
     def _provenance(self, relation: Relation) -> dict[str, str]:
         return {
             "OTFM_VERSION": VERSION,
@@ -360,19 +278,3 @@ class _Fusion:
             "OTFM_PAN": f"{Path(self.pan.source.path).name} band {self.pan.bands[0]}",
             "OTFM_MS": f"{Path(self.ms.source.path).name} bands {' '.join(map(str, self.ms.bands))}",
         }
-
-
-def _middle_tile(tiles: list[Window], whole: Window) -> Window:
-    """Of the largest tiles the one nearest to the middle."""
-    largest = max(t.width * t.height for t in tiles)
-    x, y = whole.left + whole.right, whole.top + whole.bottom
-    return min(
-        (t for t in tiles if t.width * t.height == largest),
-        key=lambda t: (t.left + t.right - x) ** 2 + (t.top + t.bottom - y) ** 2,
-    )
-
-
-def aligned(window: Window, cell: int) -> Window:
-    """The smallest window around `window` from and to multiples of `cell`, so that all tiles share one phase."""
-    left, top = window.left // cell * cell, window.top // cell * cell
-    return Window(left, top, -(-window.right // cell) * cell - left, -(-window.bottom // cell) * cell - top)

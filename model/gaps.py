@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import avg_pool2d
 
-from .degradation import Matrix, resample
+from .degradation import Map, resample
 
-Maps = tuple[Matrix, Matrix]  # for rows and for columns
+Maps = tuple[Map, Map]  # for rows and for columns
 
 FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
 WHOLE_SHARE = 0.95  # of valid PAN pixels, above which an MS pixel tells how PAN differs from the intensity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,14 @@ class Window:
     def grown(self, by: int) -> Window:
         """The window with `by` more pixels on each side."""
         return Window(self.left - by, self.top - by, self.width + 2 * by, self.height + 2 * by)
+
+    def halves(self, across: bool) -> tuple[Window, Window]:
+        """The left and the right half, or the upper and the lower one."""
+        if across:
+            left = replace(self, width=self.width // 2)
+            return left, replace(self, left=left.right, width=self.width - left.width)
+        upper = replace(self, height=self.height // 2)
+        return upper, replace(self, top=upper.bottom, height=self.height - upper.height)
 
     def clipped(self, other: Window) -> Window:
         """The part within `other`; `empty` where there is none."""

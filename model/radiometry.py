@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .grids import Window
@@ -67,26 +68,30 @@ class Finisher:
         """A tile without a valid pixel."""
         return np.full((bands, tile.height, tile.width), self.nodata or 0, dtype=NUMPY_TYPES[self.type])
 
-    def finish(self, values: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
-        """(bands, h, w) float32 and validity (h, w) to values of the output's type."""
+    def finish(self, values: torch.Tensor, valid: torch.Tensor | None) -> NDArray[Any]:
+        """(bands, h, w) float32 and validity (h, w; None where all are valid) to values of the output's type.
+
+        Uses `values` up.
+        """
         kind = NUMPY_TYPES[self.type]
         if self.lowest is not None:
-            values = np.maximum(values, self.lowest)
+            values.clamp_min_(self.lowest)
         if kind.kind == "f":
-            result = values.astype(kind)
+            result = values.numpy().astype(kind)
         else:
-            exact = values if kind.itemsize <= 2 else values.astype(np.float64)  # float32 cannot hold the limits
-            result = np.clip(np.rint(exact), *_limits(kind)).astype(kind)
+            exact = values if kind.itemsize <= 2 else values.double()  # float32 cannot hold the limits
+            result = exact.round_().clamp_(*_limits(kind)).numpy().astype(kind)
         if self.nodata is not None:
             self._avoid_nodata(result, kind)
-            result[:, ~valid] = self.nodata
+            if valid is not None:
+                result[:, ~valid.numpy()] = self.nodata
         return result
 
     def _avoid_nodata(self, result: NDArray[Any], kind: np.dtype[Any]) -> None:
         """A valid value that happens to be the nodata value moves to its neighbour."""
         if kind.kind == "f":
             nodata = kind.type(self.nodata)
-            result[result == nodata] = np.nextafter(nodata, kind.type(np.inf))
+            np.putmask(result, result == nodata, np.nextafter(nodata, kind.type(np.inf)))
         else:
             nodata = int(self.nodata or 0)
-            result[result == nodata] = nodata + 1 if nodata < _limits(kind)[1] else nodata - 1
+            np.putmask(result, result == nodata, nodata + 1 if nodata < _limits(kind)[1] else nodata - 1)

@@ -18,7 +18,6 @@ from .grids import Grid, Window
 INTEGER_TYPES = ("Byte", "UInt16", "Int16", "UInt32", "Int32", "Int8")
 FLOAT_TYPES = ("Float32", "Float64")
 LARGEST_BLOCK = 2**30  # bytes
-LARGEST_CACHE = 2**30  # bytes
 LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declared, not a measurement
 _exceptions_lock = threading.Lock()
 
@@ -36,17 +35,6 @@ def gdal_exceptions() -> Iterator[None]:
         gdal.PopErrorHandler()
         if not before:
             gdal.DontUseExceptions()
-
-
-@contextmanager
-def block_cache(needed: int) -> Iterator[None]:
-    """GDAL's block cache of at least `needed` bytes, at most LARGEST_CACHE, inside the block; as before afterwards."""
-    before = gdal.GetCacheMax()
-    gdal.SetCacheMax(max(before, min(needed, LARGEST_CACHE)))
-    try:
-        yield
-    finally:
-        gdal.SetCacheMax(before)
 
 
 @dataclass(frozen=True)
@@ -212,7 +200,8 @@ class Raster:
                 f"{self.role} {self.source.path} cannot be read {where}: {said(error)}. "
                 "The file may be truncated or damaged."
             ) from error
-        values[:, ~valid] = 0.0
+        if not valid.all():
+            values[:, ~valid] = 0.0
         return values, valid
 
     def _valid(self, number: int, exact: np.ndarray, place: tuple[int, ...], first: bool) -> np.ndarray:
@@ -242,8 +231,13 @@ class Raster:
         values, valid = self.read(inside)
         if inside == window:
             return values, valid
-        pick = np.ix_(rows - inside.top, columns - inside.left)
-        return values[:, pick[0], pick[1]], valid[pick]
+        before = (inside.top - window.top, inside.left - window.left)
+        after = (window.bottom - inside.bottom, window.right - inside.right)
+        if min(*before, *after) < 0:  # the window lies wholly beyond an edge
+            pick = np.ix_(rows - inside.top, columns - inside.left)
+            return values[:, pick[0], pick[1]], valid[pick]
+        margins = tuple(zip(before, after))
+        return np.pad(values, ((0, 0), *margins), "edge"), np.pad(valid, margins, "edge")
 
     def strip_bytes(self, rows: int) -> int:
         """Bytes of the blocks over `rows` full rows; 0 where a block is no wider than half the raster.

@@ -83,10 +83,14 @@ CONDITIONS_PER_BAND = 4
 
 def box_mean(image: torch.Tensor) -> torch.Tensor:
     """Mean over a square of HIGH_PASS_SIZE; (..., h, w) to (..., h - size + 1, w - size + 1)."""
-    planes = image.reshape(-1, 1, *image.shape[-2:])
-    return avg_pool2d(planes, HIGH_PASS_SIZE, stride=1).reshape(
-        *image.shape[:-2], -1, planes.shape[-1] - HIGH_PASS_SIZE + 1
-    )
+    height, width = (n - HIGH_PASS_SIZE + 1 for n in image.shape[-2:])
+    rows = image[..., :height, :].clone()
+    for k in range(1, HIGH_PASS_SIZE):
+        rows += image[..., k : k + height, :]
+    total = rows[..., :width].clone()
+    for k in range(1, HIGH_PASS_SIZE):
+        total += rows[..., k : k + width]
+    return total.div_(HIGH_PASS_SIZE**2)
 
 
 def high_pass(image: torch.Tensor) -> torch.Tensor:

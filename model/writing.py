@@ -17,7 +17,7 @@ from .errors import OutputError
 from .grids import Grid, Window
 from .rasters import FLOAT_TYPES, Raster, said
 
-GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER"}
+GEOTIFF_DEFAULTS = {"TILED": "YES", "INTERLEAVE": "BAND", "BIGTIFF": "IF_SAFER"}
 LOSSLESS = ("DEFLATE", "LZW", "ZSTD")
 OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
 SMALLEST_OVERVIEW = 256  # pixels along the longer side
@@ -163,9 +163,11 @@ class RasterWriter:
             self.dataset.SetMetadata(_kept(like.described.GetMetadata()))
             for number, origin in enumerate(like.bands, start=1):
                 self._describe(self.dataset.GetRasterBand(number), like.described.GetRasterBand(origin), form.nodata)
-        except RuntimeError as error:
+        except BaseException as error:  # an interrupt too leaves nothing behind
             shutil.rmtree(self.folder, ignore_errors=True)
-            raise OutputError(f"{path} cannot be created: {said(error)}.") from error
+            if isinstance(error, RuntimeError):
+                raise OutputError(f"{path} cannot be created: {said(error)}.") from error
+            raise
 
     @staticmethod
     def _describe(band: gdal.Band, origin: gdal.Band, nodata: float | None) -> None:
@@ -187,6 +189,7 @@ class RasterWriter:
         """Write (bands, h, w) at a window of the output."""
         try:
             self.dataset.WriteArray(values, window.left, window.top)
+            self._hand_over(window)
         except RuntimeError as error:
             raise OutputError(f"{self.path} cannot be written: {said(error)}. Is the disk full?") from error
         height, width = min(PROBE, window.height), min(PROBE, window.width)
@@ -196,6 +199,15 @@ class RasterWriter:
         else:
             self.probes.pop(list(self.probes)[1])
             self.probes[probe] = values[:, -height:, -width:].copy()
+
+    def _hand_over(self, window: Window) -> None:
+        """Have whole blocks written at once, in the order of the windows: twice as fast as from GDAL's full cache."""
+        width, height = self.dataset.GetRasterBand(1).GetBlockSize()
+        across = window.left % width == 0 and (window.right % width == 0 or window.right == self.grid.width)
+        down = window.top % height == 0 and (window.bottom % height == 0 or window.bottom == self.grid.height)
+        if across and down:
+            for number in range(1, self.dataset.RasterCount + 1):
+                self.dataset.GetRasterBand(number).FlushCache()
 
     def finish(self, metadata: Mapping[str, str]) -> None:
         """Flush, read back, and move to the target. Raises OutputError; the old file is then still there."""

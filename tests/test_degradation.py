@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from otfm_pansharpen.model.degradation import centres, cubic_matrix, mtf_matrix
+from otfm_pansharpen.model.degradation import centres, cubic_matrix, cubic_reading, mtf_matrix, mtf_reading
 
 ratios = st.floats(1.5, 8)
 gains = st.floats(0.02, 0.7)
@@ -45,3 +46,20 @@ def test_a_window_reads_what_the_whole_reads(ratio, gain, start):
     whole = mtf_matrix(200, spots, gain, ratio) @ signal
     part = mtf_matrix(200 - start, spots - start, gain, ratio) @ signal[start:]
     assert np.allclose(whole, part)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 90])
+@pytest.mark.parametrize("count", [1, 31, 77])
+def test_readings_are_the_same_maps_as_their_matrices(size, count):
+    """Also beyond the ends, where the end sample counts for all that lie outside."""
+    torch.manual_seed(0)
+    spots = np.linspace(-3.3, size + 4.1, count)
+    image = torch.randn(2, size, 6)
+    for reading in (mtf_reading(size, spots, 0.1, 4.0), cubic_reading(size, spots)):
+        expected = torch.from_numpy(reading.dense(size)).float() @ image
+        assert torch.allclose(torch.from_numpy(reading.dense(size)).sum(1), torch.ones(count, dtype=torch.float64))
+        assert torch.allclose(reading.down(image), expected, atol=1e-5)
+        assert torch.allclose(reading.across(image.mT), expected.mT, atol=1e-5)
+    if size > 1:
+        past = cubic_reading(size, np.array([size + 2.0])).dense(size)
+        assert past[0, -1] == pytest.approx(1.0)

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jobs import job, run, temporaries
 from osgeo import gdal
-from otfm_pansharpen.model.fusion import Caller, fuse
+from otfm_pansharpen.model.caller import Caller
+from otfm_pansharpen.model.fusion import fuse
 from otfm_pansharpen.model.rasters import RasterSource
 from scenes import Recipe, load_image, save
 from scipy.ndimage import binary_dilation, zoom

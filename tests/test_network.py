@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from otfm_pansharpen.model.conditions import Conditions
+from otfm_pansharpen.model.degradation import centres, cubic_reading
 from otfm_pansharpen.model.engine import Engine, group_bands
 from otfm_pansharpen.model.grids import Window
 from otfm_pansharpen.model.network import BRIGHTEST, FlowNetwork, Guidance, NetworkConfig, integrate
@@ -126,11 +127,14 @@ def test_the_engine_modulates_each_band_above_its_own_dark_level():
     columns = torch.tensor(list(zip(found.ms_mean, found.ms_std, found.ms_dark, found.injection, strict=True))).T
     mean, std, dark, gain = (c[:, None, None] for c in columns)
     lms = mean + std * (torch.rand(4, 16, 16) - 0.5)
-    guides = torch.stack([pan, low, low]).sub(found.pan_mean).div(found.pan_std)
-    conditions = Conditions((lms - mean) / std, guides, torch.ones(16, 16, dtype=torch.bool))
+    pan_low = torch.stack([pan, low]).sub(found.pan_mean).div(found.pan_std)
+    straight = cubic_reading(16, centres(16, 0.0, 1.0))
+    coarse = torch.cat([pan_low[1:], pan_low[1:], (lms - mean) / std])
+    conditions = Conditions(pan_low[0], coarse, straight, straight, None)
     weights = Weights(network.eval(), {}, "", Path())
-    sharp = Engine(weights, found, torch.device("cpu"), torch.float32, 1).fuse(
-        conditions, Window(0, 0, 16, 16), lambda: False
+    engine = Engine(weights, found, torch.device("cpu"), torch.float32, 1)
+    sharp = torch.from_numpy(
+        engine.fuse(conditions, Window(0, 0, 16, 16), lambda values, _: values.numpy(), lambda: None)
     )
     detail = pan - low
     expected = lms + gain * std / found.pan_std * detail + (lms - dark) / (low - found.pan_dark) * detail

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jobs import run
@@ -66,7 +67,8 @@ def test_gaps_are_those_of_either_raster_and_no_others(tmp_path, ratio, share, p
 def test_values_are_the_nearest_that_the_type_holds_and_never_nodata(kind, values, nodata, seed):
     array = np.array(values, dtype=np.float32)[None, None]
     valid = np.random.default_rng(seed).random(array.shape[1:]) < 0.7
-    found = Finisher(kind, None if nodata is None else float(nodata), None).finish(array, valid)
+    finisher = Finisher(kind, None if nodata is None else float(nodata), None)
+    found = finisher.finish(torch.from_numpy(array.copy()), torch.from_numpy(valid))
     low, high = value_limits(kind)
     nearest = np.clip(array.astype(np.float64), low, high)
     assert found.dtype == NUMPY_TYPES[kind]

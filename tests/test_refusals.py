@@ -12,8 +12,9 @@ import pytest
 import torch
 from jobs import job, temporaries
 from osgeo import gdal
+from otfm_pansharpen.model.caller import Caller
 from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError, PansharpenError
-from otfm_pansharpen.model.fusion import Caller, fuse
+from otfm_pansharpen.model.fusion import fuse
 from otfm_pansharpen.model.rasters import RasterSource
 from scenes import Recipe, save
 

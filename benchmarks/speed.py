@@ -1,0 +1,216 @@
+"""Speed and memory of whole runs, files in, file out, beside gdal_pansharpen and OTB, on synthetic uint16 pairs.
+
+    python benchmarks/speed.py FOLDER [--sizes 4096 8192 16384] [--bands 4 8] [--repeats 3] [--weights FILE ...]
+                               [--precisions bf16 fp32]
+
+Pairs (tiled GeoTIFF, ratio 4, --sizes PAN pixels along a side) are made in FOLDER and kept. The programs run one after
+the other, again and again, each as a process of its own, so that a busy machine is as busy for all of them; printed are
+medians of wall time, Mpx of PAN a second, CPU time and peak memory, the share of each peer's wall and CPU time, and the
+CPU seconds of our stages, which count all threads together. A pair of 256 pixels shows the cost of starting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+START = 256  # PAN pixels along a side of the pair that shows the cost of starting
+RATIO = 4
+ROWS = 1024  # PAN rows that are made at once
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run took: seconds, CPU seconds, MB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+def make_pair(folder: Path, size: int, bands: int) -> tuple[Path, Path]:
+    """Files of a pair of `size` PAN pixels along a side; made once."""
+    from osgeo import gdal, osr
+
+    gdal.UseExceptions()
+    pan_path, ms_path = folder / f"pan_{size}.tif", folder / f"ms_{size}_{bands}.tif"
+    crs = osr.SpatialReference()
+    crs.ImportFromEPSG(32633)
+
+    def create(path: Path, side: int, count: int, pixel: float) -> gdal.Dataset:
+        made = gdal.GetDriverByName("GTiff").Create(str(path), side, side, count, gdal.GDT_UInt16, ["TILED=YES"])
+        made.SetGeoTransform((5e5, pixel, 0, 5e6, 0, -pixel))
+        made.SetProjection(crs.ExportToWkt())
+        return made
+
+    rng, side = np.random.default_rng(size), size // RATIO
+    ground = np.zeros((side, side), dtype=np.float32)
+    for scale in (8, 32, 128):
+        coarse = rng.standard_normal((side // scale + 1, side // scale + 1)).astype(np.float32)
+        ground += 10.0 * scale**0.5 * np.kron(coarse, np.ones((scale, scale), np.float32))[:side, :side]
+    if not ms_path.exists():
+        ms = create(ms_path, side, bands, 2.0)
+        for band in range(bands):
+            noise = 15.0 * rng.standard_normal(ground.shape, dtype=np.float32)
+            ms.GetRasterBand(band + 1).WriteArray(np.clip(600 + 60 * band + ground + noise, 1, 4000).astype(np.uint16))
+    if not pan_path.exists():
+        pan = create(pan_path, size, 1, 2.0 / RATIO)
+        for top in range(0, size, ROWS):
+            strip = ground[top // RATIO : (top + ROWS) // RATIO].repeat(RATIO, 0).repeat(RATIO, 1)
+            noise = 30.0 * rng.standard_normal(strip.shape, dtype=np.float32)
+            pan.GetRasterBand(1).WriteArray(np.clip(690 + strip + noise, 1, 5000).astype(np.uint16), 0, top)
+    return pan_path, ms_path
+
+
+def ours(pan: Path, ms: Path, output: Path, weights: str, precision: str) -> list[str]:
+    return [sys.executable, __file__, "--run", str(pan), str(ms), str(output), weights, precision]
+
+
+def peers(pan: Path, ms: Path, output: Path) -> dict[str, list[str]]:
+    """Commands of the other programs that are installed."""
+    found = {}
+    if shutil.which("gdal_pansharpen.py"):
+        found["gdal_pansharpen"] = ["gdal_pansharpen.py", "-q", "-threads", "ALL_CPUS", *map(str, (pan, ms, output))]
+    if shutil.which("otbcli_BundleToPerfectSensor"):
+        command = ["otbcli_BundleToPerfectSensor", "-inp", str(pan), "-inxs", str(ms), "-out", str(output), "uint16"]
+        found["OTB RCS"] = [*command, "-method", "rcs"]
+    return found
+
+
+def run(command: Sequence[str]) -> tuple[Cost, str]:
+    """Run a program and measure it, with what it printed."""
+    started = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    text = process.stdout.read() if process.stdout else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{' '.join(command)} failed")
+    return Cost(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024), text
+
+
+def compare(commands: dict[str, list[str]], output: Path, repeats: int) -> tuple[dict[str, Cost], dict[str, float]]:
+    """Median costs of all programs, run alternately, and median CPU seconds of the stages of the first."""
+    costs, stages = defaultdict(list), defaultdict(list)
+    for _ in range(repeats):
+        for number, (name, command) in enumerate(commands.items()):
+            output.unlink(missing_ok=True)
+            cost, text = run(command)
+            costs[name].append(cost)
+            if number == 0:
+                for stage, seconds in json.loads(text.splitlines()[-1]).items():
+                    stages[stage].append(seconds)
+    output.unlink(missing_ok=True)
+    middle = {n: Cost(*(median(getattr(c, k) for c in cs) for k in ("wall", "cpu", "peak"))) for n, cs in costs.items()}
+    return middle, {stage: median(seconds) for stage, seconds in stages.items()}
+
+
+def print_table(title: str, pixels: float, costs: dict[str, Cost], stages: dict[str, float], own: int) -> None:
+    """One line a program; the first `own` of `costs` are ours and are compared with the others."""
+    print(f"\n{title}")
+    print(f"{'':24s}{'wall s':>8s}{'Mpx/s':>8s}{'CPU s':>8s}{'MB':>7s}   wall (CPU) over that of")
+    others = list(costs.items())[own:]
+    for number, (name, cost) in enumerate(costs.items()):
+        shares = [f"{o} {cost.wall / c.wall:.2f} ({cost.cpu / c.cpu:.2f})" for o, c in others if number < own]
+        speed = pixels / cost.wall / 1e6
+        print(f"{name:24s}{cost.wall:8.2f}{speed:8.1f}{cost.cpu:8.2f}{cost.peak:7.0f}   {', '.join(shares)}")
+    print("stages, CPU s: " + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in stages.items()))
+
+
+@contextmanager
+def stages_timed() -> Iterator[dict[str, float]]:
+    """CPU seconds of each stage of our pipeline, all threads together, within the block."""
+    from otfm_pansharpen.model import flow, fusion, tiling
+    from otfm_pansharpen.model.inference import FoldedNetwork
+    from otfm_pansharpen.model.radiometry import Finisher
+    from otfm_pansharpen.model.writing import RasterWriter
+
+    spent: dict[str, float] = defaultdict(float)
+
+    def timed(owner: Any, name: str, stage: str) -> None:
+        real: Callable[..., Any] = getattr(owner, name)
+
+        @functools.wraps(real)
+        def measured(*given: Any, **named: Any) -> Any:
+            before = time.thread_time()
+            try:
+                return real(*given, **named)
+            finally:
+                spent[stage] += time.thread_time() - before
+
+        setattr(owner, name, measured)
+
+    timed(fusion._Fusion, "__init__", "open")
+    timed(fusion, "measure_relation", "alignment")
+    timed(fusion._Fusion, "_statistics", "statistics")
+    timed(tiling, "read_piece", "read")
+    timed(tiling, "condition", "blur and normalise")
+    timed(flow.Flow, "__init__", "interpolate and modulate")
+    timed(FoldedNetwork, "__call__", "network")
+    timed(flow.Flow, "_step", "add to state")
+    timed(Finisher, "finish", "round and clip")
+    timed(RasterWriter, "write", "write")
+    timed(RasterWriter, "finish", "flush and verify")
+    yield spent
+
+
+def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> None:
+    """One run of ours; prints the CPU seconds of its stages as JSON."""
+    before = time.thread_time()
+    from _package import load
+
+    load()
+    from otfm_pansharpen.model.fusion import FusionJob, fuse
+    from otfm_pansharpen.model.rasters import RasterSource
+    from otfm_pansharpen.model.weights import BUNDLED
+
+    loaded = time.thread_time() - before
+    with stages_timed() as spent:
+        chosen = BUNDLED.get(weights) or Path(weights)
+        job = FusionJob(RasterSource(pan), RasterSource(ms), Path(output), weights=chosen, precision=precision)
+        fuse(job)
+    print(json.dumps({"import": loaded, **spent}))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[4096, 8192, 16384])
+    parser.add_argument("--bands", type=int, nargs="*", default=[4, 8])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--weights", nargs="*", default=["fast", "best"], help="bundled sets or files")
+    parser.add_argument("--precisions", nargs="*", default=["auto", "fp32"])
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    output = chosen.folder / "result.tif"
+    for size in (START, *chosen.sizes):
+        for bands in chosen.bands:
+            pan, ms = make_pair(chosen.folder, size, bands)
+            commands = {
+                f"{Path(w).stem} {p}": ours(pan, ms, output, w, p) for w in chosen.weights for p in chosen.precisions
+            }
+            own = len(commands)
+            costs, stages = compare({**commands, **peers(pan, ms, output)}, output, chosen.repeats)
+            print_table(f"PAN {size} x {size}, {bands} bands", size * size, costs, stages, own)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--run"]:
+        run_ours(*sys.argv[2:7])
+    else:
+        main()
