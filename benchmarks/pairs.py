@@ -80,13 +80,19 @@ def write(path: Path, image: np.ndarray, transform: tuple[float, ...]) -> None:
         dataset.GetRasterBand(number + 1).SetNoDataValue(0)
 
 
-def reduced(scene: Scene, ratio: int, folder: Path) -> tuple[Path, Path, np.ndarray, np.ndarray]:
-    """Files of the reduced pair, the reference (bands, h, w) and where it is to be compared (h, w)."""
+def reduced(
+    scene: Scene, ratio: int, folder: Path, moved: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Path, Path, np.ndarray, np.ndarray]:
+    """Files of the reduced pair, the reference (bands, h, w) and where it is to be compared (h, w).
+
+    MS is seen `moved` (row, column) pixels of the reduced PAN away from where its georeference says.
+    """
     gain = scene.relation.gain
     pan, covered = scene.pair.pan_at_ms(gain)
     height, width = (n // ratio * ratio for n in covered.shape)
     pan, covered, ms = pan[:height, :width], covered[:height, :width], scene.pair.ms[:, :height, :width]
-    spots = [centres(n // ratio, (ratio - 1) / 2, ratio) for n in (height, width)]
+    sides = zip((height, width), moved, strict=True)
+    spots = [centres(n // ratio, (ratio - 1) / 2 + away, ratio) for n, away in sides]
     blur = [mtf_matrix(n, s, gain, ratio) for n, s in zip((height, width), spots, strict=True)]
     low = resample(ms, *blur)
     low_valid = resample(covered.float(), *blur) > 0.999

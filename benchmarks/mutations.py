@@ -1,0 +1,124 @@
+# ruff: noqa: E501 - a table
+"""Takes out, one after the other, the code that keeps each promise, and shows that a test then fails.
+
+    python benchmarks/mutations.py [--only 5 9]
+
+Works on a copy of the project in a temporary folder. Prints a table: promise, what was taken out, which test fell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "docs")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """Replace `old` by `new` once in `file`; one of `tests` has to fail."""
+
+    promise: int
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS = [
+    Mutation(1, "model/grids.py", "x = t[0] + window.left * t[1]", "x = t[0]", "tests/test_grids.py"),
+    Mutation(1, "model/tiling.py", "left=tile.left - self.window.left", "left=tile.left", "tests/test_fusion.py -k extent"),
+    Mutation(1, "model/grids.py", "max(0, math.ceil(start - 0.5 - EDGE_TOLERANCE))", "max(0, math.ceil(start - 0.5 - EDGE_TOLERANCE) + 1)", "tests/test_grids.py"),
+    Mutation(2, "model/grids.py", "if ratio < 1.0 / SMALLEST_RATIO:", "if False:", "tests/test_refusals.py tests/test_grids.py"),
+    Mutation(2, "model/grids.py", "if skew > LARGEST_SKEW or", "if", "tests/test_grids.py"),
+    Mutation(2, "model/grids.py", "if bottom <= top or right <= left:", "if False:", "tests/test_grids.py"),
+    Mutation(2, "model/rasters.py", "if (by_points or by_model) and", "if False and", "tests/attacks/test_hostile_rasters.py -k 'rpc or control'"),
+    Mutation(3, "model/engine.py", "self.network.config.halo * steps", "0", "tests/test_fusion.py -k tiles"),
+    Mutation(3, "model/engine.py", "// cell * cell, window.top // cell * cell", ", window.top", "tests/test_fusion.py -k tiles"),
+    Mutation(4, "model/tiling.py", "values = self.engine.fuse(", "torch.manual_seed(id(pair)); pair = replace(pair, ms=pair.ms + torch.rand(1)); conditions = condition(pair, place, self.engine.statistics); values = self.engine.fuse(", "tests/test_fusion.py -k bytes"),
+    Mutation(5, "model/radiometry.py", "result[:, ~valid.numpy()] = self.nodata", "pass", "tests/test_fusion.py -k nodata"),
+    Mutation(5, "model/radiometry.py", "self._avoid_nodata(result, kind)", "pass", "tests/test_fusion.py -k never_become"),
+    Mutation(5, "model/conditions.py", "ms = fill(ms, pair.ms_valid)", "pass", "tests/test_fusion.py -k nodata_in"),
+    Mutation(5, "model/rasters.py", "valid &= exact != value", "pass", "tests/test_fusion.py -k users_nodata"),
+    Mutation(5, "model/rasters.py", "valid &= (exact < least) | (exact > largest)", "pass", "tests/test_qgis.py -k range"),
+    Mutation(5, "model/rasters.py", "flags == gdal.GMF_NODATA and not self.source.own_nodata", "False", "tests/test_qgis.py -k switched"),
+    Mutation(6, "model/radiometry.py", ".clamp_(*_limits(kind))", "", "tests/test_fusion.py -k wrap"),
+    Mutation(6, "model/radiometry.py", "exact.round_()", "exact.floor_()", "tests/test_properties.py -k nearest"),
+    Mutation(7, "model/writing.py", "band.SetDescription(origin.GetDescription())", "pass", "tests/test_fusion.py -k properties"),
+    Mutation(7, "model/writing.py", "band.SetColorInterpretation(origin.GetColorInterpretation())", "pass", "tests/test_fusion.py -k properties"),
+    Mutation(7, "model/writing.py", 'for domain in ("", "IMAGERY")', 'for domain in ("",)', "tests/test_output.py -k metadata"),
+    Mutation(8, "algorithms/bridge.py", "layer.setRenderer(self.renderer.clone())", "pass", "tests/test_qgis.py -k looks"),
+    Mutation(8, "algorithms/bridge.py", "cls.keep = cls()", "cls.keep = None; cls.keep = cls(); keep = cls.keep; cls.keep = None; keep.renderer = renderer; return keep", "tests/test_qgis.py -k looks"),
+    Mutation(9, "model/writing.py", "        self.dataset = None\n        shutil.rmtree(self.folder, ignore_errors=True)", "        self.dataset = None", "tests/test_refusals.py -k cancel"),
+    Mutation(9, "model/tiling.py", "        caller.check()\n", "", "tests/test_refusals.py tests/test_tiling.py -k cancel"),
+    Mutation(10, "model/writing.py", 'self.draft = self.folder / (path.name if self.is_geotiff else "draft.tif")', "self.draft = path", "tests/attacks/test_interruptions.py"),
+    Mutation(11, "model/writing.py", "self._verify(self.draft)", "pass", "tests/test_refusals.py -k disk"),
+    Mutation(11, "model/rasters.py", "gdal.UseExceptions()", "pass", "tests/test_refusals.py -k disk"),
+    Mutation(11, "model/writing.py", "if needed > free:", "if False:", "tests/attacks/test_hostile_rasters.py -k larger"),
+    Mutation(12, "model/rasters.py", 'f"{self.role} {self.source.path} cannot be read {where}', 'f"It cannot be read {where}', "tests/attacks/test_hostile_rasters.py -k 'damaged or cut'"),
+    Mutation(12, "model/rasters.py", "if size > LARGEST_BLOCK:", "if False:", "tests/attacks/test_hostile_rasters.py -k gigabytes"),
+    Mutation(13, "model/writing.py", "os.path.realpath(source) == os.path.realpath(path)", "source == str(path)", "tests/test_refusals.py -k over_an_input"),
+    Mutation(13, "model/writing.py", "os.path.samefile(source, path)", "False", "tests/test_refusals.py -k over_an_input"),
+    Mutation(14, "model/tiling.py", "out, side = self.window, self.plan.side", "out, side = self.window, 10**6", "tests/test_memory.py"),
+    Mutation(15, "model/weights.py", "if not wanted or wanted[0] != digest:", "if False:", "tests/test_weights.py"),
+    Mutation(15, "model/weights.py", "if found != set(wanted):", "if False:", "tests/test_weights.py"),
+    Mutation(15, "model/weights.py", "if not torch.isfinite(tensors[name]).all():", "if False:", "tests/test_weights.py"),
+    Mutation(15, "model/weights.py", "if not least <= values[name] <= most:", "if False:", "tests/test_weights.py"),
+    Mutation(16, "algorithms/bridge.py", "except ImportError as error:", "except ZeroDivisionError as error:", "tests/test_qgis.py -k torch"),
+    Mutation(22, "model/rasters.py", "            gdal.DontUseExceptions()", "            pass", "tests/test_refusals.py -k global"),
+    Mutation(22, "model/memory.py", "gdal.SetCacheMax(_CacheLimit.before)", "pass", "tests/test_refusals.py -k global"),
+    Mutation(22, "model/tiling.py", "torch.set_num_threads(threads_before)", "torch.set_num_threads(threads_before + 1)", "tests/test_refusals.py tests/test_tiling.py -k 'global or threads'"),
+]  # fmt: skip
+
+
+def fallen(mutation: Mutation, copy: Path) -> str:
+    """The first test that fails with the mutation, empty where all pass."""
+    path = copy / mutation.file
+    text = path.read_text(encoding="utf-8")
+    if mutation.old not in text:
+        raise SystemExit(f"{mutation.file} does not hold {mutation.old!r} any more; mend the list of mutations.")
+    path.write_text(text.replace(mutation.old, mutation.new, 1), encoding="utf-8")
+    try:
+        words = mutation.tests.split(" -k ")
+        chosen = [*words[0].split(), *(["-k", words[1].strip("'")] if len(words) > 1 else [])]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen],
+            cwd=copy, capture_output=True, text=True, check=False, timeout=1200,
+            env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        )  # fmt: skip
+        lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        if done.returncode == 0:
+            return ""
+        return lines[0].split(" ")[1].split("::")[-1] if lines else f"exit code {done.returncode}"
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", type=int, help="numbers of promises; all where not given")
+    arguments = parser.parse_args()
+    survived = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "otfm_pansharpen"
+        shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+        for mutation in MUTATIONS:
+            if arguments.only and mutation.promise not in arguments.only:
+                continue
+            test = fallen(mutation, copy)
+            survived += not test
+            what = mutation.old.strip().splitlines()[-1].strip()
+            print(f"{mutation.promise:3} | {mutation.file} | {what} | {test or 'NO TEST FAILS'}", flush=True)
+    print(f"{survived} without a failing test")
+    sys.exit(1 if survived else 0)
+
+
+if __name__ == "__main__":
+    main()
