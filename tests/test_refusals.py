@@ -101,6 +101,16 @@ def test_cancel_leaves_the_old_output(tmp_path, after):
     assert temporaries(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["out.tif", "out.img"])
+@pytest.mark.parametrize("share", [0.05, 0.4, 0.9])
+def test_cancel_among_the_tiles_leaves_nothing(tmp_path, name, share):
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    before, shares = sorted(tmp_path.iterdir()), [0.0]
+    with pytest.raises(CancelledError):
+        fuse(job(pair, tmp_path / name, tile=64), Caller(progress=shares.append, cancelled=lambda: shares[-1] >= share))
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_progress_rises_evenly_to_one(tmp_path):
     shares: list[float] = []
     fuse(
