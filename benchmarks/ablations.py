@@ -44,7 +44,7 @@ from rivals import RivalUNet  # noqa: E402
 CONTROL = TransportConfig(push=0.0, softness=(1e6, 1e6))  # the cost alone: no potential, all weights 1
 TIGHT = TransportConfig(softness=(0.2, 1.0))
 CORRUPT = SimulationConfig(corrupt_share=0.2)
-SMALL = NetworkConfig(width=32, blocks=4)
+SMALL = NetworkConfig(width=16, blocks=3)
 SHORT = TrainingConfig(regression=2400, transport=800, renewal=8, half_precision=True)
 HISTOGRAM_PATCHES = 400
 
@@ -65,8 +65,7 @@ def transport_arms() -> dict[str, Arm]:
     arms = {}
     for kind, simulation in (("clean", SimulationConfig()), ("20 % corrupt", CORRUPT)):
         for name, cost in (("regression", CONTROL), ("transport", TransportConfig()), ("transport, tight", TIGHT)):
-            seeds = 1 if cost is TIGHT else 3
-            arms[f"{name}, {kind}"] = Arm(simulation=simulation, training=replace(SHORT, cost=cost), seeds=seeds)
+            arms[f"{name}, {kind}"] = Arm(simulation=simulation, training=replace(SHORT, cost=cost), seeds=3)
     return arms
 
 
@@ -76,7 +75,7 @@ def size_arms() -> dict[str, Arm]:
     sizes = ((24, 3, 4), (32, 4, 4), (48, 5, 4), (64, 6, 4), (96, 8, 4), (16, 3, 2), (16, 5, 2), (24, 4, 2), (32, 6, 2))
     networks = {f"{w} x {b}, cell {c}": NetworkConfig(width=w, blocks=b, cell=c) for w, b, c in sizes}
     arms = {name: Arm(network, training=training) for name, network in networks.items()}
-    return arms | {"U-Net": Arm(NetworkConfig(), training=training, build=RivalUNet)}
+    return arms | {"U-Net": Arm(NetworkConfig(cell=4), training=training, build=RivalUNet)}
 
 
 GROUPS = {"transport": transport_arms, "sizes": size_arms}

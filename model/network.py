@@ -30,9 +30,9 @@ class NetworkConfig:
     """
 
     bands: int = 4
-    width: int = 64
+    width: int = 32
     blocks: int = 6
-    cell: int = 4
+    cell: int = 2
     hidden: int = 64
 
     @property

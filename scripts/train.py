@@ -62,6 +62,13 @@ def join() -> None:
         distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 
+def forget_after(log: Path, step: int) -> None:
+    """Drop the lines of steps that were taken after the state was saved: they are taken again."""
+    if log.exists():
+        lines = [line for line in log.read_text().splitlines() if int(line.split(",")[0]) <= step]
+        log.write_text("".join(f"{line}\n" for line in lines))
+
+
 def main() -> None:
     arguments = parse()
     torch.set_num_threads(arguments.threads)
@@ -80,6 +87,7 @@ def main() -> None:
     parent = load_weights(arguments.start) if arguments.start else None
     if state.exists():
         run.resume(state)
+        forget_after(arguments.folder / "log.csv", run.step)
     elif parent:
         run.start_from(parent.network)
     started = time.monotonic()

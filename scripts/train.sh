@@ -7,6 +7,6 @@ index=$1 run=$2
 mkdir -p "$run"
 [ -f "$run/scenes.safetensors" ] || "$python" "$root/scripts/prepare_training.py" "$index" "$run/scenes.safetensors"
 train() { "$python" "$root/scripts/train.py" "$run/scenes.safetensors" "$run/$1" --name "$@"; }
-train fast --width 32 --blocks 4 --regression 30000 --transport 5000
-train best --width 64 --blocks 6 --regression 48000 --transport 6000
+train fast --width 16 --blocks 3 --regression 48000 --transport 6000
+train best --width 32 --blocks 6 --regression 48000 --transport 6000
 say "The weights: $run/fast/fast.safetensors and $run/best/best.safetensors"

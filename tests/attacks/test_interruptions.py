@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from jobs import job
+from otfm_pansharpen.model.errors import OutputError
+from otfm_pansharpen.model.fusion import Caller, fuse
 from scenes import Recipe, load_image
 
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "scripts"
@@ -60,6 +63,24 @@ def test_what_a_killed_run_left_does_not_disturb_the_next(tmp_path):
     interrupted(pair, target, 0.5, signal.SIGKILL)
     assert interrupted(pair, target, 2.0, signal.SIGKILL) == 0
     assert load_image(target).shape == (4, 640, 640)
+
+
+def test_a_draft_that_is_spoiled_on_the_disk_is_not_delivered(tmp_path):
+    """As by a failing disk: what was written before reads back as zeros."""
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    target = tmp_path / "out" / "fused.tif"
+    target.parent.mkdir()
+
+    def spoil(share: float) -> None:
+        if share > 0.95:
+            for draft in target.parent.glob(".*/*.tif"):
+                with draft.open("r+b") as file:
+                    file.seek(4096)
+                    file.write(bytes(draft.stat().st_size - 4096))
+
+    with pytest.raises(OutputError, match="does not read back"):
+        fuse(job(pair, target, tile=256), Caller(progress=spoil))
+    assert list(target.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("after", [0.02, 0.5])
