@@ -81,7 +81,7 @@ def _is_kept(side: int, config: NetworkConfig, dtype: torch.dtype) -> bool:
 
 
 class _CacheLimit:
-    """GDAL's block cache is one for the whole process: the first run sets it, the last one restores it."""
+    """GDAL's block cache is one for the whole process: the last run that ends restores it."""
 
     lock = threading.Lock()
     runs = 0
@@ -90,15 +90,12 @@ class _CacheLimit:
 
 @contextmanager
 def bounded_cache(megabytes: int) -> Iterator[None]:
-    """GDAL's block cache of `megabytes`, or what another run needs, inside the block; as before afterwards."""
+    """GDAL's block cache of `megabytes` inside the block; as before afterwards."""
     with _CacheLimit.lock:
-        wanted = megabytes * MEGABYTE
         if _CacheLimit.runs == 0:
             _CacheLimit.before = gdal.GetCacheMax()
-        else:
-            wanted = max(wanted, gdal.GetCacheMax())
         _CacheLimit.runs += 1
-        gdal.SetCacheMax(wanted)
+        gdal.SetCacheMax(megabytes * MEGABYTE)
     try:
         yield
     finally:

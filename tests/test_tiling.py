@@ -100,7 +100,7 @@ def test_gdals_cache_is_restored_by_the_last_of_several_runs():
     first, second = bounded_cache(64), bounded_cache(32)
     first.__enter__()
     second.__enter__()
-    assert gdal.GetCacheMax() == 64 * memory.MEGABYTE
+    assert gdal.GetCacheMax() == 32 * memory.MEGABYTE
     first.__exit__(None, None, None)
     second.__exit__(None, None, None)
     assert gdal.GetCacheMax() == before
