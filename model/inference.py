@@ -47,7 +47,7 @@ class FoldedNetwork:
         layers.append((weight * length, bias * length))
         self.opaque = _runs_opaque(device, dtype)
         form = torch.contiguous_format if self.opaque else torch.channels_last
-        self.layers = [(w.to(device, dtype, memory_format=form), b.to(device, dtype)) for w, b in layers]
+        self.layers = [(w.to(dtype, memory_format=form).to(device), b.to(dtype).to(device)) for w, b in layers]
 
     def __call__(self, planes: torch.Tensor, check: Callable[[], None] = lambda: None) -> torch.Tensor:
         """Velocity times the step's length; (channels, h, w) to (2 bands * cell^2, h, w), both of the network's type.

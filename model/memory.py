@@ -18,6 +18,7 @@ SHARE_OF_MACHINE = 0.25
 CACHE_SHARE = 0.125  # of the budget, for the blocks that neighbouring tiles share
 TILE_SIDES = (1024, 768, 512, 384, 256)  # PAN pixels; multiples of usual block sizes where it matters
 SMALLEST_TILE = 64
+LARGEST_HALO = 1.15  # work on a tile with its halo over that on the tile alone
 HOST_BYTES = 40  # a PAN pixel of a tile read, normalised, and waiting to be written, but for its bands
 KEPT_PIECE = 30 * MEGABYTE  # glibc keeps nothing larger than 32 MB
 
@@ -64,11 +65,19 @@ def plan(
         return int(room / (per_pixel * (tile + 2 * config.halo * steps) ** 2))
 
     if not side:
-        wanted = min(most, 2)
-        side = next((s for s in TILE_SIDES if fitting(s) >= wanted), TILE_SIDES[-1])
+        sides = [s for s in TILE_SIDES if fitting(s) >= min(most, 2)] or list(TILE_SIDES[-1:])
+        kept = [s for s in sides if _is_kept(s + 2 * config.halo * steps, config, dtype)]
+        small_halo = [s for s in kept if (1 + 2 * config.halo * steps / s) ** 2 < LARGEST_HALO]
+        side = (small_halo or sides)[0]
     side = max(side // SMALLEST_TILE * SMALLEST_TILE, SMALLEST_TILE)
     workers = max(min(most, fitting(side)), 1)
     return WorkPlan(side, workers, max(threads // workers, 1), cache)
+
+
+def _is_kept(side: int, config: NetworkConfig, dtype: torch.dtype) -> bool:
+    """Whether `KeptMemory` keeps the largest buffer of a tile, what the network reads."""
+    planes = 2 * config.bands + GUIDES
+    return planes * side**2 * torch.finfo(dtype).bits // 8 <= KEPT_PIECE
 
 
 class _CacheLimit:

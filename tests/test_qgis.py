@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import otfm_pansharpen
 import pytest
+from otfm_pansharpen.model.memory import default_budget
 from otfm_pansharpen.model.weights import BUNDLED, DEFAULT_SET, hash_path
 from qgis.core import (
     QgsApplication,
@@ -283,6 +284,18 @@ def test_the_model_needs_no_qgis():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "clean", done.stderr
+
+
+def test_memory_and_tile_reach_the_pipeline(algorithm, tmp_path):
+    pair = Recipe(bands=3).write(tmp_path)
+    said = []
+    for given in ({}, {"MEMORY": 128, "TILE": 128}):
+        feedback = Listener()
+        assert run(algorithm, pair, tmp_path / "out.tif", feedback, **given)[1]
+        said += [line for line in feedback.lines if line.startswith("Tiles of")]
+    assert said[0].endswith(f"in {default_budget()} MB.")
+    assert said[1].startswith("Tiles of 128 pixels")
+    assert said[1].endswith("in 128 MB.")
 
 
 def test_it_runs_inside_a_model(algorithm, tmp_path):

@@ -41,7 +41,7 @@ def run(environment, pair, output, *more):
 def test_listed_and_helped(environment):
     assert "otfm:pansharpen" in qgis(environment, "list").stdout
     text = qgis(environment, "help", "otfm:pansharpen").stdout
-    assert all(name in text for name in ("PAN", "MS", "WEIGHTS", "DEVICE", "PRECISION", "EXTENT", "OUTPUT"))
+    assert all(name in text for name in ("PAN", "MS", "WEIGHTS", "DEVICE", "PRECISION", "EXTENT", "MEMORY", "OUTPUT"))
 
 
 def test_text_run(environment, tmp_path):
@@ -51,6 +51,14 @@ def test_text_run(environment, tmp_path):
     assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
     assert "Measured shift" in done.stdout
     assert "WEIGHTS_SHA256" in done.stdout
+
+
+def test_memory_and_tile_are_read(environment, tmp_path):
+    pair = Recipe(bands=4).write(tmp_path)
+    done = run(environment, pair, tmp_path / "out.tif", "DEVICE=cpu", "MEMORY=256", "TILE=64")
+    assert done.returncode == 0, done.stderr
+    assert "Tiles of 64 pixels" in done.stdout
+    assert "in 256 MB" in done.stdout
 
 
 def test_json_run(environment, tmp_path):
