@@ -95,7 +95,7 @@ class _Fusion:
             self.ms.reproject(self.pan.crs)
             caller.log("MS has another reference system and is reprojected to PAN's while it is read (cubic).")
         self.placement = relate(self.pan.grid, self.ms.grid)
-        self.window = self._output_window()
+        self.window = output_window(self.pan, self.placement, job.extent)
         self.weights: Weights = load_weights(job.weights)
         self.device = choose_device(job.device)
         self.dtype, reason = choose_precision(job.precision, self.device)
@@ -112,19 +112,6 @@ class _Fusion:
         )
         caller.log(f"Weights: {self.weights.header.get('name', '?')}, SHA-256 {self.weights.sha256}.")
         caller.log(f"Device: {self.device}, {str(self.dtype).removeprefix('torch.')} ({reason}), {job.steps} step(s).")
-
-    def _output_window(self) -> Window:
-        """PAN pixels of the output: where MS exists, within the extent asked for."""
-        overlap, extent = self.placement.overlap, self.job.extent
-        if extent is None:
-            return overlap
-        window = self.pan.grid.covering(extent).clipped(overlap)
-        if window.empty:
-            raise InputError(
-                f"The extent {extent} does not meet the area that PAN and MS share: "
-                f"{self.pan.grid.cropped(overlap).describe()}."
-            )
-        return window
 
     def run(self) -> FusionResult:
         self.caller.check()
@@ -297,6 +284,19 @@ class _Fusion:
             "OTFM_SHIFT_ROWS_COLUMNS": f"{relation.shift[0]:.3f} {relation.shift[1]:.3f}",
             "OTFM_RATIO": f"{self.placement.ratio:.6g}",
         }
+
+
+def output_window(pan: Raster, placement: Placement, extent: tuple[float, float, float, float] | None) -> Window:
+    """PAN pixels of the output: where MS exists, within the extent asked for. Raises InputError where that is empty."""
+    overlap = placement.overlap
+    if extent is None:
+        return overlap
+    window = pan.grid.covering(extent).clipped(overlap)
+    if window.empty:
+        raise InputError(
+            f"The extent {extent} does not meet the area that PAN and MS share: {pan.grid.cropped(overlap).describe()}."
+        )
+    return window
 
 
 def _middle_tile(tiles: list[Window], whole: Window) -> Window:

@@ -51,6 +51,7 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
     try:
         save_file(tensors, temporary, metadata=header)
         digest = sha256_of(temporary)
+        hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
