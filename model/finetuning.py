@@ -65,13 +65,21 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class FinetuneJob:
-    """What to do. PAN and MS of one sensor in pairs; `extent` as in `FusionJob`; `steps` in place of `minutes`."""
+class TuningPair:
+    """A scene; `extent` is (x least, y least, x most, y most) in PAN's system, None for all that both cover."""
 
-    pairs: tuple[tuple[RasterSource, RasterSource], ...]
+    pan: RasterSource
+    ms: RasterSource
+    extent: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class FinetuneJob:
+    """What to do, with pairs of one sensor. `steps`, where given, count in place of `minutes`."""
+
+    pairs: tuple[TuningPair, ...]
     output: Path
     start: Path = BUNDLED[DEFAULT_SET]
-    extent: tuple[float, float, float, float] | None = None
     minutes: float = 3.0
     steps: int | None = None
     device: str = "auto"
@@ -108,7 +116,7 @@ class FinetuneResult:
 def finetune(job: FinetuneJob, caller: Caller | None = None) -> FinetuneResult:
     """Fine-tune and write the weights. Raises PansharpenError; the target is then as it was before."""
     with gdal_exceptions(), torch.random.fork_rng():
-        inputs = [source.path for pair in job.pairs for source in pair]
+        inputs = [path for pair in job.pairs for path in (pair.pan.path, pair.ms.path)]
         for path in (p for p in (job.output, job.report) if p):
             check_place(path, [*inputs, *map(str, BUNDLED.values())])
         if job.output.suffix.lower() != ".safetensors":
@@ -163,11 +171,11 @@ class _Finetuning:
 
     def _read(self) -> list[Scene]:
         """All scenes. Raises InputError where they are not of one kind."""
-        scenes = []
-        for number, (pan, ms) in enumerate(self.job.pairs):
+        scenes: list[Scene] = []
+        for number, pair in enumerate(self.job.pairs):
             rng = np.random.default_rng([self.job.seed, number, 9])
-            pan = pan if pan.bands else replace(pan, bands=(1,))
-            scene = read_scene(pan, ms, self.job.extent, rng, self.caller.check)
+            pan = pair.pan if pair.pan.bands else replace(pair.pan, bands=(1,))
+            scene = read_scene(pan, pair.ms, pair.extent, rng, self.caller.check)
             first = (scenes or [scene])[0]
             if (
                 abs(scene.ratio / first.ratio - 1.0) > RATIO_TOLERANCE

@@ -23,7 +23,7 @@ from .radiometry import Finisher, choose_nodata
 from .rasters import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
 from .sampling import sample_scene
 from .scene import SceneStatistics, measure_statistics
-from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights
+from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights, misfit
 from .writing import RasterWriter, check_target
 
 VERSION = "0.1.0"
@@ -188,6 +188,9 @@ class _Fusion:
                 f"Shift and MTF gain cannot be measured here (correlation of details {relation.correlation:.2f}): "
                 f"no shift is corrected and the gain is taken as {relation.gain:.2f}."
             )
+        warning = misfit(self.weights.header, statistics.bands, self.placement.ratio, relation.gain)
+        if warning:
+            log(warning)
         means = ", ".join(f"{m:.4g} ({s:.3g})" for m, s in zip(statistics.ms_mean, statistics.ms_std))
         log(f"Mean (deviation) of PAN {statistics.pan_mean:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}.")
 

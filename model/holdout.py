@@ -139,9 +139,9 @@ def _hold_out(
     if not any(blocks):
         share = float(torch.cat([v.flatten() for v in valid]).float().mean())
         raise InputError(
-            f"PAN and MS {path} have too many gaps here to fine-tune on: {100 * share:.0f} % of the sampled pixels are "
-            f"valid in both, and no block of {BLOCKS[-1]} x {BLOCKS[-1]} pixels without gaps can be held out. Choose another extent "
-            "or scene."
+            f"PAN and MS {path} have too many gaps here to fine-tune on: {100 * share:.0f} % of the sampled pixels "
+            f"are valid in both, and no block of {BLOCKS[-1]} x {BLOCKS[-1]} pixels without gaps can be held out. "
+            "Choose another extent or scene."
         )
     kept = [(w, p, b) for w, p, b, use in zip(windows, pairs, blocks, usable) if use]
     everywhere = [_moved(block, w.left, w.top) for w, _, b in kept for block in b]
