@@ -62,8 +62,8 @@ class FinetuneAlgorithm(OtfmAlgorithm):
                 "START",
                 "Start weights (fast, best, or a file)",
                 defaultValue=SETS[0],
-                fileFilter="Weights (*.safetensors)",
-            )  # fmt: skip
+                fileFilter=f"Weights (*.safetensors {' '.join(SETS)})",
+            )
         )
         self._add(number("MINUTES", "Minutes", number.Type.Double, 3.0, False, 0.05, LONGEST))
         self._add_choice("DEVICE", "Device", DEVICES)
@@ -122,7 +122,11 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         return True
 
     def _layers(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[QgsMapLayer]:
-        return self.parameterAsLayerList(parameters, name, context)
+        """The layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
+        layers, given = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
+        if not layers or (isinstance(given, list) and len(layers) < len(given)):
+            opened(None, name, given)  # QGIS drops those that it cannot open
+        return layers
 
     def processAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -48,8 +48,8 @@ class Recipe:
     noise            share of the scene's own PAN noise that simulated pairs get
     """
 
-    rate: float = 3e-4
-    floor: float = 1e-6
+    rate: float = 2e-3
+    floor: float = 1e-5
     batch: int = 8
     pool: int = 16
     renewal: int = 2
@@ -57,10 +57,10 @@ class Recipe:
     ema: float = 0.99
     flow_share: float = 0.1
     gain_spread: float = 0.05
-    noise: float = 1.0
+    noise: float = 0.25
     shift: float = 0.05
     adapt: AdaptationConfig = field(
-        default_factory=lambda: AdaptationConfig(every=4, spectral=1.0, spatial=0.1, nearness=1.0, scenes=16, side=192)
+        default_factory=lambda: AdaptationConfig(every=4, spectral=1.0, spatial=0.0, nearness=0.0, scenes=16, side=192)
     )
 
 

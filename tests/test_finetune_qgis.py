@@ -63,7 +63,7 @@ def test_every_parameter_has_help_and_sensible_defaults(tune):
     assert not tune.icon().isNull()
 
 
-@pytest.mark.parametrize("one", [lambda p: str(p), lambda p: [str(p)]])
+@pytest.mark.parametrize("one", [str, lambda p: [str(p)]])
 def test_it_runs_and_returns_its_figures(tune, tmp_path, one):
     pair = SENSOR.write(tmp_path)
     feedback = Listener()

@@ -14,6 +14,7 @@ import numpy as np
 import otfm_pansharpen.model.weights as weights_module
 import pytest
 import torch
+from jobs import job as fusion_job
 from otfm_pansharpen.model import finetuning
 from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError, TrainingError, WeightsError
 from otfm_pansharpen.model.finetuning import FinetuneJob, Recipe
@@ -22,7 +23,6 @@ from otfm_pansharpen.model.grids import Window
 from otfm_pansharpen.model.holdout import GUARD, _windows, read_scene
 from otfm_pansharpen.model.rasters import RasterSource, gdal_exceptions
 from otfm_pansharpen.model.weights import BUNDLED, hash_path, load_weights
-from jobs import job as fusion_job
 from scenes import Pair, load_image, save
 from tuning import QUICK, SENSOR, finetune, job, run, source, start
 
@@ -132,7 +132,7 @@ def test_windows_are_few_and_inside(width, height, ratio):
 def stopping(share: float) -> Caller:
     """A user who cancels at a share of progress."""
     seen = [0.0]
-    return Caller(progress=lambda s: seen.append(s), cancelled=lambda: seen[-1] >= share)
+    return Caller(progress=seen.append, cancelled=lambda: seen[-1] >= share)
 
 
 def test_cancel_keeps_the_best_so_far(pair, tmp_path):
