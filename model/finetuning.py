@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 
 from .adaptation import AdaptationConfig
 from .devices import choose_device, choose_precision
-from .errors import CancelledError, InputError, OutputError, TrainingError
+from .errors import CancelledError, InputError, OutputError
 from .fusion import VERSION, Caller
 from .grids import RATIO_TOLERANCE
 from .holdout import Scene, read_scene
@@ -60,7 +60,7 @@ class Recipe:
     noise: float = 0.25
     shift: float = 0.05
     adapt: AdaptationConfig = field(
-        default_factory=lambda: AdaptationConfig(every=4, spectral=1.0, spatial=0.0, nearness=0.0, scenes=16, side=192)
+        default_factory=lambda: AdaptationConfig(every=4, spectral=1.0, spatial=0.0, nearness=0.0, scenes=8, side=192)
     )
 
 
@@ -217,37 +217,42 @@ class _Finetuning:
 
     def _train(self, run: Run) -> bool:
         """Train and look at the held-out blocks from time to time; returns whether the user cancelled."""
-        began, looked, losses = time.monotonic(), 0.0, []
-        deadline = self.started + 60.0 * self.job.minutes
+        losses: list[torch.Tensor] = []
+        looked, done = 0.0, False
         try:
-            while True:
+            run.pool.advance(0, self.caller.check)
+            began = time.monotonic()
+            while not done:
                 self.caller.check()
                 losses.append(run.advance())
-                now = time.monotonic()
-                left = self._plan(run, now - began, deadline - now)
-                share = run.step / run.config.steps
+                left = self._plan(run, began)
+                share = 1.0 - left / (time.monotonic() - began + left)
                 self.caller.progress(READING_SHARE + (1.0 - READING_SHARE - FINISHING_SHARE) * share)
-                if share - looked >= 1.0 / CHECKS or run.step >= run.config.steps:
-                    looked = share
-                    self._look(run, float(torch.stack(losses).mean()), left)
+                done = run.step >= run.config.steps
+                if done or share - looked >= 1.0 / CHECKS:
+                    looked, loss = share, float(torch.stack(losses).mean())
                     losses.clear()
-                    if run.step >= run.config.steps or self._in_vain():
+                    if not math.isfinite(loss):
+                        self.caller.log(f"Training diverged before step {run.step}; the best weights until then count.")
                         return False
+                    self._look(run, loss, left)
+                    done = done or self._in_vain()
         except CancelledError:
             return True
+        return False
 
-    def _plan(self, run: Run, spent: float, left: float) -> float:
+    def _plan(self, run: Run, began: float) -> float:
         """Fit the number of steps to the minutes by the pace so far; returns the seconds left."""
-        pace = spent / run.step
+        now = time.monotonic()
+        pace = (now - began) / run.step
         if self.job.steps is None:
-            total = run.step + max(int(left / pace), 0)
-            run.config = replace(run.config, adaptation=total)
-            return max(left, 0.0)
+            left = max(self.started + 60.0 * self.job.minutes - now, 0.0)
+            run.config = replace(run.config, adaptation=run.step + int(left / pace))
+            return left
         return pace * (run.config.steps - run.step)
 
     def _look(self, run: Run, loss: float, left: float) -> None:
-        if not math.isfinite(loss):
-            raise TrainingError(f"Training diverged before step {run.step}: the loss is {loss}. Nothing is written.")
+        """Judge the averaged weights and keep them where they are the best so far."""
         found = float(np.mean([j.ergas(run.average) for j in self.judges]))
         self.looks.append(Look(run.step, time.monotonic() - self.started, loss, found))
         better = found < self.best_ergas
@@ -268,12 +273,16 @@ class _Finetuning:
         try:
             return save_weights(self.best, self.job.output, notes)
         except (OSError, SafetensorError) as error:
+            failed = f"{self.job.output} cannot be written ({error})"
+        try:
             refuge = Path(tempfile.mkdtemp(prefix="otfm-")) / self.job.output.name
             save_weights(self.best, refuge, notes)
-            raise OutputError(
-                f"{self.job.output} cannot be written ({error}). Nothing is lost: the fine-tuned weights are in "
-                f"{refuge}. Make room, or choose another folder, and move them there."
-            ) from error
+        except (OSError, SafetensorError) as error:
+            raise OutputError(f"{failed}, nor can the temporary folder ({error}). Make room and run again.") from error
+        raise OutputError(
+            f"{failed}. Nothing is lost: the fine-tuned weights are in {refuge}. Make room, or choose another folder, "
+            "and move them there."
+        )
 
     def _notes(self, run: Run, before: Figures, after: Figures) -> dict[str, Any]:
         """What the header of the weights says."""

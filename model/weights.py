@@ -54,11 +54,13 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
     try:
         save_file(tensors, temporary, metadata=header)
         digest = sha256_of(temporary)
+        hash_path(temporary).write_text(f"{digest}  {path.name}\n", encoding="ascii")
         hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
         os.replace(temporary, path)
+        os.replace(hash_path(temporary), hash_path(path))
     finally:
         temporary.unlink(missing_ok=True)
-    hash_path(path).write_text(f"{digest}  {path.name}\n", encoding="ascii")
+        hash_path(temporary).unlink(missing_ok=True)
     return digest
 
 
