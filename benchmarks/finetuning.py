@@ -69,9 +69,9 @@ def main() -> None:
         if arguments.only and name not in arguments.only:
             continue
         nodata = (0.0,) if name in arguments.zero_is_nodata else ()
-        sources = (RasterSource(str(path.with_name(f"{name}_{kind}.tif")), nodata=nodata) for kind in ("pan", "ms"))
+        pan, ms = (RasterSource(str(path.with_name(f"{name}_{kind}.tif")), nodata=nodata) for kind in ("pan", "ms"))
         job = FinetuneJob(
-            (TuningPair(*sources),), Path(f"{name}.safetensors"), start, arguments.minutes, arguments.steps,
+            (TuningPair(pan, ms),), Path(f"{name}.safetensors"), start, arguments.minutes, arguments.steps,
             seed=arguments.seed,
         )  # fmt: skip
         found[name] = tune(job, arguments.output)

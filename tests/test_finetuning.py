@@ -21,7 +21,7 @@ from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError
 from otfm_pansharpen.model.finetuning import FinetuneJob, Recipe
 from otfm_pansharpen.model.fusion import Caller, fuse
 from otfm_pansharpen.model.grids import Window
-from otfm_pansharpen.model.holdout import GUARD, _windows, read_scene
+from otfm_pansharpen.model.holdout import GUARD, Scene, _windows, read_scene
 from otfm_pansharpen.model.rasters import RasterSource, gdal_exceptions
 from otfm_pansharpen.model.weights import BUNDLED, hash_path, load_weights
 from scenes import Pair, load_image, save
@@ -38,6 +38,13 @@ def spoil(pair: Pair, change) -> None:
     pan, ms = change(load_image(pair.pan), load_image(pair.ms))
     save(pair.pan, pan, transform=(5e5, 2, 0, 4e6, 0, -2), nodata=0)
     save(pair.ms, ms, transform=(5e5, 4, 0, 4e6, 0, -4), nodata=0)
+
+
+def read(pair: Pair, seed: list[int]) -> Scene:
+    """The pair as fine-tuning reads it."""
+    pan, ms = RasterSource(str(pair.pan)), RasterSource(str(pair.ms))
+    with gdal_exceptions():
+        return read_scene(pan, ms, None, np.random.default_rng(seed), lambda: None)
 
 
 def test_it_gets_better_where_it_was_not_trained(pair, tmp_path):
@@ -84,14 +91,11 @@ def test_training_never_sees_held_out_pixels(pair, tmp_path, monkeypatch):
     """Other pixels in the held-out blocks: other figures, but bit for bit the same training."""
     monkeypatch.setattr(finetuning, "PATIENCE", 10**6)
     before = run(pair, tmp_path / "own.safetensors")
-    with gdal_exceptions():
-        only = read_scene(
-            *(RasterSource(str(p)) for p in (pair.pan, pair.ms)), None, np.random.default_rng([1, 0, 9]), lambda: None
-        )
+    blocks = read(pair, [1, 0, 9]).pieces[0].blocks
     rng = np.random.default_rng(4)
 
     def change(pan, ms):
-        for b in only.pieces[0].blocks:
+        for b in blocks:
             fine = np.s_[:, 2 * b.top : 2 * b.bottom, 2 * b.left : 2 * b.right]
             pan[fine] = rng.integers(300, 3000, pan[fine].shape)
             ms[:, b.top : b.bottom, b.left : b.right] = rng.integers(300, 3000, (len(ms), b.height, b.width))
@@ -104,11 +108,7 @@ def test_training_never_sees_held_out_pixels(pair, tmp_path, monkeypatch):
 
 
 def test_blocks_and_their_guard_are_closed_to_training(pair):
-    with gdal_exceptions():
-        scene = read_scene(
-            *(RasterSource(str(p)) for p in (pair.pan, pair.ms)), None, np.random.default_rng(0), lambda: None
-        )
-    (piece,) = scene.pieces
+    (piece,) = read(pair, [0]).pieces
     assert piece.blocks
     for block in piece.blocks:
         ring = block.grown(GUARD)
