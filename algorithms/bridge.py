@@ -49,6 +49,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
 
     parameter_help: Mapping[str, str] = {}
 
+    def createInstance(self) -> OtfmAlgorithm:  # noqa: N802 - QGIS's name
+        return type(self)()
+
     def icon(self) -> QIcon:
         return QIcon(str(ICON))
 

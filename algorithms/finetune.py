@@ -34,9 +34,6 @@ class FinetuneAlgorithm(OtfmAlgorithm):
 
     parameter_help = FINETUNE_PARAMETERS
 
-    def createInstance(self) -> FinetuneAlgorithm:  # noqa: N802 - QGIS's name
-        return FinetuneAlgorithm()
-
     def name(self) -> str:
         return "finetune"
 
@@ -62,6 +59,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
                 "START",
                 "Start weights (fast, best, or a file)",
                 defaultValue=SETS[0],
+                optional=True,  # qgis_process does not see the default of a file otherwise
                 fileFilter=f"Weights (*.safetensors {' '.join(SETS)})",
             )
         )
@@ -90,7 +88,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         passed, sentence = super().checkParameterValues(parameters, context)
         if not passed:
             return passed, sentence
-        start = self.parameterAsString(parameters, "START", context)
+        start = self._start(parameters, context)
         if start not in SETS and not Path(start).is_file():
             return (
                 False,
@@ -98,6 +96,9 @@ class FinetuneAlgorithm(OtfmAlgorithm):
                 f"or {' or '.join(SETS)} for START.",
             )
         return True, ""
+
+    def _start(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        return self.parameterAsString(parameters, "START", context) or SETS[0]
 
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -143,7 +144,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         from ..model.finetuning import FinetuneJob
         from ..model.weights import BUNDLED
 
-        start = self.parameterAsString(parameters, "START", context)
+        start = self._start(parameters, context)
         report = self.parameterAsFileOutput(parameters, "REPORT", context)
         counted = parameters.get("STEPS") is not None
         return FinetuneJob(

@@ -37,9 +37,6 @@ class PansharpenAlgorithm(OtfmAlgorithm):
 
     parameter_help = PANSHARPEN_PARAMETERS
 
-    def createInstance(self) -> PansharpenAlgorithm:  # noqa: N802 - QGIS's name
-        return PansharpenAlgorithm()
-
     def name(self) -> str:
         return "pansharpen"
 

@@ -42,7 +42,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Crop:
-    """A held-out block at full resolution for a picture: pan (H, W), ms (bands, h, w) and sharp bands (bands, H, W)."""
+    """A held-out block at full resolution for a picture: pan (H, W), ms (3, h, w) and sharp (3, H, W), red first."""
 
     pan: Image
     ms: Image
@@ -95,8 +95,8 @@ class Judge:
         found = []
         for pair, block in self.full[:count]:
             part, sharp = self._sharpen_full(network, pair, block)
-            ms = pair.ms[:, block.top : block.bottom, block.left : block.right]
-            found.append(Crop(*(np.asarray(i, dtype=np.float64) for i in (part.pan, ms, sharp))))
+            ms, shown = pair.ms[:, block.top : block.bottom, block.left : block.right], _shown(self.scene)
+            found.append(Crop(*(np.asarray(i, dtype=np.float64) for i in (part.pan, ms[shown], sharp[shown]))))
         return found
 
     def _blocks(self, network: FlowNetwork) -> tuple[Image, Image]:
@@ -143,6 +143,14 @@ class Judge:
 def mean_figures(found: Sequence[Figures]) -> Figures:
     """Means over scenes."""
     return Figures(*(float(np.mean([getattr(f, name) for f in found])) for name in Figures.__dataclass_fields__))
+
+
+def _shown(scene: Scene) -> list[int]:
+    """Indices of the red, green and blue band by their names; the first three where they have none."""
+    names = [name.lower() for name in scene.band_names]
+    if {"red", "green", "blue"} <= set(names):
+        return [names.index(colour) for colour in ("red", "green", "blue")]
+    return [min(band, len(names) - 1) for band in range(3)]
 
 
 def _never() -> bool:

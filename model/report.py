@@ -125,15 +125,14 @@ def _curve(result: FinetuneResult) -> Figure:
 
 
 def _strip(before: Crop, after: Crop) -> Figure:
-    """One block: MS, PAN, before, after, difference, three bands as red, green and blue."""
-    bands = [min(b, len(before.ms) - 1) for b in (2, 1, 0)]
-    low, high = np.percentile(before.ms[bands], STRETCH, axis=(1, 2))
+    """One block: MS, PAN, before, after, difference."""
+    low, high = np.percentile(before.ms, STRETCH, axis=(1, 2))
     spread = np.maximum(high - low, 1e-12)[:, None, None]
 
     def colour(image: Image) -> Image:
-        return np.clip((image[bands] - low[:, None, None]) / spread, 0.0, 1.0).transpose(1, 2, 0)
+        return np.clip((image - low[:, None, None]) / spread, 0.0, 1.0).transpose(1, 2, 0)
 
-    difference = np.clip(0.5 + EXAGGERATION * (after.sharp - before.sharp)[bands] / spread, 0.0, 1.0)
+    difference = np.clip(0.5 + EXAGGERATION * (after.sharp - before.sharp) / spread, 0.0, 1.0)
     grey = {"cmap": "gray", "vmin": np.percentile(before.pan, 1), "vmax": np.percentile(before.pan, 99)}
     shown: list[tuple[str, Image, dict[str, Any]]] = [
         ("MS", colour(before.ms), {}), ("PAN", before.pan, grey), ("before", colour(before.sharp), {}),

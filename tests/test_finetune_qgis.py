@@ -177,7 +177,7 @@ def test_an_absent_start_is_said_before_running(tune, tmp_path):
     passed, sentence = tune.checkParameterValues(parameters, QgsProcessingContext())
     assert not passed
     assert "none.safetensors" in sentence
-    for name in BUNDLED:
+    for name in ("", *BUNDLED):
         assert tune.checkParameterValues({**parameters, "START": name}, QgsProcessingContext())[0]
 
 
