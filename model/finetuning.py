@@ -25,6 +25,7 @@ from .fusion import VERSION, Caller
 from .grids import RATIO_TOLERANCE
 from .holdout import Scene, read_scene
 from .judging import Figures, Judge, mean_figures
+from .network import FlowNetwork
 from .rasters import RasterSource, gdal_exceptions
 from .simulation import SimulationConfig
 from .training import Run, TrainingConfig
@@ -35,6 +36,7 @@ READING_SHARE = 0.06  # of the progress bar
 FINISHING_SHARE = 0.04
 CHECKS = 20  # how often the held-out blocks are looked at
 PATIENCE = 8  # looks without a better result, after which training ends
+HQNR_SLACK = 0.002  # by which the held-out blocks may lose at full resolution
 PATCHES = (96, 64)  # sides of patches in PAN pixels; the largest that fits a scene well is taken
 LARGEST_CROP = 256
 
@@ -147,22 +149,18 @@ class _Finetuning:
         caller.progress(READING_SHARE)
         check = caller.check
         self.judges = [Judge(s, self.start.network, self.device, self.dtype, check) for s in self.scenes]
-        before = mean_figures([j.figures(self.start.network) for j in self.judges])
+        before = self._judged(self.start.network)
         caller.log(f"Held-out blocks before: {_described(before)}.")
-        self.best, self.best_ergas = self.start.network, before.ergas
+        self.best, self.before, self.after = self.start.network, before, before
         self.looks.append(Look(0, time.monotonic() - self.started, math.nan, before.ergas))
         cancelled = self._train(run)
         improved = self.best is not self.start.network
         if cancelled and not (job.keep and improved):
             raise CancelledError
-        finishing = Caller(log=caller.log)  # the user has cancelled training, not the writing of what it found
-        for judge in self.judges:
-            judge.check = finishing.check
-        after = mean_figures([j.figures(self.best) for j in self.judges]) if improved else before
-        caller.log(f"Held-out blocks after: {_described(after)}." if improved else UNCHANGED)
-        digest = self._write(run, before, after)
+        caller.log(f"Held-out blocks after: {_described(self.after)}." if improved else UNCHANGED)
+        digest = self._write(run)
         seconds = time.monotonic() - self.started
-        result = FinetuneResult(job.output, before, after, improved, run.step, seconds, digest, tuple(self.looks))
+        result = FinetuneResult(job.output, before, self.after, improved, run.step, seconds, digest, tuple(self.looks))
         if job.report:
             self._report(result)
         caller.progress(1.0)
@@ -252,24 +250,31 @@ class _Finetuning:
         return pace * (run.config.steps - run.step)
 
     def _look(self, run: Run, loss: float, left: float) -> None:
-        """Judge the averaged weights and keep them where they are the best so far."""
+        """Judge the averaged weights and keep them where they are the best so far and full resolution holds."""
         found = float(np.mean([j.ergas(run.average) for j in self.judges]))
         self.looks.append(Look(run.step, time.monotonic() - self.started, loss, found))
-        better = found < self.best_ergas
-        if better:
-            self.best, self.best_ergas = copy.deepcopy(run.average), found
+        verdict = ""
+        if found < self.after.ergas:
+            figures = self._judged(run.average)
+            held = not figures.hqnr < self.before.hqnr - HQNR_SLACK
+            verdict = ", the best so far" if held else f", but HQNR falls to {figures.hqnr:.4f}"
+            if held:
+                self.best, self.after = copy.deepcopy(run.average), figures
         self.caller.log(
-            f"Step {run.step}: loss {loss:.4f}, ERGAS of the held-out blocks {found:.4f}"
-            f"{', the best so far' if better else ''}; {_spoken(left)} left."
+            f"Step {run.step}: loss {loss:.4f}, ERGAS of the held-out blocks {found:.4f}{verdict}; "
+            f"{_spoken(left)} left."
         )
+
+    def _judged(self, network: FlowNetwork) -> Figures:
+        return mean_figures([j.figures(network) for j in self.judges])
 
     def _in_vain(self) -> bool:
         """Whether the last looks brought nothing better."""
         return len(self.looks) > PATIENCE and min(self.looks, key=lambda k: k.ergas) not in self.looks[-PATIENCE:]
 
-    def _write(self, run: Run, before: Figures, after: Figures) -> str:
+    def _write(self, run: Run) -> str:
         """Write the best weights; on a full disk, to the temporary folder, which the error then names."""
-        notes = self._notes(run, before, after)
+        notes = self._notes(run)
         try:
             return save_weights(self.best, self.job.output, notes)
         except (OSError, SafetensorError) as error:
@@ -284,7 +289,7 @@ class _Finetuning:
             "and move them there."
         )
 
-    def _notes(self, run: Run, before: Figures, after: Figures) -> dict[str, Any]:
+    def _notes(self, run: Run) -> dict[str, Any]:
         """What the header of the weights says."""
         parent = self.start.header
         return {
@@ -297,8 +302,8 @@ class _Finetuning:
                 "steps": run.step,
                 "seed": self.job.seed,
                 "recipe": asdict(self.job.recipe),
-                "held_out_before": asdict(before),
-                "held_out_after": asdict(after),
+                "held_out_before": asdict(self.before),
+                "held_out_after": asdict(self.after),
             },
         }
 

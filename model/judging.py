@@ -22,7 +22,7 @@ from .quality import FullResolution, full_resolution
 from .scene import SceneStatistics, measure_statistics
 from .weights import Weights
 
-LARGEST_FULL = 12  # blocks on which the full resolution is judged
+LARGEST_FULL = 8  # blocks on which the full resolution is judged
 
 
 @dataclass(frozen=True)
