@@ -22,6 +22,7 @@ from otfm_pansharpen.model.finetuning import FinetuneJob, Recipe
 from otfm_pansharpen.model.fusion import Caller, fuse
 from otfm_pansharpen.model.grids import Window
 from otfm_pansharpen.model.holdout import GUARD, Scene, _windows, read_scene
+from otfm_pansharpen.model.judging import Judge
 from otfm_pansharpen.model.rasters import RasterSource, gdal_exceptions
 from otfm_pansharpen.model.weights import BUNDLED, hash_path, load_weights
 from scenes import Pair, load_image, save
@@ -161,6 +162,23 @@ def test_where_nothing_helps_the_start_weights_come_back(pair, tmp_path):
     assert result.after == result.before
     assert any("start weights" in line for line in lines)
     assert torch.equal(tensors(tmp_path / "own.safetensors"), tensors(tmp_path / "start.safetensors"))
+
+
+def test_weights_with_which_full_resolution_suffers_are_not_kept(pair, tmp_path, monkeypatch):
+    """Judged blurred at full resolution, whatever is trained: no gain at reduced resolution makes up for it."""
+    real = Judge.figures
+
+    def spoilt(self, network):
+        found = real(self, network)
+        return found if found.ergas == before.before.ergas else replace(found, d_s=found.d_s + 0.01)
+
+    before = run(pair, tmp_path / "own.safetensors", steps=1)
+    monkeypatch.setattr(Judge, "figures", spoilt)
+    lines: list[str] = []
+    result = run(pair, tmp_path / "own.safetensors", Caller(log=lines.append))
+    assert not result.improved
+    assert min(look.ergas for look in result.looks) < result.before.ergas
+    assert any("HQNR falls" in line for line in lines)
 
 
 def test_progress_is_even_and_the_log_tells_loss_figures_and_time(pair, tmp_path):
