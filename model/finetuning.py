@@ -59,7 +59,7 @@ class Recipe:
     ema: float = 0.99
     flow_share: float = 0.1
     gain_spread: float = 0.05
-    noise: float = 0.25
+    noise: float = 0.5
     shift: float = 0.05
     adapt: AdaptationConfig = field(
         default_factory=lambda: AdaptationConfig(every=4, spectral=1.0, spatial=0.0, nearness=0.0, scenes=8, side=192)
