@@ -223,8 +223,7 @@ class _Finetuning:
             while not done:
                 self.caller.check()
                 losses.append(run.advance())
-                left = self._plan(run, began)
-                share = 1.0 - left / (time.monotonic() - began + left)
+                share, left = self._plan(run, began)
                 self.caller.progress(READING_SHARE + (1.0 - READING_SHARE - FINISHING_SHARE) * share)
                 done = run.step >= run.config.steps
                 if done or share - looked >= 1.0 / CHECKS:
@@ -239,15 +238,18 @@ class _Finetuning:
             return True
         return False
 
-    def _plan(self, run: Run, began: float) -> float:
-        """Fit the number of steps to the minutes by the pace so far; returns the seconds left."""
+    def _plan(self, run: Run, began: float) -> tuple[float, float]:
+        """Fit the number of steps to the minutes by the pace so far; returns the share done and the seconds left.
+
+        Steps that were asked for are counted, not timed: the same looks at the same steps give the same weights.
+        """
         now = time.monotonic()
         pace = (now - began) / run.step
-        if self.job.steps is None:
-            left = max(self.started + 60.0 * self.job.minutes - now, 0.0)
-            run.config = replace(run.config, adaptation=run.step + int(left / pace))
-            return left
-        return pace * (run.config.steps - run.step)
+        if self.job.steps is not None:
+            return run.step / run.config.steps, pace * (run.config.steps - run.step)
+        left = max(self.started + 60.0 * self.job.minutes - now, 0.0)
+        run.config = replace(run.config, adaptation=run.step + int(left / pace))
+        return (now - began) / (now - began + left), left
 
     def _look(self, run: Run, loss: float, left: float) -> None:
         """Judge the averaged weights and keep them where they are the best so far and full resolution holds."""
