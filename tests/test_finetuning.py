@@ -165,12 +165,12 @@ def test_where_nothing_helps_the_start_weights_come_back(pair, tmp_path):
 
 
 def test_weights_with_which_full_resolution_suffers_are_not_kept(pair, tmp_path, monkeypatch):
-    """Judged blurred at full resolution, whatever is trained: no gain at reduced resolution makes up for it."""
+    """Much is lost at full resolution here, whatever is trained: no gain at reduced resolution makes up for it."""
     real = Judge.figures
 
     def spoilt(self, network):
         found = real(self, network)
-        return found if found.ergas == before.before.ergas else replace(found, d_s=found.d_s + 0.01)
+        return found if found.ergas == before.before.ergas else replace(found, d_s=found.d_s + 0.1)
 
     before = run(pair, tmp_path / "own.safetensors", steps=1)
     monkeypatch.setattr(Judge, "figures", spoilt)
