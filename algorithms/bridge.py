@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
+    QgsMapLayer,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
     QgsProviderRegistry,
     QgsRasterLayer,
     QgsRasterRenderer,
 )
+from qgis.PyQt.QtGui import QIcon
 
 if TYPE_CHECKING:
     from ..model.caller import Caller
     from ..model.rasters import RasterSource
 
+ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
+DEVICES = ["auto", "cuda", "cpu"]
+SETS = ["fast", "best"]
 TORCH_CURE = (
     "OTFM Pansharpen needs the Python packages torch and safetensors in the Python that QGIS uses, and they cannot be "
     "imported there ({error}). Install them with: {python} -m pip install torch safetensors. On Windows run this in "
@@ -33,6 +42,49 @@ DLL_CURE = (
     "newer than 2.8 and is imported after Qt: install torch 2.8 with {python} -m pip install torch==2.8.0, then start "
     "QGIS again."
 )
+
+
+class OtfmAlgorithm(QgsProcessingAlgorithm):
+    """What the plugin's algorithms share: parameters that carry their help, choices by word, layers that open."""
+
+    parameter_help: Mapping[str, str] = {}
+
+    def createInstance(self) -> OtfmAlgorithm:  # noqa: N802 - QGIS's name
+        return type(self)()
+
+    def icon(self) -> QIcon:
+        return QIcon(str(ICON))
+
+    def _add(self, parameter: QgsProcessingParameterDefinition) -> None:
+        parameter.setHelp(self.parameter_help[parameter.name()])
+        self.addParameter(parameter)
+
+    def _add_advanced(self, parameter: QgsProcessingParameterDefinition) -> None:
+        parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+        self._add(parameter)
+
+    def _add_choice(self, name: str, text: str, choices: list[str], advanced: bool = False) -> None:
+        """A choice by word, not by number, so that scripts and histories stay readable; the first is the default."""
+        parameter = QgsProcessingParameterEnum(name, text, choices, False, choices[0], False, True)
+        (self._add_advanced if advanced else self._add)(parameter)
+
+    def _bounds(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
+    ) -> tuple[float, float, float, float] | None:
+        """EXTENT in the layer's reference system; None where it is empty."""
+        extent = self.parameterAsExtent(parameters, "EXTENT", context, layer.crs())
+        if extent.isNull():
+            return None
+        return extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
+
+
+def opened(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLayer:
+    """The layer where it is a raster that opens. Raises QgsProcessingException, naming what was given for `role`."""
+    if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
+        raise QgsProcessingException(
+            f"{role} {given} cannot be opened as a raster. Check that the file exists and that GDAL can read it."
+        )
+    return layer
 
 
 @contextmanager

@@ -40,3 +40,35 @@ PANSHARPEN_PARAMETERS = {
     "and not compressed unless asked for; the predictor then suits the data type.",
     "OUTPUT": "The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised GeoTIFF.",
 }
+
+FINETUNE = """Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
+
+The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn \
+from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures \
+in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
+
+Give the result to the parameter WEIGHTS of OTFM Pansharpen, for this scene and others of the same sensor. Several \
+pairs of one sensor teach more than one. Cancelling keeps the best weights so far. \
+Needs the Python packages torch and safetensors; the report needs matplotlib."""
+
+FINETUNE_PARAMETERS = {
+    "PAN": "The panchromatic raster of each scene; of one raster with several bands, the first is used. "
+    "Usually one; several scenes of the same sensor are matched in order with MS.",
+    "MS": "The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. "
+    "Alpha bands are left out.",
+    "EXTENT": "Only this part of the scenes is learnt from, for example one without clouds. "
+    "It has to hold at least 96 x 96 MS pixels.",
+    "START": "The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, "
+    "for example one that was fine-tuned before.",
+    "MINUTES": "How long to train. 3 is enough for one scene on most machines; a GPU needs less.",
+    "STEPS": "How many steps to train, in place of MINUTES: the same steps and seed give the same weights "
+    "on the same machine. Leave empty to go by the clock.",
+    "DEVICE": "auto takes CUDA where torch finds a GPU, else the CPU.",
+    "SEED": "Which blocks are held out, and all other chance. Another seed gives another, similar result.",
+    "KEEP_ON_CANCEL": "Whether cancelling writes the best weights found until then, if any are better than the start. "
+    "Otherwise cancelling leaves no file.",
+    "OUTPUT": "The fine-tuned weights, a .safetensors file for the parameter WEIGHTS of OTFM Pansharpen. "
+    "A file with their SHA-256 is written beside it.",
+    "REPORT": "One HTML file with the learning curve, pictures before and after, the figures of the held-out blocks "
+    "and the settings. Needs the Python package matplotlib.",
+}

@@ -7,47 +7,37 @@ from typing import TYPE_CHECKING, Any
 
 from qgis.core import (
     Qgis,
-    QgsProcessingAlgorithm,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
     QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
-    QgsProcessingParameterDefinition,
-    QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
-    QgsRasterLayer,
     QgsRasterRenderer,
 )
-from qgis.PyQt.QtGui import QIcon
 
-from .bridge import RenderLike, caller_for, raster_source, sentences
+from .bridge import DEVICES, SETS, OtfmAlgorithm, RenderLike, caller_for, opened, raster_source, sentences
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
 
 if TYPE_CHECKING:
     from ..model.fusion import FusionJob, FusionResult
 
-ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
-DEVICES = ["auto", "cuda", "cpu"]
 PRECISIONS = ["auto", "fp32", "bf16"]
 ALIGNMENTS = ["auto", "off"]
 TYPES = ["as MS", "Byte", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64"]
-SETS = ["fast", "best"]
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
 
-class PansharpenAlgorithm(QgsProcessingAlgorithm):
+class PansharpenAlgorithm(OtfmAlgorithm):
     """Declares the parameters, hands one frozen job to `model.fusion`, and its result back."""
 
-    def createInstance(self) -> PansharpenAlgorithm:  # noqa: N802 - QGIS's name
-        return PansharpenAlgorithm()
+    parameter_help = PANSHARPEN_PARAMETERS
 
     def name(self) -> str:
         return "pansharpen"
@@ -63,9 +53,6 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
 
     def tags(self) -> list[str]:
         return ["pansharpening", "pan-sharpening", "fusion", "satellite", "resolution", "neural", "optimal transport"]
-
-    def icon(self) -> QIcon:
-        return QIcon(str(ICON))
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         number, whole = QgsProcessingParameterNumber, QgsProcessingParameterNumber.Type.Integer
@@ -112,19 +99,6 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
         self.addOutput(QgsProcessingOutputString("WEIGHTS_SHA256", "SHA-256 of the weights"))
         self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
 
-    def _add(self, parameter: QgsProcessingParameterDefinition) -> None:
-        parameter.setHelp(PANSHARPEN_PARAMETERS[parameter.name()])
-        self.addParameter(parameter)
-
-    def _add_advanced(self, parameter: QgsProcessingParameterDefinition) -> None:
-        parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-        self._add(parameter)
-
-    def _add_choice(self, name: str, text: str, choices: list[str], advanced: bool = False) -> None:
-        """A choice by word, not by number, so that scripts and histories stay readable; the first is the default."""
-        parameter = QgsProcessingParameterEnum(name, text, choices, False, choices[0], False, True)
-        (self._add_advanced if advanced else self._add)(parameter)
-
     def checkParameterValues(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> tuple[bool, str]:
@@ -144,26 +118,17 @@ class PansharpenAlgorithm(QgsProcessingAlgorithm):
     ) -> bool:
         """Copy everything that belongs to the main thread out of the layers."""
         with sentences():
-            pan, ms = (self._layer(parameters, name, context) for name in ("PAN", "MS"))
+            pan, ms = (
+                opened(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
+                for name in ("PAN", "MS")
+            )
             bands = self.parameterAsInts(parameters, "MS_BANDS", context)
             self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
             self._ms = raster_source(ms, bands, "MS")
-            extent = self.parameterAsExtent(parameters, "EXTENT", context, pan.crs())
-            self._extent = None if extent.isNull() else (
-                extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
-            )  # fmt: skip
+            self._extent = self._bounds(parameters, context, pan)
             whole = not bands or bands == list(range(1, ms.bandCount() + 1))
             self._renderer: QgsRasterRenderer | None = ms.renderer().clone() if whole and ms.renderer() else None
         return True
-
-    def _layer(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> QgsRasterLayer:
-        layer = self.parameterAsRasterLayer(parameters, name, context)
-        if layer is None or not layer.isValid():
-            given = parameters.get(name)
-            raise QgsProcessingException(
-                f"{name} {given} cannot be opened as a raster. Check that the file exists and that GDAL can read it."
-            )
-        return layer
 
     def processAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from .bridge import ICON
+from .finetune import FinetuneAlgorithm
 from .pansharpen import PansharpenAlgorithm
-
-ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
 
 
 class OtfmProvider(QgsProcessingProvider):
@@ -17,6 +15,7 @@ class OtfmProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
         self.addAlgorithm(PansharpenAlgorithm())
+        self.addAlgorithm(FinetuneAlgorithm())
 
     def id(self) -> str:
         return "otfm"

@@ -20,13 +20,19 @@ from .pair import PairWindow
 from .scene import SceneStatistics, high_pass, measure_statistics
 from .simulation import Example, draw_group
 from .training_data import Source
-from .transport import spatial_cost, spectral_cost
+from .transport import mean_over, spatial_cost, spectral_cost
+
+TRIES = 12  # random places of which the one with fewest gaps is taken
 
 
 @dataclass(frozen=True)
 class AdaptationConfig:
-    """Weights of the terms; `scenes` is how many pieces of pairs are kept, `side` their side in PAN pixels."""
+    """Weights of the terms; `scenes` is how many pieces of pairs are kept, `side` their side in PAN pixels.
 
+    every   one step in so many is of this kind
+    """
+
+    every: int = 2
     spectral: float = 1.0
     spatial: float = 0.3
     nearness: float = 1.0
@@ -73,19 +79,17 @@ def _piece(
     maps = pair.mtf_matrices(found.gain)
     intensity = (torch.tensor(found.intensity)[:, None, None] * ms).sum(0)
     coarse = torch.stack([resample(pan, *maps), intensity, *ms[group]])
-    corner = [int(rng.integers(0, n - side + 1)) for n in pair.pan.shape]
-    up = [
-        cubic_matrix(n, centres(side, (c - o) / s, 1.0 / s))
-        for n, c, o, s in zip(ms.shape[1:], corner, pair.origin, pair.step)
-    ]
-    fine = resample(coarse, *up)
+    corner = _corner(pair.pan_valid, side, rng)
+    spots = [centres(side, (c - o) / s, 1.0 / s) for c, o, s in zip(corner, pair.origin, pair.step)]
+    fine = resample(coarse, *(cubic_matrix(n, s) for n, s in zip(ms.shape[1:], spots)))
     cut = np.s_[corner[0] : corner[0] + side, corner[1] : corner[1] + side]
+    nearest = [np.clip(np.rint(s), 0, n - 1).astype(np.int64) for s, n in zip(spots, ms.shape[1:])]
     down = [torch.from_numpy(m[:, c : c + side].astype(np.float32)) for m, c in zip(maps, corner)]
     rows, columns = (m.expand(len(group), -1, -1) for m in down)
     return Example(
         lms=fine[2:],
         target=fine[2:],
-        valid=torch.ones(1, side, side, dtype=torch.bool),
+        valid=(pair.pan_valid[cut] & pair.ms_valid[np.ix_(*nearest)])[None],
         guides=torch.stack([pan[cut], fine[0], fine[1]]),
         injection=torch.tensor([found.injection[b] for b in group]),
         depth=torch.tensor(found.depth(group)),
@@ -98,11 +102,17 @@ def _piece(
     )
 
 
+def _corner(valid: torch.Tensor, side: int, rng: np.random.Generator) -> list[int]:
+    """Row and column of a random square of a PAN of which `valid` (H, W) tells; of some, the one with fewest gaps."""
+    corners = [[int(rng.integers(0, n - side + 1)) for n in valid.shape] for _ in range(1 if valid.all() else TRIES)]
+    return max(corners, key=lambda c: int(valid[c[0] : c[0] + side, c[1] : c[1] + side].sum()))
+
+
 def adaptation_loss(batch: Batch, y: torch.Tensor, anchor: torch.Tensor, config: AdaptationConfig) -> torch.Tensor:
     """Weighted sum of the three terms, in units of the details of `anchor`, the result of the map to stay near; ()."""
     scale = high_pass(anchor).std(dim=(2, 3)).clamp_min(0.02)
     scaled = replace(batch, scale=scale)
-    near = ((y - anchor).abs() / scale[:, :, None, None]).mean()
+    near = mean_over((y - anchor).abs() / scale[:, :, None, None], batch.valid).mean()
     return (
         config.spectral * spectral_cost(scaled, y).mean()
         + config.spatial * spatial_cost(scaled, y).mean()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,10 +36,11 @@ class Pool:
         self.size = size
         self.next = 0
 
-    def advance(self, first: int) -> None:
-        """Bring the pool to scenes first .. first + size - 1."""
+    def advance(self, first: int, check: Callable[[], None] = lambda: None) -> None:
+        """Bring the pool to scenes first .. first + size - 1; `check` is called between them and may raise to stop."""
         self.next = max(self.next, first)
         while self.next < first + self.size:
+            check()
             self.examples.append(self._simulate(self.next))
             self.next += 1
 

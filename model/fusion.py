@@ -14,7 +14,7 @@ from .correlation import LARGEST_SHIFT
 from .devices import choose_device, choose_precision
 from .engine import Engine
 from .errors import InputError
-from .grids import Window, relate
+from .grids import Placement, Window, relate
 from .memory import MEGABYTE, WorkPlan, bounded_cache, default_budget, plan
 from .pair import PairWindow
 from .radiometry import NUMPY_TYPES, Finisher, choose_nodata, value_limits
@@ -22,7 +22,7 @@ from .rasters import Raster, RasterSource, gdal_exceptions
 from .sampling import sample_scene
 from .scene import SceneStatistics, measure_statistics
 from .tiling import MEASURING_SHARE, Tiling
-from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights
+from .weights import BUNDLED, DEFAULT_SET, Weights, load_weights, misfit
 from .writing import OutputForm, RasterWriter, check_format, check_space, check_target
 
 VERSION = "0.1.0"
@@ -88,7 +88,7 @@ class _Fusion:
             caller.log("MS has another reference system and is reprojected to PAN's while it is read (cubic).")
         self.type = self._output_type()
         self.placement = relate(self.pan.grid, self.ms.grid)
-        self.window = self._output_window()
+        self.window = output_window(self.pan, self.placement, job.extent)
         nodata = choose_nodata(self.type, self.ms, self.pan)
         self.form = OutputForm(self.type, nodata, job.creation_options, job.overviews)
         check_format(job.output, len(self.ms.bands), self.form)
@@ -124,19 +124,6 @@ class _Fusion:
         elif bool(self.pan.crs) != bool(self.ms.crs):
             missing = "MS" if self.pan.crs else "PAN"
             self.caller.log(f"{missing} names no reference system and is taken to use that of the other raster.")
-
-    def _output_window(self) -> Window:
-        """PAN pixels of the output: where MS exists, within the extent asked for."""
-        overlap, extent = self.placement.overlap, self.job.extent
-        if extent is None:
-            return overlap
-        window = self.pan.grid.covering(extent).clipped(overlap)
-        if window.empty:
-            raise InputError(
-                f"The extent {extent} does not meet the area that PAN and MS share: "
-                f"{self.pan.grid.cropped(overlap).describe()}."
-            )
-        return window
 
     def run(self) -> FusionResult:
         self.caller.check()
@@ -262,6 +249,9 @@ class _Fusion:
                 f"{100 * statistics.trust:.0f} % of its detail is used; the rest is interpolation. Check that both "
                 "rasters show the same scene."
             )
+        warning = misfit(self.weights.header, statistics.bands, self.placement.ratio, relation.gain)
+        if warning:
+            log(warning)
         means = ", ".join(f"{m:.4g} ({s:.3g})" for m, s in zip(statistics.ms_mean, statistics.ms_std))
         log(f"Mean (deviation) of PAN {statistics.pan_mean:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}.")
 
@@ -278,3 +268,16 @@ class _Fusion:
             "OTFM_PAN": f"{Path(self.pan.source.path).name} band {self.pan.bands[0]}",
             "OTFM_MS": f"{Path(self.ms.source.path).name} bands {' '.join(map(str, self.ms.bands))}",
         }
+
+
+def output_window(pan: Raster, placement: Placement, extent: tuple[float, float, float, float] | None) -> Window:
+    """PAN pixels of the output: where MS exists, within the extent asked for. Raises InputError where that is empty."""
+    overlap = placement.overlap
+    if extent is None:
+        return overlap
+    window = pan.grid.covering(extent).clipped(overlap)
+    if window.empty:
+        raise InputError(
+            f"The extent {extent} does not meet the area that PAN and MS share: {pan.grid.cropped(overlap).describe()}."
+        )
+    return window

@@ -60,11 +60,14 @@ def read_pair(pan: Raster, ms: Raster, placement: Placement, window: Window, rea
 def sample_scene(pan: Raster, ms: Raster, placement: Placement) -> Iterator[PairWindow]:
     """Windows spread evenly over the part that PAN and MS share; small scenes are covered wholly."""
     shared = ms_window(placement, placement.overlap, 0).clipped(ms.grid.window)
-    reach = mtf_reach(WIDEST_GAIN, placement.ratio) + LARGEST_SHIFT
     for top, height in _spread(shared.top, shared.height):
         for left, width in _spread(shared.left, shared.width):
-            pair = read_pair(pan, ms, placement, Window(left, top, width, height), reach)
-            yield pair
+            yield read_with_margin(pan, ms, placement, Window(left, top, width, height))
+
+
+def read_with_margin(pan: Raster, ms: Raster, placement: Placement, window: Window) -> PairWindow:
+    """A window of MS and all PAN that any blur and any shift that is tried may read."""
+    return read_pair(pan, ms, placement, window, mtf_reach(WIDEST_GAIN, placement.ratio) + LARGEST_SHIFT)
 
 
 def _spread(start: int, length: int) -> list[tuple[int, int]]:

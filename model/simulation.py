@@ -21,8 +21,6 @@ from .scene import high_pass, measure_statistics
 from .structures import build_over
 from .training_data import Source
 
-INTEGER_RATIOS = (2.0, 3.0, 4.0)
-
 
 @dataclass(frozen=True)
 class SimulationConfig:
@@ -34,7 +32,7 @@ class SimulationConfig:
     gamma            largest exponent (or its inverse) that bends the histogram
     glare            largest exponent of exp(glare x deviation), which gives the histogram a long bright tail
     built_share      how often synthetic structure is drawn over the scene
-    ratio_shares     of the ratios 2, 3 and 4; the rest is uniform between them
+    ratios           ratios that are drawn         ratio_shares   of each of them; the rest is uniform between them
     gain             range of the MTF gain at Nyquist of MS relative to PAN
     band_jitter      relative deviation of the gain between bands
     gain_error       relative deviation, beside that of measuring it, of the gain that the network is told
@@ -61,6 +59,7 @@ class SimulationConfig:
     gamma: float = 1.6
     glare: float = 0.9
     built_share: float = 0.25
+    ratios: tuple[float, float, float] = (2.0, 3.0, 4.0)
     ratio_shares: tuple[float, float, float] = (0.35, 0.1, 0.45)
     gain: tuple[float, float] = (0.03, 0.65)
     band_jitter: float = 0.08
@@ -129,7 +128,7 @@ class _Sensed:
 
 def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, rng: np.random.Generator) -> Example:
     """One random sensor over one random crop of `source`."""
-    sharp, real_pan = _crop(source, config, rng)
+    sharp, real_pan, valid = _crop(source, config, rng)
     pan = _synthetic_pan(sharp, config, rng) if real_pan is None else real_pan
     sharp, pan = _weather(sharp, pan, config, rng)
     pan = _blur_pan(pan, config, rng)
@@ -138,14 +137,16 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
         pan = _corrupt(pan, rng)
     order = rng.permutation(len(sharp))
     sharp = sharp[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
-    sensed = _sense(sharp, pan, config, rng)
+    sensed = _sense(sharp, pan, valid, config, rng)
     error = np.exp(rng.normal(0.0, config.gain_error))
     gain = float(np.clip(_measured_gain(sensed) * error, 0.02, 0.7))
     return _example(sensed, gain, network, corrupt, rng)
 
 
-def _sense(sharp: torch.Tensor, pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> _Sensed:
-    """MS and PAN as a random sensor records them."""
+def _sense(
+    sharp: torch.Tensor, pan: torch.Tensor, valid: torch.Tensor, config: SimulationConfig, rng: np.random.Generator
+) -> _Sensed:
+    """MS and PAN as a random sensor records them; MS is valid where its blur reads pixels that are."""
     ratio = _draw_ratio(config, rng)
     gain = rng.uniform(*config.gain)
     origin = _draw_origin(ratio, rng)
@@ -157,11 +158,11 @@ def _sense(sharp: torch.Tensor, pan: torch.Tensor, config: SimulationConfig, rng
     columns = np.stack([mtf_matrix(config.crop, spots[1], g, ratio) for g in gains])
     ms = _tensor(rows) @ sharp @ _tensor(columns).transpose(1, 2)
     ms, pan = _record(ms, config, rng), _record(pan[None], config, rng)[0]
-    ms_valid, pan_valid = (torch.ones(i.shape[-2:], dtype=torch.bool) for i in (ms, pan))
+    ms_valid, pan_valid = (_tensor(rows) @ valid @ _tensor(columns).transpose(1, 2) > 0.999).all(0), valid > 0.999
     if rng.random() < config.hole_share:
-        ms_valid = artefacts.holes(count, rng)
+        ms_valid = ms_valid & artefacts.holes(count, rng)
         if rng.random() < 0.5:
-            pan_valid = artefacts.holes(config.crop, rng)
+            pan_valid = pan_valid & artefacts.holes(config.crop, rng)
     return _Sensed(ms, pan, sharp, ms_valid, pan_valid, rows, columns, origin, ratio)
 
 
@@ -252,8 +253,9 @@ def draw_group(available: int, size: int, rng: np.random.Generator) -> list[int]
 
 def _crop(
     source: Source, config: SimulationConfig, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """A random square of the source at a random scale, orientation and histogram, and PAN over it if it is used."""
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+    """A random square of the source at a random scale, orientation and histogram, PAN over it if it is used, and the
+    share of each pixel that is valid (crop, crop)."""
     height, width = source.ms.shape[-2:]
     largest = min(height, width) / config.crop
     shrink = (
@@ -269,19 +271,24 @@ def _crop(
     if source.pan is not None and use_pan:
         planes = torch.cat([planes, source.pan[None]])
     planes = planes[:, top : top + side, left : left + side]
+    valid = torch.ones(1, side, side)
+    if source.valid is not None:
+        valid = source.valid[None, top : top + side, left : left + side].float()
     if shrink > 1.0:
         spots = centres(config.crop, (shrink - 1.0) / 2.0, shrink)
         matrix = mtf_matrix(side, spots, rng.uniform(0.1, 0.5), shrink)
-        planes = resample(planes, matrix, matrix)
+        planes, valid = resample(planes, matrix, matrix), resample(valid, matrix, matrix)
     planes = build_over(planes, rng) if built else planes
+    planes = torch.cat([planes, valid])
     planes = torch.rot90(planes, int(rng.integers(4)), (1, 2))
     planes = planes.flip(2) if rng.random() < 0.5 else planes
+    planes, valid = planes[:-1], planes[-1]
     choice = rng.random()
     if choice < 0.3:
         planes = _bend(planes, float(np.exp(rng.uniform(-1, 1) * np.log(config.gamma))))
     elif choice < 0.6 and config.glare > 0.0:
         planes = _glare(planes, config.glare * float(rng.random()))
-    return (planes[:-1], planes[-1]) if use_pan else (planes, None)
+    return (planes[:-1], planes[-1], valid) if use_pan else (planes, None, valid)
 
 
 def _bend(planes: torch.Tensor, exponent: float) -> torch.Tensor:
@@ -324,12 +331,8 @@ def _record(planes: torch.Tensor, config: SimulationConfig, rng: np.random.Gener
 
 def _draw_ratio(config: SimulationConfig, rng: np.random.Generator) -> float:
     shares = (*config.ratio_shares, 1.0 - sum(config.ratio_shares))
-    choice = rng.choice(len(shares), p=shares)
-    return (
-        INTEGER_RATIOS[choice]
-        if choice < len(INTEGER_RATIOS)
-        else float(rng.uniform(INTEGER_RATIOS[0], INTEGER_RATIOS[-1]))
-    )
+    choice, ratios = rng.choice(len(shares), p=shares), config.ratios
+    return ratios[choice] if choice < len(ratios) else float(rng.uniform(ratios[0], ratios[-1]))
 
 
 def _draw_origin(ratio: float, rng: np.random.Generator) -> Matrix:

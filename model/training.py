@@ -139,9 +139,8 @@ class Run:
         Raises TrainingError where the loss is no number any more; what was saved before is then the last good state.
         """
         losses = []
-        for step in range(self.step, until):
-            losses.append(self._one_step(step))
-            self.step = step + 1
+        while self.step < until:
+            losses.append(self.advance())
             if self.step % every == 0 or self.step == until:
                 mean = float(torch.stack(losses).mean())
                 losses.clear()
@@ -152,14 +151,16 @@ class Run:
                     )
                 report(self.step, mean)
 
-    def _one_step(self, step: int) -> torch.Tensor:
+    def advance(self) -> torch.Tensor:
+        """Train one step; returns its loss, ()."""
+        step, self.step = self.step, self.step + 1
         stage, progress = self.config.stage(step)
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.rate(step)
         self.optimizer.zero_grad()
         if STAGES[stage] == "adaptation" and progress == 0.0:
             self.anchor.load_state_dict(self.average.state_dict())
-        if STAGES[stage] == "adaptation" and self.pairs and step % 2:
+        if STAGES[stage] == "adaptation" and self.pairs and step % self.config.adapt.every == 1:
             loss = self._adaptation_step(self.pairs, step)
         elif STAGES[stage] == "transport":
             loss = self._transport_step(*self._draw(step), progress)

@@ -54,7 +54,8 @@ class Recording:
 class Source:
     """A scene to simulate from: ms (bands, h, w) float32 and, where it has one, PAN on the same grid (h, w).
 
-    `pair` and `gain` are the scene at full resolution, where it has a PAN.
+    `pair` and `gain` are the scene at full resolution, where it has a PAN. `valid` (h, w) says which pixels may be
+    learnt from; None stands for all.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Source:
     pan: torch.Tensor | None = None
     pair: PairWindow | None = None
     gain: float = 0.3
+    valid: torch.Tensor | None = None
 
 
 def why_unfit(ms: np.ndarray, valid: np.ndarray) -> str | None:

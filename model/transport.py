@@ -72,20 +72,20 @@ def softness_at(progress: float, ends: tuple[float, float]) -> float:
 
 def distance_cost(batch: Batch, y: torch.Tensor) -> torch.Tensor:
     """|y - x|^2 / 2 in units of the scale, mean over valid pixels; (n,)."""
-    return 0.5 * _mean_over(((y - batch.lms) / _planes(batch.scale)).square(), batch.valid)
+    return 0.5 * mean_over(((y - batch.lms) / _planes(batch.scale)).square(), batch.valid)
 
 
 def pixel_cost(batch: Batch, y: torch.Tensor, absolute: float, squares: float) -> torch.Tensor:
     """absolute |e| + squares e^2 of the error e = (y - G) / scale, mean over valid pixels; (n,)."""
     error = (y - batch.target) / _planes(batch.scale)
-    return _mean_over(
+    return mean_over(
         absolute * error.abs() + squares * error.clamp(-LARGEST_ERROR, LARGEST_ERROR).square(), batch.valid
     )
 
 
 def spectral_cost(batch: Batch, y: torch.Tensor) -> torch.Tensor:
     """|D(y) - MS| in units of the scale, D the blur and sampling at the MS pixel centres; (n,)."""
-    return _mean_over((batch.degrade(y) - batch.ms).abs() / _planes(batch.scale), batch.known)
+    return mean_over((batch.degrade(y) - batch.ms).abs() / _planes(batch.scale), batch.known)
 
 
 def spatial_cost(batch: Batch, y: torch.Tensor) -> torch.Tensor:
@@ -163,7 +163,7 @@ def _detail_correlation(images: torch.Tensor, pan: torch.Tensor) -> torch.Tensor
     return (a * b).sum((2, 3)) / (power + 1e-6).sqrt()
 
 
-def _mean_over(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+def mean_over(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
     """Mean over all axes but the first where `counted`; 0 where nothing counts; (n,)."""
     counted = counted.expand_as(values).to(values.dtype)
     return (values * counted).sum((1, 2, 3)) / counted.sum((1, 2, 3)).clamp_min(1.0)

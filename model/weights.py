@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -26,6 +27,8 @@ _FOLDER = Path(__file__).resolve().parent.parent / "resources" / "weights"
 BUNDLED = {name: _FOLDER / f"{name}.safetensors" for name in ("fast", "best")}
 DEFAULT_SET = "fast"
 LARGEST_FILE = 64 * 1024 * 1024
+LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
+LIKE_GAIN = 0.4  # the same of the logarithm of the MTF gain
 LIMITS = {"bands": (1, 16), "width": (4, 512), "blocks": (1, 64), "cell": (1, 8), "hidden": (1, 1024)}
 
 
@@ -51,10 +54,13 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
     try:
         save_file(tensors, temporary, metadata=header)
         digest = sha256_of(temporary)
+        hash_path(temporary).write_text(f"{digest}  {path.name}\n", encoding="ascii")
+        hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
         os.replace(temporary, path)
+        os.replace(hash_path(temporary), hash_path(path))
     finally:
         temporary.unlink(missing_ok=True)
-    hash_path(path).write_text(f"{digest}  {path.name}\n", encoding="ascii")
+        hash_path(temporary).unlink(missing_ok=True)
     return digest
 
 
@@ -76,6 +82,27 @@ def load_weights(path: Path) -> Weights:
         raise WeightsError(f"{path} is not a valid safetensors file ({error}). Download or train it again.") from error
     network.load_state_dict(tensors)
     return Weights(network.eval().requires_grad_(False), header, digest, path)
+
+
+def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> str | None:
+    """A warning where weights were fine-tuned on scenes that a scene of `bands`, `ratio` and MTF gain is unlike."""
+    try:
+        scenes = json.loads(header["finetuned"])["scenes"]
+        learnt = [(int(s["bands"]), float(s["ratio"]), float(s["gain"]), str(s["ms"])) for s in scenes]
+    except (KeyError, TypeError, ValueError):
+        return None  # not fine-tuned, or a header that somebody else wrote
+    fits = [
+        b == bands and abs(r - ratio) < LIKE_RATIO * ratio and abs(math.log(g / gain)) < LIKE_GAIN if g > 0.0 else False
+        for b, r, g, _ in learnt
+    ]
+    if not learnt or any(fits):
+        return None
+    b, r, g, name = learnt[0]
+    return (
+        f"Warning: these weights were fine-tuned on another kind of scene ({name[:80]}: {b} bands, ratio {r:.3g}, "
+        f"MTF gain {g:.2f}); this one has {bands} bands, ratio {ratio:.3g}, MTF gain {gain:.2f}. The bundled weights "
+        "may do better here."
+    )
 
 
 def sha256_of(path: Path) -> str:

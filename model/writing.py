@@ -49,8 +49,16 @@ def driver_for(path: Path) -> gdal.Driver:
 
 
 def check_target(path: Path, inputs: Sequence[str]) -> None:
-    """Refuse a target that is an input, is a folder, or cannot be written. Raises OutputError."""
+    """Refuse a raster's target that no driver writes, is an input, is a folder, or cannot be written to.
+
+    Raises OutputError.
+    """
     driver_for(path)
+    check_place(path, inputs)
+
+
+def check_place(path: Path, inputs: Sequence[str]) -> None:
+    """Refuse a target that is an input, is a folder, or cannot be written to. Raises OutputError."""
     for source in inputs:
         if os.path.exists(source) and os.path.realpath(source) == os.path.realpath(path):
             raise OutputError(f"The output {path} is the input {source}. Choose another output file.")

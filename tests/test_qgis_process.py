@@ -79,6 +79,59 @@ def test_json_run(environment, tmp_path):
     assert Path(results["OUTPUT"]).is_file()
 
 
+def test_finetune_then_pansharpen(environment, tmp_path):
+    pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
+    own, report = tmp_path / "own.safetensors", tmp_path / "own.html"
+    inputs = (f"PAN={pair.pan}", f"MS={pair.ms}")
+    words = (
+        "--json",
+        "run",
+        "otfm:finetune",
+        "--",
+        *inputs,
+        "STEPS=3",
+        "START=fast",
+        f"OUTPUT={own}",
+        f"REPORT={report}",
+    )
+    done = qgis(environment, *words)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert results["ERGAS_AFTER"] <= results["ERGAS_BEFORE"]
+    assert Path(results["REPORT"]).read_text().startswith("<!DOCTYPE html>")
+    done = run(environment, pair, tmp_path / "out.tif", f"WEIGHTS={own}")
+    assert done.returncode == 0, done.stderr
+    assert "fine-tuned from fast" in done.stdout
+
+
+def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
+    """SIGKILL in the middle of training: the file of an earlier run is as it was, and nothing lies beside it."""
+    pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(b"from an earlier run")
+    before = contents(tmp_path)
+    words = ["run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}", "MINUTES=10", f"OUTPUT={own}"]
+    with subprocess.Popen([PROGRAM, *words], env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        while "Step" not in (line := process.stdout.readline()):
+            assert line or process.poll() is None
+        process.kill()
+    assert process.returncode != 0
+    assert contents(tmp_path) == before
+
+
+def test_finetune_of_a_scene_too_small_is_one_sentence(environment, tmp_path):
+    pair = Recipe(bands=3, ratio=2, height=160, width=160).write(tmp_path)
+    before = contents(tmp_path)
+    done = qgis(
+        environment, "run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}",
+        f"OUTPUT={tmp_path / 'own.safetensors'}",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "at least 96 x 96" in done.stdout + done.stderr
+    assert contents(tmp_path) == before
+
+
 def contents(folder):
     """Files and their bytes, without the statistics that QGIS itself keeps beside rasters it opens."""
     return {p: p.read_bytes() for p in folder.iterdir() if not p.name.endswith(".aux.xml")}

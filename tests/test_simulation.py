@@ -65,6 +65,34 @@ def test_gaps_do_not_count_and_are_filled(sources):
     assert all(torch.isfinite(e.lms).all() and e.lms.abs().max() < 30 for e in examples)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_pixels_that_may_not_be_learnt_from_do_not_count(sources, seed):
+    """Whatever the crop and its turn, no pixel of the dark half that is not valid is a valid target."""
+    dark = sources[0].ms.clone()
+    dark[:, :, :80] = 0.0
+    valid = torch.ones(160, 160, dtype=torch.bool)
+    valid[:, :80] = False
+    example = one(replace(sources[0], ms=dark, valid=valid), seed, crop=128, synthetic_share=0.0, shrunk_share=0.3)
+    inside = example.valid[0]
+    assert 0.1 < inside.float().mean() < 0.7
+    assert example.target[:, inside].amin() > example.target[:, ~inside].amin() + 0.1
+
+
+def test_only_the_ratios_asked_for_are_drawn(sources):
+    found = [one(sources[0], s, ratios=(2.5, 2.5, 2.5), ratio_shares=(1.0, 0.0, 0.0)).scene[0] for s in range(6)]
+    assert np.allclose(found, np.log2(2.5) - 1.5)
+
+
+@pytest.mark.parametrize("level", [1.0, 6.0])
+def test_noise_is_measured_where_the_image_is_flat(level):
+    image = torch.tensor(landscape(1, 320, 320)[0], dtype=torch.float32).div(50)
+    image[:160] = 10.0
+    noisy = image + level * torch.randn(320, 320, generator=torch.Generator().manual_seed(1))
+    valid = torch.ones(320, 320, dtype=torch.bool)
+    assert artefacts.noise_level([(noisy, valid)]) == pytest.approx(level, rel=0.2)
+    assert artefacts.noise_level([(noisy, ~valid)]) == 0.0
+
+
 def test_a_corrupt_pan_fits_less(sources):
     def fit(share):
         found = [one(sources[0], seed, corrupt_share=share, synthetic_share=0.0) for seed in range(16)]

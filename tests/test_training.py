@@ -13,6 +13,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
+from otfm_pansharpen.model.adaptation import PairPool
 from otfm_pansharpen.model.errors import TrainingError
 from otfm_pansharpen.model.network import NetworkConfig
 from otfm_pansharpen.model.training import Run, TrainingConfig
@@ -221,6 +222,24 @@ def test_divergence_stops_with_the_step(sources):
 def test_scenes_that_are_too_small_are_refused():
     with pytest.raises(TrainingError, match="64 pixels"):
         run([Source("tiny", "a", torch.ones(3, 40, 40))])
+
+
+def test_one_step_in_so_many_is_an_adaptation_step(sources):
+    """Which steps those are shows in what they cost: the terms without a target are weighed with 0 here."""
+    adapt = replace(TRAINING.adapt, every=3, spectral=0.0, spatial=0.0, nearness=0.0)
+    trained = run(sources, regression=0, transport=0, adaptation=9, adapt=adapt)
+    costs = [float(trained.advance()) for _ in range(9)]
+    assert [cost == 0.0 for cost in costs] == [False, True, False] * 3
+
+
+def test_adaptation_takes_pieces_with_few_gaps(sources):
+    source = next(s for s in sources if s.pair is not None)
+    valid = torch.ones_like(source.pair.pan_valid)
+    valid[:, :300] = False
+    holed = replace(source, pair=replace(source.pair, pan_valid=valid))
+    pieces = PairPool([holed], NETWORK, TRAINING.adapt, [1]).examples
+    assert all(p.valid.float().mean() > 0.0 for p in pieces)
+    assert np.mean([float(p.valid.float().mean()) for p in pieces]) > 0.8
 
 
 def test_adaptation_without_a_pair_is_refused(sources):

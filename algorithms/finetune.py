@@ -1,0 +1,171 @@
+"""`otfm:finetune`: make weights better on the user's own scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qgis.core import (
+    QgsMapLayer,
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
+)
+
+from .bridge import DEVICES, SETS, OtfmAlgorithm, caller_for, opened, raster_source, sentences
+from .help import FINETUNE, FINETUNE_PARAMETERS
+
+if TYPE_CHECKING:
+    from ..model.finetuning import FinetuneJob, FinetuneResult
+
+LONGEST = 24.0 * 60.0  # minutes
+
+
+class FinetuneAlgorithm(OtfmAlgorithm):
+    """Declares the parameters, hands one frozen job to `model.finetuning`, and its result back."""
+
+    parameter_help = FINETUNE_PARAMETERS
+
+    def name(self) -> str:
+        return "finetune"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        return "OTFM Fine-tune weights"
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        return "Make the weights of OTFM Pansharpen better on your own scene, in minutes."
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
+        return FINETUNE
+
+    def tags(self) -> list[str]:
+        return ["pansharpening", "fine-tuning", "training", "weights", "neural", "sensor"]
+
+    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
+        number, layers = QgsProcessingParameterNumber, QgsProcessingParameterMultipleLayers
+        self._add(layers("PAN", "Panchromatic raster(s)", QgsProcessing.TypeRaster))
+        self._add(layers("MS", "Multispectral raster(s), in the same order", QgsProcessing.TypeRaster))
+        self._add(QgsProcessingParameterExtent("EXTENT", "Extent (empty: all that both rasters cover)", optional=True))
+        self._add(
+            QgsProcessingParameterFile(
+                "START",
+                "Start weights (fast, best, or a file)",
+                defaultValue=SETS[0],
+                optional=True,  # qgis_process does not see the default of a file otherwise
+                fileFilter=f"Weights (*.safetensors {' '.join(SETS)})",
+            )
+        )
+        self._add(number("MINUTES", "Minutes", number.Type.Double, 3.0, False, 0.05, LONGEST))
+        self._add_choice("DEVICE", "Device", DEVICES)
+        self._add_advanced(number("STEPS", "Steps, in place of minutes", number.Type.Integer, None, True, 1, 1_000_000))
+        self._add_advanced(number("SEED", "Seed", number.Type.Integer, 1, False, 0, 2**31 - 1))
+        self._add_advanced(
+            QgsProcessingParameterBoolean("KEEP_ON_CANCEL", "Keep the best weights so far on cancel", True)
+        )
+        self._add(QgsProcessingParameterFileDestination("OUTPUT", "Fine-tuned weights", "Weights (*.safetensors)"))
+        self._add(QgsProcessingParameterFileDestination("REPORT", "Report", "HTML files (*.html)", None, True, False))
+        for name, text in (
+            ("ERGAS_BEFORE", "ERGAS of the held-out blocks before"),
+            ("ERGAS_AFTER", "ERGAS of the held-out blocks after"),
+            ("HQNR_BEFORE", "Quality without reference (HQNR) of the held-out blocks before"),
+            ("HQNR_AFTER", "Quality without reference (HQNR) of the held-out blocks after"),
+            ("STEPS", "Steps trained"),
+            ("SECONDS", "Seconds"),
+        ):
+            self.addOutput(QgsProcessingOutputNumber(name, text))
+
+    def checkParameterValues(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        passed, sentence = super().checkParameterValues(parameters, context)
+        if not passed:
+            return passed, sentence
+        start = self._start(parameters, context)
+        if start not in SETS and not Path(start).is_file():
+            return (
+                False,
+                f"The weights file {start} does not exist. Choose a .safetensors file, "
+                f"or {' or '.join(SETS)} for START.",
+            )
+        return True, ""
+
+    def _start(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        return self.parameterAsString(parameters, "START", context) or SETS[0]
+
+    def prepareAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Copy everything that belongs to the main thread out of the layers."""
+        with sentences():
+            from ..model.finetuning import TuningPair
+
+            pans, mss = (self._layers(parameters, name, context) for name in ("PAN", "MS"))
+            if len(pans) != len(mss):
+                raise QgsProcessingException(
+                    f"PAN has {len(pans)} rasters and MS has {len(mss)}; give one MS for each PAN, in the same order."
+                )
+            self._pairs = tuple(
+                TuningPair(
+                    raster_source(opened(pan, "PAN", parameters.get("PAN")), [1], "PAN"),
+                    raster_source(opened(ms, "MS", parameters.get("MS")), [], "MS"),
+                    self._bounds(parameters, context, pan),
+                )
+                for pan, ms in zip(pans, mss)
+            )
+        return True
+
+    def _layers(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[QgsMapLayer]:
+        """The layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
+        layers, given = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
+        if not layers or (isinstance(given, list) and len(layers) < len(given)):
+            opened(None, name, given)  # QGIS drops those that it cannot open
+        return layers
+
+    def processAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        with sentences():
+            from ..model.finetuning import finetune
+
+            job = self._job(parameters, context)
+            result = finetune(job, caller_for(feedback))
+        report = {"REPORT": str(job.report)} if job.report else {}
+        return {"OUTPUT": str(result.output), **report, **self._outputs(result)}
+
+    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> FinetuneJob:
+        from ..model.finetuning import FinetuneJob
+        from ..model.weights import BUNDLED
+
+        start = self._start(parameters, context)
+        report = self.parameterAsFileOutput(parameters, "REPORT", context)
+        counted = parameters.get("STEPS") is not None
+        return FinetuneJob(
+            pairs=self._pairs,
+            output=Path(self.parameterAsFileOutput(parameters, "OUTPUT", context)),
+            start=BUNDLED.get(start, Path(start)),
+            minutes=self.parameterAsDouble(parameters, "MINUTES", context),
+            steps=self.parameterAsInt(parameters, "STEPS", context) if counted else None,
+            device=self.parameterAsEnumString(parameters, "DEVICE", context),
+            seed=self.parameterAsInt(parameters, "SEED", context),
+            keep=self.parameterAsBoolean(parameters, "KEEP_ON_CANCEL", context),
+            report=Path(report) if report else None,
+        )
+
+    @staticmethod
+    def _outputs(result: FinetuneResult) -> dict[str, Any]:
+        return {
+            "ERGAS_BEFORE": result.before.ergas,
+            "ERGAS_AFTER": result.after.ergas,
+            "HQNR_BEFORE": result.before.hqnr,
+            "HQNR_AFTER": result.after.hqnr,
+            "STEPS": result.steps,
+            "SECONDS": result.seconds,
+        }

@@ -1,0 +1,44 @@
+"""Fine-tuning runs that last seconds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from otfm_pansharpen.model.finetuning import FinetuneJob, FinetuneResult, Recipe, TuningPair, finetune
+from otfm_pansharpen.model.fusion import Caller
+from otfm_pansharpen.model.network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.rasters import RasterSource
+from otfm_pansharpen.model.weights import save_weights
+from scenes import Pair
+from scenes import Recipe as SceneRecipe
+
+SENSOR = SceneRecipe(bands=3, ratio=2, height=320, width=320, gain=0.2)
+NETWORK = NetworkConfig(width=8, blocks=1, hidden=8, cell=2)
+QUICK = Recipe(rate=3e-3, batch=2, pool=2)
+
+
+def start(folder: Path) -> Path:
+    """Untrained weights, which sharpen by plain injection."""
+    path = folder / "start.safetensors"
+    if not path.exists():
+        torch.manual_seed(0)
+        save_weights(FlowNetwork(NETWORK), path, {"name": "untrained", "licence": "of the start"})
+    return path
+
+
+def source(pair: Pair, **changes: Any) -> TuningPair:
+    return replace(TuningPair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))), **changes)
+
+
+def job(pair: Pair, output: Path, **changes: Any) -> FinetuneJob:
+    if "start" not in changes:
+        changes["start"] = start(output.parent)
+    basic = FinetuneJob((source(pair),), output, steps=20, device="cpu", recipe=QUICK)
+    return replace(basic, **changes)
+
+
+def run(pair: Pair, output: Path, caller: Caller | None = None, **changes: Any) -> FinetuneResult:
+    return finetune(job(pair, output, **changes), caller)
