@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from .degradation import Matrix, Reading, centres, cubic_reading, mtf_spots, resample
+from .degradation import Matrix, Reading, centres, cubic_reading, resample
 from .gaps import FILL_DISTANCE, fill, fill_pan
 from .grids import Placement, Window
 from .pair import PairWindow
@@ -77,7 +77,7 @@ def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> C
     if not whole_ms:
         ms = fill(ms, pair.ms_valid)
     intensity = (_planes(statistics.intensity, ms) * ms).sum(0)
-    to_ms = _blur(pair, statistics.gain)
+    to_ms = pair.mtf_readings(statistics.gain)
     if not whole_pan:
         around = Window(0, 0, *reversed(pan.shape))
         pan = fill_pan(pan, pair.pan_valid, intensity, to_ms, _cubic(pair, around))
@@ -106,13 +106,6 @@ def _positions(pair: PairWindow, place: Window) -> tuple[Matrix, Matrix]:
         centres(place.height, (place.top - top) / down, 1.0 / down),
         centres(place.width, (place.left - left) / across, 1.0 / across),
     )
-
-
-def _blur(pair: PairWindow, gain: float) -> tuple[Reading, Reading]:
-    """Reads PAN, blurred by the MTF, at the MS pixels of `pair`."""
-    lines = zip(pair.pan.shape, pair.ms.shape[1:], pair.origin, pair.step)
-    rows, columns = (mtf_spots(size, count, origin, step, gain) for size, count, origin, step in lines)
-    return rows, columns
 
 
 def _cubic(pair: PairWindow, place: Window) -> tuple[Reading, Reading]:

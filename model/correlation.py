@@ -32,10 +32,12 @@ class Correlation:
     def __init__(self, windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> None:
         self.check = check
         self.windows = [_with_safe_mask(w) for w in windows]
-        self.whole = [_whole(w) for w in self.windows]
-        samples = [high_pass(w.ms)[:, whole] for w, whole in zip(self.windows, self.whole) if whole.numel()]
+        whole = [_whole(w) for w in self.windows]
+        self.places = [w.flatten().nonzero()[:, 0] for w in whole]  # of the samples
+        pairs = zip(self.windows, self.places)
+        samples = [high_pass(w.ms).flatten(1)[:, places] for w, places in pairs if places.numel()]
         self.bands = torch.cat(samples, dim=1).double() if samples else torch.zeros(0, 0, dtype=torch.float64)
-        self.window_numbers, self.blocks = _numbers(self.whole)
+        self.window_numbers, self.blocks = _numbers(whole)
         self.trust = torch.ones(self.bands.shape[1], dtype=torch.float64)
         self._whiten()
         if self.count:
@@ -57,16 +59,15 @@ class Correlation:
     def across(self, gain: float, shift: float) -> list[torch.Tensor]:
         """PAN of each window blurred and sampled along its rows."""
         self.check()
-        maps = (w.shifted((0.0, shift)).mtf_matrices(gain)[1] for w in self.windows)
-        return [w.pan @ torch.from_numpy(m.T.astype(np.float32)) for w, m in zip(self.windows, maps)]
+        return [w.shifted((0.0, shift)).mtf_readings(gain)[1].across(w.pan) for w in self.windows]
 
     def down(self, across: Sequence[torch.Tensor], gain: float, shift: float) -> torch.Tensor:
         """The same along the columns, then the high-pass, (n,)."""
         parts = []
-        for window, whole, half_done in zip(self.windows, self.whole, across):
-            if whole.numel():
-                rows = torch.from_numpy(window.shifted((shift, 0.0)).mtf_matrices(gain)[0].astype(np.float32))
-                parts.append(high_pass(rows @ half_done)[whole])
+        for window, places, half_done in zip(self.windows, self.places, across):
+            if places.numel():
+                rows = window.shifted((shift, 0.0)).mtf_readings(gain)[0]
+                parts.append(high_pass(rows.down(half_done)).flatten()[places])
         return torch.cat(parts).double()
 
     def combination(self, pan: torch.Tensor) -> torch.Tensor:

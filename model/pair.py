@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from .degradation import Matrix, centres, mtf_matrix, resample
+from .degradation import Matrix, Reading, centres, mtf_spots, resample
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,14 @@ class PairWindow:
 
     def mtf_matrices(self, gain: float) -> tuple[Matrix, Matrix]:
         """Maps that blur PAN and sample it at the MS rows and columns."""
-        (height, width), (rows, columns), (down, across) = self.pan.shape, self.spots(), self.step
-        return mtf_matrix(height, rows, gain, down), mtf_matrix(width, columns, gain, across)
+        rows, columns = self.mtf_readings(gain)
+        return rows.dense(self.pan.shape[0]), columns.dense(self.pan.shape[1])
+
+    def mtf_readings(self, gain: float) -> tuple[Reading, Reading]:
+        """The same maps, of which only the samples that count are kept."""
+        lines = zip(self.pan.shape, self.ms_valid.shape, self.origin, self.step)
+        rows, columns = (mtf_spots(size, count, origin, step, gain) for size, count, origin, step in lines)
+        return rows, columns
 
     def inside(self, margin: float) -> torch.Tensor:
         """Which MS pixel centres lie in PAN's window, at least `margin` - 1/2 PAN pixels from its border; (h, w)."""
