@@ -105,6 +105,7 @@ class Raster:
         self.type = gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds))  # holds the values of all bands
         self._check_blocks()
         self._flags = {b: self._mask_flags(self.dataset.GetRasterBand(b)) for b in self.bands}
+        self._alpha = self._unseen_alpha()
         if self.type not in INTEGER_TYPES + FLOAT_TYPES:
             raise InputError(f"{self.role} {self.source.path} has bands of type {self.type}; real numbers are needed.")
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
@@ -194,6 +195,8 @@ class Raster:
                 exact = band.ReadAsArray(*place)
                 valid &= self._valid(number, exact, place, first=index == 0)
                 values[index] = exact
+            if self._alpha:
+                valid &= self.dataset.GetRasterBand(self._alpha).ReadAsArray(*place) != 0
         except RuntimeError as error:
             where = f"at row {window.top}, column {window.left}"
             raise InputError(
@@ -221,6 +224,14 @@ class Raster:
         """GDAL's mask flags of a band; all valid where a nodata value is all there is and it does not count."""
         flags = int(band.GetMaskFlags())
         return gdal.GMF_ALL_VALID if flags == gdal.GMF_NODATA and not self.source.own_nodata else flags
+
+    def _unseen_alpha(self) -> int | None:
+        """An alpha band that GDAL's masks leave out: they follow it in rasters of two and of four bands alone."""
+        if any(f & gdal.GMF_ALPHA for f in self._flags.values()):
+            return None
+        numbers = (b for b in range(1, self.dataset.RasterCount + 1) if b not in self.bands)
+        alpha = gdal.GCI_AlphaBand
+        return next((b for b in numbers if self.dataset.GetRasterBand(b).GetColorInterpretation() == alpha), None)
 
     def read_padded(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """As `read`, for a window that may reach beyond the raster: its edge pixels are repeated."""
@@ -267,4 +278,5 @@ class Raster:
         """Whether any pixel could be invalid."""
         flags = self._flags.values()
         told = bool(self.source.nodata or self.source.nodata_ranges)
+        told = told or self._alpha is not None
         return told or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
