@@ -194,7 +194,8 @@ class Raster:
                 band = self.dataset.GetRasterBand(number)
                 exact = band.ReadAsArray(*place)
                 valid &= self._valid(number, exact, place, first=index == 0)
-                values[index] = exact
+                with np.errstate(over="ignore"):  # what float32 cannot hold is no valid pixel
+                    values[index] = exact
             if self._alpha:
                 valid &= self.dataset.GetRasterBand(self._alpha).ReadAsArray(*place) != 0
         except RuntimeError as error:
