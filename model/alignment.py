@@ -88,11 +88,11 @@ def measure_relation(
     return Relation(shift, found, (gain,) * bands if gain else band_gains, best, unshifted, True, left_out, local)
 
 
-def measure_gain(window: PairWindow) -> float:
-    """The gain alone, of a window that is already aligned; DEFAULT_GAIN where it is too small to tell."""
+def measure_gain(window: PairWindow, default: float = DEFAULT_GAIN) -> float:
+    """The gain alone, of a window that is already aligned; `default` where it is too small to tell."""
     curve = Correlation([window])
     if curve.count < MINIMUM_SAMPLES:
-        return DEFAULT_GAIN
+        return default
     return _peak(lambda g: curve(g, (0.0, 0.0)))
 
 

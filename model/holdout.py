@@ -32,7 +32,8 @@ SMALLEST_SIDE = 96  # MS pixels of a scene
 BLOCKS = (64, 32)  # MS pixels along the side of a held-out block: the first of which a window holds four
 GUARD = 8  # MS pixels around a block that nobody uses; the widest blur reaches 3
 HELD_SHARE = 0.25  # of a window's blocks, rounded up
-MINIMUM_VALID = 0.5  # of a window's pixels that training may use
+MINIMUM_VALID = 0.5  # of a window's pixels
+MINIMUM_OPEN = 0.25  # of a window's pixels that training may use
 Check = Callable[[], None]
 
 
@@ -68,7 +69,7 @@ class Scene:
         sources = []
         for piece in self.pieces:
             low, valid = piece.open.pan_at_ms(self.relation.gain)
-            if float(valid.float().mean()) >= MINIMUM_VALID:
+            if float(valid.float().mean()) >= MINIMUM_OPEN:
                 sources.append(Source(self.ms, family, piece.open.ms, low, piece.open, self.relation.gain, valid))
         return sources
 
@@ -176,7 +177,7 @@ def _choose_blocks(valid: torch.Tensor, rng: np.random.Generator) -> tuple[Windo
             break
     places = [Window(c * cell + GUARD, r * cell + GUARD, side, side) for r in range(rows) for c in range(columns)]
     whole = [b for b in places if bool(valid[b.top : b.bottom, b.left : b.right].all())]
-    count = min(len(whole), int(np.ceil(HELD_SHARE * len(places))))
+    count = int(np.ceil(HELD_SHARE * len(whole)))
     return tuple(whole[i] for i in sorted(rng.permutation(len(whole))[:count]))
 
 

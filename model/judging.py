@@ -68,7 +68,8 @@ class Judge:
         self.scene, self.device, self.dtype, self.check = scene, device, dtype, check
         self.cell, self.halo = network.config.cell, network.config.halo
         reduced = [_reduced(p.pair, scene.ratio, scene.relation.gain) for p in scene.pieces]
-        gain = measure_relation(reduced, align=False, check=check).gain
+        measured = measure_relation(reduced, align=False, check=check)
+        gain = measured.gain if measured.reliable else scene.relation.gain
         samples = [(r.ms, *r.pan_at_ms(gain)) for r in reduced]
         self.statistics = measure_statistics(samples, scene.ratio, gain)
         self.tasks = [

@@ -124,6 +124,7 @@ class _Sensed:
     columns: Matrix
     origin: Matrix
     ratio: float
+    gain: float
 
 
 def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, rng: np.random.Generator) -> Example:
@@ -163,7 +164,7 @@ def _sense(
         ms_valid = ms_valid & artefacts.holes(count, rng)
         if rng.random() < 0.5:
             pan_valid = pan_valid & artefacts.holes(config.crop, rng)
-    return _Sensed(ms, pan, sharp, ms_valid, pan_valid, rows, columns, origin, ratio)
+    return _Sensed(ms, pan, sharp, ms_valid, pan_valid, rows, columns, origin, ratio, gain)
 
 
 def _example(seen: _Sensed, gain: float, network: NetworkConfig, corrupt: bool, rng: np.random.Generator) -> Example:
@@ -204,9 +205,10 @@ def _example(seen: _Sensed, gain: float, network: NetworkConfig, corrupt: bool, 
 
 
 def _measured_gain(seen: _Sensed) -> float:
-    """The gain as the fusion pipeline would measure it, so that its errors are known from training."""
+    """The gain as the fusion pipeline would measure it, so that its errors are known; the true one of small scenes."""
     origin = (float(seen.origin[0]), float(seen.origin[1]))
-    return measure_gain(PairWindow(seen.pan, seen.pan_valid, seen.ms, seen.ms_valid, origin, (seen.ratio, seen.ratio)))
+    pair = PairWindow(seen.pan, seen.pan_valid, seen.ms, seen.ms_valid, origin, (seen.ratio, seen.ratio))
+    return measure_gain(pair, seen.gain)
 
 
 def _weather(

@@ -78,6 +78,15 @@ def test_pixels_that_may_not_be_learnt_from_do_not_count(sources, seed):
     assert example.target[:, inside].amin() > example.target[:, ~inside].amin() + 0.1
 
 
+def test_a_scene_too_small_to_measure_tells_its_true_gain(sources):
+    """Few valid pixels at a large ratio: the gain that is told is the one simulated, not a default."""
+    valid = torch.ones(160, 160, dtype=torch.bool)
+    valid[50:110, 50:110] = False
+    fixed = {"gain": (0.55, 0.55), "ratio_shares": (0.0, 0.0, 1.0), "gain_error": 0.0, "crop": 128, "shrunk_share": 0.0}
+    told = one(replace(sources[0], valid=valid), 3, **fixed).scene[1]
+    assert float(np.exp(2.0 * (told - 0.75))) == pytest.approx(0.55, rel=0.01)
+
+
 def test_only_the_ratios_asked_for_are_drawn(sources):
     found = [one(sources[0], s, ratios=(2.5, 2.5, 2.5), ratio_shares=(1.0, 0.0, 0.0)).scene[0] for s in range(6)]
     assert np.allclose(found, np.log2(2.5) - 1.5)
