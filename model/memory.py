@@ -15,7 +15,7 @@ from .network import GUIDES, NetworkConfig
 MEGABYTE = 2**20
 LARGEST_BUDGET = 2048  # MB
 SHARE_OF_MACHINE = 0.25
-CACHE_SHARE = 0.125  # of the budget, for the blocks that neighbouring tiles share
+CACHE_SHARE = 0.0625  # of the budget, for the blocks that neighbouring tiles share
 TILE_SIDES = (1024, 768, 512, 384, 256)  # PAN pixels; multiples of usual block sizes where it matters
 SMALLEST_TILE = 64
 LARGEST_HALO = 1.15  # work on a tile with its halo over that on the tile alone
