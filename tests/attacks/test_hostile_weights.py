@@ -1,0 +1,64 @@
+"""Weights files whose header lies: refused in words, quickly, whatever they claim."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+from otfm_pansharpen.model.errors import WeightsError
+from otfm_pansharpen.model.network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.weights import FORMAT, load_weights, save_weights
+
+SMALL = NetworkConfig(width=8, blocks=1, hidden=8)
+SIZES = json.dumps({"bands": 4, "width": 8, "blocks": 1, "cell": 2, "hidden": 8})
+
+
+def forged(path, tensors, body=b"\0" * 64):
+    """A safetensors file with this table of tensors and these bytes."""
+    header = json.dumps({"__metadata__": {"format": FORMAT, "network": SIZES}, **tensors}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + body)
+    return path
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"head.weight": {"dtype": "F32", "shape": [2**60], "data_offsets": [0, 64]}},
+        {"head.weight": {"dtype": "F32", "shape": [2**32, 2**32], "data_offsets": [0, 64]}},
+        {"head.weight": {"dtype": "F32", "shape": [16], "data_offsets": [0, 2**62]}},
+        {"head.weight": {"dtype": "F32", "shape": [-16], "data_offsets": [0, 64]}},
+        {"head.weight": {"dtype": "F32", "shape": [16], "data_offsets": [64, 0]}},
+    ],
+)
+def test_shapes_and_offsets_that_lie(tmp_path, tensors):
+    with pytest.raises(WeightsError, match="not a valid safetensors file"):
+        load_weights(forged(tmp_path / "lie.safetensors", tensors))
+
+
+@pytest.mark.parametrize("length", [2**63, 2**40, 10**9])
+def test_a_header_length_that_lies(tmp_path, length):
+    path = tmp_path / "long.safetensors"
+    path.write_bytes(struct.pack("<Q", length) + b"{}")
+    with pytest.raises(WeightsError, match="not a valid safetensors file"):
+        load_weights(path)
+
+
+def test_a_file_far_too_large_is_not_read(tmp_path):
+    path = tmp_path / "large.safetensors"
+    with path.open("wb") as file:
+        file.truncate(2**36)  # sparse: 64 GB of nothing
+    with pytest.raises(WeightsError, match="far smaller"):
+        load_weights(path)
+
+
+def test_links(tmp_path):
+    """A link to good weights is as good as they are; one to nothing, or a folder, does not exist."""
+    digest = save_weights(FlowNetwork(SMALL), tmp_path / "good.safetensors", {})
+    (tmp_path / "link.safetensors").symlink_to(tmp_path / "good.safetensors")
+    assert load_weights(tmp_path / "link.safetensors").sha256 == digest
+    (tmp_path / "loop.safetensors").symlink_to(tmp_path / "loop.safetensors")
+    (tmp_path / "folder.safetensors").mkdir()
+    for name in ("loop", "folder"):
+        with pytest.raises(WeightsError, match="does not exist"):
+            load_weights(tmp_path / f"{name}.safetensors")
