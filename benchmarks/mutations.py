@@ -66,7 +66,7 @@ MUTATIONS = [
     Mutation(12, "model/rasters.py", "if size > LARGEST_BLOCK:", "if False:", "tests/attacks/test_hostile_rasters.py -k gigabytes"),
     Mutation(13, "model/writing.py", "os.path.realpath(source) == os.path.realpath(path)", "source == str(path)", "tests/test_refusals.py -k over_an_input"),
     Mutation(13, "model/writing.py", "os.path.samefile(source, path)", "False", "tests/test_refusals.py -k over_an_input"),
-    Mutation(14, "model/tiling.py", "out, side = self.window, self.plan.side", "out, side = self.window, 10**6", "tests/test_memory.py"),
+    Mutation(14, "model/tiling.py", "self.window.pieces(self.plan.side)", "self.window.pieces(10**6)", "tests/test_memory.py"),
     Mutation(15, "model/weights.py", "if not wanted or wanted[0] != digest:", "if False:", "tests/test_weights.py"),
     Mutation(15, "model/weights.py", "if found != set(wanted):", "if False:", "tests/test_weights.py"),
     Mutation(15, "model/weights.py", "if not torch.isfinite(tensors[name]).all():", "if False:", "tests/test_weights.py"),

@@ -50,9 +50,9 @@ class Relation:
 
     @property
     def distortion(self) -> float:
-        """The largest distance, in PAN pixels, of a window's own shift from the scene's."""
-        own = (s for s in self.local if s is not None)
-        return max((float(np.hypot(s[0] - self.shift[0], s[1] - self.shift[1])) for s in own), default=0.0)
+        """The largest distance, in PAN pixels, of a window's own shift from the usual one."""
+        own = np.array([s for s in self.local if s is not None])
+        return float(np.hypot(*(own - np.median(own, axis=0)).T).max()) if len(own) else 0.0
 
 
 def measure_relation(
@@ -93,6 +93,7 @@ def measure_gain(window: PairWindow, default: float = DEFAULT_GAIN) -> float:
     curve = Correlation([window])
     if curve.count < MINIMUM_SAMPLES:
         return default
+    curve.weigh_samples_alike()
     return _peak(lambda g: curve(g, (0.0, 0.0)))
 
 

@@ -27,6 +27,7 @@ from .writing import OutputForm, RasterWriter, check_format, check_space, check_
 
 VERSION = "0.1.0"
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
+SCAN_SIDE = 1024  # pixels of MS that are looked through at once
 COLLAR_SHARE = 0.02  # of the sampled pixels
 
 
@@ -140,8 +141,7 @@ class _Fusion:
         origin = (self.placement.origin[0] + shift[0], self.placement.origin[1] + shift[1])
         placement = replace(self.placement, origin=origin)
         engine = Engine(self.weights, statistics, self.device, self.dtype, self.job.steps)
-        lowest = 0.0 if min(float(w.ms.min()) for w in windows) >= 0.0 else None
-        finisher = Finisher(self.type, self.form.nodata, lowest)
+        finisher = Finisher(self.type, self.form.nodata, None if self._has_negative_values(windows) else 0.0)
         self._warn_of_clipping(windows)
         grid, crs = self.pan.grid.cropped(self.window), self.pan.crs or self.ms.crs
         work = self._plan()
@@ -202,6 +202,18 @@ class _Fusion:
                 f"Warning: MS holds values from {low:.6g} to {high:.6g}, but {self.type} only those from {least:.6g} "
                 f"to {most:.6g}: the others are clipped."
             )
+
+    def _has_negative_values(self, windows: list[PairWindow]) -> bool:
+        """Whether MS holds any: looked up in the sample, then, where its type has a sign, in all of it."""
+        if value_limits(self.ms.type)[0] == 0.0:
+            return False
+        if min(float(w.ms.min()) for w in windows) < 0.0:
+            return True
+        for piece in self.ms.grid.window.pieces(SCAN_SIDE):
+            self.caller.check()
+            if float(self.ms.read(piece)[0].min()) < 0.0:
+                return True
+        return False
 
     def _statistics(self, windows: list[PairWindow], relation: Relation) -> SceneStatistics:
         samples = []

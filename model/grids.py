@@ -53,6 +53,14 @@ class Window:
         upper = replace(self, height=self.height // 2)
         return upper, replace(self, top=upper.bottom, height=self.height - upper.height)
 
+    def pieces(self, side: int) -> list[Window]:
+        """The window cut into squares of `side` pixels, smaller at its right and lower edge."""
+        return [
+            Window(left, top, side, side).clipped(self)
+            for top in range(self.top, self.bottom, side)
+            for left in range(self.left, self.right, side)
+        ]
+
     def clipped(self, other: Window) -> Window:
         """The part within `other`; `empty` where there is none."""
         left, top = max(self.left, other.left), max(self.top, other.top)

@@ -75,12 +75,7 @@ class Tiling:
         return quality
 
     def _tiles(self) -> list[Window]:
-        out, side = self.window, self.plan.side
-        return [
-            Window(left, top, side, side).clipped(out)
-            for top in range(out.top, out.bottom, side)
-            for left in range(out.left, out.right, side)
-        ]
+        return self.window.pieces(self.plan.side)
 
     def _target(self, tile: Window) -> Window:
         return replace(tile, left=tile.left - self.window.left, top=tile.top - self.window.top)

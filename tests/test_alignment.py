@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from otfm_pansharpen.model.alignment import DEFAULT_GAIN, measure_relation
+from otfm_pansharpen.model.alignment import DEFAULT_GAIN, measure_gain, measure_relation
 from otfm_pansharpen.model.pair import PairWindow
 from scenes import landscape, sense
 
@@ -86,6 +86,12 @@ def test_clouds_that_moved_do_not_mislead(moved):
     assert 0.1 < relation.left_out < 0.7
 
 
+def test_bright_clouds_that_moved_a_little_do_not_outvote_the_ground():
+    """Half a pixel is near enough for their blocks to be kept; their contrast must not count."""
+    pair = with_clouds(window(side=640), (0.45, 0.0), [(130, 150), (420, 500)])
+    assert measure_relation([pair]).shift == pytest.approx((0.0, 0.0), abs=0.2)
+
+
 def test_water_does_not_make_a_scene_unreliable():
     """Half the scene has no detail but noise."""
     pair = window(shift=(1.2, 0.8), side=480, water=240)
@@ -95,6 +101,24 @@ def test_water_does_not_make_a_scene_unreliable():
     assert relation.reliable
     assert relation.shift == pytest.approx((1.2, 0.8), abs=0.1)
     assert 0.2 < relation.left_out < 0.6
+
+
+def test_the_gain_that_training_is_told_is_the_one_that_fusion_measures():
+    """Also where a few strong edges are sharper than the rest of the scene."""
+    crisp, soft = window(gain=0.5), window(gain=0.2, seed=4)
+    pair = replace(
+        soft,
+        pan=torch.cat([soft.pan, 5.0 * crisp.pan]),
+        ms=torch.cat([soft.ms, 5.0 * crisp.ms], 1),
+        pan_valid=torch.cat([soft.pan_valid, crisp.pan_valid]),
+        ms_valid=torch.cat([soft.ms_valid, crisp.ms_valid]),
+    )
+    assert measure_gain(pair) == pytest.approx(measure_relation([pair], align=False).gain, abs=1e-6)
+    assert measure_gain(pair) == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_shift_that_is_not_to_be_corrected_is_no_distortion():
+    assert measure_relation([window(shift=(1.5, -0.7))] * 3, align=False).distortion < 0.2
 
 
 def test_local_shifts_show_where_the_scene_is_distorted():

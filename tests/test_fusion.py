@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from jobs import job, run, temporaries
 from osgeo import gdal
 from otfm_pansharpen.model.caller import Caller
-from otfm_pansharpen.model.fusion import fuse
+from otfm_pansharpen.model.errors import InputError
+from otfm_pansharpen.model.fusion import FusionJob, fuse
 from otfm_pansharpen.model.rasters import RasterSource
-from scenes import Recipe, load_image, save
+from scenes import Recipe, load_image, save, sense
 from scipy.ndimage import binary_dilation, zoom
 
 
@@ -86,6 +87,20 @@ def test_shift_is_corrected(tmp_path):
     assert error(with_it, pair.sharp) < 1.15 * error(ideal, straight.sharp) < 0.8 * error(without, pair.sharp)
 
 
+def test_negative_values_that_the_sample_misses_stay(tmp_path):
+    """Reflectances a little below zero, in a corner between the windows from which statistics are measured."""
+    sharp = np.tile(Recipe(bands=1, height=256, width=256).write(tmp_path).sharp, (1, 8, 8)) / 1e4
+    sharp[:, 360:420, 360:420] -= sharp[:, 360:420, 360:420].max() + 0.02
+    ms = sharp.reshape(1, 1024, 2, 1024, 2).mean((2, 4))
+    save(tmp_path / "pan.tif", sharp, "float32", (5e5, 2, 0, 4e6, 0, -2))
+    save(tmp_path / "ms.tif", ms, "float32", (5e5, 4, 0, 4e6, 0, -4))
+    fuse(
+        FusionJob(RasterSource(str(tmp_path / "pan.tif")), RasterSource(str(tmp_path / "ms.tif")), tmp_path / "o.tif",
+                  extent=(5e5, 4e6 - 1024, 5e5 + 1024, 4e6), precision="fp32", device="cpu")
+    )  # fmt: skip
+    assert load_image(tmp_path / "o.tif")[0, 370:410, 370:410].max() < -0.01
+
+
 def test_a_pan_that_is_all_noise_does_not_blow_up_the_colours(tmp_path):
     pair = Recipe(ratio=8.0, height=240, width=240).write(tmp_path)
     noise = 1000.0 + 30.0 * np.random.default_rng(0).standard_normal((1, 240, 240))
@@ -127,6 +142,50 @@ def test_another_reference_system_is_reprojected(tmp_path):
     inner = (slice(None), slice(60, -60), slice(60, -60))
     difference = np.abs(image[inner].astype(float) - there[inner])
     assert np.median(difference) < 0.05 * straight.std()
+
+
+def said_by(pair, tmp_path, **changes):
+    """The log of a run."""
+    lines: list[str] = []
+    fuse(job(pair, tmp_path / "o.tif", **changes), Caller(log=lines.append))
+    return "\n".join(lines)
+
+
+def test_a_shift_that_differs_within_the_scene_is_said(tmp_path):
+    pair = Recipe(ratio=2.0, height=512, width=512).write(tmp_path)
+    assert "differs by up to" not in said_by(pair, tmp_path)
+    bent = np.concatenate(
+        [load_image(pair.ms)[:, :, :128], sense(pair.sharp, 2.0, 0.3, (0.0, 2.0))[:, :, 128:]], axis=2
+    )
+    save(pair.ms, bent, transform=(5e5, 4, 0, 4e6, 0, -4))
+    said = said_by(pair, tmp_path)
+    assert "The shift differs by up to" in said
+    assert "line by line" in said
+
+
+def test_a_shift_at_the_end_of_the_search_is_said(tmp_path):
+    assert "end of what is searched" in said_by(Recipe(shift=(4.9, 0.0)).write(tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize("bare", ["pan", "ms", "both"])
+def test_what_is_taken_for_granted_is_said(tmp_path, bare):
+    pair = Recipe().write(tmp_path)
+    for name, path, pixel in (("pan", pair.pan, 2), ("ms", pair.ms, 8)):
+        if bare == "both":
+            save(path, load_image(path), transform=(0, 1, 0, 0, 0, 1), crs=None)
+        elif bare == name:
+            save(path, load_image(path), transform=(5e5, pixel, 0, 4e6, 0, -pixel), crs=None)
+    words = {"both": "taken to cover the same area", "pan": "PAN names no reference", "ms": "MS names no reference"}
+    assert words[bare] in said_by(pair, tmp_path)
+
+
+def test_several_nodata_values_of_a_layer_are_refused_where_ms_is_reprojected(tmp_path):
+    pair = Recipe().write(tmp_path)
+    gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632")
+    for declared in ({"nodata": (1.0, 2.0)}, {"nodata_ranges": ((1.0, 5.0),)}, {"own_nodata": False}):
+        ms = RasterSource(str(tmp_path / "other.tif"), **declared)
+        with pytest.raises(InputError, match="cannot be kept apart while it is reprojected"):
+            fuse(replace(job(pair, tmp_path / "o.tif"), ms=ms))
 
 
 @pytest.mark.parametrize("value", [0.0, -9999.0, 65535.0, float("nan")])

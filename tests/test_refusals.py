@@ -73,6 +73,15 @@ def test_formats_that_cannot_hold_the_values_are_refused(tmp_path, name):
     assert "out." in refused(pair, tmp_path, OutputError, name=name)
 
 
+def test_a_format_that_cannot_hold_the_bands_is_refused_before_work(tmp_path):
+    pair = Recipe(bands=5).write(tmp_path)
+    heard: list[object] = []
+    with pytest.raises(OutputError, match=r"PNG .* cannot hold 5 bands of UInt16"):
+        fuse(job(pair, tmp_path / "out.png"), Caller(progress=heard.append, log=heard.append))
+    assert heard == []
+    assert temporaries(tmp_path) == []
+
+
 def test_an_extent_elsewhere_is_refused(tmp_path):
     pair = Recipe().write(tmp_path)
     assert "extent" in refused(pair, tmp_path, InputError, extent=(0, 0, 10, 10))

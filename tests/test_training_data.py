@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from otfm_pansharpen.model.errors import TrainingError
 from otfm_pansharpen.model.training_data import Recording, read_sources, why_unfit, write_recordings
-from scenes import landscape, sense
+from scenes import Recipe, landscape, load_image, save, sense
 
 
 def scene(name="one", family="a", kind=np.uint16, seed=0):
@@ -66,6 +72,26 @@ def test_scenes_full_of_gaps_are_unfit():
     valid = np.ones((200, 200), bool)
     valid[:50] = False
     assert "only 75 % of its pixels are valid" in str(why_unfit(landscape(3, 200, 200), valid))
+
+
+def test_a_pair_whose_pan_is_full_of_gaps_is_left_out_with_the_reason(tmp_path):
+    folder = tmp_path / "train_pairs"
+    folder.mkdir()
+    pair = Recipe(bands=3, ratio=2.0, height=480, width=480).write(folder)
+    pan = load_image(pair.pan)
+    pan[:, :, :200] = 0
+    save(folder / "gaps_pan.tif", pan)
+    pair.pan.rename(folder / "good_pan.tif")
+    for name in ("gaps", "good"):
+        shutil.copy(pair.ms, folder / f"{name}_ms.tif")
+    items = [{"name": n, "group": "train_pairs", "sensor": "X", "gsd_pan_ms_m": [2, 4]} for n in ("gaps", "good")]
+    (tmp_path / "index.json").write_text(json.dumps({"items": items}))
+    script = Path(__file__).resolve().parent.parent / "scripts" / "prepare_training.py"
+    command = [sys.executable, str(script), str(tmp_path / "index.json"), str(tmp_path / "out.safetensors")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "gaps is left out: its PAN cannot be used, only 58 % of its pixels are valid" in done.stderr
+    assert [s.name for s in read_sources(tmp_path / "out.safetensors")] == ["good"]
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing of the kind", b"\x80\x04\x95"])
