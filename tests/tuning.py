@@ -12,7 +12,7 @@ from otfm_pansharpen.model.fusion import Caller
 from otfm_pansharpen.model.network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.rasters import RasterSource
 from otfm_pansharpen.model.weights import save_weights
-from scenes import Pair
+from scenes import Pair, load_image, save
 from scenes import Recipe as SceneRecipe
 
 SENSOR = SceneRecipe(bands=3, ratio=2, height=320, width=320, gain=0.2)
@@ -42,3 +42,10 @@ def job(pair: Pair, output: Path, **changes: Any) -> FinetuneJob:
 
 def run(pair: Pair, output: Path, caller: Caller | None = None, **changes: Any) -> FinetuneResult:
     return finetune(job(pair, output, **changes), caller)
+
+
+def spoil(pair: Pair, change: Any) -> None:
+    """Change both rasters in place: `change` gets and returns PAN (1, H, W) and MS (bands, h, w)."""
+    pan, ms = change(load_image(pair.pan), load_image(pair.ms))
+    save(pair.pan, pan, transform=(5e5, 2, 0, 4e6, 0, -2), nodata=0)
+    save(pair.ms, ms, transform=(5e5, 4, 0, 4e6, 0, -4), nodata=0)
