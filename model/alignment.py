@@ -24,6 +24,10 @@ MINIMUM_SAMPLES = 200
 NEAREST_VOTES = 0.5  # PAN pixels around the median within which a block's own shift agrees,
 VOTE_SPREAD = 3.0  # or this many times the median distance, where votes are scattered
 LARGEST_LEFT_OUT = 0.9  # share of the blocks; where fewer agree, the scene does not tell
+MANY_WINDOWS = 12  # from which on only one in ROUGH_SHARE is searched through, the others
+ROUGH_SHARE = 5  # not a whole number of rows of windows, so that those few lie apart
+NEAR_REACH = 2  # PAN pixels around what those few show,
+MOST_LEFT_OUT = 0.5  # unless more than this share of the blocks sees no shift there
 LOCAL_REACH = 2.0  # PAN pixels around the scene's shift in which a window's own is searched
 LOCAL_STEP = 1.0
 
@@ -72,10 +76,12 @@ def measure_relation(
         return Relation((0.0, 0.0), default, (default,) * bands, 0.0, 0.0, False)
     shift, left_out = (0.0, 0.0), 0.0
     if align:
-        shift, left_out = _voted_shift(curve, gain or FIRST_GAIN)
+        shift, kept = _searched_shift(curve, windows, gain or FIRST_GAIN)
+        left_out = 1.0 - float(kept.double().mean())
         if left_out > LARGEST_LEFT_OUT:
             unshifted = curve(gain or FIRST_GAIN, shift)
             return Relation(shift, default, (default,) * bands, unshifted, unshifted, False, left_out)
+        curve.keep_blocks(kept)
         shift = _refined_shift(curve, gain or FIRST_GAIN, shift, 0.5)
         shift = _refined_shift(curve, gain or _peak(lambda g: curve(g, shift)), shift, 0.15)
     curve.weigh_samples_alike()
@@ -97,37 +103,50 @@ def measure_gain(window: PairWindow, default: float = DEFAULT_GAIN) -> float:
     return _peak(lambda g: curve(g, (0.0, 0.0)))
 
 
-def _voted_shift(curve: Correlation, gain: float) -> tuple[Shift, float]:
-    """The median of the shifts that the blocks see, and the share of blocks left out because they see another or none.
+def _searched_shift(curve: Correlation, windows: Sequence[PairWindow], gain: float) -> tuple[Shift, torch.Tensor]:
+    """As `_voted_shift` over all shifts; of many windows most are asked only near what a few of them agree on."""
+    if len(windows) >= MANY_WINDOWS:
+        few = Correlation(windows[::ROUGH_SHARE], curve.check)
+        if few.count >= MINIMUM_SAMPLES:
+            rough, agreed = _voted_shift(few, gain, (0, 0), LARGEST_SHIFT)
+            limit = LARGEST_SHIFT - NEAR_REACH
+            row, column = (min(max(round(s), -limit), limit) for s in rough)
+            shift, kept = _voted_shift(curve, gain, (row, column), NEAR_REACH)
+            if min(float(agreed.double().mean()), float(kept.double().mean())) >= 1.0 - MOST_LEFT_OUT:
+                return shift, kept
+    return _voted_shift(curve, gain, (0, 0), LARGEST_SHIFT)
+
+
+def _voted_shift(curve: Correlation, gain: float, around: tuple[int, int], reach: int) -> tuple[Shift, torch.Tensor]:
+    """The median of the shifts that the blocks see within `reach` of `around`, and which blocks agree, (blocks,).
 
     Clouds and their shadows move between the recordings of PAN and of MS; water and haze show noise alone.
     """
-    reach = torch.arange(-LARGEST_SHIFT, LARGEST_SHIFT + 1).tolist()
-    columns = [curve.across(gain, x) for x in reach]
-    scores = torch.stack([torch.stack([curve.by_block(curve.down(c, gain, y)) for c in columns]) for y in reach])
+    offsets = range(-reach, reach + 1)
+    columns = [curve.across(gain, around[1] + x) for x in offsets]
+    scores = torch.stack(
+        [torch.stack([curve.by_block(curve.down(c, gain, around[0] + y)) for c in columns]) for y in offsets]
+    )
     peak = scores.flatten(0, 1).max(0)
     telling = (peak.values >= RELIABLE_CORRELATION) & (torch.bincount(curve.blocks) >= MINIMUM_SAMPLES)
     if float(telling.double().mean()) < 1.0 - LARGEST_LEFT_OUT:
-        return (0.0, 0.0), 1.0
+        return (0.0, 0.0), torch.zeros_like(telling)
     blocks = torch.arange(scores.shape[2])
-    rows, across = peak.indices // len(reach), peak.indices % len(reach)
-    down_shift = _tops(scores[:, across, blocks])
-    across_shift = _tops(scores[rows, :, blocks].T)
-    own = torch.stack([down_shift, across_shift])
+    rows, across = peak.indices // len(offsets), peak.indices % len(offsets)
+    own = torch.stack([_tops(scores[:, across, blocks]), _tops(scores[rows, :, blocks].T)])
+    own += torch.tensor(around)[:, None]
     middle = own[:, telling].median(1).values
     away = (own - middle[:, None]).abs().amax(0)
     near = away <= max(NEAREST_VOTES, VOTE_SPREAD * float(away[telling].median()))
-    kept = telling & near
-    curve.keep_blocks(kept)
-    return (float(middle[0]), float(middle[1])), 1.0 - float(kept.double().mean())
+    return (float(middle[0]), float(middle[1])), telling & near
 
 
 def _tops(scores: torch.Tensor) -> torch.Tensor:
-    """Where whole-pixel scores (2 LARGEST_SHIFT + 1, blocks) are highest, between pixels by a parabola; (blocks,)."""
+    """Where scores (2 reach + 1, blocks) at pixels around 0 are highest, between them by a parabola; (blocks,)."""
     best = scores[1:-1].argmax(0) + 1
     before, top, after = (scores[best + o, torch.arange(scores.shape[1])] for o in (-1, 0, 1))
     bend = (before - 2.0 * top + after).clamp_max(-1e-9)
-    return best - LARGEST_SHIFT + (0.5 * (before - after) / bend).clamp(-1.0, 1.0)
+    return best - scores.shape[0] // 2 + (0.5 * (before - after) / bend).clamp(-1.0, 1.0)
 
 
 def _refined_shift(curve: Correlation, gain: float, shift: Shift, step: float) -> Shift:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from otfm_pansharpen.model.alignment import DEFAULT_GAIN, measure_gain, measure_relation
+from otfm_pansharpen.model.alignment import DEFAULT_GAIN, ROUGH_SHARE, measure_gain, measure_relation
 from otfm_pansharpen.model.pair import PairWindow
 from scenes import landscape, sense
 
@@ -55,6 +55,19 @@ def test_nothing_is_invented_where_the_scene_does_not_tell():
     assert not relation.reliable
     assert relation.shift == (0.0, 0.0)
     assert relation.gain == DEFAULT_GAIN
+
+
+@pytest.mark.parametrize("shift", [(3.4, -2.6), (-4.3, 4.4), (0.3, 0.1)])
+def test_many_windows_tell_the_same_as_one(shift):
+    windows = [window(shift=shift, seed=seed, side=200) for seed in range(16)]
+    assert measure_relation(windows).shift == pytest.approx(shift, abs=0.1)
+
+
+def test_the_few_windows_that_are_asked_first_do_not_decide():
+    """Where they agree on a shift that the others do not see, all are searched."""
+    misled = {seed for seed in range(16) if seed % ROUGH_SHARE == 0}
+    windows = [window(shift=(-3.5, 3.0) if seed in misled else (2.0, 1.0), seed=seed, side=200) for seed in range(16)]
+    assert measure_relation(windows).shift == pytest.approx((2.0, 1.0), abs=0.1)
 
 
 def test_gaps_do_not_mislead():
