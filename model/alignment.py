@@ -27,7 +27,7 @@ LARGEST_LEFT_OUT = 0.9  # share of the blocks; where fewer agree, the scene does
 MANY_WINDOWS = 12  # from which on only one in ROUGH_SHARE is searched through, the others
 ROUGH_SHARE = 5  # not a whole number of rows of windows, so that those few lie apart
 NEAR_REACH = 2  # PAN pixels around what those few show,
-MOST_LEFT_OUT = 0.5  # unless more than this share of the blocks sees no shift there
+MOST_LEFT_OUT = 0.5  # unless more than this share of the blocks sees no shift there, or one at the edge
 LOCAL_REACH = 2.0  # PAN pixels around the scene's shift in which a window's own is searched
 LOCAL_STEP = 1.0
 
@@ -112,7 +112,8 @@ def _searched_shift(curve: Correlation, windows: Sequence[PairWindow], gain: flo
             limit = LARGEST_SHIFT - NEAR_REACH
             row, column = (min(max(round(s), -limit), limit) for s in rough)
             shift, kept = _voted_shift(curve, gain, (row, column), NEAR_REACH)
-            if min(float(agreed.double().mean()), float(kept.double().mean())) >= 1.0 - MOST_LEFT_OUT:
+            agree = min(float(agreed.double().mean()), float(kept.double().mean())) >= 1.0 - MOST_LEFT_OUT
+            if agree and max(abs(shift[0] - row), abs(shift[1] - column)) < NEAR_REACH - 0.5:
                 return shift, kept
     return _voted_shift(curve, gain, (0, 0), LARGEST_SHIFT)
 
