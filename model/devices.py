@@ -21,6 +21,13 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cuda" if available and wanted != "cpu" else "cpu")
 
 
+def choose_devices(wanted: str) -> tuple[torch.device, ...]:
+    """As `choose_device`, but every CUDA device that torch sees."""
+    device = choose_device(wanted)
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    return tuple(torch.device("cuda", i) for i in range(count)) if count > 1 else (device,)
+
+
 def choose_precision(wanted: str, device: torch.device) -> tuple[torch.dtype, str]:
     """The number type for `wanted`, one of PRECISIONS, and why: bfloat16 only where the hardware multiplies it."""
     if wanted != "auto":

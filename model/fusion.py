@@ -11,7 +11,7 @@ import torch
 from .alignment import Relation, measure_relation
 from .caller import Caller
 from .correlation import LARGEST_SHIFT
-from .devices import choose_device, choose_precision
+from .devices import choose_devices, choose_precision
 from .engine import Engine
 from .errors import InputError
 from .grids import Placement, Window, relate
@@ -95,8 +95,8 @@ class _Fusion:
         check_format(job.output, len(self.ms.bands), self.form)
         check_space(job.output, self.pan.grid.cropped(self.window), len(self.ms.bands), self.form)
         self.weights: Weights = load_weights(job.weights)
-        self.device = choose_device(job.device)
-        self.dtype, reason = choose_precision(job.precision, self.device)
+        self.devices = choose_devices(job.device)
+        self.dtype, reason = choose_precision(job.precision, self.devices[0])
         caller.log(f"PAN: {job.pan.path}, {self.pan.grid.describe()}, {self.pan.type}.")
         numbers = ", ".join(map(str, self.ms.bands))
         caller.log(f"MS: {job.ms.path}, bands {numbers}, {self.ms.grid.describe()}, {self.ms.type}.")
@@ -110,7 +110,9 @@ class _Fusion:
             f"Ratio {self.placement.ratio:.6g}; first MS pixel centred at PAN row {row:.3f}, column {column:.3f}."
         )
         caller.log(f"Weights: {self.weights.header.get('name', '?')}, SHA-256 {self.weights.sha256}.")
-        caller.log(f"Device: {self.device}, {str(self.dtype).removeprefix('torch.')} ({reason}), {job.steps} step(s).")
+        caller.log(
+            f"Device: {', '.join(map(str, self.devices))}, {str(self.dtype).removeprefix('torch.')} ({reason}), {job.steps} step(s)."
+        )
 
     def _output_type(self) -> str:
         wanted = self.job.data_type or self.ms.type
@@ -140,17 +142,17 @@ class _Fusion:
         shift = relation.shift
         origin = (self.placement.origin[0] + shift[0], self.placement.origin[1] + shift[1])
         placement = replace(self.placement, origin=origin)
-        engine = Engine(self.weights, statistics, self.device, self.dtype, self.job.steps)
+        engines = [Engine(self.weights, statistics, d, self.dtype, self.job.steps) for d in self.devices]
         finisher = Finisher(self.type, self.form.nodata, None if self._has_negative_values(windows) else 0.0)
         self._warn_of_clipping(windows)
         grid, crs = self.pan.grid.cropped(self.window), self.pan.crs or self.ms.crs
         work = self._plan()
         with (
-            bounded_cache(self._cache(work, engine)),
+            bounded_cache(self._cache(work, engines[0])),
             RasterWriter(self.job.output, grid, crs, self.ms, self.form) as writer,
         ):
             tiling = Tiling(self.pan, self.ms, placement, self.window, work)
-            quality = tiling.run(engine, finisher, writer, self.caller)
+            quality = tiling.run(engines, finisher, writer, self.caller)
             self.caller.check()
             writer.finish(self._provenance(relation))
         seconds = time.monotonic() - self.started
@@ -158,7 +160,7 @@ class _Fusion:
         self.caller.log(f"Done in {seconds:.1f} s: {self.job.output}.")
         return FusionResult(
             output=self.job.output,
-            device=str(engine.device),
+            device=", ".join(dict.fromkeys(str(e.device) for e in engines)),
             ratio=self.placement.ratio,
             shift=shift,
             gain=relation.gain,
@@ -170,7 +172,7 @@ class _Fusion:
     def _plan(self) -> WorkPlan:
         job, config = self.job, self.weights.network.config
         budget = job.memory or default_budget()
-        made = plan(budget, job.tile, config, job.steps, self.device, self.dtype, len(self.ms.bands))
+        made = plan(budget, job.tile, config, job.steps, self.devices, self.dtype, len(self.ms.bands))
         self.caller.log(
             f"Tiles of {made.side} pixels, {made.workers} at once, {made.threads} thread(s) each, in {budget} MB."
         )

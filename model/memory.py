@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ SHARE_OF_MACHINE = 0.25
 CACHE_SHARE = 0.0625  # of the budget, for the blocks that neighbouring tiles share
 TILE_SIDES = (1024, 768, 512, 384, 256)  # PAN pixels; multiples of usual block sizes where it matters
 SMALLEST_TILE = 64
+TILES_OF_A_GPU = 4
 LARGEST_HALO = 1.15  # work on a tile with its halo over that on the tile alone
 HOST_BYTES = 40  # a PAN pixel of a tile read, normalised, and waiting to be written, but for its bands
 KEPT_PIECE = 30 * MEGABYTE  # glibc keeps nothing larger than 32 MB
@@ -46,20 +47,27 @@ def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
 
 
 def plan(
-    budget: int, side: int, config: NetworkConfig, steps: int, device: torch.device, dtype: torch.dtype, bands: int
+    budget: int,
+    side: int,
+    config: NetworkConfig,
+    steps: int,
+    devices: Sequence[torch.device],
+    dtype: torch.dtype,
+    bands: int,
 ) -> WorkPlan:
     """How to work within `budget` MB; `side` 0 chooses the tile size. `bands` are those of MS.
 
     As many tiles as torch has threads are in work at once, each on one thread, which keeps a tile's strips in one
-    core's cache; where memory allows fewer, each gets several threads.
+    core's cache; where memory allows fewer, each gets several threads. A GPU gets at most TILES_OF_A_GPU.
     """
     threads = torch.get_num_threads()
     per_pixel = pixel_bytes(config, dtype, bands)
     cache = max(int(CACHE_SHARE * budget), 16)
     room = (budget - cache) * MEGABYTE
-    if device.type == "cuda":
-        room = min(room, torch.cuda.mem_get_info(device)[0] // 2)
-    most = min(threads, 4) if device.type == "cuda" else threads
+    most = threads
+    if devices[0].type == "cuda":
+        room = min(room, len(devices) * min(torch.cuda.mem_get_info(d)[0] for d in devices) // 2)
+        most = min(threads, TILES_OF_A_GPU * len(devices))
 
     def fitting(tile: int) -> int:
         return int(room / (per_pixel * (tile + 2 * config.halo * steps) ** 2))

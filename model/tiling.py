@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,14 +42,14 @@ class Tiling:
     window: Window
     plan: WorkPlan
 
-    def run(self, engine: Engine, finisher: Finisher, writer: RasterWriter, caller: Caller) -> float | None:
+    def run(self, engines: Sequence[Engine], finisher: Finisher, writer: RasterWriter, caller: Caller) -> float | None:
         """Fuse and write all tiles; returns the quality of the middle one.
 
-        One thread reads, `plan.workers` threads compute, this one writes, in order. The first error of any of them is
+        The engines, one a device, take the tiles in turn. One thread reads, `plan.workers` threads compute, this one writes, in order. The first error of any of them is
         raised here, and CancelledError within a moment of the user's wish, once all threads have stopped.
         """
         tiles, stop = self._tiles(), threading.Event()
-        work = _Work(self, engine, finisher, _middle_tile(tiles, self.window), stop)
+        work = _Work(self, engines, finisher, _middle_tile(tiles, self.window), stop)
         threads_before, quality = torch.get_num_threads(), None
         waiting: deque[tuple[Window, Future[Fused]]] = deque()
         with (
@@ -60,12 +61,13 @@ class Tiling:
             try:
                 for number, tile in enumerate(tiles):
                     reading = reader.submit(work.read, tile)
-                    waiting.append((tile, workers.submit(work.fuse, tile, reading)))
+                    engine = engines[number % len(engines)]
+                    waiting.append((tile, workers.submit(work.fuse, tile, reading, engine)))
                     while len(waiting) > (self.plan.workers if number + 1 < len(tiles) else 0):
                         done, future = waiting.popleft()
                         fused = _result(future, caller)
                         writer.write(self._target(done), fused.values)
-                        self._say(engine, fused, caller)
+                        self._say(engines, fused, caller)
                         quality = fused.quality.hqnr if fused.quality else quality
                         share = (number + 1 - len(waiting)) / len(tiles)
                         caller.progress(MEASURING_SHARE + (1.0 - MEASURING_SHARE) * 0.99 * share)
@@ -81,10 +83,11 @@ class Tiling:
         return replace(tile, left=tile.left - self.window.left, top=tile.top - self.window.top)
 
     @staticmethod
-    def _say(engine: Engine, fused: Fused, caller: Caller) -> None:
+    def _say(engines: Sequence[Engine], fused: Fused, caller: Caller) -> None:
         """Pass on what the threads have to say."""
-        while engine.notes:
-            caller.log(engine.notes.pop(0))
+        for engine in engines:
+            while engine.notes:
+                caller.log(engine.notes.pop(0))
         if fused.quality:
             caller.log(
                 f"Quality without reference (HQNR, a piece in the middle): {fused.quality.hqnr:.3f}; "
@@ -113,7 +116,7 @@ class _Work:
     """What the threads do."""
 
     tiling: Tiling
-    engine: Engine
+    engines: Sequence[Engine]
     finisher: Finisher
     middle: Window
     stop: threading.Event
@@ -126,11 +129,12 @@ class _Work:
         """A piece of both rasters, the window of PAN around the tile, and that window in pixels of the piece."""
         self.check()
         tiling = self.tiling
-        reach = mtf_reach(self.engine.statistics.gain, max(tiling.placement.step))
-        around = aligned(tile.grown(self.engine.halo), self.engine.cell)
+        any_engine = self.engines[0]
+        reach = mtf_reach(any_engine.statistics.gain, max(tiling.placement.step))
+        around = aligned(tile.grown(any_engine.halo), any_engine.cell)
         return *read_piece(tiling.pan, tiling.ms, tiling.placement, around, reach), around
 
-    def fuse(self, tile: Window, reading: Future[tuple[PairWindow, Window, Window]]) -> Fused:
+    def fuse(self, tile: Window, reading: Future[tuple[PairWindow, Window, Window]], engine: Engine) -> Fused:
         """The tile that was read."""
         pair, place, around = reading.result()
         inner = Window(tile.left - around.left, tile.top - around.top, tile.width, tile.height)
@@ -139,8 +143,8 @@ class _Work:
         ]
         if not bool(pair.pan_valid[core].any()) or not bool(pair.ms_valid.any()):
             return Fused(self.finisher.empty(len(pair.ms), tile))
-        conditions = condition(pair, place, self.engine.statistics)
-        values = self.engine.fuse(conditions, inner, self.finisher.finish, self.check)
+        conditions = condition(pair, place, engine.statistics)
+        values = engine.fuse(conditions, inner, self.finisher.finish, self.check)
         return Fused(values, self._quality(pair, core, values) if tile == self.middle else None)
 
     def _quality(self, pair: PairWindow, core: tuple[slice, slice], values: NDArray[Any]) -> Quality | None:
@@ -153,7 +157,7 @@ class _Work:
             pan_valid=pair.pan_valid[cut],
             origin=(pair.origin[0] - row, pair.origin[1] - column),
         )
-        fused, gain = torch.from_numpy(values[:, :side, :side].astype(np.float32)), self.engine.statistics.gain
+        fused, gain = torch.from_numpy(values[:, :side, :side].astype(np.float32)), self.engines[0].statistics.gain
         rounded = self.tiling.ms.type in INTEGER_TYPES
         ours = full_resolution(piece, fused, gain, rounded)
         plain = full_resolution(piece, interpolated_ms(piece), gain, rounded)

@@ -75,7 +75,7 @@ def test_tile_memory_follows_the_budget(tmp_path):
     steps=st.integers(1, 3),
 )
 def test_what_is_planned_fits_the_budget(budget, config, dtype, bands, steps):
-    made = plan(budget, 0, config, steps, CPU, dtype, bands)
+    made = plan(budget, 0, config, steps, [CPU], dtype, bands)
     area = (made.side + 2 * config.halo * steps) ** 2
     assert made.workers * area * pixel_bytes(config, dtype, bands) + made.cache * 2**20 <= budget * 2**20
     assert made.workers * made.threads <= torch.get_num_threads()
@@ -84,7 +84,7 @@ def test_what_is_planned_fits_the_budget(budget, config, dtype, bands, steps):
 @pytest.mark.parametrize("config", NETWORKS[:2])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_halo_is_a_small_part_of_the_work(config, dtype):
-    made = plan(2048, 0, config, 1, CPU, dtype, 8)
+    made = plan(2048, 0, config, 1, [CPU], dtype, 8)
     assert ((made.side + 2 * config.halo) / made.side) ** 2 < 1.15
 
 
@@ -205,6 +205,28 @@ def test_out_of_memory_is_said_in_the_log(tmp_path, monkeypatch, small_gpu):
     result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda"), Caller(log=lines.append))
     assert result.device == "cpu"
     assert any("the CPU goes on" in line for line in lines)
+    assert np.abs(load_image(tmp_path / "gpu.tif").astype(int) - plain.astype(int)).max() <= 1
+
+
+def test_several_gpus_share_the_tiles(tmp_path, monkeypatch, small_gpu):
+    """They take them in turn, and the pixels are those of the CPU."""
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    plain, _ = run(pair, tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**9))
+    asked: list[str] = []
+    real = Engine.fuse
+
+    def counted(self, *given):
+        asked.append(str(self.device))
+        return real(self, *given)
+
+    monkeypatch.setattr(Engine, "fuse", counted)
+    small_gpu.room = 10**9
+    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="auto", tile=64))
+    assert result.device == "cuda:0, cuda:1"
+    assert (asked.count("cuda:0"), asked.count("cuda:1")) == (13, 12)
     assert np.abs(load_image(tmp_path / "gpu.tif").astype(int) - plain.astype(int)).max() <= 1
 
 
