@@ -42,7 +42,7 @@ MUTATIONS = [
     Mutation(2, "model/rasters.py", "if (by_points or by_model) and", "if False and", "tests/attacks/test_hostile_rasters.py -k 'rpc or control'"),
     Mutation(3, "model/engine.py", "self.network.config.halo * steps", "0", "tests/test_fusion.py -k tiles"),
     Mutation(3, "model/engine.py", "// cell * cell, window.top // cell * cell", ", window.top", "tests/test_fusion.py -k extent"),
-    Mutation(4, "model/tiling.py", "values = self.engine.fuse(", "torch.manual_seed(id(pair)); pair = replace(pair, ms=pair.ms + torch.rand(1)); conditions = condition(pair, place, self.engine.statistics); values = self.engine.fuse(", "tests/test_fusion.py -k bytes"),
+    Mutation(4, "model/tiling.py", "values = engine.fuse(", "torch.manual_seed(id(pair)); pair = replace(pair, ms=pair.ms + torch.rand(1)); conditions = condition(pair, place, engine.statistics); values = engine.fuse(", "tests/test_fusion.py -k bytes"),
     Mutation(5, "model/radiometry.py", "result[:, ~valid.numpy()] = self.nodata", "pass", "tests/test_fusion.py -k nodata"),
     Mutation(5, "model/radiometry.py", "self._avoid_nodata(result, kind)", "pass", "tests/test_fusion.py -k never_become"),
     Mutation(5, "model/conditions.py", "ms = fill(ms, pair.ms_valid)", "pass", "tests/test_fusion.py -k nodata_in"),

@@ -110,9 +110,8 @@ class _Fusion:
             f"Ratio {self.placement.ratio:.6g}; first MS pixel centred at PAN row {row:.3f}, column {column:.3f}."
         )
         caller.log(f"Weights: {self.weights.header.get('name', '?')}, SHA-256 {self.weights.sha256}.")
-        caller.log(
-            f"Device: {', '.join(map(str, self.devices))}, {str(self.dtype).removeprefix('torch.')} ({reason}), {job.steps} step(s)."
-        )
+        devices, kind = ", ".join(map(str, self.devices)), str(self.dtype).removeprefix("torch.")
+        caller.log(f"Device: {devices}, {kind} ({reason}), {job.steps} step(s).")
 
     def _output_type(self) -> str:
         wanted = self.job.data_type or self.ms.type

@@ -45,8 +45,9 @@ class Tiling:
     def run(self, engines: Sequence[Engine], finisher: Finisher, writer: RasterWriter, caller: Caller) -> float | None:
         """Fuse and write all tiles; returns the quality of the middle one.
 
-        The engines, one a device, take the tiles in turn. One thread reads, `plan.workers` threads compute, this one writes, in order. The first error of any of them is
-        raised here, and CancelledError within a moment of the user's wish, once all threads have stopped.
+        The engines, one a device, take the tiles in turn. One thread reads, `plan.workers` threads compute, this one
+        writes, in order. The first error of any of them is raised here, and CancelledError within a moment of the
+        user's wish, once all threads have stopped.
         """
         tiles, stop = self._tiles(), threading.Event()
         work = _Work(self, engines, finisher, _middle_tile(tiles, self.window), stop)
