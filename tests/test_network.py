@@ -112,14 +112,18 @@ def test_groups_do_not_depend_on_the_order_of_the_bands():
     assert [tuple(order[b] for b in g.bands) for g in second] == [g.bands for g in first]
 
 
-def test_the_engine_modulates_each_band_above_its_own_dark_level():
-    """In digital numbers: lms + gain x detail + (lms - dark) / (PAN low - dark) x detail, whatever the band order."""
+@pytest.mark.parametrize(("fit", "trust"), [(0.9, 1.0), (0.4, 0.5), (0.1, 0.0)])
+def test_the_engine_modulates_each_band_above_its_own_dark_level(fit, trust):
+    """In digital numbers: lms + gain x detail + (lms - dark) / (PAN low - dark) x detail, whatever the band order.
+
+    Of what is added, less is used where PAN hardly follows the bands.
+    """
     torch.manual_seed(5)
     network = FlowNetwork(SMALL)
     with torch.no_grad():
         network.tail.get_parameter("bias")[: SMALL.bands * SMALL.cell**2] = 1.0  # the whole of the modulated detail
     found = SceneStatistics(
-        ratio=4.0, gain=0.3, fit=0.9, slope=(0.0,) * 4, intensity=(0.25,) * 4, correlation=(0.2, 0.9, 0.4, 0.7),
+        ratio=4.0, gain=0.3, fit=fit, slope=(0.0,) * 4, intensity=(0.25,) * 4, correlation=(0.2, 0.9, 0.4, 0.7),
         ms_mean=(500.0, 900.0, 300.0, 700.0), ms_std=(100.0, 200.0, 50.0, 150.0), ms_dark=(350.0, 400.0, 220.0, 380.0),
         pan_mean=600.0, pan_std=120.0, pan_dark=330.0, injection=(0.5, 0.8, 0.6, 0.9),
     )  # fmt: skip
@@ -137,8 +141,8 @@ def test_the_engine_modulates_each_band_above_its_own_dark_level():
         engine.fuse(conditions, Window(0, 0, 16, 16), lambda values, _: values.numpy(), lambda: None)
     )
     detail = pan - low
-    expected = lms + gain * std / found.pan_std * detail + (lms - dark) / (low - found.pan_dark) * detail
-    assert torch.allclose(sharp, expected, rtol=1e-4)
+    added = gain * std / found.pan_std * detail + (lms - dark) / (low - found.pan_dark) * detail
+    assert torch.allclose(sharp, lms + trust * added, rtol=1e-4)
 
 
 def test_the_network_is_told_every_number_of_the_scene():

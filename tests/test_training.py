@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import runpy
 import socket
 import subprocess
 import sys
@@ -272,6 +273,14 @@ def test_two_processes_train_one_network_on_different_patches(tmp_path):
     alone.train(16, silent)
     assert not np.array_equal(first[:count], weights(alone).detach().numpy())
     assert math.isfinite(first.sum())
+
+
+def test_a_resumed_log_has_every_step_once(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("100,0.9,1.0\n200,0.8,2.0\n300,0.7,3.0\n")
+    script = runpy.run_path(str(Path(__file__).resolve().parent.parent / "scripts" / "train.py"))
+    script["forget_after"](log, 200)
+    assert log.read_text() == "100,0.9,1.0\n200,0.8,2.0\n"
 
 
 def test_it_needs_neither_gdal_nor_qgis(tmp_path):
