@@ -23,7 +23,7 @@ PANSHARPEN_PARAMETERS = {
     "BUNDLED": "Which of the two bundled sets of weights. best is a little better and takes nearly twice as long.",
     "WEIGHTS": "A .safetensors file of this plugin, for example fine-tuned on the sensor. "
     "It is used in place of the bundled weights; leave empty for those.",
-    "DEVICE": "auto takes CUDA where torch finds a GPU, and every GPU that it finds, else the CPU.",
+    "DEVICE": "auto takes CUDA where torch finds a GPU, with all GPUs of one kind, else the CPU.",
     "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), "
     "else float32. fp32 gives the same raster whatever the tile size.",
     "STEPS": "How many steps the flow takes. 1 is what the weights are trained for; more costs more time.",

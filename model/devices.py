@@ -22,10 +22,12 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_devices(wanted: str) -> tuple[torch.device, ...]:
-    """As `choose_device`, but every CUDA device that torch sees."""
+    """As `choose_device`, but every CUDA device of the first one's kind; torch may not run on an older one."""
     device = choose_device(wanted)
-    count = torch.cuda.device_count() if device.type == "cuda" else 1
-    return tuple(torch.device("cuda", i) for i in range(count)) if count > 1 else (device,)
+    if device.type == "cpu" or torch.cuda.device_count() < 2:
+        return (device,)
+    names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return tuple(torch.device("cuda", number) for number, name in enumerate(names) if name == names[0])
 
 
 def choose_precision(wanted: str, device: torch.device) -> tuple[torch.dtype, str]:

@@ -208,13 +208,19 @@ def test_out_of_memory_is_said_in_the_log(tmp_path, monkeypatch, small_gpu):
     assert np.abs(load_image(tmp_path / "gpu.tif").astype(int) - plain.astype(int)).max() <= 1
 
 
-def test_several_gpus_share_the_tiles(tmp_path, monkeypatch, small_gpu):
-    """They take them in turn, and the pixels are those of the CPU."""
+@pytest.fixture
+def three_gpus(monkeypatch):
+    """The second is of another kind than the first and the third."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "old" if number == 1 else "new")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**9))
+
+
+def test_gpus_of_one_kind_share_the_tiles(tmp_path, monkeypatch, small_gpu, three_gpus):
+    """They take them in turn, and the pixels are those of the CPU; torch may not run on a GPU of another kind."""
     pair = Recipe(height=320, width=320).write(tmp_path)
     plain, _ = run(pair, tmp_path)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**9))
     asked: list[str] = []
     real = Engine.fuse
 
@@ -225,9 +231,32 @@ def test_several_gpus_share_the_tiles(tmp_path, monkeypatch, small_gpu):
     monkeypatch.setattr(Engine, "fuse", counted)
     small_gpu.room = 10**9
     result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="auto", tile=64))
-    assert result.device == "cuda:0, cuda:1"
-    assert (asked.count("cuda:0"), asked.count("cuda:1")) == (13, 12)
+    assert result.device == "cuda:0, cuda:2"
+    assert (asked.count("cuda:0"), asked.count("cuda:2")) == (13, 12)
     assert np.abs(load_image(tmp_path / "gpu.tif").astype(int) - plain.astype(int)).max() <= 1
+
+
+def test_each_gpu_says_that_its_memory_ran_out(tmp_path, small_gpu, three_gpus):
+    lines: list[str] = []
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda", tile=128), Caller(log=lines.append))
+    assert result.device == "cpu"
+    said = [line for line in lines if "the CPU goes on" in line]
+    assert sorted(line.split()[0] for line in said) == ["cuda:0", "cuda:2"]
+
+
+def test_more_gpus_get_more_tiles_as_their_memory_allows(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    gpus = [torch.device("cuda", number) for number in range(2)]
+
+    def workers(devices, free):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[device.index], 10**12))
+        return plan(10**6, 512, NETWORKS[0], 1, devices, torch.float32, 4).workers
+
+    tile = pixel_bytes(NETWORKS[0], torch.float32, 4) * (512 + 2 * NETWORKS[0].halo) ** 2
+    assert workers(gpus[:1], [10**12]) == 4
+    assert workers(gpus, [10**12, 10**12]) == 8
+    assert workers(gpus, [10**12, 5 * tile]) == 5
 
 
 def test_halves_cover_a_window():
