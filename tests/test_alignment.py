@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from otfm_pansharpen.model import alignment
 from otfm_pansharpen.model.alignment import DEFAULT_GAIN, ROUGH_SHARE, measure_gain, measure_relation
+from otfm_pansharpen.model.correlation import LARGEST_SHIFT
 from otfm_pansharpen.model.pair import PairWindow
 from scenes import landscape, sense
 
@@ -57,17 +59,43 @@ def test_nothing_is_invented_where_the_scene_does_not_tell():
     assert relation.gain == DEFAULT_GAIN
 
 
+@pytest.fixture
+def searches(monkeypatch):
+    """Around which whole shift, and how far, blocks are asked."""
+    asked: list[tuple[tuple[int, int], int]] = []
+    real = alignment._voted_shift
+
+    def noted(curve, gain, around, reach):
+        asked.append((around, reach))
+        return real(curve, gain, around, reach)
+
+    monkeypatch.setattr(alignment, "_voted_shift", noted)
+    return asked
+
+
 @pytest.mark.parametrize("shift", [(3.4, -2.6), (-4.3, 4.4), (0.3, 0.1)])
-def test_many_windows_tell_the_same_as_one(shift):
+def test_of_many_windows_a_few_are_searched_through_and_all_near_what_they_show(searches, shift):
     windows = [window(shift=shift, seed=seed, side=200) for seed in range(16)]
     assert measure_relation(windows).shift == pytest.approx(shift, abs=0.1)
+    through, (around, reach) = searches
+    assert through == ((0, 0), LARGEST_SHIFT)
+    assert reach < LARGEST_SHIFT
+    assert max(map(abs, around)) + reach <= LARGEST_SHIFT
 
 
-def test_the_few_windows_that_are_asked_first_do_not_decide():
-    """Where they agree on a shift that the others do not see, all are searched."""
-    misled = {seed for seed in range(16) if seed % ROUGH_SHARE == 0}
-    windows = [window(shift=(-3.5, 3.0) if seed in misled else (2.0, 1.0), seed=seed, side=200) for seed in range(16)]
-    assert measure_relation(windows).shift == pytest.approx((2.0, 1.0), abs=0.1)
+@pytest.mark.parametrize(("few", "others", "ratio"), [((-3.5, 3.0), (2.0, 1.0), 4), ((-4.0, -4.0), (4.0, 4.0), 2)])
+def test_the_few_windows_that_are_asked_first_do_not_decide(few, others, ratio):
+    """Where they agree on a shift that the others do not see, or see at the edge of the search, all are searched."""
+    shifts = [few if seed % ROUGH_SHARE == 0 else others for seed in range(16)]
+    windows = [window(ratio, shift=shift, seed=seed, side=50 * ratio) for seed, shift in enumerate(shifts)]
+    assert measure_relation(windows).shift == pytest.approx(others, abs=0.1)
+
+
+def test_where_the_few_windows_disagree_all_are_searched(searches):
+    own = dict(zip(range(0, 16, ROUGH_SHARE), [(4.0, 4.0), (-4.0, 4.0), (4.0, -4.0), (0.0, 0.0)]))
+    windows = [window(2, shift=own.get(seed, (0.0, 0.0)), seed=seed, side=100) for seed in range(16)]
+    assert measure_relation(windows).shift == pytest.approx((0.0, 0.0), abs=0.1)
+    assert searches[-1] == ((0, 0), LARGEST_SHIFT)
 
 
 def test_gaps_do_not_mislead():

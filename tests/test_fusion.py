@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jobs import job, run, temporaries
 from osgeo import gdal
+from otfm_pansharpen.model import fusion
 from otfm_pansharpen.model.caller import Caller
-from otfm_pansharpen.model.errors import InputError
+from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.fusion import FusionJob, fuse
-from otfm_pansharpen.model.rasters import RasterSource
+from otfm_pansharpen.model.grids import Window
+from otfm_pansharpen.model.rasters import Raster, RasterSource
 from scenes import Recipe, load_image, save
 from scipy.ndimage import binary_dilation, zoom
 
@@ -99,6 +101,24 @@ def test_negative_values_that_the_sample_misses_stay(tmp_path):
                   extent=(5e5, 4e6 - 1024, 5e5 + 1024, 4e6), precision="fp32", device="cpu")
     )  # fmt: skip
     assert load_image(tmp_path / "o.tif")[0, 370:410, 370:410].max() < -0.01
+
+
+def test_cancel_is_heard_while_ms_is_looked_through(tmp_path, monkeypatch):
+    pair = Recipe(ratio=2.0, height=512, width=512, kind="int16").write(tmp_path)
+    read: list[Window] = []
+    real = Raster.read
+
+    def noted(self, window):
+        read.append(window)
+        return real(self, window)
+
+    monkeypatch.setattr(Raster, "read", noted)
+    monkeypatch.setattr(fusion, "SCAN_SIDE", 16)
+    pieces = Window(0, 0, 256, 256).pieces(16)
+    with pytest.raises(CancelledError):
+        fuse(job(pair, tmp_path / "o.tif"), Caller(cancelled=lambda: len(set(read) & set(pieces)) == 5))
+    assert read[-1] == pieces[4]
+    assert temporaries(tmp_path) == []
 
 
 def test_a_pan_that_is_all_noise_does_not_blow_up_the_colours(tmp_path):
