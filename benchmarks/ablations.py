@@ -28,6 +28,7 @@ from _package import load
 load()
 
 from classical import CLASSICAL, prepare  # noqa: E402
+from otfm_pansharpen.model.batches import Batch  # noqa: E402
 from otfm_pansharpen.model.fusion import FusionJob, fuse  # noqa: E402
 from otfm_pansharpen.model.grids import relate  # noqa: E402
 from otfm_pansharpen.model.metrics import ergas  # noqa: E402
@@ -45,37 +46,40 @@ CONTROL = TransportConfig(push=0.0, softness=(1e6, 1e6))  # the cost alone: no p
 TIGHT = TransportConfig(softness=(0.2, 1.0))
 CORRUPT = SimulationConfig(corrupt_share=0.2)
 SMALL = NetworkConfig(width=16, blocks=3)
-SHORT = TrainingConfig(regression=2400, transport=800, renewal=8, half_precision=True)
+SHORT = TrainingConfig(regression=2000, transport=0, renewal=8, half_precision=True)
+GAME = replace(SHORT, regression=800, transport=2400, rates=(1e-3, 1e-3, 1e-6), floors=(1e-3, 1e-5, 1e-6))
 HISTOGRAM_PATCHES = 400
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to train; `seeds` runs of it."""
+    """One way to train; `seeds` runs of it. `sorted_out`: transport's stage is told which pairs are corrupt, and
+    leaves them out, which is the most that any weights of the samples could do."""
 
     network: NetworkConfig = SMALL
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
     training: TrainingConfig = SHORT
     build: Callable[[NetworkConfig], FlowNetwork] = FlowNetwork
     seeds: int = 1
+    sorted_out: bool = False
 
 
 def transport_arms() -> dict[str, Arm]:
-    """Regression against transport from the same first stage, with clean and with corrupted pairs."""
+    """Regression against transport from the same first 800 steps, with clean and with corrupted pairs."""
     arms = {}
     for kind, simulation in (("clean", SimulationConfig()), ("20 % corrupt", CORRUPT)):
         for name, cost in (("regression", CONTROL), ("transport", TransportConfig()), ("transport, tight", TIGHT)):
-            arms[f"{name}, {kind}"] = Arm(simulation=simulation, training=replace(SHORT, cost=cost), seeds=3)
-    return arms
+            arms[f"{name}, {kind}"] = Arm(simulation=simulation, training=replace(GAME, cost=cost), seeds=3)
+    control = replace(GAME, cost=CONTROL)
+    return arms | {"regression, sorted out": Arm(simulation=CORRUPT, training=control, seeds=3, sorted_out=True)}
 
 
 def size_arms() -> dict[str, Arm]:
     """Sizes of the network, and the U-Net, after equal steps of regression."""
-    training = replace(SHORT, regression=2000, transport=0)
     sizes = ((24, 3, 4), (32, 4, 4), (48, 5, 4), (64, 6, 4), (96, 8, 4), (16, 3, 2), (16, 5, 2), (24, 4, 2), (32, 6, 2))
     networks = {f"{w} x {b}, cell {c}": NetworkConfig(width=w, blocks=b, cell=c) for w, b, c in sizes}
-    arms = {name: Arm(network, training=training) for name, network in networks.items()}
-    return arms | {"U-Net": Arm(NetworkConfig(cell=4), training=training, build=RivalUNet)}
+    arms = {name: Arm(network) for name, network in networks.items()}
+    return arms | {"U-Net": Arm(NetworkConfig(cell=4), build=RivalUNet)}
 
 
 GROUPS = {"transport": transport_arms, "sizes": size_arms}
@@ -151,6 +155,12 @@ def weights_of_patches(run: Run) -> dict[str, list[float]]:
     return {"fit": weight[batch.corrupt == 0].tolist(), "corrupt": weight[batch.corrupt > 0].tolist()}
 
 
+def sorted_out(batch: Batch, y: torch.Tensor, config: TransportConfig) -> torch.Tensor:
+    """The transport cost, 0 for corrupt pairs; the others count for them, (n,)."""
+    kept = 1.0 - batch.corrupt
+    return transport_cost(batch, y, config) * kept / kept.mean().clamp_min(1.0 / len(kept))
+
+
 class Trainer:
     """Trains and judges arms; those that share simulation, network and seed share their first stage."""
 
@@ -173,7 +183,8 @@ class Trainer:
         run.train(arm.training.regression, lambda step, loss: None)
         self.first_stages[key] = {k: v.clone() for k, v in run.average.state_dict().items()}
         run.network.load_state_dict(run.average.state_dict())
-        run.train(run.config.steps, lambda step, loss: None)
+        with patch("otfm_pansharpen.model.transport.transport_cost", sorted_out if arm.sorted_out else transport_cost):
+            run.train(run.config.steps, lambda step, loss: None)
         result: dict[str, Any] = {"minutes": (time.monotonic() - started) / 60.0}
         result["weights"] = sum(p.numel() for p in run.network.parameters())
         result["speed"] = speed(run.average.eval().channels_last(), arm.network)
