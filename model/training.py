@@ -25,6 +25,7 @@ from . import transport
 from .adaptation import AdaptationConfig, PairPool, adaptation_loss
 from .batches import Batch, Pool
 from .errors import TrainingError
+from .growth import grown
 from .network import FlowNetwork, NetworkConfig
 from .simulation import SimulationConfig
 from .training_data import Source
@@ -127,11 +128,10 @@ class Run:
         self.step = 0
 
     def start_from(self, network: FlowNetwork) -> None:
-        """Begin with trained weights. Raises TrainingError where their sizes are others."""
-        if network.config != self.network.config:
-            raise TrainingError(f"The weights to start from are of {network.config}, the run of {self.network.config}.")
+        """Begin with trained weights, grown to this run's sizes. Raises TrainingError where they cannot grow so."""
+        values = grown(network, self.network.config).state_dict()
         for own in (self.network, self.average):
-            own.load_state_dict(network.state_dict())
+            own.load_state_dict(values)
 
     def train(self, until: int, report: Report, every: int = 100) -> None:
         """Train to step `until`; `report` hears the mean loss of every `every` steps.

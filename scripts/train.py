@@ -52,7 +52,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="weights to go on from")
+    parser.add_argument("--rate", type=float, default=TrainingConfig.rates[0], help="first learning rate of regression")
+    parser.add_argument("--start", type=Path, help="weights to go on from, of these sizes or smaller ones")
     return parser.parse_args()
 
 
@@ -80,7 +81,8 @@ def main() -> None:
         torch.cuda.set_device(device)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     lengths = {stage: getattr(arguments, stage) for stage in STAGES}
-    config = replace(TrainingConfig(**lengths), seed=arguments.seed, half_precision=half)
+    config = TrainingConfig(**lengths, seed=arguments.seed, half_precision=half)
+    config = replace(config, rates=(arguments.rate, *config.rates[1:]))
     network = replace(NetworkConfig(), width=arguments.width, blocks=arguments.blocks, cell=arguments.cell)
     run = Run(network, SimulationConfig(), config, read_sources(arguments.scenes), device)
     state = arguments.folder / "state.safetensors"

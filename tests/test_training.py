@@ -207,9 +207,32 @@ def test_starting_from_trained_weights(sources):
     second.start_from(first.average)
     for name, value in second.network.state_dict().items():
         assert torch.equal(value, first.average.state_dict()[name])
-    other = Run(NetworkConfig(width=16, blocks=1, hidden=8), SIMULATION, TRAINING, sources, torch.device("cpu"))
-    with pytest.raises(TrainingError, match="width=16"):
-        other.start_from(first.average)
+
+
+def test_a_larger_network_starts_as_the_smaller_one_and_all_of_it_learns(sources):
+    """A grown network gives what the small one gives, to the rounding of floats, and has no dead weights."""
+    small = run(sources)
+    small.train(6, silent)
+    large = Run(NetworkConfig(width=12, blocks=3, hidden=8), SIMULATION, TRAINING, sources, torch.device("cpu"))
+    large.start_from(small.average)
+    batch = small.pool.batch(3, 32, 0)
+    time = torch.tensor([0.0, 0.3, 0.9])
+    expected = small.average(batch.lms, time, batch.given)
+    assert expected.std() > 0.1
+    assert torch.allclose(large.network(batch.lms, time, batch.given), expected, atol=1e-5)
+    before = {name: value.clone() for name, value in large.network.named_parameters()}
+    large.train(6, silent)
+    moved = {name: (value != before[name]).float().mean() for name, value in large.network.named_parameters()}
+    assert min(moved.values()) > 0.9, moved
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"width": 4, "blocks": 1}, {"width": 4, "blocks": 2}, {"width": 16, "blocks": 2, "cell": 4}]
+)
+def test_weights_do_not_shrink_nor_change_cells(sources, sizes):
+    other = Run(replace(NETWORK, **sizes), SIMULATION, TRAINING, sources, torch.device("cpu"))
+    with pytest.raises(TrainingError, match=f"cannot grow to .*width={sizes['width']}"):
+        other.start_from(run(sources).average)
 
 
 def test_divergence_stops_with_the_step(sources):
