@@ -28,6 +28,7 @@ from .writing import OutputForm, RasterWriter, check_format, check_space, check_
 VERSION = "0.1.0"
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
 SCAN_SIDE = 1024  # pixels of MS that are looked through at once
+SAMPLE_SHARE = 0.4  # of the progress of measuring; looking through a signed MS takes the rest
 COLLAR_SHARE = 0.02  # of the sampled pixels
 
 
@@ -137,12 +138,13 @@ class _Fusion:
         self._warn_of_collars(windows)
         statistics = self._statistics(windows, relation)
         self._log_relation(relation, statistics)
-        self.caller.progress(MEASURING_SHARE)
+        self.caller.progress(SAMPLE_SHARE * MEASURING_SHARE)
         shift = relation.shift
         origin = (self.placement.origin[0] + shift[0], self.placement.origin[1] + shift[1])
         placement = replace(self.placement, origin=origin)
         engines = [Engine(self.weights, statistics, d, self.dtype, self.job.steps) for d in self.devices]
         finisher = Finisher(self.type, self.form.nodata, None if self._has_negative_values(windows) else 0.0)
+        self.caller.progress(MEASURING_SHARE)
         self._warn_of_clipping(windows)
         grid, crs = self.pan.grid.cropped(self.window), self.pan.crs or self.ms.crs
         work = self._plan()
@@ -210,8 +212,10 @@ class _Fusion:
             return False
         if min(float(w.ms.min()) for w in windows) < 0.0:
             return True
-        for piece in self.ms.grid.window.pieces(SCAN_SIDE):
+        pieces = self.ms.grid.window.pieces(SCAN_SIDE)
+        for done, piece in enumerate(pieces):
             self.caller.check()
+            self.caller.progress((SAMPLE_SHARE + (1.0 - SAMPLE_SHARE) * done / len(pieces)) * MEASURING_SHARE)
             if float(self.ms.read(piece)[0].min()) < 0.0:
                 return True
         return False

@@ -16,6 +16,7 @@ from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.fusion import FusionJob, fuse
 from otfm_pansharpen.model.grids import Window
 from otfm_pansharpen.model.rasters import Raster, RasterSource
+from otfm_pansharpen.model.tiling import MEASURING_SHARE
 from scenes import Recipe, load_image, save
 from scipy.ndimage import binary_dilation, zoom
 
@@ -119,6 +120,15 @@ def test_cancel_is_heard_while_ms_is_looked_through(tmp_path, monkeypatch):
         fuse(job(pair, tmp_path / "o.tif"), Caller(cancelled=lambda: len(set(read) & set(pieces)) == 5))
     assert read[-1] == pieces[4]
     assert temporaries(tmp_path) == []
+
+
+def test_progress_moves_while_ms_is_looked_through(tmp_path, monkeypatch):
+    pair = Recipe(ratio=2.0, height=512, width=512, kind="int16").write(tmp_path)
+    monkeypatch.setattr(fusion, "SCAN_SIDE", 64)
+    shares: list[float] = []
+    fuse(job(pair, tmp_path / "o.tif"), Caller(progress=shares.append))
+    assert shares == sorted(shares)
+    assert sum(share <= MEASURING_SHARE for share in shares) >= len(Window(0, 0, 256, 256).pieces(64))
 
 
 def test_a_pan_that_is_all_noise_does_not_blow_up_the_colours(tmp_path):
