@@ -55,6 +55,7 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
         save_file(tensors, temporary, metadata=header)
         digest = sha256_of(temporary)
         hash_path(temporary).write_text(f"{digest}  {path.name}\n", encoding="ascii")
+        os.chmod(temporary, hash_path(temporary).stat().st_mode)  # safetensors makes files that their owner alone reads
         hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
         os.replace(temporary, path)
         os.replace(hash_path(temporary), hash_path(path))

@@ -46,6 +46,12 @@ def test_round_trip(good):
     assert hash_path(good).read_text().split() == [loaded.sha256, good.name]
 
 
+def test_weights_may_be_read_by_whom_other_files_may(good, tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert good.stat().st_mode == hash_path(good).stat().st_mode == plain.stat().st_mode
+
+
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_weights_load_and_are_small(name):
     weights = load_weights(BUNDLED[name])
