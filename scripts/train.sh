@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything behind the bundled weights: reads the scenes, trains both sets. Stopped, it resumes.
+# Everything behind the bundled weights: reads the scenes, trains both sets (best grows from a smaller one). Resumes.
 #     bash scripts/train.sh SCENES/index.json RUN_FOLDER
 # shellcheck source=scripts/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
@@ -8,5 +8,6 @@ mkdir -p "$run"
 [ -f "$run/scenes.safetensors" ] || "$python" "$root/scripts/prepare_training.py" "$index" "$run/scenes.safetensors"
 train() { "$python" "$root/scripts/train.py" "$run/scenes.safetensors" "$run/$1" --name "$@"; }
 train fast --width 16 --blocks 3 --regression 48000 --transport 6000
-train best --width 32 --blocks 6 --regression 48000 --transport 6000
+train middle --width 32 --blocks 6 --regression 48000 --transport 6000
+train best --width 48 --blocks 8 --regression 30000 --transport 5000 --rate 0.0006 --start "$run/middle/middle.safetensors"
 say "The weights: $run/fast/fast.safetensors and $run/best/best.safetensors"
