@@ -218,8 +218,10 @@ def show_pairs(results: Mapping[str, dict[str, Any]]) -> None:
     for kind in ("clean", "20 % corrupt"):
         for label in ("ratio 4", "ratio 2"):
             seeds = [key.rsplit(" #", 1)[1] for key in results if key.startswith(f"transport, {kind} #")]
-            both = [[results[f"{arm}, {kind} #{s}"][label] for s in seeds] for arm in ("transport", "regression")]
-            gain = np.subtract(*both)
+            ours, control = (
+                np.array([results[f"{arm}, {kind} #{s}"][label] for s in seeds]) for arm in ("transport", "regression")
+            )
+            gain = ours - control
             error = gain.std(ddof=1) / len(gain) ** 0.5
             print(f"{kind}, {label}: {gain.mean():+.4f} ± {error:.4f}, lower in {(gain < 0).sum()} of {len(gain)}")
 
