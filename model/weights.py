@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from .errors import WeightsError
 from .network import FlowNetwork, NetworkConfig
@@ -52,10 +52,9 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
     tensors = {name: value.detach().float().contiguous().cpu() for name, value in network.state_dict().items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(tensors, temporary, metadata=header)
+        temporary.write_bytes(save(tensors, metadata=header))  # save_file would let its owner alone read the file
         digest = sha256_of(temporary)
         hash_path(temporary).write_text(f"{digest}  {path.name}\n", encoding="ascii")
-        os.chmod(temporary, hash_path(temporary).stat().st_mode)  # safetensors makes files that their owner alone reads
         hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
         os.replace(temporary, path)
         os.replace(hash_path(temporary), hash_path(path))

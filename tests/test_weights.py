@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -139,7 +140,7 @@ def test_interrupted_saving_leaves_the_old_weights(good, monkeypatch):
     def full(*_, **__):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("otfm_pansharpen.model.weights.save_file", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         save_weights(FlowNetwork(SMALL), good, {})
     assert good.read_bytes() == before
