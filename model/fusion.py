@@ -138,7 +138,6 @@ class _Fusion:
         self._warn_of_collars(windows)
         statistics = self._statistics(windows, relation)
         self._log_relation(relation, statistics)
-        self.caller.progress(SAMPLE_SHARE * MEASURING_SHARE)
         shift = relation.shift
         origin = (self.placement.origin[0] + shift[0], self.placement.origin[1] + shift[1])
         placement = replace(self.placement, origin=origin)
