@@ -26,8 +26,8 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QIcon
 
 if TYPE_CHECKING:
-    from ..model.caller import Caller
-    from ..model.rasters import RasterSource
+    from ..model.progress import Caller
+    from ..model.raster.reader import RasterSource
 
 ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
 DEVICES = ["auto", "cuda", "cpu"]
@@ -131,7 +131,7 @@ def _torch_errors() -> Iterator[None]:
 
 def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterSource:
     """Plain data of a layer. Raises QgsProcessingException where GDAL does not provide it. Main thread only."""
-    from ..model.rasters import RasterSource
+    from ..model.raster.reader import RasterSource
 
     provider = layer.dataProvider()
     if provider is None or provider.name() != "gdal":
@@ -163,7 +163,7 @@ def _replaced_crs(layer: QgsRasterLayer) -> str:
 
 def caller_for(feedback: QgsProcessingFeedback) -> Caller:
     """The model's view of a feedback object."""
-    from ..model.caller import Caller
+    from ..model.progress import Caller
 
     return Caller(
         progress=lambda share: feedback.setProgress(100.0 * share),

@@ -24,7 +24,7 @@ from .bridge import DEVICES, SETS, OtfmAlgorithm, caller_for, opened, raster_sou
 from .help import FINETUNE, FINETUNE_PARAMETERS
 
 if TYPE_CHECKING:
-    from ..model.finetuning import FinetuneJob, FinetuneResult
+    from ..model.finetuning.finetune import FinetuneJob, FinetuneResult
 
 LONGEST = 24.0 * 60.0  # minutes
 
@@ -105,7 +105,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
     ) -> bool:
         """Copy everything that belongs to the main thread out of the layers."""
         with sentences():
-            from ..model.finetuning import TuningPair
+            from ..model.finetuning.finetune import TuningPair
 
             pans, mss = (self._layers(parameters, name, context) for name in ("PAN", "MS"))
             if len(pans) != len(mss):
@@ -133,7 +133,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         with sentences():
-            from ..model.finetuning import finetune
+            from ..model.finetuning.finetune import finetune
 
             job = self._job(parameters, context)
             result = finetune(job, caller_for(feedback))
@@ -141,8 +141,8 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         return {"OUTPUT": str(result.output), **report, **self._outputs(result)}
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> FinetuneJob:
-        from ..model.finetuning import FinetuneJob
-        from ..model.weights import BUNDLED
+        from ..model.finetuning.finetune import FinetuneJob
+        from ..model.network.weights import BUNDLED
 
         start = self._start(parameters, context)
         report = self.parameterAsFileOutput(parameters, "REPORT", context)

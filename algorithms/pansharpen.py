@@ -26,7 +26,7 @@ from .bridge import DEVICES, SETS, OtfmAlgorithm, RenderLike, caller_for, opened
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
 
 if TYPE_CHECKING:
-    from ..model.fusion import FusionJob, FusionResult
+    from ..model.fusion.pipeline import FusionJob, FusionResult
 
 PRECISIONS = ["auto", "fp32", "bf16"]
 ALIGNMENTS = ["auto", "off"]
@@ -134,7 +134,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         with sentences():
-            from ..model.fusion import fuse
+            from ..model.fusion.pipeline import fuse
 
             output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
             result = fuse(self._job(parameters, context, Path(output)), caller_for(feedback))
@@ -143,8 +143,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         return {"OUTPUT": output, **self._outputs(result)}
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
-        from ..model.fusion import FusionJob
-        from ..model.weights import BUNDLED
+        from ..model.fusion.pipeline import FusionJob
+        from ..model.network.weights import BUNDLED
 
         weights = self.parameterAsFile(parameters, "WEIGHTS", context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)

@@ -28,19 +28,19 @@ from _package import load
 load()
 
 from classical import CLASSICAL, prepare  # noqa: E402
-from otfm_pansharpen.model.batches import Batch  # noqa: E402
-from otfm_pansharpen.model.fusion import FusionJob, fuse  # noqa: E402
-from otfm_pansharpen.model.grids import relate  # noqa: E402
-from otfm_pansharpen.model.metrics import ergas  # noqa: E402
-from otfm_pansharpen.model.network import FlowNetwork, Guidance, NetworkConfig  # noqa: E402
-from otfm_pansharpen.model.rasters import RasterSource  # noqa: E402
-from otfm_pansharpen.model.simulation import SimulationConfig  # noqa: E402
-from otfm_pansharpen.model.training import Run, TrainingConfig  # noqa: E402
-from otfm_pansharpen.model.training_data import Source, read_sources  # noqa: E402
-from otfm_pansharpen.model.transport import TransportConfig, marginal_weight, normalised, transport_cost  # noqa: E402
-from otfm_pansharpen.model.weights import Weights  # noqa: E402
-from pairs import Scene, read, reduced  # noqa: E402
-from rivals import RivalUNet  # noqa: E402
+from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse  # noqa: E402
+from otfm_pansharpen.model.geometry.grids import relate  # noqa: E402
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig  # noqa: E402
+from otfm_pansharpen.model.network.weights import Weights  # noqa: E402
+from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
+from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
+from otfm_pansharpen.model.training.batches import Batch  # noqa: E402
+from otfm_pansharpen.model.training.dataset import Source, read_sources  # noqa: E402
+from otfm_pansharpen.model.training.simulation import SimulationConfig  # noqa: E402
+from otfm_pansharpen.model.training.trainer import Run, TrainingConfig  # noqa: E402
+from otfm_pansharpen.model.training.transport import TransportConfig, marginal_weight, normalised, transport_cost  # noqa: E402
+from unet_baseline import RivalUNet  # noqa: E402
+from wald import Scene, read, reduced  # noqa: E402
 
 CONTROL = TransportConfig(push=0.0, softness=(1e6, 1e6))  # the cost alone: no potential, all weights 1
 TIGHT = TransportConfig(softness=(0.2, 1.0))
@@ -124,7 +124,10 @@ def judge(network: FlowNetwork, found: list[Case]) -> dict[str, float]:
     """ERGAS over the best classical method's, mean over the cases, at ratio 4 and at ratio 2."""
     weights = Weights(network, {}, "", Path())
     shares: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as name, patch("otfm_pansharpen.model.fusion.load_weights", lambda _: weights):
+    with (
+        tempfile.TemporaryDirectory() as name,
+        patch("otfm_pansharpen.model.fusion.pipeline.load_weights", lambda _: weights),
+    ):
         for case in found:
             output = Path(name) / "fused.tif"
             fuse(FusionJob(RasterSource(str(case.pan)), RasterSource(str(case.ms)), output))
@@ -186,7 +189,9 @@ class Trainer:
         run.train(arm.training.regression, lambda step, loss: None)
         self.first_stages[key] = {k: v.clone() for k, v in run.average.state_dict().items()}
         run.network.load_state_dict(run.average.state_dict())
-        with patch("otfm_pansharpen.model.transport.transport_cost", sorted_out if arm.sorted_out else transport_cost):
+        with patch(
+            "otfm_pansharpen.model.training.transport.transport_cost", sorted_out if arm.sorted_out else transport_cost
+        ):
             run.train(run.config.steps, lambda step, loss: None)
         result: dict[str, Any] = {"minutes": (time.monotonic() - started) / 60.0}
         result["weights"] = sum(p.numel() for p in run.network.parameters())

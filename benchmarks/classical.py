@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from otfm_pansharpen.model.degradation import centres, mtf_matrix, resample
-from otfm_pansharpen.model.pair import PairWindow
-from otfm_pansharpen.model.quality import interpolated_ms, low_pan
+from otfm_pansharpen.model.geometry.resampling import centres, mtf_matrix, resample
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.quality.full_resolution import interpolated_ms, low_pan
 from scipy.optimize import nnls
 
 Image = NDArray[np.float64]

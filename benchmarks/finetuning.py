@@ -23,9 +23,9 @@ from _package import load
 
 load()
 
-from otfm_pansharpen.model.finetuning import FinetuneJob, FinetuneResult, TuningPair, finetune  # noqa: E402
-from otfm_pansharpen.model.rasters import RasterSource  # noqa: E402
-from otfm_pansharpen.model.weights import BUNDLED, DEFAULT_SET  # noqa: E402
+from otfm_pansharpen.model.finetuning.finetune import FinetuneJob, FinetuneResult, TuningPair, finetune  # noqa: E402
+from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET  # noqa: E402
+from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
 
 COLUMNS = ("ergas", "sam", "q2n", "hqnr")
 

@@ -26,13 +26,13 @@ from _package import load
 load()
 
 from classical import CLASSICAL, SIMPLE, prepare  # noqa: E402
-from otfm_pansharpen.model.fusion import FusionJob, fuse  # noqa: E402
-from otfm_pansharpen.model.grids import relate  # noqa: E402
-from otfm_pansharpen.model.quality import full_resolution  # noqa: E402
-from otfm_pansharpen.model.rasters import RasterSource  # noqa: E402
-from otfm_pansharpen.model.weights import BUNDLED, DEFAULT_SET  # noqa: E402
-from pairs import Scene, indices, read, reduced, rgb_bands  # noqa: E402
-from sheets import contact_sheet  # noqa: E402
+from contact_sheet import contact_sheet  # noqa: E402
+from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse  # noqa: E402
+from otfm_pansharpen.model.geometry.grids import relate  # noqa: E402
+from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET  # noqa: E402
+from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
+from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
+from wald import Scene, indices, read, reduced, rgb_bands  # noqa: E402
 
 OURS = "OTFM"
 

@@ -135,10 +135,12 @@ def print_table(title: str, pixels: float, costs: dict[str, Cost], stages: dict[
 @contextmanager
 def stages_timed() -> Iterator[dict[str, float]]:
     """CPU seconds of each stage of our pipeline, all threads together, within the block."""
-    from otfm_pansharpen.model import flow, fusion, tiling
-    from otfm_pansharpen.model.inference import FoldedNetwork
-    from otfm_pansharpen.model.radiometry import Finisher
-    from otfm_pansharpen.model.writing import RasterWriter
+    from otfm_pansharpen.model.fusion import pipeline as fusion
+    from otfm_pansharpen.model.fusion import tiles as tiling
+    from otfm_pansharpen.model.inference import euler as flow
+    from otfm_pansharpen.model.inference.folded_network import FoldedNetwork
+    from otfm_pansharpen.model.raster.pixel_types import Finisher
+    from otfm_pansharpen.model.raster.writer import RasterWriter
 
     spent: dict[str, float] = defaultdict(float)
 
@@ -175,9 +177,9 @@ def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> No
     from _package import load
 
     load()
-    from otfm_pansharpen.model.fusion import FusionJob, fuse
-    from otfm_pansharpen.model.rasters import RasterSource
-    from otfm_pansharpen.model.weights import BUNDLED
+    from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse
+    from otfm_pansharpen.model.network.weights import BUNDLED
+    from otfm_pansharpen.model.raster.reader import RasterSource
 
     loaded = time.thread_time() - before
     with stages_timed() as spent:

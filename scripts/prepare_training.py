@@ -21,12 +21,12 @@ from _package import load
 
 load()
 
-from otfm_pansharpen.model.alignment import measure_relation  # noqa: E402
 from otfm_pansharpen.model.errors import PansharpenError  # noqa: E402
-from otfm_pansharpen.model.grids import Window, relate  # noqa: E402
-from otfm_pansharpen.model.rasters import Raster, RasterSource, gdal_exceptions  # noqa: E402
-from otfm_pansharpen.model.sampling import pan_window, sample_scene  # noqa: E402
-from otfm_pansharpen.model.training_data import Recording, why_unfit, write_recordings  # noqa: E402
+from otfm_pansharpen.model.geometry.grids import Window, relate  # noqa: E402
+from otfm_pansharpen.model.raster.reader import Raster, RasterSource, gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.raster.windows import pan_window, sample_scene  # noqa: E402
+from otfm_pansharpen.model.scene.registration import measure_relation  # noqa: E402
+from otfm_pansharpen.model.training.dataset import Recording, why_unfit, write_recordings  # noqa: E402
 
 GROUPS = ("train_pairs", "train_ms")
 LARGEST_SIDE = 1000  # MS pixels; more of one scene adds little variety

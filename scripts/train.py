@@ -21,11 +21,11 @@ from torch import distributed
 load()
 
 from otfm_pansharpen.model.devices import DEVICES, PRECISIONS, choose_device, choose_precision  # noqa: E402
-from otfm_pansharpen.model.network import NetworkConfig  # noqa: E402
-from otfm_pansharpen.model.simulation import SimulationConfig  # noqa: E402
-from otfm_pansharpen.model.training import STAGES, Run, TrainingConfig  # noqa: E402
-from otfm_pansharpen.model.training_data import read_sources  # noqa: E402
-from otfm_pansharpen.model.weights import load_weights, save_weights  # noqa: E402
+from otfm_pansharpen.model.network.flow_network import NetworkConfig  # noqa: E402
+from otfm_pansharpen.model.network.weights import load_weights, save_weights  # noqa: E402
+from otfm_pansharpen.model.training.dataset import read_sources  # noqa: E402
+from otfm_pansharpen.model.training.simulation import SimulationConfig  # noqa: E402
+from otfm_pansharpen.model.training.trainer import STAGES, Run, TrainingConfig  # noqa: E402
 
 NOTES = {
     "version": "1",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jobs import job, temporaries
+from helpers.fusion import job, temporaries
+from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import InputError, OutputError, PansharpenError
-from otfm_pansharpen.model.fusion import Caller, fuse
-from otfm_pansharpen.model.rasters import RasterSource
-from scenes import Recipe, load_image, save
+from otfm_pansharpen.model.fusion.pipeline import Caller, fuse
+from otfm_pansharpen.model.raster.reader import RasterSource
 
 VRT = """<VRTDataset rasterXSize="{width}" rasterYSize="{height}">
 <GeoTransform>{transform}</GeoTransform>

@@ -7,8 +7,8 @@ import struct
 
 import pytest
 from otfm_pansharpen.model.errors import WeightsError
-from otfm_pansharpen.model.network import FlowNetwork, NetworkConfig
-from otfm_pansharpen.model.weights import FORMAT, load_weights, save_weights
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.network.weights import FORMAT, load_weights, save_weights
 
 SMALL = NetworkConfig(width=8, blocks=1, hidden=8)
 SIZES = json.dumps({"bands": 4, "width": 8, "blocks": 1, "cell": 2, "hidden": 8})

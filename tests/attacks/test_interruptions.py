@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from jobs import job
+from helpers.fusion import job
+from helpers.scenes import Recipe, load_image
 from otfm_pansharpen.model.errors import OutputError
-from otfm_pansharpen.model.fusion import Caller, fuse
-from scenes import Recipe, load_image
+from otfm_pansharpen.model.fusion.pipeline import Caller, fuse
 
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "scripts"
 RUN = """
@@ -20,8 +20,8 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from _package import load
 load()
-from otfm_pansharpen.model.fusion import Caller, FusionJob, fuse
-from otfm_pansharpen.model.rasters import RasterSource
+from otfm_pansharpen.model.fusion.pipeline import Caller, FusionJob, fuse
+from otfm_pansharpen.model.raster.reader import RasterSource
 job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), tile=64, device="cpu")
 fuse(job, Caller(progress=lambda share: print(share, flush=True)))
 """

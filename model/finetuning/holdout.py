@@ -1,0 +1,219 @@
+"""A scene to fine-tune on: windows of a pair, some blocks of which are held out with a guard ring around them.
+
+Everything that training is told (shift, gain, statistics, pixels) comes from what is not held out; how good a network
+is on the scene comes from the held-out blocks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from ..fusion.pipeline import output_window
+from ..geometry.gap_filling import fill
+from ..geometry.grids import Placement, Window, relate
+from ..geometry.window_pair import PairWindow
+from ..raster.reader import INTEGER_TYPES, Raster, RasterSource
+from ..raster.windows import ms_window, read_with_margin
+from ..scene.registration import DEFAULT_GAIN, Relation, measure_relation
+from ..scene.statistics import SceneStatistics, measure_statistics
+from ..training.dataset import Source
+from ..training.sensor_effects import noise_level
+
+PIECE = 256  # MS pixels along the side of a window, about
+PIECES_PER_AXIS = 3
+LARGEST_PAN_SIDE = 2048  # PAN pixels of a window; bounds memory at large ratios
+SMALLEST_SIDE = 96  # MS pixels of a scene
+BLOCKS = (64, 32)  # MS pixels along the side of a held-out block: the first of which a window holds four
+GUARD = 8  # MS pixels around a block that nobody uses; the widest blur reaches 3
+HELD_SHARE = 0.25  # of a window's blocks, rounded up
+MINIMUM_VALID = 0.5  # of a window's pixels
+MINIMUM_OPEN = 0.25  # of a window's pixels that training may use
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A window of the pair, its shift corrected: as it is, and as training may see it; and its held-out blocks.
+
+    `blocks` are in MS pixels of the piece. In `open` neither PAN nor MS knows anything of blocks and guard.
+    """
+
+    pair: PairWindow
+    open: PairWindow
+    blocks: tuple[Window, ...]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A pair to fine-tune on; `statistics`, `relation` and `noise` (deviations of PAN) are of what is not held out."""
+
+    pan: str
+    ms: str
+    sensor: str
+    band_names: tuple[str, ...]
+    rounded: bool
+    ratio: float
+    relation: Relation
+    statistics: SceneStatistics
+    noise: float
+    pieces: tuple[Piece, ...]
+
+    def sources(self, family: str) -> list[Source]:
+        """What training simulates from: MS, and PAN as sharp as MS, where both may be used."""
+        sources = []
+        for piece in self.pieces:
+            low, valid = piece.open.pan_at_ms(self.relation.gain)
+            if float(valid.float().mean()) >= MINIMUM_OPEN:
+                sources.append(Source(self.ms, family, piece.open.ms, low, piece.open, self.relation.gain, valid))
+        return sources
+
+
+def read_scene(
+    pan_source: RasterSource,
+    ms_source: RasterSource,
+    extent: tuple[float, float, float, float] | None,
+    rng: np.random.Generator,
+    check: Check,
+) -> Scene:
+    """Read at most PIECES_PER_AXIS^2 windows of a pair and hold blocks out. Raises InputError where it cannot be used.
+
+    `rng` places the blocks, `check` is called often and may raise to stop.
+    """
+    with Raster(pan_source, "PAN") as pan, Raster(ms_source, "MS") as ms:
+        if not ms.same_crs(pan):
+            ms.reproject(pan.crs)
+        placement = relate(pan.grid, ms.grid)
+        shared = ms_window(placement, output_window(pan, placement, extent), 0).clipped(ms.grid.window)
+        if min(shared.width, shared.height) < SMALLEST_SIDE:
+            raise InputError(
+                f"PAN {pan_source.path} and MS {ms_source.path} share {shared.width} x {shared.height} MS pixels here; "
+                f"fine-tuning needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE}, of which it holds blocks out to judge "
+                "by. Choose a larger extent or scene, or use the bundled weights as they are."
+            )
+        windows = _windows(shared, placement.ratio)
+        pairs = [_checked(read_with_margin(pan, ms, placement, w), check) for w in windows]
+        described = {
+            "pan": Path(pan_source.path).name,
+            "ms": Path(ms_source.path).name,
+            "sensor": ms.dataset.GetMetadataItem("SATELLITEID", "IMAGERY") or "",
+            "band_names": tuple(ms.dataset.GetRasterBand(b).GetDescription() for b in ms.bands),
+            "rounded": ms.type in INTEGER_TYPES,
+            "ratio": placement.ratio,
+        }
+    return _hold_out(described, ms_source.path, placement, windows, pairs, rng, check)
+
+
+def _checked(pair: PairWindow, check: Check) -> PairWindow:
+    check()
+    return pair
+
+
+def _windows(shared: Window, ratio: float) -> list[Window]:
+    """Windows spread evenly over the shared area, at least SMALLEST_SIDE and at most 1.5 PIECE wide."""
+    side = int(max(SMALLEST_SIDE, min(PIECE, LARGEST_PAN_SIDE / ratio)))
+
+    def spread(start: int, length: int) -> list[tuple[int, int]]:
+        count = min(PIECES_PER_AXIS, max(1, round(length / side)))
+        width = min(length // count, 3 * side // 2)
+        return [(start + int(s), width) for s in np.linspace(0, length - width, count).round()]
+
+    return [
+        Window(left, top, width, height)
+        for top, height in spread(shared.top, shared.height)
+        for left, width in spread(shared.left, shared.width)
+    ]
+
+
+def _hold_out(
+    described: dict, path: str, placement: Placement, windows: list[Window], pairs: list[PairWindow],
+    rng: np.random.Generator, check: Check,
+) -> Scene:  # fmt: skip
+    """Choose the blocks, measure the relation of what is left, and put the scene together."""
+    valid = [p.pan_at_ms(DEFAULT_GAIN)[1] for p in pairs]
+    usable = [float(v.float().mean()) >= MINIMUM_VALID for v in valid]
+    blocks = [_choose_blocks(v, rng) if use else () for v, use in zip(valid, usable)]
+    if not any(blocks):
+        share = float(torch.cat([v.flatten() for v in valid]).float().mean())
+        raise InputError(
+            f"PAN and MS {path} have too many gaps here to fine-tune on: {100 * share:.0f} % of the sampled pixels "
+            f"are valid in both, and no block of {BLOCKS[-1]} x {BLOCKS[-1]} pixels without gaps can be held out. "
+            "Choose another extent or scene."
+        )
+    kept = [(w, p, b) for w, p, b, use in zip(windows, pairs, blocks, usable) if use]
+    everywhere = [_moved(block, w.left, w.top) for w, _, b in kept for block in b]
+    opened = [_opened(p, _held(w, everywhere)) for w, p, _ in kept]
+    _refuse_constant_bands(path, opened)
+    relation = measure_relation(opened, check=check)
+    if not relation.reliable:
+        raise InputError(
+            f"PAN and MS {path} do not fit well enough to learn from (correlation of details "
+            f"{relation.correlation:.2f}): clouds, water or another place. Choose another extent or scene, or use "
+            "the bundled weights as they are."
+        )
+    pieces = [Piece(p.shifted(relation.shift), o.shifted(relation.shift), b) for (_, p, b), o in zip(kept, opened)]
+    low = [(p.open.ms, *p.open.pan_at_ms(relation.gain)) for p in pieces]
+    try:
+        statistics = measure_statistics(low, placement.ratio, relation.gain)
+    except ValueError as error:
+        raise InputError(f"PAN and MS {path} share too little: {error}.") from error
+    fine = noise_level([(p.open.pan, p.open.pan_valid) for p in pieces])
+    coarse = noise_level([(pan, valid) for _, pan, valid in low])
+    noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std
+    return Scene(**described, relation=relation, statistics=statistics, noise=noise, pieces=tuple(pieces))
+
+
+def _choose_blocks(valid: torch.Tensor, rng: np.random.Generator) -> tuple[Window, ...]:
+    """Blocks of a window (h, w), in its pixels, that are held out: a random HELD_SHARE, of those without gaps."""
+    for side in BLOCKS:
+        cell = side + 2 * GUARD
+        rows, columns = (n // cell for n in valid.shape)
+        if rows * columns >= 4:
+            break
+    places = [Window(c * cell + GUARD, r * cell + GUARD, side, side) for r in range(rows) for c in range(columns)]
+    whole = [b for b in places if bool(valid[b.top : b.bottom, b.left : b.right].all())]
+    count = int(np.ceil(HELD_SHARE * len(whole)))
+    return tuple(whole[i] for i in sorted(rng.permutation(len(whole))[:count]))
+
+
+def _held(window: Window, blocks: list[Window]) -> torch.Tensor:
+    """Which pixels (h, w) of a window belong to blocks of the MS raster or to their guard."""
+    held = torch.zeros(window.height, window.width, dtype=torch.bool)
+    for block in blocks:
+        part = _moved(block.grown(GUARD), -window.left, -window.top).clipped(Window(0, 0, window.width, window.height))
+        if not part.empty:
+            held[part.top : part.bottom, part.left : part.right] = True
+    return held
+
+
+def _opened(pair: PairWindow, held: torch.Tensor) -> PairWindow:
+    """A pair in which what is held out, and gaps, are invalid and filled from what is not."""
+    ms_valid = pair.ms_valid & ~held
+    nearest = [np.clip(np.rint((np.arange(n) - o) / s), 0, m - 1).astype(np.int64)
+               for n, o, s, m in zip(pair.pan.shape, pair.origin, pair.step, held.shape)]  # fmt: skip
+    pan_valid = pair.pan_valid & ~held[np.ix_(*nearest)]
+    if not bool(ms_valid.any()) or not bool(pan_valid.any()):
+        return replace(pair, ms_valid=ms_valid, pan_valid=pan_valid)
+    mean = pair.ms[:, ms_valid].mean(1)[:, None, None]
+    ms = pair.ms if bool(ms_valid.all()) else fill(pair.ms - mean, ms_valid) + mean
+    pan = torch.where(pan_valid, pair.pan, pair.pan[pan_valid].mean())
+    return replace(pair, ms=ms, ms_valid=ms_valid, pan=pan, pan_valid=pan_valid)
+
+
+def _refuse_constant_bands(path: str, pairs: list[PairWindow]) -> None:
+    values = torch.cat([p.ms[:, p.ms_valid] for p in pairs], dim=1)
+    flat = (values.amax(1) == values.amin(1)).nonzero()[:, 0].tolist() if values.shape[1] else []
+    if flat:
+        raise InputError(
+            f"Band {flat[0] + 1} of those chosen of MS {path} is constant ({float(values[flat[0], 0]):g}); there is "
+            "nothing to learn from it. Choose the other bands, or another extent or scene."
+        )
+
+
+def _moved(window: Window, right: int, down: int) -> Window:
+    return Window(window.left + right, window.top + down, window.width, window.height)

@@ -1,0 +1,154 @@
+"""The report of a fine-tuning: one HTML file that needs nothing else, pictures inside it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import OutputError
+from ..quality.indices import Image
+from .evaluation import Crop, Figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from .finetune import FinetuneResult
+
+TITLES = {
+    "ergas": ("ERGAS", "reduced resolution, lower is better"),
+    "sam": ("SAM, degrees", "reduced resolution, lower is better"),
+    "q2n": ("Q2n", "reduced resolution, higher is better"),
+    "d_lambda": ("D_lambda", "full resolution, lower is better"),
+    "d_s": ("D_s", "full resolution, lower is better"),
+    "hqnr": ("HQNR", "full resolution, higher is better"),
+}
+STYLE = (
+    "body{font:15px/1.5 sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}"
+    "table{border-collapse:collapse}td,th{padding:.25em .8em;border-bottom:1px solid #ddd;text-align:left}"
+    "td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%}code{overflow-wrap:anywhere}"
+)
+STRETCH = (1, 99)  # percentiles of MS that pictures show
+EXAGGERATION = 4.0  # of the differences
+
+
+def refuse_without_matplotlib() -> None:
+    """Raises OutputError, with the cure, where pictures cannot be drawn."""
+    try:
+        import matplotlib  # noqa: F401 - asked for here so that its absence is said before the training
+    except ImportError as error:
+        raise OutputError(
+            f"The report needs the Python package matplotlib, which cannot be imported ({error}). Install it with "
+            "python3 -m pip install matplotlib in the Python that QGIS uses, or leave REPORT empty."
+        ) from error
+
+
+def write_report(
+    path: Path, result: FinetuneResult, crops: Sequence[tuple[Crop, Crop]], settings: Mapping[str, object]
+) -> None:
+    """Write the report, complete or not at all. `crops` are held-out blocks before and after. Raises OSError."""
+    verdict = (
+        f"ERGAS of the held-out blocks went from {result.before.ergas:.4f} to {result.after.ergas:.4f} "
+        f"({100 * (result.after.ergas / result.before.ergas - 1):+.1f} %) in {result.steps} steps and "
+        f"{result.seconds:.0f} seconds."
+        if result.improved
+        else f"Nothing better than the start weights was found in {result.steps} steps; they are kept unchanged."
+    )
+    parts = [
+        f"<h1>Fine-tuning of {html.escape(result.output.name)}</h1>",
+        f"<p>{html.escape(verdict)} The held-out blocks were never trained on; they chose the weights.</p>",
+        f"<h2>Held-out blocks</h2>{_figures_table(result.before, result.after)}",
+        f"<h2>Learning curve</h2>{_picture(_curve(result), 'Loss and ERGAS of the held-out blocks against steps')}",
+        "<h2>Held-out blocks at full resolution</h2>",
+        "<p>MS, PAN, the result before and after, and their difference, "
+        f"{EXAGGERATION:g} times as strong around grey.</p>",
+        *(_picture(_strip(*pair), f"Block {n}: MS, PAN, before, after, difference") for n, pair in enumerate(crops, 1)),
+        f"<h2>Settings</h2>{_table([(k, str(v)) for k, v in settings.items()])}",
+        f"<p>SHA-256 of the weights: <code>{html.escape(result.weights_sha256)}</code></p>",
+    ]
+    text = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/><title>Fine-tuning</title>'
+        f"<style>{STYLE}</style></head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _figures_table(before: Figures, after: Figures) -> str:
+    names = [*(f.name for f in fields(Figures)), "hqnr"]
+    rows = "".join(
+        f"<tr><td>{TITLES[n][0]}</td><td class='n'>{getattr(before, n):.4f}</td>"
+        f"<td class='n'>{getattr(after, n):.4f}</td><td>{TITLES[n][1]}</td></tr>"
+        for n in names
+    )
+    return f"<table><tr><th></th><th>before</th><th>after</th><th></th></tr>{rows}</table>"
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    cells = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in rows)
+    return f"<table>{cells}</table>"
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    """A figure that draws without a screen and without matplotlib's global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), tight_layout=True)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _curve(result: FinetuneResult) -> Figure:
+    figure = _new_figure(8.0, 3.4)
+    left: Any = figure.add_subplot()
+    steps = [look.step for look in result.looks]
+    left.plot(steps, [look.ergas for look in result.looks], "o-", color="tab:blue", markersize=3)
+    left.set_xlabel("step")
+    left.set_ylabel("ERGAS of the held-out blocks", color="tab:blue")
+    right = left.twinx()
+    right.plot(steps, [look.loss for look in result.looks], "-", color="tab:gray", alpha=0.7)
+    right.set_ylabel("loss", color="tab:gray")
+    left.grid(alpha=0.3)
+    return figure
+
+
+def _strip(before: Crop, after: Crop) -> Figure:
+    """One block: MS, PAN, before, after, difference."""
+    low, high = np.percentile(before.ms, STRETCH, axis=(1, 2))
+    spread = np.maximum(high - low, 1e-12)[:, None, None]
+
+    def colour(image: Image) -> Image:
+        return np.clip((image - low[:, None, None]) / spread, 0.0, 1.0).transpose(1, 2, 0)
+
+    difference = np.clip(0.5 + EXAGGERATION * (after.sharp - before.sharp) / spread, 0.0, 1.0)
+    grey = {"cmap": "gray", "vmin": np.percentile(before.pan, 1), "vmax": np.percentile(before.pan, 99)}
+    shown: list[tuple[str, Image, dict[str, Any]]] = [
+        ("MS", colour(before.ms), {}), ("PAN", before.pan, grey), ("before", colour(before.sharp), {}),
+        ("after", colour(after.sharp), {}), ("difference", difference.transpose(1, 2, 0), {}),
+    ]  # fmt: skip
+    figure = _new_figure(15.0, 3.3)
+    for axis, (title, image, options) in zip(figure.subplots(1, len(shown)), shown):
+        axis.imshow(image, interpolation="nearest", **options)
+        axis.set_title(title)
+        axis.axis("off")
+    return figure
+
+
+def _picture(figure: Figure, text: str) -> str:
+    """The figure as a PNG inside the page."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=90)
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    return f'<p><img alt="{html.escape(text)}" src="data:image/png;base64,{data}"/></p>'

@@ -1,0 +1,132 @@
+"""How much memory a run may take, and what follows from it: tile size, tiles in work, GDAL's cache."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from osgeo import gdal
+
+from ..network.flow_network import GUIDES, NetworkConfig
+
+MEGABYTE = 2**20
+LARGEST_BUDGET = 2048  # MB
+SHARE_OF_MACHINE = 0.25
+CACHE_SHARE = 0.0625  # of the budget, for the blocks that neighbouring tiles share
+TILE_SIDES = (1024, 768, 512, 384, 256)  # PAN pixels; multiples of usual block sizes where it matters
+SMALLEST_TILE = 64
+TILES_OF_A_GPU = 4
+LARGEST_HALO = 1.15  # work on a tile with its halo over that on the tile alone
+HOST_BYTES = 40  # a PAN pixel of a tile read, normalised, and waiting to be written, but for its bands
+KEPT_PIECE = 30 * MEGABYTE  # glibc keeps nothing larger than 32 MB
+
+
+@dataclass(frozen=True)
+class WorkPlan:
+    """Side of a tile in PAN pixels, tiles in work at once, torch threads of each, and MB of GDAL's cache."""
+
+    side: int
+    workers: int
+    threads: int
+    cache: int
+
+
+def default_budget() -> int:
+    """A quarter of the machine's memory in MB, at most LARGEST_BUDGET."""
+    return min(int(SHARE_OF_MACHINE * gdal.GetUsablePhysicalRAM() / MEGABYTE) or LARGEST_BUDGET, LARGEST_BUDGET)
+
+
+def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
+    """Memory of a tile in work per PAN pixel: planes that the network reads and gives, its layers, the flow's state."""
+    size = torch.finfo(dtype).bits // 8
+    planes = 2 * (2 * config.bands + GUIDES) + 2 * 2 * config.bands + 3 * config.width / config.cell**2
+    return int(size * planes + 4 * (config.bands + 2) + 2 * 4 * bands) + HOST_BYTES
+
+
+def plan(
+    budget: int,
+    side: int,
+    config: NetworkConfig,
+    steps: int,
+    devices: Sequence[torch.device],
+    dtype: torch.dtype,
+    bands: int,
+) -> WorkPlan:
+    """How to work within `budget` MB; `side` 0 chooses the tile size. `bands` are those of MS.
+
+    As many tiles as torch has threads are in work at once, each on one thread, which keeps a tile's strips in one
+    core's cache; where memory allows fewer, each gets several threads. A GPU gets at most TILES_OF_A_GPU.
+    """
+    threads = torch.get_num_threads()
+    per_pixel = pixel_bytes(config, dtype, bands)
+    cache = max(int(CACHE_SHARE * budget), 16)
+    room = (budget - cache) * MEGABYTE
+    most = threads
+    if devices[0].type == "cuda":
+        room = min(room, len(devices) * min(torch.cuda.mem_get_info(d)[0] for d in devices) // 2)
+        most = min(threads, TILES_OF_A_GPU * len(devices))
+
+    def fitting(tile: int) -> int:
+        return int(room / (per_pixel * (tile + 2 * config.halo * steps) ** 2))
+
+    if not side:
+        sides = [s for s in TILE_SIDES if fitting(s) >= min(most, 2)] or list(TILE_SIDES[-1:])
+        kept = [s for s in sides if _is_kept(s + 2 * config.halo * steps, config, dtype)]
+        small_halo = [s for s in kept if (1 + 2 * config.halo * steps / s) ** 2 < LARGEST_HALO]
+        side = (small_halo or sides)[0]
+    side = max(side // SMALLEST_TILE * SMALLEST_TILE, SMALLEST_TILE)
+    workers = max(min(most, fitting(side)), 1)
+    return WorkPlan(side, workers, max(threads // workers, 1), cache)
+
+
+def _is_kept(side: int, config: NetworkConfig, dtype: torch.dtype) -> bool:
+    """Whether `KeptMemory` keeps the largest buffer of a tile, what the network reads."""
+    planes = 2 * config.bands + GUIDES
+    return planes * side**2 * torch.finfo(dtype).bits // 8 <= KEPT_PIECE
+
+
+class _CacheLimit:
+    """GDAL's block cache is one for the whole process: the last run that ends restores it."""
+
+    lock = threading.Lock()
+    runs = 0
+    before = 0
+
+
+@contextmanager
+def bounded_cache(megabytes: int) -> Iterator[None]:
+    """GDAL's block cache of `megabytes` inside the block; as before afterwards."""
+    with _CacheLimit.lock:
+        if _CacheLimit.runs == 0:
+            _CacheLimit.before = gdal.GetCacheMax()
+        _CacheLimit.runs += 1
+        gdal.SetCacheMax(megabytes * MEGABYTE)
+    try:
+        yield
+    finally:
+        with _CacheLimit.lock:
+            _CacheLimit.runs -= 1
+            if _CacheLimit.runs == 0:
+                gdal.SetCacheMax(_CacheLimit.before)
+
+
+class KeptMemory(threading.local):
+    """Makes the C library keep a thread's freed buffers for its next tile: to clear new pages doubles the time.
+
+    glibc gives memory back when the end of what it holds is free. Here a small buffer that stays ends each piece, and
+    a large one freed first has glibc treat its like as worth keeping. Elsewhere this neither helps nor hurts.
+    """
+
+    def __init__(self) -> None:
+        self.stays: list[torch.Tensor] = []
+
+    def prepare(self, pieces: int) -> None:
+        """Once in each thread, for `pieces` buffers of up to KEPT_PIECE bytes; they take memory only once used."""
+        torch.empty(KEPT_PIECE + MEGABYTE, dtype=torch.uint8)
+        freed = []
+        for _ in range(pieces):
+            freed.append(torch.empty(KEPT_PIECE, dtype=torch.uint8))
+            self.stays.append(torch.empty(4096, dtype=torch.uint8))

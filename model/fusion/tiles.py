@@ -1,0 +1,188 @@
+"""The tiles of a run: read, fused and written side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import CancelledError
+from ..geometry.grids import Placement, Window
+from ..geometry.resampling import mtf_reach
+from ..geometry.window_pair import PairWindow
+from ..inference.tile_fuser import Engine, aligned
+from ..network.conditioning import condition, read_piece
+from ..progress import Caller
+from ..quality.full_resolution import full_resolution, interpolated_ms
+from ..raster.pixel_types import Finisher
+from ..raster.reader import INTEGER_TYPES, Raster
+from ..raster.writer import RasterWriter
+from .memory import KeptMemory, WorkPlan
+
+MEASURING_SHARE = 0.05  # of the progress bar
+PIECES_KEPT = 6  # buffers that a thread's network has in use at once
+WAKING = 0.1  # seconds between two looks at whether the user has cancelled
+QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure is measured
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Cuts the output's `window` of PAN into tiles and works on them; `placement` holds the shift."""
+
+    pan: Raster
+    ms: Raster
+    placement: Placement
+    window: Window
+    plan: WorkPlan
+
+    def run(self, engines: Sequence[Engine], finisher: Finisher, writer: RasterWriter, caller: Caller) -> float | None:
+        """Fuse and write all tiles; returns the quality of the middle one.
+
+        The engines, one a device, take the tiles in turn. One thread reads, `plan.workers` threads compute, this one
+        writes, in order. The first error of any of them is raised here, and CancelledError within a moment of the
+        user's wish, once all threads have stopped.
+        """
+        tiles, stop = self._tiles(), threading.Event()
+        work = _Work(self, engines, finisher, _middle_tile(tiles, self.window), stop)
+        threads_before, quality = torch.get_num_threads(), None
+        waiting: deque[tuple[Window, Future[Fused]]] = deque()
+        with (
+            ThreadPoolExecutor(1) as reader,
+            ThreadPoolExecutor(
+                self.plan.workers, initializer=_prepare_thread, initargs=(self.plan.threads, KeptMemory())
+            ) as workers,
+        ):
+            try:
+                for number, tile in enumerate(tiles):
+                    reading = reader.submit(work.read, tile)
+                    engine = engines[number % len(engines)]
+                    waiting.append((tile, workers.submit(work.fuse, tile, reading, engine)))
+                    while len(waiting) > (self.plan.workers if number + 1 < len(tiles) else 0):
+                        done, future = waiting.popleft()
+                        fused = _result(future, caller)
+                        writer.write(self._target(done), fused.values)
+                        self._say(engines, fused, caller)
+                        quality = fused.quality.hqnr if fused.quality else quality
+                        share = (number + 1 - len(waiting)) / len(tiles)
+                        caller.progress(MEASURING_SHARE + (1.0 - MEASURING_SHARE) * 0.99 * share)
+            finally:
+                stop.set()
+                torch.set_num_threads(threads_before)
+        return quality
+
+    def _tiles(self) -> list[Window]:
+        return self.window.pieces(self.plan.side)
+
+    def _target(self, tile: Window) -> Window:
+        return replace(tile, left=tile.left - self.window.left, top=tile.top - self.window.top)
+
+    @staticmethod
+    def _say(engines: Sequence[Engine], fused: Fused, caller: Caller) -> None:
+        """Pass on what the threads have to say."""
+        for engine in engines:
+            while engine.notes:
+                caller.log(engine.notes.pop(0))
+        if fused.quality:
+            caller.log(
+                f"Quality without reference (HQNR, a piece in the middle): {fused.quality.hqnr:.3f}; "
+                f"that of interpolated MS {fused.quality.plain:.3f}."
+            )
+
+
+@dataclass(frozen=True)
+class Quality:
+    """HQNR of a piece, and that of interpolated MS there."""
+
+    hqnr: float
+    plain: float
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A tile's values (bands, h, w) in the output's type; of the middle tile also the quality of a piece."""
+
+    values: NDArray[Any]
+    quality: Quality | None = None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the threads do."""
+
+    tiling: Tiling
+    engines: Sequence[Engine]
+    finisher: Finisher
+    middle: Window
+    stop: threading.Event
+
+    def check(self) -> None:
+        if self.stop.is_set():
+            raise CancelledError
+
+    def read(self, tile: Window) -> tuple[PairWindow, Window, Window]:
+        """A piece of both rasters, the window of PAN around the tile, and that window in pixels of the piece."""
+        self.check()
+        tiling = self.tiling
+        any_engine = self.engines[0]
+        reach = mtf_reach(any_engine.statistics.gain, max(tiling.placement.step))
+        around = aligned(tile.grown(any_engine.halo), any_engine.cell)
+        return *read_piece(tiling.pan, tiling.ms, tiling.placement, around, reach), around
+
+    def fuse(self, tile: Window, reading: Future[tuple[PairWindow, Window, Window]], engine: Engine) -> Fused:
+        """The tile that was read."""
+        pair, place, around = reading.result()
+        inner = Window(tile.left - around.left, tile.top - around.top, tile.width, tile.height)
+        core = np.s_[
+            place.top + inner.top : place.top + inner.bottom, place.left + inner.left : place.left + inner.right
+        ]
+        if not bool(pair.pan_valid[core].any()) or not bool(pair.ms_valid.any()):
+            return Fused(self.finisher.empty(len(pair.ms), tile))
+        conditions = condition(pair, place, engine.statistics)
+        values = engine.fuse(conditions, inner, self.finisher.finish, self.check)
+        return Fused(values, self._quality(pair, core, values) if tile == self.middle else None)
+
+    def _quality(self, pair: PairWindow, core: tuple[slice, slice], values: NDArray[Any]) -> Quality | None:
+        """HQNR of a piece of the tile that lies in `core` of PAN, None where it has too few valid pixels."""
+        side, (row, column) = min(QUALITY_SIDE, *values.shape[1:]), (c.start for c in core)
+        cut = np.s_[row : row + side, column : column + side]
+        piece = replace(
+            pair,
+            pan=pair.pan[cut],
+            pan_valid=pair.pan_valid[cut],
+            origin=(pair.origin[0] - row, pair.origin[1] - column),
+        )
+        fused, gain = torch.from_numpy(values[:, :side, :side].astype(np.float32)), self.engines[0].statistics.gain
+        rounded = self.tiling.ms.type in INTEGER_TYPES
+        ours = full_resolution(piece, fused, gain, rounded)
+        plain = full_resolution(piece, interpolated_ms(piece), gain, rounded)
+        return Quality(ours.hqnr, plain.hqnr) if ours and plain else None
+
+
+def _prepare_thread(threads: int, memory: KeptMemory) -> None:
+    torch.set_num_threads(threads)  # counts for this thread alone
+    memory.prepare(PIECES_KEPT)
+
+
+def _result(future: Future[Fused], caller: Caller) -> Fused:
+    """Wait for a tile. Raises CancelledError where the user wants no more, and the tile's own error."""
+    while True:
+        caller.check()
+        if wait([future], WAKING).done:
+            return future.result()
+
+
+def _middle_tile(tiles: list[Window], whole: Window) -> Window:
+    """Of the largest tiles the one nearest to the middle."""
+    largest = max(t.width * t.height for t in tiles)
+    x, y = whole.left + whole.right, whole.top + whole.bottom
+    return min(
+        (t for t in tiles if t.width * t.height == largest),
+        key=lambda t: (t.left + t.right - x) ** 2 + (t.top + t.bottom - y) ** 2,
+    )

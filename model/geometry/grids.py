@@ -1,0 +1,205 @@
+"""How the MS grid lies on the PAN grid, from their geotransforms alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import InputError
+
+GeoTransform = tuple[float, float, float, float, float, float]
+
+NO_GEOREFERENCE: GeoTransform = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+SMALLEST_RATIO = 1.5
+LARGEST_RATIO = 16.0
+RATIO_TOLERANCE = 0.02  # between the two axes
+EDGE_TOLERANCE = 1e-3  # PAN pixels; rounding of geotransforms must not cost a row
+LARGEST_COORDINATE = 1e12  # map units; nothing on Earth lies beyond it, and arithmetic with it is safe
+LARGEST_SKEW = 0.1  # PAN pixels over the whole raster
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of pixels: its upper left one and its size. It may reach beyond the raster."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.height
+
+    @property
+    def empty(self) -> bool:
+        return self.width <= 0 or self.height <= 0
+
+    def grown(self, by: int) -> Window:
+        """The window with `by` more pixels on each side."""
+        return Window(self.left - by, self.top - by, self.width + 2 * by, self.height + 2 * by)
+
+    def halves(self, across: bool) -> tuple[Window, Window]:
+        """The left and the right half, or the upper and the lower one."""
+        if across:
+            left = replace(self, width=self.width // 2)
+            return left, replace(self, left=left.right, width=self.width - left.width)
+        upper = replace(self, height=self.height // 2)
+        return upper, replace(self, top=upper.bottom, height=self.height - upper.height)
+
+    def pieces(self, side: int) -> list[Window]:
+        """The window cut into squares of `side` pixels, smaller at its right and lower edge."""
+        return [
+            Window(left, top, side, side).clipped(self)
+            for top in range(self.top, self.bottom, side)
+            for left in range(self.left, self.right, side)
+        ]
+
+    def clipped(self, other: Window) -> Window:
+        """The part within `other`; `empty` where there is none."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        return Window(left, top, min(self.right, other.right) - left, min(self.bottom, other.bottom) - top)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A raster's size in pixels and its geotransform (GDAL's six numbers)."""
+
+    width: int
+    height: int
+    transform: GeoTransform
+
+    @property
+    def pixel_size(self) -> tuple[float, float]:
+        """Length of a pixel's sides along a row and along a column, in map units."""
+        t = self.transform
+        return math.hypot(t[1], t[4]), math.hypot(t[2], t[5])
+
+    @property
+    def georeferenced(self) -> bool:
+        return self.transform != NO_GEOREFERENCE
+
+    @property
+    def window(self) -> Window:
+        return Window(0, 0, self.width, self.height)
+
+    def cropped(self, window: Window) -> Grid:
+        """The grid of a window of this one: bit for bit the same pixels where the window starts at (0, 0)."""
+        t = self.transform
+        if (window.left, window.top) == (0, 0):
+            return Grid(window.width, window.height, t)
+        x = t[0] + window.left * t[1] + window.top * t[2]
+        y = t[3] + window.left * t[4] + window.top * t[5]
+        return Grid(window.width, window.height, (x, t[1], t[2], y, t[4], t[5]))
+
+    def corners(self) -> list[tuple[float, float]]:
+        """Map coordinates of the four corners."""
+        t = self.transform
+        places = ((0, 0), (self.width, 0), (self.width, self.height), (0, self.height))
+        return [(t[0] + c * t[1] + r * t[2], t[3] + c * t[4] + r * t[5]) for c, r in places]
+
+    def covering(self, bounds: tuple[float, float, float, float]) -> Window:
+        """Pixels whose centres lie within map bounds (x least, y least, x most, y most), not clipped to the raster."""
+        t = self.transform
+        to_pixels = np.linalg.inv(_linear(t))
+        x0, y0, x1, y1 = bounds
+        points = np.array([[x - t[0], y - t[3]] for x in (x0, x1) for y in (y0, y1)]) @ to_pixels.T
+        left, top = np.ceil(points.min(0) - 0.5 - EDGE_TOLERANCE).astype(int)
+        right, bottom = np.floor(points.max(0) - 0.5 + EDGE_TOLERANCE).astype(int) + 1
+        return Window(int(left), int(top), int(right - left), int(bottom - top))
+
+    def describe(self) -> str:
+        """Size and extent in words."""
+        xs, ys = zip(*self.corners())
+        extent = f"x {min(xs):.10g} to {max(xs):.10g}, y {min(ys):.10g} to {max(ys):.10g}"
+        return f"{self.width} x {self.height} pixels, {extent}"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """MS on PAN's grid, all in PAN pixels as (row, column).
+
+    origin   centre of MS pixel (0, 0) as PAN pixel index (the centre of PAN pixel k is k)
+    step     size of an MS pixel         overlap   PAN pixels whose centres lie in MS
+    """
+
+    origin: tuple[float, float]
+    step: tuple[float, float]
+    overlap: Window
+
+    @property
+    def ratio(self) -> float:
+        """MS pixel size over PAN pixel size."""
+        return math.sqrt(self.step[0] * self.step[1])
+
+
+def relate(pan: Grid, ms: Grid) -> Placement:
+    """Place MS on PAN's grid. Raises InputError, with the numbers, where the two cannot be fused."""
+    for role, grid in (("PAN", pan), ("MS", ms)):
+        if not all(math.isfinite(v) and abs(v) < LARGEST_COORDINATE for v in grid.transform):
+            raise InputError(f"The geotransform of {role}, {grid.transform}, lies nowhere. Georeference {role} again.")
+    if pan.georeferenced != ms.georeferenced:
+        missing, present = ("PAN", "MS") if ms.georeferenced else ("MS", "PAN")
+        raise InputError(
+            f"{missing} has no georeference but {present} has one, so they cannot be laid over each other. "
+            f"Georeference {missing}, or remove the georeference of {present} if both cover the same area."
+        )
+    if not pan.georeferenced:
+        return _place(pan, np.diag([pan.width / ms.width, pan.height / ms.height]), np.zeros(2), ms)
+    to_pan = np.linalg.inv(_linear(pan.transform))
+    between = to_pan @ _linear(ms.transform)
+    offset = to_pan @ np.array([ms.transform[0] - pan.transform[0], ms.transform[3] - pan.transform[3]])
+    return _place(pan, between, offset, ms)
+
+
+def _place(pan: Grid, between: np.ndarray, offset: np.ndarray, ms: Grid) -> Placement:
+    """Check the affine map from MS pixels (column, row) to PAN pixels and turn it into a Placement."""
+    (across, skew_x), (skew_y, down) = between
+    skew = max(abs(skew_x) * ms.height, abs(skew_y) * ms.width)
+    if skew > LARGEST_SKEW or across <= 0 or down <= 0:
+        angle = math.degrees(math.atan2(skew_y, across))
+        raise InputError(
+            f"MS is rotated, sheared or mirrored against PAN (by {angle:.3f} degrees, {skew:.1f} PAN pixels over the "
+            "raster). Bring both to the same orientation first, for example with gdal:warpreproject."
+        )
+    _check_ratio(pan, ms, float(across), float(down))
+    step = (float(down), float(across))
+    corner = (float(offset[1]), float(offset[0]))
+    bounds = []
+    for start, size, count, limit in zip(corner, step, (ms.height, ms.width), (pan.height, pan.width)):
+        low = max(0, math.ceil(start - 0.5 - EDGE_TOLERANCE))
+        bounds.append((low, min(limit, math.floor(start + size * count - 0.5 + EDGE_TOLERANCE) + 1)))
+    (top, bottom), (left, right) = bounds
+    if bottom <= top or right <= left:
+        raise InputError(f"PAN and MS do not overlap: PAN has {pan.describe()}; MS has {ms.describe()}.")
+    origin = (corner[0] + 0.5 * step[0] - 0.5, corner[1] + 0.5 * step[1] - 0.5)
+    return Placement(origin, step, Window(left, top, right - left, bottom - top))
+
+
+def _check_ratio(pan: Grid, ms: Grid, across: float, down: float) -> None:
+    sizes = f"PAN pixels are {pan.pixel_size[0]:.6g}, MS pixels {ms.pixel_size[0]:.6g} map units wide"
+    if not pan.georeferenced:
+        sizes = f"PAN has {pan.width} x {pan.height} pixels, MS {ms.width} x {ms.height}, neither has a georeference"
+    ratio = math.sqrt(across * down)
+    if ratio < 1.0 / SMALLEST_RATIO:
+        raise InputError(f"PAN and MS seem to be swapped: {sizes}. PAN is the raster with the smaller pixels.")
+    if not SMALLEST_RATIO <= ratio <= LARGEST_RATIO:
+        limits = f"{SMALLEST_RATIO} to {LARGEST_RATIO:g}"
+        raise InputError(f"The ratio of the pixel sizes is {ratio:.3f}, but only {limits} can be fused: {sizes}.")
+    if abs(across / down - 1.0) > RATIO_TOLERANCE:
+        raise InputError(
+            f"The ratio is {across:.3f} across but {down:.3f} down, so the rasters do not belong together: {sizes}."
+        )
+
+
+def _linear(transform: GeoTransform) -> np.ndarray:
+    matrix = np.array([[transform[1], transform[2]], [transform[4], transform[5]]])
+    if abs(np.linalg.det(matrix)) < 1e-300:
+        raise InputError(f"The geotransform {transform} gives the pixels no size.")
+    return matrix

@@ -1,0 +1,156 @@
+"""The network at work on a device: band groups, one tile at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..geometry.grids import Window
+from ..network.conditioning import Conditions
+from ..network.weights import Weights
+from ..scene.statistics import SceneStatistics
+from .euler import Flow, GroupValues, Workspace
+from .folded_network import FoldedNetwork
+
+SMALLEST_PIECE = 128  # PAN pixels; where a GPU has no memory for that much, the CPU takes over
+Check = Callable[[], None]  # may raise to stop
+Finish = Callable[[torch.Tensor, Optional[torch.Tensor]], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Band indices that one pass of the network reads, of which it writes the first `written`."""
+
+    bands: tuple[int, ...]
+    written: int
+
+
+def group_bands(statistics: SceneStatistics, size: int) -> list[Group]:
+    """Split the bands into passes of `size`, alike bands together, whatever their order in the raster.
+
+    A pass with room left reads further bands as context, or repeats its own where there are too few.
+    """
+    keys = list(zip(statistics.correlation, statistics.ms_mean, statistics.ms_std))
+    order = sorted(range(statistics.bands), key=lambda b: keys[b], reverse=True)
+    count = -(-len(order) // size)
+    groups = []
+    for i in range(count):
+        own = order[i * len(order) // count : (i + 1) * len(order) // count]
+        others = [b for b in order if b not in own]
+        filled = (own + others)[:size]
+        filled += [own[k % len(own)] for k in range(size - len(filled))]
+        groups.append(Group(tuple(filled), len(own)))
+    return groups
+
+
+class Engine:
+    """One scene's network: weights, statistics and band groups on a device. Its methods may run in several threads.
+
+    `notes` collects sentences for the log: what was done where memory ran out.
+    """
+
+    def __init__(
+        self, weights: Weights, statistics: SceneStatistics, device: torch.device, dtype: torch.dtype, steps: int
+    ) -> None:
+        self.network, self.statistics, self.steps = weights.network, statistics, steps
+        self.cell, self.halo = self.network.config.cell, self.network.config.halo * steps
+        self.groups = group_bands(statistics, self.network.config.bands)
+        self.largest: int | None = None  # side of a piece, once memory has run out
+        self.notes: list[str] = []
+        self.workspace, self._lock = Workspace(), threading.Lock()
+        self._move(device, dtype)
+
+    @torch.inference_mode()
+    def _move(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Put the folded networks of every group and step on a device."""
+        self.passes = []
+        for group in self.groups:
+            scene = self.statistics.condition(group.bands)
+            length = self.statistics.trust / self.steps
+            networks = [
+                FoldedNetwork(self.network, scene, step / self.steps, length, device, dtype)
+                for step in range(self.steps)
+            ]
+            self.passes.append((self._values(group, device), group.written, networks))
+        self.device, self.dtype = device, dtype
+
+    def _values(self, group: Group, device: torch.device) -> GroupValues:
+        found = self.statistics
+        rows = (found.ms_mean, found.ms_std, [i * found.trust / self.steps for i in found.injection])
+        mean, std, injection = (torch.tensor([row[b] for b in group.bands], device=device) for row in rows)
+        return GroupValues(group.bands, mean, std, injection, torch.tensor(found.depth(group.bands), device=device))
+
+    def fuse(self, conditions: Conditions, place: Window, finish: Finish, check: Check) -> NDArray[Any]:
+        """Final values (bands, h, w) of the window `place` of the conditions, in as many pieces as memory asks for.
+
+        The conditions reach `halo` beyond `place` where the result is to be exact, and their sides are multiples of
+        `cell`. `finish` turns digital numbers (bands, h, w) and validity (h, w) into final values.
+        """
+        side = max(place.width, place.height)
+        if self.largest is not None and side > self.largest:
+            wide = place.width >= place.height
+            halves = place.halves(wide)
+            return np.concatenate([self.fuse(conditions, h, finish, check) for h in halves], axis=2 if wide else 1)
+        device = self.device
+        try:
+            around = aligned(place.grown(self.halo), self.cell).clipped(conditions.window)
+            inner = replace(place, left=place.left - around.left, top=place.top - around.top)
+            return self._fuse(conditions.cropped(around), inner, finish, check)
+        except torch.cuda.OutOfMemoryError:
+            if device.type == "cpu":
+                raise
+        self._take_less(device, side)
+        return self.fuse(conditions, place, finish, check)
+
+    def _take_less(self, device: torch.device, side: int) -> None:
+        """Smaller pieces from now on, or the CPU, after `device` had no memory for a piece of `side` pixels."""
+        with self._lock:
+            if device != self.device or (self.largest is not None and self.largest < side):
+                return  # another thread has been here
+            if side > SMALLEST_PIECE:
+                self.largest = -(-side // 2)
+                self.notes.append(f"{device} has too little free memory: pieces of {self.largest} pixels from here on.")
+            else:
+                self.largest = None
+                self.notes.append(f"{device} has no memory even for small pieces: the CPU goes on, in 32-bit floats.")
+                self._move(torch.device("cpu"), torch.float32)
+
+    @torch.inference_mode()
+    def _fuse(self, conditions: Conditions, place: Window, finish: Finish, check: Check) -> NDArray[Any]:
+        """As `fuse`, in one piece."""
+        result: NDArray[Any] | None = None
+        with _stream(self.device):
+            passes, dtype = self.passes, self.dtype
+            conditions = conditions.on(self.device)
+            for group, written, networks in passes:
+                flow = Flow(conditions, group, self.cell, dtype, self.workspace)
+                for network in networks[:-1]:
+                    flow.advance(network(flow.planes, check))
+                velocity = networks[-1](flow.planes, check)
+                for rows, numbers, valid in flow.arrive(velocity, place, written):
+                    values = finish(numbers.cpu(), valid)
+                    if result is None:
+                        result = np.empty((self.statistics.bands, place.height, place.width), dtype=values.dtype)
+                    for band, one in zip(group.bands, values):
+                        result[band, rows] = one
+        if result is None:
+            raise ValueError(f"{place} is empty")
+        return result
+
+
+def _stream(device: torch.device) -> AbstractContextManager[Any]:
+    """A stream of its own for each piece on a GPU, so that copies of one overlap with computing of another."""
+    return torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else nullcontext()
+
+
+def aligned(window: Window, cell: int) -> Window:
+    """The smallest window around `window` from and to multiples of `cell`, so that all tiles share one phase."""
+    left, top = window.left // cell * cell, window.top // cell * cell
+    return Window(left, top, -(-window.right // cell) * cell - left, -(-window.bottom // cell) * cell - top)

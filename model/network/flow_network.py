@@ -1,0 +1,135 @@
+"""The flow's network: the velocity that carries interpolated MS to sharp MS.
+
+It works on groups of `NetworkConfig.bands` bands in any order, so one set of weights serves every band count.
+All convolutions run on a grid `cell` times coarser than PAN, reached by pixel-unshuffle, so nothing is lost; and
+as MS comes already interpolated to PAN's grid, the same weights take any ratio.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+from ..scene.statistics import CONDITIONS_PER_BAND, CONDITIONS_PER_SCENE
+
+GUIDES = 3  # PAN, PAN at MS sharpness, and the intensity that the MS bands give
+DARKEST = 0.25  # deviations above the dark level, below which modulation divides by no less
+BRIGHTEST = 4.0  # largest modulation of PAN's detail
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the network; saved with the weights.
+
+    bands   bands of a group        width   channels of a layer
+    blocks  residual blocks         cell    PAN pixels along the side of one cell of the working grid
+    hidden  width of the layer that reads time and scene conditions
+    """
+
+    bands: int = 4
+    width: int = 32
+    blocks: int = 6
+    cell: int = 2
+    hidden: int = 64
+
+    @property
+    def conditions(self) -> int:
+        return 1 + CONDITIONS_PER_SCENE + CONDITIONS_PER_BAND * self.bands
+
+    @property
+    def halo(self) -> int:
+        """PAN pixels around a pixel that its result depends on, a multiple of `cell`."""
+        return self.cell * (2 * self.blocks + 2 + 1)
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What the flow is conditioned on, in units of the scene's deviations.
+
+    guides (n, 3, H, W)    PAN, PAN at MS sharpness, intensity of the bands
+    injection (n, bands)   share of PAN's detail in each band
+    depth (n, bands + 1)   how far the means of the bands and of PAN lie above their dark levels
+    scene (n, conditions - 1)   numbers that describe the scene, from `SceneStatistics.condition`
+    """
+
+    guides: torch.Tensor
+    injection: torch.Tensor
+    depth: torch.Tensor
+    scene: torch.Tensor
+
+    def modulated(self, x: torch.Tensor) -> torch.Tensor:
+        """PAN's detail in proportion to each band's brightness over PAN's, (n, bands, H, W).
+
+        High-pass modulation: (x - dark) / (PAN low - dark) * (PAN - PAN low), with dark levels for haze (Lolli et
+        al., 2017).
+        """
+        low = self.guides[:, 1:2]
+        above = (low + self.depth[:, -1:, None, None]).clamp_min(DARKEST)
+        ratio = ((x + self.depth[:, :-1, None, None]) / above).clamp(0.0, BRIGHTEST)
+        return ratio * (self.guides[:, 0:1] - low)
+
+
+class Block(nn.Module):
+    """Residual block whose inner features are scaled and shifted by the time and scene conditions."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(width, width, 3, padding=1)
+        self.leave = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+        inner = torch.relu(self.enter(x) * (1.0 + scale) + shift)
+        return x + self.leave(inner)
+
+
+class FlowNetwork(nn.Module):
+    """Velocity v(x, t | guidance) of the flow from interpolated MS (t = 0) to sharp MS (t = 1).
+
+    The injection of PAN's detail with each band's own gain (as in MTF-GLP with regression gains, Vivone et al., 2018)
+    is part of the velocity, so untrained weights already sharpen. The network adds a share of the modulated detail,
+    which it decides pixel by pixel, and a remainder.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        pixels = config.cell**2
+        self.head = nn.Conv2d((2 * config.bands + GUIDES) * pixels, config.width, 3, padding=1)
+        self.blocks = nn.ModuleList(Block(config.width) for _ in range(config.blocks))
+        self.tail = nn.Conv2d(config.width, 2 * config.bands * pixels, 3, padding=1)
+        self.read = nn.Linear(config.conditions, config.hidden)
+        self.modulate = nn.Linear(config.hidden, 2 * config.width * config.blocks)
+        for parameter in (*self.tail.parameters(), *self.modulate.parameters()):
+            nn.init.zeros_(parameter)  # training starts at plain injection
+
+    def channels_last(self) -> FlowNetwork:
+        """The same network with its weights in the memory layout that convolutions are fastest in."""
+        for parameter in self.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return self
+
+    def forward(self, x: torch.Tensor, time: torch.Tensor, given: Guidance) -> torch.Tensor:
+        """Velocity (n, bands, H, W) at the state x (n, bands, H, W) and time (n,); H and W are multiples of `cell`."""
+        cell, bands = self.config.cell, self.config.bands
+        modulated = given.modulated(x)
+        features = torch.relu(self.head(pixel_unshuffle(torch.cat([x, given.guides, modulated], dim=1), cell)))
+        conditions = torch.cat([time[:, None], given.scene], dim=1)
+        modulation = self.modulate(torch.relu(self.read(conditions)))
+        parts = modulation[:, :, None, None].chunk(2 * self.config.blocks, dim=1)
+        for i, block in enumerate(self.blocks):
+            features = block(features, parts[2 * i], parts[2 * i + 1])
+        out = pixel_shuffle(self.tail(features), cell)
+        detail = given.guides[:, 0:1] - given.guides[:, 1:2]
+        return given.injection[:, :, None, None] * detail + out[:, :bands] * modulated + out[:, bands:]
+
+
+def integrate(network: FlowNetwork, lms: torch.Tensor, given: Guidance, steps: int = 1) -> torch.Tensor:
+    """Follow the flow from interpolated MS to sharp MS with `steps` Euler steps; one step is T(x) = x + v(x, 0)."""
+    x = lms
+    for step in range(steps):
+        x = x + network(x, lms.new_full((len(lms),), step / steps), given) / steps
+    return x

@@ -1,0 +1,162 @@
+"""Weights on disk: a safetensors file with its configuration in the header, and a sha256 file beside it.
+
+Nothing is trusted: the hash is checked where one lies beside the file, and names, shapes, types and values must be
+exactly those of the network that the header describes. No pickle is read anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from ..errors import WeightsError
+from .flow_network import FlowNetwork, NetworkConfig
+
+FORMAT = "otfm-pansharpen-weights-1"
+_FOLDER = Path(__file__).resolve().parents[2] / "resources" / "weights"
+BUNDLED = {name: _FOLDER / f"{name}.safetensors" for name in ("fast", "best")}
+DEFAULT_SET = "fast"
+LARGEST_FILE = 64 * 1024 * 1024
+LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
+LIKE_GAIN = 0.4  # the same of the logarithm of the MTF gain
+LIMITS = {"bands": (1, 16), "width": (4, 512), "blocks": (1, 64), "cell": (1, 8), "hidden": (1, 1024)}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network ready to use, what its file says of it, and the file's SHA-256."""
+
+    network: FlowNetwork
+    header: Mapping[str, str]
+    sha256: str
+    path: Path
+
+
+def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> str:
+    """Write weights and their sha256 file; each is complete or absent. Returns the SHA-256.
+
+    `notes` (what, from which data, under which licence, with which settings) go into the header as JSON.
+    """
+    header = {"format": FORMAT, "network": json.dumps(asdict(network.config))}
+    header |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
+    tensors = {name: value.detach().float().contiguous().cpu() for name, value in network.state_dict().items()}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(save(tensors, metadata=header))  # save_file would let its owner alone read the file
+        digest = sha256_of(temporary)
+        hash_path(temporary).write_text(f"{digest}  {path.name}\n", encoding="ascii")
+        hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
+        os.replace(temporary, path)
+        os.replace(hash_path(temporary), hash_path(path))
+    finally:
+        temporary.unlink(missing_ok=True)
+        hash_path(temporary).unlink(missing_ok=True)
+    return digest
+
+
+def load_weights(path: Path) -> Weights:
+    """Load and check a weights file. Raises WeightsError with a sentence that says what is wrong and what to do."""
+    if not path.is_file():
+        raise WeightsError(
+            f"The weights file {path} does not exist. Choose a .safetensors file, or leave WEIGHTS empty."
+        )
+    if path.stat().st_size > LARGEST_FILE:
+        raise WeightsError(f"{path} is {path.stat().st_size / 1e6:.0f} MB; weights of this plugin are far smaller.")
+    digest = _check_hash(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = dict(file.metadata() or {})
+            network = _empty_network(path, header)
+            tensors = _checked_tensors(path, file, network.state_dict())
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is not a valid safetensors file ({error}). Download or train it again.") from error
+    network.load_state_dict(tensors)
+    return Weights(network.eval().requires_grad_(False), header, digest, path)
+
+
+def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> str | None:
+    """A warning where weights were fine-tuned on scenes that a scene of `bands`, `ratio` and MTF gain is unlike."""
+    try:
+        scenes = json.loads(header["finetuned"])["scenes"]
+        learnt = [(int(s["bands"]), float(s["ratio"]), float(s["gain"]), str(s["ms"])) for s in scenes]
+    except (KeyError, TypeError, ValueError):
+        return None  # not fine-tuned, or a header that somebody else wrote
+    fits = [
+        b == bands and abs(r - ratio) < LIKE_RATIO * ratio and abs(math.log(g / gain)) < LIKE_GAIN if g > 0.0 else False
+        for b, r, g, _ in learnt
+    ]
+    if not learnt or any(fits):
+        return None
+    b, r, g, name = learnt[0]
+    return (
+        f"Warning: these weights were fine-tuned on another kind of scene ({name[:80]}: {b} bands, ratio {r:.3g}, "
+        f"MTF gain {g:.2f}); this one has {bands} bands, ratio {ratio:.3g}, MTF gain {gain:.2f}. The bundled weights "
+        "may do better here."
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file that is small enough to read at once."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def hash_path(path: Path) -> Path:
+    """The sha256sum-style file that belongs to a weights file."""
+    return path.with_name(path.name + ".sha256")
+
+
+def _check_hash(path: Path) -> str:
+    digest = sha256_of(path)
+    beside = hash_path(path)
+    if beside.is_file():
+        wanted = beside.read_text(encoding="ascii", errors="replace").split()
+        if not wanted or wanted[0] != digest:
+            raise WeightsError(f"{path} does not match {beside.name}: the file is damaged. Download or train it again.")
+    elif path in BUNDLED.values():
+        raise WeightsError(f"{beside.name} is missing beside the bundled weights. Install the plugin again.")
+    return digest
+
+
+def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
+    """The network that the header describes, unfilled."""
+    if header.get("format") != FORMAT:
+        raise WeightsError(f"{path} was not written by this plugin (its header lacks format {FORMAT}).")
+    try:
+        values = json.loads(header["network"])
+        names = {field.name for field in fields(NetworkConfig)}
+        if set(values) != names or not all(type(v) is int for v in values.values()):
+            raise ValueError(f"expected whole numbers for {', '.join(sorted(names))}")
+        for name, (least, most) in LIMITS.items():
+            if not least <= values[name] <= most:
+                raise ValueError(f"{name} is {values[name]}, not within {least} to {most}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"The header of {path} does not describe a network of this plugin: {error}.") from error
+    return FlowNetwork(NetworkConfig(**values))
+
+
+def _checked_tensors(path: Path, file: Any, wanted: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Every tensor the network needs and no other, with its shape, as finite float32."""
+    found = set(file.keys())
+    if found != set(wanted):
+        odd = sorted(found ^ set(wanted))[:3]
+        raise WeightsError(f"{path} does not fit the network: tensors missing or unknown ({', '.join(odd)}).")
+    tensors = {}
+    for name, like in wanted.items():
+        part = file.get_slice(name)
+        if list(part.get_shape()) != list(like.shape) or part.get_dtype() != "F32":
+            shape, dtype = part.get_shape(), part.get_dtype()
+            raise WeightsError(f"{path}: tensor {name} is {dtype} {shape}, but F32 {list(like.shape)} is needed.")
+        tensors[name] = file.get_tensor(name)
+        if not torch.isfinite(tensors[name]).all():
+            raise WeightsError(f"{path}: tensor {name} holds values that are not finite. Download or train it again.")
+    return tensors

@@ -1,0 +1,90 @@
+"""Quality of a result at full resolution, where no reference exists, on real grids.
+
+The toolbox's conventions (model/quality/indices.py) fix where a 4x4 cell is sampled; here the geotransforms say it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..geometry.resampling import centres, cubic_matrix, mtf_matrix, resample
+from ..geometry.window_pair import PairWindow
+from .indices import BLOCK, Image, d_lambda, d_s, hqnr
+
+
+@dataclass(frozen=True)
+class FullResolution:
+    """Indices without a reference: distortions in [0, 1], 0 the best; hqnr = (1 - d_lambda)(1 - d_s)."""
+
+    d_lambda: float
+    d_s: float
+
+    @property
+    def hqnr(self) -> float:
+        return hqnr(self.d_lambda, self.d_s)
+
+
+def interpolated_ms(pair: PairWindow) -> torch.Tensor:
+    """MS of a pair on the PAN grid by cubic convolution, (bands, H, W)."""
+    return _to_pan(pair, pair.ms)
+
+
+def low_pan(pair: PairWindow, gain: float) -> torch.Tensor:
+    """PAN as sharp as MS, on the PAN grid: blurred, sampled at the MS pixels, interpolated; (H, W)."""
+    return _to_pan(pair, resample(pair.pan, *pair.mtf_matrices(gain)))
+
+
+def full_resolution(pair: PairWindow, fused: torch.Tensor, gain: float, rounded: bool) -> FullResolution | None:
+    """D_lambda, D_s and HQNR of `fused` (bands, H, W) over the whole blocks of valid pixels; None where there is none.
+
+    `gain` is the measured one, for MS and for PAN alike. `rounded` says that the data are integers.
+    """
+    lms, pan_low = interpolated_ms(pair), low_pan(pair, gain)
+    (height, width), (down, across) = pair.pan.shape, pair.step
+    blur = [mtf_matrix(n, centres(n, 0.0, 1.0), gain, step) for n, step in ((height, down), (width, across))]
+    fused_low = resample(fused, *blur)
+    valid = _whole_blocks(pair)
+    if not valid.any():
+        return None
+    images = [np.asarray(i, dtype=np.float64) for i in (lms, fused_low, fused, pair.pan, pan_low)]
+    images = [np.rint(i) for i in images] if rounded else images
+    lms_, fused_low_, fused_, pan_, pan_low_ = images
+    spectral = d_lambda(lms_, fused_low_, valid)
+    stacks = [_block_rows(i, valid) for i in (lms_, fused_, pan_[None], pan_low_[None])]
+    return FullResolution(spectral, d_s(stacks[0], stacks[1], stacks[2][0], stacks[3][0]))
+
+
+def _to_pan(pair: PairWindow, image: torch.Tensor) -> torch.Tensor:
+    (height, width), (rows, columns) = pair.pan.shape, pair.ms_valid.shape
+    (top, left), (down, across) = pair.origin, pair.step
+    to_rows = cubic_matrix(rows, centres(height, -top / down, 1.0 / down))
+    to_columns = cubic_matrix(columns, centres(width, -left / across, 1.0 / across))
+    return resample(image, to_rows, to_columns)
+
+
+def _whole_blocks(pair: PairWindow) -> np.ndarray:
+    """Validity (H, W), cleared in every block that touches an invalid pixel or the incomplete rim."""
+    (height, width), (rows, columns) = pair.pan.shape, pair.ms_valid.shape
+    near_rows = np.rint((np.arange(height) - pair.origin[0]) / pair.step[0]).astype(np.int64)
+    near_columns = np.rint((np.arange(width) - pair.origin[1]) / pair.step[1]).astype(np.int64)
+    on_ms = np.outer((near_rows >= 0) & (near_rows < rows), (near_columns >= 0) & (near_columns < columns))
+    ms_valid = pair.ms_valid.numpy()[np.ix_(np.clip(near_rows, 0, rows - 1), np.clip(near_columns, 0, columns - 1))]
+    valid = pair.pan_valid.numpy() & ms_valid & on_ms
+    whole = np.zeros_like(valid)
+    for top in range(0, height - BLOCK + 1, BLOCK):
+        for left in range(0, width - BLOCK + 1, BLOCK):
+            block = np.s_[top : top + BLOCK, left : left + BLOCK]
+            whole[block] = valid[block].all()
+    return whole
+
+
+def _block_rows(image: Image, valid: np.ndarray) -> Image:
+    """The valid blocks of (bands, H, W) laid side by side, (bands, BLOCK, BLOCK * blocks)."""
+    rows, columns = (n // BLOCK for n in valid.shape)
+    blocks = [
+        np.s_[:, r * BLOCK : (r + 1) * BLOCK, c * BLOCK : (c + 1) * BLOCK] for r in range(rows) for c in range(columns)
+    ]
+    return np.concatenate([image[b] for b in blocks if valid[b[1:]].all()], axis=2)

@@ -1,0 +1,97 @@
+"""From fused values to the numbers of the output: type, range and nodata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..geometry.grids import Window
+from .reader import Raster
+
+NUMPY_TYPES: dict[str, np.dtype[Any]] = {
+    "Byte": np.dtype(np.uint8),
+    "Int8": np.dtype(np.int8),
+    "UInt16": np.dtype(np.uint16),
+    "Int16": np.dtype(np.int16),
+    "UInt32": np.dtype(np.uint32),
+    "Int32": np.dtype(np.int32),
+    "Float32": np.dtype(np.float32),
+    "Float64": np.dtype(np.float64),
+}
+
+
+def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
+    """The value that marks gaps: MS's, else PAN's where the type holds it, else NaN or 0 where there can be gaps."""
+    kind = NUMPY_TYPES[type_name]
+    for value in (ms.nodata, pan.nodata):
+        if value is not None and _holds(kind, value):
+            return float(value)
+    if not ms.may_have_gaps and not pan.may_have_gaps:
+        return None
+    return float("nan") if kind.kind == "f" else 0.0
+
+
+def value_limits(type_name: str) -> tuple[float, float]:
+    """Least and largest value of a GDAL data type."""
+    kind = NUMPY_TYPES[type_name]
+    if kind.kind == "f":
+        return float(np.finfo(kind).min), float(np.finfo(kind).max)
+    low, high = _limits(kind)
+    return float(low), float(high)
+
+
+def _holds(kind: np.dtype[Any], value: float) -> bool:
+    if kind.kind == "f":
+        return True
+    low, high = _limits(kind)
+    return bool(np.isfinite(value)) and value == int(value) and low <= value <= high
+
+
+def _limits(kind: np.dtype[Any]) -> tuple[int, int]:
+    bits = 8 * kind.itemsize
+    return (0, 2**bits - 1) if kind.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+@dataclass(frozen=True)
+class Finisher:
+    """Turns fused values into the output's type: rounded, clipped, never wrapped; gaps exactly nodata, nothing else."""
+
+    type: str
+    nodata: float | None
+    lowest: float | None
+
+    def empty(self, bands: int, tile: Window) -> NDArray[Any]:
+        """A tile without a valid pixel."""
+        return np.full((bands, tile.height, tile.width), self.nodata or 0, dtype=NUMPY_TYPES[self.type])
+
+    def finish(self, values: torch.Tensor, valid: torch.Tensor | None) -> NDArray[Any]:
+        """(bands, h, w) float32 and validity (h, w; None where all are valid) to values of the output's type.
+
+        Uses `values` up.
+        """
+        kind = NUMPY_TYPES[self.type]
+        if self.lowest is not None:
+            values.clamp_min_(self.lowest)
+        if kind.kind == "f":
+            result = values.numpy().astype(kind)
+        else:
+            exact = values if kind.itemsize <= 2 else values.double()  # float32 cannot hold the limits
+            result = exact.round_().clamp_(*_limits(kind)).numpy().astype(kind)
+        if self.nodata is not None:
+            self._avoid_nodata(result, kind)
+            if valid is not None:
+                result[:, ~valid.numpy()] = self.nodata
+        return result
+
+    def _avoid_nodata(self, result: NDArray[Any], kind: np.dtype[Any]) -> None:
+        """A valid value that happens to be the nodata value moves to its neighbour."""
+        if kind.kind == "f":
+            nodata = kind.type(self.nodata)
+            np.putmask(result, result == nodata, np.nextafter(nodata, kind.type(np.inf)))
+        else:
+            nodata = int(self.nodata or 0)
+            np.putmask(result, result == nodata, nodata + 1 if nodata < _limits(kind)[1] else nodata - 1)

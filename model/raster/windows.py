@@ -1,0 +1,77 @@
+"""A bounded sample of a scene: windows of both rasters from which everything constant over the scene is measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from ..geometry.grids import Placement, Window
+from ..geometry.resampling import mtf_reach
+from ..geometry.window_pair import PairWindow
+from ..scene.detail_correlation import LARGEST_SHIFT
+from .reader import Raster
+
+WINDOWS_PER_AXIS = 4
+WINDOW_SIDE = 128  # MS pixels
+WIDEST_GAIN = 0.03  # the widest blur that is tried needs the widest margin
+
+
+def ms_window(placement: Placement, pan_window: Window, margin: int) -> Window:
+    """MS pixels whose centres lie in a window of PAN, and `margin` more on each side; not clipped to MS."""
+    (top, left), (down, across) = placement.origin, placement.step
+    first_row = math.floor((pan_window.top - top) / down) - margin
+    first_column = math.floor((pan_window.left - left) / across) - margin
+    last_row = math.ceil((pan_window.bottom - 1 - top) / down) + margin
+    last_column = math.ceil((pan_window.right - 1 - left) / across) + margin
+    return Window(first_column, first_row, last_column - first_column + 1, last_row - first_row + 1)
+
+
+def pan_window(placement: Placement, ms: Window, reach: float) -> Window:
+    """PAN pixels within `reach` PAN pixels of the centres of a window of MS; not clipped to PAN."""
+    (top, left), (down, across) = placement.origin, placement.step
+    first_row = math.floor(top + down * ms.top - reach)
+    first_column = math.floor(left + across * ms.left - reach)
+    last_row = math.ceil(top + down * (ms.bottom - 1) + reach)
+    last_column = math.ceil(left + across * (ms.right - 1) + reach)
+    return Window(first_column, first_row, last_column - first_column + 1, last_row - first_row + 1)
+
+
+def read_pair(pan: Raster, ms: Raster, placement: Placement, window: Window, reach: float) -> PairWindow:
+    """A window of MS and the PAN around it, edges of both repeated."""
+    around = pan_window(placement, window, reach)
+    pan_values, pan_valid = pan.read_padded(around)
+    ms_values, ms_valid = ms.read_padded(window)
+    return PairWindow(
+        pan=torch.from_numpy(pan_values[0]),
+        pan_valid=torch.from_numpy(pan_valid),
+        ms=torch.from_numpy(ms_values),
+        ms_valid=torch.from_numpy(ms_valid),
+        origin=(
+            placement.origin[0] + placement.step[0] * window.top - around.top,
+            placement.origin[1] + placement.step[1] * window.left - around.left,
+        ),
+        step=placement.step,
+    )
+
+
+def sample_scene(pan: Raster, ms: Raster, placement: Placement) -> Iterator[PairWindow]:
+    """Windows spread evenly over the part that PAN and MS share; small scenes are covered wholly."""
+    shared = ms_window(placement, placement.overlap, 0).clipped(ms.grid.window)
+    for top, height in _spread(shared.top, shared.height):
+        for left, width in _spread(shared.left, shared.width):
+            yield read_with_margin(pan, ms, placement, Window(left, top, width, height))
+
+
+def read_with_margin(pan: Raster, ms: Raster, placement: Placement, window: Window) -> PairWindow:
+    """A window of MS and all PAN that any blur and any shift that is tried may read."""
+    return read_pair(pan, ms, placement, window, mtf_reach(WIDEST_GAIN, placement.ratio) + LARGEST_SHIFT)
+
+
+def _spread(start: int, length: int) -> list[tuple[int, int]]:
+    """Starts and lengths of at most WINDOWS_PER_AXIS windows over `length` pixels."""
+    count = min(WINDOWS_PER_AXIS, -(-length // WINDOW_SIDE))
+    side = min(WINDOW_SIDE, -(-length // count))
+    return [(start + int(s), side) for s in np.linspace(0, length - side, count).round()]

@@ -1,0 +1,316 @@
+"""Writing the result: complete and verified under its name, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from osgeo import gdal
+
+from ..errors import OutputError
+from ..geometry.grids import Grid, Window
+from .reader import FLOAT_TYPES, Raster, said
+
+GEOTIFF_DEFAULTS = {"TILED": "YES", "INTERLEAVE": "BAND", "BIGTIFF": "IF_SAFER"}
+LOSSLESS = ("DEFLATE", "LZW", "ZSTD")
+OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
+SMALLEST_OVERVIEW = 256  # pixels along the longer side
+LOSSY_TOLERANCE = 0.1  # of the mean value
+TRIAL_SIDE = 256  # pixels
+PROBE = 64  # pixels along the side of the pieces that are read back
+
+
+def driver_for(path: Path) -> gdal.Driver:
+    """The GDAL driver that writes files with this extension; COG for .cog.tif. Raises OutputError for none."""
+    cloud_optimised = gdal.GetDriverByName("COG")
+    if path.name.lower().endswith((".cog.tif", ".cog.tiff")) and cloud_optimised is not None:
+        return cloud_optimised
+    extension = path.suffix.lstrip(".").lower()
+    drivers = [gdal.GetDriver(i) for i in range(gdal.GetDriverCount())]
+    fitting = [
+        d
+        for d in drivers
+        if d.GetMetadataItem(gdal.DCAP_RASTER)
+        and extension in (d.GetMetadataItem(gdal.DMD_EXTENSIONS) or "").lower().split()
+        and (d.GetMetadataItem(gdal.DCAP_CREATE) or d.GetMetadataItem(gdal.DCAP_CREATECOPY))
+    ]
+    if not extension or not fitting:
+        raise OutputError(
+            f"GDAL cannot write a raster with the extension '{path.suffix}' ({path}). "
+            "Use .tif or the extension of another raster format."
+        )
+    return next((d for d in fitting if d.ShortName == "GTiff"), fitting[0])
+
+
+def check_target(path: Path, inputs: Sequence[str]) -> None:
+    """Refuse a raster's target that no driver writes, is an input, is a folder, or cannot be written to.
+
+    Raises OutputError.
+    """
+    driver_for(path)
+    check_place(path, inputs)
+
+
+def check_place(path: Path, inputs: Sequence[str]) -> None:
+    """Refuse a target that is an input, is a folder, or cannot be written to. Raises OutputError."""
+    for source in inputs:
+        if os.path.exists(source) and os.path.realpath(source) == os.path.realpath(path):
+            raise OutputError(f"The output {path} is the input {source}. Choose another output file.")
+        if path.exists() and os.path.exists(source) and os.path.samefile(source, path):
+            raise OutputError(f"The output {path} is the same file as the input {source}. Choose another output file.")
+    if path.is_dir():
+        raise OutputError(f"The output {path} is a folder. Give a file name.")
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder {path.parent} of the output does not exist. Create it or choose another one.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"The folder {path.parent} of the output cannot be written to. Choose another one.")
+
+
+def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
+    """Refuse an output that is larger than what is free on its disk. Raises OutputError with both numbers."""
+    if any(o.upper().startswith("COMPRESS") for o in form.options):
+        return
+    needed = grid.width * grid.height * bands * (gdal.GetDataTypeSize(gdal.GetDataTypeByName(form.type)) // 8)
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise OutputError(
+            f"The output {path} needs {_size(needed)} ({grid.width} x {grid.height} pixels, {bands} bands of "
+            f"{form.type}), but only {_size(free)} are free in its folder. Choose another folder or a smaller EXTENT."
+        )
+
+
+def check_format(path: Path, bands: int, form: OutputForm) -> None:
+    """Refuse a format that cannot hold so many bands of this type, by a small trial. Raises OutputError."""
+    driver = driver_for(path)
+    if driver.ShortName == "GTiff":
+        return
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
+    trial = gdal.GetDriverByName("MEM").Create("", TRIAL_SIDE, TRIAL_SIDE, bands, gdal.GetDataTypeByName(form.type))
+    try:
+        copy = driver.CreateCopy(str(folder / path.name), trial, False, list(form.options))
+        copy.FlushCache()
+        copy = None
+        holds = _shape_and_types(gdal.Open(str(folder / path.name))) == _shape_and_types(trial)
+        reason = "it would change them"
+    except RuntimeError as error:
+        copy, holds, reason = None, False, said(error)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not holds:
+        raise OutputError(
+            f"The format {driver.ShortName} of {path} cannot hold {bands} bands of {form.type}: {reason}. "
+            "Choose fewer bands or another data type, or use .tif."
+        )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e12:.1f} TB" if count >= 1e12 else f"{count / 1e9:.1f} GB"
+
+
+def _kept(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """What of the metadata of MS holds for the result too."""
+    return {k: v for k, v in (metadata or {}).items() if not k.startswith(OWN_METADATA)}
+
+
+def _shape_and_types(dataset: gdal.Dataset) -> tuple[int, int, int, list[str]]:
+    """Width, height, band count and the name of each band's type."""
+    numbers = range(1, dataset.RasterCount + 1)
+    types = [gdal.GetDataTypeName(dataset.GetRasterBand(n).DataType) for n in numbers]
+    return dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount, types
+
+
+@dataclass(frozen=True)
+class OutputForm:
+    """How the values are kept: GDAL's name of the type, nodata value, creation options NAME=VALUE, overviews or not."""
+
+    type: str
+    nodata: float | None
+    options: tuple[str, ...] = ()
+    overviews: bool = False
+
+    def geotiff_options(self, own: bool) -> list[str]:
+        """Creation options of a GeoTIFF, with a predictor that suits the type; without the user's if not `own`."""
+        given = dict(o.split("=", 1) for o in self.options if "=" in o) if own else {}
+        chosen = {**GEOTIFF_DEFAULTS, **{k.upper(): v for k, v in given.items()}}
+        if chosen.get("COMPRESS", "").upper() in LOSSLESS:
+            chosen.setdefault("PREDICTOR", "3" if self.type in FLOAT_TYPES else "2")
+        if "COMPRESS" in chosen:
+            chosen.setdefault("NUM_THREADS", "ALL_CPUS")
+        return ["PHOTOMETRIC=MINISBLACK", "ALPHA=NO", *(f"{k}={v}" for k, v in chosen.items())]
+
+
+class RasterWriter:
+    """A raster that is written by windows into a temporary folder beside its target and then moved there.
+
+    Use as a context manager and call `finish`; without that call, nothing is left behind.
+    """
+
+    def __init__(self, path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm) -> None:
+        """Create the raster with the bands and band properties of `like`."""
+        self.path, self.grid, self.form = path, grid, form
+        self.driver = driver_for(path)
+        self.folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
+        self.is_geotiff = self.driver.ShortName == "GTiff"
+        self.draft = self.folder / (path.name if self.is_geotiff else "draft.tif")
+        self.probes: dict[Window, np.ndarray] = {}
+        try:
+            self.dataset = gdal.GetDriverByName("GTiff").Create(
+                str(self.draft), grid.width, grid.height, len(like.bands), gdal.GetDataTypeByName(form.type),
+                form.geotiff_options(own=self.is_geotiff),
+            )  # fmt: skip
+            if grid.georeferenced:
+                self.dataset.SetGeoTransform(grid.transform)
+            if crs:
+                self.dataset.SetProjection(crs)
+            self.dataset.SetMetadata(_kept(like.described.GetMetadata()))
+            for number, origin in enumerate(like.bands, start=1):
+                self._describe(self.dataset.GetRasterBand(number), like.described.GetRasterBand(origin), form.nodata)
+        except BaseException as error:  # an interrupt too leaves nothing behind
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if isinstance(error, RuntimeError):
+                raise OutputError(f"{path} cannot be created: {said(error)}.") from error
+            raise
+
+    @staticmethod
+    def _describe(band: gdal.Band, origin: gdal.Band, nodata: float | None) -> None:
+        band.SetDescription(origin.GetDescription())
+        band.SetColorInterpretation(origin.GetColorInterpretation())
+        if nodata is not None:
+            band.SetNoDataValue(nodata)
+        if origin.GetScale() not in (None, 1.0) or origin.GetOffset() not in (None, 0.0):
+            band.SetScale(origin.GetScale() if origin.GetScale() is not None else 1.0)
+            band.SetOffset(origin.GetOffset() or 0.0)
+        if origin.GetUnitType():
+            band.SetUnitType(origin.GetUnitType())
+        for domain in ("", "IMAGERY"):  # the second holds wavelengths
+            kept = _kept(origin.GetMetadata(domain))
+            if kept:
+                band.SetMetadata(kept, domain)
+
+    def write(self, window: Window, values: np.ndarray) -> None:
+        """Write (bands, h, w) at a window of the output."""
+        try:
+            self.dataset.WriteArray(values, window.left, window.top)
+            self._hand_over(window)
+        except RuntimeError as error:
+            raise OutputError(f"{self.path} cannot be written: {said(error)}. Is the disk full?") from error
+        height, width = min(PROBE, window.height), min(PROBE, window.width)
+        probe = Window(window.right - width, window.bottom - height, width, height)
+        if len(self.probes) < 2:
+            self.probes[probe] = values[:, -height:, -width:].copy()
+        else:
+            self.probes.pop(list(self.probes)[1])
+            self.probes[probe] = values[:, -height:, -width:].copy()
+
+    def _hand_over(self, window: Window) -> None:
+        """Have whole blocks written at once, in the order of the windows: twice as fast as from GDAL's full cache."""
+        width, height = self.dataset.GetRasterBand(1).GetBlockSize()
+        across = window.left % width == 0 and (window.right % width == 0 or window.right == self.grid.width)
+        down = window.top % height == 0 and (window.bottom % height == 0 or window.bottom == self.grid.height)
+        if across and down:
+            for number in range(1, self.dataset.RasterCount + 1):
+                self.dataset.GetRasterBand(number).FlushCache()
+
+    def finish(self, metadata: Mapping[str, str]) -> None:
+        """Flush, read back, and move to the target. Raises OutputError; the old file is then still there."""
+        try:
+            self.dataset.SetMetadata({**self.dataset.GetMetadata(), **metadata})
+            self.dataset.FlushCache()
+            self._add_statistics()
+            if self.form.overviews and self.is_geotiff:
+                self._add_overviews(self.dataset)
+            self.dataset.FlushCache()
+            self.dataset = None
+            self._verify(self.draft)
+            if not self.is_geotiff:
+                self._convert()
+            files = sorted(p for p in self.folder.iterdir())
+            for file in sorted(files, key=lambda p: p.name == self.path.name):  # the raster itself comes last
+                os.replace(file, self.path.parent / file.name)
+        except (RuntimeError, OSError) as error:
+            raise OutputError(
+                f"{self.path} cannot be written: {said(error)}. Is the disk full or the file in use?"
+            ) from error
+
+    def _add_statistics(self) -> None:
+        """Approximate statistics of every band, from which viewers choose the contrast."""
+        for number in range(1, self.dataset.RasterCount + 1):
+            try:
+                self.dataset.GetRasterBand(number).ComputeStatistics(True)
+            except RuntimeError:  # no valid pixel in the sample
+                return
+
+    def _add_overviews(self, dataset: gdal.Dataset) -> None:
+        """Averages of 2 x 2 pixels, again and again."""
+        levels: list[int] = []
+        side = max(self.grid.width, self.grid.height)
+        while side > SMALLEST_OVERVIEW:
+            levels.append(2 ** (len(levels) + 1))
+            side = -(-side // 2)
+        if levels:
+            dataset.BuildOverviews("AVERAGE", levels)
+
+    def _convert(self) -> None:
+        """Copy the draft into the format of the target."""
+        final = self.folder / self.path.name
+        draft = copy = gdal.Open(str(self.draft))
+        wanted = _shape_and_types(draft)
+        try:
+            copy = self.driver.CreateCopy(str(final), draft, False, list(self.form.options))
+            copy.FlushCache()
+            if self.form.overviews and self.driver.ShortName != "COG":  # which has them already
+                copy = None
+                copy = gdal.Open(str(final))
+                self._add_overviews(copy)
+        finally:
+            draft = copy = None  # files are let go of also where an error keeps this frame
+        self.draft.unlink()
+        if not self._holds(final, wanted):
+            raise OutputError(
+                f"The format {self.driver.ShortName} of {self.path} cannot hold the result's bands or data type "
+                f"({wanted[2]} bands of {wanted[3][0]}). Use .tif."
+            )
+
+    def _holds(self, file: Path, wanted: tuple[int, int, int, list[str]]) -> bool:
+        """Whether a converted file has the wanted shape and types and what was written."""
+        check = gdal.Open(str(file))
+        return _shape_and_types(check) == wanted and self._resembles(check)
+
+    def _resembles(self, copy: gdal.Dataset) -> bool:
+        """Whether the pieces kept read back but for the small errors of a lossy format: nothing clipped or wrapped."""
+        for window, values in self.probes.items():
+            found = copy.ReadAsArray(window.left, window.top, window.width, window.height).reshape(values.shape)
+            error = np.nanmean(np.abs(found.astype(np.float64) - values))
+            if error > LOSSY_TOLERANCE * max(np.nanmean(np.abs(values.astype(np.float64))), 1e-12):
+                return False
+        return True
+
+    def _verify(self, file: Path) -> None:
+        if not self._reads_back(file):
+            raise OutputError(f"{self.path} does not read back as it was written. Is the disk full?")
+
+    def _reads_back(self, file: Path) -> bool:
+        """Whether the draft has its size and the pieces kept, bit for bit."""
+        check = gdal.Open(str(file))
+        if (check.RasterXSize, check.RasterYSize) != (self.grid.width, self.grid.height):
+            return False
+        for window, values in self.probes.items():
+            found = check.ReadAsArray(window.left, window.top, window.width, window.height)
+            if not np.array_equal(found.reshape(values.shape), values, equal_nan=values.dtype.kind == "f"):
+                return False
+        return True
+
+    def __enter__(self) -> RasterWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.dataset = None
+        shutil.rmtree(self.folder, ignore_errors=True)

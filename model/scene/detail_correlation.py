@@ -1,0 +1,164 @@
+"""How well the details of the MS bands explain PAN's, as a function of MTF gain and shift, robustly.
+
+The details are high-passed MS and high-passed PAN, which a Gaussian MTF brings to the MS pixels. Blocks can be
+asked one by one and left out, and those of much contrast weigh less, so that clouds do not outvote the scene.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.nn.functional import max_pool2d
+
+from ..geometry.resampling import mtf_reach
+from ..geometry.window_pair import PairWindow
+from .statistics import HIGH_PASS_SIZE, high_pass, whole_boxes
+
+FIRST_GAIN = 0.25  # where the search begins
+LARGEST_SHIFT = 5  # PAN pixels searched in each direction
+BLOCK_SIDE = 24  # MS pixels
+SMALLEST_WINDOW = 300  # samples, below which a window is not judged alone
+
+
+class Correlation:
+    """Multiple correlation of high-passed PAN with the high-passed MS bands over windows of one scene.
+
+    count   samples that count          bands (bands, n)   high-passed MS
+    """
+
+    def __init__(self, windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> None:
+        self.check = check
+        self.windows = [_with_safe_mask(w) for w in windows]
+        whole = [_whole(w) for w in self.windows]
+        self.places = [w.flatten().nonzero()[:, 0] for w in whole]  # of the samples
+        pairs = zip(self.windows, self.places)
+        samples = [high_pass(w.ms).flatten(1)[:, places] for w, places in pairs if places.numel()]
+        self.bands = torch.cat(samples, dim=1).double() if samples else torch.zeros(0, 0, dtype=torch.float64)
+        self.window_numbers, self.blocks = _numbers(whole)
+        self.trust = torch.ones(self.bands.shape[1], dtype=torch.float64)
+        self._whiten()
+        if self.count:
+            self._weigh_blocks_alike()
+
+    def __call__(self, gain: float, shift: tuple[float, float]) -> float:
+        """Multiple correlation in [0, 1]."""
+        return self.score(self.pan(gain, shift))
+
+    def score(self, pan: torch.Tensor) -> float:
+        """Multiple correlation with details of PAN (n,)."""
+        weighed = pan * self.trust
+        return float(torch.sqrt((self.basis @ weighed).pow(2).sum() / (weighed @ weighed).clamp_min(1e-30)))
+
+    def pan(self, gain: float, shift: tuple[float, float]) -> torch.Tensor:
+        """High-passed PAN at the samples, (n,)."""
+        return self.down(self.across(gain, shift[1]), gain, shift[0])
+
+    def across(self, gain: float, shift: float) -> list[torch.Tensor]:
+        """PAN of each window blurred and sampled along its rows."""
+        self.check()
+        return [w.shifted((0.0, shift)).mtf_readings(gain)[1].across(w.pan) for w in self.windows]
+
+    def down(self, across: Sequence[torch.Tensor], gain: float, shift: float) -> torch.Tensor:
+        """The same along the columns, then the high-pass, (n,)."""
+        parts = []
+        for window, places, half_done in zip(self.windows, self.places, across):
+            if places.numel():
+                rows = window.shifted((shift, 0.0)).mtf_readings(gain)[0]
+                parts.append(high_pass(rows.down(half_done)).flatten()[places])
+        return torch.cat(parts).double()
+
+    def combination(self, pan: torch.Tensor) -> torch.Tensor:
+        """The linear combination of all samples of the bands that explains PAN's details (n,) best, (n,)."""
+        return (self.basis @ (pan * self.trust)) @ self.mix @ self.bands
+
+    def by_block(self, pan: torch.Tensor) -> torch.Tensor:
+        """Correlation of the scene's combination of the bands with PAN's details (n,) within each block, (blocks,)."""
+        return correlations(self.combination(pan), pan, self.blocks, int(self.blocks.max()) + 1)
+
+    def keep_blocks(self, kept: torch.Tensor) -> None:
+        """Leave out the blocks where `kept` (blocks,) is False."""
+        self.trust = self.trust * kept[self.blocks]
+        self._whiten()
+
+    def weigh_samples_alike(self) -> None:
+        """Give every sample that is not left out the same weight, as in the scene itself."""
+        self.trust = (self.trust > 0).to(self.trust.dtype)
+        self._whiten()
+
+    def by_window(self, combination: torch.Tensor, pan: torch.Tensor) -> torch.Tensor:
+        """Correlation of a combination of the bands with PAN's details (n,) in each window, all blocks counted."""
+        counts = torch.bincount(self.window_numbers, minlength=len(self.windows))
+        return torch.where(
+            counts >= SMALLEST_WINDOW, correlations(combination, pan, self.window_numbers, len(counts)), 0.0
+        )
+
+    def _weigh_blocks_alike(self) -> None:
+        """Give blocks of more than the usual contrast no more than the usual weight."""
+        pan = self.pan(FIRST_GAIN, (0.0, 0.0))
+        counts = torch.bincount(self.blocks)
+        strength = (torch.zeros(len(counts), dtype=pan.dtype).index_add(0, self.blocks, pan * pan) / counts).sqrt()
+        usual = float(strength.median())
+        if usual > 0.0:
+            self.trust = (usual / strength.clamp_min(usual))[self.blocks]
+            self._whiten()
+
+    def _whiten(self) -> None:
+        """Orthonormal combinations of the trusted samples; `mix` makes them of the bands."""
+        trusted = self.bands * self.trust
+        self.count = int((self.trust > 0).sum()) if len(trusted) else 0
+        power = trusted.pow(2).sum(1).sqrt() if self.count else torch.zeros(0, dtype=torch.float64)
+        if not (power > 1e-6 * self.count**0.5).any():
+            self.count = 0
+            return
+        scale = torch.where(power > 1e-6 * self.count**0.5, 1.0 / power.clamp_min(1e-30), 0.0)
+        unit = trusted * scale[:, None]
+        values, vectors = torch.linalg.eigh(unit @ unit.T)
+        strong = values > 1e-6
+        self.mix = (vectors[:, strong] / values[strong].sqrt()).T * scale
+        self.basis = self.mix @ trusted
+
+
+def correlations(first: torch.Tensor, second: torch.Tensor, groups: torch.Tensor, count: int) -> torch.Tensor:
+    """Correlation of two zero-mean vectors (n,) within each of the `count` groups that `groups` (n,) numbers."""
+
+    def total(values: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(count, dtype=values.dtype).index_add(0, groups, values)
+
+    power = total(first * first) * total(second * second)
+    return total(first * second) / power.sqrt().clamp_min(1e-30)
+
+
+def _whole(window: PairWindow) -> torch.Tensor:
+    """Where the high-pass of a window reads valid pixels alone; empty where the window is too small for it."""
+    if min(window.ms_valid.shape) < HIGH_PASS_SIZE:
+        return torch.zeros(0, 0, dtype=torch.bool)
+    return whole_boxes(window.ms_valid)
+
+
+def _numbers(whole: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each sample the number of its window, and that of its block; (n,) each."""
+    windows, blocks, first = [], [], 0
+    for number, places in enumerate(whole):
+        rows, columns = places.nonzero(as_tuple=True)
+        down, wide = (max(round(side / BLOCK_SIDE), 1) for side in places.shape)
+        along = rows * down // max(places.shape[0], 1), columns * wide // max(places.shape[1], 1)
+        blocks.append(first + along[0] * wide + along[1])
+        windows.append(torch.full_like(rows, number))
+        first += wide * down
+    if not whole:
+        return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
+    return torch.cat(windows), torch.unique(torch.cat(blocks), return_inverse=True)[1]
+
+
+def _with_safe_mask(window: PairWindow) -> PairWindow:
+    """Keep only MS pixels whose PAN neighbourhood is valid at every shift that will be tried."""
+    reach = int(np.ceil(mtf_reach(FIRST_GAIN, window.ratio))) + LARGEST_SHIFT
+    if bool(window.pan_valid.all()):
+        return replace(window, ms_valid=window.ms_valid & window.inside(reach))
+    bad = max_pool2d((~window.pan_valid).float()[None, None], 2 * reach + 1, 1, reach)[0, 0]
+    rows, columns = (np.clip(np.rint(s), 0, n - 1) for n, s in zip(window.pan.shape, window.spots()))
+    clear = bad[torch.from_numpy(rows).long()][:, torch.from_numpy(columns).long()] == 0
+    return replace(window, ms_valid=window.ms_valid & clear & window.inside(reach))

@@ -1,0 +1,233 @@
+"""The relation of PAN and MS that their pixels show: residual shift, and sharpness of MS relative to PAN.
+
+Both are read off the same curve: the multiple correlation of the high-passed MS bands with high-passed PAN after PAN
+has been brought to the MS pixels by a Gaussian MTF. It peaks where shift and gain are right.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..geometry.window_pair import PairWindow
+from .detail_correlation import FIRST_GAIN, LARGEST_SHIFT, Correlation
+
+GAINS = (0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
+DEFAULT_GAIN = 0.3  # the usual value of tabulated sensors, where a scene does not tell
+RELIABLE_CORRELATION = 0.6
+BAND_CORRELATION = 0.9  # below it, a band takes the gain of the scene
+MINIMUM_SAMPLES = 200
+NEAREST_VOTES = 0.5  # PAN pixels around the median within which a block's own shift agrees,
+VOTE_SPREAD = 3.0  # or this many times the median distance, where votes are scattered
+LARGEST_LEFT_OUT = 0.9  # share of the blocks; where fewer agree, the scene does not tell
+MANY_WINDOWS = 12  # from which on only one in ROUGH_SHARE is searched through, the others
+ROUGH_SHARE = 5  # not a whole number of rows of windows, so that those few lie apart
+NEAR_REACH = 2  # PAN pixels around what those few show,
+MOST_LEFT_OUT = 0.5  # unless more than this share of the blocks sees no shift there, or one at the edge
+LOCAL_REACH = 2.0  # PAN pixels around the scene's shift in which a window's own is searched
+LOCAL_STEP = 1.0
+
+Shift = tuple[float, float]  # rows, columns
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What was measured: shift (row, column) of MS in PAN pixels, gain at Nyquist, correlations in [0, 1].
+
+    `reliable` is False where the scene does not tell (low texture, water, cloud); shift and gain are then defaults.
+    `band_gains` holds each band's own gain, the scene's where that band does not tell. `left_out` is the share of the
+    scene that does not follow it (clouds, water). `local` holds each window's own shift, None where it does not tell.
+    """
+
+    shift: Shift
+    gain: float
+    band_gains: tuple[float, ...]
+    correlation: float
+    correlation_unshifted: float
+    reliable: bool
+    left_out: float = 0.0
+    local: tuple[Shift | None, ...] = ()
+
+    @property
+    def distortion(self) -> float:
+        """The largest distance, in PAN pixels, of a window's own shift from the usual one."""
+        own = np.array([s for s in self.local if s is not None])
+        return float(np.hypot(*(own - np.median(own, axis=0)).T).max()) if len(own) else 0.0
+
+
+def measure_relation(
+    windows: Sequence[PairWindow],
+    align: bool = True,
+    gain: float | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Relation:
+    """Measure shift (unless `align` is False) and gain (unless given) over sample windows of one scene.
+
+    `check` is called often and may raise to stop.
+    """
+    curve = Correlation(windows, check)
+    bands = len(windows[0].ms) if windows else 0
+    default = gain or DEFAULT_GAIN
+    if curve.count < MINIMUM_SAMPLES:
+        return Relation((0.0, 0.0), default, (default,) * bands, 0.0, 0.0, False)
+    shift, left_out = (0.0, 0.0), 0.0
+    if align:
+        shift, kept = _searched_shift(curve, windows, gain or FIRST_GAIN)
+        left_out = 1.0 - float(kept.double().mean())
+        if left_out > LARGEST_LEFT_OUT:
+            unshifted = curve(gain or FIRST_GAIN, shift)
+            return Relation(shift, default, (default,) * bands, unshifted, unshifted, False, left_out)
+        curve.keep_blocks(kept)
+        shift = _refined_shift(curve, gain or FIRST_GAIN, shift, 0.5)
+        shift = _refined_shift(curve, gain or _peak(lambda g: curve(g, shift)), shift, 0.15)
+    curve.weigh_samples_alike()
+    measured, band_gains = _gains(curve, shift)
+    found = gain or measured
+    best, unshifted = curve(found, shift), curve(found, (0.0, 0.0))
+    if best < RELIABLE_CORRELATION:
+        return Relation((0.0, 0.0), default, (default,) * bands, best, unshifted, False, left_out)
+    local = _local_shifts(curve, found, shift)
+    return Relation(shift, found, (gain,) * bands if gain else band_gains, best, unshifted, True, left_out, local)
+
+
+def measure_gain(window: PairWindow, default: float = DEFAULT_GAIN) -> float:
+    """The gain alone, of a window that is already aligned; `default` where it is too small to tell."""
+    curve = Correlation([window])
+    if curve.count < MINIMUM_SAMPLES:
+        return default
+    curve.weigh_samples_alike()
+    return _peak(lambda g: curve(g, (0.0, 0.0)))
+
+
+def _searched_shift(curve: Correlation, windows: Sequence[PairWindow], gain: float) -> tuple[Shift, torch.Tensor]:
+    """As `_voted_shift` over all shifts; of many windows most are asked only near what a few of them agree on."""
+    if len(windows) >= MANY_WINDOWS:
+        few = Correlation(windows[::ROUGH_SHARE], curve.check)
+        if few.count >= MINIMUM_SAMPLES:
+            rough, agreed = _voted_shift(few, gain, (0, 0), LARGEST_SHIFT)
+            limit = LARGEST_SHIFT - NEAR_REACH
+            row, column = (min(max(round(s), -limit), limit) for s in rough)
+            shift, kept = _voted_shift(curve, gain, (row, column), NEAR_REACH)
+            agree = min(float(agreed.double().mean()), float(kept.double().mean())) >= 1.0 - MOST_LEFT_OUT
+            if agree and max(abs(shift[0] - row), abs(shift[1] - column)) < NEAR_REACH - 0.5:
+                return shift, kept
+    return _voted_shift(curve, gain, (0, 0), LARGEST_SHIFT)
+
+
+def _voted_shift(curve: Correlation, gain: float, around: tuple[int, int], reach: int) -> tuple[Shift, torch.Tensor]:
+    """The median of the shifts that the blocks see within `reach` of `around`, and which blocks agree, (blocks,).
+
+    Clouds and their shadows move between the recordings of PAN and of MS; water and haze show noise alone.
+    """
+    offsets = range(-reach, reach + 1)
+    columns = [curve.across(gain, around[1] + x) for x in offsets]
+    scores = torch.stack(
+        [torch.stack([curve.by_block(curve.down(c, gain, around[0] + y)) for c in columns]) for y in offsets]
+    )
+    peak = scores.flatten(0, 1).max(0)
+    telling = (peak.values >= RELIABLE_CORRELATION) & (torch.bincount(curve.blocks) >= MINIMUM_SAMPLES)
+    if float(telling.double().mean()) < 1.0 - LARGEST_LEFT_OUT:
+        return (0.0, 0.0), torch.zeros_like(telling)
+    blocks = torch.arange(scores.shape[2])
+    rows, across = peak.indices // len(offsets), peak.indices % len(offsets)
+    own = torch.stack([_tops(scores[:, across, blocks]), _tops(scores[rows, :, blocks].T)])
+    own += torch.tensor(around)[:, None]
+    middle = own[:, telling].median(1).values
+    away = (own - middle[:, None]).abs().amax(0)
+    near = away <= max(NEAREST_VOTES, VOTE_SPREAD * float(away[telling].median()))
+    return (float(middle[0]), float(middle[1])), telling & near
+
+
+def _tops(scores: torch.Tensor) -> torch.Tensor:
+    """Where scores (2 reach + 1, blocks) at pixels around 0 are highest, between them by a parabola; (blocks,)."""
+    best = scores[1:-1].argmax(0) + 1
+    before, top, after = (scores[best + o, torch.arange(scores.shape[1])] for o in (-1, 0, 1))
+    bend = (before - 2.0 * top + after).clamp_max(-1e-9)
+    return best - scores.shape[0] // 2 + (0.5 * (before - after) / bend).clamp(-1.0, 1.0)
+
+
+def _refined_shift(curve: Correlation, gain: float, shift: Shift, step: float) -> Shift:
+    """Top of the parabola through three points of each axis in turn."""
+    moved = list(shift)
+    for axis in (0, 1):
+        scores = []
+        for offset in (-step, 0.0, step):
+            trial = moved.copy()
+            trial[axis] += offset
+            scores.append(curve(gain, (trial[0], trial[1])))
+        moved[axis] = float(np.clip(moved[axis] + step * _vertex(scores), -LARGEST_SHIFT, LARGEST_SHIFT))
+    return moved[0], moved[1]
+
+
+def _local_shifts(curve: Correlation, gain: float, shift: Shift) -> tuple[Shift | None, ...]:
+    """Each window's own shift near the scene's, one axis after the other."""
+    combined = curve.combination(curve.pan(gain, shift))
+    offsets = np.arange(-LOCAL_REACH, LOCAL_REACH + LOCAL_STEP / 2, LOCAL_STEP)
+    columns = curve.across(gain, shift[1])
+    down = [curve.by_window(combined, curve.down(columns, gain, shift[0] + o)) for o in offsets]
+    across = [curve.by_window(combined, curve.pan(gain, (shift[0], shift[1] + o))) for o in offsets]
+    found: list[Shift | None] = []
+    for number in range(len(down[0])):
+        scores = [[float(s[number]) for s in axis] for axis in (down, across)]
+        told = max(scores[0]) >= RELIABLE_CORRELATION
+        own = [shift[axis] + _top(offsets, scores[axis]) for axis in (0, 1)]
+        found.append((own[0], own[1]) if told else None)
+    return tuple(found)
+
+
+def _top(places: np.ndarray, scores: Sequence[float]) -> float:
+    """Where evenly spaced scores are highest, between them by a parabola."""
+    best = int(np.clip(np.argmax(scores), 1, len(scores) - 2))
+    return float(places[best] + LOCAL_STEP * _vertex(scores[best - 1 : best + 2]))
+
+
+def _gains(curve: Correlation, shift: Shift) -> tuple[float, tuple[float, ...]]:
+    """Gain of the highest correlation of the scene, and of each band where it shares enough of PAN."""
+
+    @functools.cache
+    def pan(gain: float) -> torch.Tensor:
+        return curve.pan(gain, shift)
+
+    scene = _peak(lambda g: curve.score(pan(g)))
+    return scene, tuple(_band_gain(band, curve.trust, pan, scene) for band in curve.bands)
+
+
+def _band_gain(
+    band: torch.Tensor, trust: torch.Tensor, pan: Callable[[float], torch.Tensor], otherwise: float
+) -> float:
+    """Gain at which one band (n,) follows PAN best; `otherwise` where it does not follow PAN."""
+    weighed = band * trust
+    scores: dict[float, float] = {}
+
+    def score(gain: float) -> float:
+        sharp = pan(gain) * trust
+        scores[gain] = float((weighed @ sharp).abs() / (weighed.norm() * sharp.norm()).clamp_min(1e-30))
+        return scores[gain]
+
+    peak = _peak(score)
+    return peak if max(scores.values()) > BAND_CORRELATION else otherwise
+
+
+def _peak(score: Callable[[float], float]) -> float:
+    """The gain at the top of the score over GAINS, between them by a parabola; every third is tried first."""
+    scores = {i: score(GAINS[i]) for i in range(1, len(GAINS), 3)}
+    middle = max(scores, key=scores.__getitem__)
+    for i in range(max(middle - 2, 0), min(middle + 3, len(GAINS))):
+        scores.setdefault(i, score(GAINS[i]))
+    best = max(scores, key=scores.__getitem__)
+    if best in (0, len(GAINS) - 1) or not {best - 1, best + 1} <= scores.keys():
+        return GAINS[best]
+    step = _vertex([scores[best - 1], scores[best], scores[best + 1]])
+    return float(GAINS[best] + step * (GAINS[best + 1] - GAINS[best] if step > 0 else GAINS[best] - GAINS[best - 1]))
+
+
+def _vertex(scores: Sequence[float]) -> float:
+    """Where, in steps from the middle one, the parabola through three scores is highest; within one step."""
+    bend = scores[0] - 2.0 * scores[1] + scores[2]
+    if bend >= 0.0:
+        return float(np.argmax(scores)) - 1.0
+    return float(np.clip(0.5 * (scores[0] - scores[2]) / bend, -1.0, 1.0))

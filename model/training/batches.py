@@ -1,0 +1,113 @@
+"""What a training step reads: a pool of simulated scenes and the patches that are cut from it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ..errors import TrainingError
+from ..network.flow_network import NetworkConfig
+from .dataset import Source
+from .simulation import Example, SimulationConfig, simulate
+
+
+class Pool:
+    """The last `size` simulated scenes; scene number n depends on the seed numbers and n alone."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        simulation: SimulationConfig,
+        network: NetworkConfig,
+        size: int,
+        seed: Sequence[int],
+    ) -> None:
+        self.simulation, self.network, self.seed = simulation, network, seed
+        large = [s for s in sources if min(s.ms.shape[-2:]) >= simulation.crop]
+        if not large:
+            raise TrainingError(f"No scene is as large as {simulation.crop} pixels a side.")
+        paired = [s for s in large if s.pan is not None]
+        self.kinds = [_by_family(k) for k in (paired, [s for s in large if s.pan is None])]
+        self.examples: deque[Example] = deque(maxlen=size)
+        self.size = size
+        self.next = 0
+
+    def advance(self, first: int, check: Callable[[], None] = lambda: None) -> None:
+        """Bring the pool to scenes first .. first + size - 1; `check` is called between them and may raise to stop."""
+        self.next = max(self.next, first)
+        while self.next < first + self.size:
+            check()
+            self.examples.append(self._simulate(self.next))
+            self.next += 1
+
+    def _simulate(self, number: int) -> Example:
+        rng = np.random.default_rng([*self.seed, number])
+        kind = self.kinds[0 if rng.random() < self.simulation.paired_share else 1] or self.kinds[0] or self.kinds[1]
+        family = kind[rng.integers(len(kind))]
+        return simulate(family[rng.integers(len(family))], self.simulation, self.network, rng)
+
+    def batch(self, count: int, patch: int, step: int) -> Batch:
+        """`count` random patches of different scenes."""
+        rng = np.random.default_rng([*self.seed, step, 1])
+        picks = rng.choice(len(self.examples), size=count, replace=count > len(self.examples))
+        return Batch.cut([self.examples[i] for i in picks], patch, rng)
+
+
+def _by_family(sources: Sequence[Source]) -> list[list[Source]]:
+    families: dict[str, list[Source]] = {}
+    for source in sources:
+        families.setdefault(source.family, []).append(source)
+    return list(families.values())
+
+
+@dataclass(frozen=True)
+class Batch(Example):
+    """Patches of simulated scenes, stacked: the fields of `Example` with a first axis n.
+
+    `known` (n, bands, k, k) marks the MS pixels whose whole blur lies inside the patch.
+    """
+
+    known: torch.Tensor
+
+    @classmethod
+    def cut(cls, examples: Sequence[Example], patch: int, rng: np.random.Generator) -> Batch:
+        """One random patch of each example."""
+        room = patch // 2 + 1
+        parts = [_patch(e, patch, room, *rng.integers(0, e.target.shape[-1] - patch + 1, 2)) for e in examples]
+        return cls(*(torch.stack(column) for column in zip(*parts)))
+
+    def degrade(self, sharp: torch.Tensor) -> torch.Tensor:
+        """Sharp bands (n, bands, s, s) blurred and sampled as the sensor does it, (n, bands, k, k)."""
+        return self.rows @ sharp @ self.columns.transpose(2, 3)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+
+def _patch(e: Example, patch: int, room: int, top: int, left: int) -> tuple[torch.Tensor, ...]:
+    window = np.s_[:, top : top + patch, left : left + patch]
+    rows, known_rows, first_row = _inside(e.rows[:, :, top : top + patch], room)
+    columns, known_columns, first_column = _inside(e.columns[:, :, left : left + patch], room)
+    ms = e.ms.new_zeros(len(e.ms), room, room)
+    piece = e.ms[:, first_row : first_row + room, first_column : first_column + room]
+    ms[:, : piece.shape[1], : piece.shape[2]] = piece
+    known = (known_rows[:, None] & known_columns[None, :]).expand(len(ms), -1, -1)
+    known = known & (rows @ e.valid[window].float() @ columns.transpose(1, 2) > 0.999)
+    images = (e.lms[window], e.target[window], e.valid[window], e.guides[window])
+    return (*images, e.injection, e.depth, e.scene, e.scale, ms, rows, columns, e.corrupt, known)
+
+
+def _inside(matrix: torch.Tensor, room: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """The rows of (bands, k, patch) that lie in the patch with nearly all their weight, in `room` places."""
+    whole = (matrix.sum(2) > 0.999).all(0)
+    indices = torch.nonzero(whole)[:, 0]
+    first = int(indices[0]) if len(indices) else 0
+    count = min(len(indices), room)
+    placed = matrix.new_zeros(len(matrix), room, matrix.shape[2])
+    placed[:, :count] = matrix[:, first : first + count]
+    return placed, torch.arange(room) < count, first

@@ -1,0 +1,164 @@
+"""Scenes to train on, in one file that needs neither GDAL nor QGIS to read.
+
+The file is safetensors; every raster in it is the zlib stream of its horizontal differences, which halves it. A pair
+keeps its PAN as it was recorded, with the measured relation of the two grids.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..errors import TrainingError
+from ..geometry.window_pair import PairWindow
+
+SMALLEST_SIDE = 160  # MS pixels; smaller scenes hold no crop worth simulating
+MINIMUM_VALID = 0.98  # of the pixels
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A scene as it was recorded.
+
+    ms (bands, h, w)   pan (H, W) or None   gain of MS at Nyquist relative to PAN
+    origin, step   centre of MS pixel (0, 0) in PAN pixel indices, shift corrected, and MS pixel size in PAN pixels
+    """
+
+    name: str
+    family: str
+    ms: np.ndarray
+    pan: np.ndarray | None = None
+    origin: tuple[float, float] = (0.0, 0.0)
+    step: tuple[float, float] = (1.0, 1.0)
+    gain: float = 0.3
+
+    def pair(self) -> PairWindow | None:
+        """The pair at full resolution, as float32; None without PAN."""
+        if self.pan is None:
+            return None
+        pan, ms = (torch.from_numpy(a.astype(np.float32)) for a in (self.pan, self.ms))
+        whole = [torch.ones(i.shape[-2:], dtype=torch.bool) for i in (pan, ms)]
+        return PairWindow(pan, whole[0], ms, whole[1], self.origin, self.step)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A scene to simulate from: ms (bands, h, w) float32 and, where it has one, PAN on the same grid (h, w).
+
+    `pair` and `gain` are the scene at full resolution, where it has a PAN. `valid` (h, w) says which pixels may be
+    learnt from; None stands for all.
+    """
+
+    name: str
+    family: str
+    ms: torch.Tensor
+    pan: torch.Tensor | None = None
+    pair: PairWindow | None = None
+    gain: float = 0.3
+    valid: torch.Tensor | None = None
+
+
+def why_unfit(ms: np.ndarray, valid: np.ndarray) -> str | None:
+    """Why a scene cannot be trained on, as the end of a sentence; None where it can.
+
+    ms (bands, h, w), valid (h, w).
+    """
+    if ms.ndim != 3 or min(ms.shape[1:]) < SMALLEST_SIDE:
+        return f"it is smaller than {SMALLEST_SIDE} pixels a side"
+    if not np.isfinite(ms).all():
+        return "it holds values that are not finite"
+    if valid.mean() < MINIMUM_VALID:
+        return f"only {100 * valid.mean():.0f} % of its pixels are valid, {100 * MINIMUM_VALID:.0f} % are needed"
+    flat = [i + 1 for i, band in enumerate(ms) if band.max() == band.min()]
+    return f"band {flat[0]} is constant" if flat else None
+
+
+def write_recordings(path: Path, recordings: Sequence[Recording], budget: int) -> list[str]:
+    """Write as many scenes as `budget` bytes hold, families in turn; returns the names that are left out."""
+    tensors: dict[str, torch.Tensor] = {}
+    described: dict[str, dict[str, Any]] = {}
+    size, left_out = 0, []
+    for recording in _in_turn(recordings):
+        parts = {"ms": recording.ms} | ({} if recording.pan is None else {"pan": recording.pan})
+        packed = {kind: _pack(array) for kind, array in parts.items()}
+        length = sum(map(len, packed.values()))
+        if size + length > budget:
+            left_out.append(recording.name)
+            continue
+        size += length
+        described[recording.name] = {
+            "family": recording.family,
+            "origin": recording.origin,
+            "step": recording.step,
+            "gain": recording.gain,
+            "arrays": {kind: [str(a.dtype), a.shape] for kind, a in parts.items()},
+        }
+        tensors |= {f"{recording.name}.{kind}": torch.frombuffer(bytearray(b), dtype=torch.uint8)
+                    for kind, b in packed.items()}  # fmt: skip
+    save_file(tensors, path, metadata={"scenes": json.dumps(described)})
+    return left_out
+
+
+def read_sources(path: Path) -> list[Source]:
+    """Scenes of a file that `write_recordings` wrote. Raises TrainingError where it is not one or holds none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            described = json.loads((file.metadata() or {}).get("scenes", "{}"))
+            sources = [_source(_recording(file, name, notes)) for name, notes in described.items()]
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, zlib.error) as error:
+        raise TrainingError(f"{path} is not a file of training scenes ({error}).") from error
+    if not sources:
+        raise TrainingError(f"{path} holds no scenes; write it with scripts/prepare_training.py.")
+    return sources
+
+
+def _recording(file: Any, name: str, notes: dict[str, Any]) -> Recording:
+    arrays = {
+        kind: _unpack(file.get_tensor(f"{name}.{kind}").numpy().tobytes(), np.dtype(dtype), tuple(shape))
+        for kind, (dtype, shape) in notes["arrays"].items()
+    }
+    origin, step = ((float(notes[key][0]), float(notes[key][1])) for key in ("origin", "step"))
+    return Recording(
+        name, notes["family"], arrays["ms"], arrays.get("pan"), origin, step, float(notes["gain"])
+    )  # fmt: skip
+
+
+def _source(recording: Recording) -> Source:
+    """PAN at the MS pixels, as sharp as MS, and both cut to where PAN's blur stays inside PAN."""
+    ms, pair = torch.from_numpy(recording.ms.astype(np.float32)), recording.pair()
+    if pair is None:
+        return Source(recording.name, recording.family, ms)
+    low, _ = pair.pan_at_ms(recording.gain)
+    inside = pair.inside(3.0 * pair.ratio)
+    rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
+    cut = np.s_[..., int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
+    return Source(recording.name, recording.family, ms[cut], low[cut], pair, recording.gain)
+
+
+def _in_turn(recordings: Sequence[Recording]) -> list[Recording]:
+    """One of each family, then the second of each, and so on."""
+    families: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        families.setdefault(recording.family, []).append(recording)
+    longest = max(map(len, families.values()), default=0)
+    return [scenes[i] for i in range(longest) for scenes in families.values() if i < len(scenes)]
+
+
+def _pack(array: np.ndarray) -> bytes:
+    """zlib stream of the differences along rows; floats are taken as whole numbers of the same bits."""
+    whole = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
+    return zlib.compress(np.diff(whole, axis=-1, prepend=whole.dtype.type(0)).tobytes(), 6)
+
+
+def _unpack(stream: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray:
+    whole = np.frombuffer(zlib.decompress(stream), dtype=f"u{dtype.itemsize}").reshape(shape)
+    return np.cumsum(whole, axis=-1, dtype=whole.dtype).view(dtype)

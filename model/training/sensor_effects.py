@@ -1,0 +1,113 @@
+"""What sensors, air and archives do to an image: noise, quantisation, saturation, haze, clouds, holes, stray light."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
+
+from ..geometry.resampling import centres, mtf_matrix
+
+NOISE_BLOCK = 16  # pixels along the side of the blocks of which the flattest tell the noise
+FLAT_SHARE = 0.1
+STRAY_SCALES = (1.0, 2.0, 4.0, 8.0)  # deviations, in pixels, of the Gaussians that stand for a blur with long tails
+
+
+def soften(pan: torch.Tensor, deviation: float) -> torch.Tensor:
+    """PAN (h, w) blurred by a Gaussian: products whose MS was sharpened have a PAN that is softer than the target."""
+    taps = np.arange(-2.0, 3.0)
+    kernel = np.exp(-0.5 * (taps / max(deviation, 1e-3)) ** 2)
+    weights = torch.tensor(kernel / kernel.sum(), dtype=pan.dtype)
+    padded = pad(pan[None, None], (2, 2, 2, 2), mode="replicate")
+    return conv2d(conv2d(padded, weights[None, None, None, :]), weights[None, None, :, None])[0, 0]
+
+
+def scatter(pan: torch.Tensor, shares: np.ndarray) -> torch.Tensor:
+    """PAN (s, s) with `shares` of its light spread by Gaussians of STRAY_SCALES pixels (stray light, adjacency)."""
+    side = pan.shape[-1]
+    result = pan * float(1.0 - shares.sum())
+    for share, scale in zip(shares, STRAY_SCALES):
+        gain = float(np.exp(-0.5 * (np.pi * scale) ** 2))  # at ratio 1, a Gaussian of this deviation
+        blur = torch.from_numpy(mtf_matrix(side, centres(side, 0.0, 1.0), max(gain, 1e-300), 1.0).astype(np.float32))
+        result = result + float(share) * (blur @ pan @ blur.T)
+    return result
+
+
+def add_noise(planes: torch.Tensor, level: float, rng: np.random.Generator) -> torch.Tensor:
+    """White noise of `level` deviations of each plane of (n, h, w)."""
+    noise = torch.from_numpy(rng.standard_normal(planes.shape, dtype=np.float32))
+    return planes + level * planes.std(dim=(1, 2), keepdim=True) * noise
+
+
+def noise_level(images: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> float:
+    """Deviation of the white noise of images (h, w) where they are valid (h, w); 0 where no block is.
+
+    The estimate of Immerkaer, "Fast noise variance estimation" (1996), of the flattest blocks, as it counts texture in.
+    """
+    kernel = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])[None, None]
+    blocks = []
+    for image, valid in images:
+        if min(image.shape) < NOISE_BLOCK + 2:
+            continue
+        curved = avg_pool2d(conv2d(image.float()[None, None], kernel).abs(), NOISE_BLOCK)
+        whole = avg_pool2d(valid.float()[None, None, 1:-1, 1:-1], NOISE_BLOCK) == 1.0
+        blocks.append(curved[whole])
+    found = torch.cat(blocks) if blocks else torch.zeros(0)
+    return math.sqrt(0.5 * math.pi) / 6.0 * float(torch.quantile(found, FLAT_SHARE)) if len(found) else 0.0
+
+
+def quantise(planes: torch.Tensor, level: float) -> torch.Tensor:
+    """Whole multiples of `level` deviations of each plane of (n, h, w)."""
+    step = (level * planes.std(dim=(1, 2), keepdim=True)).clamp_min(1e-6)
+    return torch.round(planes / step) * step
+
+
+def saturate(planes: torch.Tensor, share: float) -> torch.Tensor:
+    """Clip the brightest `share` of each plane of (n, h, w)."""
+    limit = torch.quantile(planes.flatten(1), 1.0 - share, dim=1)[:, None, None]
+    return torch.minimum(planes, limit)
+
+
+def smooth_field(side: int, knots: int, rng: np.random.Generator) -> torch.Tensor:
+    """A smooth random field (side, side) of about unit deviation."""
+    coarse = torch.from_numpy(rng.standard_normal((1, 1, knots, knots), dtype=np.float32))
+    return interpolate(coarse, size=(side, side), mode="bicubic", align_corners=True)[0, 0]
+
+
+def haze(planes: torch.Tensor, strength: float, rng: np.random.Generator) -> torch.Tensor:
+    """Uneven haze over (n, s, s): less contrast, more light, by up to `strength` deviations."""
+    field = smooth_field(planes.shape[-1], 4, rng).clamp(-1.5, 1.5) / 3.0 + 0.5
+    mean, std = planes.mean(dim=(1, 2), keepdim=True), planes.std(dim=(1, 2), keepdim=True)
+    weight = torch.tensor(rng.uniform(0.5, 1.0, (len(planes), 1, 1)), dtype=torch.float32)
+    return planes + strength * weight * field * (std - 0.5 * (planes - mean))
+
+
+def clouds(planes: torch.Tensor, moved: tuple[int, int], rng: np.random.Generator) -> torch.Tensor:
+    """Clouds over (n, s, s); those of the last plane, PAN, lie `moved` pixels away, as they do from another angle."""
+    side, reach = planes.shape[-1], max(abs(m) for m in moved)
+    field = smooth_field(side + 2 * reach, int(rng.integers(6, 16)), rng)
+    cover = ((field - float(rng.uniform(0.8, 1.6))) * 2.5).clamp(0.0, 1.0) ** 0.7
+    light = planes.amax(dim=(1, 2), keepdim=True) * float(rng.uniform(0.9, 1.3))
+
+    def over(image: torch.Tensor, top: int, left: int, white: torch.Tensor) -> torch.Tensor:
+        share = cover[top : top + side, left : left + side]
+        return image + share * (white - image)
+
+    below = over(planes[:-1], reach, reach, light[:-1])
+    return torch.cat([below, over(planes[-1:], reach + moved[0], reach + moved[1], light[-1:])])
+
+
+def holes(side: int, rng: np.random.Generator) -> torch.Tensor:
+    """Where (side, side) is valid: a collar along a slanted line, or up to three round holes."""
+    y, x = np.mgrid[0:side, 0:side] / side
+    valid = np.ones((side, side), dtype=bool)
+    if rng.random() < 0.5:
+        angle = rng.uniform(0.0, 2.0 * np.pi)
+        valid = np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5) < rng.uniform(0.15, 0.45)
+    else:
+        for _ in range(int(rng.integers(1, 4))):
+            valid &= (x - rng.random()) ** 2 + (y - rng.random()) ** 2 > rng.uniform(0.02, 0.15) ** 2
+    return torch.from_numpy(valid)

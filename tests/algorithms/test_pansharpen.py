@@ -1,0 +1,335 @@
+"""The plugin inside QGIS: provider, parameters, running, loading, errors."""
+
+from __future__ import annotations
+
+import builtins
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import numpy as np
+import otfm_pansharpen
+import pytest
+from helpers.scenes import Recipe, load_image, save
+from otfm_pansharpen.model.fusion.memory import default_budget
+from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET, hash_path
+from qgis.core import (
+    QgsApplication,
+    QgsMultiBandColorRenderer,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterRasterLayer,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRasterRange,
+)
+from qgis.gui import QgsBrowserGuiModel
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def algorithm(qgis_app, qgis_processing):
+    registry = QgsApplication.processingRegistry()
+    if registry.providerById("otfm") is None:
+        plugin = otfm_pansharpen.classFactory(None)
+        plugin.initProcessing()
+        algorithm.plugin = plugin
+    return registry.algorithmById("otfm:pansharpen").create()
+
+
+class Listener(QgsProcessingFeedback):
+    """Collects what the log says; may cancel at a share of progress."""
+
+    def __init__(self, cancel_at=None):
+        super().__init__(False)
+        self.lines = []
+        self.shares = []
+        self.cancel_at = cancel_at
+        self.progressChanged.connect(self.hear)
+
+    def hear(self, share):
+        self.shares.append(share)
+        if self.cancel_at is not None and share >= self.cancel_at:
+            self.cancel()
+
+    def pushInfo(self, line):  # noqa: N802 - QGIS's name
+        self.lines.append(line)
+
+    def reportError(self, line, fatal=False):  # noqa: N802 - QGIS's name
+        self.lines.append(line)
+
+
+def run(algorithm, pair, output, feedback=None, context=None, **parameters):
+    context = context or QgsProcessingContext()
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output), "PRECISION": "fp32", **parameters}
+    return algorithm.run(given, context, feedback or Listener(), {}, False)
+
+
+@pytest.mark.parametrize("name", ["best", "fast"])
+def test_the_bundled_set_is_chosen_by_name(algorithm, tmp_path, name):
+    pair = Recipe(bands=3).write(tmp_path)
+    results, passed = run(algorithm, pair, tmp_path / "out.tif", BUNDLED=name)
+    assert passed
+    assert results["WEIGHTS_SHA256"] == hash_path(BUNDLED[name]).read_text().split()[0]
+
+
+def test_every_parameter_has_help_and_sensible_defaults(algorithm):
+    definitions = {p.name(): p for p in algorithm.parameterDefinitions()}
+    assert all(len(p.help()) > 20 for p in definitions.values())
+    needed = [n for n, p in definitions.items() if not p.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional]
+    assert [n for n in needed if definitions[n].defaultValue() is None] == ["PAN", "MS", "OUTPUT"]
+    assert definitions["DEVICE"].options() == ["auto", "cuda", "cpu"]
+    assert definitions["PRECISION"].options() == ["auto", "fp32", "bf16"]
+    assert definitions["STEPS"].defaultValue() == 1
+    assert definitions["BUNDLED"].options() == list(BUNDLED)
+    assert definitions["BUNDLED"].defaultValue() == DEFAULT_SET
+    assert algorithm.provider().name() == "OTFM Pansharpen"
+    assert not algorithm.icon().isNull()
+
+
+def test_it_runs_and_says_what_it_decided(algorithm, tmp_path):
+    pair = Recipe(bands=4).write(tmp_path)
+    feedback = Listener()
+    results, passed = run(algorithm, pair, tmp_path / "out.tif", feedback)
+    assert passed
+    assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
+    assert results["RATIO"] == 4
+    assert results["DEVICE_USED"] in ("cpu", "cuda")
+    assert len(results["WEIGHTS_SHA256"]) == 64
+    assert results["SECONDS"] > 0
+    said = "\n".join(feedback.lines)
+    for word in (
+        "Ratio 4",
+        "Weights",
+        "SHA-256",
+        "Device: cpu, float32 (as asked)",
+        "shift",
+        "MTF gain",
+        "Mean",
+        "HQNR",
+        "Done",
+    ):
+        assert word in said
+    assert feedback.shares == sorted(feedback.shares)
+    assert feedback.shares[-1] == 100
+
+
+def test_bands_and_extent(algorithm, tmp_path):
+    pair = Recipe(bands=4).write(tmp_path)
+    extent = f"{5e5 + 100},{5e5 + 300},{4e6 - 280},{4e6 - 80} [EPSG:32633]"
+    _, passed = run(algorithm, pair, tmp_path / "out.tif", MS_BANDS=[3, 1], EXTENT=extent)
+    assert passed
+    image = load_image(tmp_path / "out.tif")
+    assert image.shape == (2, 100, 100)
+    truth = pair.sharp[[2, 0], 40:140, 50:150]
+    assert np.corrcoef(image.ravel(), truth.ravel())[0, 1] > 0.95
+
+
+def test_nodata_set_on_the_layer_counts(algorithm, tmp_path):
+    pair = Recipe(bands=3).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, :12, :12] = 7
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8))
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    for band in (1, 2, 3):
+        layer.dataProvider().setUserNoDataValue(band, [QgsRasterRange(7, 7)])
+    run(algorithm, pair, tmp_path / "out.tif", MS=layer)
+    assert (load_image(tmp_path / "out.tif")[:, :48, :48] == 7).all()
+
+
+def test_a_range_of_nodata_set_on_the_layer_counts(algorithm, tmp_path):
+    pair = Recipe(bands=2).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[0, :12, :12] = np.arange(144).reshape(12, 12) % 9 + 5
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8))
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    layer.dataProvider().setUserNoDataValue(1, [QgsRasterRange(5, 13)])
+    run(algorithm, pair, tmp_path / "out.tif", MS=layer)
+    image = load_image(tmp_path / "out.tif")
+    assert (image[:, :48, :48] == 0).all()
+    assert (image[:, 48:, 48:] != 0).all()
+
+
+def test_nodata_switched_off_on_the_layer_counts_as_image(algorithm, tmp_path):
+    pair = Recipe(bands=1, nodata=900).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, 20:30, 20:30] = 900
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8), nodata=900)
+    save(pair.pan, load_image(pair.pan))
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    layer.dataProvider().setUseSourceNoDataValue(1, False)
+    run(algorithm, pair, tmp_path / "out.tif", MS=layer)
+    fused = QgsRasterLayer(str(tmp_path / "out.tif"), "raster fused")
+    assert not fused.dataProvider().sourceHasNoDataValue(1)
+    run(algorithm, pair, tmp_path / "on.tif")
+    assert (load_image(tmp_path / "on.tif")[0, 80:120, 80:120] == 900).all()
+    assert np.ptp(load_image(tmp_path / "out.tif")[0, 80:120, 80:120]) > 0
+
+
+def test_type_and_overviews_are_passed_on(algorithm, tmp_path):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    run(algorithm, pair, tmp_path / "out.tif", DATA_TYPE="Float32", OVERVIEWS=True)
+    layer = QgsRasterLayer(str(tmp_path / "out.tif"), "raster out")
+    assert load_image(tmp_path / "out.tif").dtype == np.float32
+    assert layer.dataProvider().hasPyramids()
+
+
+def test_the_loaded_layer_looks_like_ms(algorithm, tmp_path):
+    pair = Recipe(bands=4).write(tmp_path)
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), 4, 3, 2))
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    output = str(tmp_path / "out.tif")
+    context.addLayerToLoadOnCompletion(
+        output, QgsProcessingContext.LayerDetails("out", QgsProject.instance(), "OUTPUT")
+    )
+    run(algorithm, pair, output, MS=layer, context=context)
+    loaded = QgsRasterLayer(output, "raster out")
+    assert loaded.renderer().redBand() != 4
+    details = context.layerToLoadOnCompletionDetails(output)
+    details.postProcessor().postProcessLayer(loaded, context, Listener())
+    assert [loaded.renderer().redBand(), loaded.renderer().greenBand(), loaded.renderer().blueBand()] == [4, 3, 2]
+
+
+def test_cancel_leaves_no_file_and_fails(algorithm, tmp_path):
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    context, feedback = QgsProcessingContext(), Listener(cancel_at=20)
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif"), "TILE": 64}
+    assert algorithm.prepare(parameters, context, feedback)
+    with pytest.raises(QgsProcessingException, match="Cancelled"):
+        algorithm.runPrepared(parameters, context, feedback)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_errors_are_sentences(algorithm, tmp_path):
+    pair = Recipe().write(tmp_path)
+    pair.pan, pair.ms = pair.ms, pair.pan
+    context = QgsProcessingContext()
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif")}
+    algorithm.prepare(parameters, context, Listener())
+    with pytest.raises(QgsProcessingException, match="swapped"):
+        algorithm.runPrepared(parameters, context, Listener())
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_absent_weights_are_said_before_running(algorithm, tmp_path):
+    pair = Recipe().write(tmp_path)
+    weights = str(tmp_path / "none.safetensors")
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif"), "WEIGHTS": weights}
+    passed, sentence = algorithm.checkParameterValues(parameters, QgsProcessingContext())
+    assert not passed
+    assert "none.safetensors" in sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(ImportError("No module named 'torch'"), "pip install torch"), (OSError("WinError 1114"), "torch 2.8")],
+)
+def test_torch_that_cannot_be_imported_is_said_with_the_cure(algorithm, tmp_path, monkeypatch, error, words):
+    pair = Recipe().write(tmp_path)
+    real = builtins.__import__
+
+    def broken(name, *arguments, **named):
+        if name == "torch":
+            raise error
+        return real(name, *arguments, **named)
+
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(builtins, "__import__", broken)
+    context = QgsProcessingContext()
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif")}
+    feedback = Listener()
+    assert not algorithm.prepare(parameters, context, feedback)
+    assert words in "\n".join(feedback.lines)
+
+
+def test_the_plugin_starts_without_torch_and_leaves_cleanly():
+    """In a fresh Python: loading, listing and unloading imports neither torch nor numpy."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); from _package import load; load()\n"
+        "from qgis.core import QgsApplication\n"
+        "app = QgsApplication([], False); app.initQgis()\n"
+        "import otfm_pansharpen; plugin = otfm_pansharpen.classFactory(None); plugin.initGui()\n"
+        "registry = QgsApplication.processingRegistry()\n"
+        "assert registry.algorithmById('otfm:pansharpen').shortHelpString()\n"
+        "assert 'torch' not in sys.modules and 'safetensors' not in sys.modules\n"
+        "plugin.unload(); assert registry.providerById('otfm') is None; print('clean')\n"
+        "import os; sys.stdout.flush(); os._exit(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip().endswith("clean"), done.stderr
+
+
+def test_the_model_needs_no_qgis():
+    """Every module of model/ imports where qgis cannot be imported; training needs no GDAL either."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); sys.modules['qgis'] = None\n"
+        "from _package import load; load(); import importlib\n"
+        "sys.modules['osgeo'] = None\n"
+        "for name in ('training.trainer', 'network.weights', 'quality.indices'):\n"
+        "    importlib.import_module('otfm_pansharpen.model.' + name)\n"
+        "del sys.modules['osgeo']\n"
+        "import otfm_pansharpen.model.fusion.pipeline; print('clean')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "clean", done.stderr
+
+
+def test_memory_and_tile_reach_the_pipeline(algorithm, tmp_path):
+    pair = Recipe(bands=3).write(tmp_path)
+    said = []
+    for given in ({}, {"MEMORY": 128, "TILE": 128}):
+        feedback = Listener()
+        assert run(algorithm, pair, tmp_path / "out.tif", feedback, **given)[1]
+        said += [line for line in feedback.lines if line.startswith("Tiles of")]
+    assert said[0].endswith(f"in {default_budget()} MB.")
+    assert said[1].startswith("Tiles of 128 pixels")
+    assert said[1].endswith("in 128 MB.")
+
+
+def test_it_runs_inside_a_model(algorithm, tmp_path):
+    pair = Recipe(bands=3, ratio=2).write(tmp_path)
+    model = QgsProcessingModelAlgorithm("sharpen", "tests")
+    child = QgsProcessingModelChildAlgorithm("otfm:pansharpen")
+    child.setChildId("sharpen")
+    for name in ("PAN", "MS"):
+        model.addModelParameter(QgsProcessingParameterRasterLayer(name, name), QgsProcessingModelParameter(name))
+        child.addParameterSources(name, [QgsProcessingModelChildParameterSource.fromModelParameter(name)])
+    child.addParameterSources("PRECISION", [QgsProcessingModelChildParameterSource.fromStaticValue("fp32")])
+    output = QgsProcessingModelOutput("sharp")
+    output.setChildOutputName("OUTPUT")
+    output.setChildId("sharpen")
+    child.setModelOutputs({"sharp": output})
+    model.addChildAlgorithm(child)
+    model.initAlgorithm()
+    target = tmp_path / "model.tif"
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "sharpen:sharp": str(target)}
+    _, passed = model.run(given, QgsProcessingContext(), Listener(), {}, False)
+    assert passed
+    assert load_image(target).shape == pair.sharp.shape
+
+
+def test_the_dialog_offers_every_parameter(algorithm, monkeypatch):
+    from processing.gui import ParametersPanel
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+    iface = MagicMock()
+    iface.browserModel.return_value = QgsBrowserGuiModel()
+    iface.mapCanvas.return_value = iface.activeLayer.return_value = None
+    monkeypatch.setattr(ParametersPanel, "iface", iface)
+    dialog = AlgorithmDialog(algorithm, False)
+    wrappers = dialog.mainWidget().wrappers
+    assert set(wrappers) == {p.name() for p in algorithm.parameterDefinitions()}
+    assert wrappers["CREATE_OPTIONS"].parameterValue() in ("", None)
+    dialog.close()

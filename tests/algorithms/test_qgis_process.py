@@ -1,0 +1,202 @@
+"""The algorithm as scripts call it: qgis_process, its exit codes and what it leaves on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers.scenes import Recipe, load_image, save
+
+PROGRAM = os.environ.get("QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process") or ""
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="qgis_process is not installed")
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A QGIS profile of its own, with the plugin enabled."""
+    home = tmp_path_factory.mktemp("qgis")
+    (home / "plugins").mkdir()
+    (home / "plugins" / "otfm_pansharpen").symlink_to(ROOT)
+    variables = {**os.environ, "QGIS_PLUGINPATH": str(home / "plugins"), "QGIS_CUSTOM_CONFIG_PATH": str(home)}
+    subprocess.run([PROGRAM, "plugins", "enable", "otfm_pansharpen"], env=variables, capture_output=True, check=True)
+    return variables
+
+
+def qgis(environment, *words):
+    return subprocess.run([PROGRAM, *map(str, words)], env=environment, capture_output=True, text=True, check=False)
+
+
+def run(environment, pair, output, *more):
+    return qgis(
+        environment, "run", "otfm:pansharpen", "--", f"PAN={pair.pan}", f"MS={pair.ms}", f"OUTPUT={output}", *more
+    )
+
+
+def test_listed_and_helped(environment):
+    assert "otfm:pansharpen" in qgis(environment, "list").stdout
+    text = qgis(environment, "help", "otfm:pansharpen").stdout
+    assert all(name in text for name in ("PAN", "MS", "WEIGHTS", "DEVICE", "PRECISION", "EXTENT", "MEMORY", "OUTPUT"))
+
+
+def test_text_run(environment, tmp_path):
+    pair = Recipe(bands=4).write(tmp_path)
+    done = run(environment, pair, tmp_path / "out.tif", "DEVICE=cpu", "PRECISION=fp32")
+    assert done.returncode == 0, done.stderr
+    assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
+    assert "Measured shift" in done.stdout
+    assert "WEIGHTS_SHA256" in done.stdout
+
+
+def test_memory_and_tile_are_read(environment, tmp_path):
+    pair = Recipe(bands=4).write(tmp_path)
+    done = run(environment, pair, tmp_path / "out.tif", "DEVICE=cpu", "MEMORY=256", "TILE=64")
+    assert done.returncode == 0, done.stderr
+    assert "Tiles of 64 pixels" in done.stdout
+    assert "in 256 MB" in done.stdout
+
+
+def test_json_run(environment, tmp_path):
+    pair = Recipe(bands=3, ratio=2).write(tmp_path)
+    words = (
+        "--json",
+        "run",
+        "otfm:pansharpen",
+        "--",
+        f"PAN={pair.pan}",
+        f"MS={pair.ms}",
+        f"OUTPUT={tmp_path / 'o.tif'}",
+    )
+    done = qgis(environment, *words)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert results["RATIO"] == 2
+    assert Path(results["OUTPUT"]).is_file()
+
+
+def test_finetune_then_pansharpen(environment, tmp_path):
+    pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
+    own, report = tmp_path / "own.safetensors", tmp_path / "own.html"
+    inputs = (f"PAN={pair.pan}", f"MS={pair.ms}")
+    words = (
+        "--json",
+        "run",
+        "otfm:finetune",
+        "--",
+        *inputs,
+        "STEPS=3",
+        "START=fast",
+        f"OUTPUT={own}",
+        f"REPORT={report}",
+    )
+    done = qgis(environment, *words)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert results["ERGAS_AFTER"] <= results["ERGAS_BEFORE"]
+    assert Path(results["REPORT"]).read_text().startswith("<!DOCTYPE html>")
+    done = run(environment, pair, tmp_path / "out.tif", f"WEIGHTS={own}")
+    assert done.returncode == 0, done.stderr
+    assert "fine-tuned from fast" in done.stdout
+
+
+def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
+    """SIGKILL in the middle of training: the file of an earlier run is as it was, and nothing lies beside it."""
+    pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(b"from an earlier run")
+    before = contents(tmp_path)
+    words = ["run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}", "MINUTES=10", f"OUTPUT={own}"]
+    with subprocess.Popen([PROGRAM, *words], env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        while "Step" not in (line := process.stdout.readline()):
+            assert line or process.poll() is None
+        process.kill()
+    assert process.returncode != 0
+    assert contents(tmp_path) == before
+
+
+def test_finetune_of_a_scene_too_small_is_one_sentence(environment, tmp_path):
+    pair = Recipe(bands=3, ratio=2, height=160, width=160).write(tmp_path)
+    before = contents(tmp_path)
+    done = qgis(
+        environment, "run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}",
+        f"OUTPUT={tmp_path / 'own.safetensors'}",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "at least 96 x 96" in done.stdout + done.stderr
+    assert contents(tmp_path) == before
+
+
+def contents(folder):
+    """Files and their bytes, without the statistics that QGIS itself keeps beside rasters it opens."""
+    return {p: p.read_bytes() for p in folder.iterdir() if not p.name.endswith(".aux.xml")}
+
+
+def swap(pair):
+    pair.pan, pair.ms = pair.ms, pair.pan
+
+
+def remove(pair):
+    pair.ms.unlink()
+
+
+def truncate(pair):
+    pair.ms.write_bytes(pair.ms.read_bytes()[:9000])
+
+
+def move(pair):
+    save(pair.ms, load_image(pair.ms), transform=(9e5, 8, 0, 4e6, 0, -8))
+
+
+def rotate(pair):
+    save(pair.ms, load_image(pair.ms), transform=(5e5, 8, 1, 4e6, 1, -8))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "words"),
+    [
+        (swap, "out.tif", "swapped"),
+        (remove, "out.tif", "ms.tif"),
+        (truncate, "out.tif", "ms.tif"),
+        (move, "out.tif", "do not overlap"),
+        (rotate, "out.tif", "rotated"),
+        (None, "out.notaformat", ".notaformat"),
+        (None, "ms.tif", "is the input"),
+    ],
+)
+def test_bad_input_is_one_sentence_exit_code_1_and_no_file(environment, tmp_path, spoil, name, words):
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    if spoil:
+        spoil(pair)
+    before = contents(tmp_path)
+    done = run(environment, pair, tmp_path / name)
+    assert done.returncode == 1
+    assert words in done.stdout + done.stderr
+    assert contents(tmp_path) == before
+
+
+def test_weights_that_do_not_fit(environment, tmp_path):
+    pair = Recipe().write(tmp_path)
+    (tmp_path / "bad.safetensors").write_bytes(b"junk")
+    done = run(environment, pair, tmp_path / "out.tif", f"WEIGHTS={tmp_path / 'bad.safetensors'}")
+    assert done.returncode == 1
+    assert "bad.safetensors is not a valid safetensors file" in done.stdout + done.stderr
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_without_torch_it_is_listed_and_says_how_to_install(environment, tmp_path):
+    pair = Recipe().write(tmp_path)
+    hidden = tmp_path / "hidden" / "torch"
+    hidden.mkdir(parents=True)
+    (hidden / "__init__.py").write_text("raise ImportError('torch is hidden')")
+    without = {**environment, "PYTHONPATH": f"{hidden.parent}:{environment.get('PYTHONPATH', '')}"}
+    assert "otfm:pansharpen" in qgis(without, "list").stdout
+    done = run(without, pair, tmp_path / "out.tif")
+    assert done.returncode == 1
+    assert "pip install torch" in done.stdout + done.stderr
+    assert not (tmp_path / "out.tif").exists()

@@ -1,0 +1,294 @@
+"""Fine-tuning: better on the scene, judged on blocks it never saw, nothing lost and nothing wrong left behind."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+import torch
+from helpers.finetuning import QUICK, SENSOR, finetune, job, run, source, spoil, start
+from helpers.fusion import job as fusion_job
+from helpers.scenes import Pair, load_image
+from otfm_pansharpen.model.errors import CancelledError, InputError
+from otfm_pansharpen.model.finetuning import finetune as finetuning
+from otfm_pansharpen.model.finetuning.evaluation import Judge
+from otfm_pansharpen.model.finetuning.finetune import FinetuneJob, Recipe
+from otfm_pansharpen.model.finetuning.holdout import GUARD, Scene, _windows, read_scene
+from otfm_pansharpen.model.fusion.pipeline import Caller, fuse
+from otfm_pansharpen.model.geometry.grids import Window
+from otfm_pansharpen.model.network.weights import BUNDLED, hash_path, load_weights
+from otfm_pansharpen.model.raster.reader import RasterSource, gdal_exceptions
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return SENSOR.write(tmp_path)
+
+
+def read(pair: Pair, seed: list[int]) -> Scene:
+    """The pair as fine-tuning reads it."""
+    pan, ms = RasterSource(str(pair.pan)), RasterSource(str(pair.ms))
+    with gdal_exceptions():
+        return read_scene(pan, ms, None, np.random.default_rng(seed), lambda: None)
+
+
+def test_it_gets_better_where_it_was_not_trained(pair, tmp_path):
+    result = run(pair, tmp_path / "own.safetensors", steps=150)
+    assert result.improved
+    assert result.after.ergas < 0.9 * result.before.ergas
+    assert result.after.hqnr > result.before.hqnr - 0.002
+    assert result.steps == 150
+
+
+def test_pansharpen_uses_the_result(pair, tmp_path):
+    result = run(pair, tmp_path / "own.safetensors", steps=150)
+    errors = {}
+    for name, weights in (("before", start(tmp_path)), ("after", result.output)):
+        fused = fuse(fusion_job(pair, tmp_path / f"{name}.tif", weights=weights))
+        errors[name] = np.abs(load_image(fused.output) - pair.sharp).mean()
+        assert fused.weights_sha256 == (load_weights(weights)).sha256
+    assert errors["after"] < errors["before"]
+
+
+def tensors(path: Path) -> torch.Tensor:
+    """All weights of a file in a row."""
+    return torch.cat([v.flatten() for v in load_weights(path).network.state_dict().values()])
+
+
+def test_the_same_seed_and_steps_give_the_same_weights(pair, tmp_path):
+    files = [tmp_path / name / "own.safetensors" for name in ("one", "two", "three")]
+    for file, seed in zip(files, (5, 5, 6), strict=True):
+        file.parent.mkdir()
+        run(pair, file, seed=seed)
+    assert torch.equal(tensors(files[0]), tensors(files[1]))
+    assert not torch.equal(tensors(files[0]), tensors(files[2]))
+
+
+def test_chance_elsewhere_is_left_alone(pair, tmp_path):
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    run(pair, tmp_path / "own.safetensors", start=BUNDLED["fast"], steps=1)
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_training_never_sees_held_out_pixels(pair, tmp_path, monkeypatch):
+    """Other pixels in the held-out blocks: other figures, but bit for bit the same training."""
+    monkeypatch.setattr(finetuning, "PATIENCE", 10**6)
+    before = run(pair, tmp_path / "own.safetensors")
+    blocks = read(pair, [1, 0, 9]).pieces[0].blocks
+    rng = np.random.default_rng(4)
+
+    def change(pan, ms):
+        for b in blocks:
+            fine = np.s_[:, 2 * b.top : 2 * b.bottom, 2 * b.left : 2 * b.right]
+            pan[fine] = rng.integers(300, 3000, pan[fine].shape)
+            ms[:, b.top : b.bottom, b.left : b.right] = rng.integers(300, 3000, (len(ms), b.height, b.width))
+        return pan, ms
+
+    spoil(pair, change)
+    after = run(pair, tmp_path / "other.safetensors")
+    assert [k.loss for k in after.looks[1:]] == [k.loss for k in before.looks[1:]]
+    assert after.before.ergas > 2 * before.before.ergas
+
+
+def test_blocks_and_their_guard_are_closed_to_training(pair):
+    (piece,) = read(pair, [0]).pieces
+    assert piece.blocks
+    for block in piece.blocks:
+        ring = block.grown(GUARD)
+        assert not piece.open.ms_valid[ring.top : ring.bottom, ring.left : ring.right].any()
+    share = piece.open.ms_valid.float().mean()
+    assert 0.6 < share < 0.95
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 96), (150, 150), (399, 399), (187, 279), (40_000, 25_000)])
+@pytest.mark.parametrize("ratio", [2.0, 4.0, 16.0])
+def test_windows_are_few_and_inside(width, height, ratio):
+    """Memory is bounded whatever the size of the scene and its ratio."""
+    shared = Window(7, 5, width, height)
+    windows = _windows(shared, ratio)
+    assert all(w.clipped(shared) == w for w in windows)
+    assert sum(w.width * w.height for w in windows) <= 9 * 384**2
+    assert sum(w.width * w.height * ratio**2 for w in windows) <= 9 * 3072**2
+    if width <= 384 and ratio == 2:
+        assert sum(w.width * w.height for w in windows) > 0.95 * width * height
+
+
+def stopping(share: float) -> Caller:
+    """A user who cancels at a share of progress."""
+    seen = [0.0]
+    return Caller(progress=seen.append, cancelled=lambda: seen[-1] >= share)
+
+
+def test_cancel_keeps_the_best_so_far(pair, tmp_path):
+    result = run(pair, tmp_path / "own.safetensors", stopping(0.5), steps=60)
+    assert 10 < result.steps < 50
+    assert result.after.ergas < result.before.ergas
+    assert load_weights(tmp_path / "own.safetensors").sha256 == result.weights_sha256
+
+
+@pytest.mark.parametrize(("share", "keep"), [(0.5, False), (0.01, True)])
+def test_cancel_leaves_nothing_where_asked_or_nothing_was_found(pair, tmp_path, share, keep):
+    wanted = job(pair, tmp_path / "own.safetensors", steps=60, keep=keep)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(CancelledError):
+        finetune(wanted, stopping(share))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_where_nothing_helps_the_start_weights_come_back(pair, tmp_path):
+    lines: list[str] = []
+    result = run(
+        pair, tmp_path / "own.safetensors", Caller(log=lines.append), recipe=replace(QUICK, rate=0.0, floor=0.0)
+    )
+    assert not result.improved
+    assert result.after == result.before
+    assert any("start weights" in line for line in lines)
+    assert torch.equal(tensors(tmp_path / "own.safetensors"), tensors(tmp_path / "start.safetensors"))
+
+
+def test_weights_with_which_full_resolution_suffers_are_not_kept(pair, tmp_path, monkeypatch):
+    """Much is lost at full resolution here, whatever is trained: no gain at reduced resolution makes up for it."""
+    real = Judge.figures
+
+    def spoilt(self, network):
+        found = real(self, network)
+        return found if found.ergas == before.before.ergas else replace(found, d_s=found.d_s + 0.1)
+
+    before = run(pair, tmp_path / "own.safetensors", steps=1)
+    monkeypatch.setattr(Judge, "figures", spoilt)
+    lines: list[str] = []
+    result = run(pair, tmp_path / "own.safetensors", Caller(log=lines.append))
+    assert not result.improved
+    assert min(look.ergas for look in result.looks) < result.before.ergas
+    assert any("HQNR falls" in line for line in lines)
+
+
+def test_progress_is_even_and_the_log_tells_loss_figures_and_time(pair, tmp_path):
+    shares: list[float] = []
+    lines: list[str] = []
+    run(pair, tmp_path / "own.safetensors", Caller(progress=shares.append, log=lines.append), steps=40)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert max(np.diff(shares)) < 0.07
+    said = "\n".join(lines)
+    for words in ("MTF gain 0.", "blocks held out", ": loss 0.", "ERGAS of the held-out blocks", "seconds left"):
+        assert words in said
+
+
+def test_the_clock_ends_it(pair, tmp_path):
+    result = run(pair, tmp_path / "own.safetensors", steps=None, minutes=0.15)
+    assert result.steps > 1
+    assert load_weights(result.output)
+
+
+def test_the_header_says_what_it_learnt_from(pair, tmp_path):
+    run(pair, tmp_path / "own.safetensors")
+    header = load_weights(tmp_path / "own.safetensors").header
+    told = json.loads(header["finetuned"])
+    (scene,) = told["scenes"]
+    assert (scene["pan"], scene["ms"], scene["bands"], scene["ratio"]) == ("pan.tif", "ms.tif", 3, 2.0)
+    assert scene["gain"] == pytest.approx(0.2, abs=0.03)
+    assert told["recipe"]["batch"] == QUICK.batch
+    assert json.loads(header["started_from"])["sha256"] == load_weights(tmp_path / "start.safetensors").sha256
+    assert header["licence"] == "of the start"
+    assert str(tmp_path) not in json.dumps(dict(header))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({}, None), ({"bands": 4}, "3 bands"), ({"ratio": 4}, "ratio 2"), ({"gain": 0.5}, "MTF gain 0.2")],
+)
+def test_pansharpen_warns_of_scenes_that_the_weights_were_not_tuned_on(pair, tmp_path, changes, words):
+    run(pair, tmp_path / "own.safetensors", steps=1)
+    other = tmp_path / "other"
+    other.mkdir()
+    lines: list[str] = []
+    scene = replace(SENSOR, **changes).write(other)
+    fuse(fusion_job(scene, other / "f.tif", weights=tmp_path / "own.safetensors"), Caller(log=lines.append))
+    warnings = [line for line in lines if line.startswith("Warning: these weights")]
+    assert not warnings if words is None else words in warnings[0]
+
+
+def test_several_pairs_of_one_sensor(pair, tmp_path):
+    (tmp_path / "b").mkdir()
+    second = replace(SENSOR, seed=8).write(tmp_path / "b")
+    result = run(pair, tmp_path / "own.safetensors", pairs=(source(pair), source(second)))
+    told = json.loads(load_weights(result.output).header["finetuned"])
+    assert len(told["scenes"]) == 2
+    third = replace(SENSOR, bands=5).write(tmp_path / "b")
+    with pytest.raises(InputError, match=r"5 bands at ratio 2.*3 at 2"):
+        run(pair, tmp_path / "own.safetensors", pairs=(source(pair), source(third)))
+
+
+def test_an_extent_limits_what_is_learnt_from(pair, tmp_path):
+    """Gaps outside the extent do no harm; an extent that is too small is refused with the numbers."""
+
+    def change(pan, ms):
+        ms[:, :, :40] = 0
+        return pan, ms
+
+    spoil(pair, change)
+    inside = (5e5 + 160, 4e6 - 640, 5e5 + 640, 4e6)
+    lines: list[str] = []
+    run(pair, tmp_path / "own.safetensors", Caller(log=lines.append), pairs=(source(pair, extent=inside),))
+    with pytest.raises(InputError, match="101 x 81 MS pixels"):
+        run(pair, tmp_path / "o.safetensors", pairs=(source(pair, extent=(5e5, 4e6 - 320, 5e5 + 400, 4e6)),))
+
+
+def test_gaps_are_not_learnt_from(pair, tmp_path):
+    def change(pan, ms):
+        ms[:, 60:75, 60:75] = 0
+        pan[:, :20] = 0
+        return pan, ms
+
+    spoil(pair, change)
+    result = run(pair, tmp_path / "own.safetensors", steps=150)
+    assert result.after.ergas < 0.95 * result.before.ergas
+
+
+def test_the_report_is_one_page_with_its_pictures(pair, tmp_path):
+    report = tmp_path / "report <1> & more.html"
+    result = run(pair, tmp_path / "own.safetensors", report=report)
+    text = report.read_text()
+    page = ET.fromstring(text.split("\n", 1)[1])
+    pictures = [i.attrib["src"] for i in page.iter("img")]
+    assert len(pictures) == 2
+    for picture in pictures:
+        kind, data = picture.split(",", 1)
+        assert kind == "data:image/png;base64"
+        assert base64.b64decode(data).startswith(b"\x89PNG")
+    words = " ".join(page.itertext())
+    for value in (f"{result.before.ergas:.4f}", f"{result.after.hqnr:.4f}", result.weights_sha256, "ms.tif", "seed"):
+        assert value in words
+    assert "http" not in text
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_new_weights_never_meet_an_old_hash(pair, tmp_path, monkeypatch):
+    """Killed between the weights and their hash: the file still loads."""
+    output = tmp_path / "own.safetensors"
+    run(pair, output)
+    real = os.replace
+
+    def killed(source, target):
+        if target == hash_path(output):
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(pair, output, seed=3, start=BUNDLED["fast"], steps=1, recipe=Recipe(batch=1, pool=1))
+    assert load_weights(output).header["name"].startswith("own, fine-tuned from fast")
+
+
+def test_a_job_has_the_documented_defaults():
+    wanted = FinetuneJob((), Path("o.safetensors"))
+    assert (wanted.minutes, wanted.steps, wanted.keep, wanted.start) == (3.0, None, True, BUNDLED["fast"])

@@ -1,0 +1,121 @@
+"""Fine-tuning with bad input, bad places and full disks: a sentence each, and nothing lost."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.finetuning import QUICK, SENSOR, finetune, job, run, spoil
+from otfm_pansharpen.model.errors import InputError, OutputError, WeightsError
+from otfm_pansharpen.model.fusion.pipeline import Caller
+from otfm_pansharpen.model.network.weights import BUNDLED, load_weights
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return SENSOR.write(tmp_path)
+
+
+def all_gaps(pan, ms):
+    return pan, ms * 0
+
+
+def mostly_gaps(pan, ms):
+    ms[:, 50:] = 0
+    return pan, ms
+
+
+def constant(pan, ms):
+    ms[1] = 700
+    return pan, ms
+
+
+def unrelated(pan, ms):
+    return np.random.default_rng(0).integers(300, 900, pan.shape), ms
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (all_gaps, "too many gaps"),
+        (mostly_gaps, "too many gaps"),
+        (constant, "Band 2 of those chosen.*is constant"),
+        (unrelated, "do not fit well enough"),
+        (lambda pan, ms: (pan[:, :160, :160], ms[:, :80, :80]), "80 x 80 MS pixels"),
+    ],
+)
+def test_scenes_that_teach_nothing_are_refused_in_words(pair, tmp_path, change, words):
+    spoil(pair, change)
+    wanted = job(pair, tmp_path / "own.safetensors")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=words):
+        finetune(wanted)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_start_weights_that_do_not_fit(pair, tmp_path):
+    (tmp_path / "bad.safetensors").write_bytes(b"junk")
+    with pytest.raises(WeightsError, match=r"bad\.safetensors is not a valid"):
+        run(pair, tmp_path / "own.safetensors", start=tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [("own.pt", r"written as \.safetensors"), ("absent/own.safetensors", "does not exist"), ("ms.tif", "the input")],
+)
+def test_outputs_that_cannot_be(pair, tmp_path, output, words):
+    with pytest.raises(OutputError, match=words):
+        run(pair, tmp_path / output, start=BUNDLED["fast"])
+
+
+def test_the_bundled_weights_cannot_be_overwritten(pair):
+    before = BUNDLED["fast"].read_bytes()
+    with pytest.raises(OutputError, match="is the input"):
+        run(pair, BUNDLED["fast"], start=BUNDLED["fast"])
+    assert BUNDLED["fast"].read_bytes() == before
+
+
+def test_divergence_is_said_and_spoils_nothing(pair, tmp_path):
+    lines: list[str] = []
+    wild = replace(QUICK, rate=1e30, floor=1e30)
+    result = run(pair, tmp_path / "own.safetensors", Caller(log=lines.append), recipe=wild)
+    assert any("diverged" in line for line in lines)
+    assert result.after.ergas <= result.before.ergas
+    assert load_weights(result.output).sha256 == result.weights_sha256
+
+
+def test_a_full_disk_loses_nothing(pair, tmp_path, monkeypatch):
+    """The weights go to the temporary folder, the sentence says where, and the old file stays."""
+    output = tmp_path / "own.safetensors"
+    wanted = job(pair, output)
+    finetune(wanted)
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    real = Path.write_bytes
+
+    def full(path, data):
+        if path.parent == tmp_path:
+            real(path, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
+    with pytest.raises(OutputError, match="No space left on device") as caught:
+        finetune(replace(wanted, seed=2))
+    refuge = next((tmp_path / "elsewhere").rglob("own.safetensors"))
+    assert str(refuge) in str(caught.value)
+    assert json.loads(load_weights(refuge).header["finetuned"])["seed"] == 2
+    assert {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+
+
+def test_a_report_without_matplotlib_is_refused_before_training(pair, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(OutputError, match="pip install matplotlib"):
+        run(pair, tmp_path / "own.safetensors", report=tmp_path / "report.html")
+    assert not (tmp_path / "own.safetensors").exists()

@@ -1,0 +1,31 @@
+"""On real scenes no weights were trained on, where they are at hand: better than interpolation and gdal_pansharpen."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENES = Path(os.environ.get("OTFM_SCENES", ROOT.parent / "shared" / "data" / "validation_pairs"))
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+NAMES = ["L8_istanbul", "L7_21", "WV2_SN6_1"]
+
+
+@pytest.mark.skipif(not SCENES.is_dir(), reason=f"no real scenes at {SCENES} (set OTFM_SCENES)")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("weights", ["best", "fast"])
+def test_better_than_interpolation_and_gdal(name, weights):
+    from otfm_pansharpen.model.network.weights import BUNDLED
+    from otfm_pansharpen.model.raster.reader import RasterSource
+    from pairs import Scene
+    from quality import Ours, compare_reduced
+
+    scene = Scene(RasterSource(str(SCENES / f"{name}_pan.tif")), RasterSource(str(SCENES / f"{name}_ms.tif")))
+    table = compare_reduced(scene, round(scene.placement.ratio), Ours(BUNDLED[weights], 1))
+    assert table["OTFM"]["ERGAS"] < 0.9 * table["interpolation"]["ERGAS"]
+    assert table["OTFM"]["ERGAS"] < 0.95 * table["GDAL Brovey"]["ERGAS"]
+    assert table["OTFM"]["1-Q2n"] < 0.95 * min(table["interpolation"]["1-Q2n"], table["GDAL Brovey"]["1-Q2n"])

@@ -1,0 +1,29 @@
+"""One of several processes that train together: python together.py FOLDER, started by torchrun.
+
+Writes its weights and the patches of its last step to FOLDER/RANK.npy.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+from _package import load
+
+load()
+
+from helpers.training import run, silent, weights  # noqa: E402
+from otfm_pansharpen.model.training.dataset import read_sources  # noqa: E402
+
+folder = Path(sys.argv[1])
+torch.set_num_threads(1)
+torch.distributed.init_process_group("gloo")
+trained = run(read_sources(folder / "scenes.safetensors"))
+trained.train(16, silent)
+patches = trained.pool.batch(3, 32, 15).lms
+np.save(folder / f"{trained.rank}.npy", torch.cat([weights(trained), patches.flatten()]).detach().numpy())
+torch.distributed.destroy_process_group()

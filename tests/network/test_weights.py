@@ -1,0 +1,147 @@
+"""Weights files: what is written is read, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from otfm_pansharpen.model.errors import WeightsError
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET, hash_path, load_weights, save_weights
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+SMALL = NetworkConfig(width=8, blocks=1, hidden=8)
+
+
+@pytest.fixture
+def good(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "good.safetensors"
+    save_weights(FlowNetwork(SMALL), path, {"name": "test"})
+    return path
+
+
+def rewritten(path, change_tensors=None, change_header=None):
+    """The same file with something changed, and no hash beside it."""
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+    (change_tensors or (lambda t: None))(tensors)
+    (change_header or (lambda h: None))(header)
+    save_file(tensors, path, metadata=header)
+    hash_path(path).unlink()
+    return path
+
+
+def test_round_trip(good):
+    torch.manual_seed(0)
+    wanted = FlowNetwork(SMALL).state_dict()
+    loaded = load_weights(good)
+    assert loaded.network.config == SMALL
+    assert loaded.header["name"] == "test"
+    assert all(torch.equal(wanted[k], v) for k, v in loaded.network.state_dict().items())
+    assert hash_path(good).read_text().split() == [loaded.sha256, good.name]
+
+
+def test_weights_may_be_read_by_whom_other_files_may(good, tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert good.stat().st_mode == hash_path(good).stat().st_mode == plain.stat().st_mode
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_weights_load_and_are_small(name):
+    weights = load_weights(BUNDLED[name])
+    assert BUNDLED[name].stat().st_size <= 8_000_000
+    assert weights.header["name"] == name
+    assert weights.header["version"]
+    assert "Copernicus" in weights.header["credits"]
+    assert json.loads(weights.header["simulation"])["gain"]
+    assert json.loads(weights.header["training"])["transport"] > 0
+
+
+def test_the_fast_set_is_smaller():
+    assert DEFAULT_SET in BUNDLED
+    assert BUNDLED["fast"].stat().st_size < 0.5 * BUNDLED["best"].stat().st_size
+
+
+def test_flipped_bit_is_found_by_the_hash(good):
+    data = bytearray(good.read_bytes())
+    data[-5] ^= 1
+    good.write_bytes(data)
+    with pytest.raises(WeightsError, match="damaged"):
+        load_weights(good)
+
+
+def break_shape(tensors):
+    tensors["head.weight"] = tensors["head.weight"][:4].clone()
+
+
+def break_type(tensors):
+    tensors["head.weight"] = tensors["head.weight"].double()
+
+
+def drop_one(tensors):
+    del tensors["head.bias"]
+
+
+def add_one(tensors):
+    tensors["extra"] = torch.zeros(1)
+
+
+def poison(tensors):
+    tensors["head.bias"][0] = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (break_shape, "head.weight is F32"),
+        (break_type, "head.weight is F64"),
+        (drop_one, "head.bias"),
+        (add_one, "extra"),
+        (poison, "not finite"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_refused(good, change, words):
+    with pytest.raises(WeightsError, match=words):
+        load_weights(rewritten(good, change_tensors=change))
+
+
+@pytest.mark.parametrize(
+    "network",
+    ["{}", "[]", "nonsense", '{"bands": 4, "width": 99999999, "blocks": 1, "cell": 4, "hidden": 8}',
+     '{"bands": 4, "width": 8.5, "blocks": 1, "cell": 4, "hidden": 8}'],
+)  # fmt: skip
+def test_headers_that_describe_no_network_are_refused(good, network):
+    with pytest.raises(WeightsError, match="does not describe"):
+        load_weights(rewritten(good, change_header=lambda h: h.update(network=network)))
+
+
+def test_other_formats_are_refused(good, tmp_path):
+    with pytest.raises(WeightsError, match="not written by this plugin"):
+        load_weights(rewritten(good, change_header=lambda h: h.update(format="other")))
+    for name, data in {"empty": b"", "pickle": pickle.dumps({"head.weight": 1}), "huge": b"\xff" * 16}.items():
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(data)
+        with pytest.raises(WeightsError, match="not a valid safetensors file"):
+            load_weights(path)
+    with pytest.raises(WeightsError, match="does not exist"):
+        load_weights(tmp_path / "absent.safetensors")
+
+
+def test_interrupted_saving_leaves_the_old_weights(good, monkeypatch):
+    before = good.read_bytes()
+
+    def full(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        save_weights(FlowNetwork(SMALL), good, {})
+    assert good.read_bytes() == before
+    assert sorted(p.name for p in good.parent.iterdir()) == ["good.safetensors", "good.safetensors.sha256"]

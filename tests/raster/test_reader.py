@@ -1,0 +1,107 @@
+"""Whatever GDAL opens can be sharpened, and gives the pixels that a plain GeoTIFF gives."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.fusion import job, run
+from helpers.scenes import Recipe, load_image
+from osgeo import gdal
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.raster.reader import RasterSource
+
+
+def copied(path, name, driver, *options):
+    target = path.with_name(name)
+    gdal.Translate(str(target), str(path), format=driver, creationOptions=list(options))
+    return str(target)
+
+
+def as_vrt_of_bands(path):
+    """One file a band, put together by a VRT."""
+    names = []
+    for number in range(1, gdal.Open(str(path)).RasterCount + 1):
+        names.append(str(path.with_name(f"{path.stem}_b{number}.tif")))
+        gdal.Translate(names[-1], str(path), bandList=[number])
+    target = str(path.with_suffix(".vrt"))
+    gdal.BuildVRT(target, names, separate=True)
+    return target
+
+
+def in_zip(path):
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
+        archive.write(path, path.name)
+    return f"/vsizip/{path.with_suffix('.zip')}/{path.name}"
+
+
+def as_subdataset(path):
+    """The second directory of a GeoTIFF, behind a decoy."""
+    target = path.with_name(f"{path.stem}_pages.tif")
+    gdal.Translate(str(target), str(path), scaleParams=[[0, 1, 7, 7]])
+    gdal.Translate(str(target), str(path), creationOptions=["APPEND_SUBDATASET=YES"])
+    return f"GTIFF_DIR:2:{target}"
+
+
+SOURCES = {
+    "VRT of bands": as_vrt_of_bands,
+    "COG": lambda p: copied(p, f"{p.stem}.cog.tif", "COG", "BLOCKSIZE=128"),
+    "JPEG 2000": lambda p: copied(p, f"{p.stem}.jp2", "JP2OpenJPEG", "QUALITY=100", "REVERSIBLE=YES"),
+    "zip": in_zip,
+    "subdataset": as_subdataset,
+    "one row a block": lambda p: copied(p, f"{p.stem}_rows.tif", "GTiff", "BLOCKYSIZE=1"),
+    "one block": lambda p: copied(p, f"{p.stem}_one.tif", "GTiff", "BLOCKYSIZE=4096", "COMPRESS=LZW"),
+    "tiles by band": lambda p: copied(p, f"{p.stem}_tiles.tif", "GTiff", "TILED=YES", "INTERLEAVE=BAND"),
+    "ENVI": lambda p: copied(p, f"{p.stem}.dat", "ENVI", "INTERLEAVE=BIL"),
+    "Erdas": lambda p: copied(p, f"{p.stem}.img", "HFA"),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_kind_of_source_gives_the_same_pixels(tmp_path, kind):
+    pair = Recipe().write(tmp_path)
+    plain, _ = run(pair, tmp_path, "plain.tif")
+    pan, ms = (RasterSource(SOURCES[kind](p)) for p in (pair.pan, pair.ms))
+    fuse(replace(job(pair, tmp_path / "out.tif"), pan=pan, ms=ms))
+    assert np.array_equal(load_image(tmp_path / "out.tif"), plain)
+
+
+def bytes_read():
+    """Bytes that this process has read from files so far, cached by the system or not."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("rchar")))
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="this system does not count what a process reads")
+def test_rows_of_a_striped_raster_are_not_read_again_for_every_tile(tmp_path):
+    pair = Recipe(bands=1, height=256, width=4096).write(tmp_path)
+    pan = RasterSource(copied(pair.pan, "rows.tif", "GTiff", "BLOCKYSIZE=1"))
+    before = gdal.GetCacheMax()
+    gdal.SetCacheMax(500_000)
+    try:
+        first = bytes_read()
+        fuse(replace(job(pair, tmp_path / "out.tif", tile=128), pan=pan))
+        read = bytes_read() - first
+        assert gdal.GetCacheMax() == 500_000
+    finally:
+        gdal.SetCacheMax(before)
+    assert read < 5 * (pair.pan.stat().st_size + (tmp_path / "out.tif").stat().st_size)
+
+
+def test_a_geopackage_raster(tmp_path):
+    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    plain, _ = run(pair, tmp_path, "plain.tif")
+    table = copied(pair.ms, "all.gpkg", "GPKG", "RASTER_TABLE=ms", "TILE_FORMAT=PNG")
+    fuse(replace(job(pair, tmp_path / "out.tif"), ms=RasterSource(f"GPKG:{table}:ms", bands=(1, 2, 3))))
+    assert np.array_equal(load_image(tmp_path / "out.tif"), plain)
+
+
+def test_open_options_count(tmp_path):
+    """A geotransform that only an open option lets GDAL ignore: both rasters are then without a georeference."""
+    pair = Recipe().write(tmp_path)
+    sources = [RasterSource(str(p), open_options=("GEOREF_SOURCES=NONE",)) for p in (pair.pan, pair.ms)]
+    fuse(replace(job(pair, tmp_path / "out.tif"), pan=sources[0], ms=sources[1]))
+    assert gdal.Open(str(tmp_path / "out.tif")).GetGeoTransform(can_return_null=True) is None

@@ -1,0 +1,116 @@
+"""The output raster: type, format, metadata, statistics and overviews as asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.fusion import job, run, temporaries
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
+from otfm_pansharpen.model.errors import InputError
+from otfm_pansharpen.model.fusion.pipeline import Caller, fuse
+
+RANGES = {"Byte": (0, 255), "UInt16": (0, 65535), "Int16": (-32768, 32767), "Float32": (-np.inf, np.inf)}
+
+
+@pytest.mark.parametrize("kind", ["Byte", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64"])
+def test_the_type_asked_for_holds_the_same_values_clipped(tmp_path, kind):
+    pair = Recipe().write(tmp_path)
+    plain, _ = run(pair, tmp_path, "plain.tif")
+    said: list[str] = []
+    fuse(job(pair, tmp_path / "typed.tif", data_type=kind), Caller(log=said.append))
+    typed = gdal.Open(str(tmp_path / "typed.tif"))
+    assert gdal.GetDataTypeName(typed.GetRasterBand(1).DataType) == kind
+    low, high = RANGES.get(kind, (-np.inf, np.inf))
+    assert np.abs(typed.ReadAsArray().astype(float) - np.clip(plain.astype(float), low, high)).max() <= 0.5001
+    assert any("clipped" in line and "255" in line for line in said) == (kind == "Byte")
+
+
+def test_an_unknown_type_is_refused(tmp_path):
+    with pytest.raises(InputError, match="CFloat32 is unknown"):
+        fuse(job(Recipe().write(tmp_path), tmp_path / "o.tif", data_type="CFloat32"))
+
+
+def test_nodata_that_the_type_cannot_hold_becomes_one_that_it_can(tmp_path):
+    pair = Recipe(kind="float32").write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, :10] = -9999
+    save(pair.ms, ms, "float32", (5e5, 8, 0, 4e6, 0, -8), nodata=-9999)
+    image, _ = run(pair, tmp_path, data_type="UInt16")
+    fused = gdal.Open(str(tmp_path / "fused.tif"))
+    assert fused.GetRasterBand(1).GetNoDataValue() == 0
+    assert (image[:, :40] == 0).all()
+    assert (image[:, 40:] > 0).all()
+
+
+def test_a_cloud_optimised_geotiff_by_name(tmp_path):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    plain, _ = run(pair, tmp_path, "plain.tif")
+    image, _ = run(pair, tmp_path, "out.cog.tif")
+    assert np.array_equal(plain, image)
+    assert gdal.Open(str(tmp_path / "out.cog.tif")).GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE") == "COG"
+    assert temporaries(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.img"])
+def test_overviews_are_averages_without_gaps(tmp_path, name):
+    pair = Recipe(height=640, width=640, nodata=0).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, :, :80] = 0
+    save(pair.ms, ms, "uint16", (5e5, 8, 0, 4e6, 0, -8), nodata=0)
+    run(pair, tmp_path, name, overviews=True)
+    fused = gdal.Open(str(tmp_path / name))  # GDAL's bands do not keep their dataset alive
+    band = fused.GetRasterBand(1)
+    assert band.GetOverviewCount() == 2
+    small = band.GetOverview(0).ReadAsArray().astype(float)
+    whole = band.ReadAsArray().astype(float).reshape(320, 2, 320, 2).mean((1, 3))
+    assert (small[:, :160] == 0).all()
+    assert np.abs(small[:, 165:] - whole[:, 165:]).max() <= 1.0
+
+
+def test_no_overviews_unless_asked_for(tmp_path):
+    run(Recipe(height=640, width=640).write(tmp_path), tmp_path)
+    fused = gdal.Open(str(tmp_path / "fused.tif"))
+    assert fused.GetRasterBand(1).GetOverviewCount() == 0
+
+
+@pytest.mark.parametrize(("kind", "predictor"), [("uint16", "2"), ("float32", "3")])
+def test_compression_has_the_predictor_of_the_type(tmp_path, kind, predictor):
+    pair = Recipe(kind=kind, height=320, width=320).write(tmp_path)
+    sizes = {}
+    for name, options in {"chosen": (), "same": (f"PREDICTOR={predictor}",), "none": ("PREDICTOR=1",)}.items():
+        run(pair, tmp_path, f"{name}.tif", creation_options=("COMPRESS=DEFLATE", *options))
+        sizes[name] = (tmp_path / f"{name}.tif").stat().st_size
+    assert sizes["chosen"] == sizes["same"] < sizes["none"]
+
+
+def test_statistics_choose_the_contrast(tmp_path):
+    pair = Recipe(height=320, width=320, nodata=0).write(tmp_path)
+    image, _ = run(pair, tmp_path)
+    fused = gdal.Open(str(tmp_path / "fused.tif"))
+    for number, band in enumerate(image, start=1):
+        found = fused.GetRasterBand(number).GetMetadata()
+        assert float(found["STATISTICS_MEAN"]) == pytest.approx(band.mean(), rel=0.1)
+        assert float(found["STATISTICS_STDDEV"]) == pytest.approx(band.std(), rel=0.2)
+
+
+def test_metadata_of_the_scene_are_kept_and_those_of_the_run_added(tmp_path):
+    pair = Recipe().write(tmp_path)
+    dataset = gdal.Open(str(pair.ms), gdal.GA_Update)
+    dataset.SetMetadataItem("ACQUISITIONDATETIME", "2020-05-01")
+    dataset.SetMetadataItem("OTFM_STEPS", "of another run")
+    dataset.GetRasterBand(2).SetMetadataItem("CENTRAL_WAVELENGTH_UM", "0.56", "IMAGERY")
+    dataset.GetRasterBand(2).SetMetadataItem("STATISTICS_MEAN", "123456")
+    dataset = None
+    _, result = run(pair, tmp_path)
+    fused = gdal.Open(str(tmp_path / "fused.tif"))
+    assert fused.GetMetadataItem("ACQUISITIONDATETIME") == "2020-05-01"
+    assert fused.GetRasterBand(2).GetMetadataItem("CENTRAL_WAVELENGTH_UM", "IMAGERY") == "0.56"
+    assert float(fused.GetRasterBand(2).GetMetadataItem("STATISTICS_MEAN")) < 5000
+    told = {k: v for k, v in fused.GetMetadata().items() if k.startswith("OTFM_")}
+    assert told["OTFM_STEPS"] == "1"
+    assert told["OTFM_PAN"] == "pan.tif band 1"
+    assert told["OTFM_MS"] == "ms.tif bands 1 2 3 4"
+    assert told["OTFM_WEIGHTS_SHA256"] == result.weights_sha256
+    assert float(told["OTFM_MTF_GAIN"]) == pytest.approx(result.gain, abs=1e-3)
+    assert len(told["OTFM_MTF_GAIN_BY_BAND"].split()) == 4

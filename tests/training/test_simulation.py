@@ -1,0 +1,149 @@
+"""Simulated sensors: consistent pairs, every knob with the effect that its name promises."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from helpers.scenes import landscape
+from otfm_pansharpen.model.network.flow_network import NetworkConfig
+from otfm_pansharpen.model.training import sensor_effects as artefacts
+from otfm_pansharpen.model.training.dataset import Source
+from otfm_pansharpen.model.training.simulation import SimulationConfig, simulate
+
+NETWORK = NetworkConfig()
+CALM = SimulationConfig(
+    crop=64, gamma=1.0, glare=0.0, built_share=0.0, noise=0.0, pan_blur=0.0, stray_share=0.0, mixed_share=0.0,
+    coarse_share=0.0, saturated_share=0.0, haze_share=0.0, cloud_share=0.0, hole_share=0.0, shift=0.0,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sources():
+    image = torch.tensor(landscape(5, 160, 160), dtype=torch.float32)
+    return [Source("pair", "a", image, image.mean(0)), Source("ms", "b", image.flip(1))]
+
+
+def one(source, seed, **changes):
+    config = replace(CALM, **changes)
+    return simulate(source, config, NETWORK, np.random.default_rng(seed))
+
+
+def test_it_repeats_and_varies(sources):
+    assert torch.equal(one(sources[0], 5).lms, one(sources[0], 5).lms)
+    assert not torch.equal(one(sources[0], 5).lms, one(sources[0], 6).lms)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_pairs_are_consistent(sources, seed):
+    """The target degraded by the maps is MS, but for noise and quantisation."""
+    example = simulate(sources[seed % 2], SimulationConfig(crop=64), NETWORK, np.random.default_rng(seed))
+    degraded = example.rows @ example.target @ example.columns.transpose(1, 2)
+    assert all(torch.isfinite(v).all() for v in vars(example).values())
+    if example.valid.all():
+        assert (degraded - example.ms).abs().mean() < 0.06
+    assert example.lms.shape == (4, 64, 64)
+    assert example.guides.shape == (3, 64, 64)
+    assert example.depth.shape == (5,)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_calm_sensor_is_exact(sources, seed):
+    example = one(sources[0], seed)
+    degraded = example.rows @ example.target @ example.columns.transpose(1, 2)
+    assert torch.allclose(degraded, example.ms, atol=1e-4)
+    assert example.valid.all()
+    assert example.corrupt == 0
+
+
+def test_gaps_do_not_count_and_are_filled(sources):
+    examples = [one(sources[0], seed, hole_share=1.0) for seed in range(12)]
+    assert any(not e.valid.all() for e in examples)
+    assert all(e.valid.float().mean() > 0.2 for e in examples)
+    assert all(torch.isfinite(e.lms).all() and e.lms.abs().max() < 30 for e in examples)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pixels_that_may_not_be_learnt_from_do_not_count(sources, seed):
+    """Whatever the crop and its turn, no pixel of the dark half that is not valid is a valid target."""
+    dark = sources[0].ms.clone()
+    dark[:, :, :80] = 0.0
+    valid = torch.ones(160, 160, dtype=torch.bool)
+    valid[:, :80] = False
+    example = one(replace(sources[0], ms=dark, valid=valid), seed, crop=128, synthetic_share=0.0, shrunk_share=0.3)
+    inside = example.valid[0]
+    assert 0.1 < inside.float().mean() < 0.7
+    assert example.target[:, inside].amin() > example.target[:, ~inside].amin() + 0.1
+
+
+def test_a_scene_too_small_to_measure_tells_its_true_gain(sources):
+    """Few valid pixels at a large ratio: the gain that is told is the one simulated, not a default."""
+    valid = torch.ones(160, 160, dtype=torch.bool)
+    valid[50:110, 50:110] = False
+    fixed = {"gain": (0.55, 0.55), "ratio_shares": (0.0, 0.0, 1.0), "gain_error": 0.0, "crop": 128, "shrunk_share": 0.0}
+    told = one(replace(sources[0], valid=valid), 3, **fixed).scene[1]
+    assert float(np.exp(2.0 * (told - 0.75))) == pytest.approx(0.55, rel=0.01)
+
+
+def test_only_the_ratios_asked_for_are_drawn(sources):
+    found = [one(sources[0], s, ratios=(2.5, 2.5, 2.5), ratio_shares=(1.0, 0.0, 0.0)).scene[0] for s in range(6)]
+    assert np.allclose(found, np.log2(2.5) - 1.5)
+
+
+@pytest.mark.parametrize("level", [1.0, 6.0])
+def test_noise_is_measured_where_the_image_is_flat(level):
+    image = torch.tensor(landscape(1, 320, 320)[0], dtype=torch.float32).div(50)
+    image[:160] = 10.0
+    noisy = image + level * torch.randn(320, 320, generator=torch.Generator().manual_seed(1))
+    valid = torch.ones(320, 320, dtype=torch.bool)
+    assert artefacts.noise_level([(noisy, valid)]) == pytest.approx(level, rel=0.2)
+    assert artefacts.noise_level([(noisy, ~valid)]) == 0.0
+
+
+def test_a_corrupt_pan_fits_less(sources):
+    def fit(share):
+        found = [one(sources[0], seed, corrupt_share=share, synthetic_share=0.0) for seed in range(16)]
+        assert all(e.corrupt == share for e in found)
+        return np.mean([float(np.corrcoef(e.guides[0].flatten(), e.target.mean(0).flatten())[0, 1]) for e in found])
+
+    assert fit(1.0) < fit(0.0) - 0.05
+
+
+def test_stray_light_softens_pan_and_spares_its_mean():
+    pan = torch.randn(64, 64)
+    soft = artefacts.scatter(pan, np.array([0.1, 0.1, 0.1, 0.1]))
+    assert 0.55 < float(soft.std() / pan.std()) < 0.75
+    assert float(soft.mean()) == pytest.approx(float(pan.mean()), abs=0.02)
+
+
+def test_saturation_clips_the_share_asked_for():
+    planes = torch.randn(2, 50, 50)
+    clipped = artefacts.saturate(planes, 0.1)
+    for before, after in zip(planes, clipped, strict=True):
+        assert (after == after.max()).float().mean() == pytest.approx(0.1, abs=0.01)
+        assert torch.equal(after[after < after.max()], before[after < after.max()])
+
+
+def test_clouds_of_pan_lie_elsewhere():
+    rng = np.random.default_rng(2)
+    dark = torch.zeros(3, 64, 64)
+    dark[:, 0, 0] = 1.0
+    cloudy = artefacts.clouds(dark, (3, -2), rng)
+    ms, pan = cloudy[0], cloudy[2]
+    assert ms.max() > 0.5
+    assert torch.allclose(ms[3:, :-2], pan[:-3, 2:], atol=0.5 * float(ms.max()))
+    assert torch.corrcoef(torch.stack([ms[3:, :-2].flatten(), pan[:-3, 2:].flatten()]))[0, 1] > 0.99
+    assert torch.corrcoef(torch.stack([ms.flatten(), pan.flatten()]))[0, 1] < 0.98
+
+
+def test_haze_lowers_contrast():
+    planes = torch.randn(3, 64, 64)
+    hazy = artefacts.haze(planes, 1.0, np.random.default_rng(0))
+    assert (hazy - artefacts.haze(planes * 0, 1.0, np.random.default_rng(0))).std() < 0.9 * planes.std()
+
+
+def test_every_knob_is_described():
+    for field in fields(SimulationConfig):
+        assert f" {field.name} " in str(SimulationConfig.__doc__)
