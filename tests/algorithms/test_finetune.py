@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image
 from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET, load_weights
 from qgis.core import (
@@ -22,13 +23,12 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterRasterLayer,
 )
-from test_qgis import Listener, algorithm  # noqa: F401 - a fixture
 
 SENSOR = Recipe(bands=3, ratio=2, height=320, width=320, gain=0.2)
 
 
 @pytest.fixture
-def tune(algorithm):  # noqa: F811 - the fixture that registers the provider
+def tune(algorithm):
     return algorithm.provider().algorithm("finetune").create()
 
 

@@ -9,17 +9,15 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 import numpy as np
-import otfm_pansharpen
 import pytest
+from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from otfm_pansharpen.model.fusion.memory import default_budget
 from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET, hash_path
 from qgis.core import (
-    QgsApplication,
     QgsMultiBandColorRenderer,
     QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingFeedback,
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildAlgorithm,
     QgsProcessingModelChildParameterSource,
@@ -34,38 +32,6 @@ from qgis.core import (
 from qgis.gui import QgsBrowserGuiModel
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def algorithm(qgis_app, qgis_processing):
-    registry = QgsApplication.processingRegistry()
-    if registry.providerById("otfm") is None:
-        plugin = otfm_pansharpen.classFactory(None)
-        plugin.initProcessing()
-        algorithm.plugin = plugin
-    return registry.algorithmById("otfm:pansharpen").create()
-
-
-class Listener(QgsProcessingFeedback):
-    """Collects what the log says; may cancel at a share of progress."""
-
-    def __init__(self, cancel_at=None):
-        super().__init__(False)
-        self.lines = []
-        self.shares = []
-        self.cancel_at = cancel_at
-        self.progressChanged.connect(self.hear)
-
-    def hear(self, share):
-        self.shares.append(share)
-        if self.cancel_at is not None and share >= self.cancel_at:
-            self.cancel()
-
-    def pushInfo(self, line):  # noqa: N802 - QGIS's name
-        self.lines.append(line)
-
-    def reportError(self, line, fatal=False):  # noqa: N802 - QGIS's name
-        self.lines.append(line)
 
 
 def run(algorithm, pair, output, feedback=None, context=None, **parameters):

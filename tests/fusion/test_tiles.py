@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.fusion import job, run, temporaries
+from helpers.network import conditions, scene, trained
 from helpers.scenes import Recipe, load_image
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,6 @@ from otfm_pansharpen.model.network.conditioning import Conditions
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.network.weights import Weights
 from otfm_pansharpen.model.progress import Caller
-from test_inference import conditions, scene, trained
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 NETWORKS = [NetworkConfig(width=16, blocks=3, cell=2), NetworkConfig(width=32, blocks=6, cell=2), NetworkConfig()]

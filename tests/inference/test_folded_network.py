@@ -6,46 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.network import conditions, scene, trained
 from otfm_pansharpen.model.geometry.grids import Window
-from otfm_pansharpen.model.geometry.resampling import centres, cubic_reading
 from otfm_pansharpen.model.inference import folded_network as inference
 from otfm_pansharpen.model.inference import tile_fuser as engine_module
 from otfm_pansharpen.model.inference.tile_fuser import Engine
-from otfm_pansharpen.model.network.conditioning import Conditions
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig, integrate
 from otfm_pansharpen.model.network.weights import Weights
-from otfm_pansharpen.model.scene.statistics import SceneStatistics
 
 CPU = torch.device("cpu")
-
-
-def trained(config, seed=0):
-    """A network with weights everywhere, of the size that training leaves."""
-    torch.manual_seed(seed)
-    network = FlowNetwork(config)
-    for name, parameter in network.named_parameters():
-        parameter.data *= 0.0
-        parameter.data += torch.randn_like(parameter) * (0.02 if name.startswith("tail") else 0.1)
-    return network.eval().requires_grad_(False)
-
-
-def scene(bands):
-    one = [1.0 + 0.1 * b for b in range(bands)]
-    return SceneStatistics(
-        ratio=4.0, gain=0.3, ms_mean=tuple(300.0 * v for v in one), ms_std=tuple(50.0 * v for v in one),
-        ms_dark=tuple(200.0 * v for v in one), pan_mean=500.0, pan_std=80.0, pan_dark=350.0,
-        injection=tuple(0.8 * v for v in one), slope=(0.1,) * bands,
-        correlation=tuple(0.9 - 0.05 * b for b in range(bands)),
-        intensity=(1.0 / bands,) * bands, fit=0.95,
-    )  # fmt: skip
-
-
-def conditions(bands, height, width):
-    """PAN of height x width pixels over MS four times coarser."""
-    torch.manual_seed(bands)
-    coarse = torch.randn(2 + bands, height // 4 + 4, width // 4 + 4)
-    rows, columns = (cubic_reading(n // 4 + 4, centres(n, 1.625, 0.25)) for n in (height, width))
-    return Conditions(torch.randn(height, width), coarse, rows, columns, None)
 
 
 def expected(network, given, found, steps):
