@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,10 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QIcon
 
 if TYPE_CHECKING:
-    from ..model.progress import Caller
+    from ..model.progress import Progress
     from ..model.raster.reader import RasterSource
 
 ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
-DEVICES = ["auto", "cuda", "cpu"]
-SETS = ["fast", "best"]
 TORCH_CURE = (
     "OTFM Pansharpen needs the Python packages torch and safetensors in the Python that QGIS uses, and they cannot be "
     "imported there ({error}). Install them with: {python} -m pip install torch safetensors. On Windows run this in "
@@ -63,9 +61,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self._add(parameter)
 
-    def _add_choice(self, name: str, text: str, choices: list[str], advanced: bool = False) -> None:
+    def _add_choice(self, name: str, text: str, choices: Sequence[str], advanced: bool = False) -> None:
         """A choice by word, not by number, so that scripts and histories stay readable; the first is the default."""
-        parameter = QgsProcessingParameterEnum(name, text, choices, False, choices[0], False, True)
+        parameter = QgsProcessingParameterEnum(name, text, list(choices), False, choices[0], False, True)
         (self._add_advanced if advanced else self._add)(parameter)
 
     def _bounds(
@@ -161,14 +159,15 @@ def _replaced_crs(layer: QgsRasterLayer) -> str:
     return layer.crs().toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
 
 
-def caller_for(feedback: QgsProcessingFeedback) -> Caller:
+def progress_for(feedback: QgsProcessingFeedback) -> Progress:
     """The model's view of a feedback object."""
-    from ..model.progress import Caller
+    from ..model.progress import Progress
 
-    return Caller(
-        progress=lambda share: feedback.setProgress(100.0 * share),
+    return Progress(
+        report=lambda share: feedback.setProgress(100.0 * share),
         cancelled=feedback.isCanceled,
         log=feedback.pushInfo,
+        notice=lambda found: feedback.pushWarning(found.sentence),
     )
 
 

@@ -20,11 +20,12 @@ from qgis.core import (
     QgsProcessingParameterNumber,
 )
 
-from .bridge import DEVICES, SETS, OtfmAlgorithm, caller_for, opened, raster_source, sentences
+from ..model.options import BUNDLED, DEFAULT_SET, DEVICES
+from .bridge import OtfmAlgorithm, opened, progress_for, raster_source, sentences
 from .help import FINETUNE, FINETUNE_PARAMETERS
 
 if TYPE_CHECKING:
-    from ..model.finetuning.finetune import FinetuneJob, FinetuneResult
+    from ..model.finetuning.job import FinetuneJob, FinetuneResult
 
 LONGEST = 24.0 * 60.0  # minutes
 
@@ -58,9 +59,9 @@ class FinetuneAlgorithm(OtfmAlgorithm):
             QgsProcessingParameterFile(
                 "START",
                 "Start weights (fast, best, or a file)",
-                defaultValue=SETS[0],
+                defaultValue=DEFAULT_SET,
                 optional=True,  # qgis_process does not see the default of a file otherwise
-                fileFilter=f"Weights (*.safetensors {' '.join(SETS)})",
+                fileFilter=f"Weights (*.safetensors {' '.join(BUNDLED)})",
             )
         )
         self._add(number("MINUTES", "Minutes", number.Type.Double, 3.0, False, 0.05, LONGEST))
@@ -89,23 +90,23 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         if not passed:
             return passed, sentence
         start = self._start(parameters, context)
-        if start not in SETS and not Path(start).is_file():
+        if start not in BUNDLED and not Path(start).is_file():
             return (
                 False,
                 f"The weights file {start} does not exist. Choose a .safetensors file, "
-                f"or {' or '.join(SETS)} for START.",
+                f"or {' or '.join(BUNDLED)} for START.",
             )
         return True, ""
 
     def _start(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
-        return self.parameterAsString(parameters, "START", context) or SETS[0]
+        return self.parameterAsString(parameters, "START", context) or DEFAULT_SET
 
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Copy everything that belongs to the main thread out of the layers."""
         with sentences():
-            from ..model.finetuning.finetune import TuningPair
+            from ..model.finetuning.job import TuningPair
 
             pans, mss = (self._layers(parameters, name, context) for name in ("PAN", "MS"))
             if len(pans) != len(mss):
@@ -136,13 +137,12 @@ class FinetuneAlgorithm(OtfmAlgorithm):
             from ..model.finetuning.finetune import finetune
 
             job = self._job(parameters, context)
-            result = finetune(job, caller_for(feedback))
+            result = finetune(job, progress_for(feedback))
         report = {"REPORT": str(job.report)} if job.report else {}
         return {"OUTPUT": str(result.output), **report, **self._outputs(result)}
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> FinetuneJob:
-        from ..model.finetuning.finetune import FinetuneJob
-        from ..model.network.weights import BUNDLED
+        from ..model.finetuning.job import FinetuneJob
 
         start = self._start(parameters, context)
         report = self.parameterAsFileOutput(parameters, "REPORT", context)

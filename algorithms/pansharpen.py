@@ -22,15 +22,14 @@ from qgis.core import (
     QgsRasterRenderer,
 )
 
-from .bridge import DEVICES, SETS, OtfmAlgorithm, RenderLike, caller_for, opened, raster_source, sentences
+from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS
+from .bridge import OtfmAlgorithm, RenderLike, opened, progress_for, raster_source, sentences
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
 
 if TYPE_CHECKING:
-    from ..model.fusion.pipeline import FusionJob, FusionResult
+    from ..model.fusion.job import FusionJob, FusionResult
 
-PRECISIONS = ["auto", "fp32", "bf16"]
-ALIGNMENTS = ["auto", "off"]
-TYPES = ["as MS", "Byte", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64"]
+AS_MS = "as MS"
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
 
@@ -69,7 +68,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self._add(QgsProcessingParameterExtent("EXTENT", "Extent (empty: all that both rasters cover)", optional=True))
         self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS)
         self._add_choice("DEVICE", "Device", DEVICES)
-        self._add_choice("BUNDLED", "Bundled weights", SETS)
+        self._add_choice("BUNDLED", "Bundled weights", list(BUNDLED))
         self._add_advanced(
             QgsProcessingParameterFile(
                 "WEIGHTS", "Weights file (empty: bundled weights)", optional=True, fileFilter="Weights (*.safetensors)"
@@ -82,7 +81,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         )
         self._add_advanced(number("MEMORY", "Memory in MB (empty: a quarter, at most 2048)", whole, None, True, 128))
         self._add_advanced(number("TILE", "Tile size in PAN pixels (empty: from MEMORY)", whole, None, True, 64, 8192))
-        self._add_choice("DATA_TYPE", "Data type of the output", TYPES, advanced=True)
+        self._add_choice("DATA_TYPE", "Data type of the output", [AS_MS, *DATA_TYPES], advanced=True)
         self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", "Build overviews", False))
         options = QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
         native = Qgis.versionInt() >= NATIVE_OPTIONS_WIDGET
@@ -137,14 +136,13 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             from ..model.fusion.pipeline import fuse
 
             output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
-            result = fuse(self._job(parameters, context, Path(output)), caller_for(feedback))
+            result = fuse(self._job(parameters, context, Path(output)), progress_for(feedback))
         if context.willLoadLayerOnCompletion(output):
             context.layerToLoadOnCompletionDetails(output).setPostProcessor(RenderLike.of(self._renderer))
         return {"OUTPUT": output, **self._outputs(result)}
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
-        from ..model.fusion.pipeline import FusionJob
-        from ..model.network.weights import BUNDLED
+        from ..model.fusion.job import FusionJob
 
         weights = self.parameterAsFile(parameters, "WEIGHTS", context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
@@ -164,7 +162,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             gain=self.parameterAsDouble(parameters, "MTF_GAIN", context) if has_gain else None,
             align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
             creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
-            data_type="" if kind == TYPES[0] else kind,
+            data_type="" if kind == AS_MS else kind,
             overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
         )
 

@@ -28,14 +28,16 @@ from _package import load
 load()
 
 from classical import CLASSICAL, prepare  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse  # noqa: E402
-from otfm_pansharpen.model.geometry.grids import relate  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
+from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig  # noqa: E402
 from otfm_pansharpen.model.network.weights import Weights  # noqa: E402
 from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
 from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
 from otfm_pansharpen.model.training.batches import Batch  # noqa: E402
 from otfm_pansharpen.model.training.dataset import Source, read_sources  # noqa: E402
+from otfm_pansharpen.model.training.learner import UpdateRule  # noqa: E402
 from otfm_pansharpen.model.training.simulation import SimulationConfig  # noqa: E402
 from otfm_pansharpen.model.training.trainer import Run, TrainingConfig  # noqa: E402
 from otfm_pansharpen.model.training.transport import TransportConfig, marginal_weight, normalised, transport_cost  # noqa: E402
@@ -46,8 +48,8 @@ CONTROL = TransportConfig(push=0.0, softness=(1e6, 1e6))  # the cost alone: no p
 TIGHT = TransportConfig(softness=(0.2, 1.0))
 CORRUPT = SimulationConfig(corrupt_share=0.2)
 SMALL = NetworkConfig(width=16, blocks=3)
-SHORT = TrainingConfig(regression=2000, transport=0, renewal=8, half_precision=True)
-GAME = replace(SHORT, regression=800, transport=2400, rates=(1e-3, 1e-3, 1e-6), floors=(1e-3, 1e-5, 1e-6))
+SHORT = TrainingConfig(regression=2000, transport=0, renewal=8, rule=UpdateRule(half_precision=True))
+GAME = replace(SHORT, regression=800, transport=2400, rates=(1e-3, 1e-3), floors=(1e-3, 1e-5))
 HISTOGRAM_PATCHES = 400
 FEW_SEEDS, MANY_SEEDS = 3, 10  # what is compared differs by less than seeds do
 
@@ -113,8 +115,8 @@ def cases(folder: Path, zero_is_nodata: list[str], store: Path) -> list[Case]:
             place.mkdir()
             pan, ms, reference, inside = reduced(scene, ratio, place)
             small = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
-            pair = replace(small.on_pan(), origin=relate(small.pan.grid, small.ms.grid).origin)
-            given = prepare(pair, scene.relation.gain, inside)
+            pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
+            given = prepare(pair, scene.registration.gain, inside)
             best = min(ergas(reference, m(given), ratio, inside) for m in CLASSICAL.values())
             found.append(Case(pan, ms, reference, inside, ratio, best))
     return found
@@ -153,7 +155,7 @@ def speed(network: FlowNetwork, config: NetworkConfig) -> float:
 
 def weights_of_patches(run: Run) -> dict[str, list[float]]:
     """Marginal weights that the end of the transport stage gives to patches that fit and to corrupted ones."""
-    batch = run.pool.batch(HISTOGRAM_PATCHES, run.config.patch, 0)
+    batch = run.buffer.batch(HISTOGRAM_PATCHES, run.config.patch, 0)
     with torch.no_grad():
         y = batch.lms + run.network(batch.lms, batch.lms.new_zeros(len(batch.lms)), batch.given)
         value = run.potential(normalised(batch, y), batch.lms, batch.given)

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
+from otfm_pansharpen.model.geometry.resampling import nearest
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 
 mpl.use("Agg")
@@ -18,20 +19,19 @@ STRETCH = (1.0, 99.0)  # percentiles
 Image = NDArray[np.floating]
 
 
-def nearest(pair: PairWindow) -> Image:
+def coarse_ms(pair: PairWindow) -> Image:
     """MS on PAN's grid without interpolation, (bands, H, W)."""
     rows, columns = (
-        np.clip(np.rint((np.arange(n) - o) / s).astype(int), 0, m - 1)
-        for n, o, s, m in zip(pair.pan.shape, pair.origin, pair.step, pair.ms_valid.shape, strict=True)
+        nearest(p).clip(0, n - 1) for p, n in zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape, strict=True)
     )
-    return np.asarray(pair.ms)[(slice(None), *np.ix_(rows, columns))]
+    return np.asarray(pair.ms)[:, rows[:, None], columns[None, :]]
 
 
 def contact_sheet(path: Path, pair: PairWindow, results: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
     """Write a PNG of the liveliest square of a pair; `results` (bands, H, W) on PAN's grid, `rgb` band indices."""
     pan = np.asarray(pair.pan, dtype=np.float64)
     cut = liveliest(pan, np.asarray(pair.pan_valid))
-    coarse = nearest(pair)[list(rgb)][(slice(None), *cut)]
+    coarse = coarse_ms(pair)[list(rgb)][(slice(None), *cut)]
     low, high = np.percentile(coarse, STRETCH, axis=(1, 2))
 
     def colour(image: Image) -> Image:
@@ -42,7 +42,7 @@ def contact_sheet(path: Path, pair: PairWindow, results: Mapping[str, Image], rg
 
     figure, axes = pyplot.subplots(2, -(-(len(results) + 2) // 2), figsize=(3.4 * -(-(len(results) + 2) // 2), 7.2))
     shown = pan[cut]
-    panels = {"MS": colour(nearest(pair)), "PAN": shown, **{name: colour(image) for name, image in results.items()}}
+    panels = {"MS": colour(coarse_ms(pair)), "PAN": shown, **{name: colour(image) for name, image in results.items()}}
     limits = {"vmin": np.percentile(shown, STRETCH[0]), "vmax": np.percentile(shown, STRETCH[1])}
     for axis in axes.flat:
         axis.axis("off")

@@ -23,8 +23,9 @@ from _package import load
 
 load()
 
-from otfm_pansharpen.model.finetuning.finetune import FinetuneJob, FinetuneResult, TuningPair, finetune  # noqa: E402
-from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET  # noqa: E402
+from otfm_pansharpen.model.finetuning.finetune import finetune  # noqa: E402
+from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair  # noqa: E402
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
 from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
 
 COLUMNS = ("ergas", "sam", "q2n", "hqnr")

@@ -27,7 +27,8 @@ from _package import load
 load()
 
 from otfm_pansharpen.model.errors import PansharpenError  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
 
 LONGEST = 60.0  # seconds

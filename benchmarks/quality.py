@@ -27,9 +27,10 @@ load()
 
 from classical import CLASSICAL, SIMPLE, prepare  # noqa: E402
 from contact_sheet import contact_sheet  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse  # noqa: E402
-from otfm_pansharpen.model.geometry.grids import relate  # noqa: E402
-from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
+from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
 from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
 from wald import Scene, indices, read, reduced, rgb_bands  # noqa: E402
@@ -57,8 +58,8 @@ def compare_reduced(scene: Scene, ratio: int, plugin: Ours) -> dict[str, dict[st
         pan_path, ms_path, reference, inside = reduced(scene, ratio, folder)
         pan, ms = RasterSource(str(pan_path)), RasterSource(str(ms_path))
         small = Scene(pan, ms)
-        pair = replace(small.on_pan(), origin=relate(small.pan.grid, small.ms.grid).origin)
-        prepared = prepare(pair, scene.relation.gain, inside)
+        pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
+        prepared = prepare(pair, scene.registration.gain, inside)
         results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()}
         results[OURS] = plugin.fuse(pan, ms, folder / "fused.tif")
     return {name: indices(reference, image, ratio, inside, scene.rounded) for name, image in results.items()}
@@ -72,7 +73,7 @@ def compare_full(
         output = Path(name) / "fused.tif"
         fused = plugin.fuse(pan, ms, output)
         pair = scene.cropped_to(read(output)[1])
-    gain = scene.relation.gain
+    gain = scene.registration.gain
     prepared = prepare(pair, gain, pair.pan_valid.numpy())
     results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()} | {OURS: fused}
     if sheet:
@@ -128,9 +129,9 @@ def main() -> None:
         ms = RasterSource(str(pan_path.with_name(f"{name}_ms.tif")), nodata=nodata)
         scene = Scene(pan, ms)
         own = round(scene.placement.ratio)
-        row, column = scene.relation.shift
+        row, column = scene.registration.shift
         sheet = arguments.sheets / f"{name}.png" if arguments.sheets else None
-        print(f"{name}: ratio {own}, gain {scene.relation.gain:.3f}, shift {row:+.2f} {column:+.2f}", flush=True)
+        print(f"{name}: ratio {own}, gain {scene.registration.gain:.3f}, shift {row:+.2f} {column:+.2f}", flush=True)
         for label, ratio in (("ratio 4", 4), ("own ratio", own)):
             for method, values in compare_reduced(scene, ratio, plugin).items():
                 for index, value in values.items():

@@ -24,12 +24,13 @@ from _package import load
 
 load()
 
-from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
 from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
 from otfm_pansharpen.model.raster.reader import RasterSource, gdal_exceptions  # noqa: E402
 from otfm_pansharpen.model.raster.windows import sample_scene  # noqa: E402
-from otfm_pansharpen.model.scene.registration import measure_relation  # noqa: E402
+from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402
 from wald import Scene, read, reduced  # noqa: E402
 
 MOVES = ((-3.0, -3.0), (-2.3, 1.4), (-1.0, 3.0), (-0.4, -0.7), (0.25, 0.5), (1.6, -2.2), (2.7, 0.0), (3.0, 3.0))
@@ -38,18 +39,18 @@ MOVES = ((-3.0, -3.0), (-2.3, 1.4), (-1.0, 3.0), (-0.4, -0.7), (0.25, 0.5), (1.6
 def missed(scene: Scene) -> list[tuple[float, float]]:
     """By how much (rows, columns) known moves of MS are not recovered, beside the shift that the pair has itself."""
     errors = []
-    origin, own = scene.placement.origin, scene.relation.shift  # the origin has the pair's own shift corrected
+    origin, own = scene.placement.origin, scene.registration.shift  # the origin has the pair's own shift corrected
     for down, across in MOVES:
         there = replace(scene.placement, origin=(origin[0] - own[0] + down, origin[1] - own[1] + across))
         with gdal_exceptions():
-            found = measure_relation(list(sample_scene(scene.pan, scene.ms, there))).shift
+            found = measure_registration(list(sample_scene(scene.pan, scene.ms, there))).shift
         errors.append((found[0] + down - own[0], found[1] + across - own[1]))
     return errors
 
 
 def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> tuple[float, float]:
     """ERGAS at reduced and HQNR at full resolution of the default weights."""
-    ratio, own = round(scene.placement.ratio), scene.relation.shift
+    ratio, own = round(scene.placement.ratio), scene.registration.shift
     with tempfile.TemporaryDirectory() as name:
         low_pan, low_ms, reference, inside = reduced(scene, ratio, Path(name), own)
         output = Path(name) / "fused.tif"
@@ -58,7 +59,7 @@ def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> t
         fuse(FusionJob(pan, ms, output, align=align))
         fused, grid = read(output)
         pair = scene.cropped_to(grid)
-    found = full_resolution(pair, torch.from_numpy(fused.astype(np.float32)), scene.relation.gain, scene.rounded)
+    found = full_resolution(pair, torch.from_numpy(fused.astype(np.float32)), scene.registration.gain, scene.rounded)
     return error, found.hqnr if found else float("nan")
 
 
@@ -78,11 +79,11 @@ def main() -> None:
         nodata = (0.0,) if name in arguments.zero_is_nodata else ()
         ms = RasterSource(str(pan.with_name(f"{name}_ms.tif")), nodata=nodata)
         scene = Scene(RasterSource(str(pan), bands=(1,), nodata=nodata), ms)
-        relation = scene.relation
-        bands = " ".join(f"{g:.2f}" for g in relation.band_gains)
-        row, column = relation.shift
-        correlation = f"{relation.correlation_unshifted:.4f} > {relation.correlation:.4f}"
-        print(f"{name:22}{relation.gain:7.3f}  {bands:40}{row:+10.2f}{column:+10.2f}{correlation:>20}", flush=True)
+        registration = scene.registration
+        bands = " ".join(f"{g:.2f}" for g in registration.band_gains)
+        row, column = registration.shift
+        correlation = f"{registration.correlation_unshifted:.4f} > {registration.correlation:.4f}"
+        print(f"{name:22}{registration.gain:7.3f}  {bands:40}{row:+10.2f}{column:+10.2f}{correlation:>20}", flush=True)
         if arguments.moved:
             errors = missed(scene)
             print("    missed: " + ", ".join(f"{y:+.2f} {x:+.2f}" for y, x in errors))

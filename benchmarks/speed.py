@@ -135,11 +135,10 @@ def print_table(title: str, pixels: float, costs: dict[str, Cost], stages: dict[
 @contextmanager
 def stages_timed() -> Iterator[dict[str, float]]:
     """CPU seconds of each stage of our pipeline, all threads together, within the block."""
-    from otfm_pansharpen.model.fusion import pipeline as fusion
-    from otfm_pansharpen.model.fusion import tiles as tiling
-    from otfm_pansharpen.model.inference import euler as flow
+    from otfm_pansharpen.model.fusion import pipeline, tiles
+    from otfm_pansharpen.model.inference import euler
     from otfm_pansharpen.model.inference.folded_network import FoldedNetwork
-    from otfm_pansharpen.model.raster.pixel_types import Finisher
+    from otfm_pansharpen.model.raster.pixel_types import PixelEncoder
     from otfm_pansharpen.model.raster.writer import RasterWriter
 
     spent: dict[str, float] = defaultdict(float)
@@ -157,15 +156,14 @@ def stages_timed() -> Iterator[dict[str, float]]:
 
         setattr(owner, name, measured)
 
-    timed(fusion._Fusion, "__init__", "open")
-    timed(fusion, "measure_relation", "alignment")
-    timed(fusion._Fusion, "_statistics", "statistics")
-    timed(tiling, "read_piece", "read")
-    timed(tiling, "condition", "blur and normalise")
-    timed(flow.Flow, "__init__", "interpolate and modulate")
+    timed(pipeline, "check_pair", "check")
+    timed(pipeline, "measure", "measure")
+    timed(tiles, "read_around", "read")
+    timed(tiles, "condition", "blur and normalise")
+    timed(euler.EulerState, "__init__", "interpolate and modulate")
     timed(FoldedNetwork, "__call__", "network")
-    timed(flow.Flow, "_step", "add to state")
-    timed(Finisher, "finish", "round and clip")
+    timed(euler.EulerState, "_step", "add to state")
+    timed(PixelEncoder, "encode", "round and clip")
     timed(RasterWriter, "write", "write")
     timed(RasterWriter, "finish", "flush and verify")
     yield spent
@@ -177,8 +175,9 @@ def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> No
     from _package import load
 
     load()
-    from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse
-    from otfm_pansharpen.model.network.weights import BUNDLED
+    from otfm_pansharpen.model.fusion.job import FusionJob
+    from otfm_pansharpen.model.fusion.pipeline import fuse
+    from otfm_pansharpen.model.options import BUNDLED
     from otfm_pansharpen.model.raster.reader import RasterSource
 
     loaded = time.thread_time() - before

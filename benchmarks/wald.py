@@ -8,26 +8,28 @@ from pathlib import Path
 import numpy as np
 import torch
 from osgeo import gdal
-from otfm_pansharpen.model.geometry.grids import Grid, Placement, relate
+from otfm_pansharpen.model.geometry.grids import Grid, Placement, register
 from otfm_pansharpen.model.geometry.resampling import centres, mtf_matrix, resample
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.quality.indices import ergas, q2n, sam
 from otfm_pansharpen.model.raster.reader import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
 from otfm_pansharpen.model.raster.windows import read_pair, sample_scene
-from otfm_pansharpen.model.scene.registration import Relation, measure_relation
+from otfm_pansharpen.model.scene.registration import Registration, measure_registration
 from torch.nn.functional import max_pool2d
 
 
 class Scene:
-    """A pair read whole, with its measured relation; small scenes only."""
+    """A pair read whole, with its measured registration; small scenes only."""
 
     def __init__(self, pan: RasterSource, ms: RasterSource) -> None:
         with gdal_exceptions():
             self.pan, self.ms = Raster(pan, "PAN"), Raster(ms, "MS")
             self.rounded = self.ms.type in INTEGER_TYPES
-            self.placement: Placement = relate(self.pan.grid, self.ms.grid)
-            self.relation: Relation = measure_relation(list(sample_scene(self.pan, self.ms, self.placement)))
-            shift = self.relation.shift
+            self.placement: Placement = register(self.pan.grid, self.ms.grid)
+            self.registration: Registration = measure_registration(
+                list(sample_scene(self.pan, self.ms, self.placement))
+            )
+            shift = self.registration.shift
             moved = (self.placement.origin[0] + shift[0], self.placement.origin[1] + shift[1])
             self.placement = replace(self.placement, origin=moved)
             self.pair: PairWindow = read_pair(self.pan, self.ms, self.placement, self.ms.grid.window, 0.0)
@@ -87,13 +89,13 @@ def reduced(
 
     MS is seen `moved` (row, column) pixels of the reduced PAN away from where its georeference says.
     """
-    gain = scene.relation.gain
+    gain = scene.registration.gain
     pan, covered = scene.pair.pan_at_ms(gain)
     height, width = (n // ratio * ratio for n in covered.shape)
     pan, covered, ms = pan[:height, :width], covered[:height, :width], scene.pair.ms[:, :height, :width]
     sides = zip((height, width), moved, strict=True)
-    spots = [centres(n // ratio, (ratio - 1) / 2 + away, ratio) for n, away in sides]
-    blur = [mtf_matrix(n, s, gain, ratio) for n, s in zip((height, width), spots, strict=True)]
+    positions = [centres(n // ratio, (ratio - 1) / 2 + away, ratio) for n, away in sides]
+    blur = [mtf_matrix(n, s, gain, ratio) for n, s in zip((height, width), positions, strict=True)]
     low = resample(ms, *blur)
     low_valid = resample(covered.float(), *blur) > 0.999
     pan_path, ms_path = folder / "pan.tif", folder / "ms.tif"

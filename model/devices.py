@@ -6,12 +6,9 @@ import torch
 
 from .errors import PansharpenError
 
-DEVICES = ("auto", "cuda", "cpu")
-PRECISIONS = ("auto", "fp32", "bf16")
-
 
 def choose_device(wanted: str) -> torch.device:
-    """The device for `wanted`, one of DEVICES. Raises PansharpenError where CUDA is asked for and absent."""
+    """The device for `wanted`, one of options.DEVICES. Raises PansharpenError where CUDA is asked for and absent."""
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
         raise PansharpenError(
@@ -31,7 +28,7 @@ def choose_devices(wanted: str) -> tuple[torch.device, ...]:
 
 
 def choose_precision(wanted: str, device: torch.device) -> tuple[torch.dtype, str]:
-    """The number type for `wanted`, one of PRECISIONS, and why: bfloat16 only where the hardware multiplies it."""
+    """The number type for `wanted`, one of options.PRECISIONS, and why: bfloat16 where the hardware multiplies it."""
     if wanted != "auto":
         return (torch.bfloat16 if wanted == "bf16" else torch.float32), "as asked"
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""How the pipeline speaks to whoever started it."""
+"""How the pipeline speaks to whoever started it: how far it is, what it decided, whether to go on."""
 
 from __future__ import annotations
 
@@ -6,17 +6,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .errors import CancelledError
+from .notices import Notice
 
 
 @dataclass(frozen=True)
-class Caller:
-    """Progress (a share in [0, 1]), the user's wish to cancel, and sentences for the log."""
+class Progress:
+    """Callables that the pipeline calls, from any thread.
 
-    progress: Callable[[float], None] = lambda share: None
+    report      hears the share done, in [0, 1]
+    cancelled   whether the user wants no more
+    log         hears sentences on what was decided
+    notice      hears warnings; without it, `log` does
+    """
+
+    report: Callable[[float], None] = lambda share: None
     cancelled: Callable[[], bool] = lambda: False
     log: Callable[[str], None] = lambda sentence: None
+    notice: Callable[[Notice], None] | None = None
 
     def check(self) -> None:
         """Raises CancelledError where the user wants no more."""
         if self.cancelled():
             raise CancelledError
+
+    def warn(self, notice: Notice) -> None:
+        """Pass a warning on."""
+        if self.notice is not None:
+            self.notice(notice)
+        else:
+            self.log(f"Warning: {notice.sentence}")

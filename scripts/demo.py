@@ -98,7 +98,7 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
     print(f"{'':18}{'ERGAS':>9}{'SAM':>9}{'Q2n':>9}{'HQNR':>9}")
     for name, image in results.items():
         row = indices(reference, image, RATIO, inside, scene.rounded)
-        whole = full_resolution(pair, fused[name], scene.relation.gain, scene.rounded)
+        whole = full_resolution(pair, fused[name], scene.registration.gain, scene.rounded)
         quality = whole.hqnr if whole else float("nan")
         print(f"{name:18}{row['ERGAS']:9.3f}{row['SAM']:9.3f}{1 - row['1-Q2n']:9.4f}{quality:9.4f}")
 
@@ -109,7 +109,7 @@ def draw(scene: Scene, fused: Path, target: Path) -> None:
     lms = interpolated_ms(pair).numpy()
     nearest = [
         np.rint((np.arange(n) - o) / s).astype(int)
-        for n, o, s in zip(pair.pan.shape, pair.origin, pair.step, strict=True)
+        for n, o, s in zip(pair.pan.shape, pair.origin, pair.spacing, strict=True)
     ]
     coarse = pair.ms.numpy()[
         (slice(None), *np.ix_(*(np.clip(i, 0, m - 1) for i, m in zip(nearest, pair.ms_valid.shape, strict=True))))

@@ -3,9 +3,9 @@
     python scripts/prepare_training.py SCENES/index.json training.safetensors
 
 index.json lists the scenes under "items": `group` (a sub-folder; only train_pairs and train_ms are read), `name`
-and `sensor`. A pair is <name>_ms.tif and <name>_pan.tif, a scene without PAN only the first. The relation of the two
-grids (shift, MTF gain) is measured and written beside them. Scenes that cannot be trained on are named with the reason,
-and so are those that the budget leaves out: families of sensors take turns, so none crowds out another.
+and `sensor`. A pair is <name>_ms.tif and <name>_pan.tif, a scene without PAN only the first. How the two grids lie and
+the MTF gain are measured and written beside them. Scenes that cannot be trained on are named with the reason, and so
+are those that the budget leaves out: families of sensors take turns, so none crowds out another.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from _package import load
 load()
 
 from otfm_pansharpen.model.errors import PansharpenError  # noqa: E402
-from otfm_pansharpen.model.geometry.grids import Window, relate  # noqa: E402
+from otfm_pansharpen.model.geometry.grids import Window, register  # noqa: E402
 from otfm_pansharpen.model.raster.reader import Raster, RasterSource, gdal_exceptions  # noqa: E402
 from otfm_pansharpen.model.raster.windows import pan_window, sample_scene  # noqa: E402
-from otfm_pansharpen.model.scene.registration import measure_relation  # noqa: E402
+from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402
 from otfm_pansharpen.model.training.dataset import Recording, why_unfit, write_recordings  # noqa: E402
 
 GROUPS = ("train_pairs", "train_ms")
@@ -44,16 +44,16 @@ def record(folder: Path, item: dict[str, Any]) -> Recording:
         if not pan_path.exists():
             return _checked(Recording(name, family, _compact(values)), valid)
         with Raster(RasterSource(str(pan_path), bands=(1,), nodata=(0.0,)), "PAN") as pan:
-            placement = relate(pan.grid, ms.grid)
-            relation = measure_relation(list(sample_scene(pan, ms, placement)))
-            if not relation.reliable:
-                raise PansharpenError(f"PAN and MS do not fit (correlation of details {relation.correlation:.2f})")
+            placement = register(pan.grid, ms.grid)
+            registration = measure_registration(list(sample_scene(pan, ms, placement)))
+            if not registration.reliable:
+                raise PansharpenError(f"PAN and MS do not fit (correlation of details {registration.correlation:.2f})")
             cut = pan_window(placement, window, 2.0 * placement.ratio).clipped(pan.grid.window)
             fine, fine_valid = pan.read(cut)
-    origin = [o + s - c for o, s, c in zip(placement.origin, relation.shift, (cut.top, cut.left), strict=True)]
-    log.info("%s: gain %.3f, shift %+.2f %+.2f", name, relation.gain, *relation.shift)
+    origin = [o + s - c for o, s, c in zip(placement.origin, registration.shift, (cut.top, cut.left), strict=True)]
+    log.info("%s: gain %.3f, shift %+.2f %+.2f", name, registration.gain, *registration.shift)
     scene = Recording(
-        name, family, _compact(values), _compact(fine[0]), (origin[0], origin[1]), placement.step, relation.gain
+        name, family, _compact(values), _compact(fine[0]), (origin[0], origin[1]), placement.spacing, registration.gain
     )
     reason = why_unfit(fine, fine_valid)
     if reason:

@@ -20,10 +20,12 @@ from torch import distributed
 
 load()
 
-from otfm_pansharpen.model.devices import DEVICES, PRECISIONS, choose_device, choose_precision  # noqa: E402
+from otfm_pansharpen.model.devices import choose_device, choose_precision  # noqa: E402
 from otfm_pansharpen.model.network.flow_network import NetworkConfig  # noqa: E402
 from otfm_pansharpen.model.network.weights import load_weights, save_weights  # noqa: E402
+from otfm_pansharpen.model.options import DEVICES, PRECISIONS  # noqa: E402
 from otfm_pansharpen.model.training.dataset import read_sources  # noqa: E402
+from otfm_pansharpen.model.training.learner import UpdateRule  # noqa: E402
 from otfm_pansharpen.model.training.simulation import SimulationConfig  # noqa: E402
 from otfm_pansharpen.model.training.trainer import STAGES, Run, TrainingConfig  # noqa: E402
 
@@ -81,7 +83,7 @@ def main() -> None:
         torch.cuda.set_device(device)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     lengths = {stage: getattr(arguments, stage) for stage in STAGES}
-    config = TrainingConfig(**lengths, seed=arguments.seed, half_precision=half)
+    config = TrainingConfig(**lengths, seed=arguments.seed, rule=UpdateRule(half_precision=half))
     config = replace(config, rates=(arguments.rate, *config.rates[1:]))
     network = replace(NetworkConfig(), width=arguments.width, blocks=arguments.blocks, cell=arguments.cell)
     run = Run(network, SimulationConfig(), config, read_sources(arguments.scenes), device)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,32 +12,16 @@ from torch.nn.functional import pad
 from ..geometry.grids import Window
 from ..geometry.resampling import centres, mtf_matrix, resample
 from ..geometry.window_pair import PairWindow
-from ..inference.tile_fuser import Engine
+from ..inference.tile_fuser import TileFuser
 from ..network.conditioning import Conditions, condition
 from ..network.flow_network import FlowNetwork
-from ..network.weights import Weights
 from ..quality.full_resolution import FullResolution, full_resolution
-from ..quality.indices import Image, ergas, q2n, sam
-from ..scene.registration import measure_relation
+from ..quality.indices import Image, QualityIndices, ergas, q2n, sam
+from ..scene.registration import measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics
-from .holdout import Check, Scene
+from .holdout import Check, TuningScene
 
-LARGEST_FULL = 8  # blocks on which the full resolution is judged
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Means over scenes: ERGAS, SAM (degrees) and Q2n at reduced resolution, D_lambda, D_s and HQNR at full."""
-
-    ergas: float
-    sam: float
-    q2n: float
-    d_lambda: float
-    d_s: float
-
-    @property
-    def hqnr(self) -> float:
-        return (1.0 - self.d_lambda) * (1.0 - self.d_s)
+LARGEST_FULL = 8  # blocks on which full resolution is evaluated
 
 
 @dataclass(frozen=True)
@@ -59,24 +42,24 @@ class _Task:
     truth: Image
 
 
-class Judge:
-    """One scene's blocks, prepared once; the networks that are judged have cells of `cell` and read `halo` around."""
+class HoldoutEvaluator:
+    """One scene's held-out blocks, prepared once for networks of one cell and halo."""
 
     def __init__(
-        self, scene: Scene, network: FlowNetwork, device: torch.device, dtype: torch.dtype, check: Check
+        self, scene: TuningScene, network: FlowNetwork, device: torch.device, dtype: torch.dtype, check: Check
     ) -> None:
         self.scene, self.device, self.dtype, self.check = scene, device, dtype, check
         self.cell, self.halo = network.config.cell, network.config.halo
-        reduced = [_reduced(p.pair, scene.ratio, scene.relation.gain) for p in scene.pieces]
-        measured = measure_relation(reduced, align=False, check=check)
-        gain = measured.gain if measured.reliable else scene.relation.gain
+        reduced = [_reduced(w.pair, scene.ratio, scene.registration.gain) for w in scene.windows]
+        measured = measure_registration(reduced, align=False, check=check)
+        gain = measured.gain if measured.reliable else scene.registration.gain
         samples = [(r.ms, *r.pan_at_ms(gain)) for r in reduced]
         self.statistics = measure_statistics(samples, scene.ratio, gain)
         self.tasks = [
-            self._task(r, block, self.statistics, piece.pair.ms)
-            for r, piece in zip(reduced, scene.pieces) for block in piece.blocks
+            self._task(r, block, self.statistics, window.pair.ms)
+            for r, window in zip(reduced, scene.windows) for block in window.blocks
         ]  # fmt: skip
-        held = [(piece.pair, block) for piece in scene.pieces for block in piece.blocks]
+        held = [(w.pair, block) for w in scene.windows for block in w.blocks]
         self.full = held[:: -(-len(held) // LARGEST_FULL)]
 
     def ergas(self, network: FlowNetwork) -> float:
@@ -84,13 +67,13 @@ class Judge:
         truth, sharp = self._blocks(network)
         return ergas(truth, sharp, self.scene.ratio)
 
-    def figures(self, network: FlowNetwork) -> Figures:
+    def indices(self, network: FlowNetwork) -> QualityIndices:
         """All indices."""
         truth, sharp = self._blocks(network)
         rounded = (np.rint(truth), np.rint(sharp)) if self.scene.rounded else (truth, sharp)
         found = [q for q in (self._full(network, *held) for held in self.full) if q]
         lost = [float(np.mean([getattr(q, name) for q in found])) if found else np.nan for name in ("d_lambda", "d_s")]
-        return Figures(ergas(truth, sharp, self.scene.ratio), sam(truth, sharp), q2n(*rounded), *lost)
+        return QualityIndices(ergas(truth, sharp, self.scene.ratio), sam(truth, sharp), q2n(*rounded), *lost)
 
     def crops(self, network: FlowNetwork, count: int) -> list[Crop]:
         """The first `count` blocks at full resolution."""
@@ -103,24 +86,24 @@ class Judge:
 
     def _blocks(self, network: FlowNetwork) -> tuple[Image, Image]:
         """Truth and result of all blocks side by side, (bands, side, side x blocks)."""
-        engine = self._engine(network, self.statistics)
-        results = [self._sharpen(engine, task) for task in self.tasks]
+        fuser = self._fuser(network, self.statistics)
+        results = [self._sharpen(fuser, task) for task in self.tasks]
         return np.concatenate([t.truth for t in self.tasks], axis=2), np.concatenate(results, axis=2)
 
     def _full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> FullResolution | None:
         part, sharp = self._sharpen_full(network, pair, block)
-        return full_resolution(part, torch.from_numpy(sharp).float(), self.scene.relation.gain, self.scene.rounded)
+        return full_resolution(part, torch.from_numpy(sharp).float(), self.scene.registration.gain, self.scene.rounded)
 
     def _sharpen_full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> tuple[PairWindow, Image]:
         """A block's pair, PAN cut to it, and its sharp bands at full resolution."""
-        first = [int(np.ceil(o + s * (k - 0.5))) for o, s, k in zip(pair.origin, pair.step, (block.top, block.left))]
-        side = [int(s * n) for s, n in zip(pair.step, (block.height, block.width))]
+        first = [int(np.ceil(o + s * (k - 0.5))) for o, s, k in zip(pair.origin, pair.spacing, (block.top, block.left))]
+        side = [int(s * n) for s, n in zip(pair.spacing, (block.height, block.width))]
         place = Window(first[1], first[0], side[1], side[0])
         cut = np.s_[place.top : place.bottom, place.left : place.right]
         origin = (pair.origin[0] - place.top, pair.origin[1] - place.left)
         part = replace(pair, pan=pair.pan[cut], pan_valid=pair.pan_valid[cut], origin=origin)
         task = self._task(pair, place, self.scene.statistics, pair.ms[:, :0])
-        return part, self._sharpen(self._engine(network, self.scene.statistics), task)
+        return part, self._sharpen(self._fuser(network, self.scene.statistics), task)
 
     def _task(self, pair: PairWindow, place: Window, statistics: SceneStatistics, truth: torch.Tensor) -> _Task:
         """`place` is in PAN pixels of the pair, on which the truth (bands, H, W) lies."""
@@ -133,20 +116,22 @@ class Judge:
         known = np.asarray(truth[:, place.top : place.bottom, place.left : place.right], dtype=np.float64)
         return _Task(conditions, inner, known)
 
-    def _engine(self, network: FlowNetwork, statistics: SceneStatistics) -> Engine:
-        return Engine(Weights(network, {}, "", Path()), statistics, self.device, self.dtype, 1)
+    def _fuser(self, network: FlowNetwork, statistics: SceneStatistics) -> TileFuser:
+        return TileFuser(network, statistics, self.device, self.dtype, 1)
 
-    def _sharpen(self, engine: Engine, task: _Task) -> Image:
+    def _sharpen(self, fuser: TileFuser, task: _Task) -> Image:
         self.check()
-        return engine.fuse(task.conditions, task.place, _as_they_are, self.check).astype(np.float64)
+        return fuser.fuse(task.conditions, task.place, _as_they_are, self.check).astype(np.float64)
 
 
-def mean_figures(found: Sequence[Figures]) -> Figures:
+def mean_indices(found: Sequence[QualityIndices]) -> QualityIndices:
     """Means over scenes."""
-    return Figures(*(float(np.mean([getattr(f, name) for f in found])) for name in Figures.__dataclass_fields__))
+    return QualityIndices(
+        *(float(np.mean([getattr(f, name) for f in found])) for name in QualityIndices.__dataclass_fields__)
+    )
 
 
-def _shown(scene: Scene) -> list[int]:
+def _shown(scene: TuningScene) -> list[int]:
     """Indices of the red, green and blue band by their names; the first three where they have none."""
     names = [name.lower() for name in scene.band_names]
     if {"red", "green", "blue"} <= set(names):
@@ -171,7 +156,7 @@ def _reduced(pair: PairWindow, ratio: float, gain: float) -> PairWindow:
     """The pair one scale down by Wald's protocol: PAN at the MS pixels, MS blurred and sampled in steps of `ratio`."""
     pan, covered = pair.pan_at_ms(gain)
     origin = (ratio - 1.0) / 2.0
-    spots = [centres(int((n - 1 - origin) / ratio) + 1, origin, ratio) for n in covered.shape]
-    blur = [mtf_matrix(n, s, gain, ratio) for n, s in zip(covered.shape, spots)]
+    positions = [centres(int((n - 1 - origin) / ratio) + 1, origin, ratio) for n in covered.shape]
+    blur = [mtf_matrix(n, s, gain, ratio) for n, s in zip(covered.shape, positions)]
     known = resample(covered.float(), *blur) > 0.999
     return PairWindow(pan, covered, resample(pair.ms, *blur), known, (origin, origin), (ratio, ratio))

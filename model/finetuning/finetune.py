@@ -1,6 +1,6 @@
 """Fine-tuning on a user's own scenes: Wald pairs made from them, full-resolution terms, held-out blocks that decide.
 
-The steps are those of `training`; here are the recipe, the clock, the choice of the best weights, and their writing.
+The steps are those of `tuner`; here are the clock, the choice of the best weights, and their writing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,103 +20,32 @@ from safetensors import SafetensorError
 
 from ..devices import choose_device, choose_precision
 from ..errors import CancelledError, InputError, OutputError
-from ..fusion.pipeline import VERSION
 from ..geometry.grids import RATIO_TOLERANCE
 from ..network.flow_network import FlowNetwork
-from ..network.weights import BUNDLED, DEFAULT_SET, Weights, load_weights, save_weights
-from ..progress import Caller
-from ..raster.reader import RasterSource, gdal_exceptions
+from ..network.weights import Weights, load_weights, save_weights
+from ..options import BUNDLED
+from ..progress import Progress
+from ..quality.indices import QualityIndices
+from ..raster.reader import gdal_exceptions
 from ..raster.writer import check_place
-from ..training.adaptation import AdaptationConfig
 from ..training.simulation import SimulationConfig
-from ..training.trainer import Run, TrainingConfig
-from .evaluation import Figures, Judge, mean_figures
-from .holdout import Scene, read_scene
+from ..version import VERSION
+from .evaluation import HoldoutEvaluator, mean_indices
+from .holdout import TuningScene, read_scene
+from .job import Evaluation, FinetuneJob, FinetuneResult, Recipe
+from .report import refuse_without_matplotlib, write_report
+from .tuner import Tuner
 
 READING_SHARE = 0.06  # of the progress bar
 FINISHING_SHARE = 0.04
-CHECKS = 20  # how often the held-out blocks are looked at
-PATIENCE = 8  # looks without a better result, after which training ends
+EVALUATIONS = 20  # on the held-out blocks
+PATIENCE = 8  # evaluations without a better result, after which training ends
 HQNR_PRICE = 3.0  # a loss of 0.01 in HQNR at full resolution counts as much as 3 % more ERGAS
 PATCHES = (96, 64)  # sides of patches in PAN pixels; the largest that fits a scene well is taken
 LARGEST_CROP = 256
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to fine-tune; found by measurement, docs/finetuning.md, and saved with the weights.
-
-    rate, floor      learning rate at which it begins and ends, along a cosine
-    gain_spread      how far, relatively, simulated MTF gains lie from the measured one
-    noise            share of the scene's own PAN noise that simulated pairs get
-    """
-
-    rate: float = 2e-3
-    floor: float = 1e-5
-    batch: int = 8
-    pool: int = 16
-    renewal: int = 2
-    warmup: int = 20
-    ema: float = 0.99
-    flow_share: float = 0.1
-    gain_spread: float = 0.05
-    noise: float = 0.5
-    shift: float = 0.05
-    adapt: AdaptationConfig = field(
-        default_factory=lambda: AdaptationConfig(every=4, spectral=1.0, spatial=0.0, nearness=0.0, scenes=8, side=192)
-    )
-
-
-@dataclass(frozen=True)
-class TuningPair:
-    """A scene; `extent` is (x least, y least, x most, y most) in PAN's system, None for all that both cover."""
-
-    pan: RasterSource
-    ms: RasterSource
-    extent: tuple[float, float, float, float] | None = None
-
-
-@dataclass(frozen=True)
-class FinetuneJob:
-    """What to do, with pairs of one sensor. `steps`, where given, count in place of `minutes`."""
-
-    pairs: tuple[TuningPair, ...]
-    output: Path
-    start: Path = BUNDLED[DEFAULT_SET]
-    minutes: float = 3.0
-    steps: int | None = None
-    device: str = "auto"
-    seed: int = 1
-    keep: bool = True
-    report: Path | None = None
-    recipe: Recipe = field(default_factory=Recipe)
-
-
-@dataclass(frozen=True)
-class Look:
-    """What one look at the held-out blocks found: after how many steps and seconds, mean loss since the last, ERGAS."""
-
-    step: int
-    seconds: float
-    loss: float
-    ergas: float
-
-
-@dataclass(frozen=True)
-class FinetuneResult:
-    """What was done. `improved` is False where the start weights were the best and were written unchanged."""
-
-    output: Path
-    before: Figures
-    after: Figures
-    improved: bool
-    steps: int
-    seconds: float
-    weights_sha256: str
-    looks: tuple[Look, ...]
-
-
-def finetune(job: FinetuneJob, caller: Caller | None = None) -> FinetuneResult:
+def finetune(job: FinetuneJob, progress: Progress | None = None) -> FinetuneResult:
     """Fine-tune and write the weights. Raises PansharpenError; the target is then as it was before."""
     with gdal_exceptions(), torch.random.fork_rng():
         inputs = [path for pair in job.pairs for path in (pair.pan.path, pair.ms.path)]
@@ -125,56 +54,56 @@ def finetune(job: FinetuneJob, caller: Caller | None = None) -> FinetuneResult:
         if job.output.suffix.lower() != ".safetensors":
             raise OutputError(f"Weights are written as .safetensors, not as {job.output.name}. Change the extension.")
         if job.report:
-            from .report import refuse_without_matplotlib
-
             refuse_without_matplotlib()
-        return _Finetuning(job, caller or Caller()).run()
+        return _Finetuning(job, progress or Progress()).run()
 
 
 class _Finetuning:
-    def __init__(self, job: FinetuneJob, caller: Caller) -> None:
+    def __init__(self, job: FinetuneJob, progress: Progress) -> None:
         self.started = time.monotonic()
-        self.job, self.caller = job, caller
+        self.job, self.progress = job, progress
         self.start: Weights = load_weights(job.start)
         self.device = choose_device(job.device)
         self.dtype, reason = choose_precision("auto", self.device)
         name = self.start.header.get("name", "?")
-        caller.log(f"Start: {name}, SHA-256 {self.start.sha256}.")
-        caller.log(f"Device: {self.device}, {str(self.dtype).removeprefix('torch.')} ({reason}).")
-        self.looks: list[Look] = []
+        progress.log(f"Start: {name}, SHA-256 {self.start.sha256}.")
+        progress.log(f"Device: {self.device}, {str(self.dtype).removeprefix('torch.')} ({reason}).")
+        self.evaluations: list[Evaluation] = []
 
     def run(self) -> FinetuneResult:
-        job, caller = self.job, self.caller
+        job, progress = self.job, self.progress
         self.scenes = self._read()
-        run = self._prepare(self.scenes)
-        caller.progress(READING_SHARE)
-        check = caller.check
-        self.judges = [Judge(s, self.start.network, self.device, self.dtype, check) for s in self.scenes]
-        before = self._judged(self.start.network)
-        caller.log(f"Held-out blocks before: {_described(before)}.")
-        self.best, self.before, self.after, self.demerit = self.start.network, before, before, 1.0
-        self.looks.append(Look(0, time.monotonic() - self.started, math.nan, before.ergas))
-        cancelled = self._train(run)
+        tuner = self._prepare(self.scenes)
+        progress.report(READING_SHARE)
+        check = progress.check
+        self.evaluators = [HoldoutEvaluator(s, self.start.network, self.device, self.dtype, check) for s in self.scenes]
+        before = self._indices(self.start.network)
+        progress.log(f"Held-out blocks before: {_described(before)}.")
+        self.best, self.before, self.after, self.objective = self.start.network, before, before, 1.0
+        self.evaluations.append(Evaluation(0, time.monotonic() - self.started, math.nan, before.ergas))
+        cancelled = self._train(tuner)
         improved = self.best is not self.start.network
         if cancelled and not (job.keep and improved):
             raise CancelledError
-        caller.log(f"Held-out blocks after: {_described(self.after)}." if improved else UNCHANGED)
-        digest = self._write(run)
+        progress.log(f"Held-out blocks after: {_described(self.after)}." if improved else UNCHANGED)
+        digest = self._write(tuner)
         seconds = time.monotonic() - self.started
-        result = FinetuneResult(job.output, before, self.after, improved, run.step, seconds, digest, tuple(self.looks))
+        result = FinetuneResult(
+            job.output, before, self.after, improved, tuner.step, seconds, digest, tuple(self.evaluations)
+        )
         if job.report:
             self._report(result)
-        caller.progress(1.0)
-        caller.log(f"Done in {time.monotonic() - self.started:.0f} s, {run.step} steps: {job.output}.")
+        progress.report(1.0)
+        progress.log(f"Done in {time.monotonic() - self.started:.0f} s, {tuner.step} steps: {job.output}.")
         return result
 
-    def _read(self) -> list[Scene]:
+    def _read(self) -> list[TuningScene]:
         """All scenes. Raises InputError where they are not of one kind."""
-        scenes: list[Scene] = []
+        scenes: list[TuningScene] = []
         for number, pair in enumerate(self.job.pairs):
             rng = np.random.default_rng([self.job.seed, number, 9])
             pan = pair.pan if pair.pan.bands else replace(pair.pan, bands=(1,))
-            scene = read_scene(pan, pair.ms, pair.extent, rng, self.caller.check)
+            scene = read_scene(pan, pair.ms, pair.extent, rng, self.progress.check)
             first = (scenes or [scene])[0]
             if (
                 abs(scene.ratio / first.ratio - 1.0) > RATIO_TOLERANCE
@@ -185,101 +114,102 @@ class _Finetuning:
                     f"{first.statistics.bands} at {first.ratio:.3g}. Fine-tune on pairs of one sensor."
                 )
             scenes.append(scene)
-            self.caller.progress(READING_SHARE * 0.6 * (number + 1) / len(self.job.pairs))
-            blocks = sum(len(p.blocks) for p in scene.pieces)
-            row, column = scene.relation.shift
-            self.caller.log(
+            self.progress.report(READING_SHARE * 0.6 * (number + 1) / len(self.job.pairs))
+            blocks = sum(len(w.blocks) for w in scene.windows)
+            row, column = scene.registration.shift
+            self.progress.log(
                 f"{scene.ms}: {scene.statistics.bands} bands, ratio {scene.ratio:.4g}, MTF gain "
-                f"{scene.relation.gain:.3f}, shift {row:+.2f} rows, {column:+.2f} columns, noise of PAN "
-                f"{scene.noise:.3f} deviations; {len(scene.pieces)} windows, {blocks} blocks held out."
+                f"{scene.registration.gain:.3f}, shift {row:+.2f} rows, {column:+.2f} columns, noise of PAN "
+                f"{scene.noise:.3f} deviations; {len(scene.windows)} windows, {blocks} blocks held out."
             )
         return scenes
 
-    def _prepare(self, scenes: Sequence[Scene]) -> Run:
-        """The training run. Raises InputError where the scenes leave too little to train on."""
+    def _prepare(self, scenes: Sequence[TuningScene]) -> Tuner:
+        """What trains. Raises InputError where the scenes leave too little to train on."""
         recipe = self.job.recipe
         sources = [source for number, scene in enumerate(scenes) for source in scene.sources(str(number))]
         if not sources:
             raise InputError("No window of the scenes is left to train on: too many gaps. Choose other scenes.")
         crop = min(LARGEST_CROP, *(min(s.ms.shape[-2:]) for s in sources))
         fitting = [p for p in PATCHES if p <= 0.7 * crop]
-        side = min(recipe.adapt.side, *(min(s.pair.pan.shape) for s in sources if s.pair))
-        config = TrainingConfig(
-            regression=0, transport=0, adaptation=self.job.steps or 1, rates=(recipe.rate,) * 3,
-            floors=(recipe.floor,) * 3, batch=recipe.batch, patch=fitting[0], pool=recipe.pool, renewal=recipe.renewal,
-            warmup=recipe.warmup, ema=recipe.ema, flow_share=recipe.flow_share, seed=self.job.seed,
-            half_precision=self.dtype is torch.bfloat16, adapt=replace(recipe.adapt, side=side),
+        tuner = Tuner(
+            self.start.network, recipe, simulation(scenes, crop, recipe), sources, fitting[0], self.job.seed,
+            self.device, self.dtype is torch.bfloat16,
         )  # fmt: skip
-        run = Run(self.start.network.config, simulation(scenes, crop, recipe), config, sources, self.device)
-        run.start_from(self.start.network)
-        return run
+        tuner.steps = self.job.steps or 1
+        return tuner
 
-    def _train(self, run: Run) -> bool:
-        """Train and look at the held-out blocks from time to time; returns whether the user cancelled."""
+    def _train(self, tuner: Tuner) -> bool:
+        """Train and evaluate on the held-out blocks from time to time; returns whether the user cancelled."""
         losses: list[torch.Tensor] = []
-        looked, done = 0.0, False
+        evaluated, done = 0.0, False
         try:
-            run.pool.advance(0, self.caller.check)
+            tuner.buffer.advance(0, self.progress.check)
             began = time.monotonic()
             while not done:
-                self.caller.check()
-                losses.append(run.advance())
-                share, left = self._plan(run, began)
-                self.caller.progress(READING_SHARE + (1.0 - READING_SHARE - FINISHING_SHARE) * share)
-                done = run.step >= run.config.steps
-                if done or share - looked >= 1.0 / CHECKS:
-                    looked, loss = share, float(torch.stack(losses).mean())
+                self.progress.check()
+                losses.append(tuner.advance())
+                share, left = self._plan(tuner, began)
+                self.progress.report(READING_SHARE + (1.0 - READING_SHARE - FINISHING_SHARE) * share)
+                done = tuner.step >= tuner.steps
+                if done or share - evaluated >= 1.0 / EVALUATIONS:
+                    evaluated, loss = share, float(torch.stack(losses).mean())
                     losses.clear()
                     if not math.isfinite(loss):
-                        self.caller.log(f"Training diverged before step {run.step}; the best weights until then count.")
+                        self.progress.log(
+                            f"Training diverged before step {tuner.step}; the best weights until then count."
+                        )
                         return False
-                    self._look(run, loss, left)
+                    self._evaluate(tuner, loss, left)
                     done = done or self._in_vain()
         except CancelledError:
             return True
         return False
 
-    def _plan(self, run: Run, began: float) -> tuple[float, float]:
+    def _plan(self, tuner: Tuner, began: float) -> tuple[float, float]:
         """Fit the number of steps to the minutes by the pace so far; returns the share done and the seconds left.
 
-        Steps that were asked for are counted, not timed: the same looks at the same steps give the same weights.
+        Steps that were asked for are counted, not timed: the same evaluations at the same steps give the same weights.
         """
         now = time.monotonic()
-        pace = (now - began) / run.step
+        pace = (now - began) / tuner.step
         if self.job.steps is not None:
-            return run.step / run.config.steps, pace * (run.config.steps - run.step)
+            return tuner.step / tuner.steps, pace * (tuner.steps - tuner.step)
         left = max(self.started + 60.0 * self.job.minutes - now, 0.0)
-        run.config = replace(run.config, adaptation=run.step + int(left / pace))
+        tuner.steps = tuner.step + int(left / pace)
         return (now - began) / (now - began + left), left
 
-    def _look(self, run: Run, loss: float, left: float) -> None:
-        """Judge the averaged weights and keep them where they are the best so far: ERGAS, and what HQNR loses."""
-        found = float(np.mean([j.ergas(run.average) for j in self.judges]))
-        self.looks.append(Look(run.step, time.monotonic() - self.started, loss, found))
+    def _evaluate(self, tuner: Tuner, loss: float, left: float) -> None:
+        """Evaluate the averaged weights; keep them where the objective, ERGAS and lost HQNR, is the lowest so far."""
+        found = float(np.mean([e.ergas(tuner.average) for e in self.evaluators]))
+        self.evaluations.append(Evaluation(tuner.step, time.monotonic() - self.started, loss, found))
         verdict = ""
         share = found / self.before.ergas
-        if share < self.demerit:
-            figures = self._judged(run.average)
-            demerit = share + HQNR_PRICE * max(0.0, self.before.hqnr - figures.hqnr)
-            verdict = f", but HQNR falls to {figures.hqnr:.4f}"
-            if demerit < self.demerit:
-                self.best, self.after, self.demerit = copy.deepcopy(run.average), figures, demerit
+        if share < self.objective:
+            indices = self._indices(tuner.average)
+            objective = share + HQNR_PRICE * max(0.0, self.before.hqnr - indices.hqnr)
+            verdict = f", but HQNR falls to {indices.hqnr:.4f}"
+            if objective < self.objective:
+                self.best, self.after, self.objective = copy.deepcopy(tuner.average), indices, objective
                 verdict = ", the best so far"
-        self.caller.log(
-            f"Step {run.step}: loss {loss:.4f}, ERGAS of the held-out blocks {found:.4f}{verdict}; "
+        self.progress.log(
+            f"Step {tuner.step}: loss {loss:.4f}, ERGAS of the held-out blocks {found:.4f}{verdict}; "
             f"{_spoken(left)} left."
         )
 
-    def _judged(self, network: FlowNetwork) -> Figures:
-        return mean_figures([j.figures(network) for j in self.judges])
+    def _indices(self, network: FlowNetwork) -> QualityIndices:
+        return mean_indices([e.indices(network) for e in self.evaluators])
 
     def _in_vain(self) -> bool:
-        """Whether the last looks brought nothing better."""
-        return len(self.looks) > PATIENCE and min(self.looks, key=lambda k: k.ergas) not in self.looks[-PATIENCE:]
+        """Whether the last evaluations brought nothing better."""
+        return (
+            len(self.evaluations) > PATIENCE
+            and min(self.evaluations, key=lambda k: k.ergas) not in self.evaluations[-PATIENCE:]
+        )
 
-    def _write(self, run: Run) -> str:
+    def _write(self, tuner: Tuner) -> str:
         """Write the best weights; on a full disk, to the temporary folder, which the error then names."""
-        notes = self._notes(run)
+        notes = self._notes(tuner)
         try:
             return save_weights(self.best, self.job.output, notes)
         except (OSError, SafetensorError) as error:
@@ -294,7 +224,7 @@ class _Finetuning:
             "and move them there."
         )
 
-    def _notes(self, run: Run) -> dict[str, Any]:
+    def _notes(self, tuner: Tuner) -> dict[str, Any]:
         """What the header of the weights says."""
         parent = self.start.header
         return {
@@ -304,7 +234,7 @@ class _Finetuning:
             "started_from": {"name": parent.get("name", "?"), "sha256": self.start.sha256},
             "finetuned": {
                 "scenes": [_scene_notes(s) for s in self.scenes],
-                "steps": run.step,
+                "steps": tuner.step,
                 "seed": self.job.seed,
                 "recipe": asdict(self.job.recipe),
                 "held_out_before": asdict(self.before),
@@ -314,21 +244,20 @@ class _Finetuning:
 
     def _report(self, result: FinetuneResult) -> None:
         """Write the report; where that fails the weights are written already, so it is said and no more."""
-        from .report import write_report
-
         report = self.job.report
         if report is None:
             return
         count = 3
         crops = [
             (before, after)
-            for j in self.judges for before, after in zip(j.crops(self.start.network, count), j.crops(self.best, count))
+            for e in self.evaluators
+            for before, after in zip(e.crops(self.start.network, count), e.crops(self.best, count))
         ][:count]  # fmt: skip
         settings = {**self._settings(), **{f"recipe: {k}": v for k, v in asdict(self.job.recipe).items()}}
         try:
             write_report(report, result, crops, settings)
         except OSError as error:
-            self.caller.log(f"Warning: the report {report} cannot be written ({error}); the weights are.")
+            self.progress.log(f"Warning: the report {report} cannot be written ({error}); the weights are.")
 
     def _settings(self) -> dict[str, object]:
         scenes = {f"scene {n}": ", ".join(f"{k} {v}" for k, v in _scene_notes(s).items())
@@ -347,9 +276,9 @@ UNCHANGED = (
 )
 
 
-def simulation(scenes: Sequence[Scene], crop: int, recipe: Recipe) -> SimulationConfig:
+def simulation(scenes: Sequence[TuningScene], crop: int, recipe: Recipe) -> SimulationConfig:
     """The scenes' own sensor: their ratio, gain and noise, and nothing that they do not show."""
-    gains = [s.relation.gain for s in scenes]
+    gains = [s.registration.gain for s in scenes]
     spread = math.exp(recipe.gain_spread)
     return SimulationConfig(
         crop=crop, shrunk_share=0.0, gamma=1.0, glare=0.0, built_share=0.0, ratios=(scenes[0].ratio,) * 3,
@@ -360,7 +289,7 @@ def simulation(scenes: Sequence[Scene], crop: int, recipe: Recipe) -> Simulation
     )  # fmt: skip
 
 
-def _scene_notes(scene: Scene) -> Mapping[str, Any]:
+def _scene_notes(scene: TuningScene) -> Mapping[str, Any]:
     return {
         "pan": scene.pan,
         "ms": scene.ms,
@@ -368,14 +297,14 @@ def _scene_notes(scene: Scene) -> Mapping[str, Any]:
         "bands": scene.statistics.bands,
         "band_names": list(scene.band_names),
         "ratio": round(scene.ratio, 6),
-        "gain": round(scene.relation.gain, 4),
+        "gain": round(scene.registration.gain, 4),
     }
 
 
-def _described(figures: Figures) -> str:
+def _described(indices: QualityIndices) -> str:
     return (
-        f"ERGAS {figures.ergas:.4f}, SAM {figures.sam:.3f} degrees, Q2n {figures.q2n:.4f}; "
-        f"HQNR at full resolution {figures.hqnr:.4f}"
+        f"ERGAS {indices.ergas:.4f}, SAM {indices.sam:.3f} degrees, Q2n {indices.q2n:.4f}; "
+        f"HQNR at full resolution {indices.hqnr:.4f}"
     )
 
 

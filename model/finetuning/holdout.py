@@ -14,19 +14,18 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..fusion.pipeline import output_window
 from ..geometry.gap_filling import fill
-from ..geometry.grids import Placement, Window, relate
+from ..geometry.grids import Placement, Window, register
 from ..geometry.window_pair import PairWindow
 from ..raster.reader import INTEGER_TYPES, Raster, RasterSource
-from ..raster.windows import ms_window, read_with_margin
-from ..scene.registration import DEFAULT_GAIN, Relation, measure_relation
+from ..raster.windows import ms_window, output_window, read_with_margin
+from ..scene.noise import noise_level
+from ..scene.registration import DEFAULT_GAIN, Registration, measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics
 from ..training.dataset import Source
-from ..training.sensor_effects import noise_level
 
-PIECE = 256  # MS pixels along the side of a window, about
-PIECES_PER_AXIS = 3
+WINDOW_SIDE = 256  # MS pixels along the side of a window, about
+WINDOWS_PER_AXIS = 3
 LARGEST_PAN_SIDE = 2048  # PAN pixels of a window; bounds memory at large ratios
 SMALLEST_SIDE = 96  # MS pixels of a scene
 BLOCKS = (64, 32)  # MS pixels along the side of a held-out block: the first of which a window holds four
@@ -38,10 +37,10 @@ Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class Piece:
+class TuningWindow:
     """A window of the pair, its shift corrected: as it is, and as training may see it; and its held-out blocks.
 
-    `blocks` are in MS pixels of the piece. In `open` neither PAN nor MS knows anything of blocks and guard.
+    `blocks` are in MS pixels of the window. In `open` neither PAN nor MS knows anything of blocks and guard.
     """
 
     pair: PairWindow
@@ -50,8 +49,8 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A pair to fine-tune on; `statistics`, `relation` and `noise` (deviations of PAN) are of what is not held out."""
+class TuningScene:
+    """A pair to fine-tune on; `statistics`, `registration`, `noise` (deviations of PAN) are of what is not held out."""
 
     pan: str
     ms: str
@@ -59,18 +58,18 @@ class Scene:
     band_names: tuple[str, ...]
     rounded: bool
     ratio: float
-    relation: Relation
+    registration: Registration
     statistics: SceneStatistics
     noise: float
-    pieces: tuple[Piece, ...]
+    windows: tuple[TuningWindow, ...]
 
     def sources(self, family: str) -> list[Source]:
         """What training simulates from: MS, and PAN as sharp as MS, where both may be used."""
         sources = []
-        for piece in self.pieces:
-            low, valid = piece.open.pan_at_ms(self.relation.gain)
+        for window in self.windows:
+            low, valid = window.open.pan_at_ms(self.registration.gain)
             if float(valid.float().mean()) >= MINIMUM_OPEN:
-                sources.append(Source(self.ms, family, piece.open.ms, low, piece.open, self.relation.gain, valid))
+                sources.append(Source(self.ms, family, window.open.ms, low, window.open, self.registration.gain, valid))
         return sources
 
 
@@ -80,15 +79,15 @@ def read_scene(
     extent: tuple[float, float, float, float] | None,
     rng: np.random.Generator,
     check: Check,
-) -> Scene:
-    """Read at most PIECES_PER_AXIS^2 windows of a pair and hold blocks out. Raises InputError where it cannot be used.
+) -> TuningScene:
+    """Read at most WINDOWS_PER_AXIS^2 windows of a pair and hold blocks out. Raises InputError where it cannot be used.
 
     `rng` places the blocks, `check` is called often and may raise to stop.
     """
     with Raster(pan_source, "PAN") as pan, Raster(ms_source, "MS") as ms:
         if not ms.same_crs(pan):
             ms.reproject(pan.crs)
-        placement = relate(pan.grid, ms.grid)
+        placement = register(pan.grid, ms.grid)
         shared = ms_window(placement, output_window(pan, placement, extent), 0).clipped(ms.grid.window)
         if min(shared.width, shared.height) < SMALLEST_SIDE:
             raise InputError(
@@ -115,11 +114,11 @@ def _checked(pair: PairWindow, check: Check) -> PairWindow:
 
 
 def _windows(shared: Window, ratio: float) -> list[Window]:
-    """Windows spread evenly over the shared area, at least SMALLEST_SIDE and at most 1.5 PIECE wide."""
-    side = int(max(SMALLEST_SIDE, min(PIECE, LARGEST_PAN_SIDE / ratio)))
+    """Windows spread evenly over the shared area, at least SMALLEST_SIDE and at most 1.5 WINDOW_SIDE wide."""
+    side = int(max(SMALLEST_SIDE, min(WINDOW_SIDE, LARGEST_PAN_SIDE / ratio)))
 
     def spread(start: int, length: int) -> list[tuple[int, int]]:
-        count = min(PIECES_PER_AXIS, max(1, round(length / side)))
+        count = min(WINDOWS_PER_AXIS, max(1, round(length / side)))
         width = min(length // count, 3 * side // 2)
         return [(start + int(s), width) for s in np.linspace(0, length - width, count).round()]
 
@@ -133,8 +132,8 @@ def _windows(shared: Window, ratio: float) -> list[Window]:
 def _hold_out(
     described: dict, path: str, placement: Placement, windows: list[Window], pairs: list[PairWindow],
     rng: np.random.Generator, check: Check,
-) -> Scene:  # fmt: skip
-    """Choose the blocks, measure the relation of what is left, and put the scene together."""
+) -> TuningScene:  # fmt: skip
+    """Choose the blocks, measure the registration of what is left, and put the scene together."""
     valid = [p.pan_at_ms(DEFAULT_GAIN)[1] for p in pairs]
     usable = [float(v.float().mean()) >= MINIMUM_VALID for v in valid]
     blocks = [_choose_blocks(v, rng) if use else () for v, use in zip(valid, usable)]
@@ -149,23 +148,24 @@ def _hold_out(
     everywhere = [_moved(block, w.left, w.top) for w, _, b in kept for block in b]
     opened = [_opened(p, _held(w, everywhere)) for w, p, _ in kept]
     _refuse_constant_bands(path, opened)
-    relation = measure_relation(opened, check=check)
-    if not relation.reliable:
+    registration = measure_registration(opened, check=check)
+    if not registration.reliable:
         raise InputError(
             f"PAN and MS {path} do not fit well enough to learn from (correlation of details "
-            f"{relation.correlation:.2f}): clouds, water or another place. Choose another extent or scene, or use "
+            f"{registration.correlation:.2f}): clouds, water or another place. Choose another extent or scene, or use "
             "the bundled weights as they are."
         )
-    pieces = [Piece(p.shifted(relation.shift), o.shifted(relation.shift), b) for (_, p, b), o in zip(kept, opened)]
-    low = [(p.open.ms, *p.open.pan_at_ms(relation.gain)) for p in pieces]
+    shift = registration.shift
+    found = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
+    low = [(w.open.ms, *w.open.pan_at_ms(registration.gain)) for w in found]
     try:
-        statistics = measure_statistics(low, placement.ratio, relation.gain)
+        statistics = measure_statistics(low, placement.ratio, registration.gain)
     except ValueError as error:
         raise InputError(f"PAN and MS {path} share too little: {error}.") from error
-    fine = noise_level([(p.open.pan, p.open.pan_valid) for p in pieces])
+    fine = noise_level([(w.open.pan, w.open.pan_valid) for w in found])
     coarse = noise_level([(pan, valid) for _, pan, valid in low])
     noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std
-    return Scene(**described, relation=relation, statistics=statistics, noise=noise, pieces=tuple(pieces))
+    return TuningScene(**described, registration=registration, statistics=statistics, noise=noise, windows=tuple(found))
 
 
 def _choose_blocks(valid: torch.Tensor, rng: np.random.Generator) -> tuple[Window, ...]:
@@ -194,9 +194,7 @@ def _held(window: Window, blocks: list[Window]) -> torch.Tensor:
 def _opened(pair: PairWindow, held: torch.Tensor) -> PairWindow:
     """A pair in which what is held out, and gaps, are invalid and filled from what is not."""
     ms_valid = pair.ms_valid & ~held
-    nearest = [np.clip(np.rint((np.arange(n) - o) / s), 0, m - 1).astype(np.int64)
-               for n, o, s, m in zip(pair.pan.shape, pair.origin, pair.step, held.shape)]  # fmt: skip
-    pan_valid = pair.pan_valid & ~held[np.ix_(*nearest)]
+    pan_valid = replace(pair, ms_valid=~held).valid_on_pan(pair.window)
     if not bool(ms_valid.any()) or not bool(pan_valid.any()):
         return replace(pair, ms_valid=ms_valid, pan_valid=pan_valid)
     mean = pair.ms[:, ms_valid].mean(1)[:, None, None]

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import OutputError
-from ..quality.indices import Image
-from .evaluation import Crop, Figures
+from ..quality.indices import Image, QualityIndices
+from .evaluation import Crop
+from .job import FinetuneResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from .finetune import FinetuneResult
 
 TITLES = {
     "ergas": ("ERGAS", "reduced resolution, lower is better"),
@@ -85,8 +84,8 @@ def write_report(
         temporary.unlink(missing_ok=True)
 
 
-def _figures_table(before: Figures, after: Figures) -> str:
-    names = [*(f.name for f in fields(Figures)), "hqnr"]
+def _figures_table(before: QualityIndices, after: QualityIndices) -> str:
+    names = [*(f.name for f in fields(QualityIndices)), "hqnr"]
     rows = "".join(
         f"<tr><td>{TITLES[n][0]}</td><td class='n'>{getattr(before, n):.4f}</td>"
         f"<td class='n'>{getattr(after, n):.4f}</td><td>{TITLES[n][1]}</td></tr>"
@@ -113,12 +112,12 @@ def _new_figure(width: float, height: float) -> Figure:
 def _curve(result: FinetuneResult) -> Figure:
     figure = _new_figure(8.0, 3.4)
     left: Any = figure.add_subplot()
-    steps = [look.step for look in result.looks]
-    left.plot(steps, [look.ergas for look in result.looks], "o-", color="tab:blue", markersize=3)
+    steps = [e.step for e in result.evaluations]
+    left.plot(steps, [e.ergas for e in result.evaluations], "o-", color="tab:blue", markersize=3)
     left.set_xlabel("step")
     left.set_ylabel("ERGAS of the held-out blocks", color="tab:blue")
     right = left.twinx()
-    right.plot(steps, [look.loss for look in result.looks], "-", color="tab:gray", alpha=0.7)
+    right.plot(steps, [e.loss for e in result.evaluations], "-", color="tab:gray", alpha=0.7)
     right.set_ylabel("loss", color="tab:gray")
     left.grid(alpha=0.3)
     return figure

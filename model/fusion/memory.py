@@ -33,6 +33,10 @@ class WorkPlan:
     threads: int
     cache: int
 
+    def cache_for(self, strips: int, budget: int) -> int:
+        """MB of GDAL's cache that also hold `strips` bytes, a row of tiles of a raster stored in rows."""
+        return max(self.cache, min(2 * strips // MEGABYTE, budget))
+
 
 def default_budget() -> int:
     """A quarter of the machine's memory in MB, at most LARGEST_BUDGET."""
@@ -46,7 +50,7 @@ def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
     return int(size * planes + 4 * (config.bands + 2) + 2 * 4 * bands) + HOST_BYTES
 
 
-def plan(
+def plan_work(
     budget: int,
     side: int,
     config: NetworkConfig,

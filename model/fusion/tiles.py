@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,19 +17,27 @@ from ..errors import CancelledError
 from ..geometry.grids import Placement, Window
 from ..geometry.resampling import mtf_reach
 from ..geometry.window_pair import PairWindow
-from ..inference.tile_fuser import Engine, aligned
-from ..network.conditioning import condition, read_piece
-from ..progress import Caller
+from ..inference.tile_fuser import TileFuser, aligned
+from ..network.conditioning import condition
+from ..progress import Progress
 from ..quality.full_resolution import full_resolution, interpolated_ms
-from ..raster.pixel_types import Finisher
+from ..raster.pixel_types import PixelEncoder
 from ..raster.reader import INTEGER_TYPES, Raster
-from ..raster.writer import RasterWriter
+from ..raster.windows import read_around
+from . import run_log
+from .measure import MEASURING_SHARE
 from .memory import KeptMemory, WorkPlan
 
-MEASURING_SHARE = 0.05  # of the progress bar
 PIECES_KEPT = 6  # buffers that a thread's network has in use at once
 WAKING = 0.1  # seconds between two looks at whether the user has cancelled
 QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure is measured
+
+
+class Target(Protocol):
+    """Where tiles go."""
+
+    def write(self, window: Window, values: NDArray[Any]) -> None:
+        """Take (bands, h, w) at a window of the output."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +50,17 @@ class Tiling:
     window: Window
     plan: WorkPlan
 
-    def run(self, engines: Sequence[Engine], finisher: Finisher, writer: RasterWriter, caller: Caller) -> float | None:
+    def run(
+        self, fusers: Sequence[TileFuser], encoder: PixelEncoder, target: Target, progress: Progress
+    ) -> float | None:
         """Fuse and write all tiles; returns the quality of the middle one.
 
-        The engines, one a device, take the tiles in turn. One thread reads, `plan.workers` threads compute, this one
+        The fusers, one a device, take the tiles in turn. One thread reads, `plan.workers` threads compute, this one
         writes, in order. The first error of any of them is raised here, and CancelledError within a moment of the
         user's wish, once all threads have stopped.
         """
         tiles, stop = self._tiles(), threading.Event()
-        work = _Work(self, engines, finisher, _middle_tile(tiles, self.window), stop)
+        work = _Work(self, fusers, encoder, _middle_tile(tiles, self.window), stop)
         threads_before, quality = torch.get_num_threads(), None
         waiting: deque[tuple[Window, Future[Fused]]] = deque()
         with (
@@ -62,38 +72,35 @@ class Tiling:
             try:
                 for number, tile in enumerate(tiles):
                     reading = reader.submit(work.read, tile)
-                    engine = engines[number % len(engines)]
-                    waiting.append((tile, workers.submit(work.fuse, tile, reading, engine)))
+                    fuser = fusers[number % len(fusers)]
+                    waiting.append((tile, workers.submit(work.fuse, tile, reading, fuser)))
                     while len(waiting) > (self.plan.workers if number + 1 < len(tiles) else 0):
                         done, future = waiting.popleft()
-                        fused = _result(future, caller)
-                        writer.write(self._target(done), fused.values)
-                        self._say(engines, fused, caller)
+                        fused = _result(future, progress)
+                        target.write(self._target(done), fused.values)
+                        self._say(fusers, fused, progress)
                         quality = fused.quality.hqnr if fused.quality else quality
                         share = (number + 1 - len(waiting)) / len(tiles)
-                        caller.progress(MEASURING_SHARE + (1.0 - MEASURING_SHARE) * 0.99 * share)
+                        progress.report(MEASURING_SHARE + (1.0 - MEASURING_SHARE) * 0.99 * share)
             finally:
                 stop.set()
                 torch.set_num_threads(threads_before)
         return quality
 
     def _tiles(self) -> list[Window]:
-        return self.window.pieces(self.plan.side)
+        return self.window.split(self.plan.side)
 
     def _target(self, tile: Window) -> Window:
         return replace(tile, left=tile.left - self.window.left, top=tile.top - self.window.top)
 
     @staticmethod
-    def _say(engines: Sequence[Engine], fused: Fused, caller: Caller) -> None:
+    def _say(fusers: Sequence[TileFuser], fused: Fused, progress: Progress) -> None:
         """Pass on what the threads have to say."""
-        for engine in engines:
-            while engine.notes:
-                caller.log(engine.notes.pop(0))
+        for fuser in fusers:
+            while fuser.shortages:
+                progress.warn(run_log.less_memory(*fuser.shortages.pop(0)))
         if fused.quality:
-            caller.log(
-                f"Quality without reference (HQNR, a piece in the middle): {fused.quality.hqnr:.3f}; "
-                f"that of interpolated MS {fused.quality.plain:.3f}."
-            )
+            progress.log(run_log.quality(fused.quality.hqnr, fused.quality.plain))
 
 
 @dataclass(frozen=True)
@@ -117,8 +124,8 @@ class _Work:
     """What the threads do."""
 
     tiling: Tiling
-    engines: Sequence[Engine]
-    finisher: Finisher
+    fusers: Sequence[TileFuser]
+    encoder: PixelEncoder
     middle: Window
     stop: threading.Event
 
@@ -130,12 +137,12 @@ class _Work:
         """A piece of both rasters, the window of PAN around the tile, and that window in pixels of the piece."""
         self.check()
         tiling = self.tiling
-        any_engine = self.engines[0]
-        reach = mtf_reach(any_engine.statistics.gain, max(tiling.placement.step))
-        around = aligned(tile.grown(any_engine.halo), any_engine.cell)
-        return *read_piece(tiling.pan, tiling.ms, tiling.placement, around, reach), around
+        any_fuser = self.fusers[0]
+        reach = mtf_reach(any_fuser.statistics.gain, max(tiling.placement.spacing))
+        around = aligned(tile.grown(any_fuser.halo), any_fuser.cell)
+        return *read_around(tiling.pan, tiling.ms, tiling.placement, around, reach), around
 
-    def fuse(self, tile: Window, reading: Future[tuple[PairWindow, Window, Window]], engine: Engine) -> Fused:
+    def fuse(self, tile: Window, reading: Future[tuple[PairWindow, Window, Window]], fuser: TileFuser) -> Fused:
         """The tile that was read."""
         pair, place, around = reading.result()
         inner = Window(tile.left - around.left, tile.top - around.top, tile.width, tile.height)
@@ -143,9 +150,9 @@ class _Work:
             place.top + inner.top : place.top + inner.bottom, place.left + inner.left : place.left + inner.right
         ]
         if not bool(pair.pan_valid[core].any()) or not bool(pair.ms_valid.any()):
-            return Fused(self.finisher.empty(len(pair.ms), tile))
-        conditions = condition(pair, place, engine.statistics)
-        values = engine.fuse(conditions, inner, self.finisher.finish, self.check)
+            return Fused(self.encoder.empty(len(pair.ms), tile))
+        conditions = condition(pair, place, fuser.statistics)
+        values = fuser.fuse(conditions, inner, self.encoder.encode, self.check)
         return Fused(values, self._quality(pair, core, values) if tile == self.middle else None)
 
     def _quality(self, pair: PairWindow, core: tuple[slice, slice], values: NDArray[Any]) -> Quality | None:
@@ -158,7 +165,7 @@ class _Work:
             pan_valid=pair.pan_valid[cut],
             origin=(pair.origin[0] - row, pair.origin[1] - column),
         )
-        fused, gain = torch.from_numpy(values[:, :side, :side].astype(np.float32)), self.engines[0].statistics.gain
+        fused, gain = torch.from_numpy(values[:, :side, :side].astype(np.float32)), self.fusers[0].statistics.gain
         rounded = self.tiling.ms.type in INTEGER_TYPES
         ours = full_resolution(piece, fused, gain, rounded)
         plain = full_resolution(piece, interpolated_ms(piece), gain, rounded)
@@ -170,10 +177,10 @@ def _prepare_thread(threads: int, memory: KeptMemory) -> None:
     memory.prepare(PIECES_KEPT)
 
 
-def _result(future: Future[Fused], caller: Caller) -> Fused:
+def _result(future: Future[Fused], progress: Progress) -> Fused:
     """Wait for a tile. Raises CancelledError where the user wants no more, and the tile's own error."""
     while True:
-        caller.check()
+        progress.check()
         if wait([future], WAKING).done:
             return future.result()
 

@@ -53,7 +53,7 @@ class Window:
         upper = replace(self, height=self.height // 2)
         return upper, replace(self, top=upper.bottom, height=self.height - upper.height)
 
-    def pieces(self, side: int) -> list[Window]:
+    def split(self, side: int) -> list[Window]:
         """The window cut into squares of `side` pixels, smaller at its right and lower edge."""
         return [
             Window(left, top, side, side).clipped(self)
@@ -126,20 +126,20 @@ class Placement:
     """MS on PAN's grid, all in PAN pixels as (row, column).
 
     origin   centre of MS pixel (0, 0) as PAN pixel index (the centre of PAN pixel k is k)
-    step     size of an MS pixel         overlap   PAN pixels whose centres lie in MS
+    spacing  size of an MS pixel         overlap   PAN pixels whose centres lie in MS
     """
 
     origin: tuple[float, float]
-    step: tuple[float, float]
+    spacing: tuple[float, float]
     overlap: Window
 
     @property
     def ratio(self) -> float:
         """MS pixel size over PAN pixel size."""
-        return math.sqrt(self.step[0] * self.step[1])
+        return math.sqrt(self.spacing[0] * self.spacing[1])
 
 
-def relate(pan: Grid, ms: Grid) -> Placement:
+def register(pan: Grid, ms: Grid) -> Placement:
     """Place MS on PAN's grid. Raises InputError, with the numbers, where the two cannot be fused."""
     for role, grid in (("PAN", pan), ("MS", ms)):
         if not all(math.isfinite(v) and abs(v) < LARGEST_COORDINATE for v in grid.transform):

@@ -43,8 +43,13 @@ def centres(count: int, origin: float, step: float) -> Matrix:
     return origin + step * np.arange(count, dtype=np.float64)
 
 
+def nearest(positions: Matrix) -> NDArray[np.int64]:
+    """The pixel whose centre is nearest to each position, in pixel indices; halfway between two, the higher one."""
+    return np.floor(positions + 0.5).astype(np.int64)
+
+
 @dataclass(frozen=True)
-class Reading:
+class Resampler1D:
     """A linear map from samples on a line to n outputs, each of which reads `taps` neighbouring samples.
 
     first (n,)   the first sample that an output reads        weights (n, taps)   what each sample counts
@@ -56,8 +61,8 @@ class Reading:
     def __len__(self) -> int:
         return len(self.first)
 
-    def __getitem__(self, outputs: slice) -> Reading:
-        return Reading(self.first[outputs], self.weights[outputs])
+    def __getitem__(self, outputs: slice) -> Resampler1D:
+        return Resampler1D(self.first[outputs], self.weights[outputs])
 
     def dense(self, size: int, start: int = 0) -> Matrix:
         """The map as a matrix (n, size) over the samples from `start` on."""
@@ -96,34 +101,34 @@ class Reading:
         return torch.cat(parts, dim=-1)
 
 
-Map = Union[Matrix, Reading]
+Map = Union[Matrix, Resampler1D]
 
 
-def mtf_reading(size: int, positions: Matrix, gain: float, ratio: float) -> Reading:
+def mtf_resampler(size: int, positions: Matrix, gain: float, ratio: float) -> Resampler1D:
     """Reads a Gaussian-MTF blurred signal of `size` samples at `positions`."""
     sigma = mtf_sigma(gain, ratio)
-    return _reading(size, positions, lambda d: np.exp(-0.5 * (d / sigma) ** 2), mtf_reach(gain, ratio))
+    return _resampler(size, positions, lambda d: np.exp(-0.5 * (d / sigma) ** 2), mtf_reach(gain, ratio))
 
 
 @functools.lru_cache(maxsize=64)
-def mtf_spots(size: int, count: int, origin: float, step: float, gain: float) -> Reading:
-    """`mtf_reading` at `count` regular positions; windows of one scene share it."""
-    return mtf_reading(size, centres(count, origin, step), gain, step)
+def regular_mtf_resampler(size: int, count: int, origin: float, step: float, gain: float) -> Resampler1D:
+    """`mtf_resampler` at `count` regular positions; windows of one scene share it."""
+    return mtf_resampler(size, centres(count, origin, step), gain, step)
 
 
-def cubic_reading(size: int, positions: Matrix) -> Reading:
+def cubic_resampler(size: int, positions: Matrix) -> Resampler1D:
     """Reads a signal of `size` samples at `positions` by cubic convolution (Keys, 1981, a = -1/2)."""
-    return _reading(size, positions, _keys_cubic, CUBIC_REACH)
+    return _resampler(size, positions, _keys_cubic, CUBIC_REACH)
 
 
 def mtf_matrix(size: int, positions: Matrix, gain: float, ratio: float) -> Matrix:
-    """`mtf_reading` as a dense matrix of shape (len(positions), size), for small images."""
-    return mtf_reading(size, positions, gain, ratio).dense(size)
+    """`mtf_resampler` as a dense matrix of shape (len(positions), size), for small images."""
+    return mtf_resampler(size, positions, gain, ratio).dense(size)
 
 
 def cubic_matrix(size: int, positions: Matrix) -> Matrix:
-    """`cubic_reading` as a dense matrix of shape (len(positions), size), for small images."""
-    return cubic_reading(size, positions).dense(size)
+    """`cubic_resampler` as a dense matrix of shape (len(positions), size), for small images."""
+    return cubic_resampler(size, positions).dense(size)
 
 
 def _keys_cubic(distance: Matrix) -> Matrix:
@@ -133,7 +138,7 @@ def _keys_cubic(distance: Matrix) -> Matrix:
     return np.where(d < 1.0, near, np.where(d < 2.0, far, 0.0))
 
 
-def _reading(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix], reach: float) -> Reading:
+def _resampler(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix], reach: float) -> Resampler1D:
     """A normalised kernel centred on each position; samples beyond an end repeat the end sample."""
     first = np.ceil(positions - reach).astype(np.int64)
     taps = first[:, None] + np.arange(int(2 * reach) + 1)[None, :]
@@ -144,16 +149,16 @@ def _reading(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix], r
     first = np.clip(first, 0, size - count)
     outside = (taps < first[:, None]) | (taps >= first[:, None] + count)
     if not outside.any():
-        return Reading(first, weights)
+        return Resampler1D(first, weights)
     kept = np.zeros((len(taps), count))
     rows = np.broadcast_to(np.arange(len(taps))[:, None], taps.shape)
     np.add.at(kept, (rows, np.clip(taps, 0, size - 1) - first[:, None]), weights)
-    return Reading(first, kept)
+    return Resampler1D(first, kept)
 
 
 def resample(image: torch.Tensor, rows: Map, columns: Map) -> torch.Tensor:
     """Apply a row map (h from H) and a column map (w from W), both dense or both not; (..., H, W) to (..., h, w)."""
-    if isinstance(rows, Reading) and isinstance(columns, Reading):
+    if isinstance(rows, Resampler1D) and isinstance(columns, Resampler1D):
         return columns.across(rows.down(image))
     down = torch.as_tensor(rows, dtype=image.dtype, device=image.device)
     across = torch.as_tensor(columns, dtype=image.dtype, device=image.device)

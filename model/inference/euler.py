@@ -49,7 +49,7 @@ class Workspace(threading.local):
         return kept[:count].view(shape)
 
 
-class Flow:
+class EulerState:
     """The flow of one group of bands over a window whose sides are multiples of `cell`.
 
     planes (channels * cell^2, h, w)   what the network reads at the present time, of its own number type

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d
 
-from ..network.flow_network import Block, FlowNetwork
+from ..network.flow_network import FlowNetwork, ResidualBlock
 
 Layer = tuple[torch.Tensor, torch.Tensor]  # weights (out, in, 3, 3), bias (out,)
 
@@ -36,13 +36,13 @@ class FoldedNetwork:
     ) -> None:
         """`scene` holds the numbers of `SceneStatistics.condition`, `length` that of the Euler step."""
         conditions = torch.tensor([[time, *scene]])
-        modulation = network.modulate(torch.relu(network.read(conditions.to(network.read.weight))))[0]
+        modulation = network.modulate(torch.relu(network.film(conditions.to(network.film.weight))))[0]
         parts = modulation.chunk(2 * network.config.blocks)
         layers = [_layer(network.head)]
         for i, block in enumerate(network.blocks):
-            enter, leave = _layer(cast(Block, block).enter), _layer(cast(Block, block).leave)
+            conv1, conv2 = _layer(cast(ResidualBlock, block).conv1), _layer(cast(ResidualBlock, block).conv2)
             scale, shift = 1.0 + parts[2 * i], parts[2 * i + 1]
-            layers += [(enter[0] * scale[:, None, None, None], enter[1] * scale + shift), leave]
+            layers += [(conv1[0] * scale[:, None, None, None], conv1[1] * scale + shift), conv2]
         weight, bias = _layer(network.tail)
         layers.append((weight * length, bias * length))
         self.opaque = _runs_opaque(device, dtype)

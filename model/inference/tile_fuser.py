@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from ..geometry.grids import Window
 from ..network.conditioning import Conditions
-from ..network.weights import Weights
+from ..network.flow_network import FlowNetwork
 from ..scene.statistics import SceneStatistics
-from .euler import Flow, GroupValues, Workspace
+from .euler import EulerState, GroupValues, Workspace
 from .folded_network import FoldedNetwork
 
 SMALLEST_PIECE = 128  # PAN pixels; where a GPU has no memory for that much, the CPU takes over
 Check = Callable[[], None]  # may raise to stop
-Finish = Callable[[torch.Tensor, Optional[torch.Tensor]], NDArray[Any]]
+Encode = Callable[[torch.Tensor, Optional[torch.Tensor]], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,21 @@ def group_bands(statistics: SceneStatistics, size: int) -> list[Group]:
     return groups
 
 
-class Engine:
+class TileFuser:
     """One scene's network: weights, statistics and band groups on a device. Its methods may run in several threads.
 
-    `notes` collects sentences for the log: what was done where memory ran out.
+    `shortages` collects what was done where memory ran out: the device, and the side of the pieces in PAN pixels from
+    then on, None where the CPU took over.
     """
 
     def __init__(
-        self, weights: Weights, statistics: SceneStatistics, device: torch.device, dtype: torch.dtype, steps: int
+        self, network: FlowNetwork, statistics: SceneStatistics, device: torch.device, dtype: torch.dtype, steps: int
     ) -> None:
-        self.network, self.statistics, self.steps = weights.network, statistics, steps
+        self.network, self.statistics, self.steps = network, statistics, steps
         self.cell, self.halo = self.network.config.cell, self.network.config.halo * steps
         self.groups = group_bands(statistics, self.network.config.bands)
         self.largest: int | None = None  # side of a piece, once memory has run out
-        self.notes: list[str] = []
+        self.shortages: list[tuple[str, int | None]] = []
         self.workspace, self._lock = Workspace(), threading.Lock()
         self._move(device, dtype)
 
@@ -87,7 +88,7 @@ class Engine:
         mean, std, injection = (torch.tensor([row[b] for b in group.bands], device=device) for row in rows)
         return GroupValues(group.bands, mean, std, injection, torch.tensor(found.depth(group.bands), device=device))
 
-    def fuse(self, conditions: Conditions, place: Window, finish: Finish, check: Check) -> NDArray[Any]:
+    def fuse(self, conditions: Conditions, place: Window, finish: Encode, check: Check) -> NDArray[Any]:
         """Final values (bands, h, w) of the window `place` of the conditions, in as many pieces as memory asks for.
 
         The conditions reach `halo` beyond `place` where the result is to be exact, and their sides are multiples of
@@ -116,21 +117,21 @@ class Engine:
                 return  # another thread has been here
             if side > SMALLEST_PIECE:
                 self.largest = -(-side // 2)
-                self.notes.append(f"{device} has too little free memory: pieces of {self.largest} pixels from here on.")
+                self.shortages.append((str(device), self.largest))
             else:
                 self.largest = None
-                self.notes.append(f"{device} has no memory even for small pieces: the CPU goes on, in 32-bit floats.")
+                self.shortages.append((str(device), None))
                 self._move(torch.device("cpu"), torch.float32)
 
     @torch.inference_mode()
-    def _fuse(self, conditions: Conditions, place: Window, finish: Finish, check: Check) -> NDArray[Any]:
+    def _fuse(self, conditions: Conditions, place: Window, finish: Encode, check: Check) -> NDArray[Any]:
         """As `fuse`, in one piece."""
         result: NDArray[Any] | None = None
         with _stream(self.device):
             passes, dtype = self.passes, self.dtype
             conditions = conditions.on(self.device)
             for group, written, networks in passes:
-                flow = Flow(conditions, group, self.cell, dtype, self.workspace)
+                flow = EulerState(conditions, group, self.cell, dtype, self.workspace)
                 for network in networks[:-1]:
                     flow.advance(network(flow.planes, check))
                 velocity = networks[-1](flow.planes, check)

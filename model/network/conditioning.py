@@ -1,21 +1,20 @@
-"""From a piece of PAN and MS to what the network reads: interpolated, filled where invalid, normalised."""
+"""From a pair to what the network reads: filled where invalid, normalised, interpolated.
+
+Fusion, training and fine-tuning all read what is built here, so what was learnt holds where it is used.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
-from ..geometry.gap_filling import FILL_DISTANCE, fill, fill_pan
-from ..geometry.grids import Placement, Window
-from ..geometry.resampling import Matrix, Reading, centres, cubic_reading, resample
+from ..geometry.gap_filling import fill, fill_pan
+from ..geometry.grids import Window
+from ..geometry.resampling import Resampler1D, resample
 from ..geometry.window_pair import PairWindow
-from ..raster.reader import Raster
-from ..raster.windows import ms_window, read_pair
 from ..scene.statistics import SceneStatistics
-
-INTERPOLATION_MARGIN = 2  # MS pixels that cubic convolution reads on each side
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Conditions:
 
     pan: torch.Tensor
     coarse: torch.Tensor
-    rows: Reading
-    columns: Reading
+    rows: Resampler1D
+    columns: Resampler1D
     valid: torch.Tensor | None
 
     @property
@@ -46,26 +45,16 @@ class Conditions:
         pan, coarse = (i.contiguous().pin_memory().to(device, non_blocking=True) for i in (self.pan, self.coarse))
         return replace(self, pan=pan, coarse=coarse)
 
+    def lifted(self, bands: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The guides (3, H, W), PAN, PAN at MS sharpness and intensity, and interpolated MS (len(bands), H, W)."""
+        fine = resample(self.coarse[[0, 1, *(2 + b for b in bands)]], self.rows, self.columns)
+        return torch.stack([self.pan, fine[0], fine[1]]), fine[2:]
+
     def cropped(self, window: Window) -> Conditions:
         """Those of a window within this one, in its pixels."""
         down, across = slice(window.top, window.bottom), slice(window.left, window.right)
         valid = None if self.valid is None else self.valid[down, across]
         return Conditions(self.pan[down, across], self.coarse, self.rows[down], self.columns[across], valid)
-
-
-def read_piece(
-    pan: Raster, ms: Raster, placement: Placement, window: Window, blur_reach: float
-) -> tuple[PairWindow, Window]:
-    """Everything that the conditions of a PAN window depend on, and that window in pixels of the piece read.
-
-    `placement` holds the corrected shift; the window may reach beyond PAN.
-    """
-    margin = INTERPOLATION_MARGIN + FILL_DISTANCE
-    needed = ms_window(placement, window, margin)
-    pair = read_pair(pan, ms, placement, needed, blur_reach)
-    row = round(placement.origin[0] + placement.step[0] * needed.top - pair.origin[0])
-    column = round(placement.origin[1] + placement.step[1] * needed.left - pair.origin[1])
-    return pair, Window(window.left - column, window.top - row, window.width, window.height)
 
 
 def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> Conditions:
@@ -77,46 +66,18 @@ def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> C
     if not whole_ms:
         ms = fill(ms, pair.ms_valid)
     intensity = (_planes(statistics.intensity, ms) * ms).sum(0)
-    to_ms = pair.mtf_readings(statistics.gain)
+    to_ms = pair.mtf_resamplers(statistics.gain)
     if not whole_pan:
-        around = Window(0, 0, *reversed(pan.shape))
-        pan = fill_pan(pan, pair.pan_valid, intensity, to_ms, _cubic(pair, around))
-    rows, columns = _cubic(pair, place)
+        pan = fill_pan(pan, pair.pan_valid, intensity, to_ms, pair.cubic_resamplers(pair.window))
+    rows, columns = pair.cubic_resamplers(place)
     return Conditions(
         pan=pan[place.top : place.bottom, place.left : place.right],
         coarse=torch.stack([resample(pan, *to_ms), intensity, *ms]),
         rows=rows,
         columns=columns,
-        valid=None if whole_ms and whole_pan else _valid(pair, place),
+        valid=None if whole_ms and whole_pan else pair.valid_on_pan(place),
     )
-
-
-def _valid(pair: PairWindow, place: Window) -> torch.Tensor:
-    """Which pixels of a window are valid in PAN and in the MS pixel they lie in, (H, W)."""
-    spots = (torch.from_numpy(_nearest(p, size)) for p, size in zip(_positions(pair, place), pair.ms_valid.shape))
-    rows, columns = spots
-    inner = pair.pan_valid[place.top : place.bottom, place.left : place.right]
-    return inner & pair.ms_valid.index_select(0, rows).index_select(1, columns)
-
-
-def _positions(pair: PairWindow, place: Window) -> tuple[Matrix, Matrix]:
-    """Rows and columns of a window's PAN pixels, in MS pixel indices."""
-    (down, across), (top, left) = pair.step, pair.origin
-    return (
-        centres(place.height, (place.top - top) / down, 1.0 / down),
-        centres(place.width, (place.left - left) / across, 1.0 / across),
-    )
-
-
-def _cubic(pair: PairWindow, place: Window) -> tuple[Reading, Reading]:
-    """Reads the MS of `pair` at a window's PAN pixels."""
-    rows, columns = _positions(pair, place)
-    return cubic_reading(pair.ms.shape[1], rows), cubic_reading(pair.ms.shape[2], columns)
 
 
 def _planes(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:
     return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
-
-
-def _nearest(positions: np.ndarray, size: int) -> np.ndarray:
-    return np.clip(np.floor(positions + 0.5), 0, size - 1).astype(np.int64)

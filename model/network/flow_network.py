@@ -72,17 +72,17 @@ class Guidance:
         return ratio * (self.guides[:, 0:1] - low)
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Residual block whose inner features are scaled and shifted by the time and scene conditions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(width, width, 3, padding=1)
-        self.leave = nn.Conv2d(width, width, 3, padding=1)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-        inner = torch.relu(self.enter(x) * (1.0 + scale) + shift)
-        return x + self.leave(inner)
+        inner = torch.relu(self.conv1(x) * (1.0 + scale) + shift)
+        return x + self.conv2(inner)
 
 
 class FlowNetwork(nn.Module):
@@ -98,9 +98,9 @@ class FlowNetwork(nn.Module):
         self.config = config
         pixels = config.cell**2
         self.head = nn.Conv2d((2 * config.bands + GUIDES) * pixels, config.width, 3, padding=1)
-        self.blocks = nn.ModuleList(Block(config.width) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(ResidualBlock(config.width) for _ in range(config.blocks))
         self.tail = nn.Conv2d(config.width, 2 * config.bands * pixels, 3, padding=1)
-        self.read = nn.Linear(config.conditions, config.hidden)
+        self.film = nn.Linear(config.conditions, config.hidden)
         self.modulate = nn.Linear(config.hidden, 2 * config.width * config.blocks)
         for parameter in (*self.tail.parameters(), *self.modulate.parameters()):
             nn.init.zeros_(parameter)  # training starts at plain injection
@@ -118,7 +118,7 @@ class FlowNetwork(nn.Module):
         modulated = given.modulated(x)
         features = torch.relu(self.head(pixel_unshuffle(torch.cat([x, given.guides, modulated], dim=1), cell)))
         conditions = torch.cat([time[:, None], given.scene], dim=1)
-        modulation = self.modulate(torch.relu(self.read(conditions)))
+        modulation = self.modulate(torch.relu(self.film(conditions)))
         parts = modulation[:, :, None, None].chunk(2 * self.config.blocks, dim=1)
         for i, block in enumerate(self.blocks):
             features = block(features, parts[2 * i], parts[2 * i + 1])

@@ -29,7 +29,7 @@ def grown(small: FlowNetwork, config: NetworkConfig) -> FlowNetwork:
     large = FlowNetwork(config)
     values, known = large.state_dict(), small.state_dict()
     for name, value in values.items():
-        if name.endswith("leave.weight"):
+        if name.endswith("conv2.weight"):
             value.mul_(NEWCOMERS)
         if name.startswith("modulate"):
             parts, old_parts = (2 * config.blocks, config.width), (2 * old.blocks, old.width)
@@ -38,7 +38,7 @@ def grown(small: FlowNetwork, config: NetworkConfig) -> FlowNetwork:
             if name.startswith("blocks") and name.endswith("weight"):
                 value[: old.width, old.width :] = 0.0
             _place(value, known[name])
-        elif ".leave." in name:
+        elif ".conv2." in name:
             value.zero_()  # a new block adds nothing yet
     return large
 

@@ -20,15 +20,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..errors import WeightsError
+from ..options import BUNDLED
 from .flow_network import FlowNetwork, NetworkConfig
 
 FORMAT = "otfm-pansharpen-weights-1"
-_FOLDER = Path(__file__).resolve().parents[2] / "resources" / "weights"
-BUNDLED = {name: _FOLDER / f"{name}.safetensors" for name in ("fast", "best")}
-DEFAULT_SET = "fast"
 LARGEST_FILE = 64 * 1024 * 1024
 LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
 LIKE_GAIN = 0.4  # the same of the logarithm of the MTF gain
+FORMER_NAMES = {".enter.": ".conv1.", ".leave.": ".conv2.", "read.": "film."}  # of layers, in files of version 0.1
 LIMITS = {"bands": (1, 16), "width": (4, 512), "blocks": (1, 64), "cell": (1, 8), "hidden": (1, 1024)}
 
 
@@ -99,7 +98,7 @@ def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> 
         return None
     b, r, g, name = learnt[0]
     return (
-        f"Warning: these weights were fine-tuned on another kind of scene ({name[:80]}: {b} bands, ratio {r:.3g}, "
+        f"These weights were fine-tuned on another kind of scene ({name[:80]}: {b} bands, ratio {r:.3g}, "
         f"MTF gain {g:.2f}); this one has {bands} bands, ratio {ratio:.3g}, MTF gain {gain:.2f}. The bundled weights "
         "may do better here."
     )
@@ -146,17 +145,25 @@ def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
 
 def _checked_tensors(path: Path, file: Any, wanted: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Every tensor the network needs and no other, with its shape, as finite float32."""
-    found = set(file.keys())
-    if found != set(wanted):
-        odd = sorted(found ^ set(wanted))[:3]
+    stored = {_present_name(name): name for name in file.keys()}  # noqa: SIM118 - not a dictionary
+    if set(stored) != set(wanted):
+        odd = sorted(set(stored) ^ set(wanted))[:3]
         raise WeightsError(f"{path} does not fit the network: tensors missing or unknown ({', '.join(odd)}).")
     tensors = {}
     for name, like in wanted.items():
-        part = file.get_slice(name)
+        part = file.get_slice(stored[name])
         if list(part.get_shape()) != list(like.shape) or part.get_dtype() != "F32":
             shape, dtype = part.get_shape(), part.get_dtype()
             raise WeightsError(f"{path}: tensor {name} is {dtype} {shape}, but F32 {list(like.shape)} is needed.")
-        tensors[name] = file.get_tensor(name)
+        tensors[name] = file.get_tensor(stored[name])
         if not torch.isfinite(tensors[name]).all():
             raise WeightsError(f"{path}: tensor {name} holds values that are not finite. Download or train it again.")
     return tensors
+
+
+def _present_name(name: str) -> str:
+    """What the network calls a layer that an older file may call otherwise."""
+    for former, present in FORMER_NAMES.items():
+        if former in name if former.startswith(".") else name.startswith(former):
+            return name.replace(former, present, 1)
+    return name

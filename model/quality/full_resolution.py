@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..geometry.resampling import centres, cubic_matrix, mtf_matrix, resample
+from ..geometry.resampling import centres, mtf_matrix, nearest, resample
 from ..geometry.window_pair import PairWindow
 from .indices import BLOCK, Image, d_lambda, d_s, hqnr
 
@@ -43,7 +43,7 @@ def full_resolution(pair: PairWindow, fused: torch.Tensor, gain: float, rounded:
     `gain` is the measured one, for MS and for PAN alike. `rounded` says that the data are integers.
     """
     lms, pan_low = interpolated_ms(pair), low_pan(pair, gain)
-    (height, width), (down, across) = pair.pan.shape, pair.step
+    (height, width), (down, across) = pair.pan.shape, pair.spacing
     blur = [mtf_matrix(n, centres(n, 0.0, 1.0), gain, step) for n, step in ((height, down), (width, across))]
     fused_low = resample(fused, *blur)
     valid = _whole_blocks(pair)
@@ -58,21 +58,14 @@ def full_resolution(pair: PairWindow, fused: torch.Tensor, gain: float, rounded:
 
 
 def _to_pan(pair: PairWindow, image: torch.Tensor) -> torch.Tensor:
-    (height, width), (rows, columns) = pair.pan.shape, pair.ms_valid.shape
-    (top, left), (down, across) = pair.origin, pair.step
-    to_rows = cubic_matrix(rows, centres(height, -top / down, 1.0 / down))
-    to_columns = cubic_matrix(columns, centres(width, -left / across, 1.0 / across))
-    return resample(image, to_rows, to_columns)
+    return resample(image, *(r.dense(n) for r, n in zip(pair.cubic_resamplers(pair.window), pair.ms_valid.shape)))
 
 
 def _whole_blocks(pair: PairWindow) -> np.ndarray:
     """Validity (H, W), cleared in every block that touches an invalid pixel or the incomplete rim."""
-    (height, width), (rows, columns) = pair.pan.shape, pair.ms_valid.shape
-    near_rows = np.rint((np.arange(height) - pair.origin[0]) / pair.step[0]).astype(np.int64)
-    near_columns = np.rint((np.arange(width) - pair.origin[1]) / pair.step[1]).astype(np.int64)
-    on_ms = np.outer((near_rows >= 0) & (near_rows < rows), (near_columns >= 0) & (near_columns < columns))
-    ms_valid = pair.ms_valid.numpy()[np.ix_(np.clip(near_rows, 0, rows - 1), np.clip(near_columns, 0, columns - 1))]
-    valid = pair.pan_valid.numpy() & ms_valid & on_ms
+    (height, width), lines = pair.pan.shape, zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape)
+    on_ms = np.outer(*((nearest(p) >= 0) & (nearest(p) < n) for p, n in lines))
+    valid = pair.valid_on_pan(pair.window).numpy() & on_ms
     whole = np.zeros_like(valid)
     for top in range(0, height - BLOCK + 1, BLOCK):
         for left in range(0, width - BLOCK + 1, BLOCK):

@@ -5,6 +5,8 @@ All images are numpy arrays, (bands, H, W) or (H, W), in digital numbers; comput
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,21 @@ HALF_BAND = (
     *(0.5, 0.305334091185, 0.0, -0.072698593239, 0.0, 0.021809577942),
     *(0.0, -0.005192756653, 0.0, 0.000807762146, 0.0, -0.000060081482),
 )
+
+
+@dataclass(frozen=True)
+class QualityIndices:
+    """ERGAS, SAM (degrees) and Q2n at reduced resolution, D_lambda, D_s and HQNR at full resolution."""
+
+    ergas: float
+    sam: float
+    q2n: float
+    d_lambda: float
+    d_s: float
+
+    @property
+    def hqnr(self) -> float:
+        return (1.0 - self.d_lambda) * (1.0 - self.d_s)
 
 
 def sam(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:

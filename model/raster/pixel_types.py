@@ -57,7 +57,7 @@ def _limits(kind: np.dtype[Any]) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Finisher:
+class PixelEncoder:
     """Turns fused values into the output's type: rounded, clipped, never wrapped; gaps exactly nodata, nothing else."""
 
     type: str
@@ -68,7 +68,7 @@ class Finisher:
         """A tile without a valid pixel."""
         return np.full((bands, tile.height, tile.width), self.nodata or 0, dtype=NUMPY_TYPES[self.type])
 
-    def finish(self, values: torch.Tensor, valid: torch.Tensor | None) -> NDArray[Any]:
+    def encode(self, values: torch.Tensor, valid: torch.Tensor | None) -> NDArray[Any]:
         """(bands, h, w) float32 and validity (h, w; None where all are valid) to values of the output's type.
 
         Uses `values` up.

@@ -1,4 +1,4 @@
-"""Reading rasters by windows through GDAL, with the validity of every pixel."""
+"""Resampler1D rasters by windows through GDAL, with the validity of every pixel."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from osgeo import gdal, osr
+from osgeo import gdal, gdal_array, osr
 
 from ..errors import InputError
-from ..geometry.grids import Grid, Window
+from ..geometry.grids import GeoTransform, Grid, Window
 
 INTEGER_TYPES = ("Byte", "UInt16", "Int16", "UInt32", "Int32", "Int8")
 FLOAT_TYPES = ("Float32", "Float64")
@@ -66,13 +67,16 @@ def said(error: Exception) -> str:
 class Raster:
     """An open raster, also a context manager. Call its methods from one thread at a time, within `gdal_exceptions`."""
 
-    def __init__(self, source: RasterSource, role: str) -> None:
-        """`role` (PAN, MS) names the raster in messages. Raises InputError where it cannot be used."""
-        self.source, self.role = source, role
+    def __init__(self, source: RasterSource, role: str, dataset: gdal.Dataset | None = None) -> None:
+        """`role` (PAN, MS) names the raster in messages; `dataset` is open already where it is given.
+
+        Raises InputError where it cannot be used.
+        """
+        self.source, self.asked, self.role = source, source, role
         self._original: gdal.Dataset | None = None
         self.left_out: tuple[int, ...] = ()  # alpha bands that the user did not ask for
         try:
-            self.dataset = gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
+            self.dataset = dataset or gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
             raise InputError(f"{role} {source.path} cannot be opened: {said(error)}.") from error
         try:
@@ -263,6 +267,16 @@ class Raster:
         return self.dataset.RasterCount * width * (rows + height) * gdal.GetDataTypeSize(band.DataType) // 8
 
     @property
+    def reopened(self) -> RasterSource:
+        """What to open to get the same bands again, before any reprojection."""
+        return replace(self.asked, bands=self.bands)
+
+    @property
+    def reprojected(self) -> bool:
+        """Whether it is read in another reference system than its file's."""
+        return self._original is not None
+
+    @property
     def described(self) -> gdal.Dataset:
         """The dataset that holds names and metadata of the bands: the one of the file, not of its reprojection."""
         return self._original or self.dataset
@@ -281,3 +295,15 @@ class Raster:
         told = bool(self.source.nodata or self.source.nodata_ranges)
         told = told or self._alpha is not None
         return told or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
+
+
+def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:
+    """A raster whose pixels are an array (bands, h, w); `source.path` is what messages call it. Raises InputError."""
+    bands, height, width = values.shape
+    kind = gdal_array.NumericTypeCodeToGDALTypeCode(values.dtype)
+    if kind is None or gdal.GetDataTypeName(kind) not in INTEGER_TYPES + FLOAT_TYPES:
+        raise InputError(f"{role} is of type {values.dtype}; use one of {', '.join(INTEGER_TYPES + FLOAT_TYPES)}.")
+    dataset = gdal.GetDriverByName("MEM").Create("", width, height, bands, kind)
+    dataset.SetGeoTransform(transform)
+    dataset.WriteArray(values)
+    return Raster(source, role, dataset)

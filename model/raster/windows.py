@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from ..errors import InputError
+from ..geometry.gap_filling import FILL_DISTANCE
 from ..geometry.grids import Placement, Window
 from ..geometry.resampling import mtf_reach
 from ..geometry.window_pair import PairWindow
 from ..scene.detail_correlation import LARGEST_SHIFT
 from .reader import Raster
 
+INTERPOLATION_MARGIN = 2  # MS pixels that cubic convolution reads on each side
 WINDOWS_PER_AXIS = 4
 WINDOW_SIDE = 128  # MS pixels
 WIDEST_GAIN = 0.03  # the widest blur that is tried needs the widest margin
@@ -21,7 +24,7 @@ WIDEST_GAIN = 0.03  # the widest blur that is tried needs the widest margin
 
 def ms_window(placement: Placement, pan_window: Window, margin: int) -> Window:
     """MS pixels whose centres lie in a window of PAN, and `margin` more on each side; not clipped to MS."""
-    (top, left), (down, across) = placement.origin, placement.step
+    (top, left), (down, across) = placement.origin, placement.spacing
     first_row = math.floor((pan_window.top - top) / down) - margin
     first_column = math.floor((pan_window.left - left) / across) - margin
     last_row = math.ceil((pan_window.bottom - 1 - top) / down) + margin
@@ -31,7 +34,7 @@ def ms_window(placement: Placement, pan_window: Window, margin: int) -> Window:
 
 def pan_window(placement: Placement, ms: Window, reach: float) -> Window:
     """PAN pixels within `reach` PAN pixels of the centres of a window of MS; not clipped to PAN."""
-    (top, left), (down, across) = placement.origin, placement.step
+    (top, left), (down, across) = placement.origin, placement.spacing
     first_row = math.floor(top + down * ms.top - reach)
     first_column = math.floor(left + across * ms.left - reach)
     last_row = math.ceil(top + down * (ms.bottom - 1) + reach)
@@ -50,11 +53,26 @@ def read_pair(pan: Raster, ms: Raster, placement: Placement, window: Window, rea
         ms=torch.from_numpy(ms_values),
         ms_valid=torch.from_numpy(ms_valid),
         origin=(
-            placement.origin[0] + placement.step[0] * window.top - around.top,
-            placement.origin[1] + placement.step[1] * window.left - around.left,
+            placement.origin[0] + placement.spacing[0] * window.top - around.top,
+            placement.origin[1] + placement.spacing[1] * window.left - around.left,
         ),
-        step=placement.step,
+        spacing=placement.spacing,
     )
+
+
+def read_around(
+    pan: Raster, ms: Raster, placement: Placement, window: Window, blur_reach: float
+) -> tuple[PairWindow, Window]:
+    """Everything that the conditions of a PAN window depend on, and that window in pixels of the piece read.
+
+    `placement` holds the corrected shift; the window may reach beyond PAN.
+    """
+    margin = INTERPOLATION_MARGIN + FILL_DISTANCE
+    needed = ms_window(placement, window, margin)
+    pair = read_pair(pan, ms, placement, needed, blur_reach)
+    row = round(placement.origin[0] + placement.spacing[0] * needed.top - pair.origin[0])
+    column = round(placement.origin[1] + placement.spacing[1] * needed.left - pair.origin[1])
+    return pair, Window(window.left - column, window.top - row, window.width, window.height)
 
 
 def sample_scene(pan: Raster, ms: Raster, placement: Placement) -> Iterator[PairWindow]:
@@ -75,3 +93,16 @@ def _spread(start: int, length: int) -> list[tuple[int, int]]:
     count = min(WINDOWS_PER_AXIS, -(-length // WINDOW_SIDE))
     side = min(WINDOW_SIDE, -(-length // count))
     return [(start + int(s), side) for s in np.linspace(0, length - side, count).round()]
+
+
+def output_window(pan: Raster, placement: Placement, extent: tuple[float, float, float, float] | None) -> Window:
+    """PAN pixels of the output: where MS exists, within the extent asked for. Raises InputError where that is empty."""
+    overlap = placement.overlap
+    if extent is None:
+        return overlap
+    window = pan.grid.covering(extent).clipped(overlap)
+    if window.empty:
+        raise InputError(
+            f"The extent {extent} does not meet the area that PAN and MS share: {pan.grid.cropped(overlap).describe()}."
+        )
+    return window

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import max_pool2d
 
-from ..geometry.resampling import mtf_reach
+from ..geometry.resampling import mtf_reach, nearest
 from ..geometry.window_pair import PairWindow
 from .statistics import HIGH_PASS_SIZE, high_pass, whole_boxes
 
@@ -59,14 +59,14 @@ class Correlation:
     def across(self, gain: float, shift: float) -> list[torch.Tensor]:
         """PAN of each window blurred and sampled along its rows."""
         self.check()
-        return [w.shifted((0.0, shift)).mtf_readings(gain)[1].across(w.pan) for w in self.windows]
+        return [w.shifted((0.0, shift)).mtf_resamplers(gain)[1].across(w.pan) for w in self.windows]
 
     def down(self, across: Sequence[torch.Tensor], gain: float, shift: float) -> torch.Tensor:
         """The same along the columns, then the high-pass, (n,)."""
         parts = []
         for window, places, half_done in zip(self.windows, self.places, across):
             if places.numel():
-                rows = window.shifted((shift, 0.0)).mtf_readings(gain)[0]
+                rows = window.shifted((shift, 0.0)).mtf_resamplers(gain)[0]
                 parts.append(high_pass(rows.down(half_done)).flatten()[places])
         return torch.cat(parts).double()
 
@@ -159,6 +159,6 @@ def _with_safe_mask(window: PairWindow) -> PairWindow:
     if bool(window.pan_valid.all()):
         return replace(window, ms_valid=window.ms_valid & window.inside(reach))
     bad = max_pool2d((~window.pan_valid).float()[None, None], 2 * reach + 1, 1, reach)[0, 0]
-    rows, columns = (np.clip(np.rint(s), 0, n - 1) for n, s in zip(window.pan.shape, window.spots()))
+    rows, columns = (nearest(s).clip(0, n - 1) for n, s in zip(window.pan.shape, window.positions_in_pan()))
     clear = bad[torch.from_numpy(rows).long()][:, torch.from_numpy(columns).long()] == 0
     return replace(window, ms_valid=window.ms_valid & clear & window.inside(reach))

@@ -1,4 +1,4 @@
-"""The relation of PAN and MS that their pixels show: residual shift, and sharpness of MS relative to PAN.
+"""The registration of PAN and MS that their pixels show: residual shift, and sharpness of MS relative to PAN.
 
 Both are read off the same curve: the multiple correlation of the high-passed MS bands with high-passed PAN after PAN
 has been brought to the MS pixels by a Gaussian MTF. It peaks where shift and gain are right.
@@ -35,7 +35,7 @@ Shift = tuple[float, float]  # rows, columns
 
 
 @dataclass(frozen=True)
-class Relation:
+class Registration:
     """What was measured: shift (row, column) of MS in PAN pixels, gain at Nyquist, correlations in [0, 1].
 
     `reliable` is False where the scene does not tell (low texture, water, cloud); shift and gain are then defaults.
@@ -59,12 +59,12 @@ class Relation:
         return float(np.hypot(*(own - np.median(own, axis=0)).T).max()) if len(own) else 0.0
 
 
-def measure_relation(
+def measure_registration(
     windows: Sequence[PairWindow],
     align: bool = True,
     gain: float | None = None,
     check: Callable[[], None] = lambda: None,
-) -> Relation:
+) -> Registration:
     """Measure shift (unless `align` is False) and gain (unless given) over sample windows of one scene.
 
     `check` is called often and may raise to stop.
@@ -73,14 +73,14 @@ def measure_relation(
     bands = len(windows[0].ms) if windows else 0
     default = gain or DEFAULT_GAIN
     if curve.count < MINIMUM_SAMPLES:
-        return Relation((0.0, 0.0), default, (default,) * bands, 0.0, 0.0, False)
+        return Registration((0.0, 0.0), default, (default,) * bands, 0.0, 0.0, False)
     shift, left_out = (0.0, 0.0), 0.0
     if align:
         shift, kept = _searched_shift(curve, windows, gain or FIRST_GAIN)
         left_out = 1.0 - float(kept.double().mean())
         if left_out > LARGEST_LEFT_OUT:
             unshifted = curve(gain or FIRST_GAIN, shift)
-            return Relation(shift, default, (default,) * bands, unshifted, unshifted, False, left_out)
+            return Registration(shift, default, (default,) * bands, unshifted, unshifted, False, left_out)
         curve.keep_blocks(kept)
         shift = _refined_shift(curve, gain or FIRST_GAIN, shift, 0.5)
         shift = _refined_shift(curve, gain or _peak(lambda g: curve(g, shift)), shift, 0.15)
@@ -89,9 +89,9 @@ def measure_relation(
     found = gain or measured
     best, unshifted = curve(found, shift), curve(found, (0.0, 0.0))
     if best < RELIABLE_CORRELATION:
-        return Relation((0.0, 0.0), default, (default,) * bands, best, unshifted, False, left_out)
+        return Registration((0.0, 0.0), default, (default,) * bands, best, unshifted, False, left_out)
     local = _local_shifts(curve, found, shift)
-    return Relation(shift, found, (gain,) * bands if gain else band_gains, best, unshifted, True, left_out, local)
+    return Registration(shift, found, (gain,) * bands if gain else band_gains, best, unshifted, True, left_out, local)
 
 
 def measure_gain(window: PairWindow, default: float = DEFAULT_GAIN) -> float:

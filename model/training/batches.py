@@ -1,4 +1,4 @@
-"""What a training step reads: a pool of simulated scenes and the patches that are cut from it."""
+"""What a training step reads: a buffer of simulated examples and the patches that are cut from it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import torch
 from ..errors import TrainingError
 from ..network.flow_network import NetworkConfig
 from .dataset import Source
-from .simulation import Example, SimulationConfig, simulate
+from .example import Example
+from .simulation import SimulationConfig, simulate
 
 
-class Pool:
-    """The last `size` simulated scenes; scene number n depends on the seed numbers and n alone."""
+class ExampleBuffer:
+    """The last `size` simulated examples; number n depends on the seed numbers and n alone."""
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Pool:
         self.next = 0
 
     def advance(self, first: int, check: Callable[[], None] = lambda: None) -> None:
-        """Bring the pool to scenes first .. first + size - 1; `check` is called between them and may raise to stop."""
+        """Hold examples first .. first + size - 1; `check` is called between them and may raise to stop."""
         self.next = max(self.next, first)
         while self.next < first + self.size:
             check()
@@ -51,10 +52,8 @@ class Pool:
         return simulate(family[rng.integers(len(family))], self.simulation, self.network, rng)
 
     def batch(self, count: int, patch: int, step: int) -> Batch:
-        """`count` random patches of different scenes."""
-        rng = np.random.default_rng([*self.seed, step, 1])
-        picks = rng.choice(len(self.examples), size=count, replace=count > len(self.examples))
-        return Batch.cut([self.examples[i] for i in picks], patch, rng)
+        """`count` random patches of different examples."""
+        return Batch.drawn(self.examples, count, patch, np.random.default_rng([*self.seed, step, 1]))
 
 
 def _by_family(sources: Sequence[Source]) -> list[list[Source]]:
@@ -72,6 +71,12 @@ class Batch(Example):
     """
 
     known: torch.Tensor
+
+    @classmethod
+    def drawn(cls, examples: Sequence[Example], count: int, patch: int, rng: np.random.Generator) -> Batch:
+        """`count` random patches; of different examples, where there are so many."""
+        picks = rng.choice(len(examples), size=count, replace=count > len(examples))
+        return cls.cut([examples[i] for i in picks], patch, rng)
 
     @classmethod
     def cut(cls, examples: Sequence[Example], patch: int, rng: np.random.Generator) -> Batch:

@@ -1,7 +1,7 @@
 """Scenes to train on, in one file that needs neither GDAL nor QGIS to read.
 
 The file is safetensors; every raster in it is the zlib stream of its horizontal differences, which halves it. A pair
-keeps its PAN as it was recorded, with the measured relation of the two grids.
+keeps its PAN as it was recorded, with the measured registration of the two grids.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Recording:
     """A scene as it was recorded.
 
     ms (bands, h, w)   pan (H, W) or None   gain of MS at Nyquist relative to PAN
-    origin, step   centre of MS pixel (0, 0) in PAN pixel indices, shift corrected, and MS pixel size in PAN pixels
+    origin, spacing   centre of MS pixel (0, 0) in PAN pixel indices, shift corrected, and MS pixel size in PAN pixels
     """
 
     name: str
@@ -38,7 +38,7 @@ class Recording:
     ms: np.ndarray
     pan: np.ndarray | None = None
     origin: tuple[float, float] = (0.0, 0.0)
-    step: tuple[float, float] = (1.0, 1.0)
+    spacing: tuple[float, float] = (1.0, 1.0)
     gain: float = 0.3
 
     def pair(self) -> PairWindow | None:
@@ -47,7 +47,7 @@ class Recording:
             return None
         pan, ms = (torch.from_numpy(a.astype(np.float32)) for a in (self.pan, self.ms))
         whole = [torch.ones(i.shape[-2:], dtype=torch.bool) for i in (pan, ms)]
-        return PairWindow(pan, whole[0], ms, whole[1], self.origin, self.step)
+        return PairWindow(pan, whole[0], ms, whole[1], self.origin, self.spacing)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def write_recordings(path: Path, recordings: Sequence[Recording], budget: int) -
         described[recording.name] = {
             "family": recording.family,
             "origin": recording.origin,
-            "step": recording.step,
+            "spacing": recording.spacing,
             "gain": recording.gain,
             "arrays": {kind: [str(a.dtype), a.shape] for kind, a in parts.items()},
         }
@@ -126,9 +126,9 @@ def _recording(file: Any, name: str, notes: dict[str, Any]) -> Recording:
         kind: _unpack(file.get_tensor(f"{name}.{kind}").numpy().tobytes(), np.dtype(dtype), tuple(shape))
         for kind, (dtype, shape) in notes["arrays"].items()
     }
-    origin, step = ((float(notes[key][0]), float(notes[key][1])) for key in ("origin", "step"))
+    origin, spacing = ((float(notes[key][0]), float(notes[key][1])) for key in ("origin", "spacing"))
     return Recording(
-        name, notes["family"], arrays["ms"], arrays.get("pan"), origin, step, float(notes["gain"])
+        name, notes["family"], arrays["ms"], arrays.get("pan"), origin, spacing, float(notes["gain"])
     )  # fmt: skip
 
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..geometry.gap_filling import blur_valid, fill, fill_pan
-from ..geometry.resampling import Matrix, centres, cubic_matrix, mtf_matrix, resample
+from ..geometry.resampling import Matrix, centres, mtf_matrix, resample
 from ..geometry.window_pair import PairWindow
-from ..network.flow_network import Guidance, NetworkConfig
+from ..network.flow_network import NetworkConfig
 from ..scene.registration import measure_gain
-from ..scene.statistics import high_pass, measure_statistics
-from . import sensor_effects as artefacts
+from ..scene.statistics import measure_statistics
+from . import sensor_effects
 from .dataset import Source
+from .example import Example, as_tensor, draw_group, read_example
 from .structures import build_over
 
 
@@ -82,48 +82,13 @@ class SimulationConfig:
 
 
 @dataclass(frozen=True)
-class Example:
-    """A simulated scene in normalised units, for one group of bands.
+class _Sensed:
+    """What the sensor recorded, the truth, the maps (bands, k, s) of its blur, and its gain."""
 
-    lms, target (bands, s, s)   valid (1, s, s)   where the target counts
-    guides (3, s, s)   injection, scale (bands,)   depth (bands + 1,)   scene (conditions - 1,)   as in `Guidance`
-    ms (bands, k, k) is the simulated MS, and rows, columns (bands, k, s) are the maps from sharp to MS.
-    `scale` is the deviation of the target's high-pass, by which errors are weighed.
-    `corrupt` () is 1 where PAN was made not to fit.
-    """
-
-    lms: torch.Tensor
-    target: torch.Tensor
-    valid: torch.Tensor
-    guides: torch.Tensor
-    injection: torch.Tensor
-    depth: torch.Tensor
-    scene: torch.Tensor
-    scale: torch.Tensor
-    ms: torch.Tensor
+    pair: PairWindow
+    sharp: torch.Tensor
     rows: torch.Tensor
     columns: torch.Tensor
-    corrupt: torch.Tensor
-
-    @property
-    def given(self) -> Guidance:
-        """The condition of the flow; of a batch."""
-        return Guidance(self.guides, self.injection, self.depth, self.scene)
-
-
-@dataclass(frozen=True)
-class _Sensed:
-    """What the sensor recorded: MS, PAN, the truth, which bands' blur made MS, and how the grids lie."""
-
-    ms: torch.Tensor
-    pan: torch.Tensor
-    sharp: torch.Tensor
-    ms_valid: torch.Tensor
-    pan_valid: torch.Tensor
-    rows: Matrix
-    columns: Matrix
-    origin: Matrix
-    ratio: float
     gain: float
 
 
@@ -140,7 +105,7 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
     sharp = sharp[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
     sensed = _sense(sharp, pan, valid, config, rng)
     error = np.exp(rng.normal(0.0, config.gain_error))
-    gain = float(np.clip(_measured_gain(sensed) * error, 0.02, 0.7))
+    gain = float(np.clip(measure_gain(sensed.pair, sensed.gain) * error, 0.02, 0.7))  # as fusion would measure it
     return _example(sensed, gain, network, corrupt, rng)
 
 
@@ -154,61 +119,27 @@ def _sense(
     shift = rng.normal(0.0, config.shift, 2)
     count = int((config.crop - 1 - origin.max()) / ratio) + 1
     gains = np.clip(gain * np.exp(rng.normal(0.0, config.band_jitter, len(sharp))), 0.02, 0.7)
-    spots = [centres(count, origin[axis] + shift[axis], ratio) for axis in (0, 1)]
-    rows = np.stack([mtf_matrix(config.crop, spots[0], g, ratio) for g in gains])
-    columns = np.stack([mtf_matrix(config.crop, spots[1], g, ratio) for g in gains])
-    ms = _tensor(rows) @ sharp @ _tensor(columns).transpose(1, 2)
+    positions = [centres(count, origin[axis] + shift[axis], ratio) for axis in (0, 1)]
+    rows = as_tensor(np.stack([mtf_matrix(config.crop, positions[0], g, ratio) for g in gains]))
+    columns = as_tensor(np.stack([mtf_matrix(config.crop, positions[1], g, ratio) for g in gains]))
+    ms = rows @ sharp @ columns.transpose(1, 2)
     ms, pan = _record(ms, config, rng), _record(pan[None], config, rng)[0]
-    ms_valid, pan_valid = (_tensor(rows) @ valid @ _tensor(columns).transpose(1, 2) > 0.999).all(0), valid > 0.999
+    ms_valid, pan_valid = (rows @ valid @ columns.transpose(1, 2) > 0.999).all(0), valid > 0.999
     if rng.random() < config.hole_share:
-        ms_valid = ms_valid & artefacts.holes(count, rng)
+        ms_valid = ms_valid & sensor_effects.holes(count, rng)
         if rng.random() < 0.5:
-            pan_valid = pan_valid & artefacts.holes(config.crop, rng)
-    return _Sensed(ms, pan, sharp, ms_valid, pan_valid, rows, columns, origin, ratio, gain)
+            pan_valid = pan_valid & sensor_effects.holes(config.crop, rng)
+    pair = PairWindow(pan, pan_valid, ms, ms_valid, (float(origin[0]), float(origin[1])), (ratio, ratio))
+    return _Sensed(pair, sharp, rows, columns, gain)
 
 
 def _example(seen: _Sensed, gain: float, network: NetworkConfig, corrupt: bool, rng: np.random.Generator) -> Example:
     """What the fusion pipeline would hand to the network for this MS and PAN, and the answer."""
-    size, count = seen.pan.shape[-1], seen.ms.shape[-1]
-    rows, columns = (mtf_matrix(size, centres(count, o, seen.ratio), gain, seen.ratio) for o in seen.origin)
-    spots = [centres(size, -o / seen.ratio, 1.0 / seen.ratio) for o in seen.origin]
-    lift_rows, lift_columns = (cubic_matrix(count, s) for s in spots)
-    to_ms, to_pan = (rows, columns), (lift_rows, lift_columns)
-    pan_at_ms, share = blur_valid(seen.pan, seen.pan_valid, to_ms)
-    windows = [(seen.ms, pan_at_ms, seen.ms_valid & (share > 0.99))]
-    statistics = measure_statistics(windows, seen.ratio, gain)
-    group = draw_group(len(seen.ms), network.bands, rng)
-    mean, std = (torch.tensor(v)[:, None, None] for v in (statistics.ms_mean, statistics.ms_std))
-    pan = (seen.pan - statistics.pan_mean) / statistics.pan_std
-    known = (seen.ms - mean) / std
-    ms = known if bool(seen.ms_valid.all()) else fill(known, seen.ms_valid)
-    intensity = (torch.tensor(statistics.intensity)[:, None, None] * ms).sum(0)
-    if not bool(seen.pan_valid.all()):
-        pan = fill_pan(pan, seen.pan_valid, intensity, to_ms, to_pan)
-    fine = resample(torch.stack([resample(pan, *to_ms), intensity, *ms[group]]), *to_pan)
-    nearest = [np.clip(np.rint(s), 0, count - 1).astype(np.int64) for s in spots]
-    target = ((seen.sharp - mean) / std)[group]
-    return Example(
-        lms=fine[2:],
-        target=target,
-        valid=(seen.pan_valid & seen.ms_valid[np.ix_(*nearest)])[None],
-        guides=torch.stack([pan, fine[0], fine[1]]),
-        injection=torch.tensor([statistics.injection[b] for b in group]),
-        depth=torch.tensor(statistics.depth(group)),
-        scene=torch.tensor(statistics.condition(group)),
-        scale=high_pass(target).std(dim=(1, 2)).clamp_min(0.02),
-        ms=ms[group],
-        rows=_tensor(seen.rows[group]),
-        columns=_tensor(seen.columns[group]),
-        corrupt=torch.tensor(float(corrupt)),
-    )
-
-
-def _measured_gain(seen: _Sensed) -> float:
-    """The gain as the fusion pipeline would measure it, so that its errors are known; the true one of small scenes."""
-    origin = (float(seen.origin[0]), float(seen.origin[1]))
-    pair = PairWindow(seen.pan, seen.pan_valid, seen.ms, seen.ms_valid, origin, (seen.ratio, seen.ratio))
-    return measure_gain(pair, seen.gain)
+    pair = seen.pair
+    statistics = measure_statistics([(pair.ms, *pair.pan_at_ms(gain))], pair.ratio, gain)
+    group = draw_group(len(pair.ms), network.bands, rng)
+    degrade = (seen.rows[group], seen.columns[group])
+    return read_example(pair, pair.window, statistics, group, degrade, seen.sharp, corrupt)
 
 
 def _weather(
@@ -217,21 +148,21 @@ def _weather(
     """Haze, clouds and saturation over the scene and its PAN."""
     planes = torch.cat([sharp, pan[None]])
     if rng.random() < config.haze_share:
-        planes = artefacts.haze(planes, float(rng.uniform(0.3, 2.0)), rng)
+        planes = sensor_effects.haze(planes, float(rng.uniform(0.3, 2.0)), rng)
     if rng.random() < config.cloud_share:
         moved = rng.integers(-8, 9, 2)
-        planes = artefacts.clouds(planes, (int(moved[0]), int(moved[1])), rng)
+        planes = sensor_effects.clouds(planes, (int(moved[0]), int(moved[1])), rng)
     if rng.random() < config.saturated_share:
-        planes = artefacts.saturate(planes, float(np.exp(rng.uniform(np.log(0.001), np.log(0.03)))))
+        planes = sensor_effects.saturate(planes, float(np.exp(rng.uniform(np.log(0.001), np.log(0.03)))))
     return planes[:-1], planes[-1]
 
 
 def _blur_pan(pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
     """PAN softer than the target, near its own resolution or by stray light over many pixels."""
     if config.pan_blur > 0.0:
-        pan = artefacts.soften(pan, config.pan_blur * float(rng.random()))
+        pan = sensor_effects.soften(pan, config.pan_blur * float(rng.random()))
     if rng.random() < config.stray_share:
-        pan = artefacts.scatter(pan, config.stray * rng.random(len(artefacts.STRAY_SCALES)))
+        pan = sensor_effects.scatter(pan, config.stray * rng.random(len(sensor_effects.STRAY_SCALES)))
     return pan
 
 
@@ -243,14 +174,8 @@ def _corrupt(pan: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         moved = (round(length * np.sin(angle)), round(length * np.cos(angle)))
         return torch.roll(pan, moved, (0, 1))
     if choice == 1:
-        return artefacts.saturate(pan[None], 0.33)[0]
-    return artefacts.clouds(torch.stack([pan, pan]), (0, 0), rng)[1]
-
-
-def draw_group(available: int, size: int, rng: np.random.Generator) -> list[int]:
-    """`size` band indices in random order, repeated where fewer bands are available."""
-    order = rng.permutation(available)
-    return [int(order[i % available]) for i in range(size)]
+        return sensor_effects.saturate(pan[None], 0.33)[0]
+    return sensor_effects.clouds(torch.stack([pan, pan]), (0, 0), rng)[1]
 
 
 def _crop(
@@ -277,8 +202,8 @@ def _crop(
     if source.valid is not None:
         valid = source.valid[None, top : top + side, left : left + side].float()
     if shrink > 1.0:
-        spots = centres(config.crop, (shrink - 1.0) / 2.0, shrink)
-        matrix = mtf_matrix(side, spots, rng.uniform(0.1, 0.5), shrink)
+        positions = centres(config.crop, (shrink - 1.0) / 2.0, shrink)
+        matrix = mtf_matrix(side, positions, rng.uniform(0.1, 0.5), shrink)
         planes, valid = resample(planes, matrix, matrix), resample(valid, matrix, matrix)
     planes = build_over(planes, rng) if built else planes
     planes = torch.cat([planes, valid])
@@ -327,8 +252,12 @@ def _synthetic_pan(sharp: torch.Tensor, config: SimulationConfig, rng: np.random
 
 def _record(planes: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
     """Noise and quantisation of a sensor."""
-    planes = artefacts.add_noise(planes, config.noise * float(rng.random()) ** 2, rng)
-    return artefacts.quantise(planes, float(rng.uniform(0.01, 0.08))) if rng.random() < config.coarse_share else planes
+    planes = sensor_effects.add_noise(planes, config.noise * float(rng.random()) ** 2, rng)
+    return (
+        sensor_effects.quantise(planes, float(rng.uniform(0.01, 0.08)))
+        if rng.random() < config.coarse_share
+        else planes
+    )
 
 
 def _draw_ratio(config: SimulationConfig, rng: np.random.Generator) -> float:
@@ -340,7 +269,3 @@ def _draw_ratio(config: SimulationConfig, rng: np.random.Generator) -> float:
 def _draw_origin(ratio: float, rng: np.random.Generator) -> Matrix:
     """Where the first MS pixel's centre lies in PAN pixels: nested half of the time."""
     return np.full(2, (ratio - 1.0) / 2.0) if rng.random() < 0.5 else rng.uniform(0.0, ratio, 2)
-
-
-def _tensor(array: Matrix) -> torch.Tensor:
-    return torch.from_numpy(array.astype(np.float32))

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image
-from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET, load_weights
+from otfm_pansharpen.model.network.weights import load_weights
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,

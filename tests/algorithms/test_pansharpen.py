@@ -13,7 +13,8 @@ import pytest
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from otfm_pansharpen.model.fusion.memory import default_budget
-from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET, hash_path
+from otfm_pansharpen.model.network.weights import hash_path
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from qgis.core import (
     QgsMultiBandColorRenderer,
     QgsProcessingContext,

@@ -12,7 +12,8 @@ from helpers.fusion import job, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import InputError, OutputError, PansharpenError
-from otfm_pansharpen.model.fusion.pipeline import Caller, fuse
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.reader import RasterSource
 
 VRT = """<VRTDataset rasterXSize="{width}" rasterYSize="{height}">
@@ -148,7 +149,7 @@ def test_inputs_that_are_cut_off_during_the_run(tmp_path, name):
     before = gdal.GetCacheMax()
     try:
         with pytest.raises(InputError, match=name):
-            fuse(job(pair, tmp_path / "out.tif", tile=64), Caller(progress=cut))
+            fuse(job(pair, tmp_path / "out.tif", tile=64), Progress(report=cut))
     finally:
         gdal.SetCacheMax(before)
     assert not (tmp_path / "out.tif").exists()

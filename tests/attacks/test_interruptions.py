@@ -11,19 +11,23 @@ import pytest
 from helpers.fusion import job
 from helpers.scenes import Recipe, load_image
 from otfm_pansharpen.model.errors import OutputError
-from otfm_pansharpen.model.fusion.pipeline import Caller, fuse
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.progress import Progress
 
-SCRIPTS = Path(__file__).resolve().parent.parent.parent / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 RUN = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with it ignored
 sys.path.insert(0, sys.argv[1])
 from _package import load
 load()
-from otfm_pansharpen.model.fusion.pipeline import Caller, FusionJob, fuse
+from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.reader import RasterSource
 job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), tile=64, device="cpu")
-fuse(job, Caller(progress=lambda share: print(share, flush=True)))
+fuse(job, Progress(report=lambda share: print(share, flush=True)))
 """
 
 
@@ -79,7 +83,7 @@ def test_a_draft_that_is_spoiled_on_the_disk_is_not_delivered(tmp_path):
                     file.write(bytes(draft.stat().st_size - 4096))
 
     with pytest.raises(OutputError, match="does not read back"):
-        fuse(job(pair, target, tile=256), Caller(progress=spoil))
+        fuse(job(pair, target, tile=256), Progress(report=spoil))
     assert list(target.parent.iterdir()) == []
 
 

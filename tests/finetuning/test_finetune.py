@@ -17,12 +17,14 @@ from helpers.fusion import job as fusion_job
 from helpers.scenes import Pair, load_image
 from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.finetuning import finetune as finetuning
-from otfm_pansharpen.model.finetuning.evaluation import Judge
-from otfm_pansharpen.model.finetuning.finetune import FinetuneJob, Recipe
-from otfm_pansharpen.model.finetuning.holdout import GUARD, Scene, _windows, read_scene
-from otfm_pansharpen.model.fusion.pipeline import Caller, fuse
+from otfm_pansharpen.model.finetuning.evaluation import HoldoutEvaluator
+from otfm_pansharpen.model.finetuning.holdout import GUARD, TuningScene, _windows, read_scene
+from otfm_pansharpen.model.finetuning.job import FinetuneJob, Recipe
+from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.geometry.grids import Window
-from otfm_pansharpen.model.network.weights import BUNDLED, hash_path, load_weights
+from otfm_pansharpen.model.network.weights import hash_path, load_weights
+from otfm_pansharpen.model.options import BUNDLED
+from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.reader import RasterSource, gdal_exceptions
 
 
@@ -31,7 +33,7 @@ def pair(tmp_path):
     return SENSOR.write(tmp_path)
 
 
-def read(pair: Pair, seed: list[int]) -> Scene:
+def read(pair: Pair, seed: list[int]) -> TuningScene:
     """The pair as fine-tuning reads it."""
     pan, ms = RasterSource(str(pair.pan)), RasterSource(str(pair.ms))
     with gdal_exceptions():
@@ -82,7 +84,7 @@ def test_training_never_sees_held_out_pixels(pair, tmp_path, monkeypatch):
     """Other pixels in the held-out blocks: other figures, but bit for bit the same training."""
     monkeypatch.setattr(finetuning, "PATIENCE", 10**6)
     before = run(pair, tmp_path / "own.safetensors")
-    blocks = read(pair, [1, 0, 9]).pieces[0].blocks
+    blocks = read(pair, [1, 0, 9]).windows[0].blocks
     rng = np.random.default_rng(4)
 
     def change(pan, ms):
@@ -94,12 +96,12 @@ def test_training_never_sees_held_out_pixels(pair, tmp_path, monkeypatch):
 
     spoil(pair, change)
     after = run(pair, tmp_path / "other.safetensors")
-    assert [k.loss for k in after.looks[1:]] == [k.loss for k in before.looks[1:]]
+    assert [k.loss for k in after.evaluations[1:]] == [k.loss for k in before.evaluations[1:]]
     assert after.before.ergas > 2 * before.before.ergas
 
 
 def test_blocks_and_their_guard_are_closed_to_training(pair):
-    (piece,) = read(pair, [0]).pieces
+    (piece,) = read(pair, [0]).windows
     assert piece.blocks
     for block in piece.blocks:
         ring = block.grown(GUARD)
@@ -121,10 +123,10 @@ def test_windows_are_few_and_inside(width, height, ratio):
         assert sum(w.width * w.height for w in windows) > 0.95 * width * height
 
 
-def stopping(share: float) -> Caller:
+def stopping(share: float) -> Progress:
     """A user who cancels at a share of progress."""
     seen = [0.0]
-    return Caller(progress=seen.append, cancelled=lambda: seen[-1] >= share)
+    return Progress(report=seen.append, cancelled=lambda: seen[-1] >= share)
 
 
 def test_cancel_keeps_the_best_so_far(pair, tmp_path):
@@ -146,7 +148,7 @@ def test_cancel_leaves_nothing_where_asked_or_nothing_was_found(pair, tmp_path, 
 def test_where_nothing_helps_the_start_weights_come_back(pair, tmp_path):
     lines: list[str] = []
     result = run(
-        pair, tmp_path / "own.safetensors", Caller(log=lines.append), recipe=replace(QUICK, rate=0.0, floor=0.0)
+        pair, tmp_path / "own.safetensors", Progress(log=lines.append), recipe=replace(QUICK, rate=0.0, floor=0.0)
     )
     assert not result.improved
     assert result.after == result.before
@@ -156,25 +158,25 @@ def test_where_nothing_helps_the_start_weights_come_back(pair, tmp_path):
 
 def test_weights_with_which_full_resolution_suffers_are_not_kept(pair, tmp_path, monkeypatch):
     """Much is lost at full resolution here, whatever is trained: no gain at reduced resolution makes up for it."""
-    real = Judge.figures
+    real = HoldoutEvaluator.indices
 
     def spoilt(self, network):
         found = real(self, network)
         return found if found.ergas == before.before.ergas else replace(found, d_s=found.d_s + 0.1)
 
     before = run(pair, tmp_path / "own.safetensors", steps=1)
-    monkeypatch.setattr(Judge, "figures", spoilt)
+    monkeypatch.setattr(HoldoutEvaluator, "indices", spoilt)
     lines: list[str] = []
-    result = run(pair, tmp_path / "own.safetensors", Caller(log=lines.append))
+    result = run(pair, tmp_path / "own.safetensors", Progress(log=lines.append))
     assert not result.improved
-    assert min(look.ergas for look in result.looks) < result.before.ergas
+    assert min(look.ergas for look in result.evaluations) < result.before.ergas
     assert any("HQNR falls" in line for line in lines)
 
 
 def test_progress_is_even_and_the_log_tells_loss_figures_and_time(pair, tmp_path):
     shares: list[float] = []
     lines: list[str] = []
-    run(pair, tmp_path / "own.safetensors", Caller(progress=shares.append, log=lines.append), steps=40)
+    run(pair, tmp_path / "own.safetensors", Progress(report=shares.append, log=lines.append), steps=40)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert max(np.diff(shares)) < 0.07
@@ -212,7 +214,7 @@ def test_pansharpen_warns_of_scenes_that_the_weights_were_not_tuned_on(pair, tmp
     other.mkdir()
     lines: list[str] = []
     scene = replace(SENSOR, **changes).write(other)
-    fuse(fusion_job(scene, other / "f.tif", weights=tmp_path / "own.safetensors"), Caller(log=lines.append))
+    fuse(fusion_job(scene, other / "f.tif", weights=tmp_path / "own.safetensors"), Progress(log=lines.append))
     warnings = [line for line in lines if line.startswith("Warning: these weights")]
     assert not warnings if words is None else words in warnings[0]
 
@@ -238,7 +240,7 @@ def test_an_extent_limits_what_is_learnt_from(pair, tmp_path):
     spoil(pair, change)
     inside = (5e5 + 160, 4e6 - 640, 5e5 + 640, 4e6)
     lines: list[str] = []
-    run(pair, tmp_path / "own.safetensors", Caller(log=lines.append), pairs=(source(pair, extent=inside),))
+    run(pair, tmp_path / "own.safetensors", Progress(log=lines.append), pairs=(source(pair, extent=inside),))
     with pytest.raises(InputError, match="101 x 81 MS pixels"):
         run(pair, tmp_path / "o.safetensors", pairs=(source(pair, extent=(5e5, 4e6 - 320, 5e5 + 400, 4e6)),))
 

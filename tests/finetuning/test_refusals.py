@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from helpers.finetuning import QUICK, SENSOR, finetune, job, run, spoil
 from otfm_pansharpen.model.errors import InputError, OutputError, WeightsError
-from otfm_pansharpen.model.fusion.pipeline import Caller
-from otfm_pansharpen.model.network.weights import BUNDLED, load_weights
+from otfm_pansharpen.model.network.weights import load_weights
+from otfm_pansharpen.model.options import BUNDLED
+from otfm_pansharpen.model.progress import Progress
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_the_bundled_weights_cannot_be_overwritten(pair):
 def test_divergence_is_said_and_spoils_nothing(pair, tmp_path):
     lines: list[str] = []
     wild = replace(QUICK, rate=1e30, floor=1e30)
-    result = run(pair, tmp_path / "own.safetensors", Caller(log=lines.append), recipe=wild)
+    result = run(pair, tmp_path / "own.safetensors", Progress(log=lines.append), recipe=wild)
     assert any("diverged" in line for line in lines)
     assert result.after.ergas <= result.before.ergas
     assert load_weights(result.output).sha256 == result.weights_sha256

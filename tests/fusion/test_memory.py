@@ -17,7 +17,8 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from _package import load
 load()
-from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.reader import RasterSource
 fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), memory=256, device="cpu"))
 status = Path("/proc/self/status").read_text()  # getrusage would count the process that started this one

@@ -7,16 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.fusion import job, run, temporaries
-from helpers.scenes import Recipe, load_image, save
+from helpers.scenes import Recipe, load_image, save, sense
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.fusion import pipeline as fusion
-from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse
-from otfm_pansharpen.model.fusion.tiles import MEASURING_SHARE
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.measure import MEASURING_SHARE
+from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.geometry.grids import Window
-from otfm_pansharpen.model.progress import Caller
+from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.reader import Raster, RasterSource
 from scipy.ndimage import binary_dilation, zoom
 
@@ -117,7 +118,7 @@ def test_cancel_is_heard_while_ms_is_looked_through(tmp_path, monkeypatch):
     monkeypatch.setattr(fusion, "SCAN_SIDE", 16)
     pieces = Window(0, 0, 256, 256).pieces(16)
     with pytest.raises(CancelledError):
-        fuse(job(pair, tmp_path / "o.tif"), Caller(cancelled=lambda: len(set(read) & set(pieces)) == 5))
+        fuse(job(pair, tmp_path / "o.tif"), Progress(cancelled=lambda: len(set(read) & set(pieces)) == 5))
     assert read[-1] == pieces[4]
     assert temporaries(tmp_path) == []
 
@@ -126,7 +127,7 @@ def test_progress_moves_while_ms_is_looked_through(tmp_path, monkeypatch):
     pair = Recipe(ratio=2.0, height=512, width=512, kind="int16").write(tmp_path)
     monkeypatch.setattr(fusion, "SCAN_SIDE", 64)
     shares: list[float] = []
-    fuse(job(pair, tmp_path / "o.tif"), Caller(progress=shares.append))
+    fuse(job(pair, tmp_path / "o.tif"), Progress(report=shares.append))
     assert shares == sorted(shares)
     assert sum(share <= MEASURING_SHARE for share in shares) >= len(Window(0, 0, 256, 256).pieces(64))
 
@@ -136,7 +137,7 @@ def test_a_pan_that_is_all_noise_does_not_blow_up_the_colours(tmp_path):
     noise = 1000.0 + 30.0 * np.random.default_rng(0).standard_normal((1, 240, 240))
     save(pair.pan, noise, transform=(5e5, 2, 0, 4e6, 0, -2))
     said: list[str] = []
-    fuse(job(pair, tmp_path / "out.tif"), Caller(log=said.append))
+    fuse(job(pair, tmp_path / "out.tif"), Progress(log=said.append))
     image = load_image(tmp_path / "out.tif")
     spread = pair.sharp.std((1, 2))
     assert (np.abs(image.mean((1, 2)) - pair.sharp.mean((1, 2))) < 0.05 * spread).all()
@@ -161,7 +162,7 @@ def test_another_reference_system_is_reprojected(tmp_path):
     gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632", resampleAlg="cubic", dstNodata=0)
     said: list[str] = []
     moved = replace(job(pair, tmp_path / "moved.tif"), ms=RasterSource(str(tmp_path / "other.tif")))
-    fuse(moved, Caller(log=said.append))
+    fuse(moved, Progress(log=said.append))
     assert any("reprojected" in line for line in said)
     assert not any("0 in every band" in line for line in said)
     result = gdal.Open(str(tmp_path / "moved.tif"))
@@ -280,7 +281,7 @@ def test_an_undeclared_collar_is_said(tmp_path):
     for nodata in (None, 0):
         save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8), nodata=nodata)
         said: list[str] = []
-        fuse(job(pair, tmp_path / "out.tif"), Caller(log=said.append))
+        fuse(job(pair, tmp_path / "out.tif"), Progress(log=said.append))
         sentences[nodata] = [line for line in said if line.startswith("Warning")]
     assert len(sentences[None]) == 1
     assert "%" in sentences[None][0]
@@ -317,8 +318,6 @@ def recipe_pan(pair):
 
 
 def load_sharp_ms(pair):
-    from scenes import sense
-
     return sense(pair.sharp, 4.0)
 
 

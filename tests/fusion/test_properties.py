@@ -10,7 +10,7 @@ from helpers.scenes import Recipe, load_image, save
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from otfm_pansharpen.model.geometry.grids import Window
-from otfm_pansharpen.model.raster.pixel_types import NUMPY_TYPES, Finisher, value_limits
+from otfm_pansharpen.model.raster.pixel_types import NUMPY_TYPES, PixelEncoder, value_limits
 from otfm_pansharpen.model.raster.reader import Raster, RasterSource, gdal_exceptions
 
 IN_FOLDER = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -67,8 +67,8 @@ def test_gaps_are_those_of_either_raster_and_no_others(tmp_path, ratio, share, p
 def test_values_are_the_nearest_that_the_type_holds_and_never_nodata(kind, values, nodata, seed):
     array = np.array(values, dtype=np.float32)[None, None]
     valid = np.random.default_rng(seed).random(array.shape[1:]) < 0.7
-    finisher = Finisher(kind, None if nodata is None else float(nodata), None)
-    found = finisher.finish(torch.from_numpy(array.copy()), torch.from_numpy(valid))
+    encoder = PixelEncoder(kind, None if nodata is None else float(nodata), None)
+    found = encoder.encode(torch.from_numpy(array.copy()), torch.from_numpy(valid))
     low, high = value_limits(kind)
     nearest = np.clip(array.astype(np.float64), low, high)
     assert found.dtype == NUMPY_TYPES[kind]

@@ -19,7 +19,7 @@ NAMES = ["L8_istanbul", "L7_21", "WV2_SN6_1"]
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("weights", ["best", "fast"])
 def test_better_than_interpolation_and_gdal(name, weights):
-    from otfm_pansharpen.model.network.weights import BUNDLED
+    from otfm_pansharpen.model.options import BUNDLED
     from otfm_pansharpen.model.raster.reader import RasterSource
     from pairs import Scene
     from quality import Ours, compare_reduced

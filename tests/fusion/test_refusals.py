@@ -14,9 +14,9 @@ from helpers.fusion import job, temporaries
 from helpers.scenes import Recipe, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError, PansharpenError
+from otfm_pansharpen.model.fusion.measure import MEASURING_SHARE
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.fusion.tiles import MEASURING_SHARE
-from otfm_pansharpen.model.progress import Caller
+from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.reader import RasterSource
 
 
@@ -78,7 +78,7 @@ def test_a_format_that_cannot_hold_the_bands_is_refused_before_work(tmp_path):
     pair = Recipe(bands=5).write(tmp_path)
     heard: list[object] = []
     with pytest.raises(OutputError, match=r"PNG .* cannot hold 5 bands of UInt16"):
-        fuse(job(pair, tmp_path / "out.png"), Caller(progress=heard.append, log=heard.append))
+        fuse(job(pair, tmp_path / "out.png"), Progress(report=heard.append, log=heard.append))
     assert heard == []
     assert temporaries(tmp_path) == []
 
@@ -106,7 +106,7 @@ def test_cancel_leaves_the_old_output(tmp_path, after):
     output.write_bytes(b"old")
     asked = iter(range(10**6))
     with pytest.raises(CancelledError):
-        fuse(job(pair, output, tile=64), Caller(cancelled=lambda: next(asked) >= after))
+        fuse(job(pair, output, tile=64), Progress(cancelled=lambda: next(asked) >= after))
     assert output.read_bytes() == b"old"
     assert temporaries(tmp_path) == []
 
@@ -117,14 +117,14 @@ def test_cancel_among_the_tiles_leaves_nothing(tmp_path, name, share):
     pair = Recipe(height=320, width=320).write(tmp_path)
     before, shares = sorted(tmp_path.iterdir()), [0.0]
     with pytest.raises(CancelledError):
-        fuse(job(pair, tmp_path / name, tile=64), Caller(progress=shares.append, cancelled=lambda: shares[-1] >= share))
+        fuse(job(pair, tmp_path / name, tile=64), Progress(report=shares.append, cancelled=lambda: shares[-1] >= share))
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_progress_rises_evenly_to_one(tmp_path):
     shares: list[float] = []
     fuse(
-        job(Recipe(height=320, width=320).write(tmp_path), tmp_path / "o.tif", tile=64), Caller(progress=shares.append)
+        job(Recipe(height=320, width=320).write(tmp_path), tmp_path / "o.tif", tile=64), Progress(report=shares.append)
     )
     assert shares == sorted(shares)
     assert 0 < shares[0] <= MEASURING_SHARE  # it moves before the first tile is done
@@ -138,7 +138,8 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from _package import load
 load()
-from otfm_pansharpen.model.fusion.pipeline import FusionJob, fuse
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.reader import RasterSource
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -7,13 +7,13 @@ import pytest
 from helpers.fusion import job
 from helpers.scenes import Recipe, load_image, save, sense
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.progress import Caller
+from otfm_pansharpen.model.progress import Progress
 
 
 def said_by(pair, tmp_path, **changes):
     """The log of a run."""
     lines: list[str] = []
-    fuse(job(pair, tmp_path / "o.tif", **changes), Caller(log=lines.append))
+    fuse(job(pair, tmp_path / "o.tif", **changes), Progress(log=lines.append))
     return "\n".join(lines)
 
 

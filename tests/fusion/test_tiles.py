@@ -6,7 +6,6 @@ import threading
 import time
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,16 +19,15 @@ from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.fusion import memory
 from otfm_pansharpen.model.fusion import tiles as tiling
-from otfm_pansharpen.model.fusion.memory import bounded_cache, default_budget, pixel_bytes, plan
+from otfm_pansharpen.model.fusion.memory import bounded_cache, default_budget, pixel_bytes, plan_work
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.geometry.grids import Window
-from otfm_pansharpen.model.inference import tile_fuser as engine_module
+from otfm_pansharpen.model.inference import tile_fuser as tile_fuser_module
 from otfm_pansharpen.model.inference.folded_network import FoldedNetwork
-from otfm_pansharpen.model.inference.tile_fuser import Engine
+from otfm_pansharpen.model.inference.tile_fuser import TileFuser
 from otfm_pansharpen.model.network.conditioning import Conditions
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
-from otfm_pansharpen.model.network.weights import Weights
-from otfm_pansharpen.model.progress import Caller
+from otfm_pansharpen.model.progress import Progress
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 NETWORKS = [NetworkConfig(width=16, blocks=3, cell=2), NetworkConfig(width=32, blocks=6, cell=2), NetworkConfig()]
@@ -60,7 +58,7 @@ def test_tile_memory_follows_the_budget(tmp_path):
     lines: list[str] = []
     images = []
     for budget in (48, 2048):
-        fuse(job(pair, tmp_path / "o.tif", memory=budget), Caller(log=lines.append))
+        fuse(job(pair, tmp_path / "o.tif", memory=budget), Progress(log=lines.append))
         images.append(load_image(tmp_path / "o.tif").astype(int))
     sides = [int(line.split()[2]) for line in lines if line.startswith("Tiles of")]
     assert sides[0] < sides[1]
@@ -76,7 +74,7 @@ def test_tile_memory_follows_the_budget(tmp_path):
     steps=st.integers(1, 3),
 )
 def test_what_is_planned_fits_the_budget(budget, config, dtype, bands, steps):
-    made = plan(budget, 0, config, steps, [CPU], dtype, bands)
+    made = plan_work(budget, 0, config, steps, [CPU], dtype, bands)
     area = (made.side + 2 * config.halo * steps) ** 2
     assert made.workers * area * pixel_bytes(config, dtype, bands) + made.cache * 2**20 <= budget * 2**20
     assert made.workers * made.threads <= torch.get_num_threads()
@@ -85,7 +83,7 @@ def test_what_is_planned_fits_the_budget(budget, config, dtype, bands, steps):
 @pytest.mark.parametrize("config", NETWORKS[:2])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_halo_is_a_small_part_of_the_work(config, dtype):
-    made = plan(2048, 0, config, 1, [CPU], dtype, 8)
+    made = plan_work(2048, 0, config, 1, [CPU], dtype, 8)
     assert ((made.side + 2 * config.halo) / made.side) ** 2 < 1.15
 
 
@@ -122,7 +120,7 @@ def test_cancelling_stops_a_tile_in_the_middle_of_the_network(tmp_path, monkeypa
     pair = Recipe(height=320, width=320).write(tmp_path)
     before = threading.active_count()
     with pytest.raises(CancelledError):
-        fuse(job(pair, tmp_path / "o.tif", tile=64), Caller(cancelled=working.is_set))
+        fuse(job(pair, tmp_path / "o.tif", tile=64), Progress(cancelled=working.is_set))
     assert threading.active_count() == before
     assert not (tmp_path / "o.tif").exists()
     assert temporaries(tmp_path) == []
@@ -164,37 +162,37 @@ def small_gpu(monkeypatch):
                 raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
             return super().__call__(planes, check)
 
-    values = Engine._values
-    monkeypatch.setattr(engine_module, "FoldedNetwork", OnSmallGpu)
-    monkeypatch.setattr(Engine, "_values", lambda self, group, device: values(self, group, CPU))
+    values = TileFuser._values
+    monkeypatch.setattr(tile_fuser_module, "FoldedNetwork", OnSmallGpu)
+    monkeypatch.setattr(TileFuser, "_values", lambda self, group, device: values(self, group, CPU))
     monkeypatch.setattr(Conditions, "on", lambda self, device: self)
-    monkeypatch.setattr(engine_module, "_stream", lambda device: nullcontext())
+    monkeypatch.setattr(tile_fuser_module, "_stream", lambda device: nullcontext())
     return OnSmallGpu
 
 
 def fuse_on(device, given, config=NETWORKS[0]):
-    engine = Engine(Weights(trained(config), {}, "", Path()), scene(4), device, torch.float32, 1)
-    whole = given.window.grown(-engine.halo)
-    return engine, engine.fuse(given, whole, lambda values, _: values.numpy(), lambda: None)
+    fuser = TileFuser(trained(config), scene(4), device, torch.float32, 1)
+    whole = given.window.grown(-fuser.halo)
+    return fuser, fuser.fuse(given, whole, lambda values, _: values.numpy(), lambda: None)
 
 
 def test_a_gpu_out_of_memory_gets_smaller_pieces(small_gpu):
     given = conditions(4, 400, 320)
     _, expected = fuse_on(CPU, given)
     small_gpu.room = 11 * 240 * 240
-    engine, found = fuse_on(CUDA, given)
+    fuser, found = fuse_on(CUDA, given)
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
-    assert engine.device == CUDA
-    assert engine.notes == ["cuda has too little free memory: pieces of 182 pixels from here on."]
+    assert fuser.device == CUDA
+    assert fuser.shortages == [("cuda", 182)]
 
 
 def test_without_memory_for_small_pieces_the_cpu_takes_over(small_gpu):
     given = conditions(4, 400, 320)
     _, expected = fuse_on(CPU, given)
-    engine, found = fuse_on(CUDA, given)
+    fuser, found = fuse_on(CUDA, given)
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
-    assert engine.device == CPU
-    assert engine.notes[-1] == "cuda has no memory even for small pieces: the CPU goes on, in 32-bit floats."
+    assert fuser.device == CPU
+    assert fuser.shortages[-1] == ("cuda", None)
 
 
 def test_out_of_memory_is_said_in_the_log(tmp_path, monkeypatch, small_gpu):
@@ -203,7 +201,7 @@ def test_out_of_memory_is_said_in_the_log(tmp_path, monkeypatch, small_gpu):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**9))
     lines: list[str] = []
-    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda"), Caller(log=lines.append))
+    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda"), Progress(log=lines.append))
     assert result.device == "cpu"
     assert any("the CPU goes on" in line for line in lines)
     assert np.abs(load_image(tmp_path / "gpu.tif").astype(int) - plain.astype(int)).max() <= 1
@@ -223,13 +221,13 @@ def test_gpus_of_one_kind_share_the_tiles(tmp_path, monkeypatch, small_gpu, thre
     pair = Recipe(height=320, width=320).write(tmp_path)
     plain, _ = run(pair, tmp_path)
     asked: list[str] = []
-    real = Engine.fuse
+    real = TileFuser.fuse
 
     def counted(self, *given):
         asked.append(str(self.device))
         return real(self, *given)
 
-    monkeypatch.setattr(Engine, "fuse", counted)
+    monkeypatch.setattr(TileFuser, "fuse", counted)
     small_gpu.room = 10**9
     result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="auto", tile=64))
     assert result.device == "cuda:0, cuda:2"
@@ -240,7 +238,7 @@ def test_gpus_of_one_kind_share_the_tiles(tmp_path, monkeypatch, small_gpu, thre
 def test_each_gpu_says_that_its_memory_ran_out(tmp_path, small_gpu, three_gpus):
     lines: list[str] = []
     pair = Recipe(height=320, width=320).write(tmp_path)
-    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda", tile=128), Caller(log=lines.append))
+    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda", tile=128), Progress(log=lines.append))
     assert result.device == "cpu"
     said = [line for line in lines if "the CPU goes on" in line]
     assert sorted(line.split()[0] for line in said) == ["cuda:0", "cuda:2"]
@@ -252,7 +250,7 @@ def test_more_gpus_get_more_tiles_as_their_memory_allows(monkeypatch):
 
     def workers(devices, free):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[device.index], 10**12))
-        return plan(10**6, 512, NETWORKS[0], 1, devices, torch.float32, 4).workers
+        return plan_work(10**6, 512, NETWORKS[0], 1, devices, torch.float32, 4).workers
 
     tile = pixel_bytes(NETWORKS[0], torch.float32, 4) * (512 + 2 * NETWORKS[0].halo) ** 2
     assert workers(gpus[:1], [10**12]) == 4

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from otfm_pansharpen.model.errors import InputError
-from otfm_pansharpen.model.geometry.grids import Grid, Window, relate
+from otfm_pansharpen.model.geometry.grids import Grid, Window, register
 
 PAN = Grid(400, 300, (1000.0, 15.0, 0.0, 5000.0, 0.0, -15.0))
 
@@ -23,20 +23,20 @@ def coarse(ratio, width=200, height=150, dx=0.0, dy=0.0):
 
 
 def test_nested_grid():
-    placement = relate(PAN, coarse(2))
+    placement = register(PAN, coarse(2))
     assert placement.origin == (0.5, 0.5)
-    assert placement.step == (2, 2)
+    assert placement.spacing == (2, 2)
     assert placement.overlap == Window(0, 0, 400, 300)
 
 
 def test_landsat_grid_is_half_a_pixel_from_nesting():
-    placement = relate(PAN, coarse(2, dx=-7.5, dy=7.5))
+    placement = register(PAN, coarse(2, dx=-7.5, dy=7.5))
     assert placement.origin == (0.0, 0.0)
     assert placement.overlap == Window(0, 0, 400, 300)
 
 
 def test_fractional_ratio_and_smaller_ms():
-    placement = relate(PAN, coarse(2.5, width=40, height=20, dx=150, dy=-75))
+    placement = register(PAN, coarse(2.5, width=40, height=20, dx=150, dy=-75))
     assert placement.ratio == pytest.approx(2.5)
     assert placement.overlap == Window(10, 5, 100, 50)
 
@@ -44,14 +44,14 @@ def test_fractional_ratio_and_smaller_ms():
 def test_both_south_up():
     pan = Grid(400, 300, (1000.0, 15.0, 0.0, 500.0, 0.0, 15.0))
     ms = Grid(200, 150, (1000.0, 30.0, 0.0, 500.0, 0.0, 30.0))
-    assert relate(pan, ms).overlap == Window(0, 0, 400, 300)
+    assert register(pan, ms).overlap == Window(0, 0, 400, 300)
 
 
 def test_both_rotated_alike():
     c, s = math.cos(0.3), math.sin(0.3)
     pan = Grid(400, 300, (0.0, 2 * c, 2 * s, 0.0, 2 * s, -2 * c))
     ms = Grid(100, 75, (0.0, 8 * c, 8 * s, 0.0, 8 * s, -8 * c))
-    assert relate(pan, ms).origin == pytest.approx((1.5, 1.5))
+    assert register(pan, ms).origin == pytest.approx((1.5, 1.5))
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_both_rotated_alike():
 )
 def test_refusals_name_the_numbers(ms, words):
     with pytest.raises(InputError) as caught:
-        relate(PAN, ms)
+        register(PAN, ms)
     assert all(word in str(caught.value) for word in words), caught.value
 
 
 def test_no_georeference_on_both_means_the_same_area():
     plain = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-    assert relate(Grid(400, 300, plain), Grid(100, 75, plain)).origin == (1.5, 1.5)
+    assert register(Grid(400, 300, plain), Grid(100, 75, plain)).origin == (1.5, 1.5)
 
 
 eighths = st.integers(-320, 320).map(lambda n: n / 8)
@@ -82,16 +82,16 @@ eighths = st.integers(-320, 320).map(lambda n: n / 8)
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(12, 64).map(lambda n: n / 8), eighths, eighths, st.integers(5, 60), st.integers(5, 60))
-def test_output_pixels_are_exactly_those_whose_centres_lie_in_ms(ratio, dx, dy, width, height):
+def test_output_pixels_are_exactly_those_whose_centres_lie_positions_in_ms(ratio, dx, dy, width, height):
     left, top = dx, -dy
     columns = [c for c in range(PAN.width) if left <= c + 0.5 <= left + ratio * width]
     rows = [r for r in range(PAN.height) if top <= r + 0.5 <= top + ratio * height]
     ms = coarse(ratio, width, height, dx * 15, dy * 15)
     if columns and rows:
-        assert relate(PAN, ms).overlap == Window(columns[0], rows[0], len(columns), len(rows))
+        assert register(PAN, ms).overlap == Window(columns[0], rows[0], len(columns), len(rows))
     else:
         with pytest.raises(InputError, match="do not overlap"):
-            relate(PAN, ms)
+            register(PAN, ms)
 
 
 def test_cropping_keeps_the_pixels():

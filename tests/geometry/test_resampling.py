@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from otfm_pansharpen.model.geometry.resampling import centres, cubic_matrix, cubic_reading, mtf_matrix, mtf_reading
+from otfm_pansharpen.model.geometry.resampling import centres, cubic_matrix, cubic_resampler, mtf_matrix, mtf_resampler
 
 ratios = st.floats(1.5, 8)
 gains = st.floats(0.02, 0.7)
@@ -26,25 +26,25 @@ def test_gain_at_nyquist_is_the_one_asked_for(gain, ratio):
 @settings(max_examples=60, deadline=None)
 @given(ratios, gains, st.floats(-3, 3))
 def test_flat_signals_stay_flat(ratio, gain, origin):
-    spots = centres(20, origin, ratio)
-    assert np.allclose(mtf_matrix(90, spots, gain, ratio) @ np.full(90, 7.0), 7.0)
-    assert np.allclose(cubic_matrix(90, spots) @ np.full(90, 7.0), 7.0)
+    positions = centres(20, origin, ratio)
+    assert np.allclose(mtf_matrix(90, positions, gain, ratio) @ np.full(90, 7.0), 7.0)
+    assert np.allclose(cubic_matrix(90, positions) @ np.full(90, 7.0), 7.0)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(0.1, 1.0), st.floats(-0.9, 0.9))
 def test_cubic_interpolation_keeps_ramps(step, origin):
-    spots = centres(50, 5 + origin, step)
-    assert np.allclose(cubic_matrix(80, spots) @ np.arange(80.0), spots)
+    positions = centres(50, 5 + origin, step)
+    assert np.allclose(cubic_matrix(80, positions) @ np.arange(80.0), positions)
 
 
 @settings(max_examples=40, deadline=None)
 @given(ratios, gains, st.integers(0, 30))
 def test_a_window_reads_what_the_whole_reads(ratio, gain, start):
     signal = np.random.default_rng(1).standard_normal(200)
-    spots = centres(5, 80.0, ratio)
-    whole = mtf_matrix(200, spots, gain, ratio) @ signal
-    part = mtf_matrix(200 - start, spots - start, gain, ratio) @ signal[start:]
+    positions = centres(5, 80.0, ratio)
+    whole = mtf_matrix(200, positions, gain, ratio) @ signal
+    part = mtf_matrix(200 - start, positions - start, gain, ratio) @ signal[start:]
     assert np.allclose(whole, part)
 
 
@@ -53,13 +53,13 @@ def test_a_window_reads_what_the_whole_reads(ratio, gain, start):
 def test_readings_are_the_same_maps_as_their_matrices(size, count):
     """Also beyond the ends, where the end sample counts for all that lie outside."""
     torch.manual_seed(0)
-    spots = np.linspace(-3.3, size + 4.1, count)
+    positions = np.linspace(-3.3, size + 4.1, count)
     image = torch.randn(2, size, 6)
-    for reading in (mtf_reading(size, spots, 0.1, 4.0), cubic_reading(size, spots)):
+    for reading in (mtf_resampler(size, positions, 0.1, 4.0), cubic_resampler(size, positions)):
         expected = torch.from_numpy(reading.dense(size)).float() @ image
         assert torch.allclose(torch.from_numpy(reading.dense(size)).sum(1), torch.ones(count, dtype=torch.float64))
         assert torch.allclose(reading.down(image), expected, atol=1e-5)
         assert torch.allclose(reading.across(image.mT), expected.mT, atol=1e-5)
     if size > 1:
-        past = cubic_reading(size, np.array([size + 2.0])).dense(size)
+        past = cubic_resampler(size, np.array([size + 2.0])).dense(size)
         assert past[0, -1] == pytest.approx(1.0)

@@ -1,17 +1,19 @@
-"""One of several processes that train together: python together.py FOLDER, started by torchrun.
+"""One of several processes that train together: python ddp_worker.py FOLDER, started by torchrun.
 
 Writes its weights and the patches of its last step to FOLDER/RANK.npy.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 from _package import load
 
 load()
@@ -24,6 +26,8 @@ torch.set_num_threads(1)
 torch.distributed.init_process_group("gloo")
 trained = run(read_sources(folder / "scenes.safetensors"))
 trained.train(16, silent)
-patches = trained.pool.batch(3, 32, 15).lms
+patches = trained.buffer.batch(3, 32, 15).lms
 np.save(folder / f"{trained.rank}.npy", torch.cat([weights(trained), patches.flatten()]).detach().numpy())
+torch.distributed.barrier()
 torch.distributed.destroy_process_group()
+os._exit(0)  # threads of gloo that outlive it abort an orderly end now and then

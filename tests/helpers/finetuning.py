@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from helpers.scenes import Pair, load_image, save
 from helpers.scenes import Recipe as SceneRecipe
-from otfm_pansharpen.model.finetuning.finetune import FinetuneJob, FinetuneResult, Recipe, TuningPair, finetune
-from otfm_pansharpen.model.fusion.pipeline import Caller
+from otfm_pansharpen.model.finetuning.finetune import finetune
+from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, Recipe, TuningPair
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.network.weights import save_weights
+from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.reader import RasterSource
 
 SENSOR = SceneRecipe(bands=3, ratio=2, height=320, width=320, gain=0.2)
@@ -40,8 +41,8 @@ def job(pair: Pair, output: Path, **changes: Any) -> FinetuneJob:
     return replace(basic, **changes)
 
 
-def run(pair: Pair, output: Path, caller: Caller | None = None, **changes: Any) -> FinetuneResult:
-    return finetune(job(pair, output, **changes), caller)
+def run(pair: Pair, output: Path, progress: Progress | None = None, **changes: Any) -> FinetuneResult:
+    return finetune(job(pair, output, **changes), progress)
 
 
 def spoil(pair: Pair, change: Any) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 from helpers.scenes import load_image
-from otfm_pansharpen.model.fusion.pipeline import FusionJob, FusionResult, fuse
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionResult
+from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.reader import RasterSource
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from otfm_pansharpen.model.geometry.resampling import centres, cubic_reading
+from otfm_pansharpen.model.geometry.resampling import centres, cubic_resampler
 from otfm_pansharpen.model.network.conditioning import Conditions
 from otfm_pansharpen.model.network.flow_network import FlowNetwork
 from otfm_pansharpen.model.scene.statistics import SceneStatistics
@@ -34,5 +34,5 @@ def conditions(bands, height, width):
     """PAN of height x width pixels over MS four times coarser."""
     torch.manual_seed(bands)
     coarse = torch.randn(2 + bands, height // 4 + 4, width // 4 + 4)
-    rows, columns = (cubic_reading(n // 4 + 4, centres(n, 1.625, 0.25)) for n in (height, width))
+    rows, columns = (cubic_resampler(n // 4 + 4, centres(n, 1.625, 0.25)) for n in (height, width))
     return Conditions(torch.randn(height, width), coarse, rows, columns, None)

@@ -8,17 +8,13 @@ from typing import Any
 
 import torch
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
-from otfm_pansharpen.model.training.adaptation import AdaptationConfig
 from otfm_pansharpen.model.training.dataset import Source
 from otfm_pansharpen.model.training.simulation import SimulationConfig
 from otfm_pansharpen.model.training.trainer import Run, TrainingConfig
 
 NETWORK = NetworkConfig(width=8, blocks=1, hidden=8)
 SIMULATION = SimulationConfig(crop=64)
-TRAINING = TrainingConfig(
-    regression=6, transport=6, adaptation=4, batch=3, patch=32, pool=4, warmup=2,
-    adapt=AdaptationConfig(scenes=4, side=64),
-)  # fmt: skip
+TRAINING = TrainingConfig(regression=8, transport=8, batch=3, patch=32, pool=4, warmup=2)
 
 
 def run(sources: Sequence[Source], **changes: Any) -> Run:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from helpers.network import conditions, scene, trained
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.inference import folded_network as inference
-from otfm_pansharpen.model.inference import tile_fuser as engine_module
-from otfm_pansharpen.model.inference.tile_fuser import Engine
+from otfm_pansharpen.model.inference import tile_fuser as tile_fuser_module
+from otfm_pansharpen.model.inference.tile_fuser import TileFuser
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig, integrate
-from otfm_pansharpen.model.network.weights import Weights
 
 CPU = torch.device("cpu")
 
 
 def expected(network, given, found, steps):
-    """What `FlowNetwork` and `integrate` give, in digital numbers; bands in groups as the engine makes them."""
+    """What `FlowNetwork` and `integrate` give, in digital numbers; bands in groups as the fuser makes them."""
     fine = given.columns.across(given.rows.down(given.coarse))
     guides = torch.stack([given.pan, fine[0], fine[1]])[None]
     result = torch.empty(found.bands, *given.pan.shape)
-    for group in engine_module.group_bands(found, network.config.bands):
+    for group in tile_fuser_module.group_bands(found, network.config.bands):
         bands = list(group.bands)
         rows = [
             torch.tensor([v]) for v in ([found.injection[b] for b in bands], found.depth(bands), found.condition(bands))
@@ -33,8 +30,8 @@ def expected(network, given, found, steps):
     return result
 
 
-def fuse(engine, given, place):
-    return torch.from_numpy(engine.fuse(given, place, lambda values, _: values.numpy(), lambda: None))
+def fuse(fuser, given, place):
+    return torch.from_numpy(fuser.fuse(given, place, lambda values, _: values.numpy(), lambda: None))
 
 
 @pytest.fixture(params=["as here", "without oneDNN"])
@@ -50,17 +47,17 @@ def test_folded_equals_trained(backend, cell, bands, steps):
     given, place = conditions(bands, 96, 112), Window(5, 8, 96, 75)
     wanted = expected(network, given, found, steps)
     assert (wanted - expected(FlowNetwork(network.config), given, found, steps)).std() > 5
-    engine = Engine(Weights(network, {}, "", Path()), found, CPU, torch.float32, steps)
+    fuser = TileFuser(network, found, CPU, torch.float32, steps)
     tolerance = 1e-5 * wanted.abs().max()
-    assert (fuse(engine, given, Window(0, 0, 112, 96)) - wanted).abs().max() < tolerance
-    engine.halo = 96  # so that the whole of the conditions is read
-    assert (fuse(engine, given, place) - wanted[:, 8:83, 5:101]).abs().max() < tolerance
+    assert (fuse(fuser, given, Window(0, 0, 112, 96)) - wanted).abs().max() < tolerance
+    fuser.halo = 96  # so that the whole of the conditions is read
+    assert (fuse(fuser, given, place) - wanted[:, 8:83, 5:101]).abs().max() < tolerance
 
 
 def test_bf16_is_near_fp32(backend):
     """The deviation of its error is under 1 % of that of what the network adds to plain injection."""
     network, found = trained(NetworkConfig(width=16, blocks=3, cell=2)), scene(4)
-    given, place, weights = conditions(4, 128, 128), Window(0, 0, 128, 128), Weights(network, {}, "", Path())
-    exact, short = (fuse(Engine(weights, found, CPU, t, 1), given, place) for t in (torch.float32, torch.bfloat16))
+    given, place = conditions(4, 128, 128), Window(0, 0, 128, 128)
+    exact, short = (fuse(TileFuser(network, found, CPU, t, 1), given, place) for t in (torch.float32, torch.bfloat16))
     added = exact - expected(FlowNetwork(network.config), given, found, 1)
     assert (short - exact).std() < 0.01 * added.std()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from otfm_pansharpen.model.geometry.grids import Window
-from otfm_pansharpen.model.geometry.resampling import centres, cubic_reading
-from otfm_pansharpen.model.inference.tile_fuser import Engine, group_bands
+from otfm_pansharpen.model.geometry.resampling import centres, cubic_resampler
+from otfm_pansharpen.model.inference.tile_fuser import TileFuser, group_bands
 from otfm_pansharpen.model.network.conditioning import Conditions
 from otfm_pansharpen.model.network.flow_network import BRIGHTEST, FlowNetwork, Guidance, NetworkConfig, integrate
-from otfm_pansharpen.model.network.weights import Weights
 from otfm_pansharpen.model.scene.statistics import SceneStatistics
 
 SMALL = NetworkConfig(width=8, blocks=2, hidden=8)
@@ -132,13 +130,12 @@ def test_the_engine_modulates_each_band_above_its_own_dark_level(fit, trust):
     mean, std, dark, gain = (c[:, None, None] for c in columns)
     lms = mean + std * (torch.rand(4, 16, 16) - 0.5)
     pan_low = torch.stack([pan, low]).sub(found.pan_mean).div(found.pan_std)
-    straight = cubic_reading(16, centres(16, 0.0, 1.0))
+    straight = cubic_resampler(16, centres(16, 0.0, 1.0))
     coarse = torch.cat([pan_low[1:], pan_low[1:], (lms - mean) / std])
     conditions = Conditions(pan_low[0], coarse, straight, straight, None)
-    weights = Weights(network.eval(), {}, "", Path())
-    engine = Engine(weights, found, torch.device("cpu"), torch.float32, 1)
+    fuser = TileFuser(network.eval(), found, torch.device("cpu"), torch.float32, 1)
     sharp = torch.from_numpy(
-        engine.fuse(conditions, Window(0, 0, 16, 16), lambda values, _: values.numpy(), lambda: None)
+        fuser.fuse(conditions, Window(0, 0, 16, 16), lambda values, _: values.numpy(), lambda: None)
     )
     detail = pan - low
     added = gain * std / found.pan_std * detail + (lms - dark) / (low - found.pan_dark) * detail

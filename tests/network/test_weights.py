@@ -10,7 +10,8 @@ import pytest
 import torch
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
-from otfm_pansharpen.model.network.weights import BUNDLED, DEFAULT_SET, hash_path, load_weights, save_weights
+from otfm_pansharpen.model.network.weights import hash_path, load_weights, save_weights
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 

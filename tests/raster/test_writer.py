@@ -8,7 +8,8 @@ from helpers.fusion import job, run, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import InputError
-from otfm_pansharpen.model.fusion.pipeline import Caller, fuse
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.progress import Progress
 
 RANGES = {"Byte": (0, 255), "UInt16": (0, 65535), "Int16": (-32768, 32767), "Float32": (-np.inf, np.inf)}
 
@@ -18,7 +19,7 @@ def test_the_type_asked_for_holds_the_same_values_clipped(tmp_path, kind):
     pair = Recipe().write(tmp_path)
     plain, _ = run(pair, tmp_path, "plain.tif")
     said: list[str] = []
-    fuse(job(pair, tmp_path / "typed.tif", data_type=kind), Caller(log=said.append))
+    fuse(job(pair, tmp_path / "typed.tif", data_type=kind), Progress(log=said.append))
     typed = gdal.Open(str(tmp_path / "typed.tif"))
     assert gdal.GetDataTypeName(typed.GetRasterBand(1).DataType) == kind
     low, high = RANGES.get(kind, (-np.inf, np.inf))

@@ -11,7 +11,7 @@ from helpers.scenes import landscape, sense
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.scene import registration as alignment
 from otfm_pansharpen.model.scene.detail_correlation import LARGEST_SHIFT
-from otfm_pansharpen.model.scene.registration import DEFAULT_GAIN, ROUGH_SHARE, measure_gain, measure_relation
+from otfm_pansharpen.model.scene.registration import DEFAULT_GAIN, ROUGH_SHARE, measure_gain, measure_registration
 
 
 def window(ratio=4, gain=0.3, shift=(0.0, 0.0), seed=3, noise=0.0, side=320, water=0):
@@ -28,35 +28,37 @@ def window(ratio=4, gain=0.3, shift=(0.0, 0.0), seed=3, noise=0.0, side=320, wat
 
 @pytest.mark.parametrize("shift", [(0, 0), (1.5, -0.7), (-2.8, 3.0), (0.3, 0.25)])
 def test_shift_is_recovered(shift):
-    relation = measure_relation([window(shift=shift)])
-    assert relation.reliable
-    assert relation.shift == pytest.approx(shift, abs=0.1)
+    registration = measure_registration([window(shift=shift)])
+    assert registration.reliable
+    assert registration.shift == pytest.approx(shift, abs=0.1)
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
 @pytest.mark.parametrize("gain", [0.06, 0.3, 0.5])
 def test_gain_is_recovered(gain, ratio):
-    relation = measure_relation([window(ratio=ratio, gain=gain)])
-    assert relation.gain == pytest.approx(gain, rel=0.2)
-    assert relation.band_gains == pytest.approx((gain,) * 4, rel=0.3)
+    registration = measure_registration([window(ratio=ratio, gain=gain)])
+    assert registration.gain == pytest.approx(gain, rel=0.2)
+    assert registration.band_gains == pytest.approx((gain,) * 4, rel=0.3)
 
 
 def test_shift_off_is_not_corrected():
-    relation = measure_relation([window(shift=(2.0, 0.0))], align=False)
-    assert relation.shift == (0.0, 0.0)
+    registration = measure_registration([window(shift=(2.0, 0.0))], align=False)
+    assert registration.shift == (0.0, 0.0)
 
 
 def test_given_gain_is_kept():
-    assert measure_relation([window()], gain=0.15).gain == 0.15
+    assert measure_registration([window()], gain=0.15).gain == 0.15
 
 
 def test_nothing_is_invented_where_the_scene_does_not_tell():
     pair = window()
     noise = torch.tensor(np.random.default_rng(0).standard_normal(pair.ms.shape), dtype=torch.float32)
-    relation = measure_relation([PairWindow(pair.pan, pair.pan_valid, noise, pair.ms_valid, pair.origin, pair.step)])
-    assert not relation.reliable
-    assert relation.shift == (0.0, 0.0)
-    assert relation.gain == DEFAULT_GAIN
+    registration = measure_registration(
+        [PairWindow(pair.pan, pair.pan_valid, noise, pair.ms_valid, pair.origin, pair.spacing)]
+    )
+    assert not registration.reliable
+    assert registration.shift == (0.0, 0.0)
+    assert registration.gain == DEFAULT_GAIN
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def searches(monkeypatch):
 @pytest.mark.parametrize("shift", [(3.4, -2.6), (-4.3, 4.4), (0.3, 0.1)])
 def test_of_many_windows_a_few_are_searched_through_and_all_near_what_they_show(searches, shift):
     windows = [window(shift=shift, seed=seed, side=200) for seed in range(16)]
-    assert measure_relation(windows).shift == pytest.approx(shift, abs=0.1)
+    assert measure_registration(windows).shift == pytest.approx(shift, abs=0.1)
     through, (around, reach) = searches
     assert through == ((0, 0), LARGEST_SHIFT)
     assert reach < LARGEST_SHIFT
@@ -88,7 +90,7 @@ def test_the_few_windows_that_are_asked_first_do_not_decide(few, others, ratio):
     """Where they agree on a shift that the others do not see, or see at the edge of the search, all are searched."""
     shifts = [few if seed % ROUGH_SHARE == 0 else others for seed in range(16)]
     windows = [window(ratio, shift=shift, seed=seed, side=50 * ratio) for seed, shift in enumerate(shifts)]
-    assert measure_relation(windows).shift == pytest.approx(others, abs=0.1)
+    assert measure_registration(windows).shift == pytest.approx(others, abs=0.1)
 
 
 def test_where_most_of_the_few_windows_show_nothing_all_are_searched(searches):
@@ -96,7 +98,7 @@ def test_where_most_of_the_few_windows_show_nothing_all_are_searched(searches):
     windows = [window(2, shift=(1.0, -0.5), seed=seed, side=100) for seed in range(16)]
     for seed in range(0, 15, ROUGH_SHARE):
         windows[seed] = replace(windows[seed], ms=torch.rand(windows[seed].ms.shape))
-    assert measure_relation(windows).shift == pytest.approx((1.0, -0.5), abs=0.1)
+    assert measure_registration(windows).shift == pytest.approx((1.0, -0.5), abs=0.1)
     assert searches[-1] == ((0, 0), LARGEST_SHIFT)
 
 
@@ -106,12 +108,12 @@ def test_gaps_do_not_mislead():
     pair.pan_valid[:, :90] = False
     pair.ms[:, 50:] = 0
     pair.ms_valid[50:] = False
-    assert measure_relation([pair]).shift == pytest.approx((1.0, -1.0), abs=0.1)
+    assert measure_registration([pair]).shift == pytest.approx((1.0, -1.0), abs=0.1)
 
 
 def with_clouds(pair, moved, places):
     """Bright discs of 60 PAN pixels at `places`, which MS sees `moved` (row, column) PAN pixels away from PAN."""
-    (height, width), ratio = pair.pan.shape, int(pair.step[0])
+    (height, width), ratio = pair.pan.shape, int(pair.spacing[0])
     rows, columns = np.mgrid[:height, :width].astype(np.float64)
     seen = []
     for dy, dx in ((0.0, 0.0), moved):
@@ -124,15 +126,15 @@ def with_clouds(pair, moved, places):
 @pytest.mark.parametrize("moved", [(3.0, 0.0), (-2.0, 2.5)])
 def test_clouds_that_moved_do_not_mislead(moved):
     pair = with_clouds(window(shift=(0.5, -0.4), side=640), moved, [(130, 150), (420, 500)])
-    relation = measure_relation([pair])
-    assert relation.shift == pytest.approx((0.5, -0.4), abs=0.1)
-    assert 0.1 < relation.left_out < 0.7
+    registration = measure_registration([pair])
+    assert registration.shift == pytest.approx((0.5, -0.4), abs=0.1)
+    assert 0.1 < registration.left_out < 0.7
 
 
 def test_bright_clouds_that_moved_a_little_do_not_outvote_the_ground():
     """Half a pixel is near enough for their blocks to be kept; their contrast must not count."""
     pair = with_clouds(window(side=640), (0.45, 0.0), [(130, 150), (420, 500)])
-    assert measure_relation([pair]).shift == pytest.approx((0.0, 0.0), abs=0.2)
+    assert measure_registration([pair]).shift == pytest.approx((0.0, 0.0), abs=0.2)
 
 
 def test_water_does_not_make_a_scene_unreliable():
@@ -140,10 +142,10 @@ def test_water_does_not_make_a_scene_unreliable():
     pair = window(shift=(1.2, 0.8), side=480, water=240)
     rng = np.random.default_rng(1)
     pan, ms = (i + torch.tensor(15.0 * rng.standard_normal(i.shape), dtype=torch.float32) for i in (pair.pan, pair.ms))
-    relation = measure_relation([replace(pair, pan=pan, ms=ms)])
-    assert relation.reliable
-    assert relation.shift == pytest.approx((1.2, 0.8), abs=0.1)
-    assert 0.2 < relation.left_out < 0.6
+    registration = measure_registration([replace(pair, pan=pan, ms=ms)])
+    assert registration.reliable
+    assert registration.shift == pytest.approx((1.2, 0.8), abs=0.1)
+    assert 0.2 < registration.left_out < 0.6
 
 
 def test_the_gain_that_training_is_told_is_the_one_that_fusion_measures():
@@ -156,21 +158,21 @@ def test_the_gain_that_training_is_told_is_the_one_that_fusion_measures():
         pan_valid=torch.cat([soft.pan_valid, crisp.pan_valid]),
         ms_valid=torch.cat([soft.ms_valid, crisp.ms_valid]),
     )
-    assert measure_gain(pair) == pytest.approx(measure_relation([pair], align=False).gain, abs=1e-6)
+    assert measure_gain(pair) == pytest.approx(measure_registration([pair], align=False).gain, abs=1e-6)
     assert measure_gain(pair) == pytest.approx(0.5, rel=0.1)
 
 
 def test_a_shift_that_is_not_to_be_corrected_is_no_distortion():
-    assert measure_relation([window(shift=(1.5, -0.7))] * 3, align=False).distortion < 0.2
+    assert measure_registration([window(shift=(1.5, -0.7))] * 3, align=False).distortion < 0.2
 
 
 def test_local_shifts_show_where_the_scene_is_distorted():
     plain, bent, flat = window(), window(shift=(0.0, 1.5), seed=4), window(seed=5)
     flat = replace(flat, ms=torch.rand(flat.ms.shape))
-    relation = measure_relation([plain, plain, plain, bent, flat])
-    assert relation.shift == pytest.approx((0.0, 0.0), abs=0.1)
-    assert relation.local[0] == pytest.approx((0.0, 0.0), abs=0.15)
-    assert relation.local[3] == pytest.approx((0.0, 1.5), abs=0.25)
-    assert relation.local[4] is None
-    assert relation.distortion == pytest.approx(1.5, abs=0.25)
-    assert measure_relation([plain]).distortion < 0.1
+    registration = measure_registration([plain, plain, plain, bent, flat])
+    assert registration.shift == pytest.approx((0.0, 0.0), abs=0.1)
+    assert registration.local[0] == pytest.approx((0.0, 0.0), abs=0.15)
+    assert registration.local[3] == pytest.approx((0.0, 1.5), abs=0.25)
+    assert registration.local[4] is None
+    assert registration.distortion == pytest.approx(1.5, abs=0.25)
+    assert measure_registration([plain]).distortion < 0.1

@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers.scenes import landscape
 from otfm_pansharpen.model.scene.statistics import measure_statistics
-from otfm_pansharpen.model.training import sensor_effects as artefacts
+from otfm_pansharpen.model.training import sensor_effects
 
 
 def statistics(ms, pan, valid=None):
@@ -27,7 +27,7 @@ def test_slope_rises_where_pan_is_softer_than_the_bands():
     sharp = torch.tensor(landscape(3, 200, 200), dtype=torch.float32)
     pan = sharp.mean(0)
     plain = statistics(sharp, pan)
-    soft = statistics(sharp, artefacts.soften(pan, 0.7))
+    soft = statistics(sharp, sensor_effects.soften(pan, 0.7))
     assert all(s > p + 0.05 for s, p in zip(soft.slope, plain.slope, strict=True))
 
 

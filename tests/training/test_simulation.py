@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.scenes import landscape
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
-from otfm_pansharpen.model.training import sensor_effects as artefacts
+from otfm_pansharpen.model.training import sensor_effects
 from otfm_pansharpen.model.training.dataset import Source
 from otfm_pansharpen.model.training.simulation import SimulationConfig, simulate
 
@@ -98,8 +98,8 @@ def test_noise_is_measured_where_the_image_is_flat(level):
     image[:160] = 10.0
     noisy = image + level * torch.randn(320, 320, generator=torch.Generator().manual_seed(1))
     valid = torch.ones(320, 320, dtype=torch.bool)
-    assert artefacts.noise_level([(noisy, valid)]) == pytest.approx(level, rel=0.2)
-    assert artefacts.noise_level([(noisy, ~valid)]) == 0.0
+    assert sensor_effects.noise_level([(noisy, valid)]) == pytest.approx(level, rel=0.2)
+    assert sensor_effects.noise_level([(noisy, ~valid)]) == 0.0
 
 
 def test_a_corrupt_pan_fits_less(sources):
@@ -113,14 +113,14 @@ def test_a_corrupt_pan_fits_less(sources):
 
 def test_stray_light_softens_pan_and_spares_its_mean():
     pan = torch.randn(64, 64)
-    soft = artefacts.scatter(pan, np.array([0.1, 0.1, 0.1, 0.1]))
+    soft = sensor_effects.scatter(pan, np.array([0.1, 0.1, 0.1, 0.1]))
     assert 0.55 < float(soft.std() / pan.std()) < 0.75
     assert float(soft.mean()) == pytest.approx(float(pan.mean()), abs=0.02)
 
 
 def test_saturation_clips_the_share_asked_for():
     planes = torch.randn(2, 50, 50)
-    clipped = artefacts.saturate(planes, 0.1)
+    clipped = sensor_effects.saturate(planes, 0.1)
     for before, after in zip(planes, clipped, strict=True):
         assert (after == after.max()).float().mean() == pytest.approx(0.1, abs=0.01)
         assert torch.equal(after[after < after.max()], before[after < after.max()])
@@ -130,7 +130,7 @@ def test_clouds_of_pan_lie_elsewhere():
     rng = np.random.default_rng(2)
     dark = torch.zeros(3, 64, 64)
     dark[:, 0, 0] = 1.0
-    cloudy = artefacts.clouds(dark, (3, -2), rng)
+    cloudy = sensor_effects.clouds(dark, (3, -2), rng)
     ms, pan = cloudy[0], cloudy[2]
     assert ms.max() > 0.5
     assert torch.allclose(ms[3:, :-2], pan[:-3, 2:], atol=0.5 * float(ms.max()))
@@ -140,8 +140,8 @@ def test_clouds_of_pan_lie_elsewhere():
 
 def test_haze_lowers_contrast():
     planes = torch.randn(3, 64, 64)
-    hazy = artefacts.haze(planes, 1.0, np.random.default_rng(0))
-    assert (hazy - artefacts.haze(planes * 0, 1.0, np.random.default_rng(0))).std() < 0.9 * planes.std()
+    hazy = sensor_effects.haze(planes, 1.0, np.random.default_rng(0))
+    assert (hazy - sensor_effects.haze(planes * 0, 1.0, np.random.default_rng(0))).std() < 0.9 * planes.std()
 
 
 def test_every_knob_is_described():

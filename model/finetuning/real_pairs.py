@@ -1,0 +1,63 @@
+"""Examples of real pairs at full resolution, where no sharp truth exists: what fusion will read once tuning is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ..errors import TrainingError
+from ..geometry.grids import Window
+from ..geometry.window_pair import PairWindow
+from ..network.flow_network import NetworkConfig
+from ..scene.statistics import SceneStatistics, measure_statistics
+from ..training.batches import Batch
+from ..training.dataset import Source
+from ..training.example import Example, as_tensor, draw_group, read_example
+
+TRIES = 12  # random places of which the one with fewest gaps is taken
+
+
+class RealPairBuffer:
+    """`count` random squares of `side` PAN pixels of the pairs; their target is a placeholder, interpolated MS."""
+
+    def __init__(
+        self, sources: Sequence[Source], network: NetworkConfig, count: int, side: int, seed: Sequence[int]
+    ) -> None:
+        """Raises TrainingError where no source has a pair so large."""
+        pairs = []
+        for source in sources:
+            if source.pair is not None and min(source.pair.pan.shape) >= side:
+                low, valid = source.pair.pan_at_ms(source.gain)
+                statistics = measure_statistics([(source.pair.ms, low, valid)], source.pair.ratio, source.gain)
+                pairs.append((source.pair, statistics))
+        if not pairs:
+            raise TrainingError(f"No scene has a PAN of {side} pixels a side at full resolution to tune on.")
+        self.seed = list(seed)
+        rng = np.random.default_rng([*self.seed, 3])
+        self.examples = [_square(*pairs[rng.integers(len(pairs))], network, side, rng) for _ in range(count)]
+
+    def batch(self, count: int, patch: int, step: int) -> Batch:
+        """`count` random patches."""
+        return Batch.drawn(self.examples, count, patch, np.random.default_rng([*self.seed, step, 4]))
+
+
+def _square(
+    pair: PairWindow, statistics: SceneStatistics, network: NetworkConfig, side: int, rng: np.random.Generator
+) -> Example:
+    """What the network reads of a random square of a pair."""
+    group = draw_group(statistics.bands, network.bands, rng)
+    top, left = _corner(pair.pan_valid, side, rng)
+    maps = zip(pair.mtf_matrices(statistics.gain), (top, left))
+    rows, columns = (as_tensor(m[:, c : c + side]).expand(len(group), -1, -1) for m, c in maps)
+    return read_example(pair, Window(left, top, side, side), statistics, group, (rows, columns))
+
+
+def _corner(valid: torch.Tensor, side: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Row and column of a random square of a PAN of which `valid` (H, W) tells; of some, the one with fewest gaps."""
+    tries = [
+        (int(rng.integers(0, valid.shape[0] - side + 1)), int(rng.integers(0, valid.shape[1] - side + 1)))
+        for _ in range(1 if valid.all() else TRIES)
+    ]
+    return max(tries, key=lambda c: int(valid[c[0] : c[0] + side, c[1] : c[1] + side].sum()))

@@ -1,0 +1,72 @@
+"""The steps of fine-tuning: regression on pairs made from the scene, in turn with its pairs at full resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..network.flow_network import FlowNetwork
+from ..scene.statistics import high_pass
+from ..training.batches import ExampleBuffer
+from ..training.dataset import Source
+from ..training.example import SMALLEST_SCALE
+from ..training.learner import Learner, UpdateRule
+from ..training.simulation import SimulationConfig
+from ..training.trainer import cosine, draw_times, regression_loss
+from ..training.transport import TransportConfig, spectral_cost
+from .job import Recipe
+from .real_pairs import RealPairBuffer
+
+COST = TransportConfig()  # of the regression, as in training
+
+
+class Tuner(Learner):
+    """Weights that learn a scene. `steps`, along which the learning rate falls, may change on the way."""
+
+    def __init__(
+        self,
+        start: FlowNetwork,
+        recipe: Recipe,
+        simulation: SimulationConfig,
+        sources: Sequence[Source],
+        patch: int,
+        seed: int,
+        device: torch.device,
+        half_precision: bool,
+    ) -> None:
+        """`patch` is the side of a training patch in PAN pixels."""
+        torch.manual_seed(seed)
+        super().__init__(start.config, UpdateRule(ema=recipe.ema, half_precision=half_precision), device)
+        self.start_from(start)
+        self.recipe, self.patch, self.seed, self.steps = recipe, patch, seed, 1
+        self.buffer = ExampleBuffer(sources, simulation, start.config, recipe.pool, [seed, 0])
+        side = min(recipe.full_side, *(min(s.pair.pan.shape) for s in sources if s.pair))
+        self.real = RealPairBuffer(sources, start.config, recipe.full_examples, side, [seed, 0])
+
+    def advance(self) -> torch.Tensor:
+        """Train one step; returns its loss, ()."""
+        full = self.step % self.recipe.full_every == 1
+        loss = self._full_resolution() if full else self._regression()
+        loss.backward()
+        fallen = cosine(self.recipe.rate, self.recipe.floor, min(self.step / self.steps, 1.0))
+        self.update(fallen * min((self.step + 1) / self.recipe.warmup, 1.0))
+        return loss.detach()
+
+    def _regression(self) -> torch.Tensor:
+        """Pixel and spectral cost on pairs whose truth is MS itself; ()."""
+        count = self.recipe.batch
+        self.buffer.advance(self.step // self.recipe.renewal)
+        batch = self.buffer.batch(count, self.patch, self.step).to(self.device)
+        rng = np.random.default_rng([self.seed, 0, self.step, 2])
+        time = draw_times(count, self.recipe.flow_share, rng).to(self.device)
+        return regression_loss(batch, self.estimate(batch, time), time, COST)
+
+    def _full_resolution(self) -> torch.Tensor:
+        """Spectral cost at full resolution, in units of the result's own details; ()."""
+        batch = self.real.batch(self.recipe.batch, self.patch, self.step).to(self.device)
+        y = self.estimate(batch, batch.lms.new_zeros(len(batch.lms)))
+        scale = high_pass(y.detach()).std(dim=(2, 3)).clamp_min(SMALLEST_SCALE)
+        return self.recipe.full_weight * spectral_cost(replace(batch, scale=scale), y).mean()

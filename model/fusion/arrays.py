@@ -1,0 +1,59 @@
+"""Sharpening for Python programs that hold their rasters in memory: arrays in, array out, no files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..geometry.grids import NO_GEOREFERENCE, GeoTransform
+from ..progress import Progress
+from ..raster.reader import RasterSource, gdal_exceptions, in_memory
+from .check import check_pair
+from .job import FusionJob
+from .pipeline import ArrayTarget, plan_pair, run_plan
+
+
+@dataclass(frozen=True)
+class FusedArray:
+    """The result: values (bands, H, W) in the type of MS, their geotransform, the nodata value, HQNR of a part."""
+
+    values: NDArray[Any]
+    transform: GeoTransform
+    nodata: float | None
+    hqnr: float | None
+
+
+def fuse_arrays(
+    pan: NDArray[Any],
+    ms: NDArray[Any],
+    pan_transform: GeoTransform = NO_GEOREFERENCE,
+    ms_transform: GeoTransform = NO_GEOREFERENCE,
+    nodata: float | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> FusedArray:
+    """Sharpen `ms` (bands, h, w) with `pan` (H, W), which GDAL geotransforms in one reference system place.
+
+    `nodata` marks gaps in both; `options` are fields of `FusionJob` (weights, device, precision, steps, gain, align,
+    extent, memory, tile, data_type). Raises PansharpenError with a sentence, TypeError for another option.
+    """
+    if pan.ndim != 2 or ms.ndim != 3:
+        raise InputError(f"PAN has to be (H, W) and MS (bands, h, w), not {pan.shape} and {ms.shape}.")
+    marked = () if nodata is None else (float(nodata),)
+    sources = (RasterSource("the PAN array", nodata=marked), RasterSource("the MS array", nodata=marked))
+    job = FusionJob(pan=sources[0], ms=sources[1], output=Path(), **options)
+    with (
+        gdal_exceptions(),
+        in_memory(job.pan, "PAN", pan[None], pan_transform) as sharp,
+        in_memory(job.ms, "MS", np.asarray(ms), ms_transform) as colours,
+    ):
+        pair = check_pair(sharp, colours, job.data_type, job.extent)
+        weights, _, plan = plan_pair(pair, job, progress or Progress())
+        target = ArrayTarget(len(colours.bands), plan.window, plan.form.type)
+        quality, _ = run_plan(plan, sharp, colours, weights, target, progress or Progress())
+        return FusedArray(target.values, pair.grid.transform, plan.form.nodata, quality)

@@ -1,0 +1,68 @@
+"""The first step: is there a raster to be made of this pair, and which? Everything is refused here that can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from ..errors import InputError
+from ..geometry.grids import Grid, Placement, Window, register
+from ..options import DATA_TYPES
+from ..raster.pixel_types import choose_nodata
+from ..raster.reader import Raster, RasterSource, gdal_exceptions
+from ..raster.windows import output_window
+from ..raster.writer import OutputForm, check_format, check_space
+from .job import Extent, FusionJob
+
+
+@dataclass(frozen=True)
+class CheckedPair:
+    """Two open rasters that can be fused, how MS lies on PAN by georeference, and the output.
+
+    window   PAN pixels of the output        form   how its values are kept
+    """
+
+    pan: Raster
+    ms: Raster
+    placement: Placement
+    window: Window
+    form: OutputForm
+
+    @property
+    def grid(self) -> Grid:
+        """Of the output."""
+        return self.pan.grid.cropped(self.window)
+
+    @property
+    def crs(self) -> str:
+        """WKT of the output."""
+        return self.pan.crs or self.ms.crs
+
+
+@contextmanager
+def opened_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, Raster]]:
+    """Both rasters, MS read in PAN's reference system; GDAL raises within. Raises InputError."""
+    pan = pan if pan.bands else replace(pan, bands=(1,))
+    with gdal_exceptions(), Raster(pan, "PAN") as sharp, Raster(ms, "MS") as colours:
+        if not colours.same_crs(sharp):
+            colours.reproject(sharp.crs)
+        yield sharp, colours
+
+
+def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -> CheckedPair:
+    """Place MS on PAN and choose the output's window, type and nodata. Raises InputError, with the numbers."""
+    kind = data_type or ms.type
+    if kind not in DATA_TYPES:
+        raise InputError(f"The data type {kind} is unknown; choose one of {', '.join(DATA_TYPES)}.")
+    placement = register(pan.grid, ms.grid)
+    form = OutputForm(kind, choose_nodata(kind, ms, pan))
+    return CheckedPair(pan, ms, placement, output_window(pan, placement, extent), form)
+
+
+def check_output(pair: CheckedPair, job: FusionJob) -> CheckedPair:
+    """The pair with the output as the job wants it. Raises OutputError where it cannot be written so."""
+    form = replace(pair.form, options=job.creation_options, overviews=job.overviews)
+    check_format(job.output, len(pair.ms.bands), form)
+    check_space(job.output, pair.grid, len(pair.ms.bands), form)
+    return replace(pair, form=form)

@@ -1,0 +1,53 @@
+"""What a fusion is asked to do, and what it says it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..notices import Notice
+from ..options import BUNDLED, DEFAULT_SET
+from ..raster.reader import RasterSource
+
+Extent = tuple[float, float, float, float]  # x least, y least, x most, y most, in PAN's system
+
+
+@dataclass(frozen=True)
+class FusionJob:
+    """What to do.
+
+    `gain` None measures it; `data_type` is GDAL's name of the output's type, empty for that of MS; `creation_options`
+    are NAME=VALUE. `memory` is the budget in MB, 0 for `memory.default_budget`; `tile` is the side of a tile in PAN
+    pixels, 0 for the largest that the budget allows.
+    """
+
+    pan: RasterSource
+    ms: RasterSource
+    output: Path
+    weights: Path = BUNDLED[DEFAULT_SET]
+    extent: Extent | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    steps: int = 1
+    tile: int = 0
+    memory: int = 0
+    gain: float | None = None
+    align: bool = True
+    creation_options: tuple[str, ...] = ()
+    data_type: str = ""
+    overviews: bool = False
+
+
+@dataclass(frozen=True)
+class FusionResult:
+    """What was done. `hqnr` is that of a part in the middle of the output, None where it is too small."""
+
+    output: Path
+    device: str
+    ratio: float
+    shift: tuple[float, float]
+    gain: float
+    weights_sha256: str
+    seconds: float
+    hqnr: float | None
+    notices: tuple[Notice, ...] = ()

@@ -1,0 +1,147 @@
+"""The third step: everything that decides the pixels, frozen, so that any process can make any part of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..devices import choose_devices, choose_precision
+from ..errors import InputError, WeightsError
+from ..geometry.grids import Placement, Window
+from ..network.weights import Weights, load_weights
+from ..raster.reader import RasterSource
+from ..raster.writer import OutputForm
+from ..scene.statistics import SceneStatistics
+from .check import CheckedPair
+from .job import FusionJob
+from .measure import Measurement
+from .memory import WorkPlan, default_budget, plan_work
+
+FORMAT = "otfm-pansharpen-plan-1"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What computes: weights by path and SHA-256, devices and number type by torch's names, steps of the flow."""
+
+    weights: str
+    weights_sha256: str
+    devices: tuple[str, ...]
+    precision: str
+    steps: int
+
+    def load(self) -> Weights:
+        """The weights. Raises WeightsError where the file is not the one that was planned with."""
+        weights = load_weights(Path(self.weights))
+        if weights.sha256 != self.weights_sha256:
+            raise WeightsError(
+                f"{self.weights} has SHA-256 {weights.sha256}, but the plan was made with {self.weights_sha256}. "
+                "Use the same weights, or plan again."
+            )
+        return weights
+
+    @property
+    def torch_devices(self) -> tuple[torch.device, ...]:
+        return tuple(torch.device(d) for d in self.devices)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+
+@dataclass(frozen=True)
+class FusionPlan:
+    """A fusion that is decided down to the bytes.
+
+    window      PAN pixels of the output      placement   MS on PAN's grid, its shift corrected
+    lowest      values below it are clipped to it; None clips nothing
+    work        tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
+    """
+
+    pan: RasterSource
+    ms: RasterSource
+    window: Window
+    placement: Placement
+    statistics: SceneStatistics
+    engine: Engine
+    form: OutputForm
+    lowest: float | None
+    work: WorkPlan
+
+    def tiles(self) -> list[Window]:
+        """The output's tiles, as windows of PAN."""
+        return self.window.split(self.work.side)
+
+    def to_json(self) -> str:
+        """The plan as text, which `from_json` reads back exactly."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> FusionPlan:
+        """A plan that `to_json` wrote. Raises InputError where the text is none."""
+        try:
+            values = json.loads(text)
+            if values.pop("format") != FORMAT:
+                raise ValueError(f"its format is not {FORMAT}")
+            placement = values.pop("placement")
+            overlap = Window(**placement.pop("overlap"))
+            return cls(
+                pan=_made(RasterSource, values.pop("pan")),
+                ms=_made(RasterSource, values.pop("ms")),
+                window=Window(**values.pop("window")),
+                placement=_made(Placement, {**placement, "overlap": overlap}),
+                statistics=_made(SceneStatistics, values.pop("statistics")),
+                engine=_made(Engine, values.pop("engine")),
+                form=_made(OutputForm, values.pop("form")),
+                work=WorkPlan(**values.pop("work")),
+                **values,
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"This is not a plan of a fusion ({error}). Plan the scene again.") from error
+
+
+def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: Engine, weights: Weights) -> FusionPlan:
+    """Put together what was asked for, checked and measured."""
+    budget = job.memory or default_budget()
+    config, bands = weights.network.config, len(pair.ms.bands)
+    work = plan_work(budget, job.tile, config, job.steps, engine.torch_devices, engine.dtype, bands)
+    rows = work.side + 2 * config.halo * job.steps
+    ms_rows = round(rows / pair.placement.spacing[0])
+    cache = work.cache_for(pair.pan.strip_bytes(rows) + pair.ms.strip_bytes(ms_rows), budget)
+    return FusionPlan(
+        pan=pair.pan.reopened,
+        ms=pair.ms.reopened,
+        window=pair.window,
+        placement=measured.placed(pair.placement),
+        statistics=measured.statistics,
+        engine=engine,
+        form=pair.form,
+        lowest=None if measured.negative else 0.0,
+        work=replace(work, cache=cache),
+    )
+
+
+def choose_engine(job: FusionJob, weights: Weights) -> tuple[Engine, str]:
+    """What computes, and why in that number type. Raises PansharpenError where a device is asked for and absent."""
+    devices = choose_devices(job.device)
+    dtype, reason = choose_precision(job.precision, devices[0])
+    names = tuple(str(d) for d in devices)
+    precision = str(dtype).removeprefix("torch.")
+    return Engine(str(weights.path), weights.sha256, names, precision, job.steps), reason
+
+
+def _made(kind: Any, values: Mapping[str, Any]) -> Any:
+    """A dataclass of plain fields from JSON, lists as tuples."""
+    names = {f.name for f in fields(kind)}
+    if set(values) != names:
+        raise ValueError(f"{kind.__name__} has the fields {', '.join(sorted(names))}")
+    return kind(**{k: _tuples(v) for k, v in values.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -1,0 +1,141 @@
+"""What a run says: the sentences of its log, and its warnings as notices. No other module words them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..network.weights import misfit
+from ..notices import Notice
+from ..raster.pixel_types import value_limits
+from ..scene.detail_correlation import LARGEST_SHIFT
+from ..scene.registration import Registration
+from .check import CheckedPair
+from .job import FusionJob
+from .measure import Measurement
+from .plan import Engine, FusionPlan
+
+NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
+COLLAR_SHARE = 0.02  # of the sampled pixels
+
+
+def inputs(pair: CheckedPair) -> Iterator[str]:
+    """What goes in, and what the files do not say and is taken for granted."""
+    pan, ms = pair.pan, pair.ms
+    if ms.reprojected:
+        yield "MS has another reference system and is reprojected to PAN's while it is read (cubic)."
+    yield f"PAN: {pan.source.path}, {pan.grid.describe()}, {pan.type}."
+    yield f"MS: {ms.source.path}, bands {', '.join(map(str, ms.bands))}, {ms.grid.describe()}, {ms.type}."
+    if not pan.grid.georeferenced:
+        yield "Neither raster has a georeference: both are taken to cover the same area."
+    elif bool(pan.crs) != bool(ms.crs):
+        missing = "MS" if pan.crs else "PAN"
+        yield f"{missing} names no reference system and is taken to use that of the other raster."
+    if ms.left_out:
+        yield f"Band {ms.left_out[0]} of MS is declared alpha and left out; name it in MS_BANDS to use it."
+    row, column = pair.placement.origin
+    yield f"Ratio {pair.placement.ratio:.6g}; first MS pixel centred at PAN row {row:.3f}, column {column:.3f}."
+
+
+def engine(chosen: Engine, name: str, reason: str) -> Iterator[str]:
+    """What computes."""
+    yield f"Weights: {name}, SHA-256 {chosen.weights_sha256}."
+    yield f"Device: {', '.join(chosen.devices)}, {chosen.precision} ({reason}), {chosen.steps} step(s)."
+
+
+def measurement(measured: Measurement, job: FusionJob) -> Iterator[str]:
+    """What was measured."""
+    found, statistics = measured.registration, measured.statistics
+    if found.reliable:
+        row, column = found.shift
+        yield (
+            f"Measured shift of MS against PAN: {row:+.2f} rows, {column:+.2f} columns (PAN pixels), "
+            f"{'corrected' if job.align else 'not asked for'}; correlation of details "
+            f"{found.correlation_unshifted:.4f} before, {found.correlation:.4f} after; "
+            f"{100 * found.left_out:.0f} % of the sample left out (clouds, water, no detail)."
+        )
+        source = "measured on this scene" if job.gain is None else "as given"
+        per_band = ", ".join(f"{g:.2f}" for g in found.band_gains)
+        yield f"MTF gain of MS at Nyquist relative to PAN: {found.gain:.3f} ({source}; by band {per_band})."
+    means = ", ".join(f"{m:.4g} ({s:.3g})" for m, s in zip(statistics.ms_mean, statistics.ms_std))
+    yield f"Mean (deviation) of PAN {statistics.pan_mean:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}."
+
+
+def work(plan: FusionPlan, budget: int) -> str:
+    """How the raster is cut."""
+    made = plan.work
+    return f"Tiles of {made.side} pixels, {made.workers} at once, {made.threads} thread(s) each, in {budget} MB."
+
+
+def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: dict[str, str]) -> Iterator[Notice]:
+    """What the user should know before trusting the result."""
+    found, statistics = measured.registration, measured.statistics
+    yield from _of_registration(found, job)
+    if measured.zero_share > COLLAR_SHARE:
+        yield Notice(
+            "undeclared_nodata",
+            f"{100 * measured.zero_share:.0f} % of the sampled MS pixels are 0 in every band, but 0 is not declared as "
+            "nodata. If they are a collar, set 0 as nodata in the layer's properties and run again: now they count "
+            "as image and spoil the statistics.",
+            {"share": measured.zero_share, "value": 0.0},
+        )
+    if statistics.trust < 1.0:
+        yield Notice(
+            "pan_unrelated",
+            f"PAN hardly follows the bands (correlation of details {statistics.fit:.2f}), so only "
+            f"{100 * statistics.trust:.0f} % of its detail is used; the rest is interpolation. Check that both "
+            "rasters show the same scene.",
+            {"correlation": statistics.fit, "used": statistics.trust},
+        )
+    unlike = misfit(header, statistics.bands, pair.placement.ratio, found.gain)
+    if unlike:
+        yield Notice("weights_of_another_scene", unlike)
+    low, high = value_limits(pair.form.type)
+    if measured.least < low or measured.most > high:
+        yield Notice(
+            "values_clipped",
+            f"MS holds values from {measured.least:.6g} to {measured.most:.6g}, but {pair.form.type} only those from "
+            f"{low:.6g} to {high:.6g}: the others are clipped.",
+            {"least": measured.least, "most": measured.most},
+        )
+
+
+def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
+    if not found.reliable:
+        yield Notice(
+            "not_measurable",
+            f"Shift and MTF gain cannot be measured here (correlation of details {found.correlation:.2f}): "
+            f"no shift is corrected and the gain is taken as {found.gain:.2f}.",
+            {"correlation": found.correlation, "gain": found.gain},
+        )
+        return
+    if found.distortion > NOTABLE_DISTORTION:
+        places = "; ".join("cannot tell" if s is None else f"{s[0]:+.1f} {s[1]:+.1f}" for s in found.local)
+        yield Notice(
+            "shift_varies",
+            f"The shift differs by up to {found.distortion:.1f} PAN pixels within the scene (terrain, "
+            "moving clouds or a distorted grid), which one shift for the whole scene cannot correct. Rows and "
+            f"columns in the sampled windows, line by line: {places}.",
+            {"pixels": found.distortion},
+        )
+    row, column = found.shift
+    if max(abs(row), abs(column)) > LARGEST_SHIFT - 0.5:
+        yield Notice(
+            "shift_at_the_edge",
+            f"The shift lies at the end of what is searched ({LARGEST_SHIFT} PAN pixels). Check the "
+            "georeference of both rasters.",
+            {"rows": row, "columns": column},
+        )
+
+
+def quality(hqnr: float, plain: float) -> str:
+    """How good a part in the middle is."""
+    return f"Quality without reference (HQNR, a piece in the middle): {hqnr:.3f}; that of interpolated MS {plain:.3f}."
+
+
+def less_memory(device: str, side: int | None) -> Notice:
+    """A device ran out of memory: smaller parts of `side` pixels from then on, or, without one, the CPU."""
+    if side is None:
+        sentence = f"{device} has no memory even for small pieces: the CPU goes on, in 32-bit floats."
+        return Notice("device_out_of_memory", sentence, {"device": device})
+    sentence = f"{device} has too little free memory: pieces of {side} pixels from here on."
+    return Notice("smaller_tiles", sentence, {"device": device, "side": side})

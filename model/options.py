@@ -1,0 +1,14 @@
+"""The choices that a user has, as plain data: what dialogs and scripts offer. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_WEIGHTS = Path(__file__).resolve().parents[1] / "resources" / "weights"
+
+BUNDLED = {name: _WEIGHTS / f"{name}.safetensors" for name in ("fast", "best")}
+DEFAULT_SET = "fast"
+DEVICES = ("auto", "cuda", "cpu")
+PRECISIONS = ("auto", "fp32", "bf16")
+ALIGNMENTS = ("auto", "off")
+DATA_TYPES = ("Byte", "Int8", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64")  # GDAL's names

@@ -1,0 +1,72 @@
+"""A network that learns: its optimiser, its averaged copy, one step of each; for training and for fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..network.flow_network import FlowNetwork, NetworkConfig
+from ..network.growth import grown
+from .batches import Batch
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """How weights follow a gradient: AdamW's decay, the gradient's largest norm, the decay of the averaged weights,
+    and whether the network computes in bfloat16."""
+
+    weight_decay: float = 1e-6
+    gradient_norm: float = 1.0
+    ema: float = 0.999
+    half_precision: bool = False
+
+
+class Learner:
+    """A network in training, and the average of its weights over the last steps, which is what is kept."""
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        rule: UpdateRule,
+        device: torch.device,
+        build: Callable[[NetworkConfig], FlowNetwork] = FlowNetwork,
+    ) -> None:
+        self.rule, self.device, self.step = rule, device, 0
+        self.network = build(config).to(device).channels_last()
+        self.average = build(config).to(device).requires_grad_(False)
+        self.average.load_state_dict(self.network.state_dict())
+        self.parallel: nn.Module = self.network  # several processes share its gradients
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=rule.weight_decay)
+
+    def start_from(self, network: FlowNetwork) -> None:
+        """Begin with trained weights, grown to this network's sizes. Raises TrainingError where they cannot grow so."""
+        values = grown(network, self.network.config).state_dict()
+        for own in (self.network, self.average):
+            own.load_state_dict(values)
+
+    def precision(self) -> torch.autocast:
+        """The context in which networks compute."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.rule.half_precision)
+
+    def estimate(self, batch: Batch, time: torch.Tensor) -> torch.Tensor:
+        """Sharp bands that the velocity at x_t = (1 - t) lms + t target points to, (n, bands, s, s)."""
+        t = time[:, None, None, None]
+        with self.precision():
+            velocity = self.parallel((1.0 - t) * batch.lms + t * batch.target, time, batch.given)
+        return batch.lms + velocity.float()
+
+    def update(self, rate: float) -> None:
+        """Follow the gradient that is at hand, at a learning rate, and move the average along."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.rule.gradient_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        decay = min(self.rule.ema, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.network.parameters()):
+                mean.lerp_(value, 1.0 - decay)
+        self.step += 1

@@ -1,0 +1,81 @@
+"""The steps of fine-tuning: examples of real pairs, and the turn that full resolution takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.scenes import landscape, sense
+from otfm_pansharpen.model.errors import TrainingError
+from otfm_pansharpen.model.finetuning.job import Recipe
+from otfm_pansharpen.model.finetuning.real_pairs import RealPairBuffer
+from otfm_pansharpen.model.finetuning.tuner import Tuner
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.training.dataset import Source
+from otfm_pansharpen.model.training.simulation import SimulationConfig
+from otfm_pansharpen.model.training.transport import spectral_cost
+
+NETWORK = NetworkConfig(width=8, blocks=1, hidden=8)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def source():
+    """A pair of ratio 2, as fine-tuning hands it over."""
+    sharp = landscape(4, 256, 256)
+    pan = torch.tensor(sharp.mean(0), dtype=torch.float32)
+    ms = torch.tensor(sense(sharp, 2.0), dtype=torch.float32)
+    whole = [torch.ones(i.shape[-2:], dtype=torch.bool) for i in (pan, ms)]
+    pair = PairWindow(pan, whole[0], ms, whole[1], (0.5, 0.5), (2.0, 2.0))
+    return Source("pair", "a", ms, pair.pan_at_ms(0.3)[0], pair, 0.3)
+
+
+def tuner(source: Source, **changes: Any) -> Tuner:
+    recipe = replace(Recipe(rate=2e-3, batch=2, pool=2, warmup=1, full_examples=4, full_side=64), **changes)
+    made = Tuner(FlowNetwork(NETWORK), recipe, SimulationConfig(crop=64), [source], 32, 1, CPU, False)
+    made.steps = 60
+    return made
+
+
+def test_one_step_in_so_many_is_at_full_resolution(source):
+    """Which steps those are shows in what they cost: here the cost at full resolution weighs nothing."""
+    tuned = tuner(source, full_every=3, full_weight=0.0)
+    costs = [float(tuned.advance()) for _ in range(9)]
+    assert [cost == 0.0 for cost in costs] == [False, True, False] * 3
+
+
+def test_full_resolution_mends_colours(source):
+    """A map with spoiled colours gets nearer to giving MS back."""
+    tuned = tuner(source, full_every=2)
+    with torch.no_grad():
+        bias = dict(tuned.network.named_parameters())["tail.bias"]
+        bias[len(bias) // 2 :] += 0.3
+    batch = tuned.real.batch(4, 64, 0)
+
+    def missed() -> float:
+        with torch.no_grad():
+            return float(spectral_cost(batch, tuned.estimate(batch, torch.zeros(4))).mean())
+
+    before = missed()
+    for _ in range(60):
+        tuned.advance()
+    assert missed() < 0.7 * before
+
+
+def test_squares_with_few_gaps_are_taken(source):
+    valid = torch.ones_like(source.pair.pan_valid)
+    valid[:, :200] = False
+    holed = replace(source, pair=replace(source.pair, pan_valid=valid))
+    squares = RealPairBuffer([holed], NETWORK, 8, 64, [1]).examples
+    shares = [float(s.valid.float().mean()) for s in squares]
+    assert min(shares) > 0.0
+    assert np.mean(shares) > 0.5  # one square at random holds 0.23 on average
+
+
+def test_a_pair_that_is_too_small_is_refused(source):
+    with pytest.raises(TrainingError, match="300 pixels a side"):
+        RealPairBuffer([source], NETWORK, 1, 300, [1])

@@ -1,0 +1,45 @@
+"""What the network reads is the same in fusion, in training and in fine-tuning, beside gaps too."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from helpers.scenes import landscape, sense
+from otfm_pansharpen.model.finetuning.real_pairs import RealPairBuffer
+from otfm_pansharpen.model.geometry.grids import Window
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.network.conditioning import condition
+from otfm_pansharpen.model.network.flow_network import NetworkConfig
+from otfm_pansharpen.model.scene.statistics import measure_statistics
+from otfm_pansharpen.model.training.dataset import Source
+
+SIDE = 128
+
+
+def pair_with_gaps(origin: float) -> PairWindow:
+    """Ratio 2; at origin 0, as in Landsat L1TP, every second PAN pixel lies halfway between two MS pixels."""
+    sharp = landscape(4, SIDE, SIDE)
+    ms = torch.tensor(sense(sharp, 2.0, shift=(origin - 0.5, origin - 0.5)), dtype=torch.float32)
+    ms_valid = torch.ones(ms.shape[1:], dtype=torch.bool)
+    ms_valid[10:21, 30:43] = False
+    pan_valid = torch.ones(SIDE, SIDE, dtype=torch.bool)
+    pan_valid[70:90, 20:47] = False
+    pan = torch.tensor(sharp.mean(0), dtype=torch.float32)
+    return PairWindow(pan * pan_valid, pan_valid, ms * ms_valid, ms_valid, (origin, origin), (2.0, 2.0))
+
+
+def test_tuning_at_full_resolution_reads_what_fusion_reads():
+    for origin in (0.0, 0.5):
+        pair = pair_with_gaps(origin)
+        source = Source("pair", "a", pair.ms, pair.pan_at_ms(0.3)[0], pair, 0.3)
+        read = RealPairBuffer([source], NetworkConfig(bands=4), 1, SIDE, [1]).examples[0]
+        found = measure_statistics([(pair.ms, *pair.pan_at_ms(0.3))], 2.0, 0.3)
+        given = condition(pair, Window(0, 0, SIDE, SIDE), found)
+        fine = given.columns.across(given.rows.down(given.coarse))
+        assert given.valid is not None
+        assert torch.equal(read.valid[0], given.valid)
+        assert torch.allclose(read.guides[0], given.pan, atol=1e-5)
+        assert torch.allclose(read.guides[1:], fine[:2], atol=1e-4)
+        bands = [int(np.argmin([float((band - lms).abs().max()) for band in fine[2:]])) for lms in read.lms]
+        assert sorted(bands) == [0, 1, 2, 3]
+        assert torch.allclose(read.lms, fine[2:][bands], atol=1e-4)
