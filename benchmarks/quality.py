@@ -32,8 +32,9 @@ from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
+from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
 from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
-from wald import Scene, indices, read, reduced, rgb_bands  # noqa: E402
+from wald import Scene, band_names, indices, read, reduced  # noqa: E402
 
 OURS = "OTFM"
 
@@ -77,7 +78,7 @@ def compare_full(
     prepared = prepare(pair, gain, pair.pan_valid.numpy())
     results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()} | {OURS: fused}
     if sheet:
-        contact_sheet(sheet, pair, results, rgb_bands(Path(ms.path)))
+        contact_sheet(sheet, pair, results, rgb_bands(band_names(Path(ms.path))))
     table = {}
     for name, result in results.items():
         found = full_resolution(pair, torch.from_numpy(result.astype(np.float32)), gain, scene.rounded)

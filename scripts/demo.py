@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 import matplotlib  # noqa: E402
 
 matplotlib.use("Agg")
+from contact_sheet import coarse_ms  # noqa: E402
 from matplotlib import pyplot  # noqa: E402
 from osgeo import gdal  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution, interpolated_ms  # noqa: E402
@@ -107,13 +108,6 @@ def draw(scene: Scene, fused: Path, target: Path) -> None:
     """MS, PAN and the result side by side."""
     pair = scene.on_pan()
     lms = interpolated_ms(pair).numpy()
-    nearest = [
-        np.rint((np.arange(n) - o) / s).astype(int)
-        for n, o, s in zip(pair.pan.shape, pair.origin, pair.spacing, strict=True)
-    ]
-    coarse = pair.ms.numpy()[
-        (slice(None), *np.ix_(*(np.clip(i, 0, m - 1) for i, m in zip(nearest, pair.ms_valid.shape, strict=True))))
-    ]
     low, high = np.percentile(lms[[2, 1, 0]][(slice(None), *CROP)], [1, 99], axis=(1, 2))
 
     def colour(image: np.ndarray) -> np.ndarray:
@@ -122,7 +116,7 @@ def draw(scene: Scene, fused: Path, target: Path) -> None:
 
     figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.7))
     pan = pair.pan.numpy()[CROP]
-    axes[0].imshow(colour(coarse), interpolation="nearest")
+    axes[0].imshow(colour(coarse_ms(pair)), interpolation="nearest")
     axes[1].imshow(pan, cmap="gray", vmin=np.percentile(pan, 1), vmax=np.percentile(pan, 99), interpolation="nearest")
     axes[2].imshow(colour(read(fused)[0]), interpolation="nearest")
     for axis, title in zip(axes, ("MS, 30 m", "PAN, 15 m", "OTFM Pansharpen, 15 m"), strict=True):

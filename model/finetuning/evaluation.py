@@ -10,13 +10,14 @@ import torch
 from torch.nn.functional import pad
 
 from ..geometry.grids import Window
-from ..geometry.resampling import centres, mtf_matrix, resample
 from ..geometry.window_pair import PairWindow
 from ..inference.tile_fuser import TileFuser
 from ..network.conditioning import Conditions, condition
 from ..network.flow_network import FlowNetwork
 from ..quality.full_resolution import FullResolution, full_resolution
 from ..quality.indices import Image, QualityIndices, ergas, q2n, sam
+from ..quality.wald import reduced_pair
+from ..raster.band_names import rgb_bands
 from ..scene.registration import measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics
 from .holdout import Check, TuningScene
@@ -50,7 +51,7 @@ class HoldoutEvaluator:
     ) -> None:
         self.scene, self.device, self.dtype, self.check = scene, device, dtype, check
         self.cell, self.halo = network.config.cell, network.config.halo
-        reduced = [_reduced(w.pair, scene.ratio, scene.registration.gain) for w in scene.windows]
+        reduced = [reduced_pair(w.pair, scene.ratio, scene.registration.gain) for w in scene.windows]
         measured = measure_registration(reduced, align=False, check=check)
         gain = measured.gain if measured.reliable else scene.registration.gain
         samples = [(r.ms, *r.pan_at_ms(gain)) for r in reduced]
@@ -60,6 +61,7 @@ class HoldoutEvaluator:
             for r, window in zip(reduced, scene.windows) for block in window.blocks
         ]  # fmt: skip
         held = [(w.pair, block) for w in scene.windows for block in w.blocks]
+        self._shown = list(rgb_bands(scene.band_names))
         self.full = held[:: -(-len(held) // LARGEST_FULL)]
 
     def ergas(self, network: FlowNetwork) -> float:
@@ -80,7 +82,7 @@ class HoldoutEvaluator:
         found = []
         for pair, block in self.full[:count]:
             part, sharp = self._sharpen_full(network, pair, block)
-            ms, shown = pair.ms[:, block.top : block.bottom, block.left : block.right], _shown(self.scene)
+            ms, shown = pair.ms[:, block.top : block.bottom, block.left : block.right], self._shown
             found.append(Crop(*(np.asarray(i, dtype=np.float64) for i in (part.pan, ms[shown], sharp[shown]))))
         return found
 
@@ -99,11 +101,8 @@ class HoldoutEvaluator:
         first = [int(np.ceil(o + s * (k - 0.5))) for o, s, k in zip(pair.origin, pair.spacing, (block.top, block.left))]
         side = [int(s * n) for s, n in zip(pair.spacing, (block.height, block.width))]
         place = Window(first[1], first[0], side[1], side[0])
-        cut = np.s_[place.top : place.bottom, place.left : place.right]
-        origin = (pair.origin[0] - place.top, pair.origin[1] - place.left)
-        part = replace(pair, pan=pair.pan[cut], pan_valid=pair.pan_valid[cut], origin=origin)
         task = self._task(pair, place, self.scene.statistics, pair.ms[:, :0])
-        return part, self._sharpen(self._fuser(network, self.scene.statistics), task)
+        return pair.cropped(place), self._sharpen(self._fuser(network, self.scene.statistics), task)
 
     def _task(self, pair: PairWindow, place: Window, statistics: SceneStatistics, truth: torch.Tensor) -> _Task:
         """`place` is in PAN pixels of the pair, on which the truth (bands, H, W) lies."""
@@ -131,14 +130,6 @@ def mean_indices(found: Sequence[QualityIndices]) -> QualityIndices:
     )
 
 
-def _shown(scene: TuningScene) -> list[int]:
-    """Indices of the red, green and blue band by their names; the first three where they have none."""
-    names = [name.lower() for name in scene.band_names]
-    if {"red", "green", "blue"} <= set(names):
-        return [names.index(colour) for colour in ("red", "green", "blue")]
-    return [min(band, len(names) - 1) for band in range(3)]
-
-
 def _as_they_are(values: torch.Tensor, valid: torch.Tensor | None) -> Image:
     """Digital numbers neither rounded nor clipped."""
     return values.numpy()
@@ -150,13 +141,3 @@ def _extended(pair: PairWindow, cell: int) -> PairWindow:
         pad(i.float()[None], (0, cell - 1, 0, cell - 1), mode="replicate")[0] for i in (pair.pan, pair.pan_valid)
     )
     return replace(pair, pan=pan, pan_valid=valid > 0)
-
-
-def _reduced(pair: PairWindow, ratio: float, gain: float) -> PairWindow:
-    """The pair one scale down by Wald's protocol: PAN at the MS pixels, MS blurred and sampled in steps of `ratio`."""
-    pan, covered = pair.pan_at_ms(gain)
-    origin = (ratio - 1.0) / 2.0
-    positions = [centres(int((n - 1 - origin) / ratio) + 1, origin, ratio) for n in covered.shape]
-    blur = [mtf_matrix(n, s, gain, ratio) for n, s in zip(covered.shape, positions)]
-    known = resample(covered.float(), *blur) > 0.999
-    return PairWindow(pan, covered, resample(pair.ms, *blur), known, (origin, origin), (ratio, ratio))

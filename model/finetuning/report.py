@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import OutputError
+from ..files import whole_file
 from ..quality.indices import Image, QualityIndices
 from .evaluation import Crop
 from .job import FinetuneResult
@@ -76,12 +76,8 @@ def write_report(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/><title>Fine-tuning</title>'
         f"<style>{STYLE}</style></head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def _figures_table(before: QualityIndices, after: QualityIndices) -> str:

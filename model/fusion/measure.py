@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..errors import InputError
-from ..geometry.grids import Placement
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
 from ..raster.pixel_types import value_limits
@@ -35,11 +34,6 @@ class Measurement:
     least: float
     most: float
     negative: bool
-
-    def placed(self, placement: Placement) -> Placement:
-        """MS where the measured shift says it lies."""
-        (row, column), (down, across) = placement.origin, self.registration.shift
-        return replace(placement, origin=(row + down, column + across))
 
 
 def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:

@@ -117,7 +117,7 @@ def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: 
         pan=pair.pan.reopened,
         ms=pair.ms.reopened,
         window=pair.window,
-        placement=measured.placed(pair.placement),
+        placement=pair.placement.moved(measured.registration.shift),
         statistics=measured.statistics,
         engine=engine,
         form=pair.form,

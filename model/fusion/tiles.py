@@ -158,13 +158,7 @@ class _Work:
     def _quality(self, pair: PairWindow, core: tuple[slice, slice], values: NDArray[Any]) -> Quality | None:
         """HQNR of a piece of the tile that lies in `core` of PAN, None where it has too few valid pixels."""
         side, (row, column) = min(QUALITY_SIDE, *values.shape[1:]), (c.start for c in core)
-        cut = np.s_[row : row + side, column : column + side]
-        piece = replace(
-            pair,
-            pan=pair.pan[cut],
-            pan_valid=pair.pan_valid[cut],
-            origin=(pair.origin[0] - row, pair.origin[1] - column),
-        )
+        piece = pair.cropped(Window(column, row, side, side))
         fused, gain = torch.from_numpy(values[:, :side, :side].astype(np.float32)), self.fusers[0].statistics.gain
         rounded = self.tiling.ms.type in INTEGER_TYPES
         ours = full_resolution(piece, fused, gain, rounded)

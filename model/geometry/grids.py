@@ -138,6 +138,10 @@ class Placement:
         """MS pixel size over PAN pixel size."""
         return math.sqrt(self.spacing[0] * self.spacing[1])
 
+    def moved(self, shift: tuple[float, float]) -> Placement:
+        """MS displaced by `shift` (row, column) PAN pixels; what it covers by georeference stays."""
+        return replace(self, origin=(self.origin[0] + shift[0], self.origin[1] + shift[1]))
+
 
 def register(pan: Grid, ms: Grid) -> Placement:
     """Place MS on PAN's grid. Raises InputError, with the numbers, where the two cannot be fused."""

@@ -36,6 +36,12 @@ class PairWindow:
         """The same window with the MS pixels moved by `shift` (row, column) PAN pixels."""
         return replace(self, origin=(self.origin[0] + shift[0], self.origin[1] + shift[1]))
 
+    def cropped(self, place: Window) -> PairWindow:
+        """The pair with PAN cut to a window of it; MS stays as it is."""
+        cut = np.s_[place.top : place.bottom, place.left : place.right]
+        origin = (self.origin[0] - place.top, self.origin[1] - place.left)
+        return replace(self, pan=self.pan[cut], pan_valid=self.pan_valid[cut], origin=origin)
+
     def pan_at_ms(self, gain: float) -> tuple[torch.Tensor, torch.Tensor]:
         """PAN blurred and sampled at the MS pixels, and where both are valid; (h, w) each."""
         rows, columns = self.mtf_matrices(gain)

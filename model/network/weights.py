@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..errors import WeightsError
+from ..files import whole_file
 from ..options import BUNDLED
 from .flow_network import FlowNetwork, NetworkConfig
 
@@ -49,17 +49,11 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
     header = {"format": FORMAT, "network": json.dumps(asdict(network.config))}
     header |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
     tensors = {name: value.detach().float().contiguous().cpu() for name, value in network.state_dict().items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(save(tensors, metadata=header))  # save_file would let its owner alone read the file
-        digest = sha256_of(temporary)
-        hash_path(temporary).write_text(f"{digest}  {path.name}\n", encoding="ascii")
+    with whole_file(hash_path(path)) as digests, whole_file(path) as draft:
+        draft.write_bytes(save(tensors, metadata=header))  # save_file would let its owner alone read the file
+        digest = sha256_of(draft)
+        digests.write_text(f"{digest}  {path.name}\n", encoding="ascii")
         hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
-        os.replace(temporary, path)
-        os.replace(hash_path(temporary), hash_path(path))
-    finally:
-        temporary.unlink(missing_ok=True)
-        hash_path(temporary).unlink(missing_ok=True)
     return digest
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.torch import save_file
 from torch import distributed, nn
 
 from ..errors import TrainingError
+from ..files import whole_file
 from ..network.flow_network import FlowNetwork, NetworkConfig
 from . import transport
 from .batches import Batch, ExampleBuffer
@@ -200,9 +200,8 @@ class Run(Learner):
             state = optimizer.state.get(parameter, {})
             tensors |= {f"{prefix}.{name}.{key}": value for key, value in state.items()}
         tensors = {k: v.detach().clone().contiguous().cpu() for k, v in tensors.items()}
-        temporary = path.with_name(f".{path.name}.part")
-        save_file(tensors, temporary, metadata={"step": str(self.step), "settings": json.dumps(self.settings())})
-        os.replace(temporary, path)
+        with whole_file(path) as draft:
+            save_file(tensors, draft, metadata={"step": str(self.step), "settings": json.dumps(self.settings())})
 
     def resume(self, path: Path) -> None:
         """Continue from a saved state. Raises TrainingError where it comes from other settings or is damaged."""

@@ -130,6 +130,7 @@ def test_cancel_keeps_or_leaves_nothing(tune, tmp_path, keep, kept):
         assert {p.name for p in tmp_path.iterdir() if not p.name.endswith(".aux.xml")} == before
 
 
+@pytest.mark.promise(18)
 def test_a_model_chains_it_with_pansharpen(tune, tmp_path):
     """Two steps: fine-tune on the inputs, then sharpen them with the result."""
     pair = SENSOR.write(tmp_path)

@@ -63,6 +63,7 @@ def test_every_parameter_has_help_and_sensible_defaults(algorithm):
     assert not algorithm.icon().isNull()
 
 
+@pytest.mark.promise(18)
 def test_it_runs_and_says_what_it_decided(algorithm, tmp_path):
     pair = Recipe(bands=4).write(tmp_path)
     feedback = Listener()
@@ -113,6 +114,7 @@ def test_nodata_set_on_the_layer_counts(algorithm, tmp_path):
     assert (load_image(tmp_path / "out.tif")[:, :48, :48] == 7).all()
 
 
+@pytest.mark.promise(5)
 def test_a_range_of_nodata_set_on_the_layer_counts(algorithm, tmp_path):
     pair = Recipe(bands=2).write(tmp_path)
     ms = load_image(pair.ms)
@@ -126,6 +128,7 @@ def test_a_range_of_nodata_set_on_the_layer_counts(algorithm, tmp_path):
     assert (image[:, 48:, 48:] != 0).all()
 
 
+@pytest.mark.promise(5)
 def test_nodata_switched_off_on_the_layer_counts_as_image(algorithm, tmp_path):
     pair = Recipe(bands=1, nodata=900).write(tmp_path)
     ms = load_image(pair.ms)
@@ -150,6 +153,7 @@ def test_type_and_overviews_are_passed_on(algorithm, tmp_path):
     assert layer.dataProvider().hasPyramids()
 
 
+@pytest.mark.promise(8)
 def test_the_loaded_layer_looks_like_ms(algorithm, tmp_path):
     pair = Recipe(bands=4).write(tmp_path)
     layer = QgsRasterLayer(str(pair.ms), "raster ms")
@@ -168,6 +172,7 @@ def test_the_loaded_layer_looks_like_ms(algorithm, tmp_path):
     assert [loaded.renderer().redBand(), loaded.renderer().greenBand(), loaded.renderer().blueBand()] == [4, 3, 2]
 
 
+@pytest.mark.promise(9)
 def test_cancel_leaves_no_file_and_fails(algorithm, tmp_path):
     pair = Recipe(height=320, width=320).write(tmp_path)
     before = sorted(tmp_path.iterdir())
@@ -199,6 +204,7 @@ def test_absent_weights_are_said_before_running(algorithm, tmp_path):
     assert "none.safetensors" in sentence
 
 
+@pytest.mark.promise(16)
 @pytest.mark.parametrize(
     ("error", "words"),
     [(ImportError("No module named 'torch'"), "pip install torch"), (OSError("WinError 1114"), "torch 2.8")],
@@ -221,6 +227,7 @@ def test_torch_that_cannot_be_imported_is_said_with_the_cure(algorithm, tmp_path
     assert words in "\n".join(feedback.lines)
 
 
+@pytest.mark.promise(17)
 def test_the_plugin_starts_without_torch_and_leaves_cleanly():
     """In a fresh Python: loading, listing and unloading imports neither torch nor numpy."""
     code = (
@@ -238,21 +245,6 @@ def test_the_plugin_starts_without_torch_and_leaves_cleanly():
     assert done.stdout.strip().endswith("clean"), done.stderr
 
 
-def test_the_model_needs_no_qgis():
-    """Every module of model/ imports where qgis cannot be imported; training needs no GDAL either."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); sys.modules['qgis'] = None\n"
-        "from _package import load; load(); import importlib\n"
-        "sys.modules['osgeo'] = None\n"
-        "for name in ('training.trainer', 'network.weights', 'quality.indices'):\n"
-        "    importlib.import_module('otfm_pansharpen.model.' + name)\n"
-        "del sys.modules['osgeo']\n"
-        "import otfm_pansharpen.model.fusion.pipeline; print('clean')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "clean", done.stderr
-
-
 def test_memory_and_tile_reach_the_pipeline(algorithm, tmp_path):
     pair = Recipe(bands=3).write(tmp_path)
     said = []
@@ -265,6 +257,7 @@ def test_memory_and_tile_reach_the_pipeline(algorithm, tmp_path):
     assert said[1].endswith("in 128 MB.")
 
 
+@pytest.mark.promise(18)
 def test_it_runs_inside_a_model(algorithm, tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
     model = QgsProcessingModelAlgorithm("sharpen", "tests")
@@ -287,6 +280,7 @@ def test_it_runs_inside_a_model(algorithm, tmp_path):
     assert load_image(target).shape == pair.sharp.shape
 
 
+@pytest.mark.promise(18)
 def test_the_dialog_offers_every_parameter(algorithm, monkeypatch):
     from processing.gui import ParametersPanel
     from processing.gui.AlgorithmDialog import AlgorithmDialog

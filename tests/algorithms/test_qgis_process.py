@@ -44,6 +44,7 @@ def test_listed_and_helped(environment):
     assert all(name in text for name in ("PAN", "MS", "WEIGHTS", "DEVICE", "PRECISION", "EXTENT", "MEMORY", "OUTPUT"))
 
 
+@pytest.mark.promise(18)
 def test_text_run(environment, tmp_path):
     pair = Recipe(bands=4).write(tmp_path)
     done = run(environment, pair, tmp_path / "out.tif", "DEVICE=cpu", "PRECISION=fp32")
@@ -61,6 +62,7 @@ def test_memory_and_tile_are_read(environment, tmp_path):
     assert "in 256 MB" in done.stdout
 
 
+@pytest.mark.promise(18)
 def test_json_run(environment, tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
     words = (
@@ -104,6 +106,7 @@ def test_finetune_then_pansharpen(environment, tmp_path):
     assert "fine-tuned from fast" in done.stdout
 
 
+@pytest.mark.promise(20)
 def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
     """SIGKILL in the middle of training: the file of an earlier run is as it was, and nothing lies beside it."""
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
@@ -157,6 +160,7 @@ def rotate(pair):
     save(pair.ms, load_image(pair.ms), transform=(5e5, 8, 1, 4e6, 1, -8))
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("spoil", "name", "words"),
     [
@@ -189,6 +193,7 @@ def test_weights_that_do_not_fit(environment, tmp_path):
     assert not (tmp_path / "out.tif").exists()
 
 
+@pytest.mark.promise(16)
 def test_without_torch_it_is_listed_and_says_how_to_install(environment, tmp_path):
     pair = Recipe().write(tmp_path)
     hidden = tmp_path / "hidden" / "torch"

@@ -66,6 +66,7 @@ def test_a_vrt_of_other_files_is_fine(tmp_path):
     assert np.array_equal(load_image(tmp_path / "plain.tif"), load_image(tmp_path / "out.tif"))
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     "numbers", ["nan, 8, 0, 4000000, 0, -8", "500000, 0, 0, 4000000, 0, 0", "1e300, 8, 0, 0, 0, -8"]
 )
@@ -101,6 +102,7 @@ def test_a_part_of_rasters_of_a_thousand_million_pixels(tmp_path):
     assert np.corrcoef(image.ravel(), pair.sharp.ravel())[0, 1] > 0.98
 
 
+@pytest.mark.promise(11)
 def test_an_output_larger_than_the_disk_is_refused_with_the_numbers(tmp_path):
     pair = Recipe(bands=1).write(tmp_path)
     pair.pan = vrt(tmp_path / "pan.vrt", "pan.tif", 2**21, 2**21, MS_TRANSFORM.replace("8", "2"))
@@ -108,6 +110,7 @@ def test_an_output_larger_than_the_disk_is_refused_with_the_numbers(tmp_path):
     refused(pair, tmp_path, ["8.8 TB", "free"], OutputError)
 
 
+@pytest.mark.promise(12)
 def test_damaged_tiles_name_the_file(tmp_path):
     pair = Recipe(height=320, width=320).write(tmp_path)
     gdal.Translate(str(tmp_path / "packed.tif"), str(pair.ms), creationOptions=["COMPRESS=DEFLATE"])
@@ -120,6 +123,7 @@ def test_damaged_tiles_name_the_file(tmp_path):
     refused(pair, tmp_path, ["bad.tif", "damaged"], InputError)
 
 
+@pytest.mark.promise(12)
 def test_a_header_that_claims_blocks_of_gigabytes(tmp_path):
     """The tile size of a small tiled file is overwritten: reading it would fill the memory."""
     pair = Recipe(bands=1).write(tmp_path)
@@ -137,6 +141,7 @@ def test_a_header_that_claims_blocks_of_gigabytes(tmp_path):
     refused(pair, tmp_path, ["huge.tif", "65536 x 65536", "TILED=YES"], InputError)
 
 
+@pytest.mark.promise(12)
 @pytest.mark.parametrize("name", ["pan.tif", "ms.tif"])
 def test_inputs_that_are_cut_off_during_the_run(tmp_path, name):
     pair = Recipe(height=640, width=640).write(tmp_path)
@@ -156,6 +161,7 @@ def test_inputs_that_are_cut_off_during_the_run(tmp_path, name):
     assert temporaries(tmp_path) == []
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("role", ["pan", "ms"])
 def test_rpcs_alone_are_refused_with_the_cure(tmp_path, role):
     pair = Recipe().write(tmp_path)

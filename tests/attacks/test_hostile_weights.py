@@ -21,6 +21,7 @@ def forged(path, tensors, body=b"\0" * 64):
     return path
 
 
+@pytest.mark.promise(15)
 @pytest.mark.parametrize(
     "tensors",
     [

@@ -43,6 +43,7 @@ def interrupted(pair, target, after, how):
     return process.returncode
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("after", [0.02, 0.5, 0.97])
 def test_killed(tmp_path, after):
     pair = Recipe(height=640, width=640).write(tmp_path)
@@ -53,6 +54,7 @@ def test_killed(tmp_path, after):
     assert not list(target.parent.glob("*.tif"))
 
 
+@pytest.mark.promise(10)
 def test_killed_over_an_old_output(tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     target = tmp_path / "old.tif"
@@ -69,6 +71,7 @@ def test_what_a_killed_run_left_does_not_disturb_the_next(tmp_path):
     assert load_image(target).shape == (4, 640, 640)
 
 
+@pytest.mark.promise(11)
 def test_a_draft_that_is_spoiled_on_the_disk_is_not_delivered(tmp_path):
     """As by a failing disk: what was written before reads back as zeros."""
     pair = Recipe(height=640, width=640).write(tmp_path)
@@ -87,6 +90,7 @@ def test_a_draft_that_is_spoiled_on_the_disk_is_not_delivered(tmp_path):
     assert list(target.parent.iterdir()) == []
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("after", [0.02, 0.5])
 def test_interrupted_from_the_keyboard(tmp_path, after):
     pair = Recipe(height=640, width=640).write(tmp_path)

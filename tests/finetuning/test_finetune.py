@@ -48,6 +48,7 @@ def test_it_gets_better_where_it_was_not_trained(pair, tmp_path):
     assert result.steps == 150
 
 
+@pytest.mark.promise(20)
 def test_pansharpen_uses_the_result(pair, tmp_path):
     result = run(pair, tmp_path / "own.safetensors", steps=150)
     errors = {}
@@ -212,11 +213,10 @@ def test_pansharpen_warns_of_scenes_that_the_weights_were_not_tuned_on(pair, tmp
     run(pair, tmp_path / "own.safetensors", steps=1)
     other = tmp_path / "other"
     other.mkdir()
-    lines: list[str] = []
     scene = replace(SENSOR, **changes).write(other)
-    fuse(fusion_job(scene, other / "f.tif", weights=tmp_path / "own.safetensors"), Progress(log=lines.append))
-    warnings = [line for line in lines if line.startswith("Warning: these weights")]
-    assert not warnings if words is None else words in warnings[0]
+    result = fuse(fusion_job(scene, other / "f.tif", weights=tmp_path / "own.safetensors"))
+    said = [n.sentence for n in result.notices if n.code == "weights_of_another_scene"]
+    assert not said if words is None else words in said[0]
 
 
 def test_several_pairs_of_one_sensor(pair, tmp_path):

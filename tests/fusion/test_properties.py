@@ -32,6 +32,7 @@ def test_a_window_beyond_the_raster_repeats_its_edge(tmp_path, left, top, width,
     assert np.array_equal(values[:, valid], expected[:, valid])
 
 
+@pytest.mark.promise(5)
 @settings(IN_FOLDER, max_examples=25)
 @given(
     ratio=st.sampled_from([2, 3, 4]),
@@ -57,6 +58,7 @@ def test_gaps_are_those_of_either_raster_and_no_others(tmp_path, ratio, share, p
     assert all(np.array_equal(band == 7, expected) for band in image)
 
 
+@pytest.mark.promise(6)
 @settings(max_examples=500)
 @given(
     kind=st.sampled_from(sorted(set(NUMPY_TYPES) - {"Int8"})),

@@ -15,14 +15,15 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 NAMES = ["L8_istanbul", "L7_21", "WV2_SN6_1"]
 
 
+@pytest.mark.promise(23)
 @pytest.mark.skipif(not SCENES.is_dir(), reason=f"no real scenes at {SCENES} (set OTFM_SCENES)")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("weights", ["best", "fast"])
 def test_better_than_interpolation_and_gdal(name, weights):
     from otfm_pansharpen.model.options import BUNDLED
     from otfm_pansharpen.model.raster.reader import RasterSource
-    from pairs import Scene
     from quality import Ours, compare_reduced
+    from wald import Scene
 
     scene = Scene(RasterSource(str(SCENES / f"{name}_pan.tif")), RasterSource(str(SCENES / f"{name}_ms.tif")))
     table = compare_reduced(scene, round(scene.placement.ratio), Ours(BUNDLED[weights], 1))

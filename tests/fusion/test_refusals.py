@@ -29,6 +29,7 @@ def refused(pair, tmp_path, kind=PansharpenError, name="out.tif", **changes):
     return str(caught.value)
 
 
+@pytest.mark.promise(2)
 def test_swapped_inputs_are_refused(tmp_path):
     pair = Recipe().write(tmp_path)
     pair.pan, pair.ms = pair.ms, pair.pan
@@ -52,6 +53,7 @@ def test_a_band_that_does_not_exist_is_refused(tmp_path):
     assert "9" in sentence
 
 
+@pytest.mark.promise(13)
 def test_output_over_an_input_is_refused(tmp_path):
     pair = Recipe().write(tmp_path)
     assert "is the input" in refused(pair, tmp_path, OutputError, name="ms.tif")
@@ -99,6 +101,7 @@ def test_cuda_that_is_absent_is_refused_with_the_cure(tmp_path, monkeypatch):
     assert "DEVICE auto or cpu" in refused(Recipe().write(tmp_path), tmp_path, device="cuda")
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize("after", [0, 1, 4, 9])
 def test_cancel_leaves_the_old_output(tmp_path, after):
     pair = Recipe(height=320, width=320).write(tmp_path)
@@ -111,6 +114,7 @@ def test_cancel_leaves_the_old_output(tmp_path, after):
     assert temporaries(tmp_path) == []
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize("name", ["out.tif", "out.img"])
 @pytest.mark.parametrize("share", [0.05, 0.4, 0.9])
 def test_cancel_among_the_tiles_leaves_nothing(tmp_path, name, share):
@@ -151,6 +155,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.promise(11)
 def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
     """A limit on file size fails writes just as a full disk does."""
     pair = Recipe(height=320, width=320).write(tmp_path)
@@ -172,6 +177,7 @@ def global_state():
     return (*gdal_state, *torch_state, sys.path[:], Path.cwd(), dict(os.environ))
 
 
+@pytest.mark.promise(22)
 @pytest.mark.parametrize("fails", [False, True])
 def test_global_state_is_as_before(tmp_path, fails):
     pair = Recipe().write(tmp_path)

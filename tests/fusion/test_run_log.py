@@ -7,6 +7,7 @@ import pytest
 from helpers.fusion import job
 from helpers.scenes import Recipe, load_image, save, sense
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
 
 
@@ -17,20 +18,35 @@ def said_by(pair, tmp_path, **changes):
     return "\n".join(lines)
 
 
+def warned(pair, tmp_path, **changes):
+    """The numbers of a run's warnings by their codes."""
+    return {n.code: n.numbers for n in fuse(job(pair, tmp_path / "o.tif", **changes)).notices}
+
+
 def test_a_shift_that_differs_within_the_scene_is_said(tmp_path):
     pair = Recipe(ratio=2.0, height=512, width=512).write(tmp_path)
-    assert "differs by up to" not in said_by(pair, tmp_path)
+    assert warned(pair, tmp_path) == {}
     bent = np.concatenate(
         [load_image(pair.ms)[:, :, :128], sense(pair.sharp, 2.0, 0.3, (0.0, 2.0))[:, :, 128:]], axis=2
     )
     save(pair.ms, bent, transform=(5e5, 4, 0, 4e6, 0, -4))
-    said = said_by(pair, tmp_path)
-    assert "The shift differs by up to" in said
-    assert "line by line" in said
+    assert warned(pair, tmp_path)["shift_varies"]["pixels"] == pytest.approx(1.0, abs=0.3)  # from the middle
 
 
 def test_a_shift_at_the_end_of_the_search_is_said(tmp_path):
-    assert "end of what is searched" in said_by(Recipe(shift=(4.9, 0.0)).write(tmp_path), tmp_path)
+    found = warned(Recipe(shift=(4.9, 0.0)).write(tmp_path), tmp_path)
+    assert found["shift_at_the_edge"]["rows"] == pytest.approx(4.9, abs=0.2)
+
+
+def test_warnings_reach_the_caller_as_they_are_found(tmp_path):
+    """As data where they are wanted so, else as sentences in the log; each once."""
+    pair = Recipe(shift=(4.9, 0.0)).write(tmp_path)
+    found: list[Notice] = []
+    lines: list[str] = []
+    result = fuse(job(pair, tmp_path / "o.tif"), Progress(log=lines.append, notice=found.append))
+    assert tuple(found) == result.notices
+    assert not any("Warning" in line for line in lines)
+    assert said_by(pair, tmp_path).count(f"Warning: {found[0].sentence}") == 1
 
 
 @pytest.mark.parametrize("bare", ["pan", "ms", "both"])

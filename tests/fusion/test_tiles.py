@@ -41,6 +41,7 @@ def three_threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("options", [(), ("COMPRESS=DEFLATE", "BLOCKXSIZE=64", "BLOCKYSIZE=64")])
 def test_tiles_side_by_side_give_the_same_bytes(tmp_path, three_threads, options):
     pair = Recipe(height=320, width=450).write(tmp_path)
@@ -94,6 +95,7 @@ def test_the_budget_is_a_quarter_of_the_machine(monkeypatch):
     assert default_budget() == 2048
 
 
+@pytest.mark.promise(22)
 def test_gdals_cache_is_restored_by_the_last_of_several_runs():
     before = gdal.GetCacheMax()
     first, second = bounded_cache(64), bounded_cache(32)
@@ -105,6 +107,7 @@ def test_gdals_cache_is_restored_by_the_last_of_several_runs():
     assert gdal.GetCacheMax() == before
 
 
+@pytest.mark.promise(9)
 def test_cancelling_stops_a_tile_in_the_middle_of_the_network(tmp_path, monkeypatch, three_threads):
     """The network here would go on for a minute if it were not asked to stop."""
     working = threading.Event()
@@ -176,6 +179,7 @@ def fuse_on(device, given, config=NETWORKS[0]):
     return fuser, fuser.fuse(given, whole, lambda values, _: values.numpy(), lambda: None)
 
 
+@pytest.mark.promise(19)
 def test_a_gpu_out_of_memory_gets_smaller_pieces(small_gpu):
     given = conditions(4, 400, 320)
     _, expected = fuse_on(CPU, given)
@@ -186,6 +190,7 @@ def test_a_gpu_out_of_memory_gets_smaller_pieces(small_gpu):
     assert fuser.shortages == [("cuda", 182)]
 
 
+@pytest.mark.promise(19)
 def test_without_memory_for_small_pieces_the_cpu_takes_over(small_gpu):
     given = conditions(4, 400, 320)
     _, expected = fuse_on(CPU, given)
@@ -195,6 +200,7 @@ def test_without_memory_for_small_pieces_the_cpu_takes_over(small_gpu):
     assert fuser.shortages[-1] == ("cuda", None)
 
 
+@pytest.mark.promise(19)
 def test_out_of_memory_is_said_in_the_log(tmp_path, monkeypatch, small_gpu):
     pair = Recipe(height=320, width=320).write(tmp_path)
     plain, _ = run(pair, tmp_path)
@@ -236,12 +242,11 @@ def test_gpus_of_one_kind_share_the_tiles(tmp_path, monkeypatch, small_gpu, thre
 
 
 def test_each_gpu_says_that_its_memory_ran_out(tmp_path, small_gpu, three_gpus):
-    lines: list[str] = []
     pair = Recipe(height=320, width=320).write(tmp_path)
-    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda", tile=128), Progress(log=lines.append))
+    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda", tile=128))
     assert result.device == "cpu"
-    said = [line for line in lines if "the CPU goes on" in line]
-    assert sorted(line.split()[0] for line in said) == ["cuda:0", "cuda:2"]
+    gone = [n.numbers["device"] for n in result.notices if n.code == "device_out_of_memory"]
+    assert sorted(gone) == ["cuda:0", "cuda:2"]
 
 
 def test_more_gpus_get_more_tiles_as_their_memory_allows(monkeypatch):

@@ -22,6 +22,7 @@ def coarse(ratio, width=200, height=150, dx=0.0, dy=0.0):
     return Grid(width, height, (1000.0 + dx, 15.0 * ratio, 0.0, 5000.0 + dy, 0.0, -15.0 * ratio))
 
 
+@pytest.mark.promise(1)
 def test_nested_grid():
     placement = register(PAN, coarse(2))
     assert placement.origin == (0.5, 0.5)
@@ -35,12 +36,14 @@ def test_landsat_grid_is_half_a_pixel_from_nesting():
     assert placement.overlap == Window(0, 0, 400, 300)
 
 
+@pytest.mark.promise(1)
 def test_fractional_ratio_and_smaller_ms():
     placement = register(PAN, coarse(2.5, width=40, height=20, dx=150, dy=-75))
     assert placement.ratio == pytest.approx(2.5)
     assert placement.overlap == Window(10, 5, 100, 50)
 
 
+@pytest.mark.promise(1)
 def test_both_south_up():
     pan = Grid(400, 300, (1000.0, 15.0, 0.0, 500.0, 0.0, 15.0))
     ms = Grid(200, 150, (1000.0, 30.0, 0.0, 500.0, 0.0, 30.0))
@@ -54,6 +57,7 @@ def test_both_rotated_alike():
     assert register(pan, ms).origin == pytest.approx((1.5, 1.5))
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("ms", "words"),
     [
@@ -82,7 +86,7 @@ eighths = st.integers(-320, 320).map(lambda n: n / 8)
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(12, 64).map(lambda n: n / 8), eighths, eighths, st.integers(5, 60), st.integers(5, 60))
-def test_output_pixels_are_exactly_those_whose_centres_lie_positions_in_ms(ratio, dx, dy, width, height):
+def test_output_pixels_are_exactly_those_whose_centres_lie_in_ms(ratio, dx, dy, width, height):
     left, top = dx, -dy
     columns = [c for c in range(PAN.width) if left <= c + 0.5 <= left + ratio * width]
     rows = [r for r in range(PAN.height) if top <= r + 0.5 <= top + ratio * height]
@@ -94,6 +98,7 @@ def test_output_pixels_are_exactly_those_whose_centres_lie_positions_in_ms(ratio
             register(PAN, ms)
 
 
+@pytest.mark.promise(1)
 def test_cropping_keeps_the_pixels():
     part = PAN.cropped(Window(10, 20, 30, 40))
     assert part.transform == (1150.0, 15.0, 0.0, 4700.0, 0.0, -15.0)

@@ -70,6 +70,7 @@ def test_the_fast_set_is_smaller():
     assert BUNDLED["fast"].stat().st_size < 0.5 * BUNDLED["best"].stat().st_size
 
 
+@pytest.mark.promise(15)
 def test_flipped_bit_is_found_by_the_hash(good):
     data = bytearray(good.read_bytes())
     data[-5] ^= 1
@@ -98,6 +99,7 @@ def poison(tensors):
     tensors["head.bias"][0] = float("nan")
 
 
+@pytest.mark.promise(15)
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -113,6 +115,7 @@ def test_tensors_that_do_not_fit_are_refused(good, change, words):
         load_weights(rewritten(good, change_tensors=change))
 
 
+@pytest.mark.promise(15)
 @pytest.mark.parametrize(
     "network",
     ["{}", "[]", "nonsense", '{"bands": 4, "width": 99999999, "blocks": 1, "cell": 4, "hidden": 8}',
@@ -123,6 +126,7 @@ def test_headers_that_describe_no_network_are_refused(good, network):
         load_weights(rewritten(good, change_header=lambda h: h.update(network=network)))
 
 
+@pytest.mark.promise(15)
 def test_other_formats_are_refused(good, tmp_path):
     with pytest.raises(WeightsError, match="not written by this plugin"):
         load_weights(rewritten(good, change_header=lambda h: h.update(format="other")))
@@ -135,6 +139,7 @@ def test_other_formats_are_refused(good, tmp_path):
         load_weights(tmp_path / "absent.safetensors")
 
 
+@pytest.mark.promise(20)
 def test_interrupted_saving_leaves_the_old_weights(good, monkeypatch):
     before = good.read_bytes()
 

@@ -95,6 +95,7 @@ def test_statistics_choose_the_contrast(tmp_path):
         assert float(found["STATISTICS_STDDEV"]) == pytest.approx(band.std(), rel=0.2)
 
 
+@pytest.mark.promise(7)
 def test_metadata_of_the_scene_are_kept_and_those_of_the_run_added(tmp_path):
     pair = Recipe().write(tmp_path)
     dataset = gdal.Open(str(pair.ms), gdal.GA_Update)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from helpers.scenes import landscape
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
+from otfm_pansharpen.model.scene.noise import noise_level
 from otfm_pansharpen.model.training import sensor_effects
 from otfm_pansharpen.model.training.dataset import Source
 from otfm_pansharpen.model.training.simulation import SimulationConfig, simulate
@@ -98,8 +99,8 @@ def test_noise_is_measured_where_the_image_is_flat(level):
     image[:160] = 10.0
     noisy = image + level * torch.randn(320, 320, generator=torch.Generator().manual_seed(1))
     valid = torch.ones(320, 320, dtype=torch.bool)
-    assert sensor_effects.noise_level([(noisy, valid)]) == pytest.approx(level, rel=0.2)
-    assert sensor_effects.noise_level([(noisy, ~valid)]) == 0.0
+    assert noise_level([(noisy, valid)]) == pytest.approx(level, rel=0.2)
+    assert noise_level([(noisy, ~valid)]) == 0.0
 
 
 def test_a_corrupt_pan_fits_less(sources):

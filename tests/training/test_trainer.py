@@ -43,6 +43,7 @@ def sources(tmp_path_factory):
     return read_sources(path)
 
 
+@pytest.mark.promise(20)
 @pytest.mark.parametrize("stop", [3, 8, 12])
 def test_an_interrupted_run_goes_on_to_the_same_result(sources, tmp_path, stop):
     """Stopped within each stage and between them."""

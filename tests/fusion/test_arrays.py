@@ -1,0 +1,54 @@
+"""Sharpening arrays gives the pixels that sharpening files gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.fusion import run
+from helpers.scenes import Recipe, load_image
+from osgeo import gdal
+from otfm_pansharpen.model.errors import CancelledError, InputError
+from otfm_pansharpen.model.fusion.arrays import fuse_arrays
+from otfm_pansharpen.model.progress import Progress
+
+EXACT: dict[str, Any] = {"device": "cpu", "precision": "fp32"}
+
+
+def transform(path):
+    return gdal.Open(str(path)).GetGeoTransform()
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_arrays_give_what_files_give(tmp_path, kind):
+    pair = Recipe(kind=kind, scale=0.1 if kind == "uint8" else 1.0, nodata=0).write(tmp_path)
+    expected, result = run(pair, tmp_path)
+    pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
+    found = fuse_arrays(pan, ms, transform(pair.pan), transform(pair.ms), nodata=0, **EXACT)
+    assert found.values.dtype == ms.dtype
+    assert np.array_equal(found.values, expected)
+    assert found.transform == transform(result.output)
+    assert found.nodata == 0
+    assert found.hqnr == result.hqnr
+
+
+def test_without_geotransforms_both_cover_the_same_area(tmp_path):
+    pair = Recipe(ratio=2.0).write(tmp_path)
+    pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
+    assert fuse_arrays(pan, ms, **EXACT).values.shape == (4, *pan.shape)
+
+
+def test_what_cannot_be_fused_is_one_sentence(tmp_path):
+    pair = Recipe().write(tmp_path)
+    pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
+    with pytest.raises(InputError, match=r"\(bands, h, w\)"):
+        fuse_arrays(pan, ms[0])
+    with pytest.raises(InputError, match="complex64"):
+        fuse_arrays(pan, ms.astype(np.complex64))
+    with pytest.raises(InputError, match="swapped"):
+        fuse_arrays(ms[0], np.stack([pan, pan]))
+    with pytest.raises(TypeError, match="colour"):
+        fuse_arrays(pan, ms, colour="red")
+    with pytest.raises(CancelledError):
+        fuse_arrays(pan, ms, progress=Progress(cancelled=lambda: True))

@@ -1,0 +1,103 @@
+"""A plan decides every byte: it goes through text, and any process makes any of its windows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.fusion import job
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
+from otfm_pansharpen.model.errors import InputError, WeightsError
+from otfm_pansharpen.model.fusion.check import check_output, check_pair, opened_pair
+from otfm_pansharpen.model.fusion.pipeline import fuse, fuse_window, plan_pair
+from otfm_pansharpen.model.fusion.plan import FusionPlan
+from otfm_pansharpen.model.progress import Progress
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+ELSEWHERE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from _package import load
+load()
+import numpy as np
+from otfm_pansharpen.model.fusion.pipeline import fuse_window
+from otfm_pansharpen.model.fusion.plan import FusionPlan
+plan = FusionPlan.from_json(open(sys.argv[2]).read())
+for number, window in enumerate(reversed(plan.tiles())):
+    np.save(f"{sys.argv[3]}/{number}.npy", fuse_window(plan, window))
+"""
+
+
+def planned(wanted) -> FusionPlan:
+    with opened_pair(wanted.pan, wanted.ms) as (pan, ms):
+        pair = check_output(check_pair(pan, ms, wanted.data_type, wanted.extent), wanted)
+        return plan_pair(pair, wanted, Progress())[2]
+
+
+def in_another_zone(pair, tmp_path):
+    """The pair with MS in the neighbouring zone of UTM."""
+    other = tmp_path / "ms_32634.tif"
+    gdal.Warp(str(other), str(pair.ms), dstSRS="EPSG:32634", dstNodata=0, resampleAlg="cubic")
+    return replace(pair, ms=other)
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("kind", ["plain", "gaps", "another system"])
+def test_every_window_of_a_plan_gives_the_bytes_of_the_whole(tmp_path, kind):
+    """Made in another process, from text alone, in another order, tile by tile."""
+    pair = Recipe(height=256, width=320).write(tmp_path)
+    if kind == "gaps":
+        pan = load_image(pair.pan)
+        pan[:, 50:90, 60:140] = 0
+        save(pair.pan, pan, nodata=0)
+    if kind == "another system":
+        pair = in_another_zone(pair, tmp_path)
+    wanted = job(pair, tmp_path / "whole.tif", tile=128, extent=(5e5 + 20, 4e6 - 500, 5e5 + 600, 4e6 - 12))
+    fuse(wanted)
+    whole = load_image(tmp_path / "whole.tif")
+    plan = planned(wanted)
+    assert len(plan.tiles()) > 4
+    (tmp_path / "plan.json").write_text(plan.to_json())
+    arguments = [str(p) for p in (SCRIPTS, tmp_path / "plan.json", tmp_path)]
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for number, window in enumerate(reversed(plan.tiles())):
+        top, left = window.top - plan.window.top, window.left - plan.window.left
+        expected = whole[:, top : top + window.height, left : left + window.width]
+        assert np.array_equal(np.load(tmp_path / f"{number}.npy"), expected)
+
+
+def test_a_plan_comes_back_from_text_as_it_was(tmp_path):
+    pair = Recipe(kind="float32", bands=3).write(tmp_path)
+    plan = planned(job(pair, tmp_path / "out.tif", gain=0.2, creation_options=("COMPRESS=LZW",)))
+    assert plan.form.nodata != plan.form.nodata  # NaN survives too
+    back = FusionPlan.from_json(plan.to_json())
+    assert replace(back, form=replace(back.form, nodata=None)) == replace(plan, form=replace(plan.form, nodata=None))
+    assert back.form.nodata != back.form.nodata
+
+
+@pytest.mark.parametrize("spoil", ["not json", "another format", "a missing field", "an unknown field"])
+def test_text_that_is_no_plan_is_refused(tmp_path, spoil):
+    text = planned(job(Recipe().write(tmp_path), tmp_path / "out.tif")).to_json()
+    values = json.loads(text)
+    if spoil == "another format":
+        values["format"] = "otfm-pansharpen-plan-9"
+    if spoil == "a missing field":
+        del values["statistics"]["fit"]
+    if spoil == "an unknown field":
+        values["colour"] = "red"
+    with pytest.raises(InputError, match="not a plan"):
+        FusionPlan.from_json("half a pl" if spoil == "not json" else json.dumps(values))
+
+
+def test_a_plan_with_other_weights_than_it_was_made_with_is_refused(tmp_path):
+    plan = planned(job(Recipe().write(tmp_path), tmp_path / "out.tif"))
+    changed = replace(plan, engine=replace(plan.engine, weights_sha256="0" * 64))
+    with pytest.raises(WeightsError, match="plan was made with 0000"):
+        fuse_window(changed, plan.tiles()[0])

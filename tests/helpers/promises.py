@@ -1,0 +1,27 @@
+"""The product's promises, by number: `@pytest.mark.promise(n)` on a test says which one it keeps."""
+
+PROMISES = {
+    1: "The output's grid is PAN's, bit for bit.",
+    2: "Bad geometry is refused before work, with the numbers, exit code 1 and no file.",
+    3: "Tiles cannot be seen, whatever their size.",
+    4: "The same input gives the same bytes; a plan gives them in any process.",
+    5: "Nodata in is nodata out and nothing else, without a fringe.",
+    6: "The type is kept; values are clipped to it and never wrap.",
+    7: "Band names, scale, offset, colour interpretation and metadata are kept.",
+    8: "The loaded layer looks like the MS layer.",
+    9: "Cancelled at any moment: no file, no temporary file, the old output untouched, exit code not 0.",
+    10: "Killed at any moment: the output is absent, the old one, or complete.",
+    11: "A full or failing disk is an error and leaves no file.",
+    12: "Truncated or damaged input is an error that names the file.",
+    13: "An output over an input is refused, through links too.",
+    14: "Peak memory does not grow with the raster.",
+    15: "Weights: hash, names, shapes, types and values are checked, and nothing is unpickled.",
+    16: "Without torch, or with one that does not load, the algorithm is listed and says the cure in one sentence.",
+    17: "QGIS starts without torch.",
+    18: "It runs from the toolbox, in models and batches, from processing.run and from qgis_process, text and JSON.",
+    19: "A GPU out of memory gets smaller tiles, then the CPU goes on, and the log says so.",
+    20: "Training that is interrupted leaves the previous weights intact, goes on, and its result loads.",
+    21: "The zip passes the plugin repository's own checks.",
+    22: "Nothing global is left changed: GDAL's exceptions, configuration, sys.path, torch's threads.",
+    23: "On real scenes it is better than interpolation and gdal_pansharpen, by a stated margin.",
+}
