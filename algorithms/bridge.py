@@ -7,11 +7,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsCsException,
     QgsMapLayer,
+    QgsMultiBandColorRenderer,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
@@ -22,13 +25,16 @@ from qgis.core import (
     QgsProviderRegistry,
     QgsRasterLayer,
     QgsRasterRenderer,
+    QgsSingleBandGrayRenderer,
+    QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt.QtGui import QIcon
 
 if TYPE_CHECKING:
     from ..model.progress import Progress
-    from ..model.raster.reader import RasterSource
+    from ..model.raster.source import RasterSource
 
+MOST_KEPT = 1000  # post-processors of one session
 ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
 TORCH_CURE = (
     "OTFM Pansharpen needs the Python packages torch and safetensors in the Python that QGIS uses, and they cannot be "
@@ -70,9 +76,23 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
     ) -> tuple[float, float, float, float] | None:
         """EXTENT in the layer's reference system; None where it is empty."""
-        extent = self.parameterAsExtent(parameters, "EXTENT", context, layer.crs())
-        if extent.isNull():
+        extent = self.parameterAsExtent(parameters, "EXTENT", context)
+        if extent.isNull() and parameters.get("EXTENT") in (None, ""):
             return None
+        own = self.parameterAsExtentCrs(parameters, "EXTENT", context)
+        try:
+            if own.isValid() and layer.crs().isValid() and own != layer.crs():
+                moved = QgsCoordinateTransform(own, layer.crs(), context.transformContext())
+                extent = moved.transformBoundingBox(extent)
+            failed = extent.isNull() or not extent.isFinite()
+        except QgsCsException:
+            failed = True
+        if failed:
+            raise QgsProcessingException(
+                f"The extent {parameters['EXTENT']} cannot be brought to the reference system of {layer.name()} "
+                f"({layer.crs().userFriendlyIdentifier()}). Choose an extent that lies on the rasters, or leave it "
+                "empty for all that both cover."
+            )
         return extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
 
 
@@ -129,7 +149,7 @@ def _torch_errors() -> Iterator[None]:
 
 def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterSource:
     """Plain data of a layer. Raises QgsProcessingException where GDAL does not provide it. Main thread only."""
-    from ..model.raster.reader import RasterSource
+    from ..model.raster.source import RasterSource
 
     provider = layer.dataProvider()
     if provider is None or provider.name() != "gdal":
@@ -139,15 +159,15 @@ def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterS
             "Export the layer to a GeoTIFF first (right click, Export, Save As)."
         )
     uri = QgsProviderRegistry.instance().decodeUri("gdal", layer.source())
-    chosen = bands or range(1, layer.bandCount() + 1)
-    declared = {(r.min(), r.max()) for band in chosen for r in provider.userNoDataValues(band)}
+    every = range(1, layer.bandCount() + 1)
+    declared = [(band, r.min(), r.max()) for band in every for r in provider.userNoDataValues(band)]
+    switched_off = [b for b in every if provider.sourceHasNoDataValue(b) and not provider.useSourceNoDataValue(b)]
     return RasterSource(
         path=layer.source().split("|option:")[0],
         open_options=tuple(uri.get("openOptions", ())),
         bands=tuple(bands),
-        nodata=tuple(sorted(least for least, largest in declared if least == largest)),
-        nodata_ranges=tuple(sorted((least, largest) for least, largest in declared if least < largest)),
-        own_nodata=all(provider.useSourceNoDataValue(band) for band in chosen),
+        band_nodata=tuple(declared),
+        ignored_nodata=tuple(switched_off),
         crs=_replaced_crs(layer),
     )
 
@@ -171,19 +191,53 @@ def progress_for(feedback: QgsProcessingFeedback) -> Progress:
     )
 
 
+def renderer_of_result(renderer: QgsRasterRenderer | None, bands: Sequence[int]) -> QgsRasterRenderer | None:
+    """The renderer of an MS layer for a result that holds its `bands`; None where it draws another one."""
+    if renderer is None:
+        return None
+    place = {band: number for number, band in reversed(list(enumerate(bands, start=1)))}
+    renderer.setAlphaBand(place.get(renderer.alphaBand(), -1))
+    drawn = _drawn_bands(renderer)
+    if drawn is None:
+        return renderer if list(bands) == list(range(1, renderer.bandCount() + 1)) else None
+    for get, put in drawn:
+        band = get()
+        if band > 0 and band not in place:
+            return None
+        put(place.get(band, band))
+    return renderer
+
+
+def _drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
+    """How to ask and to set each band that a renderer draws; None for kinds that are not known."""
+    if isinstance(renderer, QgsMultiBandColorRenderer):
+        return [
+            (renderer.redBand, renderer.setRedBand),
+            (renderer.greenBand, renderer.setGreenBand),
+            (renderer.blueBand, renderer.setBlueBand),
+        ]
+    if isinstance(renderer, QgsSingleBandGrayRenderer):
+        return [(renderer.grayBand, renderer.setGrayBand)]
+    if isinstance(renderer, QgsSingleBandPseudoColorRenderer):
+        return [(renderer.band, renderer.setBand)]
+    return None
+
+
 class RenderLike(QgsProcessingLayerPostProcessorInterface):
     """Gives the loaded result the rendering of the MS layer."""
 
-    keep: RenderLike | None = None  # QGIS does not hold a reference to the one of the last run
+    kept: ClassVar[list[RenderLike]] = []  # QGIS holds no reference to them until they have run
+
+    def __init__(self, renderer: QgsRasterRenderer | None) -> None:
+        """`renderer` belongs to this object and refers to the bands of the result."""
+        super().__init__()
+        self.renderer = renderer
 
     @classmethod
     def of(cls, renderer: QgsRasterRenderer | None) -> RenderLike:
-        """A post-processor that stays alive until the next one is made."""
-        cls.keep = cls()
-        cls.keep.renderer = renderer
-        return cls.keep
-
-    renderer: QgsRasterRenderer | None = None
+        """A post-processor that stays alive until many others have been made, as models and batches do."""
+        cls.kept = [*cls.kept[1 - MOST_KEPT :], cls(renderer)]
+        return cls.kept[-1]
 
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
         if self.renderer is not None and isinstance(layer, QgsRasterLayer):

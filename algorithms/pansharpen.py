@@ -19,11 +19,10 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
-    QgsRasterRenderer,
 )
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS
-from .bridge import OtfmAlgorithm, RenderLike, opened, progress_for, raster_source, sentences
+from .bridge import OtfmAlgorithm, RenderLike, opened, progress_for, raster_source, renderer_of_result, sentences
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
 
 if TYPE_CHECKING:
@@ -125,8 +124,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
             self._ms = raster_source(ms, bands, "MS")
             self._extent = self._bounds(parameters, context, pan)
-            whole = not bands or bands == list(range(1, ms.bandCount() + 1))
-            self._renderer: QgsRasterRenderer | None = ms.renderer().clone() if whole and ms.renderer() else None
+            self._renderer = ms.renderer().clone() if ms.renderer() else None
         return True
 
     def processAlgorithm(  # noqa: N802 - QGIS's name
@@ -138,7 +136,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
             result = fuse(self._job(parameters, context, Path(output)), progress_for(feedback))
         if context.willLoadLayerOnCompletion(output):
-            context.layerToLoadOnCompletionDetails(output).setPostProcessor(RenderLike.of(self._renderer))
+            context.layerToLoadOnCompletionDetails(output).setPostProcessor(
+                RenderLike.of(renderer_of_result(self._renderer, result.bands))
+            )
         return {"OUTPUT": output, **self._outputs(result)}
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:

@@ -34,7 +34,7 @@ from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig  # noqa: E402
 from otfm_pansharpen.model.network.weights import Weights  # noqa: E402
 from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
-from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
+from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from otfm_pansharpen.model.training.batches import Batch  # noqa: E402
 from otfm_pansharpen.model.training.dataset import Source, read_sources  # noqa: E402
 from otfm_pansharpen.model.training.learner import UpdateRule  # noqa: E402

@@ -26,7 +26,7 @@ load()
 from otfm_pansharpen.model.finetuning.finetune import finetune  # noqa: E402
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair  # noqa: E402
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
-from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
+from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 
 COLUMNS = ("ergas", "sam", "q2n", "hqnr")
 

@@ -29,7 +29,7 @@ load()
 from otfm_pansharpen.model.errors import PansharpenError  # noqa: E402
 from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
 from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
-from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
+from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 
 LONGEST = 60.0  # seconds
 CHUNK = 25  # pairs a worker process

@@ -1,7 +1,7 @@
 """Shift and MTF gain that the plugin measures on each pair <name>_pan.tif and <name>_ms.tif of some folders.
 
-    python benchmarks/relations.py FOLDER [FOLDER ...] [--zero-is-nodata NAME ...]
-    python benchmarks/relations.py FOLDER [FOLDER ...] --moved --only NAME [NAME ...]
+    python benchmarks/registration.py FOLDER [FOLDER ...] [--zero-is-nodata NAME ...]
+    python benchmarks/registration.py FOLDER [FOLDER ...] --moved --only NAME [NAME ...]
 
 --moved also lays MS elsewhere by known shifts of up to 3 PAN pixels and prints by how much each is missed. --aligned
 fuses each pair with ALIGN off and auto: HQNR, and ERGAS of the pair reduced by its own ratio, whose MS is moved by as
@@ -28,7 +28,8 @@ from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
 from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
 from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
-from otfm_pansharpen.model.raster.reader import RasterSource, gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.raster.reader import gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from otfm_pansharpen.model.raster.windows import sample_scene  # noqa: E402
 from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402
 from wald import Scene, read, reduced  # noqa: E402

@@ -178,7 +178,7 @@ def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> No
     from otfm_pansharpen.model.fusion.job import FusionJob
     from otfm_pansharpen.model.fusion.pipeline import fuse
     from otfm_pansharpen.model.options import BUNDLED
-    from otfm_pansharpen.model.raster.reader import RasterSource
+    from otfm_pansharpen.model.raster.source import RasterSource
 
     loaded = time.thread_time() - before
     with stages_timed() as spent:

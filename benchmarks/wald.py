@@ -12,7 +12,8 @@ from otfm_pansharpen.model.geometry.grids import Grid, Placement, Window, regist
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.quality.indices import ergas, q2n, sam, scc
 from otfm_pansharpen.model.quality.wald import reduced_pair
-from otfm_pansharpen.model.raster.reader import INTEGER_TYPES, Raster, RasterSource, gdal_exceptions
+from otfm_pansharpen.model.raster.reader import INTEGER_TYPES, Raster, gdal_exceptions
+from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import read_pair, sample_scene
 from otfm_pansharpen.model.scene.registration import Registration, measure_registration
 from torch.nn.functional import max_pool2d
@@ -37,7 +38,7 @@ class Scene:
         with gdal_exceptions():
             values, valid = self.pan.read(self.pan.grid.window)
         return replace(
-            self.pair, pan=torch.from_numpy(values[0]), pan_valid=torch.from_numpy(valid), origin=self.placement.origin
+            self.pair, pan=torch.from_numpy(values[0]), pan_valid=torch.from_numpy(valid[0]), pan_corner=(0, 0)
         )
 
     def cropped_to(self, grid: Grid) -> PairWindow:

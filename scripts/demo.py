@@ -23,7 +23,7 @@ from contact_sheet import coarse_ms  # noqa: E402
 from matplotlib import pyplot  # noqa: E402
 from osgeo import gdal  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution, interpolated_ms  # noqa: E402
-from otfm_pansharpen.model.raster.reader import RasterSource  # noqa: E402
+from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from wald import Scene, indices, read, reduced  # noqa: E402
 
 BANDS = {"blue": 2, "green": 3, "red": 4, "nir": 5, "swir1": 6, "swir2": 7}

@@ -23,7 +23,8 @@ load()
 
 from otfm_pansharpen.model.errors import PansharpenError  # noqa: E402
 from otfm_pansharpen.model.geometry.grids import Window, register  # noqa: E402
-from otfm_pansharpen.model.raster.reader import Raster, RasterSource, gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.raster.reader import Raster, gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from otfm_pansharpen.model.raster.windows import pan_window, sample_scene  # noqa: E402
 from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402
 from otfm_pansharpen.model.training.dataset import Recording, why_unfit, write_recordings  # noqa: E402

@@ -98,7 +98,7 @@ class HoldoutEvaluator:
 
     def _sharpen_full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> tuple[PairWindow, Image]:
         """A block's pair, PAN cut to it, and its sharp bands at full resolution."""
-        first = [int(np.ceil(o + s * (k - 0.5))) for o, s, k in zip(pair.origin, pair.spacing, (block.top, block.left))]
+        first = [int(np.ceil(o + s * (k - 0.5))) for o, s, k in zip(pair.first, pair.spacing, (block.top, block.left))]
         side = [int(s * n) for s, n in zip(pair.spacing, (block.height, block.width))]
         place = Window(first[1], first[0], side[1], side[0])
         task = self._task(pair, place, self.scene.statistics, pair.ms[:, :0])
@@ -130,7 +130,7 @@ def mean_indices(found: Sequence[QualityIndices]) -> QualityIndices:
     )
 
 
-def _as_they_are(values: torch.Tensor, valid: torch.Tensor | None) -> Image:
+def _as_they_are(values: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> Image:
     """Digital numbers neither rounded nor clipped."""
     return values.numpy()
 

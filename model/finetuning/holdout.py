@@ -17,7 +17,8 @@ from ..errors import InputError
 from ..geometry.gap_filling import fill
 from ..geometry.grids import Placement, Window, register
 from ..geometry.window_pair import PairWindow
-from ..raster.reader import INTEGER_TYPES, Raster, RasterSource
+from ..raster.reader import INTEGER_TYPES, Raster
+from ..raster.source import RasterSource
 from ..raster.windows import ms_window, output_window, read_with_margin
 from ..scene.noise import noise_level
 from ..scene.registration import DEFAULT_GAIN, Registration, measure_registration
@@ -86,7 +87,7 @@ def read_scene(
     """
     with Raster(pan_source, "PAN") as pan, Raster(ms_source, "MS") as ms:
         if not ms.same_crs(pan):
-            ms.reproject(pan.crs)
+            ms.reproject(pan.crs, pan.grid)
         placement = register(pan.grid, ms.grid)
         shared = ms_window(placement, output_window(pan, placement, extent), 0).clipped(ms.grid.window)
         if min(shared.width, shared.height) < SMALLEST_SIDE:
@@ -194,13 +195,13 @@ def _held(window: Window, blocks: list[Window]) -> torch.Tensor:
 def _opened(pair: PairWindow, held: torch.Tensor) -> PairWindow:
     """A pair in which what is held out, and gaps, are invalid and filled from what is not."""
     ms_valid = pair.ms_valid & ~held
-    pan_valid = replace(pair, ms_valid=~held).valid_on_pan(pair.window)
+    pan_valid = replace(pair, ms_valid=~held, band_valid=None).valid_on_pan(pair.window)
     if not bool(ms_valid.any()) or not bool(pan_valid.any()):
-        return replace(pair, ms_valid=ms_valid, pan_valid=pan_valid)
+        return replace(pair, ms_valid=ms_valid, pan_valid=pan_valid, band_valid=None)
     mean = pair.ms[:, ms_valid].mean(1)[:, None, None]
     ms = pair.ms if bool(ms_valid.all()) else fill(pair.ms - mean, ms_valid) + mean
     pan = torch.where(pan_valid, pair.pan, pair.pan[pan_valid].mean())
-    return replace(pair, ms=ms, ms_valid=ms_valid, pan=pan, pan_valid=pan_valid)
+    return replace(pair, ms=ms, ms_valid=ms_valid, pan=pan, pan_valid=pan_valid, band_valid=None)
 
 
 def _refuse_constant_bands(path: str, pairs: list[PairWindow]) -> None:

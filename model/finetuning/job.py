@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..options import BUNDLED, DEFAULT_SET
 from ..quality.indices import QualityIndices
-from ..raster.reader import RasterSource
+from ..raster.source import RasterSource
 
 
 @dataclass(frozen=True)

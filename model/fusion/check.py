@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from ..errors import InputError
 from ..geometry.grids import Grid, Placement, Window, register
 from ..options import DATA_TYPES
-from ..raster.pixel_types import choose_nodata
-from ..raster.reader import Raster, RasterSource, gdal_exceptions
+from ..raster.pixel_types import NUMPY_TYPES, choose_nodata
+from ..raster.reader import Raster, gdal_exceptions
+from ..raster.source import RasterSource
 from ..raster.windows import output_window
 from ..raster.writer import OutputForm, check_format, check_space
 from .job import Extent, FusionJob
@@ -46,14 +47,14 @@ def opened_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, R
     pan = pan if pan.bands else replace(pan, bands=(1,))
     with gdal_exceptions(), Raster(pan, "PAN") as sharp, Raster(ms, "MS") as colours:
         if not colours.same_crs(sharp):
-            colours.reproject(sharp.crs)
+            colours.reproject(sharp.crs, sharp.grid)
         yield sharp, colours
 
 
 def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -> CheckedPair:
     """Place MS on PAN and choose the output's window, type and nodata. Raises InputError, with the numbers."""
     kind = data_type or ms.type
-    if kind not in DATA_TYPES:
+    if kind not in NUMPY_TYPES:
         raise InputError(f"The data type {kind} is unknown; choose one of {', '.join(DATA_TYPES)}.")
     placement = register(pan.grid, ms.grid)
     form = OutputForm(kind, choose_nodata(kind, ms, pan))

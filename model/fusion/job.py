@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..notices import Notice
 from ..options import BUNDLED, DEFAULT_SET
-from ..raster.reader import RasterSource
+from ..raster.source import RasterSource
 
 Extent = tuple[float, float, float, float]  # x least, y least, x most, y most, in PAN's system
 
@@ -40,7 +40,11 @@ class FusionJob:
 
 @dataclass(frozen=True)
 class FusionResult:
-    """What was done. `hqnr` is that of a part in the middle of the output, None where it is too small."""
+    """What was done.
+
+    `hqnr` is that of a part in the middle of the output, None where it is too small; `bands` are the numbers of the
+    bands of MS that the output holds.
+    """
 
     output: Path
     device: str
@@ -50,4 +54,5 @@ class FusionResult:
     weights_sha256: str
     seconds: float
     hqnr: float | None
+    bands: tuple[int, ...] = ()
     notices: tuple[Notice, ...] = ()

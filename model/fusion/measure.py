@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from ..errors import InputError
+from ..geometry.grids import Window
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
 from ..raster.pixel_types import value_limits
 from ..raster.reader import Raster
-from ..raster.windows import sample_scene
+from ..raster.windows import read_with_margin, sample_where_valid, sample_windows
+from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
+from ..scene.detail_correlation import LARGEST_SHIFT
+from ..scene.fill_values import FillValue, find_fill
 from ..scene.registration import Registration, measure_registration
-from ..scene.statistics import SceneStatistics, measure_statistics
+from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics
 from .check import CheckedPair
 
 MEASURING_SHARE = 0.05  # of the progress bar
 SAMPLE_SHARE = 0.4  # of the progress of measuring; looking through a signed MS takes the rest
 SCAN_SIDE = 1024  # pixels of MS that are looked through at once
+LEAST_VALID = 0.25  # of the usual windows; below it, windows are sought where there is image
+LARGEST_FILL = 0.5  # of the sampled pixels where the output is made; beyond it, hardly any image is left
+SURE_CORRELATION = 0.8  # of details, from which on a shift within the small search needs no wider one
+EDGE = 1.0  # PAN pixels from the end of the small search; an optimum there is no measurement
 
 
 @dataclass(frozen=True)
 class Measurement:
     """What was measured on a scene.
 
-    zero_share   of the sampled MS pixels, those that are 0 in every band and count as image
-    least, most  values of MS in the sample        negative   whether MS holds negative values anywhere
+    dead          numbers of the bands of MS that have no valid pixel
+    ms_fill, pan_fill   values that fill flat areas and look like gaps that nobody declared
+    least, most   values of MS in the sample        negative   whether MS holds negative values anywhere
     """
 
     registration: Registration
     statistics: SceneStatistics
-    zero_share: float
+    dead: tuple[int, ...]
+    ms_fill: tuple[FillValue, ...]
+    pan_fill: tuple[FillValue, ...]
     least: float
     most: float
     negative: bool
@@ -38,22 +51,121 @@ class Measurement:
 
 def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:
     """Shift (unless `align` is False), MTF gain (unless given) and statistics of a scene. Raises InputError."""
-    windows = []
-    for window in sample_scene(pair.pan, pair.ms, pair.placement):
-        progress.check()
-        windows.append(window)
+    windows = _sample(pair, progress)
+    dead, windows = _without_dead_bands(pair.ms, windows)
+    ms_fill, pan_fill, windows = _without_fill(pair, windows)
     registration = measure_registration(windows, align, gain, progress.check)
+    if align:
+        registration = _wider(pair, windows, registration, gain, progress)
     statistics = _statistics(pair, windows, registration)
-    zero = sum(int(((w.ms == 0).all(0) & w.ms_valid).sum()) for w in windows)
-    least, most = (min(float(w.ms.min()) for w in windows), max(float(w.ms.max()) for w in windows))
+    offsets = torch.from_numpy(pair.ms.offsets)[:, None, None]
+    ends = [(f(w.ms[:, w.ms_valid].double() + offsets[:, 0])) for w in windows if bool(w.ms_valid.any())
+            for f in (torch.min, torch.max)]  # fmt: skip
+    least, most = float(min(ends)), float(max(ends))
     return Measurement(
         registration=registration,
         statistics=statistics,
-        zero_share=zero / max(sum(w.ms_valid.numel() for w in windows), 1),
+        dead=dead,
+        ms_fill=tuple(ms_fill),
+        pan_fill=tuple(pan_fill),
         least=least,
         most=most,
         negative=least < 0.0 or _any_negative(pair.ms, progress),
     )
+
+
+def _sample(pair: CheckedPair, progress: Progress) -> list[PairWindow]:
+    """Windows spread over the scene or, where they show little of it, windows where there is image."""
+
+    windows = _read(pair, sample_windows(pair.ms, pair.placement), progress)
+    shown = sum(int((w.ms_valid & w.inside(0.5)).sum()) for w in windows)
+    if shown < LEAST_VALID * sum(w.ms_valid.numel() for w in windows):
+        better = sample_where_valid(pair.ms, pair.placement, progress.check)
+        windows = _read(pair, better, progress) or windows
+    return windows
+
+
+def _read(
+    pair: CheckedPair, places: Sequence[Window], progress: Progress, reach: float = LARGEST_SHIFT
+) -> list[PairWindow]:
+    found = []
+    for place in places:
+        progress.check()
+        found.append(read_with_margin(pair.pan, pair.ms, pair.placement, place, reach))
+    return found
+
+
+def _without_dead_bands(ms: Raster, windows: list[PairWindow]) -> tuple[tuple[int, ...], list[PairWindow]]:
+    """Leave out bands without a valid pixel in the sample, where others have some; they stay empty in the output."""
+    if all(w.band_valid is None for w in windows):
+        return (), windows
+    counts = sum(
+        (w.ms_valid.expand(len(w.ms), -1, -1) if w.band_valid is None else w.band_valid).sum((1, 2)) for w in windows
+    )
+    kept = [i for i, count in enumerate(torch.as_tensor(counts).tolist()) if count >= MINIMUM_PIXELS]
+    if not kept or len(kept) == len(ms.read_bands):
+        return (), windows
+    dead = tuple(b for i, b in enumerate(ms.read_bands) if i not in kept)
+    ms.leave_out(dead)
+    return dead, [w.with_bands(kept) for w in windows]
+
+
+def _without_fill(
+    pair: CheckedPair, windows: list[PairWindow]
+) -> tuple[list[FillValue], list[FillValue], list[PairWindow]]:
+    """Find undeclared fill in both rasters, invalid in the sample from here on. Raises InputError for too much."""
+    ms_fill, in_ms = find_fill([(w.ms, w.ms_valid) for w in windows])
+    pan_fill, in_pan = find_fill([(w.pan[None], w.pan_valid) for w in windows])
+    asked = [number for number, w in enumerate(windows) if _meets_output(pair, w)]
+    for role, raster, fill, where in (("MS", pair.ms, ms_fill, in_ms), ("PAN", pair.pan, pan_fill, in_pan)):
+        share = sum(int(where[n].sum()) for n in asked) / max(sum(where[n].numel() for n in asked), 1)
+        if share > LARGEST_FILL:
+            value = fill[0].value + float(raster.offsets[0])
+            raise InputError(
+                f"{100 * share:.0f} % of the sampled pixels of {role} {raster.source.path} are {value:g} in every "
+                "band, in flat areas, and no nodata value marks them. Declare it first: in the layer's properties "
+                f"(Transparency, Additional no data value), or with gdal_edit.py -a_nodata {value:g}."
+            )
+    if not ms_fill and not pan_fill:
+        return [], [], windows
+    cleaned = []
+    for window, ms, pan in zip(windows, in_ms, in_pan):
+        known = None if window.band_valid is None else window.band_valid & ~ms
+        cleaned.append(
+            replace(window, ms_valid=window.ms_valid & ~ms, band_valid=known, pan_valid=window.pan_valid & ~pan)
+        )
+    return ms_fill, pan_fill, cleaned
+
+
+def _meets_output(pair: CheckedPair, window: PairWindow) -> bool:
+    """Whether a window of the sample lies, in part, where the output is made."""
+    (height, width), first = window.ms_valid.shape, window.first
+    top, left = (round(f + c) for f, c in zip(first, window.pan_corner))
+    place = Window(left, top, round(width * window.spacing[1]), round(height * window.spacing[0]))
+    return not place.clipped(pair.window).empty
+
+
+def _wider(
+    pair: CheckedPair, windows: list[PairWindow], near: Registration, gain: float | None, progress: Progress
+) -> Registration:
+    """The registration that a search of WIDE_REACH finds, where the small one found nothing sure.
+
+    Without a clear peak there either, an optimum at the end of the small search counts as none.
+    """
+    at_edge = max(abs(s) for s in near.shift) > LARGEST_SHIFT - EDGE
+    if near.reliable and not at_edge and near.correlation >= SURE_CORRELATION:
+        return near
+    places = sample_windows(pair.ms, pair.placement)
+    coarse = find_coarse_shift(_read(pair, places, progress, WIDE_REACH + LARGEST_SHIFT))
+    if coarse is not None and max(abs(s) for s in coarse) > 0.0:
+        moved = replace(pair, placement=pair.placement.moved(coarse))
+        found = measure_registration(_read(moved, places, progress), True, gain, progress.check)
+        ends = max(abs(s) for s in found.shift) > LARGEST_SHIFT - EDGE
+        if found.reliable and not ends and found.correlation > near.correlation:
+            shift = (coarse[0] + found.shift[0], coarse[1] + found.shift[1])
+            local = tuple(None if s is None else (s[0] + coarse[0], s[1] + coarse[1]) for s in found.local)
+            return replace(found, shift=shift, local=local, correlation_unshifted=near.correlation_unshifted)
+    return replace(near, reliable=False, shift=(0.0, 0.0)) if at_edge else near
 
 
 def _statistics(pair: CheckedPair, windows: Sequence[PairWindow], registration: Registration) -> SceneStatistics:
@@ -76,6 +188,7 @@ def _any_negative(ms: Raster, progress: Progress) -> bool:
     for done, part in enumerate(parts):
         progress.check()
         progress.report((SAMPLE_SHARE + (1.0 - SAMPLE_SHARE) * done / len(parts)) * MEASURING_SHARE)
-        if float(ms.read(part)[0].min()) < 0.0:
+        values, valid = ms.read(part)
+        if bool(((values + ms.offsets[:, None, None] < 0.0) & valid).any()):
             return True
     return False

@@ -39,6 +39,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     with opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
         weights, measured, plan = plan_pair(pair, job, progress)
+        pair = replace(pair, window=plan.window)
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form) as writer:
             quality, devices = run_plan(plan, pan, ms, weights, writer, progress)
             progress.check()
@@ -55,6 +56,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         weights_sha256=weights.sha256,
         seconds=seconds,
         hqnr=quality,
+        bands=plan.ms.bands,
         notices=tuple(notices),
     )
 
@@ -67,7 +69,7 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
     _say(run_log.engine(engine, weights.header.get("name", "?"), reason), progress)
     progress.check()
     measured = measure(pair, job.align, job.gain, progress)
-    _say(run_log.measurement(measured, job), progress)
+    _say(run_log.measurement(measured, pair, job), progress)
     for notice in run_log.notices(measured, pair, job, dict(weights.header)):
         progress.warn(notice)
     progress.report(MEASURING_SHARE)
@@ -82,10 +84,10 @@ def run_plan(
     """Make the pixels of the plan's window; returns the quality (HQNR) of a part in its middle, and devices used."""
     engine = plan.engine
     fusers = [
-        TileFuser(weights.network, plan.statistics, device, engine.dtype, engine.steps)
+        TileFuser(weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs)
         for device in engine.torch_devices
     ]
-    encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest)
+    encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets)
     with bounded_cache(plan.work.cache):
         quality = Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, encoder, target, progress)
     return quality, list(dict.fromkeys(str(f.device) for f in fusers))

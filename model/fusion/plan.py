@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from ..devices import choose_devices, choose_precision
 from ..errors import InputError, WeightsError
 from ..geometry.grids import Placement, Window
 from ..network.weights import Weights, load_weights
-from ..raster.reader import RasterSource
+from ..raster.source import RasterSource
 from ..raster.writer import OutputForm
+from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.statistics import SceneStatistics
 from .check import CheckedPair
 from .job import FusionJob
@@ -60,6 +62,8 @@ class FusionPlan:
 
     window      PAN pixels of the output      placement   MS on PAN's grid, its shift corrected
     lowest      values below it are clipped to it; None clips nothing
+    outputs     for each band of the output its place in the statistics; -1 for one that has no valid pixel
+    offsets     what is taken off each band as it is read
     work        tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
     """
 
@@ -71,6 +75,8 @@ class FusionPlan:
     engine: Engine
     form: OutputForm
     lowest: float | None
+    outputs: tuple[int, ...]
+    offsets: tuple[float, ...]
     work: WorkPlan
 
     def tiles(self) -> list[Window]:
@@ -99,6 +105,8 @@ class FusionPlan:
                 engine=_made(Engine, values.pop("engine")),
                 form=_made(OutputForm, values.pop("form")),
                 work=WorkPlan(**values.pop("work")),
+                outputs=tuple(values.pop("outputs")),
+                offsets=tuple(values.pop("offsets")),
                 **values,
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -108,22 +116,44 @@ class FusionPlan:
 def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: Engine, weights: Weights) -> FusionPlan:
     """Put together what was asked for, checked and measured."""
     budget = job.memory or default_budget()
-    config, bands = weights.network.config, len(pair.ms.bands)
+    config, bands = weights.network.config, len(pair.ms.read_bands)
     work = plan_work(budget, job.tile, config, job.steps, engine.torch_devices, engine.dtype, bands)
     rows = work.side + 2 * config.halo * job.steps
     ms_rows = round(rows / pair.placement.spacing[0])
     cache = work.cache_for(pair.pan.strip_bytes(rows) + pair.ms.strip_bytes(ms_rows), budget)
+    placement = pair.placement.moved(measured.registration.shift)
     return FusionPlan(
         pan=pair.pan.reopened,
         ms=pair.ms.reopened,
-        window=pair.window,
-        placement=pair.placement.moved(measured.registration.shift),
+        window=_within_ms(pair, placement),
+        placement=placement,
         statistics=measured.statistics,
         engine=engine,
         form=pair.form,
         lowest=None if measured.negative else 0.0,
+        outputs=pair.ms.outputs,
+        offsets=tuple(pair.ms.offsets.tolist()),
         work=replace(work, cache=cache),
     )
+
+
+def _within_ms(pair: CheckedPair, placement: Placement) -> Window:
+    """The output's window, less what MS does not reach once a large shift is corrected; small ones repeat its edge.
+
+    Raises InputError where nothing is left.
+    """
+    moved = [a - b for a, b in zip(placement.origin, pair.placement.origin)]
+    if max(map(abs, moved)) <= LARGEST_SHIFT:
+        return pair.window
+    lines = zip(placement.origin, placement.spacing, (pair.ms.grid.height, pair.ms.grid.width))
+    (top, bottom), (left, right) = ((math.ceil(o - 0.5 * s), math.floor(o + s * (n - 0.5)) + 1) for o, s, n in lines)
+    window = Window(left, top, right - left, bottom - top).clipped(pair.window)
+    if window.empty:
+        raise InputError(
+            f"MS lies {moved[0]:+.1f} rows and {moved[1]:+.1f} columns (PAN pixels) off its georeference and leaves "
+            "nothing of the extent asked for. Register the rasters first, or choose another extent."
+        )
+    return window
 
 
 def choose_engine(job: FusionJob, weights: Weights) -> tuple[Engine, str]:

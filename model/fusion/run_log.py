@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..network.weights import misfit
 from ..notices import Notice
 from ..raster.pixel_types import value_limits
+from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
 from .check import CheckedPair
@@ -15,7 +16,7 @@ from .measure import Measurement
 from .plan import Engine, FusionPlan
 
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
-COLLAR_SHARE = 0.02  # of the sampled pixels
+NOTABLE_LOSS = 0.05  # of HQNR against interpolation
 
 
 def inputs(pair: CheckedPair) -> Iterator[str]:
@@ -30,8 +31,14 @@ def inputs(pair: CheckedPair) -> Iterator[str]:
     elif bool(pan.crs) != bool(ms.crs):
         missing = "MS" if pan.crs else "PAN"
         yield f"{missing} names no reference system and is taken to use that of the other raster."
+    if pan.dataset.RasterCount > 1:
+        yield f"PAN has {pan.dataset.RasterCount} bands; band {pan.bands[0]} is used."
     if ms.left_out:
-        yield f"Band {ms.left_out[0]} of MS is declared alpha and left out; name it in MS_BANDS to use it."
+        yield f"Band {ms.left_out[0]} of MS is alpha: it marks gaps and is left out. Name it in MS_BANDS to use it."
+    if ms.false_alpha:
+        yield f"Band {ms.false_alpha[0]} of MS is declared alpha but holds an image, and is used as one."
+    if len(ms.read_bands) > len(set(ms.bands)):
+        yield f"Measured on all {len(ms.read_bands)} bands of MS, so that parts of its bands fit together."
     row, column = pair.placement.origin
     yield f"Ratio {pair.placement.ratio:.6g}; first MS pixel centred at PAN row {row:.3f}, column {column:.3f}."
 
@@ -42,7 +49,7 @@ def engine(chosen: Engine, name: str, reason: str) -> Iterator[str]:
     yield f"Device: {', '.join(chosen.devices)}, {chosen.precision} ({reason}), {chosen.steps} step(s)."
 
 
-def measurement(measured: Measurement, job: FusionJob) -> Iterator[str]:
+def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Iterator[str]:
     """What was measured."""
     found, statistics = measured.registration, measured.statistics
     if found.reliable:
@@ -56,8 +63,11 @@ def measurement(measured: Measurement, job: FusionJob) -> Iterator[str]:
         source = "measured on this scene" if job.gain is None else "as given"
         per_band = ", ".join(f"{g:.2f}" for g in found.band_gains)
         yield f"MTF gain of MS at Nyquist relative to PAN: {found.gain:.3f} ({source}; by band {per_band})."
-    means = ", ".join(f"{m:.4g} ({s:.3g})" for m, s in zip(statistics.ms_mean, statistics.ms_std))
-    yield f"Mean (deviation) of PAN {statistics.pan_mean:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}."
+    means = ", ".join(
+        f"{m + o:.4g} ({s:.3g})" for m, s, o in zip(statistics.ms_mean, statistics.ms_std, pair.ms.offsets)
+    )
+    pan = statistics.pan_mean + float(pair.pan.offsets[0])
+    yield f"Mean (deviation) of PAN {pan:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}."
 
 
 def work(plan: FusionPlan, budget: int) -> str:
@@ -70,13 +80,16 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
     """What the user should know before trusting the result."""
     found, statistics = measured.registration, measured.statistics
     yield from _of_registration(found, job)
-    if measured.zero_share > COLLAR_SHARE:
+    for role, raster, fills in (("MS", pair.ms, measured.ms_fill), ("PAN", pair.pan, measured.pan_fill)):
+        for fill in fills:
+            yield _undeclared(role, fill.value + float(raster.offsets[0]), fill.share)
+    if measured.dead:
+        numbers = ", ".join(map(str, measured.dead))
         yield Notice(
-            "undeclared_nodata",
-            f"{100 * measured.zero_share:.0f} % of the sampled MS pixels are 0 in every band, but 0 is not declared as "
-            "nodata. If they are a collar, set 0 as nodata in the layer's properties and run again: now they count "
-            "as image and spoil the statistics.",
-            {"share": measured.zero_share, "value": 0.0},
+            "band_without_pixels",
+            f"MS has no valid pixel in band(s) {numbers}: they are nodata in the output too. Leave them out with "
+            "MS_BANDS, or check their nodata value.",
+            {"bands": numbers},
         )
     if statistics.trust < 1.0:
         yield Notice(
@@ -99,12 +112,29 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
         )
 
 
+def _undeclared(role: str, value: float, share: float) -> Notice:
+    return Notice(
+        "undeclared_nodata",
+        f"{100 * share:.1f} % of the sampled {role} pixels are {value:g} in every band, in flat areas, but {value:g} "
+        "is not declared as nodata: a collar, holes or saturation. The statistics leave them out; the result shows "
+        f"them as image. If they are gaps, declare {value:g} as nodata in the layer's properties (Transparency), then "
+        "run again.",
+        {"raster": role, "value": value, "share": share},
+    )
+
+
 def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
     if not found.reliable:
+        cure = (
+            f" No shift within {WIDE_REACH} PAN pixels fits. If these rasters do not lie on each other, register them "
+            "first (Raster, Georeferencer)."
+            if job.align
+            else ""
+        )
         yield Notice(
             "not_measurable",
             f"Shift and MTF gain cannot be measured here (correlation of details {found.correlation:.2f}): "
-            f"no shift is corrected and the gain is taken as {found.gain:.2f}.",
+            f"no shift is corrected and the gain is taken as {found.gain:.2f}.{cure}",
             {"correlation": found.correlation, "gain": found.gain},
         )
         return
@@ -118,11 +148,11 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
             {"pixels": found.distortion},
         )
     row, column = found.shift
-    if max(abs(row), abs(column)) > LARGEST_SHIFT - 0.5:
+    if max(abs(row), abs(column)) > LARGEST_SHIFT:
         yield Notice(
-            "shift_at_the_edge",
-            f"The shift lies at the end of what is searched ({LARGEST_SHIFT} PAN pixels). Check the "
-            "georeference of both rasters.",
+            "large_shift",
+            f"By their georeference the rasters lie {row:+.1f} rows and {column:+.1f} columns (PAN pixels) off each "
+            "other. That is corrected, and the output ends where MS then ends; better check the georeference.",
             {"rows": row, "columns": column},
         )
 
@@ -130,6 +160,18 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
 def quality(hqnr: float, plain: float) -> str:
     """How good a part in the middle is."""
     return f"Quality without reference (HQNR, a piece in the middle): {hqnr:.3f}; that of interpolated MS {plain:.3f}."
+
+
+def quality_notice(hqnr: float, plain: float) -> Notice | None:
+    """A warning where a result looks worse than interpolation; None else."""
+    if hqnr > plain - NOTABLE_LOSS:
+        return None
+    return Notice(
+        "worse_than_interpolation",
+        f"The result looks worse than interpolated MS (HQNR {hqnr:.3f} against {plain:.3f}). Likely causes: nodata "
+        "that is not declared, a shift that is not corrected, clouds that moved, or rasters of different dates.",
+        {"hqnr": hqnr, "interpolation": plain},
+    )
 
 
 def less_memory(device: str, side: int | None) -> Notice:

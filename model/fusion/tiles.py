@@ -101,6 +101,9 @@ class Tiling:
                 progress.warn(run_log.less_memory(*fuser.shortages.pop(0)))
         if fused.quality:
             progress.log(run_log.quality(fused.quality.hqnr, fused.quality.plain))
+            worse = run_log.quality_notice(fused.quality.hqnr, fused.quality.plain)
+            if worse:
+                progress.warn(worse)
 
 
 @dataclass(frozen=True)
@@ -149,17 +152,24 @@ class _Work:
         core = np.s_[
             place.top + inner.top : place.top + inner.bottom, place.left + inner.left : place.left + inner.right
         ]
-        if not bool(pair.pan_valid[core].any()) or not bool(pair.ms_valid.any()):
-            return Fused(self.encoder.empty(len(pair.ms), tile))
+        if not bool(pair.pan_valid[core].any()) or not pair.any_ms_valid:
+            return Fused(self.encoder.empty(len(fuser.outputs), tile))
         conditions = condition(pair, place, fuser.statistics)
         values = fuser.fuse(conditions, inner, self.encoder.encode, self.check)
+        dead = [number for number, band in enumerate(fuser.outputs) if band < 0]
+        values[dead] = self.encoder.empty(len(dead), tile)
         return Fused(values, self._quality(pair, core, values) if tile == self.middle else None)
 
     def _quality(self, pair: PairWindow, core: tuple[slice, slice], values: NDArray[Any]) -> Quality | None:
         """HQNR of a piece of the tile that lies in `core` of PAN, None where it has too few valid pixels."""
         side, (row, column) = min(QUALITY_SIDE, *values.shape[1:]), (c.start for c in core)
         piece = pair.cropped(Window(column, row, side, side))
-        fused, gain = torch.from_numpy(values[:, :side, :side].astype(np.float32)), self.fusers[0].statistics.gain
+        live = [(number, band) for number, band in enumerate(self.fusers[0].outputs) if band >= 0]
+        bands = [band for _, band in live]
+        piece = replace(piece, ms=piece.ms[bands], band_valid=None)
+        exact = values[[number for number, _ in live], :side, :side].astype(np.float64)
+        exact -= self.tiling.ms.offsets[bands][:, None, None]
+        fused, gain = torch.from_numpy(exact.astype(np.float32)), self.fusers[0].statistics.gain
         rounded = self.tiling.ms.type in INTEGER_TYPES
         ours = full_resolution(piece, fused, gain, rounded)
         plain = full_resolution(piece, interpolated_ms(piece), gain, rounded)

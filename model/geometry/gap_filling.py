@@ -16,9 +16,11 @@ WHOLE_SHARE = 0.95  # of valid PAN pixels, above which an MS pixel tells how PAN
 def fill(image: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
     """Carry valid values of (bands, h, w) into gaps, a pixel further each time, by means of valid neighbours.
 
+    `valid` is (h, w), or (bands, h, w) where bands differ.
+
     Beyond FILL_DISTANCE, gaps become 0, the mean of a normalised band.
     """
-    known = valid.to(image.dtype)[None]
+    known = valid.to(image.dtype).expand(image.shape) if valid.dim() == 3 else valid.to(image.dtype)[None]
     image = image * known
     for _ in range(FILL_DISTANCE):
         weight = avg_pool2d(known[None], 3, 1, 1)[0]

@@ -147,7 +147,7 @@ def register(pan: Grid, ms: Grid) -> Placement:
     """Place MS on PAN's grid. Raises InputError, with the numbers, where the two cannot be fused."""
     for role, grid in (("PAN", pan), ("MS", ms)):
         if not all(math.isfinite(v) and abs(v) < LARGEST_COORDINATE for v in grid.transform):
-            raise InputError(f"The geotransform of {role}, {grid.transform}, lies nowhere. Georeference {role} again.")
+            raise InputError(f"The geotransform of {role}, {grid.transform}, is out of range. Georeference it again.")
     if pan.georeferenced != ms.georeferenced:
         missing, present = ("PAN", "MS") if ms.georeferenced else ("MS", "PAN")
         raise InputError(

@@ -21,6 +21,7 @@ Block = tuple[slice, slice, torch.Tensor]
 
 GAUSSIAN_REACH = 3.5  # in deviations; the weight left out is below 0.05 %
 CUBIC_REACH = 2.0
+TIE = 1e-6  # pixels
 BLOCK = 32  # outputs of a reading that one small dense matrix gives; measured
 
 
@@ -44,8 +45,11 @@ def centres(count: int, origin: float, step: float) -> Matrix:
 
 
 def nearest(positions: Matrix) -> NDArray[np.int64]:
-    """The pixel whose centre is nearest to each position, in pixel indices; halfway between two, the higher one."""
-    return np.floor(positions + 0.5).astype(np.int64)
+    """The pixel whose centre is nearest to each position, in pixel indices; halfway between two, the higher one.
+
+    Positions within TIE of halfway count as halfway: rounding of a geotransform must not decide.
+    """
+    return np.floor(positions + 0.5 + TIE).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +15,15 @@ from .resampling import Matrix, Resampler1D, centres, cubic_resampler, nearest, 
 
 @dataclass(frozen=True)
 class PairWindow:
-    """A piece of both rasters: pan (H, W), ms (bands, h, w), their validity, and how the grids lie.
+    """A piece of both rasters and how their grids lie.
 
-    `origin` (row, column) is the centre of MS pixel (0, 0) in PAN pixel indices of this window; `spacing` is the MS
-    pixel size in PAN pixels.
+    pan, pan_valid (H, W)     ms (bands, h, w)
+    ms_valid (h, w)           where every band of MS is valid: what is measured is measured there
+    band_valid (bands, h, w)  where each band is; None where all bands are valid in the same pixels
+    origin, spacing           of the scene: centre of MS pixel (0, 0) in PAN pixel indices (row, column), MS pixel size
+                              in PAN pixels
+    pan_corner, ms_corner     the scene's pixel (row, column) that is the first of `pan` and of `ms`: positions are
+                              computed for the scene, so that every piece of it rounds them alike
     """
 
     pan: torch.Tensor
@@ -26,6 +32,21 @@ class PairWindow:
     ms_valid: torch.Tensor
     origin: tuple[float, float]
     spacing: tuple[float, float]
+    pan_corner: tuple[int, int] = (0, 0)
+    ms_corner: tuple[int, int] = (0, 0)
+    band_valid: torch.Tensor | None = None
+
+    @property
+    def first(self) -> tuple[float, float]:
+        """Centre of the first pixel of `ms` in pixel indices of `pan`, (row, column)."""
+        lines = zip(self.origin, self.spacing, self.ms_corner, self.pan_corner)
+        row, column = (origin + spacing * ms - pan for origin, spacing, ms, pan in lines)
+        return row, column
+
+    @property
+    def any_ms_valid(self) -> bool:
+        """Whether any pixel of any band of MS is valid."""
+        return bool((self.ms_valid if self.band_valid is None else self.band_valid).any())
 
     @property
     def ratio(self) -> float:
@@ -36,11 +57,22 @@ class PairWindow:
         """The same window with the MS pixels moved by `shift` (row, column) PAN pixels."""
         return replace(self, origin=(self.origin[0] + shift[0], self.origin[1] + shift[1]))
 
+    def scaled(self, pan: float, ms: torch.Tensor) -> PairWindow:
+        """The same window with PAN and each band of MS divided by a number; `ms` is (bands,)."""
+        return replace(self, pan=self.pan / pan, ms=self.ms / ms.to(self.ms)[:, None, None])
+
+    def with_bands(self, kept: Sequence[int]) -> PairWindow:
+        """The pair with some of its bands, valid where all of those are."""
+        if self.band_valid is None:
+            return replace(self, ms=self.ms[list(kept)])
+        known = self.band_valid[list(kept)]
+        return replace(self, ms=self.ms[list(kept)], band_valid=known, ms_valid=known.all(0))
+
     def cropped(self, place: Window) -> PairWindow:
         """The pair with PAN cut to a window of it; MS stays as it is."""
         cut = np.s_[place.top : place.bottom, place.left : place.right]
-        origin = (self.origin[0] - place.top, self.origin[1] - place.left)
-        return replace(self, pan=self.pan[cut], pan_valid=self.pan_valid[cut], origin=origin)
+        corner = (self.pan_corner[0] + place.top, self.pan_corner[1] + place.left)
+        return replace(self, pan=self.pan[cut], pan_valid=self.pan_valid[cut], pan_corner=corner)
 
     def pan_at_ms(self, gain: float) -> tuple[torch.Tensor, torch.Tensor]:
         """PAN blurred and sampled at the MS pixels, and where both are valid; (h, w) each."""
@@ -55,7 +87,7 @@ class PairWindow:
 
     def mtf_resamplers(self, gain: float) -> tuple[Resampler1D, Resampler1D]:
         """The same maps, of which only the samples that count are kept."""
-        lines = zip(self.pan.shape, self.ms_valid.shape, self.origin, self.spacing)
+        lines = zip(self.pan.shape, self.ms_valid.shape, self.first, self.spacing)
         rows, columns = (regular_mtf_resampler(size, count, origin, step, gain) for size, count, origin, step in lines)
         return rows, columns
 
@@ -69,7 +101,7 @@ class PairWindow:
     def positions_in_pan(self) -> tuple[Matrix, Matrix]:
         """PAN pixel indices of the MS rows and of the MS columns."""
         height, width = self.ms_valid.shape
-        return centres(height, self.origin[0], self.spacing[0]), centres(width, self.origin[1], self.spacing[1])
+        return centres(height, self.first[0], self.spacing[0]), centres(width, self.first[1], self.spacing[1])
 
     @property
     def window(self) -> Window:
@@ -78,11 +110,12 @@ class PairWindow:
 
     def positions_in_ms(self, place: Window) -> tuple[Matrix, Matrix]:
         """MS pixel indices of the rows and of the columns of a window of PAN."""
-        (down, across), (top, left) = self.spacing, self.origin
-        return (
-            centres(place.height, (place.top - top) / down, 1.0 / down),
-            centres(place.width, (place.left - left) / across, 1.0 / across),
+        corners = (self.pan_corner[0] + place.top, self.pan_corner[1] + place.left)
+        lines = zip((place.height, place.width), corners, self.origin, self.spacing, self.ms_corner)
+        rows, columns = (
+            (np.arange(corner, corner + count) - origin) / spacing - ms for count, corner, origin, spacing, ms in lines
         )
+        return rows, columns
 
     def cubic_resamplers(self, place: Window) -> tuple[Resampler1D, Resampler1D]:
         """Maps that interpolate MS at the rows and columns of a window of PAN."""
@@ -90,13 +123,13 @@ class PairWindow:
         return cubic_resampler(height, rows), cubic_resampler(width, columns)
 
     def valid_on_pan(self, place: Window) -> torch.Tensor:
-        """Which pixels of a window of PAN are valid in PAN and in the MS pixel they lie in, (H, W).
+        """Which pixels of a window of PAN are valid in PAN and in the MS pixel they lie in: (H, W), or (bands, H, W)
+        where bands differ.
 
         Beyond MS, its edge pixels count.
         """
-        rows, columns = (
-            torch.from_numpy(nearest(p).clip(0, n - 1))
-            for p, n in zip(self.positions_in_ms(place), self.ms_valid.shape)
-        )
+        lines = zip(self.positions_in_ms(place), self.ms_valid.shape)
+        rows, columns = (torch.from_numpy(nearest(p).clip(0, n - 1)) for p, n in lines)
         inner = self.pan_valid[place.top : place.bottom, place.left : place.right]
-        return inner & self.ms_valid.index_select(0, rows).index_select(1, columns)
+        known = self.ms_valid if self.band_valid is None else self.band_valid
+        return inner & known.index_select(-2, rows).index_select(-1, columns)

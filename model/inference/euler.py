@@ -84,7 +84,8 @@ class EulerState:
     ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor | None]]:
         """The last Euler step within the window `place`, strip by strip.
 
-        Gives rows of `place`, digital numbers (count, rows, width) of the first bands, and which pixels are valid.
+        Gives rows of `place`, digital numbers (count, rows, width) of the first bands, and which pixels are valid, of
+        all bands or band by band.
         """
         cell, valid = self.cell, self.conditions.valid
         across = slice(place.left // cell, -(-place.right // cell))
@@ -98,7 +99,9 @@ class EulerState:
             planes = self.state[:count, :, strip, :, across]
             numbers = planes.permute(0, 2, 1, 4, 3).reshape(count, cell * planes.shape[2], -1).mul_(std).add_(mean)
             numbers = numbers[:, top - strip.start * cell : bottom - strip.start * cell, inner]
-            told = None if valid is None else valid[top:bottom, place.left : place.right]
+            told = None if valid is None else valid[..., top:bottom, place.left : place.right]
+            if told is not None and told.dim() == 3:
+                told = told[list(self.group.bands[:count])]
             yield slice(top - place.top, bottom - place.top), numbers, told
 
     def _depart(self, fine: torch.Tensor, strip: slice) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Optional
@@ -21,7 +21,7 @@ from .folded_network import FoldedNetwork
 
 SMALLEST_PIECE = 128  # PAN pixels; where a GPU has no memory for that much, the CPU takes over
 Check = Callable[[], None]  # may raise to stop
-Encode = Callable[[torch.Tensor, Optional[torch.Tensor]], NDArray[Any]]
+Encode = Callable[[torch.Tensor, Optional[torch.Tensor], Sequence[int]], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,22 @@ class TileFuser:
     """
 
     def __init__(
-        self, network: FlowNetwork, statistics: SceneStatistics, device: torch.device, dtype: torch.dtype, steps: int
+        self,
+        network: FlowNetwork,
+        statistics: SceneStatistics,
+        device: torch.device,
+        dtype: torch.dtype,
+        steps: int,
+        outputs: Sequence[int] | None = None,
     ) -> None:
+        """`outputs` are the bands of the result, by their places in `statistics`, -1 for one that stays empty; all of
+        them where it is not given. Bands are grouped in one way whichever are wanted, so that values are the same.
+        """
         self.network, self.statistics, self.steps = network, statistics, steps
         self.cell, self.halo = self.network.config.cell, self.network.config.halo * steps
-        self.groups = group_bands(statistics, self.network.config.bands)
+        self.outputs = tuple(range(statistics.bands) if outputs is None else outputs)
+        groups = group_bands(statistics, self.network.config.bands)
+        self.groups = [g for g in groups if set(g.bands[: g.written]) & set(self.outputs)]
         self.largest: int | None = None  # side of a piece, once memory has run out
         self.shortages: list[tuple[str, int | None]] = []
         self.workspace, self._lock = Workspace(), threading.Lock()
@@ -92,7 +103,7 @@ class TileFuser:
         """Final values (bands, h, w) of the window `place` of the conditions, in as many pieces as memory asks for.
 
         The conditions reach `halo` beyond `place` where the result is to be exact, and their sides are multiples of
-        `cell`. `finish` turns digital numbers (bands, h, w) and validity (h, w) into final values.
+        `cell`. `finish` turns digital numbers (n, h, w), validity and the places of the n bands into final values.
         """
         side = max(place.width, place.height)
         if self.largest is not None and side > self.largest:
@@ -136,11 +147,12 @@ class TileFuser:
                     flow.advance(network(flow.planes, check))
                 velocity = networks[-1](flow.planes, check)
                 for rows, numbers, valid in flow.arrive(velocity, place, written):
-                    values = finish(numbers.cpu(), valid)
+                    values = finish(numbers.cpu(), valid, group.bands[:written])
                     if result is None:
-                        result = np.empty((self.statistics.bands, place.height, place.width), dtype=values.dtype)
-                    for band, one in zip(group.bands, values):
-                        result[band, rows] = one
+                        result = np.zeros((len(self.outputs), place.height, place.width), dtype=values.dtype)
+                    for number, band in enumerate(self.outputs):
+                        if band in group.bands[:written]:
+                            result[number, rows] = values[group.bands.index(band)]
         if result is None:
             raise ValueError(f"{place} is empty")
         return result

@@ -24,7 +24,7 @@ class Conditions:
     pan (H, W)                 PAN
     coarse (2 + bands, h, w)   PAN at MS sharpness, the intensity that the bands give, and the bands, at MS pixels
     rows, columns              read the coarse images at the window's rows and columns
-    valid (H, W)               which pixels are valid; None where all are
+    valid (H, W) or (bands, H, W)   which pixels are valid; None where all are
     """
 
     pan: torch.Tensor
@@ -53,7 +53,7 @@ class Conditions:
     def cropped(self, window: Window) -> Conditions:
         """Those of a window within this one, in its pixels."""
         down, across = slice(window.top, window.bottom), slice(window.left, window.right)
-        valid = None if self.valid is None else self.valid[down, across]
+        valid = None if self.valid is None else self.valid[..., down, across]
         return Conditions(self.pan[down, across], self.coarse, self.rows[down], self.columns[across], valid)
 
 
@@ -62,9 +62,10 @@ def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> C
     mean, std = (_planes(v, pair.ms) for v in (statistics.ms_mean, statistics.ms_std))
     ms = (pair.ms - mean).div_(std)
     pan = (pair.pan - statistics.pan_mean).div_(statistics.pan_std)
-    whole_ms, whole_pan = bool(pair.ms_valid.all()), bool(pair.pan_valid.all())
+    known = pair.ms_valid if pair.band_valid is None else pair.band_valid
+    whole_ms, whole_pan = bool(known.all()), bool(pair.pan_valid.all())
     if not whole_ms:
-        ms = fill(ms, pair.ms_valid)
+        ms = fill(ms, known)
     intensity = (_planes(statistics.intensity, ms) * ms).sum(0)
     to_ms = pair.mtf_resamplers(statistics.gain)
     if not whole_pan:

@@ -5,7 +5,7 @@ The toolbox's conventions (model/quality/indices.py) fix where a 4x4 cell is sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ def _whole_blocks(pair: PairWindow) -> np.ndarray:
     """Validity (H, W), cleared in every block that touches an invalid pixel or the incomplete rim."""
     (height, width), lines = pair.pan.shape, zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape)
     on_ms = np.outer(*((nearest(p) >= 0) & (nearest(p) < n) for p, n in lines))
-    valid = pair.valid_on_pan(pair.window).numpy() & on_ms
+    valid = replace(pair, band_valid=None).valid_on_pan(pair.window).numpy() & on_ms
     whole = np.zeros_like(valid)
     for top in range(0, height - BLOCK + 1, BLOCK):
         for left in range(0, width - BLOCK + 1, BLOCK):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,15 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "Int16": np.dtype(np.int16),
     "UInt32": np.dtype(np.uint32),
     "Int32": np.dtype(np.int32),
+    "UInt64": np.dtype(np.uint64),
+    "Int64": np.dtype(np.int64),
+    "Float16": np.dtype(np.float16),
     "Float32": np.dtype(np.float32),
     "Float64": np.dtype(np.float64),
 }
+
+
+LARGEST_WHOLE = 2**53  # beyond it, 64-bit floats skip whole numbers
 
 
 def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
@@ -53,27 +60,35 @@ def _holds(kind: np.dtype[Any], value: float) -> bool:
 
 def _limits(kind: np.dtype[Any]) -> tuple[int, int]:
     bits = 8 * kind.itemsize
-    return (0, 2**bits - 1) if kind.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    low, high = (0, 2**bits - 1) if kind.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return max(low, -LARGEST_WHOLE), min(high, LARGEST_WHOLE)
 
 
 @dataclass(frozen=True)
 class PixelEncoder:
-    """Turns fused values into the output's type: rounded, clipped, never wrapped; gaps exactly nodata, nothing else."""
+    """Turns fused values into the output's type: rounded, clipped, never wrapped; gaps exactly nodata, nothing else.
+
+    `offsets` are what was taken off each band as it was read.
+    """
 
     type: str
     nodata: float | None
     lowest: float | None
+    offsets: tuple[float, ...] = ()
 
     def empty(self, bands: int, tile: Window) -> NDArray[Any]:
         """A tile without a valid pixel."""
         return np.full((bands, tile.height, tile.width), self.nodata or 0, dtype=NUMPY_TYPES[self.type])
 
-    def encode(self, values: torch.Tensor, valid: torch.Tensor | None) -> NDArray[Any]:
-        """(bands, h, w) float32 and validity (h, w; None where all are valid) to values of the output's type.
+    def encode(self, values: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> NDArray[Any]:
+        """(n, h, w) float32 and validity ((h, w) or (n, h, w); None where all are valid) to the output's type.
 
-        Uses `values` up.
+        `bands` are the places of the n bands among `offsets`. Uses `values` up.
         """
         kind = NUMPY_TYPES[self.type]
+        added = [self.offsets[b] for b in bands] if self.offsets else []
+        if any(added):
+            values = values.double() + torch.tensor(added, dtype=torch.float64)[:, None, None]
         if self.lowest is not None:
             values.clamp_min_(self.lowest)
         if kind.kind == "f":
@@ -84,7 +99,7 @@ class PixelEncoder:
         if self.nodata is not None:
             self._avoid_nodata(result, kind)
             if valid is not None:
-                result[:, ~valid.numpy()] = self.nodata
+                np.copyto(result, kind.type(self.nodata), where=~valid.numpy())
         return result
 
     def _avoid_nodata(self, result: NDArray[Any], kind: np.dtype[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Resampler1D rasters by windows through GDAL, with the validity of every pixel."""
+"""Reading rasters by windows through GDAL, with the validity of every pixel."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from osgeo import gdal, gdal_array, osr
+from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
+from .reprojection import probe_values, refuse_local, same_system, warp
+from .source import RasterSource
 
-INTEGER_TYPES = ("Byte", "UInt16", "Int16", "UInt32", "Int32", "Int8")
-FLOAT_TYPES = ("Float32", "Float64")
+INTEGER_TYPES = ("Byte", "UInt16", "Int16", "UInt32", "Int32", "Int8", "Int64", "UInt64")
+FLOAT_TYPES = ("Float16", "Float32", "Float64")
+WIDE_TYPES = ("Int32", "UInt32", "Int64", "UInt64", "Float64")  # which float32 may not tell apart
 LARGEST_BLOCK = 2**30  # bytes
 LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declared, not a measurement
+ALPHA_SHARE = 0.9  # of an alpha's opaque pixels that have one value; an image has many
+LARGEST_ROUNDING = 1e-3  # of a band's spread, that float32 may lose
+FLOAT32_DIGITS = 2.0**-24
 _exceptions_lock = threading.Lock()
 
 
@@ -38,43 +44,37 @@ def gdal_exceptions() -> Iterator[None]:
             gdal.DontUseExceptions()
 
 
-@dataclass(frozen=True)
-class RasterSource:
-    """What to open: all plain data, so that it can cross threads.
-
-    path           anything GDAL opens               open_options   NAME=VALUE
-    bands          numbers from 1; empty for all but alpha
-    nodata         values that a user declared beside the file's own
-    nodata_ranges  (least, largest) values between which a user declared all to be nodata
-    own_nodata     whether the file's own nodata value counts
-    crs            WKT that replaces the file's own; empty to keep it
-    """
-
-    path: str
-    open_options: tuple[str, ...] = ()
-    bands: tuple[int, ...] = ()
-    nodata: tuple[float, ...] = ()
-    nodata_ranges: tuple[tuple[float, float], ...] = ()
-    own_nodata: bool = True
-    crs: str = ""
-
-
 def said(error: Exception) -> str:
     """GDAL's words as part of a sentence."""
     return str(error).strip().rstrip(".")
 
 
+@dataclass(frozen=True)
+class _Plane:
+    """Where the pixels of one band come from: its band, and the alpha band that a reprojection gave it."""
+
+    band: gdal.Band
+    alpha: gdal.Band | None = None
+
+
 class Raster:
-    """An open raster, also a context manager. Call its methods from one thread at a time, within `gdal_exceptions`."""
+    """An open raster, also a context manager. Call its methods from one thread at a time, within `gdal_exceptions`.
+
+    bands       numbers of the bands that are wanted
+    read_bands  numbers of those that are read: the wanted ones and the others of the image, as what is measured on a
+                scene is not to depend on which of its bands are wanted
+    offsets     (len(read_bands),) values that are taken off before pixels become float32
+    alpha       number of the band that marks gaps as alpha; `false_alpha` of one that only claims to
+    """
 
     def __init__(self, source: RasterSource, role: str, dataset: gdal.Dataset | None = None) -> None:
         """`role` (PAN, MS) names the raster in messages; `dataset` is open already where it is given.
 
         Raises InputError where it cannot be used.
         """
-        self.source, self.asked, self.role = source, source, role
-        self._original: gdal.Dataset | None = None
-        self.left_out: tuple[int, ...] = ()  # alpha bands that the user did not ask for
+        self.source, self.role = source, role
+        self.reprojected = False
+        self._kept: list[gdal.Dataset] = []  # datasets that a reprojection reads from
         try:
             self.dataset = dataset or gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
@@ -92,7 +92,9 @@ class Raster:
 
     def close(self) -> None:
         """Let go of the files, also where an error still refers to this object."""
-        self.dataset = self._original = None
+        self._planes: dict[int, _Plane] = {}
+        self.dataset = None
+        self._kept.clear()
 
     def __enter__(self) -> Raster:
         return self
@@ -104,14 +106,13 @@ class Raster:
         """Check what is open and read its grid, bands, type and system."""
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.path} holds no raster bands; choose one of its subdatasets.")
-        self.bands = self._choose_bands()
-        kinds = [self.dataset.GetRasterBand(b).DataType for b in self.bands]
-        self.type = gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds))  # holds the values of all bands
+        self._choose_bands()
+        self.type = self._type_of(self.bands)
+        self._check_types()
         self._check_blocks()
-        self._flags = {b: self._mask_flags(self.dataset.GetRasterBand(b)) for b in self.bands}
-        self._alpha = self._unseen_alpha()
-        if self.type not in INTEGER_TYPES + FLOAT_TYPES:
-            raise InputError(f"{self.role} {self.source.path} has bands of type {self.type}; real numbers are needed.")
+        self._planes = {b: _Plane(self.dataset.GetRasterBand(b)) for b in self.read_bands}
+        self._flags = {b: self._mask_flags(b) for b in self.read_bands}
+        self.offsets = self._find_offsets()
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
         by_points, by_model = self.dataset.GetGCPCount() > 0, bool(self.dataset.GetMetadata("RPC"))
         if (by_points or by_model) and not self.grid.georeferenced:
@@ -121,6 +122,26 @@ class Raster:
                 "first, for example with gdal:warpreproject."
             )
         self.crs = self.source.crs or self.dataset.GetProjection()
+
+    def _type_of(self, bands: tuple[int, ...]) -> str:
+        """Name of the type that holds the values of all these bands."""
+        kinds = [self.dataset.GetRasterBand(b).DataType for b in bands]
+        return str(gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds)))
+
+    def _check_types(self) -> None:
+        """Raises InputError for bands that hold no measurements: complex numbers, numbers that stand for colours."""
+        kinds = {b: gdal.GetDataTypeName(self.dataset.GetRasterBand(b).DataType) for b in self.read_bands}
+        odd = [k for k in kinds.values() if k not in INTEGER_TYPES + FLOAT_TYPES]
+        if odd:
+            raise InputError(f"{self.role} {self.source.path} has bands of type {odd[0]}; real numbers are needed.")
+        for number in self.read_bands:
+            table = self.dataset.GetRasterBand(number).GetColorTable()
+            if table is not None and not _is_grey_ramp(table):
+                raise InputError(
+                    f"{self.role} {self.source.path} is paletted: the numbers of band {number} stand for colours of a "
+                    "table and cannot be sharpened. Expand it first, with gdal:pcttorgb (pct2rgb.py) or "
+                    "gdal_translate -expand rgb."
+                )
 
     def _check_blocks(self) -> None:
         """A block is read as a whole: one of gigabytes is a damaged header, or no file for reading by windows."""
@@ -136,107 +157,176 @@ class Raster:
                 "convert it first: gdal_translate -co TILED=YES -co INTERLEAVE=BAND -co BIGTIFF=IF_SAFER."
             )
 
-    def _choose_bands(self) -> tuple[int, ...]:
-        count = self.dataset.RasterCount
+    def _choose_bands(self) -> None:
+        """Which bands are wanted and read, and which one, if any, is alpha."""
+        count, path = self.dataset.RasterCount, self.source.path
         missing = [b for b in self.source.bands if not 1 <= b <= count]
         if missing:
-            raise InputError(f"{self.role} {self.source.path} has {count} bands; band {missing[0]} does not exist.")
-        if self.source.bands:
-            return self.source.bands
-        alpha = gdal.GCI_AlphaBand
-        bands = tuple(b for b in range(1, count + 1) if self.dataset.GetRasterBand(b).GetColorInterpretation() != alpha)
-        if not bands:
-            raise InputError(f"{self.role} {self.source.path} has no band but alpha.")
-        self.left_out = tuple(b for b in range(1, count + 1) if b not in bands)
-        return bands
+            raise InputError(f"{self.role} {path} has {count} bands; band {missing[0]} does not exist.")
+        declared = [b for b in range(1, count + 1) if self._is_alpha(b)]
+        self.false_alpha = tuple(b for b in declared if b in self.source.bands or self._looks_like_image(b))
+        alpha = [b for b in declared if b not in self.false_alpha]
+        self.alpha = alpha[0] if alpha else None
+        image = tuple(b for b in range(1, count + 1) if b not in alpha)
+        if not image:
+            raise InputError(f"{self.role} {path} has no band but alpha.")
+        self.bands = self.source.bands or image
+        beside = self.source.context or (self.bands if self.role == "PAN" else image)
+        self.read_bands = tuple(sorted(set(beside) | set(self.bands if not self.source.context else ())))
+        self.left_out = tuple(alpha) if not self.source.bands else ()
+
+    def _is_alpha(self, number: int) -> bool:
+        return bool(self.dataset.GetRasterBand(number).GetColorInterpretation() == gdal.GCI_AlphaBand)
+
+    def _looks_like_image(self, number: int) -> bool:
+        """Whether a band declared alpha holds an image: GDAL takes the fourth band of 8-bit files for alpha."""
+        values = probe_values(self.dataset.GetRasterBand(number))
+        opaque = values[values > 0]
+        if not opaque.size:
+            return False
+        return bool(np.unique(opaque, return_counts=True)[1].max() < ALPHA_SHARE * opaque.size)
+
+    def _find_offsets(self) -> NDArray[np.float64]:
+        """For each band that is read, 0, or its usual value where float32 could not hold what lies around it."""
+        offsets = np.zeros(len(self.read_bands))
+        for index, number in enumerate(self.read_bands):
+            band = self.dataset.GetRasterBand(number)
+            if gdal.GetDataTypeName(band.DataType) not in WIDE_TYPES:
+                continue
+            values = probe_values(band).astype(np.float64)
+            own = band.GetNoDataValue()
+            values = values[np.isfinite(values) & (np.abs(values) < LARGEST_VALUE) & (values != own)]
+            if values.size:
+                low, middle, high = np.percentile(values, (1, 50, 99))
+                if abs(middle) * FLOAT32_DIGITS > LARGEST_ROUNDING * (high - low) > 0.0:
+                    offsets[index] = np.round(middle)
+        return offsets
 
     def same_crs(self, other: Raster) -> bool:
         """Whether both use one reference system; one that has none is taken to use the other's."""
-        if not self.crs or not other.crs or self.crs == other.crs:
-            return True
-        return bool(osr.SpatialReference(self.crs).IsSame(osr.SpatialReference(other.crs)))
+        return same_system(self.crs, other.crs, self.grid)
 
-    def reproject(self, crs: str) -> None:
-        """Read this raster as GDAL's warper brings it to `crs`, window by window."""
-        if self.source.nodata_ranges or len(self.source.nodata) > 1 or not self.source.own_nodata:
+    def reproject(self, crs: str, pan: Grid) -> None:
+        """Read this raster as GDAL's warper brings it to `crs` and to PAN's shape of pixels, window by window."""
+        refuse_local(self.role, self.source.path, self.crs, crs)
+        systems, path = (self.crs, crs), self.source.path
+        alike = all(f == gdal.GMF_ALL_VALID or f & gdal.GMF_PER_DATASET for f in self._flags.values())
+        plain = not any(self.source.declared(b) for b in self.read_bands)
+        if alike and plain and self.alpha_is_seen:
+            warped = warp(self.dataset, self.role, path, systems, pan, None)
+            alpha = warped.GetRasterBand(warped.RasterCount)
+            planes = {b: _Plane(warped.GetRasterBand(b), alpha) for b in self.read_bands}
+        else:
+            planes = {}
+            for number in self.read_bands:
+                warped = self._warped_alone(number, systems, pan)
+                planes[number] = _Plane(warped.GetRasterBand(1), warped.GetRasterBand(warped.RasterCount))
+        self._planes, self.reprojected, self.crs = planes, True, crs
+        self.grid = Grid(warped.RasterXSize, warped.RasterYSize, tuple(warped.GetGeoTransform()))
+        self._kept.append(warped)
+
+    def _warped_alone(self, number: int, systems: tuple[str, str], pan: Grid) -> gdal.Dataset:
+        """One band reprojected by itself, so that its gaps are its own. Raises InputError."""
+        values = {v for low, high in self.source.declared(number) for v in (low, high)}
+        band, flags = self.dataset.GetRasterBand(number), self._flags[number]
+        own = band.GetNoDataValue() if number not in self.source.ignored_nodata else None
+        values |= {own} if own is not None else set()
+        if len(values) > 1:
             raise InputError(
-                f"{self.role} {self.source.path} has another reference system than PAN and several nodata values set "
-                "on the layer, which cannot be kept apart while it is reprojected. Reproject it first, for example "
-                "with gdal:warpreproject."
+                f"{self.role} {self.source.path} has another reference system than PAN and several nodata values in "
+                f"band {number} ({', '.join(f'{v:g}' for v in sorted(values))}), which cannot be kept apart while it "
+                "is reprojected. Reproject it first, for example with gdal:warpreproject."
             )
-        declared = {"srcNodata": self.source.nodata[0]} if self.source.nodata else {}  # else gaps would mix with pixels
-        try:
-            warped = gdal.Warp(
-                "",
-                self.dataset,
-                format="VRT",
-                srcSRS=self.crs,
-                dstSRS=crs,
-                resampleAlg="cubic",
-                dstAlpha=True,
-                **declared,
-            )
-        except RuntimeError as error:
-            raise InputError(
-                f"{self.role} {self.source.path} cannot be reprojected to PAN's system: {said(error)}."
-            ) from error
-        self.source = replace(self.source, bands=self.bands, crs=crs)
-        self._original, self.dataset = self.dataset, warped  # the warped dataset reads from the original
-        self._describe()
+        masked = bool(flags & gdal.GMF_PER_DATASET)
+        numbers = [number] if self.alpha is None else [number, self.alpha]
+        single = gdal.Translate("", self.dataset, format="VRT", bandList=numbers)
+        if self.alpha is not None:
+            single.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
+        nodata = values.pop() if values else (None if masked or self.alpha is not None else "none")
+        warped = warp(single, self.role, self.source.path, systems, pan, nodata)
+        self._kept += [single, warped]
+        return warped
+
+    @property
+    def alpha_is_seen(self) -> bool:
+        """Whether GDAL's masks follow the alpha band, if there is one: they do in rasters of two and of four bands."""
+        return self.alpha is None or any(f & gdal.GMF_ALPHA for f in self._flags.values())
+
+    def leave_out(self, numbers: tuple[int, ...]) -> None:
+        """Read these bands no more: they have no valid pixel, and a scene is measured on the others."""
+        kept = [i for i, b in enumerate(self.read_bands) if b not in numbers]
+        self.read_bands = tuple(self.read_bands[i] for i in kept)
+        self.offsets = self.offsets[kept]
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """For each wanted band its place among those that are read, -1 where it is not read."""
+        return tuple(self.read_bands.index(b) if b in self.read_bands else -1 for b in self.bands)
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Values (bands, h, w) float32 and validity (h, w) of a window inside the raster.
+        """Values (bands, h, w) float32, less `offsets`, and validity of a window inside the raster.
 
-        A pixel is valid where it is finite and below LARGEST_VALUE, no nodata, and not masked, in every chosen band;
-        others read as 0.
+        A pixel of a band is valid where it is finite and below LARGEST_VALUE, no nodata of that band, and not masked;
+        others read as 0. Validity is (1, h, w) where all bands share it, else (bands, h, w).
         """
         place = (window.left, window.top, window.width, window.height)
-        values = np.empty((len(self.bands), window.height, window.width), dtype=np.float32)
-        valid = np.ones((window.height, window.width), dtype=bool)
+        values = np.empty((len(self.read_bands), window.height, window.width), dtype=np.float32)
+        masks: list[NDArray[np.bool_] | None] = []  # None: the band has nothing to tell gaps by
         try:
-            for index, number in enumerate(self.bands):
-                band = self.dataset.GetRasterBand(number)
-                exact = band.ReadAsArray(*place)
-                valid &= self._valid(number, exact, place, first=index == 0)
+            shared = self._shared_mask(place)
+            for index, number in enumerate(self.read_bands):
+                exact = self._planes[number].band.ReadAsArray(*place)
+                masks.append(self._own_mask(number, exact, place))
                 with np.errstate(over="ignore"):  # what float32 cannot hold is no valid pixel
-                    values[index] = exact
-            if self._alpha:
-                valid &= self.dataset.GetRasterBand(self._alpha).ReadAsArray(*place) != 0
+                    values[index] = exact - self.offsets[index] if self.offsets[index] else exact
         except RuntimeError as error:
             where = f"at row {window.top}, column {window.left}"
             raise InputError(
                 f"{self.role} {self.source.path} cannot be read {where}: {said(error)}. "
                 "The file may be truncated or damaged."
             ) from error
+        valid = _together(masks, shared, values.shape[1:])
         if not valid.all():
-            values[:, ~valid] = 0.0
+            values[np.broadcast_to(~valid, values.shape)] = 0.0
         return values, valid
 
-    def _valid(self, number: int, exact: np.ndarray, place: tuple[int, ...], first: bool) -> np.ndarray:
-        is_float = exact.dtype.kind == "f"
-        valid = np.abs(exact) < LARGEST_VALUE if is_float else np.ones(exact.shape, dtype=bool)
-        for value in self.source.nodata:
-            valid &= exact != value
-        for least, largest in self.source.nodata_ranges:
-            valid &= (exact < least) | (exact > largest)
-        flags = self._flags[number]
-        shared = flags & gdal.GMF_PER_DATASET
-        if flags != gdal.GMF_ALL_VALID and (first or not shared):
-            valid &= self.dataset.GetRasterBand(number).GetMaskBand().ReadAsArray(*place) != 0
+    def _shared_mask(self, place: tuple[int, ...]) -> NDArray[np.bool_] | None:
+        """What the file says of all its bands together: a mask band, or alpha."""
+        if self.reprojected:
+            return None
+        if self.alpha is not None:
+            return np.asarray(self.dataset.GetRasterBand(self.alpha).ReadAsArray(*place) != 0)
+        for number in self.read_bands:
+            flags = self._flags[number]
+            if flags & gdal.GMF_PER_DATASET and not flags & gdal.GMF_ALPHA:
+                return np.asarray(self._planes[number].band.GetMaskBand().ReadAsArray(*place) != 0)
+        return None
+
+    def _own_mask(self, number: int, exact: np.ndarray, place: tuple[int, ...]) -> NDArray[np.bool_] | None:
+        """Which pixels of one band are valid by itself; None where nothing tells gaps."""
+        plane, flags = self._planes[number], self._flags[number]
+        valid: NDArray[np.bool_] | None = None
+        if exact.dtype.kind == "f":
+            valid = np.abs(exact) < LARGEST_VALUE
+        ranges = self.source.declared(number) if not self.reprojected else []
+        if ranges or (flags & gdal.GMF_NODATA and not self.reprojected) or plane.alpha is not None:
+            valid = np.ones(exact.shape, dtype=bool) if valid is None else valid
+        if valid is None:
+            return None
+        for least, largest in ranges:
+            valid &= (exact != least) if least == largest else (exact < least) | (exact > largest)
+        if plane.alpha is not None:
+            valid &= plane.alpha.ReadAsArray(*place) != 0
+        elif flags & gdal.GMF_NODATA:
+            valid &= plane.band.GetMaskBand().ReadAsArray(*place) != 0
         return valid
 
-    def _mask_flags(self, band: gdal.Band) -> int:
-        """GDAL's mask flags of a band; all valid where a nodata value is all there is and it does not count."""
-        flags = int(band.GetMaskFlags())
-        return gdal.GMF_ALL_VALID if flags == gdal.GMF_NODATA and not self.source.own_nodata else flags
-
-    def _unseen_alpha(self) -> int | None:
-        """An alpha band that GDAL's masks leave out: they follow it in rasters of two and of four bands alone."""
-        if any(f & gdal.GMF_ALPHA for f in self._flags.values()):
-            return None
-        numbers = (b for b in range(1, self.dataset.RasterCount + 1) if b not in self.bands)
-        alpha = gdal.GCI_AlphaBand
-        return next((b for b in numbers if self.dataset.GetRasterBand(b).GetColorInterpretation() == alpha), None)
+    def _mask_flags(self, number: int) -> int:
+        """GDAL's mask flags of a band, less what does not count: nodata switched off, alpha that is an image."""
+        flags = int(self.dataset.GetRasterBand(number).GetMaskFlags())
+        if flags == gdal.GMF_NODATA and number in self.source.ignored_nodata:
+            return int(gdal.GMF_ALL_VALID)
+        return int(gdal.GMF_ALL_VALID) if flags & gdal.GMF_ALPHA and self.alpha is None else flags
 
     def read_padded(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """As `read`, for a window that may reach beyond the raster: its edge pixels are repeated."""
@@ -251,50 +341,70 @@ class Raster:
         after = (window.bottom - inside.bottom, window.right - inside.right)
         if min(*before, *after) < 0:  # the window lies wholly beyond an edge
             pick = np.ix_(rows - inside.top, columns - inside.left)
-            return values[:, pick[0], pick[1]], valid[pick]
-        margins = tuple(zip(before, after))
-        return np.pad(values, ((0, 0), *margins), "edge"), np.pad(valid, margins, "edge")
+            return values[:, pick[0], pick[1]], valid[:, pick[0], pick[1]]
+        margins = ((0, 0), *zip(before, after))
+        return np.pad(values, margins, "edge"), np.pad(valid, margins, "edge")
 
     def strip_bytes(self, rows: int) -> int:
         """Bytes of the blocks over `rows` full rows; 0 where a block is no wider than half the raster.
 
         Windows side by side share such blocks: a cache that does not hold them reads every row again for each window.
         """
-        band = self.dataset.GetRasterBand(self.bands[0])
+        band = self._planes[self.read_bands[0]].band
         width, height = band.GetBlockSize()
         if 2 * width <= self.grid.width:
             return 0
-        return self.dataset.RasterCount * width * (rows + height) * gdal.GetDataTypeSize(band.DataType) // 8
+        return int(self.dataset.RasterCount * width * (rows + height) * gdal.GetDataTypeSize(band.DataType) // 8)
 
     @property
     def reopened(self) -> RasterSource:
-        """What to open to get the same bands again, before any reprojection."""
-        return replace(self.asked, bands=self.bands)
-
-    @property
-    def reprojected(self) -> bool:
-        """Whether it is read in another reference system than its file's."""
-        return self._original is not None
+        """What to open to read the same bands again, before any reprojection."""
+        return replace(self.source, bands=self.bands, context=self.read_bands)
 
     @property
     def described(self) -> gdal.Dataset:
         """The dataset that holds names and metadata of the bands: the one of the file, not of its reprojection."""
-        return self._original or self.dataset
+        return self.dataset
 
     @property
     def nodata(self) -> float | None:
-        """The nodata value of the first chosen band that has one."""
-        own = [self.dataset.GetRasterBand(b).GetNoDataValue() for b in self.bands]
-        declared = own if self.source.own_nodata else []
-        return next((v for v in [*declared, *self.source.nodata] if v is not None), None)
+        """The nodata value of the first wanted band that has one."""
+        own = [
+            self.dataset.GetRasterBand(b).GetNoDataValue() for b in self.bands if b not in self.source.ignored_nodata
+        ]
+        declared = [low for b in self.bands for low, high in self.source.declared(b) if low == high]
+        return next((v for v in [*own, *declared] if v is not None), None)
 
     @property
     def may_have_gaps(self) -> bool:
         """Whether any pixel could be invalid."""
+        told = any(self.source.declared(b) for b in self.read_bands) or self.alpha is not None or self.reprojected
         flags = self._flags.values()
-        told = bool(self.source.nodata or self.source.nodata_ranges)
-        told = told or self._alpha is not None
         return told or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
+
+
+def _together(
+    masks: list[NDArray[np.bool_] | None], shared: NDArray[np.bool_] | None, shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Validity (1, h, w), or (bands, h, w) where bands differ.
+
+    A band that has no nodata of its own is valid where any band that has is: such stacks share their footprint.
+    """
+    common = np.ones(shape, dtype=bool) if shared is None else shared
+    told = [m for m in masks if m is not None]
+    if not told:
+        return common[None]
+    if all(m is not None for m in masks) and all(np.array_equal(m, told[0]) for m in told[1:]):
+        return (common & told[0])[None]
+    anywhere = np.logical_or.reduce(told)
+    full = np.stack([common & (anywhere if m is None else m) for m in masks])
+    return full[:1] if (full == full[:1]).all() else full
+
+
+def _is_grey_ramp(table: gdal.ColorTable) -> bool:
+    """Whether a colour table only says that numbers are grey levels."""
+    entries = [table.GetColorEntry(i) for i in range(table.GetCount())]
+    return all(e[0] == e[1] == e[2] == i for i, e in enumerate(entries))
 
 
 def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:

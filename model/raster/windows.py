@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from .reader import Raster
 INTERPOLATION_MARGIN = 2  # MS pixels that cubic convolution reads on each side
 WINDOWS_PER_AXIS = 4
 WINDOW_SIDE = 128  # MS pixels
+GOLDEN = 0.618  # of the cells lie between two that are tried one after the other
+MOST_CELLS = 4096  # that are tried
+MOSTLY_VALID = 0.5  # of a cell
 WIDEST_GAIN = 0.03  # the widest blur that is tried needs the widest margin
 
 
@@ -49,14 +52,14 @@ def read_pair(pan: Raster, ms: Raster, placement: Placement, window: Window, rea
     ms_values, ms_valid = ms.read_padded(window)
     return PairWindow(
         pan=torch.from_numpy(pan_values[0]),
-        pan_valid=torch.from_numpy(pan_valid),
+        pan_valid=torch.from_numpy(pan_valid[0]),
         ms=torch.from_numpy(ms_values),
-        ms_valid=torch.from_numpy(ms_valid),
-        origin=(
-            placement.origin[0] + placement.spacing[0] * window.top - around.top,
-            placement.origin[1] + placement.spacing[1] * window.left - around.left,
-        ),
+        ms_valid=torch.from_numpy(ms_valid.all(0)),
+        origin=placement.origin,
         spacing=placement.spacing,
+        pan_corner=(around.top, around.left),
+        ms_corner=(window.top, window.left),
+        band_valid=torch.from_numpy(ms_valid) if len(ms_valid) > 1 else None,
     )
 
 
@@ -70,22 +73,53 @@ def read_around(
     margin = INTERPOLATION_MARGIN + FILL_DISTANCE
     needed = ms_window(placement, window, margin)
     pair = read_pair(pan, ms, placement, needed, blur_reach)
-    row = round(placement.origin[0] + placement.spacing[0] * needed.top - pair.origin[0])
-    column = round(placement.origin[1] + placement.spacing[1] * needed.left - pair.origin[1])
+    row, column = pair.pan_corner
     return pair, Window(window.left - column, window.top - row, window.width, window.height)
 
 
+def sample_windows(ms: Raster, placement: Placement) -> list[Window]:
+    """Windows of MS spread evenly over the part that PAN and MS share; small scenes are covered wholly."""
+    shared = _shared(ms, placement)
+    return [
+        Window(left, top, width, height)
+        for top, height in _spread(shared.top, shared.height)
+        for left, width in _spread(shared.left, shared.width)
+    ]
+
+
+def sample_where_valid(ms: Raster, placement: Placement, check: Callable[[], None]) -> list[Window]:
+    """As many windows of MS where most of it is valid, for scenes whose image lies between the usual ones."""
+    cells = _shared(ms, placement).split(WINDOW_SIDE)
+    step = max(int(len(cells) * GOLDEN), 1)
+    while math.gcd(step, len(cells)) != 1:
+        step += 1
+    wanted, found = WINDOWS_PER_AXIS**2, []
+    for number in range(min(len(cells), MOST_CELLS)):
+        check()
+        cell = cells[number * step % len(cells)]  # neighbours in this order lie far apart
+        share = float(ms.read(cell)[1].all(0).mean())
+        if share > 0.0:
+            found.append((share, -number, cell))
+        if sum(s > MOSTLY_VALID for s, _, _ in found) >= wanted:
+            break
+    return [cell for _, _, cell in sorted(found, reverse=True)[:wanted]]
+
+
 def sample_scene(pan: Raster, ms: Raster, placement: Placement) -> Iterator[PairWindow]:
-    """Windows spread evenly over the part that PAN and MS share; small scenes are covered wholly."""
-    shared = ms_window(placement, placement.overlap, 0).clipped(ms.grid.window)
-    for top, height in _spread(shared.top, shared.height):
-        for left, width in _spread(shared.left, shared.width):
-            yield read_with_margin(pan, ms, placement, Window(left, top, width, height))
+    """Both rasters over `sample_windows`."""
+    for window in sample_windows(ms, placement):
+        yield read_with_margin(pan, ms, placement, window)
 
 
-def read_with_margin(pan: Raster, ms: Raster, placement: Placement, window: Window) -> PairWindow:
-    """A window of MS and all PAN that any blur and any shift that is tried may read."""
-    return read_pair(pan, ms, placement, window, mtf_reach(WIDEST_GAIN, placement.ratio) + LARGEST_SHIFT)
+def read_with_margin(
+    pan: Raster, ms: Raster, placement: Placement, window: Window, reach: float = LARGEST_SHIFT
+) -> PairWindow:
+    """A window of MS and all PAN that any blur and any shift of up to `reach` PAN pixels may read."""
+    return read_pair(pan, ms, placement, window, mtf_reach(WIDEST_GAIN, placement.ratio) + reach)
+
+
+def _shared(ms: Raster, placement: Placement) -> Window:
+    return ms_window(placement, placement.overlap, 0).clipped(ms.grid.window)
 
 
 def _spread(start: int, length: int) -> list[tuple[int, int]]:

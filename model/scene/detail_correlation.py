@@ -6,6 +6,7 @@ asked one by one and left out, and those of much contrast weigh less, so that cl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -31,7 +32,7 @@ class Correlation:
 
     def __init__(self, windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> None:
         self.check = check
-        self.windows = [_with_safe_mask(w) for w in windows]
+        self.windows = [_with_safe_mask(w) for w in _of_unit_size(windows)]
         whole = [_whole(w) for w in self.windows]
         self.places = [w.flatten().nonzero()[:, 0] for w in whole]  # of the samples
         pairs = zip(self.windows, self.places)
@@ -136,6 +137,25 @@ def _whole(window: PairWindow) -> torch.Tensor:
     if min(window.ms_valid.shape) < HIGH_PASS_SIZE:
         return torch.zeros(0, 0, dtype=torch.bool)
     return whole_boxes(window.ms_valid)
+
+
+def _of_unit_size(windows: Sequence[PairWindow]) -> list[PairWindow]:
+    """The windows with bands and PAN of about unit deviation, whatever the unit of the values.
+
+    They are divided by powers of two, which rounds nothing.
+    """
+    if not windows:
+        return []
+    bands = [torch.cat([w.ms[b][w.ms_valid] for w in windows]) for b in range(len(windows[0].ms))]
+    pan = torch.cat([w.pan[w.pan_valid] for w in windows])
+    ms_size = torch.tensor([_power_of_two(values) for values in bands], dtype=torch.float64)
+    return [w.scaled(_power_of_two(pan), ms_size) for w in windows]
+
+
+def _power_of_two(values: torch.Tensor) -> float:
+    """The power of two nearest to the deviation of values (n,); 1 where they have none."""
+    deviation = float(values.double().std()) if len(values) > 1 else 0.0
+    return 2.0 ** round(math.log2(deviation)) if deviation > 0.0 else 1.0
 
 
 def _numbers(whole: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,6 +16,7 @@ from torch.nn.functional import avg_pool2d
 HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
 RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
 MINIMUM_PIXELS = 64
+LEAST_DEVIATION = 1e-12  # of the mean; what a constant band has by rounding
 UNRELATED_FIT, RELATED_FIT = 0.2, 0.6  # below the first PAN says nothing of the bands, above the second all
 LARGEST_INJECTION = 3.0  # beyond it, PAN has so little detail at MS resolution that the regression is chance
 DARK_SHARE = 0.01  # of the pixels lie below the dark level, which stands for zero reflectance under haze
@@ -142,8 +143,8 @@ def measure_statistics(
     pan = torch.cat([p[v] for _, p, v in windows])
     if len(pan) < MINIMUM_PIXELS:
         raise ValueError(f"only {len(pan)} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
-    ms_mean, ms_std = ms.mean(1), _nonzero(ms.std(1))
-    pan_mean, pan_std = pan.mean(), _nonzero(pan.std())
+    ms_mean, pan_mean = ms.mean(1), pan.mean()
+    ms_std, pan_std = _nonzero(ms.std(1), ms_mean), _nonzero(pan.std(), pan_mean)
     units = [((w - ms_mean[:, None, None]) / ms_std[:, None, None], (p - pan_mean) / pan_std, v) for w, p, v in windows]
     bands, sharp = _details(units, ms_mean)
     injection, correlation = _regress(bands, sharp)
@@ -197,6 +198,6 @@ def _regress(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, torc
     return shared / power, shared / spread
 
 
-def _nonzero(deviation: torch.Tensor) -> torch.Tensor:
-    """A constant band has no deviation: it is centred and left unscaled."""
-    return torch.where(deviation > 1e-12, deviation, torch.ones_like(deviation))
+def _nonzero(deviation: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+    """A constant band has no deviation: it is centred and left unscaled. `level` is the size of its values."""
+    return torch.where(deviation > LEAST_DEVIATION * level.abs(), deviation, torch.ones_like(deviation))

@@ -69,6 +69,7 @@ def read_example(
         mean, std = (torch.tensor(v)[:, None, None] for v in (statistics.ms_mean, statistics.ms_std))
         target = ((sharp - mean) / std)[list(group)]
     valid = torch.ones_like(guides[0], dtype=torch.bool) if given.valid is None else given.valid
+    valid = valid.all(0) if valid.dim() == 3 else valid
     return Example(
         lms=lms,
         target=target,

@@ -14,7 +14,7 @@ from osgeo import gdal
 from otfm_pansharpen.model.errors import InputError, OutputError, PansharpenError
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.raster.reader import RasterSource
+from otfm_pansharpen.model.raster.source import RasterSource
 
 VRT = """<VRTDataset rasterXSize="{width}" rasterYSize="{height}">
 <GeoTransform>{transform}</GeoTransform>

@@ -25,7 +25,7 @@ load()
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.raster.reader import RasterSource
+from otfm_pansharpen.model.raster.source import RasterSource
 job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), tile=64, device="cpu")
 fuse(job, Progress(report=lambda share: print(share, flush=True)))
 """

@@ -19,7 +19,7 @@ from _package import load
 load()
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.raster.reader import RasterSource
+from otfm_pansharpen.model.raster.source import RasterSource
 fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), memory=256, device="cpu"))
 status = Path("/proc/self/status").read_text()  # getrusage would count the process that started this one
 print(int(status.split("VmHWM:")[1].split()[0]) // 1024)

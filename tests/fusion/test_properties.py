@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.raster.pixel_types import NUMPY_TYPES, PixelEncoder, value_limits
-from otfm_pansharpen.model.raster.reader import Raster, RasterSource, gdal_exceptions
+from otfm_pansharpen.model.raster.reader import Raster, gdal_exceptions
+from otfm_pansharpen.model.raster.source import RasterSource
 
 IN_FOLDER = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -27,9 +28,9 @@ def test_a_window_beyond_the_raster_repeats_its_edge(tmp_path, left, top, width,
         values, valid = raster.read_padded(Window(left, top, width, height))
     rows, columns = np.clip(np.arange(top, top + height), 0, 22), np.clip(np.arange(left, left + width), 0, 30)
     expected = image[:, rows][:, :, columns]
-    gaps = (expected == 100).any(0)
-    assert np.array_equal(valid, ~gaps)
-    assert np.array_equal(values[:, valid], expected[:, valid])
+    valid = np.broadcast_to(valid, expected.shape)
+    assert np.array_equal(valid, expected != 100)
+    assert np.array_equal(values[valid], expected[valid])
 
 
 @pytest.mark.promise(5)
@@ -54,14 +55,14 @@ def test_gaps_are_those_of_either_raster_and_no_others(tmp_path, ratio, share, p
     save(pair.ms, ms, transform=(5e5, pixel, 0, 4e6, 0, -pixel), nodata=7)
     save(pair.pan, pan, transform=(5e5, 2, 0, 4e6, 0, -2), nodata=5)
     image, _ = run(pair, tmp_path, tile=tile)
-    expected = pan_gaps[0] | gaps.any(0).repeat(ratio, 0).repeat(ratio, 1)
-    assert all(np.array_equal(band == 7, expected) for band in image)
+    expected = pan_gaps | gaps.repeat(ratio, 1).repeat(ratio, 2)
+    assert np.array_equal(image == 7, expected)
 
 
 @pytest.mark.promise(6)
 @settings(max_examples=500)
 @given(
-    kind=st.sampled_from(sorted(set(NUMPY_TYPES) - {"Int8"})),
+    kind=st.sampled_from(sorted(set(NUMPY_TYPES) - {"Int8", "Float16"})),
     values=st.lists(st.floats(-(2.0**40), 2.0**40, width=32), min_size=1, max_size=20),
     nodata=st.sampled_from([None, 0, 7, 255]),
     seed=st.integers(0, 99),
@@ -70,7 +71,7 @@ def test_values_are_the_nearest_that_the_type_holds_and_never_nodata(kind, value
     array = np.array(values, dtype=np.float32)[None, None]
     valid = np.random.default_rng(seed).random(array.shape[1:]) < 0.7
     encoder = PixelEncoder(kind, None if nodata is None else float(nodata), None)
-    found = encoder.encode(torch.from_numpy(array.copy()), torch.from_numpy(valid))
+    found = encoder.encode(torch.from_numpy(array.copy()), torch.from_numpy(valid), range(len(array)))
     low, high = value_limits(kind)
     nearest = np.clip(array.astype(np.float64), low, high)
     assert found.dtype == NUMPY_TYPES[kind]

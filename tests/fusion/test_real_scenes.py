@@ -21,7 +21,7 @@ NAMES = ["L8_istanbul", "L7_21", "WV2_SN6_1"]
 @pytest.mark.parametrize("weights", ["best", "fast"])
 def test_better_than_interpolation_and_gdal(name, weights):
     from otfm_pansharpen.model.options import BUNDLED
-    from otfm_pansharpen.model.raster.reader import RasterSource
+    from otfm_pansharpen.model.raster.source import RasterSource
     from quality import Ours, compare_reduced
     from wald import Scene
 

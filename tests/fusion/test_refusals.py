@@ -17,7 +17,7 @@ from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError
 from otfm_pansharpen.model.fusion.measure import MEASURING_SHARE
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.raster.reader import RasterSource
+from otfm_pansharpen.model.raster.source import RasterSource
 
 
 def refused(pair, tmp_path, kind=PansharpenError, name="out.tif", **changes):
@@ -144,7 +144,7 @@ from _package import load
 load()
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.raster.reader import RasterSource
+from otfm_pansharpen.model.raster.source import RasterSource
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:

@@ -33,14 +33,17 @@ def test_a_shift_that_differs_within_the_scene_is_said(tmp_path):
     assert warned(pair, tmp_path)["shift_varies"]["pixels"] == pytest.approx(1.0, abs=0.3)  # from the middle
 
 
-def test_a_shift_at_the_end_of_the_search_is_said(tmp_path):
-    found = warned(Recipe(shift=(4.9, 0.0)).write(tmp_path), tmp_path)
-    assert found["shift_at_the_edge"]["rows"] == pytest.approx(4.9, abs=0.2)
+@pytest.mark.parametrize("rows", [4.9, 9.0])
+def test_a_shift_beyond_the_small_search_is_found_and_a_large_one_is_said(tmp_path, rows):
+    pair = Recipe(shift=(rows, 0.0), height=320, width=320).write(tmp_path)
+    result = fuse(job(pair, tmp_path / "o.tif"))
+    assert result.shift == pytest.approx((rows, 0.0), abs=0.1)
+    assert [n.code for n in result.notices] == (["large_shift"] if rows > 5 else [])
 
 
 def test_warnings_reach_the_caller_as_they_are_found(tmp_path):
     """As data where they are wanted so, else as sentences in the log; each once."""
-    pair = Recipe(shift=(4.9, 0.0)).write(tmp_path)
+    pair = Recipe(shift=(9.0, 0.0), height=320, width=320).write(tmp_path)
     found: list[Notice] = []
     lines: list[str] = []
     result = fuse(job(pair, tmp_path / "o.tif"), Progress(log=lines.append, notice=found.append))

@@ -176,7 +176,7 @@ def small_gpu(monkeypatch):
 def fuse_on(device, given, config=NETWORKS[0]):
     fuser = TileFuser(trained(config), scene(4), device, torch.float32, 1)
     whole = given.window.grown(-fuser.halo)
-    return fuser, fuser.fuse(given, whole, lambda values, _: values.numpy(), lambda: None)
+    return fuser, fuser.fuse(given, whole, lambda values, *_: values.numpy(), lambda: None)
 
 
 @pytest.mark.promise(19)

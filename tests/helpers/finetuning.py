@@ -14,7 +14,7 @@ from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, Re
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.network.weights import save_weights
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.raster.reader import RasterSource
+from otfm_pansharpen.model.raster.source import RasterSource
 
 SENSOR = SceneRecipe(bands=3, ratio=2, height=320, width=320, gain=0.2)
 NETWORK = NetworkConfig(width=8, blocks=1, hidden=8, cell=2)

@@ -8,7 +8,7 @@ import numpy as np
 from helpers.scenes import load_image
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionResult
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.raster.reader import RasterSource
+from otfm_pansharpen.model.raster.source import RasterSource
 
 
 def job(pair, output, **changes):

@@ -23,5 +23,8 @@ class Listener(QgsProcessingFeedback):
     def pushInfo(self, line):  # noqa: N802 - QGIS's name
         self.lines.append(line)
 
+    def pushWarning(self, line):  # noqa: N802 - QGIS's name
+        self.lines.append(line)
+
     def reportError(self, line, fatal=False):  # noqa: N802 - QGIS's name
         self.lines.append(line)

@@ -31,7 +31,7 @@ def expected(network, given, found, steps):
 
 
 def fuse(fuser, given, place):
-    return torch.from_numpy(fuser.fuse(given, place, lambda values, _: values.numpy(), lambda: None))
+    return torch.from_numpy(fuser.fuse(given, place, lambda values, *_: values.numpy(), lambda: None))
 
 
 @pytest.fixture(params=["as here", "without oneDNN"])

@@ -135,7 +135,7 @@ def test_the_engine_modulates_each_band_above_its_own_dark_level(fit, trust):
     conditions = Conditions(pan_low[0], coarse, straight, straight, None)
     fuser = TileFuser(network.eval(), found, torch.device("cpu"), torch.float32, 1)
     sharp = torch.from_numpy(
-        fuser.fuse(conditions, Window(0, 0, 16, 16), lambda values, _: values.numpy(), lambda: None)
+        fuser.fuse(conditions, Window(0, 0, 16, 16), lambda values, *_: values.numpy(), lambda: None)
     )
     detail = pan - low
     added = gain * std / found.pan_std * detail + (lms - dark) / (low - found.pan_dark) * detail

@@ -12,7 +12,7 @@ from helpers.fusion import job, run
 from helpers.scenes import Recipe, load_image
 from osgeo import gdal
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.raster.reader import RasterSource
+from otfm_pansharpen.model.raster.source import RasterSource
 
 
 def copied(path, name, driver, *options):

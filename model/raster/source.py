@@ -1,0 +1,32 @@
+"""What to open, as plain data that can cross threads and processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RasterSource:
+    """A raster, its bands, and what a user declared of them.
+
+    path            anything GDAL opens               open_options   NAME=VALUE
+    bands           numbers from 1 of the bands that are wanted; empty for all but alpha
+    context         bands that are read and measured beside them; empty for all that are image
+    nodata          values that a user declared for every band, beside the file's own
+    band_nodata     (band, least, largest): values between which a user declared all of one band to be nodata
+    ignored_nodata  bands whose own nodata value a user switched off
+    crs             WKT that replaces the file's own; empty to keep it
+    """
+
+    path: str
+    open_options: tuple[str, ...] = ()
+    bands: tuple[int, ...] = ()
+    context: tuple[int, ...] = ()
+    nodata: tuple[float, ...] = ()
+    band_nodata: tuple[tuple[int, float, float], ...] = ()
+    ignored_nodata: tuple[int, ...] = ()
+    crs: str = ""
+
+    def declared(self, band: int) -> list[tuple[float, float]]:
+        """Ranges (least, largest) of one band that a user declared to be nodata."""
+        return [(v, v) for v in self.nodata] + [(low, high) for b, low, high in self.band_nodata if b == band]

@@ -1,0 +1,52 @@
+"""Values that stand for gaps although nobody declared them: constant extremes in flat areas, as collars and holes have.
+
+Saturated clouds look alike. Neither says anything of the ground, so what is measured on a scene leaves both out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import avg_pool2d
+
+CORE = 5  # pixels along the side of a square that has to be of one value
+SMALLEST_SHARE = 0.005  # of the pixels
+
+
+@dataclass(frozen=True)
+class FillValue:
+    """A value that fills flat areas, and the share of the valid pixels that has it."""
+
+    value: float
+    share: float
+
+
+def find_fill(images: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> tuple[list[FillValue], list[torch.Tensor]]:
+    """Fill values of windows (image (bands, h, w), valid (h, w)), the commonest first, and where they are, (h, w) each.
+
+    A value counts where it is the least or the largest of all, in every band alike, over whole squares of CORE pixels.
+    """
+    nowhere = [torch.zeros_like(valid) for _, valid in images]
+    values = [image[:, valid] for image, valid in images if bool(valid.any())]
+    total = sum(v.shape[1] for v in values)
+    if not total:
+        return [], nowhere
+    ends = {float(f(torch.stack([f(v) for v in values]))) for f in (torch.min, torch.max)}
+    found, where = [], nowhere
+    for value in ends:
+        has = [(image == value).all(0) & valid for image, valid in images]
+        if any(_fills_squares(h) for h in has):
+            share = sum(int(h.sum()) for h in has) / total
+            if share > SMALLEST_SHARE:
+                found.append(FillValue(value, share))
+                where = [w | h for w, h in zip(where, has)]
+    return sorted(found, key=lambda f: -f.share), where
+
+
+def _fills_squares(has: torch.Tensor) -> bool:
+    """Whether a mask (h, w) holds whole squares of CORE pixels."""
+    if min(has.shape) < CORE or not bool(has.any()):
+        return False
+    return bool((avg_pool2d(has.float()[None], CORE, 1) > 1.0 - 0.5 / CORE**2).any())
