@@ -104,6 +104,84 @@ def damage(path: Path, rng: np.random.Generator) -> None:
     path.write_bytes(data)
 
 
+def stacked(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """Bands in files of their own, under a virtual raster under another."""
+    parts = []
+    for band in range(1, len(ms) + 1):
+        parts.append(str(folder / f"b{band}.tif"))
+        gdal.Translate(parts[-1], str(folder / "ms.tif"), bandList=[band])
+    if gdal.BuildVRT(str(folder / "stack.vrt"), parts, separate=True) is None:  # a layout that cannot be stacked
+        return folder / "ms.tif", ms
+    gdal.Translate(str(folder / "outer.vrt"), str(folder / "stack.vrt"), format="VRT")
+    return folder / "outer.vrt", ms
+
+
+def rewritten(folder: Path, ms: np.ndarray, change: str) -> None:
+    """The MS file with other pixels, or other marks on its bands."""
+    dataset = gdal.Open(str(folder / "ms.tif"), gdal.GA_Update)
+    dataset.WriteArray(ms)
+    if change == "alpha" and len(ms) > 1:
+        dataset.GetRasterBand(len(ms)).SetColorInterpretation(gdal.GCI_AlphaBand)
+
+
+def filled(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """A corner of the type's largest value, or of 0, that nobody declares."""
+    corner = np.add.outer(np.arange(ms.shape[1]), np.arange(ms.shape[2])) < rng.integers(2, 1 + sum(ms.shape[1:]) // 2)
+    ms = ms.copy()
+    ms[:, corner] = rng.choice([0, np.iinfo(ms.dtype).max if ms.dtype.kind in "ui" else -9999])
+    rewritten(folder, ms, "pixels")
+    return folder / "ms.tif", ms
+
+
+def with_alpha(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """The last band is declared alpha although it is image."""
+    rewritten(folder, ms, "alpha")
+    return folder / "ms.tif", ms
+
+
+def with_palette(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """Numbers that stand for colours."""
+    table = gdal.ColorTable()
+    for entry in range(256):
+        table.SetColorEntry(entry, (entry, entry * 3 % 256, 7, 255))
+    source = gdal.Open(str(folder / "ms.tif"))
+    target = gdal.GetDriverByName("GTiff").Create(str(folder / "p.tif"), ms.shape[2], ms.shape[1], 1, gdal.GDT_Byte)
+    target.SetGeoTransform(source.GetGeoTransform())
+    target.SetProjection(source.GetProjection())
+    target.GetRasterBand(1).SetColorTable(table)
+    target.GetRasterBand(1).WriteArray(rng.integers(0, 255, ms.shape[1:]))
+    return folder / "p.tif", ms[:1]
+
+
+def in_degrees(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """MS in degrees, with pixels that are square in metres."""
+    source = gdal.Open(str(folder / "ms.tif"))
+    size = abs(source.GetGeoTransform()[5]) / 111_320
+    try:
+        gdal.Warp(str(folder / "d.tif"), source, dstSRS="EPSG:4326", xRes=size / 0.81, yRes=size, resampleAlg="cubic")
+    except RuntimeError:  # a layout that cannot be warped
+        return folder / "ms.tif", ms
+    return (folder / "d.tif" if (folder / "d.tif").exists() else folder / "ms.tif"), ms
+
+
+def beside_old(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """Sidecars of a former output under the names that the new one may take."""
+    for name in ("out.tif.aux.xml", "out.tif.ovr", "out.img.aux.xml", "out.dat.aux.xml", "out.tfw"):
+        band = "<PAMRasterBand band='1'><NoDataValue>1</NoDataValue></PAMRasterBand>"
+        (folder / name).write_text(f"<PAMDataset>{band}</PAMDataset>")
+    return folder / "ms.tif", ms
+
+
+TWISTS = {
+    "stack": stacked, "fill": filled, "alpha": with_alpha, "palette": with_palette, "degrees": in_degrees,
+    "sidecars": beside_old,
+}  # fmt: skip
+OPTIONS = (
+    ("COMPRESS=DEFLATE",), ("COMPRESS=LZW", "PREDICTOR=2"), ("COMPRESS=JPEG",), ("COMPRES=LZW",), ("COMPRESS=FOO",),
+    ("INTERLEAVE=PIXEL",), ("TILED=NO",), ("NBITS=12",), ("COMPRESS=LERC", "MAX_Z_ERROR=0.5"), ("QUALITY=90",),
+)  # fmt: skip
+
+
 def draw(number: int, seed: int, folder: Path) -> Case:
     """Case `number` of a seed, its files in `folder`."""
     rng = np.random.default_rng([seed, number])
@@ -141,13 +219,18 @@ def draw(number: int, seed: int, folder: Path) -> Case:
     if rng.random() < 0.2:
         x, y = 5e5 + rng.uniform(-20, width, 2), 4e6 + sign * rng.uniform(-20, height, 2)
         extent = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+    twist = "" if damaged or rng.random() < 0.5 else str(rng.choice(list(TWISTS)))
+    ms_path, ms = TWISTS[twist](folder, ms, rng) if twist else (folder / "ms.tif", ms)
+    options = OPTIONS[int(rng.integers(len(OPTIONS)))] if rng.random() < 0.2 else ()
     job = FusionJob(
-        RasterSource(str(folder / "pan.tif")), RasterSource(str(folder / "ms.tif")),
-        folder / f"out.{rng.choice(['tif'] * 9 + ['img', 'png', 'cog.tif'])}",
+        RasterSource(str(folder / "pan.tif")), RasterSource(str(ms_path)),
+        folder / f"out.{rng.choice(['tif'] * 9 + ['img', 'png', 'cog.tif', 'dat', 'jp2', 'gpkg', 'jpg', 'vrt'])}",
+        creation_options=options,
         device="cpu", tile=int(rng.choice([64, 128, 1024])), extent=extent, data_type=str(rng.choice(TYPES)),
         align=bool(rng.random() < 0.8), overviews=bool(rng.random() < 0.1), precision="fp32",
     )  # fmt: skip
-    square = (top, left, ratio) if plain and extent is None and other == system else None
+    whole = plain and extent is None and other == system and twist not in ("degrees", "palette")
+    square = (top, left, ratio) if whole else None
     return Case(job, ms, nodata, damaged, square)
 
 
@@ -168,13 +251,11 @@ def wrong_image(case: Case, dataset: gdal.Dataset, image: np.ndarray) -> str:
         return f"{len(image)} bands of {gdal.GetDataTypeName(band.DataType)}"
     mark = band.GetNoDataValue()
     gaps = np.zeros(image.shape, bool) if mark is None else np.isnan(image) if np.isnan(mark) else image == mark
-    if not (gaps == gaps[:1]).all():
-        return "bands differ in their gaps"
     if not np.isfinite(image[~gaps].astype(np.float64)).all():
         return "values that are not finite"
     if case.square is None:
         return ""
-    return wrong_grid(case, image) or wrong_values(case, image, gaps[0])
+    return wrong_grid(case, image) or wrong_values(case, image, gaps)
 
 
 def wrong_grid(case: Case, image: np.ndarray) -> str:
@@ -200,14 +281,14 @@ def wrong_values(case: Case, image: np.ndarray, gaps: np.ndarray) -> str:
     ms = case.ms[:, index[0]][:, :, index[1]].astype(np.float64)
     bad = ~np.isfinite(ms) | (np.abs(ms) >= 1e30)
     bad |= False if case.nodata is None else ms == case.nodata
-    bad = bad.any(0)
-    steady = bad[1:-1, 1:-1] & bad[:-2, 1:-1] & bad[2:, 1:-1] & bad[1:-1, :-2] & bad[1:-1, 2:]  # rounding at edges
-    if (steady & ~gaps[1:-1, 1:-1]).any():
+    around = (bad[:, :-2, 1:-1], bad[:, 2:, 1:-1], bad[:, 1:-1, :-2], bad[:, 1:-1, 2:])
+    steady = np.logical_and.reduce([bad[:, 1:-1, 1:-1], *around])  # rounding at edges
+    if (steady & ~gaps[:, 1:-1, 1:-1]).any():
         return "a gap of MS holds values"
     if case.job.data_type or gaps.all():
         return ""
-    for band, truth in zip(image, ms, strict=True):
-        inside = ~gaps & ~bad
+    for band, truth, hole, spoilt in zip(image, ms, gaps, bad, strict=True):
+        inside = ~hole & ~spoilt
         if inside.any():
             apart = abs(float(band[inside].astype(np.float64).mean()) - truth[inside].mean())
             if apart > truth[inside].std() + 1.0 + 1e-3 * abs(truth[inside].mean()):

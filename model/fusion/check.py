@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -56,6 +57,12 @@ def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -
     kind = data_type or ms.type
     if kind not in NUMPY_TYPES:
         raise InputError(f"The data type {kind} is unknown; choose one of {', '.join(DATA_TYPES)}.")
+    if os.path.realpath(pan.source.path) == os.path.realpath(ms.source.path) and pan.grid == ms.grid:
+        raise InputError(
+            f"PAN and MS are the same raster, {pan.source.path}. Choose the panchromatic raster for PAN and the "
+            "multispectral one for MS. A volume or product file (VOL_*.XML, for example) opens as one of its parts: "
+            "choose the metadata or image file of each part."
+        )
     placement = register(pan.grid, ms.grid)
     form = OutputForm(kind, choose_nodata(kind, ms, pan))
     return CheckedPair(pan, ms, placement, output_window(pan, placement, extent), form)

@@ -43,6 +43,8 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form) as writer:
             quality, devices = run_plan(plan, pan, ms, weights, writer, progress)
             progress.check()
+            for raster in (pan, ms):
+                raster.refuse_changes()
             writer.finish(provenance(plan, measured.registration))
     seconds = time.monotonic() - started
     progress.report(1.0)

@@ -14,7 +14,8 @@ GeoTransform = tuple[float, float, float, float, float, float]
 NO_GEOREFERENCE: GeoTransform = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 SMALLEST_RATIO = 1.5
 LARGEST_RATIO = 16.0
-RATIO_TOLERANCE = 0.02  # between the two axes
+RATIO_TOLERANCE = 0.02  # between the two axes, where nothing but sizes relates the rasters
+LARGEST_UNEVENNESS = 2.0  # between them, where a georeference does: pixels of degrees are square in no place but one
 EDGE_TOLERANCE = 1e-3  # PAN pixels; rounding of geotransforms must not cost a row
 LARGEST_COORDINATE = 1e12  # map units; nothing on Earth lies beyond it, and arithmetic with it is safe
 LARGEST_SKEW = 0.1  # PAN pixels over the whole raster
@@ -196,7 +197,8 @@ def _check_ratio(pan: Grid, ms: Grid, across: float, down: float) -> None:
     if not SMALLEST_RATIO <= ratio <= LARGEST_RATIO:
         limits = f"{SMALLEST_RATIO} to {LARGEST_RATIO:g}"
         raise InputError(f"The ratio of the pixel sizes is {ratio:.3f}, but only {limits} can be fused: {sizes}.")
-    if abs(across / down - 1.0) > RATIO_TOLERANCE:
+    uneven = max(across / down, down / across)
+    if uneven > (LARGEST_UNEVENNESS if pan.georeferenced else 1.0 + RATIO_TOLERANCE):
         raise InputError(
             f"The ratio is {across:.3f} across but {down:.3f} down, so the rasters do not belong together: {sizes}."
         )

@@ -15,6 +15,7 @@ from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
+from .integrity import Stamp, damage_raised, refuse_changed_files, refuse_cut_files, stamps
 from .reprojection import probe_values, refuse_local, same_system, warp
 from .source import RasterSource
 
@@ -64,6 +65,7 @@ class Raster:
     read_bands  numbers of those that are read: the wanted ones and the others of the image, as what is measured on a
                 scene is not to depend on which of its bands are wanted
     offsets     (len(read_bands),) values that are taken off before pixels become float32
+    files       size and time of every file behind it, as it was opened
     alpha       number of the band that marks gaps as alpha; `false_alpha` of one that only claims to
     """
 
@@ -74,6 +76,7 @@ class Raster:
         """
         self.source, self.role = source, role
         self.reprojected = False
+        self.files: Stamp = {}
         self._kept: list[gdal.Dataset] = []  # datasets that a reprojection reads from
         try:
             self.dataset = dataset or gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
@@ -104,6 +107,8 @@ class Raster:
 
     def _describe(self) -> None:
         """Check what is open and read its grid, bands, type and system."""
+        self.files = stamps(self.dataset)
+        refuse_cut_files(self.role, self.files)
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.path} holds no raster bands; choose one of its subdatasets.")
         self._choose_bands()
@@ -252,6 +257,10 @@ class Raster:
         """Whether GDAL's masks follow the alpha band, if there is one: they do in rasters of two and of four bands."""
         return self.alpha is None or any(f & gdal.GMF_ALPHA for f in self._flags.values())
 
+    def refuse_changes(self) -> None:
+        """Raises InputError where a file behind this raster has changed since it was opened."""
+        refuse_changed_files(self.role, self.files)
+
     def leave_out(self, numbers: tuple[int, ...]) -> None:
         """Read these bands no more: they have no valid pixel, and a scene is measured on the others."""
         kept = [i for i, b in enumerate(self.read_bands) if b not in numbers]
@@ -273,12 +282,13 @@ class Raster:
         values = np.empty((len(self.read_bands), window.height, window.width), dtype=np.float32)
         masks: list[NDArray[np.bool_] | None] = []  # None: the band has nothing to tell gaps by
         try:
-            shared = self._shared_mask(place)
-            for index, number in enumerate(self.read_bands):
-                exact = self._planes[number].band.ReadAsArray(*place)
-                masks.append(self._own_mask(number, exact, place))
-                with np.errstate(over="ignore"):  # what float32 cannot hold is no valid pixel
-                    values[index] = exact - self.offsets[index] if self.offsets[index] else exact
+            with damage_raised():
+                shared = self._shared_mask(place)
+                for index, number in enumerate(self.read_bands):
+                    exact = self._planes[number].band.ReadAsArray(*place)
+                    masks.append(self._own_mask(number, exact, place))
+                    with np.errstate(over="ignore"):  # what float32 cannot hold is no valid pixel
+                        values[index] = exact - self.offsets[index] if self.offsets[index] else exact
         except RuntimeError as error:
             where = f"at row {window.top}, column {window.left}"
             raise InputError(

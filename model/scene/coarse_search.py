@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import avg_pool2d, pad
 
 from ..geometry.window_pair import PairWindow
-from .statistics import HIGH_PASS_SIZE
+from .statistics import HIGH_PASS_SIZE, MINIMUM_PIXELS
 
 WIDE_REACH = 50  # PAN pixels searched in each direction
 COARSE_GAIN = 0.25  # of the blur that brings PAN to MS resolution
@@ -51,10 +51,12 @@ def find_coarse_shift(windows: Sequence[PairWindow]) -> tuple[float, float] | No
 
 def _explained(window: PairWindow, reach: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor] | None:
     """For every offset within reach, (2 reach + 1, 2 reach + 1): PAN's power that MS explains, and all of it."""
+    if min(window.ms_valid.shape) < HIGH_PASS_SIZE:
+        return None
     wide = _extended(window, reach)
     pan, pan_valid = wide.pan_at_ms(COARSE_GAIN)
     counted = _whole(window.ms_valid)
-    if min(counted.shape) < 1 or int(counted.sum()) < 64:
+    if int(counted.sum()) < MINIMUM_PIXELS:
         return None
     basis = _basis(_high_pass(window.ms.double()) * counted)
     if basis is None:

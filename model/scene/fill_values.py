@@ -35,6 +35,8 @@ def find_fill(images: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> tuple[list
         return [], nowhere
     ends = {float(f(torch.stack([f(v) for v in values]))) for f in (torch.min, torch.max)}
     found, where = [], nowhere
+    if len(ends) == 1:
+        return [], nowhere  # an image of one value has no extremes
     for value in ends:
         has = [(image == value).all(0) & valid for image, valid in images]
         if any(_fills_squares(h) for h in has):

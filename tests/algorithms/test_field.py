@@ -341,6 +341,14 @@ def test_pan_in_degrees_with_pixels_square_in_metres(algorithm, pair, tmp_path):
     assert near(load_image(back), pair, valid=inner, within=0.35)
 
 
+def test_ms_pixels_that_are_longer_than_wide(algorithm, pair, tmp_path):
+    tall = pair.sharp[:, : SIDE // 3 * 3].reshape(6, SIDE // 3, 3, SIDE // 2, 2).mean((2, 4))
+    save(pair.ms, tall, "uint16", (5e5, 4.0, 0.0, 4e6, 0.0, -6.0))
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
+    pair.sharp = pair.sharp[:, : SIDE // 3 * 3]
+    assert near(fused, pair)
+
+
 def test_a_local_system_is_refused_with_the_cure(algorithm, pair, tmp_path):
     local = tmp_path / "local.tif"
     gdal.Translate(str(local), str(pair.ms), outputSRS='LOCAL_CS["Unknown projection",UNIT["metre",1]]')

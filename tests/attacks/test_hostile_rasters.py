@@ -197,3 +197,48 @@ def test_complex_numbers_and_folders_are_refused(tmp_path):
         fuse(replace(job(pair, tmp_path / "out.tif"), ms=ms))
     with pytest.raises(InputError, match="cannot be opened"):
         fuse(replace(job(pair, tmp_path / "out.tif"), ms=RasterSource(str(Path(tmp_path)))))
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("behind_vrt", [False, True])
+def test_a_raw_file_cut_in_half_is_named_with_its_sizes(tmp_path, behind_vrt):
+    """GDAL reads what is missing as zeros, without a word."""
+    pair = Recipe().write(tmp_path)
+    raw = tmp_path / "ms.dat"
+    gdal.Translate(str(raw), str(pair.ms), format="ENVI")
+    os.truncate(raw, raw.stat().st_size // 2)
+    pair.ms = raw
+    if behind_vrt:
+        gdal.BuildVRT(str(tmp_path / "inner.vrt"), [str(raw)]).FlushCache()
+        gdal.BuildVRT(str(tmp_path / "outer.vrt"), [str(tmp_path / "inner.vrt")]).FlushCache()
+        pair.ms = tmp_path / "outer.vrt"
+    refused(pair, tmp_path, ["ms.dat", "cut short", "11,520", "23,040"])
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("kind", ["JPEG", "GTiff"])
+def test_damage_that_decoders_only_warn_of_is_an_error(tmp_path, kind):
+    pair = Recipe(bands=3, kind="uint8", scale=0.08, height=512, width=512).write(tmp_path)
+    damaged = tmp_path / "damaged"
+    options = ["WORLDFILE=YES"] if kind == "JPEG" else ["COMPRESS=JPEG", "INTERLEAVE=PIXEL"]
+    gdal.Translate(str(damaged), str(pair.ms), format=kind, creationOptions=options)
+    raw = bytearray(damaged.read_bytes())
+    middle = len(raw) // 2
+    raw[middle : middle + 300] = bytes(300)
+    damaged.write_bytes(raw[:middle] if kind == "JPEG" else raw)
+    pair.ms = damaged
+    refused(pair, tmp_path, ["damaged", "cannot be read"])
+
+
+@pytest.mark.promise(12)
+def test_an_input_that_is_overwritten_during_the_run_gives_no_mixture(tmp_path):
+    pair = Recipe(height=256, width=256).write(tmp_path)
+    image = load_image(pair.ms)
+
+    def overwrite(share: float) -> None:
+        if share > 0.5:
+            save(pair.ms, image[:, ::-1], transform=(5e5, 8, 0, 4e6, 0, -8))
+
+    with pytest.raises(InputError, match="changed while it was read"):
+        fuse(job(pair, tmp_path / "out.tif", tile=64), Progress(report=overwrite))
+    assert not (tmp_path / "out.tif").exists()

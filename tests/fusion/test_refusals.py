@@ -190,3 +190,11 @@ def test_global_state_is_as_before(tmp_path, fails):
     except InputError:
         assert fails
     assert global_state() == before
+
+
+@pytest.mark.promise(2)
+def test_one_raster_for_both_is_said_to_be_one(tmp_path):
+    pair = Recipe().write(tmp_path)
+    pair.pan = pair.ms
+    with pytest.raises(InputError, match="same raster"):
+        fuse(job(pair, tmp_path / "out.tif"))
