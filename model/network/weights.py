@@ -1,7 +1,7 @@
 """Weights on disk: a safetensors file with its configuration in the header, and a sha256 file beside it.
 
-Nothing is trusted: the hash is checked where one lies beside the file, and names, shapes, types and values must be
-exactly those of the network that the header describes. No pickle is read anywhere.
+Nothing is trusted: the hashes beside the file and in its header are checked where there are any, and names, shapes,
+types and values must be exactly those of the network that the header describes. No pickle is read anywhere.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ..options import BUNDLED
 from .flow_network import FlowNetwork, NetworkConfig
 
 FORMAT = "otfm-pansharpen-weights-1"
+TENSORS_DIGEST = "tensors_sha256"  # in the header, so that weights parted from the file beside them are checked too
 LARGEST_FILE = 64 * 1024 * 1024
 LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
 LIKE_GAIN = 0.4  # the same of the logarithm of the MTF gain
@@ -46,9 +47,9 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
 
     `notes` (what, from which data, under which licence, with which settings) go into the header as JSON.
     """
-    header = {"format": FORMAT, "network": json.dumps(asdict(network.config))}
-    header |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
+    header = {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
     tensors = {name: value.detach().float().contiguous().cpu() for name, value in network.state_dict().items()}
+    header |= {"format": FORMAT, "network": json.dumps(asdict(network.config)), TENSORS_DIGEST: _digest(tensors)}
     with whole_file(hash_path(path)) as digests, whole_file(path) as draft:
         draft.write_bytes(save(tensors, metadata=header))  # save_file would let its owner alone read the file
         digest = sha256_of(draft)
@@ -70,7 +71,7 @@ def load_weights(path: Path) -> Weights:
         with safe_open(path, framework="pt") as file:
             header = dict(file.metadata() or {})
             network = _empty_network(path, header)
-            tensors = _checked_tensors(path, file, network.state_dict())
+            tensors = _checked_tensors(path, file, network.state_dict(), header.get(TENSORS_DIGEST))
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path} is not a valid safetensors file ({error}). Download or train it again.") from error
     network.load_state_dict(tensors)
@@ -137,8 +138,19 @@ def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
     return FlowNetwork(NetworkConfig(**values))
 
 
-def _checked_tensors(path: Path, file: Any, wanted: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Every tensor the network needs and no other, with its shape, as finite float32."""
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names, shapes and little-endian bytes of float32 tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {list(tensors[name].shape)}\n".encode())
+        digest.update(tensors[name].numpy().astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _checked_tensors(
+    path: Path, file: Any, wanted: Mapping[str, torch.Tensor], digest: str | None
+) -> dict[str, torch.Tensor]:
+    """Every tensor the network needs and no other, with its shape, as finite float32 that `digest`, if any, is of."""
     stored = {_present_name(name): name for name in file.keys()}  # noqa: SIM118 - not a dictionary
     if set(stored) != set(wanted):
         odd = sorted(set(stored) ^ set(wanted))[:3]
@@ -150,7 +162,13 @@ def _checked_tensors(path: Path, file: Any, wanted: Mapping[str, torch.Tensor]) 
             shape, dtype = part.get_shape(), part.get_dtype()
             raise WeightsError(f"{path}: tensor {name} is {dtype} {shape}, but F32 {list(like.shape)} is needed.")
         tensors[name] = file.get_tensor(stored[name])
-        if not torch.isfinite(tensors[name]).all():
+    if digest is not None and digest != _digest({stored[name]: value for name, value in tensors.items()}):
+        raise WeightsError(
+            f"The tensors of {path} do not match the SHA-256 in its header: the file is damaged. Download or train it "
+            "again."
+        )
+    for name, value in tensors.items():
+        if not torch.isfinite(value).all():
             raise WeightsError(f"{path}: tensor {name} holds values that are not finite. Download or train it again.")
     return tensors
 

@@ -27,10 +27,11 @@ def good(tmp_path):
 
 
 def rewritten(path, change_tensors=None, change_header=None):
-    """The same file with something changed, and no hash beside it."""
+    """The same file with something changed, no hash beside it and none in its header: as of an older version."""
     tensors = load_file(path)
     with safe_open(path, framework="pt") as file:
         header = file.metadata()
+    header.pop("tensors_sha256", None)
     (change_tensors or (lambda t: None))(tensors)
     (change_header or (lambda h: None))(header)
     save_file(tensors, path, metadata=header)
@@ -77,6 +78,23 @@ def test_flipped_bit_is_found_by_the_hash(good):
     good.write_bytes(data)
     with pytest.raises(WeightsError, match="damaged"):
         load_weights(good)
+
+
+@pytest.mark.promise(15)
+def test_a_flipped_bit_is_found_without_a_hash_beside_the_file(good):
+    """Also one that leaves a sane value: the header knows the tensors."""
+    data = bytearray(good.read_bytes())
+    data[-5] ^= 1
+    good.write_bytes(data)
+    hash_path(good).unlink()
+    with pytest.raises(WeightsError, match=r"good\.safetensors.* do not match the SHA-256 in its header.*damaged"):
+        load_weights(good)
+
+
+def test_older_files_without_a_hash_in_their_header_load(good):
+    wanted = load_weights(good).network.state_dict()
+    loaded = load_weights(rewritten(good))
+    assert all(torch.equal(wanted[name], value) for name, value in loaded.network.state_dict().items())
 
 
 def break_shape(tensors):
