@@ -22,10 +22,13 @@ from ..errors import WeightsError
 from ..files import whole_file
 from ..options import BUNDLED
 from .flow_network import FlowNetwork, NetworkConfig
+from .trial import trial_velocity
 
 FORMAT = "otfm-pansharpen-weights-1"
 TENSORS_DIGEST = "tensors_sha256"  # in the header, so that weights parted from the file beside them are checked too
 LARGEST_FILE = 64 * 1024 * 1024
+LARGEST_WEIGHT = 1000.0  # training leaves 2; a flipped bit of the exponent makes 1e37 of a tenth
+LARGEST_VELOCITY = 10.0  # deviations on the trial scenes, where sound weights stay below 1
 LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
 LIKE_GAIN = 0.4  # the same of the logarithm of the MTF gain
 FORMER_NAMES = {".enter.": ".conv1.", ".leave.": ".conv2.", "read.": "film."}  # of layers, in files of version 0.1
@@ -75,7 +78,9 @@ def load_weights(path: Path) -> Weights:
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path} is not a valid safetensors file ({error}). Download or train it again.") from error
     network.load_state_dict(tensors)
-    return Weights(network.eval().requires_grad_(False), header, digest, path)
+    network.eval().requires_grad_(False)
+    _refuse_nonsense(path, network)
+    return Weights(network, header, digest, path)
 
 
 def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> str | None:
@@ -168,9 +173,22 @@ def _checked_tensors(
             "again."
         )
     for name, value in tensors.items():
-        if not torch.isfinite(value).all():
-            raise WeightsError(f"{path}: tensor {name} holds values that are not finite. Download or train it again.")
+        if not bool((value.abs() <= LARGEST_WEIGHT).all()):
+            raise WeightsError(
+                f"{path}: tensor {name} holds values that are not finite or beyond {LARGEST_WEIGHT:g}. Download or "
+                "train it again."
+            )
     return tensors
+
+
+def _refuse_nonsense(path: Path, network: FlowNetwork) -> None:
+    """Raises WeightsError where sane numbers together blow colours up."""
+    found = trial_velocity(network)
+    if not found <= LARGEST_VELOCITY:
+        raise WeightsError(
+            f"The weights of {path} give nonsense: on a made-up scene they move colours by {found:.3g} deviations, "
+            f"sound ones by less than {LARGEST_VELOCITY:g}. Download or train it again."
+        )
 
 
 def _present_name(name: str) -> str:

@@ -117,6 +117,11 @@ def poison(tensors):
     tensors["head.bias"][0] = float("nan")
 
 
+def blow_up(tensors):
+    """What a flipped bit of the exponent makes of 0.1."""
+    tensors["head.bias"][0] = 3.4e37
+
+
 @pytest.mark.promise(15)
 @pytest.mark.parametrize(
     ("change", "words"),
@@ -126,11 +131,23 @@ def poison(tensors):
         (drop_one, "head.bias"),
         (add_one, "extra"),
         (poison, "not finite"),
+        (blow_up, "head.bias holds values that are not finite or beyond"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(good, change, words):
     with pytest.raises(WeightsError, match=words):
         load_weights(rewritten(good, change_tensors=change))
+
+
+@pytest.mark.promise(15)
+@pytest.mark.parametrize("name", ["tail.weight", "modulate.bias", "blocks.2.conv2.weight"])
+def test_weights_that_give_nonsense_are_refused(tmp_path, name):
+    """Each of them is a number that a network could hold; together they blow colours up."""
+    network = load_weights(BUNDLED["fast"]).network
+    dict(network.named_parameters())[name] += 50.0
+    save_weights(network, tmp_path / "own.safetensors", {})
+    with pytest.raises(WeightsError, match=r"own\.safetensors give nonsense: .* deviations"):
+        load_weights(tmp_path / "own.safetensors")
 
 
 @pytest.mark.promise(15)
