@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..geometry.grids import Window
 from ..network.weights import misfit
 from ..notices import Notice
 from ..raster.pixel_types import value_limits
@@ -139,3 +140,12 @@ def less_memory(device: str, side: int | None) -> Notice:
         return Notice("device_out_of_memory", sentence, {"device": device})
     sentence = f"{device} has too little free memory: pieces of {side} pixels from here on."
     return Notice("smaller_tiles", sentence, {"device": device, "side": side})
+
+
+def not_finite(tile: Window) -> str:
+    """Why a tile of PAN is no part of a raster."""
+    return (
+        f"Around row {tile.top}, column {tile.left} of PAN ({tile.width} x {tile.height} pixels) the result is not "
+        "finite. Use the bundled weights; where they are in use, PAN or MS hold absurd values there: declare them as "
+        "nodata."
+    )

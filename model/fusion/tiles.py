@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import CancelledError
+from ..errors import CancelledError, PansharpenError
 from ..geometry.grids import Placement, Window
 from ..geometry.resampling import mtf_reach
 from ..geometry.window_pair import PairWindow
@@ -152,7 +153,13 @@ class _Work:
         if not bool(pair.pan_valid[core].any()) or not bool(pair.ms_valid.any()):
             return Fused(self.encoder.empty(len(pair.ms), tile))
         conditions = condition(pair, place, fuser.statistics)
-        values = fuser.fuse(conditions, inner, self.encoder.encode, self.check)
+
+        def finish(numbers: torch.Tensor, valid: torch.Tensor | None) -> NDArray[Any]:
+            if not _finite(numbers, valid):
+                raise PansharpenError(run_log.not_finite(tile))
+            return self.encoder.encode(numbers, valid)
+
+        values = fuser.fuse(conditions, inner, finish, self.check)
         return Fused(values, self._quality(pair, core, values) if tile == self.middle else None)
 
     def _quality(self, pair: PairWindow, core: tuple[slice, slice], values: NDArray[Any]) -> Quality | None:
@@ -164,6 +171,13 @@ class _Work:
         ours = full_resolution(piece, fused, gain, rounded)
         plain = full_resolution(piece, interpolated_ms(piece), gain, rounded)
         return Quality(ours.hqnr, plain.hqnr) if ours and plain else None
+
+
+def _finite(values: torch.Tensor, valid: torch.Tensor | None) -> bool:
+    """Whether values (bands, h, w) are finite wherever they are valid (h, w; None where all are)."""
+    if math.isfinite(float(values.sum())):  # the quickest pass: one value that is not spoils the sum
+        return True
+    return bool(torch.isfinite(values if valid is None else values[:, valid]).all())
 
 
 def _prepare_thread(threads: int, memory: KeptMemory) -> None:

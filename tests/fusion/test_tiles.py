@@ -12,11 +12,11 @@ import pytest
 import torch
 from helpers.fusion import job, run, temporaries
 from helpers.network import conditions, scene, trained
-from helpers.scenes import Recipe, load_image
+from helpers.scenes import Recipe, load_image, save
 from hypothesis import given
 from hypothesis import strategies as st
 from osgeo import gdal
-from otfm_pansharpen.model.errors import CancelledError, InputError
+from otfm_pansharpen.model.errors import CancelledError, InputError, PansharpenError
 from otfm_pansharpen.model.fusion import memory
 from otfm_pansharpen.model.fusion import tiles as tiling
 from otfm_pansharpen.model.fusion.memory import bounded_cache, default_budget, pixel_bytes, plan_work
@@ -127,6 +127,46 @@ def test_cancelling_stops_a_tile_in_the_middle_of_the_network(tmp_path, monkeypa
     assert threading.active_count() == before
     assert not (tmp_path / "o.tif").exists()
     assert temporaries(tmp_path) == []
+
+
+@pytest.fixture
+def spoiled(monkeypatch):
+    """Makes the network give some value in the middle of every tile."""
+
+    def spoil(value):
+        real = FoldedNetwork.__call__
+
+        def call(self, planes, check=lambda: None):
+            velocity = real(self, planes, check)
+            velocity[:, velocity.shape[1] // 2, velocity.shape[2] // 2] = value
+            return velocity
+
+        monkeypatch.setattr(FoldedNetwork, "__call__", call)
+
+    return spoil
+
+
+@pytest.mark.promise(15)
+@pytest.mark.parametrize("kind", ["uint16", "float32"])
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_results_that_are_not_finite_are_refused(tmp_path, spoiled, kind, value):
+    pair = Recipe(kind=kind, height=128, width=128).write(tmp_path)
+    spoiled(value)
+    extent = (5e5 + 2 * 64, 4e6 - 2 * 128, 5e5 + 2 * 128, 4e6)
+    with pytest.raises(PansharpenError, match=r"row 0, column 64 of PAN .* not finite.* bundled weights"):
+        fuse(job(pair, tmp_path / "o.tif", tile=64, extent=extent))
+    assert not (tmp_path / "o.tif").exists()
+    assert temporaries(tmp_path) == []
+
+
+def test_what_lies_under_a_gap_need_not_be_finite(tmp_path, spoiled):
+    pair = Recipe(height=128, width=128, nodata=0).write(tmp_path)
+    pan = load_image(pair.pan)
+    pan[:, 60:70, 60:70] = 0
+    save(pair.pan, pan, nodata=0)
+    spoiled(float("nan"))
+    image, _ = run(pair, tmp_path, tile=128)
+    assert np.array_equal((image == 0).all(0), pan[0] == 0)
 
 
 @pytest.mark.parametrize("place", ["read", "fuse"])
