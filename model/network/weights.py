@@ -77,7 +77,7 @@ def load_weights(path: Path) -> Weights:
             tensors = _checked_tensors(path, file, network.state_dict(), header.get(TENSORS_DIGEST))
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path} is not a valid safetensors file ({error}). Download or train it again.") from error
-    network.load_state_dict(tensors)
+    network.load_state_dict(tensors, assign=True)
     network.eval().requires_grad_(False)
     _refuse_nonsense(path, network)
     return Weights(network, header, digest, path)
@@ -127,7 +127,7 @@ def _check_hash(path: Path) -> str:
 
 
 def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
-    """The network that the header describes, unfilled."""
+    """The network that the header describes, unfilled and without memory for its weights."""
     if header.get("format") != FORMAT:
         raise WeightsError(f"{path} was not written by this plugin (its header lacks format {FORMAT}).")
     try:
@@ -140,7 +140,8 @@ def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
                 raise ValueError(f"{name} is {values[name]}, not within {least} to {most}")
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"The header of {path} does not describe a network of this plugin: {error}.") from error
-    return FlowNetwork(NetworkConfig(**values))
+    with torch.device("meta"):  # whatever sizes it claims, memory is taken for what the file holds alone
+        return FlowNetwork(NetworkConfig(**values))
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
@@ -166,7 +167,7 @@ def _checked_tensors(
         if list(part.get_shape()) != list(like.shape) or part.get_dtype() != "F32":
             shape, dtype = part.get_shape(), part.get_dtype()
             raise WeightsError(f"{path}: tensor {name} is {dtype} {shape}, but F32 {list(like.shape)} is needed.")
-        tensors[name] = file.get_tensor(stored[name])
+        tensors[name] = file.get_tensor(stored[name]).clone()  # no part of a file that may change
     if digest is not None and digest != _digest({stored[name]: value for name, value in tensors.items()}):
         raise WeightsError(
             f"The tensors of {path} do not match the SHA-256 in its header: the file is damaged. Download or train it "

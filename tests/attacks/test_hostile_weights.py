@@ -6,6 +6,7 @@ import json
 import struct
 
 import pytest
+from helpers.memory import STATUS, little_memory
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.network.weights import FORMAT, load_weights, save_weights
@@ -14,9 +15,9 @@ SMALL = NetworkConfig(width=8, blocks=1, hidden=8)
 SIZES = json.dumps({"bands": 4, "width": 8, "blocks": 1, "cell": 2, "hidden": 8})
 
 
-def forged(path, tensors, body=b"\0" * 64):
+def forged(path, tensors, body=b"\0" * 64, sizes=SIZES):
     """A safetensors file with this table of tensors and these bytes."""
-    header = json.dumps({"__metadata__": {"format": FORMAT, "network": SIZES}, **tensors}).encode()
+    header = json.dumps({"__metadata__": {"format": FORMAT, "network": sizes}, **tensors}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + body)
     return path
 
@@ -42,6 +43,17 @@ def test_a_header_length_that_lies(tmp_path, length):
     path = tmp_path / "long.safetensors"
     path.write_bytes(struct.pack("<Q", length) + b"{}")
     with pytest.raises(WeightsError, match="not a valid safetensors file"):
+        load_weights(path)
+
+
+@pytest.mark.promise(15)
+@pytest.mark.skipif(not STATUS.exists(), reason="this system does not tell how much memory a process has")
+def test_a_small_file_that_claims_a_huge_network(tmp_path):
+    """The network would take 1.6 GB; nothing of it is made."""
+    sizes = json.dumps({"bands": 16, "width": 512, "blocks": 64, "cell": 8, "hidden": 1024})
+    tensors = {"head.weight": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}}
+    path = forged(tmp_path / "huge.safetensors", tensors, sizes=sizes)
+    with little_memory(300), pytest.raises(WeightsError, match=r"huge\.safetensors does not fit the network"):
         load_weights(path)
 
 
