@@ -6,9 +6,11 @@ types and values must be exactly those of the network that the header describes.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -32,6 +34,10 @@ LARGEST_VELOCITY = 10.0  # deviations on the trial scenes, where sound weights s
 LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
 LIKE_GAIN = 0.4  # the same of the logarithm of the MTF gain
 FORMER_NAMES = {".enter.": ".conv1.", ".leave.": ".conv2.", "read.": "film."}  # of layers, in files of version 0.1
+HASH_LINE = re.compile(  # as sha256sum, shasum, openssl and BSD's sha256 write it
+    r"(sha2?-?256 ?\((?P<first>.+)\) ?= ?)?(?P<digest>[0-9a-f]{64})(\s+\*?(?P<name>.+))?", re.IGNORECASE
+)
+HASH_CURE = "Download it again, or delete it."
 LIMITS = {"bands": (1, 16), "width": (4, 512), "blocks": (1, 64), "cell": (1, 8), "hidden": (1, 1024)}
 
 
@@ -69,13 +75,15 @@ def load_weights(path: Path) -> Weights:
         )
     if path.stat().st_size > LARGEST_FILE:
         raise WeightsError(f"{path} is {path.stat().st_size / 1e6:.0f} MB; weights of this plugin are far smaller.")
-    digest = _check_hash(path)
     try:
+        digest = _check_hash(path)
         with safe_open(path, framework="pt") as file:
             header = dict(file.metadata() or {})
             network = _empty_network(path, header)
             tensors = _checked_tensors(path, file, network.state_dict(), header.get(TENSORS_DIGEST))
-    except (SafetensorError, OSError, ValueError) as error:
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error}). Check who may read it.") from error
+    except (SafetensorError, ValueError) as error:
         raise WeightsError(f"{path} is not a valid safetensors file ({error}). Download or train it again.") from error
     network.load_state_dict(tensors, assign=True)
     network.eval().requires_grad_(False)
@@ -115,15 +123,32 @@ def hash_path(path: Path) -> Path:
 
 
 def _check_hash(path: Path) -> str:
-    digest = sha256_of(path)
-    beside = hash_path(path)
-    if beside.is_file():
-        wanted = beside.read_text(encoding="ascii", errors="replace").split()
-        if not wanted or wanted[0] != digest:
-            raise WeightsError(f"{path} does not match {beside.name}: the file is damaged. Download or train it again.")
-    elif path in BUNDLED.values():
-        raise WeightsError(f"{beside.name} is missing beside the bundled weights. Install the plugin again.")
-    return digest
+    """The file's SHA-256. Raises WeightsError where the hash beside it is another, or says nothing of it."""
+    digest, beside = sha256_of(path), hash_path(path)
+    if not beside.is_file():
+        if path in BUNDLED.values():
+            raise WeightsError(f"{beside.name} is missing beside the bundled weights. Install the plugin again.")
+        return digest
+    told = _told_digests(beside)
+    own = [value for value, name in told if name in ("", path.name)]
+    if digest in (own or [value for value, _ in told]):  # both files may have been renamed
+        return digest
+    if own:
+        raise WeightsError(f"{path} does not match {beside.name}: the file is damaged. Download or train it again.")
+    raise WeightsError(f"{beside} is of {told[0][1]}, not of {path.name}. {HASH_CURE}")
+
+
+def _told_digests(beside: Path) -> list[tuple[str, str]]:
+    """Every SHA-256 in a file of hashes, and the name it is of, empty where none is told. Raises WeightsError."""
+    content = beside.read_bytes()
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    text = content.decode(encoding, errors="replace").replace("\ufeff", "").strip()
+    if not text:
+        raise WeightsError(f"{beside} is empty. {HASH_CURE}")
+    found = [match for match in map(HASH_LINE.fullmatch, map(str.strip, text.splitlines())) if match]
+    if not found:
+        raise WeightsError(f"{beside} holds no SHA-256, which has 64 hexadecimal digits. {HASH_CURE}")
+    return [(m["digest"].lower(), re.split(r"[/\\]", m["first"] or m["name"] or "")[-1]) for m in found]
 
 
 def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:

@@ -80,6 +80,59 @@ def test_flipped_bit_is_found_by_the_hash(good):
         load_weights(good)
 
 
+SPELLINGS = {
+    "bare": "{hex}",
+    "upper case": "{HEX}  good.safetensors\n",
+    "binary": "{hex} *good.safetensors\n",
+    "BSD": "SHA256 (good.safetensors) = {hex}\n",
+    "openssl": "SHA2-256(good.safetensors)= {hex}\n",
+    "BOM": "\ufeff{hex}  good.safetensors\n",
+    "CRLF": "{hex}  good.safetensors\r\n",
+    "a folder": "{hex}  weights/good.safetensors\n",
+    "renamed": "{hex}  as-it-was-called-before.safetensors\n",
+    "several": "{other}  best.safetensors\n{hex}  good.safetensors\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_hashes_are_read_however_they_are_spelled(good, spelling, encoding):
+    digest = load_weights(good).sha256
+    words = SPELLINGS[spelling].format(hex=digest, HEX=digest.upper(), other="0" * 64)
+    hash_path(good).write_bytes(words.encode(encoding))
+    assert load_weights(good).sha256 == digest
+    hash_path(good).write_bytes(words.replace(digest, "1" * 64).replace(digest.upper(), "A" * 64).encode(encoding))
+    with pytest.raises(WeightsError):
+        load_weights(good)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"\r\n", "is empty"),
+        (b"<html>404 Not Found</html>", "holds no SHA-256"),
+        (b"\0\xff" * 40, "holds no SHA-256"),
+        (b"d41d8cd98f00b204e9800998ecf8427e  good.safetensors", "holds no SHA-256"),
+        (b"%s  other.safetensors" % (b"0" * 64), r"is of other\.safetensors, not of good\.safetensors"),
+    ],
+)
+def test_a_hash_file_that_says_nothing_of_the_weights_is_blamed_itself(good, content, words):
+    hash_path(good).write_bytes(content)
+    with pytest.raises(WeightsError, match=rf"good\.safetensors\.sha256 {words}.*delete") as caught:
+        load_weights(good)
+    assert "damaged" not in str(caught.value)
+
+
+def test_weights_that_may_not_be_read_are_refused(good, monkeypatch):
+    def forbidden(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(WeightsError, match=r"good\.safetensors cannot be read .*Permission denied"):
+        load_weights(good)
+
+
 @pytest.mark.promise(15)
 def test_a_flipped_bit_is_found_without_a_hash_beside_the_file(good):
     """Also one that leaves a sane value: the header knows the tensors."""
