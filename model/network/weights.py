@@ -62,7 +62,7 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
     with whole_file(hash_path(path)) as digests, whole_file(path) as draft:
         draft.write_bytes(save(tensors, metadata=header))  # save_file would let its owner alone read the file
         digest = sha256_of(draft)
-        digests.write_text(f"{digest}  {path.name}\n", encoding="ascii")
+        digests.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
         hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
     return digest
 

@@ -49,6 +49,11 @@ def test_round_trip(good):
     assert hash_path(good).read_text().split() == [loaded.sha256, good.name]
 
 
+def test_names_may_hold_any_letters(tmp_path):
+    path = tmp_path / "größer-最良.safetensors"
+    assert save_weights(FlowNetwork(SMALL), path, {}) == load_weights(path).sha256
+
+
 def test_weights_may_be_read_by_whom_other_files_may(good, tmp_path):
     plain = tmp_path / "plain"
     plain.touch()
