@@ -96,7 +96,7 @@ def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> 
     try:
         scenes = json.loads(header["finetuned"])["scenes"]
         learnt = [(int(s["bands"]), float(s["ratio"]), float(s["gain"]), str(s["ms"])) for s in scenes]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None  # not fine-tuned, or a header that somebody else wrote
     fits = [
         b == bands and abs(r - ratio) < LIKE_RATIO * ratio and abs(math.log(g / gain)) < LIKE_GAIN if g > 0.0 else False
@@ -163,7 +163,7 @@ def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
         for name, (least, most) in LIMITS.items():
             if not least <= values[name] <= most:
                 raise ValueError(f"{name} is {values[name]}, not within {least} to {most}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(f"The header of {path} does not describe a network of this plugin: {error}.") from error
     with torch.device("meta"):  # whatever sizes it claims, memory is taken for what the file holds alone
         return FlowNetwork(NetworkConfig(**values))
