@@ -58,6 +58,7 @@ MUTATIONS = [
     Mutation(8, "algorithms/bridge.py", "cls.keep = cls()", "cls.keep = None; cls.keep = cls(); keep = cls.keep; cls.keep = None; keep.renderer = renderer; return keep", "tests/algorithms/test_pansharpen.py -k looks"),
     Mutation(9, "model/raster/writer.py", "        self.dataset = None\n        shutil.rmtree(self.folder, ignore_errors=True)", "        self.dataset = None", "tests/fusion/test_refusals.py -k cancel"),
     Mutation(9, "model/fusion/tiles.py", "        progress.check()\n", "", "tests/fusion/test_refusals.py tests/fusion/test_tiles.py -k cancel"),
+    Mutation(9, "model/quality/indices.py", "        check()\n", "", "tests/fusion/test_tiles.py -k quality"),
     Mutation(10, "model/raster/writer.py", 'self.draft = self.folder / (path.name if self.is_geotiff else "draft.tif")', "self.draft = path", "tests/attacks/test_interruptions.py"),
     Mutation(11, "model/raster/writer.py", "self._verify(self.draft)", "pass", "tests/attacks/test_interruptions.py -k spoiled"),
     Mutation(11, "model/raster/reader.py", "gdal.UseExceptions()", "pass", "tests/fusion/test_refusals.py -k disk"),

@@ -128,9 +128,13 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         )
 
 
-def quality(hqnr: float, plain: float) -> str:
-    """How good a part in the middle is."""
-    return f"Quality without reference (HQNR, a piece in the middle): {hqnr:.3f}; that of interpolated MS {plain:.3f}."
+def quality(hqnr: float, plain: float, used: int, bands: int) -> str:
+    """How good a part in the middle is, by `used` of the bands."""
+    share = "" if used == bands else f", {used} of {bands} bands"
+    return (
+        f"Quality without reference (HQNR, a piece in the middle{share}): {hqnr:.3f}; that of interpolated MS "
+        f"{plain:.3f}."
+    )
 
 
 def less_memory(device: str, side: int | None) -> Notice:

@@ -32,6 +32,7 @@ from .memory import KeptMemory, WorkPlan
 PIECES_KEPT = 6  # buffers that a thread's network has in use at once
 WAKING = 0.1  # seconds between two looks at whether the user has cancelled
 QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure is measured
+QUALITY_BANDS = 8  # at most, spread over all: of 64, Q2n would take longer than all else together
 
 
 class Target(Protocol):
@@ -101,15 +102,17 @@ class Tiling:
             while fuser.shortages:
                 progress.warn(run_log.less_memory(*fuser.shortages.pop(0)))
         if fused.quality:
-            progress.log(run_log.quality(fused.quality.hqnr, fused.quality.plain))
+            found = fused.quality
+            progress.log(run_log.quality(found.hqnr, found.plain, found.bands, len(fused.values)))
 
 
 @dataclass(frozen=True)
 class Quality:
-    """HQNR of a piece, and that of interpolated MS there."""
+    """HQNR of a piece, that of interpolated MS there, and how many bands they are of."""
 
     hqnr: float
     plain: float
+    bands: int
 
 
 @dataclass(frozen=True)
@@ -165,12 +168,14 @@ class _Work:
     def _quality(self, pair: PairWindow, core: tuple[slice, slice], values: NDArray[Any]) -> Quality | None:
         """HQNR of a piece of the tile that lies in `core` of PAN, None where it has too few valid pixels."""
         side, (row, column) = min(QUALITY_SIDE, *values.shape[1:]), (c.start for c in core)
+        bands = np.linspace(0, len(values) - 1, min(len(values), QUALITY_BANDS)).round().astype(int)
         piece = pair.cropped(Window(column, row, side, side))
-        fused, gain = torch.from_numpy(values[:, :side, :side].astype(np.float32)), self.fusers[0].statistics.gain
+        piece = replace(piece, ms=piece.ms[torch.from_numpy(bands)])
+        fused, gain = torch.from_numpy(values[bands, :side, :side].astype(np.float32)), self.fusers[0].statistics.gain
         rounded = self.tiling.ms.type in INTEGER_TYPES
-        ours = full_resolution(piece, fused, gain, rounded)
-        plain = full_resolution(piece, interpolated_ms(piece), gain, rounded)
-        return Quality(ours.hqnr, plain.hqnr) if ours and plain else None
+        ours = full_resolution(piece, fused, gain, rounded, self.check)
+        plain = full_resolution(piece, interpolated_ms(piece), gain, rounded, self.check)
+        return Quality(ours.hqnr, plain.hqnr, len(bands)) if ours and plain else None
 
 
 def _finite(values: torch.Tensor, valid: torch.Tensor | None) -> bool:
