@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..geometry.grids import Window
 from ..network.weights import misfit
 from ..notices import Notice
 from ..raster.pixel_types import value_limits
@@ -157,9 +158,13 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         )
 
 
-def quality(hqnr: float, plain: float) -> str:
-    """How good a part in the middle is."""
-    return f"Quality without reference (HQNR, a piece in the middle): {hqnr:.3f}; that of interpolated MS {plain:.3f}."
+def quality(hqnr: float, plain: float, used: int, bands: int) -> str:
+    """How good a part in the middle is, by `used` of the bands."""
+    share = "" if used == bands else f", {used} of {bands} bands"
+    return (
+        f"Quality without reference (HQNR, a piece in the middle{share}): {hqnr:.3f}; that of interpolated MS "
+        f"{plain:.3f}."
+    )
 
 
 def quality_notice(hqnr: float, plain: float) -> Notice | None:
@@ -181,3 +186,12 @@ def less_memory(device: str, side: int | None) -> Notice:
         return Notice("device_out_of_memory", sentence, {"device": device})
     sentence = f"{device} has too little free memory: pieces of {side} pixels from here on."
     return Notice("smaller_tiles", sentence, {"device": device, "side": side})
+
+
+def not_finite(tile: Window) -> str:
+    """Why a tile of PAN is no part of a raster."""
+    return (
+        f"Around row {tile.top}, column {tile.left} of PAN ({tile.width} x {tile.height} pixels) the result is not "
+        "finite. Use the bundled weights; where they are in use, PAN or MS hold absurd values there: declare them as "
+        "nodata."
+    )

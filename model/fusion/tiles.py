@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import CancelledError
+from ..errors import CancelledError, PansharpenError
 from ..geometry.grids import Placement, Window
 from ..geometry.resampling import mtf_reach
 from ..geometry.window_pair import PairWindow
@@ -31,6 +32,7 @@ from .memory import KeptMemory, WorkPlan
 PIECES_KEPT = 6  # buffers that a thread's network has in use at once
 WAKING = 0.1  # seconds between two looks at whether the user has cancelled
 QUALITY_SIDE = 512  # PAN pixels of the piece on which the log's quality figure is measured
+QUALITY_BANDS = 8  # at most, spread over all: of 64, Q2n would take longer than all else together
 
 
 class Target(Protocol):
@@ -100,18 +102,20 @@ class Tiling:
             while fuser.shortages:
                 progress.warn(run_log.less_memory(*fuser.shortages.pop(0)))
         if fused.quality:
-            progress.log(run_log.quality(fused.quality.hqnr, fused.quality.plain))
-            worse = run_log.quality_notice(fused.quality.hqnr, fused.quality.plain)
+            found = fused.quality
+            progress.log(run_log.quality(found.hqnr, found.plain, found.bands, len(fused.values)))
+            worse = run_log.quality_notice(found.hqnr, found.plain)
             if worse:
                 progress.warn(worse)
 
 
 @dataclass(frozen=True)
 class Quality:
-    """HQNR of a piece, and that of interpolated MS there."""
+    """HQNR of a piece, that of interpolated MS there, and how many bands they are of."""
 
     hqnr: float
     plain: float
+    bands: int
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,13 @@ class _Work:
         if not bool(pair.pan_valid[core].any()) or not pair.any_ms_valid:
             return Fused(self.encoder.empty(len(fuser.outputs), tile))
         conditions = condition(pair, place, fuser.statistics)
-        values = fuser.fuse(conditions, inner, self.encoder.encode, self.check)
+
+        def finish(numbers: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> NDArray[Any]:
+            if not _finite(numbers, valid):
+                raise PansharpenError(run_log.not_finite(tile))
+            return self.encoder.encode(numbers, valid, bands)
+
+        values = fuser.fuse(conditions, inner, finish, self.check)
         dead = [number for number, band in enumerate(fuser.outputs) if band < 0]
         values[dead] = self.encoder.empty(len(dead), tile)
         return Fused(values, self._quality(pair, core, values) if tile == self.middle else None)
@@ -163,17 +173,28 @@ class _Work:
     def _quality(self, pair: PairWindow, core: tuple[slice, slice], values: NDArray[Any]) -> Quality | None:
         """HQNR of a piece of the tile that lies in `core` of PAN, None where it has too few valid pixels."""
         side, (row, column) = min(QUALITY_SIDE, *values.shape[1:]), (c.start for c in core)
+        bands = np.linspace(0, len(values) - 1, min(len(values), QUALITY_BANDS)).round().astype(int)
         piece = pair.cropped(Window(column, row, side, side))
-        live = [(number, band) for number, band in enumerate(self.fusers[0].outputs) if band >= 0]
-        bands = [band for _, band in live]
-        piece = replace(piece, ms=piece.ms[bands], band_valid=None)
+        live = [(number, self.fusers[0].outputs[number]) for number in bands if self.fusers[0].outputs[number] >= 0]
+        if not live:
+            return None
+        read = [band for _, band in live]
+        piece = replace(piece, ms=piece.ms[read], band_valid=None)
         exact = values[[number for number, _ in live], :side, :side].astype(np.float64)
-        exact -= self.tiling.ms.offsets[bands][:, None, None]
+        exact -= self.tiling.ms.offsets[read][:, None, None]
         fused, gain = torch.from_numpy(exact.astype(np.float32)), self.fusers[0].statistics.gain
         rounded = self.tiling.ms.type in INTEGER_TYPES
-        ours = full_resolution(piece, fused, gain, rounded)
-        plain = full_resolution(piece, interpolated_ms(piece), gain, rounded)
-        return Quality(ours.hqnr, plain.hqnr) if ours and plain else None
+        ours = full_resolution(piece, fused, gain, rounded, self.check)
+        plain = full_resolution(piece, interpolated_ms(piece), gain, rounded, self.check)
+        return Quality(ours.hqnr, plain.hqnr, len(live)) if ours and plain else None
+
+
+def _finite(values: torch.Tensor, valid: torch.Tensor | None) -> bool:
+    """Whether values (n, h, w) are finite wherever they are valid ((h, w) or (n, h, w); None where all are)."""
+    if math.isfinite(float(values.sum())):  # the quickest pass: one value that is not spoils the sum
+        return True
+    finite = torch.isfinite(values)
+    return bool((finite if valid is None else finite | ~valid).all())
 
 
 def _prepare_thread(threads: int, memory: KeptMemory) -> None:

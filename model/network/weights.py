@@ -1,14 +1,16 @@
 """Weights on disk: a safetensors file with its configuration in the header, and a sha256 file beside it.
 
-Nothing is trusted: the hash is checked where one lies beside the file, and names, shapes, types and values must be
-exactly those of the network that the header describes. No pickle is read anywhere.
+Nothing is trusted: the hashes beside the file and in its header are checked where there are any, and names, shapes,
+types and values must be exactly those of the network that the header describes. No pickle is read anywhere.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -22,12 +24,20 @@ from ..errors import WeightsError
 from ..files import whole_file
 from ..options import BUNDLED
 from .flow_network import FlowNetwork, NetworkConfig
+from .trial import trial_velocity
 
 FORMAT = "otfm-pansharpen-weights-1"
+TENSORS_DIGEST = "tensors_sha256"  # in the header, so that weights parted from the file beside them are checked too
 LARGEST_FILE = 64 * 1024 * 1024
+LARGEST_WEIGHT = 1000.0  # training leaves 2; a flipped bit of the exponent makes 1e37 of a tenth
+LARGEST_VELOCITY = 10.0  # deviations on the trial scenes, where sound weights stay below 1
 LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
 LIKE_GAIN = 0.4  # the same of the logarithm of the MTF gain
 FORMER_NAMES = {".enter.": ".conv1.", ".leave.": ".conv2.", "read.": "film."}  # of layers, in files of version 0.1
+HASH_LINE = re.compile(  # as sha256sum, shasum, openssl and BSD's sha256 write it
+    r"(sha2?-?256 ?\((?P<first>.+)\) ?= ?)?(?P<digest>[0-9a-f]{64})(\s+\*?(?P<name>.+))?", re.IGNORECASE
+)
+HASH_CURE = "Download it again, or delete it."
 LIMITS = {"bands": (1, 16), "width": (4, 512), "blocks": (1, 64), "cell": (1, 8), "hidden": (1, 1024)}
 
 
@@ -46,13 +56,13 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
 
     `notes` (what, from which data, under which licence, with which settings) go into the header as JSON.
     """
-    header = {"format": FORMAT, "network": json.dumps(asdict(network.config))}
-    header |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
+    header = {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
     tensors = {name: value.detach().float().contiguous().cpu() for name, value in network.state_dict().items()}
+    header |= {"format": FORMAT, "network": json.dumps(asdict(network.config)), TENSORS_DIGEST: _digest(tensors)}
     with whole_file(hash_path(path)) as digests, whole_file(path) as draft:
         draft.write_bytes(save(tensors, metadata=header))  # save_file would let its owner alone read the file
         digest = sha256_of(draft)
-        digests.write_text(f"{digest}  {path.name}\n", encoding="ascii")
+        digests.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
         hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
     return digest
 
@@ -65,16 +75,20 @@ def load_weights(path: Path) -> Weights:
         )
     if path.stat().st_size > LARGEST_FILE:
         raise WeightsError(f"{path} is {path.stat().st_size / 1e6:.0f} MB; weights of this plugin are far smaller.")
-    digest = _check_hash(path)
     try:
+        digest = _check_hash(path)
         with safe_open(path, framework="pt") as file:
             header = dict(file.metadata() or {})
             network = _empty_network(path, header)
-            tensors = _checked_tensors(path, file, network.state_dict())
-    except (SafetensorError, OSError, ValueError) as error:
+            tensors = _checked_tensors(path, file, network.state_dict(), header.get(TENSORS_DIGEST))
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error}). Check who may read it.") from error
+    except (SafetensorError, ValueError) as error:
         raise WeightsError(f"{path} is not a valid safetensors file ({error}). Download or train it again.") from error
-    network.load_state_dict(tensors)
-    return Weights(network.eval().requires_grad_(False), header, digest, path)
+    network.load_state_dict(tensors, assign=True)
+    network.eval().requires_grad_(False)
+    _refuse_nonsense(path, network)
+    return Weights(network, header, digest, path)
 
 
 def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> str | None:
@@ -82,7 +96,7 @@ def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> 
     try:
         scenes = json.loads(header["finetuned"])["scenes"]
         learnt = [(int(s["bands"]), float(s["ratio"]), float(s["gain"]), str(s["ms"])) for s in scenes]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None  # not fine-tuned, or a header that somebody else wrote
     fits = [
         b == bands and abs(r - ratio) < LIKE_RATIO * ratio and abs(math.log(g / gain)) < LIKE_GAIN if g > 0.0 else False
@@ -109,19 +123,36 @@ def hash_path(path: Path) -> Path:
 
 
 def _check_hash(path: Path) -> str:
-    digest = sha256_of(path)
-    beside = hash_path(path)
-    if beside.is_file():
-        wanted = beside.read_text(encoding="ascii", errors="replace").split()
-        if not wanted or wanted[0] != digest:
-            raise WeightsError(f"{path} does not match {beside.name}: the file is damaged. Download or train it again.")
-    elif path in BUNDLED.values():
-        raise WeightsError(f"{beside.name} is missing beside the bundled weights. Install the plugin again.")
-    return digest
+    """The file's SHA-256. Raises WeightsError where the hash beside it is another, or says nothing of it."""
+    digest, beside = sha256_of(path), hash_path(path)
+    if not beside.is_file():
+        if path in BUNDLED.values():
+            raise WeightsError(f"{beside.name} is missing beside the bundled weights. Install the plugin again.")
+        return digest
+    told = _told_digests(beside)
+    own = [value for value, name in told if name in ("", path.name)]
+    if digest in (own or [value for value, _ in told]):  # both files may have been renamed
+        return digest
+    if own:
+        raise WeightsError(f"{path} does not match {beside.name}: the file is damaged. Download or train it again.")
+    raise WeightsError(f"{beside} is of {told[0][1]}, not of {path.name}. {HASH_CURE}")
+
+
+def _told_digests(beside: Path) -> list[tuple[str, str]]:
+    """Every SHA-256 in a file of hashes, and the name it is of, empty where none is told. Raises WeightsError."""
+    content = beside.read_bytes()
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    text = content.decode(encoding, errors="replace").replace("\ufeff", "").strip()
+    if not text:
+        raise WeightsError(f"{beside} is empty. {HASH_CURE}")
+    found = [match for match in map(HASH_LINE.fullmatch, map(str.strip, text.splitlines())) if match]
+    if not found:
+        raise WeightsError(f"{beside} holds no SHA-256, which has 64 hexadecimal digits. {HASH_CURE}")
+    return [(m["digest"].lower(), re.split(r"[/\\]", m["first"] or m["name"] or "")[-1]) for m in found]
 
 
 def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
-    """The network that the header describes, unfilled."""
+    """The network that the header describes, unfilled and without memory for its weights."""
     if header.get("format") != FORMAT:
         raise WeightsError(f"{path} was not written by this plugin (its header lacks format {FORMAT}).")
     try:
@@ -132,13 +163,25 @@ def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
         for name, (least, most) in LIMITS.items():
             if not least <= values[name] <= most:
                 raise ValueError(f"{name} is {values[name]}, not within {least} to {most}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(f"The header of {path} does not describe a network of this plugin: {error}.") from error
-    return FlowNetwork(NetworkConfig(**values))
+    with torch.device("meta"):  # whatever sizes it claims, memory is taken for what the file holds alone
+        return FlowNetwork(NetworkConfig(**values))
 
 
-def _checked_tensors(path: Path, file: Any, wanted: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Every tensor the network needs and no other, with its shape, as finite float32."""
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names, shapes and little-endian bytes of float32 tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {list(tensors[name].shape)}\n".encode())
+        digest.update(tensors[name].numpy().astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _checked_tensors(
+    path: Path, file: Any, wanted: Mapping[str, torch.Tensor], digest: str | None
+) -> dict[str, torch.Tensor]:
+    """Every tensor the network needs and no other, with its shape, as finite float32 that `digest`, if any, is of."""
     stored = {_present_name(name): name for name in file.keys()}  # noqa: SIM118 - not a dictionary
     if set(stored) != set(wanted):
         odd = sorted(set(stored) ^ set(wanted))[:3]
@@ -149,10 +192,29 @@ def _checked_tensors(path: Path, file: Any, wanted: Mapping[str, torch.Tensor]) 
         if list(part.get_shape()) != list(like.shape) or part.get_dtype() != "F32":
             shape, dtype = part.get_shape(), part.get_dtype()
             raise WeightsError(f"{path}: tensor {name} is {dtype} {shape}, but F32 {list(like.shape)} is needed.")
-        tensors[name] = file.get_tensor(stored[name])
-        if not torch.isfinite(tensors[name]).all():
-            raise WeightsError(f"{path}: tensor {name} holds values that are not finite. Download or train it again.")
+        tensors[name] = file.get_tensor(stored[name]).clone()  # no part of a file that may change
+    if digest is not None and digest != _digest({stored[name]: value for name, value in tensors.items()}):
+        raise WeightsError(
+            f"The tensors of {path} do not match the SHA-256 in its header: the file is damaged. Download or train it "
+            "again."
+        )
+    for name, value in tensors.items():
+        if not bool((value.abs() <= LARGEST_WEIGHT).all()):
+            raise WeightsError(
+                f"{path}: tensor {name} holds values that are not finite or beyond {LARGEST_WEIGHT:g}. Download or "
+                "train it again."
+            )
     return tensors
+
+
+def _refuse_nonsense(path: Path, network: FlowNetwork) -> None:
+    """Raises WeightsError where sane numbers together blow colours up."""
+    found = trial_velocity(network)
+    if not found <= LARGEST_VELOCITY:
+        raise WeightsError(
+            f"The weights of {path} give nonsense: on a made-up scene they move colours by {found:.3g} deviations, "
+            f"sound ones by less than {LARGEST_VELOCITY:g}. Download or train it again."
+        )
 
 
 def _present_name(name: str) -> str:

@@ -12,7 +12,7 @@ import torch
 
 from ..geometry.resampling import centres, mtf_matrix, nearest, resample
 from ..geometry.window_pair import PairWindow
-from .indices import BLOCK, Image, d_lambda, d_s, hqnr
+from .indices import BLOCK, Check, Image, d_lambda, d_s, hqnr
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,13 @@ def low_pan(pair: PairWindow, gain: float) -> torch.Tensor:
     return _to_pan(pair, resample(pair.pan, *pair.mtf_matrices(gain)))
 
 
-def full_resolution(pair: PairWindow, fused: torch.Tensor, gain: float, rounded: bool) -> FullResolution | None:
+def full_resolution(
+    pair: PairWindow, fused: torch.Tensor, gain: float, rounded: bool, check: Check = lambda: None
+) -> FullResolution | None:
     """D_lambda, D_s and HQNR of `fused` (bands, H, W) over the whole blocks of valid pixels; None where there is none.
 
-    `gain` is the measured one, for MS and for PAN alike. `rounded` says that the data are integers.
+    `gain` is the measured one, for MS and for PAN alike. `rounded` says that the data are integers. `check` is called
+    often and may raise to stop.
     """
     lms, pan_low = interpolated_ms(pair), low_pan(pair, gain)
     (height, width), (down, across) = pair.pan.shape, pair.spacing
@@ -52,7 +55,7 @@ def full_resolution(pair: PairWindow, fused: torch.Tensor, gain: float, rounded:
     images = [np.asarray(i, dtype=np.float64) for i in (lms, fused_low, fused, pair.pan, pan_low)]
     images = [np.rint(i) for i in images] if rounded else images
     lms_, fused_low_, fused_, pan_, pan_low_ = images
-    spectral = d_lambda(lms_, fused_low_, valid)
+    spectral = d_lambda(lms_, fused_low_, valid, check)
     stacks = [_block_rows(i, valid) for i in (lms_, fused_, pan_[None], pan_low_[None])]
     return FullResolution(spectral, d_s(stacks[0], stacks[1], stacks[2][0], stacks[3][0]))
 

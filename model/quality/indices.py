@@ -5,14 +5,17 @@ All images are numpy arrays, (bands, H, W) or (H, W), in digital numbers; comput
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.float64]
+Check = Callable[[], None]  # may raise to stop
 
 BLOCK = 32
+AT_ONCE = 2**20  # numbers of an image that Q2n works on at once: its time a number grows with the bands
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,18 @@ def scc(reference: Image, fused: Image) -> float:
     return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
 
 
-def q2n(reference: Image, fused: Image, block: int = BLOCK, valid: NDArray[np.bool_] | None = None) -> float:
+def q2n(
+    reference: Image,
+    fused: Image,
+    block: int = BLOCK,
+    valid: NDArray[np.bool_] | None = None,
+    check: Check = lambda: None,
+) -> float:
     """Hypercomplex quality index Q2n: mean modulus over distinct blocks (Garzelli and Nencini, 2009).
 
     Round both images first where the data are integers: the toolbox does so, and it moves the fifth digit.
     Bands are padded with zeros to a power of two; partial blocks at the right and lower edge are mirrored full.
-    With `valid` (H, W), only blocks that are wholly valid count.
+    With `valid` (H, W), only blocks that are wholly valid count. `check` is called often and may raise to stop.
     """
     a, b = (np.asarray(i, dtype=np.float64) for i in (reference, fused))
     bands = 1 << (len(a) - 1).bit_length()
@@ -71,7 +80,11 @@ def q2n(reference: Image, fused: Image, block: int = BLOCK, valid: NDArray[np.bo
     if valid is not None:
         whole = _blocks(np.pad(valid[None], padding, mode="constant"), block)[:, 0].all(axis=1)
         a, b = a[whole], b[whole]
-    return float(np.mean(_q2n_of_blocks(a, b)))
+    part, found = max(AT_ONCE // (bands * block * block), 1), []
+    for first in range(0, len(a), part):
+        check()
+        found.append(_q2n_of_blocks(a[first : first + part], b[first : first + part]))
+    return float(np.mean(np.concatenate(found)))
 
 
 def universal_quality(first: Image, second: Image, block: int = BLOCK) -> float:
@@ -89,9 +102,11 @@ def universal_quality(first: Image, second: Image, block: int = BLOCK) -> float:
     return float(np.nanmean(np.where(squares == 0, 1.0, quality)))
 
 
-def d_lambda(lms: Image, fused_low: Image, valid: NDArray[np.bool_] | None = None) -> float:
+def d_lambda(
+    lms: Image, fused_low: Image, valid: NDArray[np.bool_] | None = None, check: Check = lambda: None
+) -> float:
     """Spectral distortion (Khan et al., 2009): 1 - Q2n of interpolated MS and MTF-filtered fused, on the PAN grid."""
-    return 1.0 - q2n(lms, fused_low, valid=valid)
+    return 1.0 - q2n(lms, fused_low, valid=valid, check=check)
 
 
 def d_s(lms: Image, fused: Image, pan: Image, pan_low: Image) -> float:

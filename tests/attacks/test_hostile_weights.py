@@ -6,17 +6,18 @@ import json
 import struct
 
 import pytest
+from helpers.memory import STATUS, little_memory
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
-from otfm_pansharpen.model.network.weights import FORMAT, load_weights, save_weights
+from otfm_pansharpen.model.network.weights import FORMAT, load_weights, misfit, save_weights
 
 SMALL = NetworkConfig(width=8, blocks=1, hidden=8)
 SIZES = json.dumps({"bands": 4, "width": 8, "blocks": 1, "cell": 2, "hidden": 8})
 
 
-def forged(path, tensors, body=b"\0" * 64):
+def forged(path, tensors, body=b"\0" * 64, sizes=SIZES):
     """A safetensors file with this table of tensors and these bytes."""
-    header = json.dumps({"__metadata__": {"format": FORMAT, "network": SIZES}, **tensors}).encode()
+    header = json.dumps({"__metadata__": {"format": FORMAT, "network": sizes}, **tensors}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + body)
     return path
 
@@ -43,6 +44,34 @@ def test_a_header_length_that_lies(tmp_path, length):
     path.write_bytes(struct.pack("<Q", length) + b"{}")
     with pytest.raises(WeightsError, match="not a valid safetensors file"):
         load_weights(path)
+
+
+@pytest.mark.promise(15)
+@pytest.mark.skipif(not STATUS.exists(), reason="this system does not tell how much memory a process has")
+def test_a_small_file_that_claims_a_huge_network(tmp_path):
+    """The network would take 1.6 GB; nothing of it is made."""
+    sizes = json.dumps({"bands": 16, "width": 512, "blocks": 64, "cell": 8, "hidden": 1024})
+    tensors = {"head.weight": {"dtype": "F32", "shape": [16], "data_offsets": [0, 64]}}
+    path = forged(tmp_path / "huge.safetensors", tensors, sizes=sizes)
+    with little_memory(300), pytest.raises(WeightsError, match=r"huge\.safetensors does not fit the network"):
+        load_weights(path)
+
+
+def test_a_header_that_is_nested_a_hundred_thousand_times(tmp_path):
+    with pytest.raises(WeightsError, match="does not describe a network"):
+        load_weights(forged(tmp_path / "deep.safetensors", {}, b"", "[" * 100_000))
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["[" * 100_000, "7", '{"scenes": 7}', '{"scenes": [{"bands": 1e999, "ratio": 2, "gain": 0.3, "ms": "a"}]}',
+     '{"scenes": [{"bands": 4, "ratio": NaN, "gain": NaN, "ms": "a"}]}',
+     '{"scenes": [{"bands": 4, "ratio": 1e999, "gain": 1e999, "ms": "a"}]}'],
+)  # fmt: skip
+def test_a_header_that_lies_of_its_fine_tuning(told):
+    """What it says is warned of at most."""
+    said = misfit({"finetuned": told}, 4, 2.0, 0.3)
+    assert said is None or "fine-tuned on another kind of scene" in said
 
 
 def test_a_file_far_too_large_is_not_read(tmp_path):

@@ -12,11 +12,11 @@ import pytest
 import torch
 from helpers.fusion import job, run, temporaries
 from helpers.network import conditions, scene, trained
-from helpers.scenes import Recipe, load_image
+from helpers.scenes import Recipe, load_image, save
 from hypothesis import given
 from hypothesis import strategies as st
 from osgeo import gdal
-from otfm_pansharpen.model.errors import CancelledError, InputError
+from otfm_pansharpen.model.errors import CancelledError, InputError, PansharpenError
 from otfm_pansharpen.model.fusion import memory
 from otfm_pansharpen.model.fusion import tiles as tiling
 from otfm_pansharpen.model.fusion.memory import bounded_cache, default_budget, pixel_bytes, plan_work
@@ -28,6 +28,7 @@ from otfm_pansharpen.model.inference.tile_fuser import TileFuser
 from otfm_pansharpen.model.network.conditioning import Conditions
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.quality import indices
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 NETWORKS = [NetworkConfig(width=16, blocks=3, cell=2), NetworkConfig(width=32, blocks=6, cell=2), NetworkConfig()]
@@ -127,6 +128,81 @@ def test_cancelling_stops_a_tile_in_the_middle_of_the_network(tmp_path, monkeypa
     assert threading.active_count() == before
     assert not (tmp_path / "o.tif").exists()
     assert temporaries(tmp_path) == []
+
+
+@pytest.mark.promise(9)
+def test_cancelling_stops_the_quality_figure(tmp_path, monkeypatch):
+    """It would take a minute here: a hundred blocks, each slower than the last look at whether the user cancelled."""
+    working, real = threading.Event(), indices._q2n_of_blocks
+
+    def slow(*blocks):
+        working.set()
+        time.sleep(0.3)
+        return real(*blocks)
+
+    monkeypatch.setattr(indices, "_q2n_of_blocks", slow)
+    monkeypatch.setattr(indices, "AT_ONCE", 1)
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    cancelled_at: list[float] = []
+
+    def cancelled():
+        if working.is_set():
+            cancelled_at.append(time.monotonic())
+        return bool(cancelled_at)
+
+    with pytest.raises(CancelledError):
+        fuse(job(pair, tmp_path / "o.tif"), Progress(cancelled=cancelled))
+    assert time.monotonic() - cancelled_at[0] < 1.0
+    assert temporaries(tmp_path) == []
+
+
+def test_the_quality_of_many_bands_is_that_of_some_and_the_log_says_so(tmp_path, monkeypatch):
+    pair = Recipe(bands=20, height=256, width=256).write(tmp_path)
+    lines: list[str] = []
+    some = fuse(job(pair, tmp_path / "o.tif"), Progress(log=lines.append)).hqnr
+    assert sum("HQNR, a piece in the middle, 8 of 20 bands" in line for line in lines) == 1
+    monkeypatch.setattr(tiling, "QUALITY_BANDS", 20)
+    assert some == pytest.approx(fuse(job(pair, tmp_path / "o.tif")).hqnr, abs=0.02)
+
+
+@pytest.fixture
+def spoiled(monkeypatch):
+    """Makes the network give some value in the middle of every tile."""
+
+    def spoil(value):
+        real = FoldedNetwork.__call__
+
+        def call(self, planes, check=lambda: None):
+            velocity = real(self, planes, check)
+            velocity[:, velocity.shape[1] // 2, velocity.shape[2] // 2] = value
+            return velocity
+
+        monkeypatch.setattr(FoldedNetwork, "__call__", call)
+
+    return spoil
+
+
+@pytest.mark.promise(15)
+@pytest.mark.parametrize("kind", ["uint16", "float32"])
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_results_that_are_not_finite_are_refused(tmp_path, spoiled, kind, value):
+    pair = Recipe(kind=kind, height=128, width=128).write(tmp_path)
+    spoiled(value)
+    extent = (5e5 + 2 * 64, 4e6 - 2 * 128, 5e5 + 2 * 128, 4e6)
+    with pytest.raises(PansharpenError, match=r"row 0, column 64 of PAN .* not finite.* bundled weights"):
+        fuse(job(pair, tmp_path / "o.tif", tile=64, extent=extent))
+    assert not (tmp_path / "o.tif").exists()
+    assert temporaries(tmp_path) == []
+
+
+def test_what_lies_under_a_gap_need_not_be_finite(tmp_path, spoiled):
+    pair = Recipe(height=128, width=128, nodata=0).write(tmp_path)
+    pan = load_image(pair.pan)
+    pan[:, 60:70, 60:70] = 0
+    save(pair.pan, pan, nodata=0)
+    spoiled(float("nan"))
+    image, _ = run(pair, tmp_path, tile=128)
+    assert np.array_equal((image == 0).all(0), pan[0] == 0)
 
 
 @pytest.mark.parametrize("place", ["read", "fuse"])

@@ -27,10 +27,11 @@ def good(tmp_path):
 
 
 def rewritten(path, change_tensors=None, change_header=None):
-    """The same file with something changed, and no hash beside it."""
+    """The same file with something changed, no hash beside it and none in its header: as of an older version."""
     tensors = load_file(path)
     with safe_open(path, framework="pt") as file:
         header = file.metadata()
+    header.pop("tensors_sha256", None)
     (change_tensors or (lambda t: None))(tensors)
     (change_header or (lambda h: None))(header)
     save_file(tensors, path, metadata=header)
@@ -46,6 +47,11 @@ def test_round_trip(good):
     assert loaded.header["name"] == "test"
     assert all(torch.equal(wanted[k], v) for k, v in loaded.network.state_dict().items())
     assert hash_path(good).read_text().split() == [loaded.sha256, good.name]
+
+
+def test_names_may_hold_any_letters(tmp_path):
+    path = tmp_path / "größer-最良.safetensors"
+    assert save_weights(FlowNetwork(SMALL), path, {}) == load_weights(path).sha256
 
 
 def test_weights_may_be_read_by_whom_other_files_may(good, tmp_path):
@@ -79,6 +85,76 @@ def test_flipped_bit_is_found_by_the_hash(good):
         load_weights(good)
 
 
+SPELLINGS = {
+    "bare": "{hex}",
+    "upper case": "{HEX}  good.safetensors\n",
+    "binary": "{hex} *good.safetensors\n",
+    "BSD": "SHA256 (good.safetensors) = {hex}\n",
+    "openssl": "SHA2-256(good.safetensors)= {hex}\n",
+    "BOM": "\ufeff{hex}  good.safetensors\n",
+    "CRLF": "{hex}  good.safetensors\r\n",
+    "a folder": "{hex}  weights/good.safetensors\n",
+    "renamed": "{hex}  as-it-was-called-before.safetensors\n",
+    "several": "{other}  best.safetensors\n{hex}  good.safetensors\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_hashes_are_read_however_they_are_spelled(good, spelling, encoding):
+    digest = load_weights(good).sha256
+    words = SPELLINGS[spelling].format(hex=digest, HEX=digest.upper(), other="0" * 64)
+    hash_path(good).write_bytes(words.encode(encoding))
+    assert load_weights(good).sha256 == digest
+    hash_path(good).write_bytes(words.replace(digest, "1" * 64).replace(digest.upper(), "A" * 64).encode(encoding))
+    with pytest.raises(WeightsError):
+        load_weights(good)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"\r\n", "is empty"),
+        (b"<html>404 Not Found</html>", "holds no SHA-256"),
+        (b"\0\xff" * 40, "holds no SHA-256"),
+        (b"d41d8cd98f00b204e9800998ecf8427e  good.safetensors", "holds no SHA-256"),
+        (b"%s  other.safetensors" % (b"0" * 64), r"is of other\.safetensors, not of good\.safetensors"),
+    ],
+)
+def test_a_hash_file_that_says_nothing_of_the_weights_is_blamed_itself(good, content, words):
+    hash_path(good).write_bytes(content)
+    with pytest.raises(WeightsError, match=rf"good\.safetensors\.sha256 {words}.*delete") as caught:
+        load_weights(good)
+    assert "damaged" not in str(caught.value)
+
+
+def test_weights_that_may_not_be_read_are_refused(good, monkeypatch):
+    def forbidden(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(WeightsError, match=r"good\.safetensors cannot be read .*Permission denied"):
+        load_weights(good)
+
+
+@pytest.mark.promise(15)
+def test_a_flipped_bit_is_found_without_a_hash_beside_the_file(good):
+    """Also one that leaves a sane value: the header knows the tensors."""
+    data = bytearray(good.read_bytes())
+    data[-5] ^= 1
+    good.write_bytes(data)
+    hash_path(good).unlink()
+    with pytest.raises(WeightsError, match=r"good\.safetensors.* do not match the SHA-256 in its header.*damaged"):
+        load_weights(good)
+
+
+def test_older_files_without_a_hash_in_their_header_load(good):
+    wanted = load_weights(good).network.state_dict()
+    loaded = load_weights(rewritten(good))
+    assert all(torch.equal(wanted[name], value) for name, value in loaded.network.state_dict().items())
+
+
 def break_shape(tensors):
     tensors["head.weight"] = tensors["head.weight"][:4].clone()
 
@@ -99,6 +175,11 @@ def poison(tensors):
     tensors["head.bias"][0] = float("nan")
 
 
+def blow_up(tensors):
+    """What a flipped bit of the exponent makes of 0.1."""
+    tensors["head.bias"][0] = 3.4e37
+
+
 @pytest.mark.promise(15)
 @pytest.mark.parametrize(
     ("change", "words"),
@@ -108,11 +189,23 @@ def poison(tensors):
         (drop_one, "head.bias"),
         (add_one, "extra"),
         (poison, "not finite"),
+        (blow_up, "head.bias holds values that are not finite or beyond"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(good, change, words):
     with pytest.raises(WeightsError, match=words):
         load_weights(rewritten(good, change_tensors=change))
+
+
+@pytest.mark.promise(15)
+@pytest.mark.parametrize("name", ["tail.weight", "modulate.bias", "blocks.2.conv2.weight"])
+def test_weights_that_give_nonsense_are_refused(tmp_path, name):
+    """Each of them is a number that a network could hold; together they blow colours up."""
+    network = load_weights(BUNDLED["fast"]).network
+    dict(network.named_parameters())[name] += 50.0
+    save_weights(network, tmp_path / "own.safetensors", {})
+    with pytest.raises(WeightsError, match=r"own\.safetensors give nonsense: .* deviations"):
+        load_weights(tmp_path / "own.safetensors")
 
 
 @pytest.mark.promise(15)

@@ -89,3 +89,14 @@ def test_invalid_pixels_do_not_count():
     assert indices.sam(truth, spoiled, valid) == pytest.approx(indices.sam(truth[:, 64:], fused[:, 64:]))
     assert indices.ergas(truth, spoiled, 4, valid) == pytest.approx(indices.ergas(truth[:, 64:], fused[:, 64:], 4))
     assert indices.q2n(truth, spoiled, valid=valid) == pytest.approx(indices.q2n(truth[:, 64:], fused[:, 64:]))
+
+
+def test_blocks_are_compared_part_by_part_with_the_same_result(monkeypatch):
+    truth, fused, _ = golden_scene(5)
+    valid = np.ones((256, 256), dtype=bool)
+    valid[40:90, 10:50] = False
+    whole = indices.q2n(truth, fused, valid=valid)
+    monkeypatch.setattr(indices, "AT_ONCE", 3 * 8 * 32**2)
+    asked: list[None] = []
+    assert indices.q2n(truth, fused, valid=valid, check=lambda: asked.append(None)) == pytest.approx(whole, abs=1e-12)
+    assert len(asked) == 20  # 60 of 64 blocks are valid
