@@ -17,8 +17,9 @@ from ..network.weights import Weights, load_weights
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
+from ..raster.places import check_target
 from ..raster.reader import Raster
-from ..raster.writer import RasterWriter, check_target
+from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
 from ..version import VERSION
 from . import run_log

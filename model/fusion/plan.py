@@ -14,8 +14,8 @@ from ..devices import choose_devices, choose_precision
 from ..errors import InputError, WeightsError
 from ..geometry.grids import Placement, Window
 from ..network.weights import Weights, load_weights
+from ..raster.formats import OutputForm
 from ..raster.reader import RasterSource
-from ..raster.writer import OutputForm
 from ..scene.statistics import SceneStatistics
 from .check import CheckedPair
 from .job import FusionJob

@@ -1,0 +1,46 @@
+"""Whether a format can hold the result: tried out on a small one before any work."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from osgeo import gdal
+
+from ..errors import OutputError
+from .formats import OutputForm, driver_for
+from .reader import said
+
+TRIAL_SIDE = 256  # pixels
+
+
+def check_format(path: Path, bands: int, form: OutputForm) -> None:
+    """Refuse a format that cannot hold so many bands of this type, by a small trial. Raises OutputError."""
+    driver = driver_for(path)
+    if driver.ShortName == "GTiff":
+        return
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
+    trial = gdal.GetDriverByName("MEM").Create("", TRIAL_SIDE, TRIAL_SIDE, bands, gdal.GetDataTypeByName(form.type))
+    try:
+        copy = driver.CreateCopy(str(folder / path.name), trial, False, list(form.options))
+        copy.FlushCache()
+        copy = None
+        holds = shape_and_types(gdal.Open(str(folder / path.name))) == shape_and_types(trial)
+        reason = "it would change them"
+    except RuntimeError as error:
+        copy, holds, reason = None, False, said(error)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not holds:
+        raise OutputError(
+            f"The format {driver.ShortName} of {path} cannot hold {bands} bands of {form.type}: {reason}. "
+            "Choose fewer bands or another data type, or use .tif."
+        )
+
+
+def shape_and_types(dataset: gdal.Dataset) -> tuple[int, int, int, list[str]]:
+    """Width, height, band count and the name of each band's type."""
+    numbers = range(1, dataset.RasterCount + 1)
+    types = [gdal.GetDataTypeName(dataset.GetRasterBand(n).DataType) for n in numbers]
+    return dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount, types
