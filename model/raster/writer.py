@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from osgeo import gdal
 
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
+from .delivery import deliver
 from .formats import OutputForm, driver_for
 from .reader import Raster, said
 from .trial import shape_and_types
@@ -41,9 +41,11 @@ class RasterWriter:
         self.driver = driver_for(path)
         self.folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
         self.is_geotiff = self.driver.ShortName == "GTiff"
+        self.made = self.folder if self.is_geotiff else self.folder / "made"
         self.draft = self.folder / (path.name if self.is_geotiff else "draft.tif")
         self.probes: dict[Window, np.ndarray] = {}
         try:
+            self.made.mkdir(exist_ok=True)
             self.dataset = gdal.GetDriverByName("GTiff").Create(
                 str(self.draft), grid.width, grid.height, len(like.bands), gdal.GetDataTypeByName(form.type),
                 form.geotiff_options(own=self.is_geotiff),
@@ -114,9 +116,7 @@ class RasterWriter:
             self._verify(self.draft)
             if not self.is_geotiff:
                 self._convert()
-            files = sorted(p for p in self.folder.iterdir())
-            for file in sorted(files, key=lambda p: p.name == self.path.name):  # the raster itself comes last
-                os.replace(file, self.path.parent / file.name)
+            deliver(list(self.made.iterdir()), self.path, self.folder)
         except (RuntimeError, OSError) as error:
             raise OutputError(
                 f"{self.path} cannot be written: {said(error)}. Is the disk full or the file in use?"
@@ -142,7 +142,7 @@ class RasterWriter:
 
     def _convert(self) -> None:
         """Copy the draft into the format of the target."""
-        final = self.folder / self.path.name
+        final = self.made / self.path.name
         draft = copy = gdal.Open(str(self.draft))
         wanted = shape_and_types(draft)
         try:
