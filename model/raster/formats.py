@@ -11,6 +11,11 @@ from ..errors import OutputError
 from .reader import FLOAT_TYPES
 
 GEOTIFF_DEFAULTS = {"TILED": "YES", "INTERLEAVE": "BAND", "BIGTIFF": "IF_SAFER"}
+BY_EXTENSION = {  # where several drivers take a name, or the one that everybody means takes none
+    "tif": "GTiff", "tiff": "GTiff", "img": "HFA", "jp2": "JP2OpenJPEG",
+    "": "ENVI", "dat": "ENVI", "bsq": "ENVI", "bil": "ENVI", "bip": "ENVI", "raw": "ENVI",
+}  # fmt: skip
+INTERLEAVED = ("BSQ", "BIL", "BIP")  # orders of values that ENVI's extensions name
 LOSSLESS = ("DEFLATE", "LZW", "ZSTD")
 
 
@@ -35,11 +40,17 @@ class OutputForm:
 
 
 def driver_for(path: Path) -> gdal.Driver:
-    """The GDAL driver that writes files with this extension; COG for .cog.tif. Raises OutputError for none."""
+    """The GDAL driver that writes files with this extension; COG for .cog.tif, ENVI for no extension.
+
+    Raises OutputError where there is none.
+    """
     cloud_optimised = gdal.GetDriverByName("COG")
     if path.name.lower().endswith((".cog.tif", ".cog.tiff")) and cloud_optimised is not None:
         return cloud_optimised
     extension = path.suffix.lstrip(".").lower()
+    usual = gdal.GetDriverByName(BY_EXTENSION.get(extension, ""))
+    if usual is not None:
+        return usual
     drivers = [gdal.GetDriver(i) for i in range(gdal.GetDriverCount())]
     fitting = [
         d
@@ -48,9 +59,17 @@ def driver_for(path: Path) -> gdal.Driver:
         and extension in (d.GetMetadataItem(gdal.DMD_EXTENSIONS) or "").lower().split()
         and (d.GetMetadataItem(gdal.DCAP_CREATE) or d.GetMetadataItem(gdal.DCAP_CREATECOPY))
     ]
-    if not extension or not fitting:
+    if not fitting:
         raise OutputError(
             f"GDAL cannot write a raster with the extension '{path.suffix}' ({path}). "
             "Use .tif or the extension of another raster format."
         )
-    return next((d for d in fitting if d.ShortName == "GTiff"), fitting[0])
+    return fitting[0]
+
+
+def creation_options(path: Path, form: OutputForm) -> list[str]:
+    """What the driver of a path's format is asked for: the user's options, and before them what its name says."""
+    order = path.suffix[1:].upper()
+    if order in INTERLEAVED and not any(o.upper().startswith("INTERLEAVE=") for o in form.options):
+        return [f"INTERLEAVE={order}", *form.options]
+    return list(form.options)

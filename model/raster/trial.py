@@ -9,7 +9,7 @@ from pathlib import Path
 from osgeo import gdal
 
 from ..errors import OutputError
-from .formats import OutputForm, driver_for
+from .formats import OutputForm, creation_options, driver_for
 from .reader import said
 
 TRIAL_SIDE = 256  # pixels
@@ -23,7 +23,7 @@ def check_format(path: Path, bands: int, form: OutputForm) -> None:
     folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
     trial = gdal.GetDriverByName("MEM").Create("", TRIAL_SIDE, TRIAL_SIDE, bands, gdal.GetDataTypeByName(form.type))
     try:
-        copy = driver.CreateCopy(str(folder / path.name), trial, False, list(form.options))
+        copy = driver.CreateCopy(str(folder / path.name), trial, False, creation_options(path, form))
         copy.FlushCache()
         copy = None
         holds = shape_and_types(gdal.Open(str(folder / path.name))) == shape_and_types(trial)

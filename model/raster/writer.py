@@ -14,7 +14,7 @@ from osgeo import gdal
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
 from .delivery import deliver
-from .formats import OutputForm, driver_for
+from .formats import OutputForm, creation_options, driver_for
 from .reader import Raster, said
 from .trial import shape_and_types
 
@@ -146,7 +146,7 @@ class RasterWriter:
         draft = copy = gdal.Open(str(self.draft))
         wanted = shape_and_types(draft)
         try:
-            copy = self.driver.CreateCopy(str(final), draft, False, list(self.form.options))
+            copy = self.driver.CreateCopy(str(final), draft, False, creation_options(self.path, self.form))
             copy.FlushCache()
             if self.form.overviews and self.driver.ShortName != "COG":  # which has them already
                 copy = None
