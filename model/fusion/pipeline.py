@@ -19,6 +19,7 @@ from ..progress import Progress
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
 from ..raster.places import check_target
 from ..raster.reader import Raster
+from ..raster.staging import remove_dead
 from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
 from ..version import VERSION
@@ -37,6 +38,8 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     notices: list[Notice] = []
     progress = _remembering(progress or Progress(), notices)
     check_target(job.output, (job.pan.path, job.ms.path))
+    for left in remove_dead(job.output.parent):
+        progress.log(run_log.removed(left))
     with opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
         weights, measured, plan = plan_pair(pair, job, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..network.weights import misfit
 from ..notices import Notice
@@ -34,6 +35,11 @@ def inputs(pair: CheckedPair) -> Iterator[str]:
         yield f"Band {ms.left_out[0]} of MS is declared alpha and left out; name it in MS_BANDS to use it."
     row, column = pair.placement.origin
     yield f"Ratio {pair.placement.ratio:.6g}; first MS pixel centred at PAN row {row:.3f}, column {column:.3f}."
+
+
+def removed(left: Path) -> str:
+    """What was in the way of nobody any more."""
+    return f"Removed {left}, which a run that was killed had left."
 
 
 def engine(chosen: Engine, name: str, reason: str) -> Iterator[str]:

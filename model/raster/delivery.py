@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import OutputError
+from ..files import whole_file
 from .family import family
 
 FORMER = ".former"  # folder, within that of the run, of what is being replaced
@@ -38,7 +39,8 @@ def deliver(files: Sequence[Path], target: Path, part: Path) -> None:
         os.replace(source / target.name, target)  # at no moment is there neither
         return
     (part / FORMER).mkdir()
-    (part / RECORD).write_text(json.dumps([str(source.relative_to(part)), names]), encoding="utf-8")
+    with whole_file(part / RECORD) as record:
+        record.write_text(json.dumps([str(source.relative_to(part)), names]), encoding="utf-8")
     try:
         for file in former:  # the raster itself is the first to go
             os.replace(file, part / FORMER / file.name)

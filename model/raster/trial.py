@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from osgeo import gdal
@@ -11,6 +9,7 @@ from osgeo import gdal
 from ..errors import OutputError
 from .formats import OutputForm, creation_options, driver_for
 from .reader import said
+from .staging import staging
 
 TRIAL_SIDE = 256  # pixels
 
@@ -20,18 +19,16 @@ def check_format(path: Path, bands: int, form: OutputForm) -> None:
     driver = driver_for(path)
     if driver.ShortName == "GTiff":
         return
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
     trial = gdal.GetDriverByName("MEM").Create("", TRIAL_SIDE, TRIAL_SIDE, bands, gdal.GetDataTypeByName(form.type))
-    try:
-        copy = driver.CreateCopy(str(folder / path.name), trial, False, creation_options(path, form))
-        copy.FlushCache()
-        copy = None
-        holds = shape_and_types(gdal.Open(str(folder / path.name))) == shape_and_types(trial)
-        reason = "it would change them"
-    except RuntimeError as error:
-        copy, holds, reason = None, False, said(error)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with staging(path) as folder:
+        try:
+            copy = driver.CreateCopy(str(folder / path.name), trial, False, creation_options(path, form))
+            copy.FlushCache()
+            copy = None
+            holds = shape_and_types(gdal.Open(str(folder / path.name))) == shape_and_types(trial)
+            reason = "it would change them"
+        except RuntimeError as error:
+            copy, holds, reason = None, False, said(error)
     if not holds:
         raise OutputError(
             f"The format {driver.ShortName} of {path} cannot hold {bands} bands of {form.type}: {reason}. "

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +15,7 @@ from ..geometry.grids import Grid, Window
 from .delivery import deliver
 from .formats import OutputForm, creation_options, driver_for
 from .reader import Raster, said
+from .staging import LOCK, staging
 from .trial import shape_and_types
 
 OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
@@ -39,7 +39,8 @@ class RasterWriter:
         """Create the raster with the bands and band properties of `like`."""
         self.path, self.grid, self.form = path, grid, form
         self.driver = driver_for(path)
-        self.folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
+        self.stack = ExitStack()
+        self.folder = self.stack.enter_context(staging(path))
         self.is_geotiff = self.driver.ShortName == "GTiff"
         self.made = self.folder if self.is_geotiff else self.folder / "made"
         self.draft = self.folder / (path.name if self.is_geotiff else "draft.tif")
@@ -58,10 +59,11 @@ class RasterWriter:
             for number, origin in enumerate(like.bands, start=1):
                 self._describe(self.dataset.GetRasterBand(number), like.described.GetRasterBand(origin), form.nodata)
         except BaseException as error:  # an interrupt too leaves nothing behind
-            shutil.rmtree(self.folder, ignore_errors=True)
-            if isinstance(error, RuntimeError):
-                raise OutputError(f"{path} cannot be created: {said(error)}.") from error
-            raise
+            self.dataset = None
+            with self.stack:
+                if isinstance(error, RuntimeError):
+                    raise OutputError(f"{path} cannot be created: {said(error)}.") from error
+                raise
 
     @staticmethod
     def _describe(band: gdal.Band, origin: gdal.Band, nodata: float | None) -> None:
@@ -116,7 +118,7 @@ class RasterWriter:
             self._verify(self.draft)
             if not self.is_geotiff:
                 self._convert()
-            deliver(list(self.made.iterdir()), self.path, self.folder)
+            deliver([f for f in self.made.iterdir() if f.name != LOCK], self.path, self.folder)
         except (RuntimeError, OSError) as error:
             raise OutputError(
                 f"{self.path} cannot be written: {said(error)}. Is the disk full or the file in use?"
@@ -197,4 +199,4 @@ class RasterWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.dataset = None
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.stack.__exit__(kind, error, trace)
