@@ -37,7 +37,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     started = time.monotonic()
     notices: list[Notice] = []
     progress = _remembering(progress or Progress(), notices)
-    check_target(job.output, (job.pan.path, job.ms.path))
+    check_target(job.output, (job.pan.path, job.ms.path, str(job.weights)))
     for left in remove_dead(job.output.parent):
         progress.log(run_log.removed(left))
     with opened_pair(job.pan, job.ms) as (pan, ms):
