@@ -15,7 +15,6 @@ BY_EXTENSION = {  # where several drivers take a name, or the one that everybody
     "tif": "GTiff", "tiff": "GTiff", "img": "HFA", "jp2": "JP2OpenJPEG",
     "": "ENVI", "dat": "ENVI", "bsq": "ENVI", "bil": "ENVI", "bip": "ENVI", "raw": "ENVI",
 }  # fmt: skip
-INTERLEAVED = ("BSQ", "BIL", "BIP")  # orders of values that ENVI's extensions name
 LOSSLESS = ("DEFLATE", "LZW", "ZSTD")
 
 
@@ -65,11 +64,3 @@ def driver_for(path: Path) -> gdal.Driver:
             "Use .tif or the extension of another raster format."
         )
     return fitting[0]
-
-
-def creation_options(path: Path, form: OutputForm) -> list[str]:
-    """What the driver of a path's format is asked for: the user's options, and before them what its name says."""
-    order = path.suffix[1:].upper()
-    if order in INTERLEAVED and not any(o.upper().startswith("INTERLEAVE=") for o in form.options):
-        return [f"INTERLEAVE={order}", *form.options]
-    return list(form.options)

@@ -7,7 +7,8 @@ from pathlib import Path
 from osgeo import gdal
 
 from ..errors import OutputError
-from .formats import OutputForm, creation_options, driver_for
+from .creation import check_options, creation_options
+from .formats import OutputForm, driver_for
 from .reader import said
 from .staging import staging
 
@@ -17,6 +18,7 @@ TRIAL_SIDE = 256  # pixels
 def check_format(path: Path, bands: int, form: OutputForm) -> None:
     """Refuse a format that cannot hold so many bands of this type, by a small trial. Raises OutputError."""
     driver = driver_for(path)
+    check_options(driver, form.options)
     if driver.ShortName == "GTiff":
         return
     trial = gdal.GetDriverByName("MEM").Create("", TRIAL_SIDE, TRIAL_SIDE, bands, gdal.GetDataTypeByName(form.type))

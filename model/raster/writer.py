@@ -12,8 +12,9 @@ from osgeo import gdal
 
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
+from .creation import creation_options
 from .delivery import deliver
-from .formats import OutputForm, creation_options, driver_for
+from .formats import OutputForm, driver_for
 from .reader import Raster, said
 from .staging import LOCK, staging
 from .trial import shape_and_types
