@@ -41,7 +41,7 @@ One of them has to fail.
 END = """
 ## What is left alone
 
-* After SIGKILL a hidden folder `.NAME-*.part` stays beside the output. It may be deleted.
+* After SIGKILL a hidden folder `.NAME-*.part` stays beside the output until the next run to the same folder removes it.
 * Bytes that are damaged inside a compressed block without breaking the compression cannot be noticed.
 """
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -26,8 +27,8 @@ from ..network.weights import Weights, load_weights, save_weights
 from ..options import BUNDLED
 from ..progress import Progress
 from ..quality.indices import QualityIndices
+from ..raster.places import check_place
 from ..raster.reader import gdal_exceptions
-from ..raster.writer import check_place
 from ..training.simulation import SimulationConfig
 from ..version import VERSION
 from .evaluation import HoldoutEvaluator, mean_indices
@@ -50,7 +51,9 @@ def finetune(job: FinetuneJob, progress: Progress | None = None) -> FinetuneResu
     with gdal_exceptions(), torch.random.fork_rng():
         inputs = [path for pair in job.pairs for path in (pair.pan.path, pair.ms.path)]
         for path in (p for p in (job.output, job.report) if p):
-            check_place(path, [*inputs, *map(str, BUNDLED.values())])
+            check_place(path, [*inputs, str(job.start), *map(str, BUNDLED.values())])
+        if job.report and os.path.realpath(job.report) == os.path.realpath(job.output):
+            raise OutputError(f"The report and weights cannot both be written to {job.output}. Choose two files.")
         if job.output.suffix.lower() != ".safetensors":
             raise OutputError(f"Weights are written as .safetensors, not as {job.output.name}. Change the extension.")
         if job.report:

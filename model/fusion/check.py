@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from ..errors import InputError
 from ..geometry.grids import Grid, Placement, Window, register
 from ..options import DATA_TYPES
+from ..raster.formats import OutputForm
 from ..raster.pixel_types import NUMPY_TYPES, choose_nodata
+from ..raster.places import check_space
 from ..raster.reader import Raster, gdal_exceptions
 from ..raster.source import RasterSource
+from ..raster.trial import check_format
 from ..raster.windows import output_window
-from ..raster.writer import OutputForm, check_format, check_space
 from .job import Extent, FusionJob
 
 

@@ -17,8 +17,10 @@ from ..network.weights import Weights, load_weights
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
+from ..raster.places import check_target
 from ..raster.reader import Raster
-from ..raster.writer import RasterWriter, check_target
+from ..raster.staging import remove_dead
+from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
 from ..version import VERSION
 from . import run_log
@@ -35,7 +37,9 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     started = time.monotonic()
     notices: list[Notice] = []
     progress = _remembering(progress or Progress(), notices)
-    check_target(job.output, (job.pan.path, job.ms.path))
+    check_target(job.output, (job.pan.path, job.ms.path, str(job.weights)))
+    for left in remove_dead(job.output.parent):
+        progress.log(run_log.removed(left))
     with opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
         weights, measured, plan = plan_pair(pair, job, progress)

@@ -15,8 +15,8 @@ from ..devices import choose_devices, choose_precision
 from ..errors import InputError, WeightsError
 from ..geometry.grids import Placement, Window
 from ..network.weights import Weights, load_weights
+from ..raster.formats import OutputForm
 from ..raster.source import RasterSource
-from ..raster.writer import OutputForm
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.statistics import SceneStatistics
 from .check import CheckedPair

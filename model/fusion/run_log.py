@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..geometry.grids import Window
 from ..network.weights import misfit
@@ -42,6 +43,11 @@ def inputs(pair: CheckedPair) -> Iterator[str]:
         yield f"Measured on all {len(ms.read_bands)} bands of MS, so that parts of its bands fit together."
     row, column = pair.placement.origin
     yield f"Ratio {pair.placement.ratio:.6g}; first MS pixel centred at PAN row {row:.3f}, column {column:.3f}."
+
+
+def removed(left: Path) -> str:
+    """What was in the way of nobody any more."""
+    return f"Removed {left}, which a run that was killed had left."
 
 
 def engine(chosen: Engine, name: str, reason: str) -> Iterator[str]:

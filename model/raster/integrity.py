@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from osgeo import gdal
 
 from ..errors import InputError
+from .files_behind import files_behind
 
 RAW_DRIVERS = (
     "ENVI",
@@ -31,27 +32,14 @@ MOST_FILES = 200  # behind one source, that are looked at one by one
 Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the last change in nanoseconds
 
 
-def stamps(dataset: gdal.Dataset) -> Stamp:
-    """Size and time of every file on disk that a dataset reads, through virtual rasters too."""
+def stamps(name: str) -> Stamp:
+    """Size and time of every file on disk that is read where a raster is opened by `name`."""
     found: Stamp = {}
-    waiting = [str(f) for f in dataset.GetFileList() or []]
-    while waiting and len(found) < MOST_FILES:
-        file = waiting.pop()
-        if file in found or not os.path.isfile(file):
-            continue
-        status = os.stat(file)
-        found[file] = (status.st_size, status.st_mtime_ns)
-        if file.lower().endswith(".vrt") and file != dataset.GetDescription():
-            waiting += _behind(file)
+    for file in sorted(files_behind(name))[:MOST_FILES]:
+        if os.path.isfile(file):
+            status = os.stat(file)
+            found[file] = (status.st_size, status.st_mtime_ns)
     return found
-
-
-def _behind(file: str) -> list[str]:
-    try:
-        inner = gdal.OpenEx(file, gdal.OF_RASTER)
-    except RuntimeError:
-        return []
-    return [str(f) for f in (inner.GetFileList() or [])] if inner else []
 
 
 def refuse_cut_files(role: str, files: Stamp) -> None:

@@ -107,7 +107,7 @@ class Raster:
 
     def _describe(self) -> None:
         """Check what is open and read its grid, bands, type and system."""
-        self.files = stamps(self.dataset)
+        self.files = stamps(self.source.path)
         refuse_cut_files(self.role, self.files)
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.path} holds no raster bands; choose one of its subdatasets.")

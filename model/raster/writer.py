@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -15,134 +12,22 @@ from osgeo import gdal
 
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
-from .reader import FLOAT_TYPES, Raster, said
+from .creation import creation_options
+from .delivery import deliver
+from .formats import OutputForm, driver_for
+from .reader import Raster, said
+from .staging import LOCK, staging
+from .trial import shape_and_types
 
-GEOTIFF_DEFAULTS = {"TILED": "YES", "INTERLEAVE": "BAND", "BIGTIFF": "IF_SAFER"}
-LOSSLESS = ("DEFLATE", "LZW", "ZSTD")
 OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
 SMALLEST_OVERVIEW = 256  # pixels along the longer side
 LOSSY_TOLERANCE = 0.1  # of the mean value
-TRIAL_SIDE = 256  # pixels
 PROBE = 64  # pixels along the side of the pieces that are read back
-
-
-def driver_for(path: Path) -> gdal.Driver:
-    """The GDAL driver that writes files with this extension; COG for .cog.tif. Raises OutputError for none."""
-    cloud_optimised = gdal.GetDriverByName("COG")
-    if path.name.lower().endswith((".cog.tif", ".cog.tiff")) and cloud_optimised is not None:
-        return cloud_optimised
-    extension = path.suffix.lstrip(".").lower()
-    drivers = [gdal.GetDriver(i) for i in range(gdal.GetDriverCount())]
-    fitting = [
-        d
-        for d in drivers
-        if d.GetMetadataItem(gdal.DCAP_RASTER)
-        and extension in (d.GetMetadataItem(gdal.DMD_EXTENSIONS) or "").lower().split()
-        and (d.GetMetadataItem(gdal.DCAP_CREATE) or d.GetMetadataItem(gdal.DCAP_CREATECOPY))
-    ]
-    if not extension or not fitting:
-        raise OutputError(
-            f"GDAL cannot write a raster with the extension '{path.suffix}' ({path}). "
-            "Use .tif or the extension of another raster format."
-        )
-    return next((d for d in fitting if d.ShortName == "GTiff"), fitting[0])
-
-
-def check_target(path: Path, inputs: Sequence[str]) -> None:
-    """Refuse a raster's target that no driver writes, is an input, is a folder, or cannot be written to.
-
-    Raises OutputError.
-    """
-    driver_for(path)
-    check_place(path, inputs)
-
-
-def check_place(path: Path, inputs: Sequence[str]) -> None:
-    """Refuse a target that is an input, is a folder, or cannot be written to. Raises OutputError."""
-    for source in inputs:
-        if os.path.exists(source) and os.path.realpath(source) == os.path.realpath(path):
-            raise OutputError(f"The output {path} is the input {source}. Choose another output file.")
-        if path.exists() and os.path.exists(source) and os.path.samefile(source, path):
-            raise OutputError(f"The output {path} is the same file as the input {source}. Choose another output file.")
-    if path.is_dir():
-        raise OutputError(f"The output {path} is a folder. Give a file name.")
-    if not path.parent.is_dir():
-        raise OutputError(f"The folder {path.parent} of the output does not exist. Create it or choose another one.")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"The folder {path.parent} of the output cannot be written to. Choose another one.")
-
-
-def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
-    """Refuse an output that is larger than what is free on its disk. Raises OutputError with both numbers."""
-    if any(o.upper().startswith("COMPRESS") for o in form.options):
-        return
-    needed = grid.width * grid.height * bands * (gdal.GetDataTypeSize(gdal.GetDataTypeByName(form.type)) // 8)
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise OutputError(
-            f"The output {path} needs {_size(needed)} ({grid.width} x {grid.height} pixels, {bands} bands of "
-            f"{form.type}), but only {_size(free)} are free in its folder. Choose another folder or a smaller EXTENT."
-        )
-
-
-def check_format(path: Path, bands: int, form: OutputForm) -> None:
-    """Refuse a format that cannot hold so many bands of this type, by a small trial. Raises OutputError."""
-    driver = driver_for(path)
-    if driver.ShortName == "GTiff":
-        return
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
-    trial = gdal.GetDriverByName("MEM").Create("", TRIAL_SIDE, TRIAL_SIDE, bands, gdal.GetDataTypeByName(form.type))
-    try:
-        copy = driver.CreateCopy(str(folder / path.name), trial, False, list(form.options))
-        copy.FlushCache()
-        copy = None
-        holds = _shape_and_types(gdal.Open(str(folder / path.name))) == _shape_and_types(trial)
-        reason = "it would change them"
-    except RuntimeError as error:
-        copy, holds, reason = None, False, said(error)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if not holds:
-        raise OutputError(
-            f"The format {driver.ShortName} of {path} cannot hold {bands} bands of {form.type}: {reason}. "
-            "Choose fewer bands or another data type, or use .tif."
-        )
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e12:.1f} TB" if count >= 1e12 else f"{count / 1e9:.1f} GB"
 
 
 def _kept(metadata: Mapping[str, str] | None) -> dict[str, str]:
     """What of the metadata of MS holds for the result too."""
     return {k: v for k, v in (metadata or {}).items() if not k.startswith(OWN_METADATA)}
-
-
-def _shape_and_types(dataset: gdal.Dataset) -> tuple[int, int, int, list[str]]:
-    """Width, height, band count and the name of each band's type."""
-    numbers = range(1, dataset.RasterCount + 1)
-    types = [gdal.GetDataTypeName(dataset.GetRasterBand(n).DataType) for n in numbers]
-    return dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount, types
-
-
-@dataclass(frozen=True)
-class OutputForm:
-    """How the values are kept: GDAL's name of the type, nodata value, creation options NAME=VALUE, overviews or not."""
-
-    type: str
-    nodata: float | None
-    options: tuple[str, ...] = ()
-    overviews: bool = False
-
-    def geotiff_options(self, own: bool) -> list[str]:
-        """Creation options of a GeoTIFF, with a predictor that suits the type; without the user's if not `own`."""
-        given = dict(o.split("=", 1) for o in self.options if "=" in o) if own else {}
-        chosen = {**GEOTIFF_DEFAULTS, **{k.upper(): v for k, v in given.items()}}
-        if chosen.get("COMPRESS", "").upper() in LOSSLESS:
-            chosen.setdefault("PREDICTOR", "3" if self.type in FLOAT_TYPES else "2")
-        if "COMPRESS" in chosen:
-            chosen.setdefault("NUM_THREADS", "ALL_CPUS")
-        return ["PHOTOMETRIC=MINISBLACK", "ALPHA=NO", *(f"{k}={v}" for k, v in chosen.items())]
 
 
 class RasterWriter:
@@ -155,11 +40,14 @@ class RasterWriter:
         """Create the raster with the bands and band properties of `like`."""
         self.path, self.grid, self.form = path, grid, form
         self.driver = driver_for(path)
-        self.folder = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", suffix=".part", dir=path.parent))
+        self.stack = ExitStack()
+        self.folder = self.stack.enter_context(staging(path))
         self.is_geotiff = self.driver.ShortName == "GTiff"
+        self.made = self.folder if self.is_geotiff else self.folder / "made"
         self.draft = self.folder / (path.name if self.is_geotiff else "draft.tif")
         self.probes: dict[Window, np.ndarray] = {}
         try:
+            self.made.mkdir(exist_ok=True)
             self.dataset = gdal.GetDriverByName("GTiff").Create(
                 str(self.draft), grid.width, grid.height, len(like.bands), gdal.GetDataTypeByName(form.type),
                 form.geotiff_options(own=self.is_geotiff),
@@ -172,10 +60,11 @@ class RasterWriter:
             for number, origin in enumerate(like.bands, start=1):
                 self._describe(self.dataset.GetRasterBand(number), like.described.GetRasterBand(origin), form.nodata)
         except BaseException as error:  # an interrupt too leaves nothing behind
-            shutil.rmtree(self.folder, ignore_errors=True)
-            if isinstance(error, RuntimeError):
-                raise OutputError(f"{path} cannot be created: {said(error)}.") from error
-            raise
+            self.dataset = None
+            with self.stack:
+                if isinstance(error, RuntimeError):
+                    raise OutputError(f"{path} cannot be created: {said(error)}.") from error
+                raise
 
     @staticmethod
     def _describe(band: gdal.Band, origin: gdal.Band, nodata: float | None) -> None:
@@ -230,9 +119,7 @@ class RasterWriter:
             self._verify(self.draft)
             if not self.is_geotiff:
                 self._convert()
-            files = sorted(p for p in self.folder.iterdir())
-            for file in sorted(files, key=lambda p: p.name == self.path.name):  # the raster itself comes last
-                os.replace(file, self.path.parent / file.name)
+            deliver([f for f in self.made.iterdir() if f.name != LOCK], self.path, self.folder)
         except (RuntimeError, OSError) as error:
             raise OutputError(
                 f"{self.path} cannot be written: {said(error)}. Is the disk full or the file in use?"
@@ -258,11 +145,11 @@ class RasterWriter:
 
     def _convert(self) -> None:
         """Copy the draft into the format of the target."""
-        final = self.folder / self.path.name
+        final = self.made / self.path.name
         draft = copy = gdal.Open(str(self.draft))
-        wanted = _shape_and_types(draft)
+        wanted = shape_and_types(draft)
         try:
-            copy = self.driver.CreateCopy(str(final), draft, False, list(self.form.options))
+            copy = self.driver.CreateCopy(str(final), draft, False, creation_options(self.path, self.form))
             copy.FlushCache()
             if self.form.overviews and self.driver.ShortName != "COG":  # which has them already
                 copy = None
@@ -280,7 +167,7 @@ class RasterWriter:
     def _holds(self, file: Path, wanted: tuple[int, int, int, list[str]]) -> bool:
         """Whether a converted file has the wanted shape and types and what was written."""
         check = gdal.Open(str(file))
-        return _shape_and_types(check) == wanted and self._resembles(check)
+        return shape_and_types(check) == wanted and self._resembles(check)
 
     def _resembles(self, copy: gdal.Dataset) -> bool:
         """Whether the pieces kept read back but for the small errors of a lossy format: nothing clipped or wrapped."""
@@ -313,4 +200,4 @@ class RasterWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.dataset = None
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.stack.__exit__(kind, error, trace)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from helpers.fusion import job
+from helpers.fusion import job, temporaries
 from helpers.scenes import Recipe, load_image
+from osgeo import gdal
 from otfm_pansharpen.model.errors import OutputError
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.progress import Progress
@@ -98,3 +100,105 @@ def test_interrupted_from_the_keyboard(tmp_path, after):
     target.parent.mkdir()
     assert interrupted(pair, target, after, signal.SIGINT) != 0
     assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_terminated_it_leaves_nothing_and_ends_as_any_program(tmp_path, how):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    target = tmp_path / "out" / "fused.tif"
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    assert interrupted(pair, target, 0.5, how) == -how
+    assert [(p.name, p.read_bytes()) for p in target.parent.iterdir()] == [("fused.tif", b"old")]
+
+
+@pytest.mark.promise(22)
+@pytest.mark.parametrize("own", [signal.SIG_DFL, signal.SIG_IGN, lambda *_: None])
+def test_handlers_of_signals_are_as_before(tmp_path, own):
+    """During the run too where they are somebody's own; afterwards in any case, whichever way it ended."""
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    before = signal.signal(signal.SIGTERM, own)
+    during: list[object] = []
+    try:
+        watch = Progress(report=lambda share: during.append(signal.getsignal(signal.SIGTERM)))
+        fuse(job(pair, tmp_path / "out.tif"), watch)
+        assert signal.getsignal(signal.SIGTERM) is own
+        assert all(h is own for h in during) == (own is not signal.SIG_DFL)
+        with pytest.raises(OutputError):
+            fuse(job(pair, tmp_path / "out.bmp"))
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_in_another_thread_signals_are_left_alone(tmp_path):
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(fuse, job(pair, tmp_path / "out.tif")).result()
+    assert load_image(tmp_path / "out.tif").shape == (4, 320, 320)
+
+
+@pytest.mark.promise(9)
+def test_the_next_run_in_the_folder_removes_what_a_killed_one_left(tmp_path):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    interrupted(pair, folder / "first.tif", 0.5, signal.SIGKILL)
+    (left,) = temporaries(folder)
+    (folder / ".somebody.part").mkdir()
+    lines: list[str] = []
+    fuse(job(pair, folder / "second.tif"), Progress(log=lines.append))
+    assert sorted(p.name for p in folder.iterdir()) == [".somebody.part", "second.tif"]
+    assert any(left in line and "killed" in line for line in lines)
+
+
+@pytest.mark.promise(9)
+def test_runs_side_by_side_in_a_folder_leave_each_other_alone(tmp_path):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, folder / "slow.tif")]
+    with subprocess.Popen([sys.executable, "-c", RUN, *arguments], stdout=subprocess.PIPE, text=True) as slow:
+        assert slow.stdout
+        while float(slow.stdout.readline()) < 0.3:
+            pass
+        slow.send_signal(signal.SIGSTOP)
+        during = temporaries(folder)
+        fuse(job(pair, folder / "quick.tif"))
+        assert temporaries(folder) == during
+        assert len(during) == 1
+        slow.send_signal(signal.SIGCONT)
+        slow.communicate()
+    assert slow.returncode == 0
+    assert sorted(p.name for p in folder.iterdir()) == ["quick.tif", "slow.tif"]
+
+
+KILLED_WHILE_DELIVERING = """
+import os, signal
+real, calls = os.replace, iter(range(100))
+def replace(source, place):
+    if ".delivery" not in str(place) and next(calls) == int(sys.argv[5]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(source, place)
+os.replace = replace
+"""
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("step", range(4))
+def test_killed_among_the_files_of_a_family_the_next_run_puts_them_back(tmp_path, step):
+    pair = Recipe(height=320, width=320).write(tmp_path)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    gdal.Translate(str(folder / "fused.dat"), str(pair.ms), format="ENVI")
+    (folder / "fused.dat.ovr").write_bytes(b"of the former")
+    before = {p: p.read_bytes() for p in folder.iterdir()}
+    assert len(before) == 4
+    program = RUN.replace("job =", KILLED_WHILE_DELIVERING + "job =")
+    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, folder / "fused.dat", step)]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    fuse(job(pair, folder / "other.tif"))
+    (folder / "other.tif").unlink()
+    assert {p: p.read_bytes() for p in folder.iterdir()} == before

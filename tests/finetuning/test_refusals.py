@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.finetuning import QUICK, SENSOR, finetune, job, run, spoil
+from helpers.finetuning import QUICK, SENSOR, finetune, job, run, source, spoil, start
+from osgeo import gdal
 from otfm_pansharpen.model.errors import InputError, OutputError, WeightsError
 from otfm_pansharpen.model.network.weights import load_weights
 from otfm_pansharpen.model.options import BUNDLED
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.source import RasterSource
 
 
 @pytest.fixture
@@ -120,3 +122,19 @@ def test_a_report_without_matplotlib_is_refused_before_training(pair, tmp_path, 
     with pytest.raises(OutputError, match="pip install matplotlib"):
         run(pair, tmp_path / "own.safetensors", report=tmp_path / "report.html")
     assert not (tmp_path / "own.safetensors").exists()
+
+
+@pytest.mark.promise(13)
+def test_neither_start_weights_nor_a_file_behind_an_input_nor_each_other_are_written_over(pair, tmp_path):
+    own = start(tmp_path)
+    gdal.Translate(str(tmp_path / "ms.vrt"), str(pair.ms), format="VRT")
+    hidden = replace(source(pair), ms=RasterSource(str(tmp_path / "ms.vrt")))
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    for words, changes in {
+        "is the input": {"output": own, "start": own},
+        "reads": {"output": tmp_path / "own.safetensors", "report": pair.ms, "pairs": (hidden,)},
+        "report and weights": {"output": tmp_path / "own.safetensors", "report": tmp_path / "own.safetensors"},
+    }.items():
+        with pytest.raises(OutputError, match=words):
+            finetune(replace(job(pair, tmp_path / "own.safetensors"), **changes))
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before

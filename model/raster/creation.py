@@ -1,0 +1,83 @@
+"""Creation options: what a driver is asked for, and whether it knows what the user asks for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from osgeo import gdal
+
+from ..errors import OutputError
+from .formats import OutputForm
+
+INTERLEAVED = ("BSQ", "BIL", "BIP")  # orders of values that ENVI's extensions name
+TRUTHS = ("YES", "NO", "TRUE", "FALSE", "ON", "OFF", "1", "0")
+
+
+def creation_options(path: Path, form: OutputForm) -> list[str]:
+    """What the driver of a path's format is asked for: the user's options, and before them what its name says."""
+    order = path.suffix[1:].upper()
+    if order in INTERLEAVED and not any(o.upper().startswith("INTERLEAVE=") for o in form.options):
+        return [f"INTERLEAVE={order}", *form.options]
+    return list(form.options)
+
+
+def check_options(driver: gdal.Driver, options: Sequence[str]) -> None:
+    """Refuse options, NAME=VALUE, that the driver does not list. Raises OutputError with what is near."""
+    listed = ElementTree.fromstring(driver.GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or "<None/>").iter("Option")
+    known: dict[str, ElementTree.Element] = {}
+    for option in listed:
+        names = (option.get("name", ""), option.get("alias", ""))
+        known |= {n.upper(): option for n in names if n and option.get("scope", "raster") != "vector"}
+    given: dict[str, str] = {}
+    for text in options:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise OutputError(f"The creation option {text} is not of the form NAME=VALUE, such as COMPRESS=DEFLATE.")
+        if name.upper() not in known:
+            raise OutputError(
+                f"{driver.ShortName} has no creation option {name}{_instead(name, known)} "
+                "Leave it out, or choose another format."
+            )
+        if given.setdefault(name.upper(), value).upper() != value.upper():
+            values = f"{given[name.upper()]} and as {value}"
+            raise OutputError(f"The creation option {name.upper()} is given twice, as {values}. Leave one out.")
+        wanted = _misfit(known[name.upper()], value)
+        if wanted:
+            raise OutputError(f"The creation option {name} of {driver.ShortName} cannot be {value}{wanted}")
+
+
+def _instead(word: str, words: Iterable[str]) -> str:
+    """What a misspelt word may have meant, as the end of a sentence."""
+    near = difflib.get_close_matches(word.upper(), [w.upper() for w in words], 3)
+    return f"; did you mean {' or '.join(near)}?" if near else f"; it has {', '.join(words)}."
+
+
+def _misfit(option: ElementTree.Element, value: str) -> str:
+    """Why a value is none for an option, as the end of a sentence; empty where it is one."""
+    kind = option.get("type", "string").lower()
+    if kind == "string-select":
+        choices = [v.text or "" for v in option.iter("Value")]
+        aliases = [v.get("alias", "") for v in option.iter("Value")]
+        fits = not choices or value.upper() in (c.upper() for c in (*choices, *aliases) if c)
+        listed = f" It can be {', '.join(choices)}."
+        near = _instead(value, choices)
+        return "" if fits else near if near.startswith("; it") else near + listed
+    if kind == "boolean":
+        return "" if value.upper() in TRUTHS else "; it is YES or NO."
+    if "int" in kind or kind == "float":
+        return _beyond(option, value, float if kind == "float" else int)
+    return ""
+
+
+def _beyond(option: ElementTree.Element, value: str, number: type) -> str:
+    try:
+        found = number(value)
+    except ValueError:
+        return "; it is a number." if number is float else "; it is a whole number."
+    least, most = option.get("min"), option.get("max")
+    if least is not None and found < float(least):
+        return f"; it is at least {least}."
+    return f"; it is at most {most}." if most is not None and found > float(most) else ""

@@ -1,0 +1,73 @@
+"""Whether something may be written where it was asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from osgeo import gdal
+
+from ..errors import OutputError
+from ..geometry.grids import Grid
+from .family import family
+from .files_behind import files_behind
+from .formats import OutputForm, driver_for
+from .reader import gdal_exceptions
+
+
+def check_target(path: Path, inputs: Sequence[str]) -> None:
+    """Refuse a raster's target that no driver writes, is an input, is a folder, or cannot be written to.
+
+    Raises OutputError.
+    """
+    driver_for(path)
+    check_place(path, inputs)
+
+
+def check_place(path: Path, inputs: Sequence[str]) -> None:
+    """Refuse a target that is an input or lies behind one, is a folder, or cannot be written to. Raises OutputError."""
+    for source in inputs:
+        if os.path.exists(source) and os.path.realpath(source) == os.path.realpath(path):
+            raise OutputError(f"The output {path} is the input {source}. Choose another output file.")
+        if path.exists() and os.path.exists(source) and os.path.samefile(source, path):
+            raise OutputError(f"The output {path} is the same file as the input {source}. Choose another output file.")
+        _refuse_what_is_read(path, source)
+    if path.is_dir():
+        raise OutputError(f"The output {path} is a folder. Give a file name.")
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder {path.parent} of the output does not exist. Create it or choose another one.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"The folder {path.parent} of the output cannot be written to. Choose another one.")
+
+
+def _refuse_what_is_read(path: Path, source: str) -> None:
+    """Refuse a target that stands for files of which one is read where the input `source` is opened."""
+    with gdal_exceptions():
+        replaced = [f for f in family(path) if f.exists()] if path.parent.is_dir() and not path.is_dir() else []
+        read = files_behind(source) if replaced else ()
+    for file in replaced:
+        for other in read:
+            if os.path.exists(other) and os.path.samefile(file, other):
+                raise OutputError(
+                    f"The output {path} would replace {file}, which the input {' '.join(source.split())[:200]} reads. "
+                    "Choose another output file."
+                )
+
+
+def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
+    """Refuse an output that is larger than what is free on its disk. Raises OutputError with both numbers."""
+    if any(o.upper().startswith("COMPRESS") for o in form.options):
+        return
+    needed = grid.width * grid.height * bands * (gdal.GetDataTypeSize(gdal.GetDataTypeByName(form.type)) // 8)
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise OutputError(
+            f"The output {path} needs {_size(needed)} ({grid.width} x {grid.height} pixels, {bands} bands of "
+            f"{form.type}), but only {_size(free)} are free in its folder. Choose another folder or a smaller EXTENT."
+        )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e12:.1f} TB" if count >= 1e12 else f"{count / 1e9:.1f} GB"

@@ -1,0 +1,67 @@
+"""Creation options: what the driver does not know is refused before work, in words that help."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.fusion import job, temporaries
+from helpers.scenes import Recipe
+from osgeo import gdal
+from otfm_pansharpen.model.errors import OutputError
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.progress import Progress
+
+
+def refused(tmp_path, *options, name="out.tif", **recipe):
+    """The sentence, and that it came before any work."""
+    pair = Recipe(**recipe).write(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    heard: list[object] = []
+    with pytest.raises(OutputError) as caught:
+        fuse(job(pair, tmp_path / name, creation_options=options), Progress(report=heard.append, log=heard.append))
+    assert heard == []
+    assert sorted(tmp_path.iterdir()) == before
+    return str(caught.value)
+
+
+@pytest.mark.promise(6)
+@pytest.mark.parametrize(
+    ("option", "name", "words"),
+    [
+        ("COMPRES=LZW", "out.tif", ["GTiff", "COMPRES", "did you mean COMPRESS"]),
+        ("COMPRESS=FOO", "out.tif", ["COMPRESS", "FOO", "LZW", "DEFLATE"]),
+        ("COMPRESS=DEFALTE", "out.tif", ["did you mean DEFLATE"]),
+        ("COMPRESS", "out.tif", ["COMPRESS", "NAME=VALUE"]),
+        ("TILED=PERHAPS", "out.tif", ["TILED", "PERHAPS", "YES or NO"]),
+        ("ZLEVEL=high", "out.tif", ["ZLEVEL", "high", "whole number"]),
+        ("BLOCKSIZE=16", "out.cog.tif", ["COG", "BLOCKSIZE", "16", "at least 128"]),
+        ("TILED=YES", "out.cog.tif", ["COG", "TILED"]),
+        ("COMPRESS=DEFLATE", "out.img", ["HFA", "COMPRESS", "DEFLATE", "YES or NO"]),
+        ("MAX_Z_ERROR=much", "out.tif", ["MAX_Z_ERROR", "much", "number"]),
+        ("LAYER=a", "out.gpkg", ["GPKG", "LAYER"]),
+    ],
+)
+def test_options_that_the_driver_does_not_know(tmp_path, option, name, words):
+    sentence = refused(tmp_path, option, name=name, bands=1)
+    assert all(word in sentence for word in words), sentence
+
+
+def test_an_option_twice_with_different_values(tmp_path):
+    assert "COMPRESS is given twice" in refused(tmp_path, "COMPRESS=LZW", "compress=DEFLATE")
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (("compress=deflate", "Predictor=2", "ZLEVEL=9", "bigtiff=if_needed"), "out.tif"),
+        (("COMPRESS=NONE", "BIGTIFF=IF_NEEDED"), "out.tif"),
+        (("COMPRESS=PACKBITS",), "out.tif"),
+        (("SPARSE_OK=true", "TILED=1", "GEOTIFF_VERSION=1.1"), "out.tif"),
+        (("PREDICTOR=2", "COMPRESS=DEFLATE"), "out.cog.tif"),
+        (("COMPRESS=YES",), "out.img"),
+    ],
+)
+def test_options_that_it_knows_are_taken(tmp_path, options, name):
+    """Those of QGIS's own profiles among them; case does not matter."""
+    fuse(job(Recipe().write(tmp_path), tmp_path / name, creation_options=options))
+    assert gdal.Open(str(tmp_path / name)).RasterCount == 4
+    assert temporaries(tmp_path) == []

@@ -1,0 +1,115 @@
+"""A name that is used again: the whole family of the former raster goes, or all of it stays."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from helpers.fusion import job, run, temporaries
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
+from otfm_pansharpen.model.errors import OutputError
+from otfm_pansharpen.model.fusion.pipeline import fuse
+
+
+def with_sidecars(path, side=600):
+    """A raster with overviews, a mask, statistics, nodata and a world file, all beside it."""
+    save(path, np.full((1, side, side), 7), transform=(0, 1, 0, 0, 0, 1), crs=None)
+    dataset = gdal.Open(str(path))
+    dataset.BuildOverviews("NEAREST", [2, 4])
+    dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+    dataset.GetRasterBand(1).SetNoDataValue(7)
+    dataset.GetRasterBand(1).ComputeStatistics(False)
+    dataset = None
+    path.with_suffix(".tfw").write_text("1\n0\n0\n-1\n0\n0\n")
+    return {p: p.read_bytes() for p in path.parent.glob(f"{path.stem}.*")}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.mark.promise(7)
+def test_nothing_of_the_former_raster_shows(tmp_path, folder):
+    pair = Recipe().write(tmp_path)
+    target = folder / "fused.tif"
+    assert {p.suffix for p in with_sidecars(target)} == {".tif", ".ovr", ".xml", ".msk", ".tfw"}
+    fuse(job(pair, target))
+    assert os.listdir(folder) == ["fused.tif"]
+    fused = gdal.Open(str(target))
+    assert fused.GetFileList() == [str(target)]
+    assert fused.GetRasterBand(1).GetOverviewCount() == 0
+    assert fused.GetRasterBand(1).GetNoDataValue() is None
+    assert fused.GetRasterBand(1).GetMaskFlags() == gdal.GMF_ALL_VALID
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("former", [b"no raster any more", None])
+def test_sidecars_go_where_the_raster_itself_is_spoiled_or_gone(tmp_path, folder, former):
+    pair = Recipe().write(tmp_path)
+    target = folder / "fused.tif"
+    with_sidecars(target)
+    target.unlink()
+    if former:
+        target.write_bytes(former)
+    fuse(job(pair, target))
+    assert os.listdir(folder) == ["fused.tif"]
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("name", ["fused.tif", "fused.img"])
+def test_the_former_family_is_back_where_the_last_step_fails(tmp_path, folder, monkeypatch, name):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    target = folder / name
+    with_sidecars(folder / "fused.tif")
+    if name.endswith(".img"):
+        gdal.Translate(str(target), str(folder / "fused.tif"), format="HFA")
+        gdal.Open(str(target)).BuildOverviews("NEAREST", [2])
+    before = {p: p.read_bytes() for p in folder.iterdir()}
+    real = os.replace
+
+    def failing(source, place):
+        if os.fspath(place) == str(target) and os.path.dirname(source) != str(folder) and b"OTFM" in read(source):
+            raise PermissionError(13, "The file is in use")
+        real(source, place)
+
+    monkeypatch.setattr("os.replace", failing)
+    with pytest.raises(OutputError, match=r"fused\.\w+ cannot be written.*The file is in use"):
+        fuse(job(pair, target, overviews=True))
+    assert {p: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+@pytest.mark.promise(7)
+def test_files_of_other_rasters_stay(tmp_path, folder):
+    """They share the name up to the extension, and a world file serves both."""
+    pair = Recipe().write(tmp_path)
+    target = folder / "fused.tif"
+    gdal.GetDriverByName("GTiff").Create(str(target), 50, 50)  # without a georeference of its own
+    for name, kind in (("fused.dat", "ENVI"), ("fused.png", "PNG"), ("fused_2.tif", "GTiff")):
+        gdal.Translate(str(folder / name), str(pair.ms), format=kind, bandList=[1])
+    (folder / "fused.wld").write_text("1\n0\n0\n-1\n0\n0\n")
+    (folder / "fused.qml").write_text("a style")
+    others = {p: p.read_bytes() for p in folder.iterdir() if p != target}
+    assert len(others) == 8
+    assert str(folder / "fused.wld") in gdal.Open(str(target)).GetFileList()
+    fuse(job(pair, target))
+    assert {p: p.read_bytes() for p in folder.iterdir() if p != target} == others
+    assert load_image(target).shape == (4, 192, 240)
+
+
+def test_a_vrt_under_the_name_of_the_output_loses_none_of_its_sources(tmp_path, folder):
+    pair = Recipe().write(tmp_path)
+    source = save(folder / "fused.source.tif", np.ones((1, 50, 50)))
+    before = source.read_bytes()
+    gdal.Translate(str(folder / "fused.tif"), str(source), format="VRT")
+    run(pair, folder)
+    assert source.read_bytes() == before
+    assert temporaries(folder) == []

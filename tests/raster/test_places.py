@@ -1,0 +1,138 @@
+"""Where an output may lie: never over what is read, by whatever name, nor over what it does not replace."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.fusion import job, temporaries
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
+from otfm_pansharpen.model.errors import OutputError
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.raster.source import RasterSource
+
+
+def untouched(tmp_path, wanted, words):
+    """The run is refused in these words and no file changes."""
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(OutputError, match=words):
+        fuse(wanted)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    assert temporaries(tmp_path) == []
+
+
+def vrt(path: Path, source: Path | str) -> Path:
+    gdal.Translate(str(path), str(source), format="VRT")
+    return path
+
+
+def behind_a_vrt(folder, ms):
+    return vrt(folder / "ms.vrt", ms), ms
+
+
+def behind_a_vrt_of_a_vrt(folder, ms):
+    return vrt(folder / "two.vrt", vrt(folder / "one.vrt", ms)), ms
+
+
+def behind_a_vrt_in_text(folder, ms):
+    text = vrt(folder / "one.vrt", ms).read_text()
+    return text.replace(f'relativeToVRT="1">{ms.name}', f'relativeToVRT="0">{ms}'), ms
+
+
+def behind_the_vrt_of_a_geopackage(folder, ms):
+    gdal.Translate(str(folder / "ms.gpkg"), str(ms), format="GPKG", bandList=[1], creationOptions=["RASTER_TABLE=a"])
+    return vrt(folder / "ms.vrt", f"GPKG:{folder}/ms.gpkg:a"), folder / "ms.gpkg"
+
+
+def behind_a_warped_vrt(folder, ms):
+    gdal.Warp(str(folder / "ms.vrt"), str(ms), format="VRT", dstSRS="EPSG:32633")
+    return folder / "ms.vrt", ms
+
+
+def within_an_archive(folder, ms):
+    archive = folder / "ms.tif.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(ms, "deep/ms.tif")
+    os.rename(archive, folder / "archive.tif")  # GDAL takes any name within braces
+    return f"/vsizip/{{{folder}/archive.tif}}/deep/ms.tif", folder / "archive.tif"
+
+
+def a_subdataset(folder, ms):
+    return f"GTIFF_DIR:1:{ms}", ms
+
+
+def a_layer_of_a_geopackage(folder, ms):
+    gdal.Translate(str(folder / "ms.gpkg"), str(ms), format="GPKG", bandList=[1], creationOptions=["RASTER_TABLE=a"])
+    return f"GPKG:{folder}/ms.gpkg:a", folder / "ms.gpkg"
+
+
+def a_hard_link_behind_a_vrt(folder, ms):
+    os.link(ms, folder / "hard.tif")
+    return vrt(folder / "ms.vrt", ms), folder / "hard.tif"
+
+
+def a_link_behind_a_vrt(folder, ms):
+    (folder / "soft.tif").symlink_to(ms)
+    return vrt(folder / "ms.vrt", folder / "soft.tif"), ms
+
+
+def the_data_of_a_header(folder, ms):
+    gdal.Translate(str(folder / "ms.ers"), str(ms), format="ERS")
+    return folder / "ms.ers", folder / "ms"
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        behind_a_vrt, behind_a_vrt_of_a_vrt, behind_a_vrt_in_text, behind_the_vrt_of_a_geopackage, behind_a_warped_vrt,
+        within_an_archive, a_subdataset, a_layer_of_a_geopackage, a_hard_link_behind_a_vrt, a_link_behind_a_vrt,
+        the_data_of_a_header,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("role", ["pan", "ms"])
+def test_files_behind_an_input_are_no_place_for_the_output(tmp_path, hidden, role):
+    pair = Recipe(bands=1).write(tmp_path)
+    name, target = hidden(tmp_path, getattr(pair, role))
+    wanted = replace(job(pair, target), **{role: RasterSource(str(name))})
+    untouched(tmp_path, wanted, f"{target}.*reads.*Choose another")
+
+
+@pytest.mark.promise(13)
+def test_relative_names_are_followed(tmp_path, monkeypatch):
+    pair = Recipe(bands=1).write(tmp_path)
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    gdal.Translate("ms.vrt", "../ms.tif", format="VRT")
+    monkeypatch.chdir(tmp_path)
+    wanted = replace(job(pair, Path("ms.tif")), ms=RasterSource("deep/ms.vrt"))
+    untouched(tmp_path, wanted, r"ms\.tif.*reads")
+
+
+@pytest.mark.promise(13)
+def test_the_header_of_an_input_is_not_written_over(tmp_path):
+    """ms.dat and ms.bsq would share ms.hdr."""
+    pair = Recipe().write(tmp_path)
+    gdal.Translate(str(tmp_path / "ms.dat"), str(pair.ms), format="ENVI")
+    wanted = replace(job(pair, tmp_path / "ms.bsq"), ms=RasterSource(str(tmp_path / "ms.dat")))
+    untouched(tmp_path, wanted, r"ms\.bsq.*ms\.hdr.*belongs to another raster")
+
+
+@pytest.mark.promise(13)
+def test_weights_are_not_written_over(tmp_path):
+    pair = Recipe().write(tmp_path)
+    weights = tmp_path / "weights.tif"
+    weights.write_bytes(job(pair, tmp_path).weights.read_bytes())
+    untouched(tmp_path, replace(job(pair, weights), weights=weights), "is the input")
+
+
+def test_a_file_that_a_vrt_does_not_read_may_be_replaced(tmp_path):
+    pair = Recipe(bands=1).write(tmp_path)
+    target = save(tmp_path / "old.tif", np.ones((1, 9, 9)))
+    fuse(replace(job(pair, target), ms=RasterSource(str(vrt(tmp_path / "ms.vrt", pair.ms)))))
+    assert load_image(target).shape == (1, 192, 240)
