@@ -43,7 +43,7 @@ def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progre
         progress.check()
         windows.append(window)
     registration = measure_registration(windows, align, gain, progress.check)
-    statistics = _statistics(pair, windows, registration)
+    statistics = _statistics(pair, windows, registration, progress)
     zero = sum(int(((w.ms == 0).all(0) & w.ms_valid).sum()) for w in windows)
     least, most = (min(float(w.ms.min()) for w in windows), max(float(w.ms.max()) for w in windows))
     return Measurement(
@@ -56,13 +56,16 @@ def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progre
     )
 
 
-def _statistics(pair: CheckedPair, windows: Sequence[PairWindow], registration: Registration) -> SceneStatistics:
+def _statistics(
+    pair: CheckedPair, windows: Sequence[PairWindow], registration: Registration, progress: Progress
+) -> SceneStatistics:
     samples = []
     for window in windows:
+        progress.check()
         moved = window.shifted(registration.shift)
         samples.append((window.ms, *moved.pan_at_ms(registration.gain)))
     try:
-        return measure_statistics(samples, pair.placement.ratio, registration.gain)
+        return measure_statistics(samples, pair.placement.ratio, registration.gain, progress.check)
     except ValueError as error:
         pan, ms = pair.pan.source.path, pair.ms.source.path
         raise InputError(f"PAN {pan} and MS {ms} share too little: {error}.") from error

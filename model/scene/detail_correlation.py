@@ -63,6 +63,7 @@ class Correlation:
 
     def down(self, across: Sequence[torch.Tensor], gain: float, shift: float) -> torch.Tensor:
         """The same along the columns, then the high-pass, (n,)."""
+        self.check()
         parts = []
         for window, places, half_done in zip(self.windows, self.places, across):
             if places.numel():
@@ -107,6 +108,7 @@ class Correlation:
 
     def _whiten(self) -> None:
         """Orthonormal combinations of the trusted samples; `mix` makes them of the bands."""
+        self.check()
         trusted = self.bands * self.trust
         self.count = int((self.trust > 0).sum()) if len(trusted) else 0
         power = trusted.pow(2).sum(1).sqrt() if self.count else torch.zeros(0, dtype=torch.float64)
@@ -115,9 +117,12 @@ class Correlation:
             return
         scale = torch.where(power > 1e-6 * self.count**0.5, 1.0 / power.clamp_min(1e-30), 0.0)
         unit = trusted * scale[:, None]
-        values, vectors = torch.linalg.eigh(unit @ unit.T)
+        gram = unit @ unit.T
+        self.check()
+        values, vectors = torch.linalg.eigh(gram)
         strong = values > 1e-6
         self.mix = (vectors[:, strong] / values[strong].sqrt()).T * scale
+        self.check()
         self.basis = self.mix @ trusted
 
 
