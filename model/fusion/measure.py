@@ -53,15 +53,12 @@ def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progre
     """Shift (unless `align` is False), MTF gain (unless given) and statistics of a scene. Raises InputError."""
     windows = _sample(pair, progress)
     dead, windows = _without_dead_bands(pair.ms, windows)
-    ms_fill, pan_fill, windows = _without_fill(pair, windows)
+    ms_fill, pan_fill, windows = _without_fill(pair, windows, progress)
     registration = measure_registration(windows, align, gain, progress.check)
     if align:
         registration = _wider(pair, windows, registration, gain, progress)
-    statistics = _statistics(pair, windows, registration)
-    offsets = torch.from_numpy(pair.ms.offsets)[:, None, None]
-    ends = [(f(w.ms[:, w.ms_valid].double() + offsets[:, 0])) for w in windows if bool(w.ms_valid.any())
-            for f in (torch.min, torch.max)]  # fmt: skip
-    least, most = float(min(ends)), float(max(ends))
+    statistics = _statistics(pair, windows, registration, progress)
+    least, most = _range(pair.ms, windows)
     return Measurement(
         registration=registration,
         statistics=statistics,
@@ -111,11 +108,11 @@ def _without_dead_bands(ms: Raster, windows: list[PairWindow]) -> tuple[tuple[in
 
 
 def _without_fill(
-    pair: CheckedPair, windows: list[PairWindow]
+    pair: CheckedPair, windows: list[PairWindow], progress: Progress
 ) -> tuple[list[FillValue], list[FillValue], list[PairWindow]]:
     """Find undeclared fill in both rasters, invalid in the sample from here on. Raises InputError for too much."""
-    ms_fill, in_ms = find_fill([(w.ms, w.ms_valid) for w in windows])
-    pan_fill, in_pan = find_fill([(w.pan[None], w.pan_valid) for w in windows])
+    ms_fill, in_ms = find_fill([(w.ms, w.ms_valid) for w in windows], progress.check)
+    pan_fill, in_pan = find_fill([(w.pan[None], w.pan_valid) for w in windows], progress.check)
     asked = [number for number, w in enumerate(windows) if _meets_output(pair, w)]
     for role, raster, fill, where in (("MS", pair.ms, ms_fill, in_ms), ("PAN", pair.pan, pan_fill, in_pan)):
         share = sum(int(where[n].sum()) for n in asked) / max(sum(where[n].numel() for n in asked), 1)
@@ -168,13 +165,29 @@ def _wider(
     return replace(near, reliable=False, shift=(0.0, 0.0)) if at_edge else near
 
 
-def _statistics(pair: CheckedPair, windows: Sequence[PairWindow], registration: Registration) -> SceneStatistics:
+def _range(ms: Raster, windows: Sequence[PairWindow]) -> tuple[float, float]:
+    """Least and largest value of MS in the sample, where all of its bands are valid."""
+    lows, highs = [], []
+    for window in windows:
+        for image, offset in zip(window.ms, ms.offsets):
+            values = image[window.ms_valid]
+            if len(values):
+                lows.append(float(values.min()) + offset)
+                highs.append(float(values.max()) + offset)
+    return float(min(lows)), float(max(highs))
+
+
+def _statistics(
+    pair: CheckedPair, windows: Sequence[PairWindow], registration: Registration, progress: Progress
+) -> SceneStatistics:
     samples = []
     for window in windows:
+        progress.check()
+        progress.check()
         moved = window.shifted(registration.shift)
         samples.append((window.ms, *moved.pan_at_ms(registration.gain)))
     try:
-        return measure_statistics(samples, pair.placement.ratio, registration.gain)
+        return measure_statistics(samples, pair.placement.ratio, registration.gain, progress.check)
     except ValueError as error:
         pan, ms = pair.pan.source.path, pair.ms.source.path
         raise InputError(f"PAN {pan} and MS {ms} share too little: {error}.") from error

@@ -32,7 +32,7 @@ class Correlation:
 
     def __init__(self, windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> None:
         self.check = check
-        self.windows = [_with_safe_mask(w) for w in _of_unit_size(windows)]
+        self.windows = [_with_safe_mask(w) for w in _of_unit_size(windows, check)]
         whole = [_whole(w) for w in self.windows]
         self.places = [w.flatten().nonzero()[:, 0] for w in whole]  # of the samples
         pairs = zip(self.windows, self.places)
@@ -64,6 +64,7 @@ class Correlation:
 
     def down(self, across: Sequence[torch.Tensor], gain: float, shift: float) -> torch.Tensor:
         """The same along the columns, then the high-pass, (n,)."""
+        self.check()
         parts = []
         for window, places, half_done in zip(self.windows, self.places, across):
             if places.numel():
@@ -108,6 +109,7 @@ class Correlation:
 
     def _whiten(self) -> None:
         """Orthonormal combinations of the trusted samples; `mix` makes them of the bands."""
+        self.check()
         trusted = self.bands * self.trust
         self.count = int((self.trust > 0).sum()) if len(trusted) else 0
         power = trusted.pow(2).sum(1).sqrt() if self.count else torch.zeros(0, dtype=torch.float64)
@@ -116,9 +118,12 @@ class Correlation:
             return
         scale = torch.where(power > 1e-6 * self.count**0.5, 1.0 / power.clamp_min(1e-30), 0.0)
         unit = trusted * scale[:, None]
-        values, vectors = torch.linalg.eigh(unit @ unit.T)
+        gram = unit @ unit.T
+        self.check()
+        values, vectors = torch.linalg.eigh(gram)
         strong = values > 1e-6
         self.mix = (vectors[:, strong] / values[strong].sqrt()).T * scale
+        self.check()
         self.basis = self.mix @ trusted
 
 
@@ -139,16 +144,19 @@ def _whole(window: PairWindow) -> torch.Tensor:
     return whole_boxes(window.ms_valid)
 
 
-def _of_unit_size(windows: Sequence[PairWindow]) -> list[PairWindow]:
+def _of_unit_size(windows: Sequence[PairWindow], check: Callable[[], None]) -> list[PairWindow]:
     """The windows with bands and PAN of about unit deviation, whatever the unit of the values.
 
     They are divided by powers of two, which rounds nothing.
     """
     if not windows:
         return []
-    bands = [torch.cat([w.ms[b][w.ms_valid] for w in windows]) for b in range(len(windows[0].ms))]
+    sizes = []
+    for band in range(len(windows[0].ms)):
+        check()
+        sizes.append(_power_of_two(torch.cat([w.ms[band][w.ms_valid] for w in windows])))
     pan = torch.cat([w.pan[w.pan_valid] for w in windows])
-    ms_size = torch.tensor([_power_of_two(values) for values in bands], dtype=torch.float64)
+    ms_size = torch.tensor(sizes, dtype=torch.float64)
     return [w.scaled(_power_of_two(pan), ms_size) for w in windows]
 
 

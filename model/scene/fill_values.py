@@ -5,7 +5,7 @@ Saturated clouds look alike. Neither says anything of the ground, so what is mea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,21 +23,29 @@ class FillValue:
     share: float
 
 
-def find_fill(images: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> tuple[list[FillValue], list[torch.Tensor]]:
+def find_fill(
+    images: Sequence[tuple[torch.Tensor, torch.Tensor]], check: Callable[[], None] = lambda: None
+) -> tuple[list[FillValue], list[torch.Tensor]]:
     """Fill values of windows (image (bands, h, w), valid (h, w)), the commonest first, and where they are, (h, w) each.
 
-    A value counts where it is the least or the largest of all, in every band alike, over whole squares of CORE pixels.
+    `check` is called often and may raise to stop. A value counts where it is the least or the largest of all, in every band alike, over whole squares of CORE pixels.
     """
     nowhere = [torch.zeros_like(valid) for _, valid in images]
-    values = [image[:, valid] for image, valid in images if bool(valid.any())]
-    total = sum(v.shape[1] for v in values)
+    total = sum(int(valid.sum()) for _, valid in images)
     if not total:
         return [], nowhere
-    ends = {float(f(torch.stack([f(v) for v in values]))) for f in (torch.min, torch.max)}
+    lows, highs = [], []
+    for image, valid in images:
+        check()
+        if bool(valid.any()):
+            lows.append(float(torch.where(valid, image, torch.inf).min()))
+            highs.append(float(torch.where(valid, image, -torch.inf).max()))
+    ends = {min(lows), max(highs)}
     found, where = [], nowhere
     if len(ends) == 1:
         return [], nowhere  # an image of one value has no extremes
-    for value in ends:
+    for value in sorted(ends):
+        check()
         has = [(image == value).all(0) & valid for image, valid in images]
         if any(_fills_squares(h) for h in has):
             share = sum(int(h.sum()) for h in has) / total

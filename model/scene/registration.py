@@ -193,13 +193,18 @@ def _gains(curve: Correlation, shift: Shift) -> tuple[float, tuple[float, ...]]:
         return curve.pan(gain, shift)
 
     scene = _peak(lambda g: curve.score(pan(g)))
-    return scene, tuple(_band_gain(band, curve.trust, pan, scene) for band in curve.bands)
+    return scene, tuple(_band_gain(band, curve.trust, pan, scene, curve.check) for band in curve.bands)
 
 
 def _band_gain(
-    band: torch.Tensor, trust: torch.Tensor, pan: Callable[[float], torch.Tensor], otherwise: float
+    band: torch.Tensor,
+    trust: torch.Tensor,
+    pan: Callable[[float], torch.Tensor],
+    otherwise: float,
+    check: Callable[[], None],
 ) -> float:
     """Gain at which one band (n,) follows PAN best; `otherwise` where it does not follow PAN."""
+    check()
     weighed = band * trust
     scores: dict[float, float] = {}
 

@@ -7,7 +7,7 @@ at MS resolution, where PAN (brought there by the MTF) and MS can be compared pi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -132,23 +132,31 @@ def explain(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, float
 
 
 def measure_statistics(
-    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], ratio: float, gain: float
+    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
+    ratio: float,
+    gain: float,
+    check: Callable[[], None] = lambda: None,
 ) -> SceneStatistics:
     """Statistics of a scene from sample windows (ms (bands, h, w), PAN at MS resolution (h, w), valid (h, w)).
 
-    Raises ValueError where fewer than MINIMUM_PIXELS pixels are valid in PAN and in every band.
+    Raises ValueError where fewer than MINIMUM_PIXELS pixels are valid in PAN and in every band. `check` is called
+    often and may raise to stop.
     """
     windows = [(ms.double(), pan.double(), valid) for ms, pan, valid in windows]
     ms = torch.cat([w[:, v] for w, _, v in windows], dim=1)
     pan = torch.cat([p[v] for _, p, v in windows])
     if len(pan) < MINIMUM_PIXELS:
         raise ValueError(f"only {len(pan)} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
+    check()
     ms_mean, pan_mean = ms.mean(1), pan.mean()
     ms_std, pan_std = _nonzero(ms.std(1), ms_mean), _nonzero(pan.std(), pan_mean)
     units = [((w - ms_mean[:, None, None]) / ms_std[:, None, None], (p - pan_mean) / pan_std, v) for w, p, v in windows]
+    check()
     bands, sharp = _details(units, ms_mean)
+    check()
     injection, correlation = _regress(bands, sharp)
     coarse = _details([_halved(*unit) for unit in units if min(unit[2].shape) > 1], ms_mean)
+    check()
     enough = coarse[0].shape[1] >= MINIMUM_PIXELS
     slope = injection - _regress(*coarse)[0] if enough else torch.zeros_like(injection)
     injection = injection.clamp(-LARGEST_INJECTION, LARGEST_INJECTION)
@@ -158,10 +166,10 @@ def measure_statistics(
         gain=float(gain),
         ms_mean=tuple(ms_mean.tolist()),
         ms_std=tuple(ms_std.tolist()),
-        ms_dark=tuple(_dark_level(band) for band in ms),
+        ms_dark=tuple(_dark_level(band, check) for band in ms),
         pan_mean=float(pan_mean),
         pan_std=float(pan_std),
-        pan_dark=_dark_level(pan),
+        pan_dark=_dark_level(pan, check),
         injection=tuple(injection.tolist()),
         slope=tuple(slope.clamp(-0.5, 0.5).tolist()),
         correlation=tuple(correlation.tolist()),
@@ -186,8 +194,9 @@ def _halved(
     return avg_pool2d(ms, 2), avg_pool2d(pan[None], 2)[0], avg_pool2d(valid.double()[None], 2)[0] > 0.99
 
 
-def _dark_level(values: torch.Tensor) -> float:
+def _dark_level(values: torch.Tensor, check: Callable[[], None]) -> float:
     """The value that DARK_SHARE of the values (n,) lies below."""
+    check()
     return float(torch.quantile(values, DARK_SHARE))
 
 

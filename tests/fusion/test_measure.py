@@ -1,0 +1,42 @@
+"""Measuring a scene: what it costs, and whether it listens."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from helpers.scenes import Recipe, load_image, save
+from otfm_pansharpen.model.fusion.check import check_pair, opened_pair
+from otfm_pansharpen.model.fusion.measure import measure
+from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.source import RasterSource
+
+
+def with_many_bands(pair, bands, times):
+    """The pair repeated so many times each way, with bands that are mixtures of its own and some noise."""
+    rng = np.random.default_rng(0)
+    ms = np.tile(load_image(pair.ms), (1, times, times)).astype(float)
+    shares = rng.dirichlet(np.ones(len(ms)), bands)
+    mixed = np.tensordot(shares, ms, 1) + rng.normal(0.0, 5.0, (bands, *ms.shape[1:]))
+    save(pair.ms, mixed, transform=(5e5, 8, 0, 4e6, 0, -8))
+    save(pair.pan, np.tile(load_image(pair.pan), (1, times, times)))
+    return pair
+
+
+@pytest.mark.promise(9)
+def test_cancelling_is_heard_at_any_moment_while_many_bands_are_measured(tmp_path):
+    """No stage works for a second without asking, by the seconds of this thread, whatever else the machine does."""
+    pair = with_many_bands(Recipe(height=512, width=512).write(tmp_path), 64, 4)
+    asked = [time.thread_time()]
+    with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
+        placed = check_pair(pan, ms, "", None)
+
+        def cancelled() -> bool:
+            asked.append(time.thread_time())
+            return False
+
+        measure(placed, True, None, Progress(cancelled=cancelled))
+    asked.append(time.thread_time())
+    assert asked[-1] - asked[0] > 2.0  # else it shows nothing
+    assert max(np.diff(asked)) < 0.7
