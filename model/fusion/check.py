@@ -73,6 +73,6 @@ def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -
 def check_output(pair: CheckedPair, job: FusionJob) -> CheckedPair:
     """The pair with the output as the job wants it. Raises OutputError where it cannot be written so."""
     form = replace(pair.form, options=job.creation_options, overviews=job.overviews)
-    check_format(job.output, len(pair.ms.bands), form)
+    form = check_format(job.output, pair.grid, pair.crs, pair.ms, form)
     check_space(job.output, pair.grid, len(pair.ms.bands), form)
     return replace(pair, form=form)

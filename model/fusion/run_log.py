@@ -8,7 +8,6 @@ from pathlib import Path
 from ..geometry.grids import Window
 from ..network.weights import misfit
 from ..notices import Notice
-from ..raster.pixel_types import value_limits
 from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
@@ -109,7 +108,13 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
     unlike = misfit(header, statistics.bands, pair.placement.ratio, found.gain)
     if unlike:
         yield Notice("weights_of_another_scene", unlike)
-    low, high = value_limits(pair.form.type)
+    if pair.form.lossy:
+        yield Notice(
+            "lossy_output",
+            f"The format or the compression of {job.output.name} is lossy: the values are changed a little. For exact "
+            "values use .tif without compression or with COMPRESS=DEFLATE.",
+        )
+    low, high = pair.form.limits
     if measured.least < low or measured.most > high:
         yield Notice(
             "values_clipped",

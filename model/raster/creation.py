@@ -10,18 +10,50 @@ from xml.etree import ElementTree
 from osgeo import gdal
 
 from ..errors import OutputError
-from .formats import OutputForm
+from .formats import OutputForm, driver_for
+from .reader import FLOAT_TYPES
 
+GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO"}
+PREDICTED = ("DEFLATE", "LZW", "ZSTD")
+TOGETHER = ("WEBP", "JXL")  # codecs that take all bands of a pixel at once
+LOSSLESS = {  # what makes drivers lossless that are not by themselves
+    "JP2OpenJPEG": {"QUALITY": "100", "REVERSIBLE": "YES"},
+    "JP2KAK": {"QUALITY": "100"},
+    "JP2ECW": {"TARGET": "0"},
+    "JP2Lura": {"REVERSIBLE": "YES"},
+    "WEBP": {"LOSSLESS": "YES", "EXACT": "1"},
+    "JPEGXL": {"LOSSLESS": "YES"},
+    "AVIF": {"QUALITY": "100", "YUV_SUBSAMPLING": "444"},
+    "GPKG": {"TILE_FORMAT": "PNG"},
+}
+LOSS = {"QUALITY", "REVERSIBLE", "LOSSLESS", "TARGET", "TARGETSIZE", "PSNR", "RATE", "TILE_FORMAT", "YCBCR420"}
 INTERLEAVED = ("BSQ", "BIL", "BIP")  # orders of values that ENVI's extensions name
-TRUTHS = ("YES", "NO", "TRUE", "FALSE", "ON", "OFF", "1", "0")
+TRUTHS = ("YES", "NO", "TRUE", "FALSE", "ON", "OFF")
 
 
 def creation_options(path: Path, form: OutputForm) -> list[str]:
-    """What the driver of a path's format is asked for: the user's options, and before them what its name says."""
-    order = path.suffix[1:].upper()
-    if order in INTERLEAVED and not any(o.upper().startswith("INTERLEAVE=") for o in form.options):
-        return [f"INTERLEAVE={order}", *form.options]
-    return list(form.options)
+    """What the driver of a path's format is asked for: the user's options, what the name says, to lose nothing."""
+    driver, order = driver_for(path).ShortName, path.suffix[1:].upper()
+    if driver == "GTiff":
+        return geotiff_options(form)
+    chosen = {"INTERLEAVE": order} if order in INTERLEAVED else {}
+    lossless = LOSSLESS.get(driver, {}) if driver != "GPKG" or form.type == "Byte" else {}
+    if not LOSS & set(form.given):  # else the user has chosen how much to lose
+        chosen |= lossless
+    return [f"{name}={value}" for name, value in {**chosen, **form.given}.items()]
+
+
+def geotiff_options(form: OutputForm, own: bool = True) -> list[str]:
+    """Creation options of a GeoTIFF, with a predictor that suits the type; without the user's if not `own`."""
+    given = form.given if own else {}
+    codec = given.get("COMPRESS", "NONE").upper()
+    together = codec in TOGETHER or given.get("PHOTOMETRIC", "").upper() == "YCBCR"
+    chosen = {**GEOTIFF_DEFAULTS, "INTERLEAVE": "PIXEL" if together else "BAND", **given}
+    if codec in PREDICTED:
+        chosen.setdefault("PREDICTOR", "3" if form.type in FLOAT_TYPES else "2")
+    if codec != "NONE":
+        chosen.setdefault("NUM_THREADS", "ALL_CPUS")
+    return [f"{name}={value}" for name, value in chosen.items()]
 
 
 def check_options(driver: gdal.Driver, options: Sequence[str]) -> None:

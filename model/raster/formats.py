@@ -8,34 +8,51 @@ from pathlib import Path
 from osgeo import gdal
 
 from ..errors import OutputError
-from .reader import FLOAT_TYPES
+from .pixel_types import value_limits
 
-GEOTIFF_DEFAULTS = {"TILED": "YES", "INTERLEAVE": "BAND", "BIGTIFF": "IF_SAFER"}
 BY_EXTENSION = {  # where several drivers take a name, or the one that everybody means takes none
     "tif": "GTiff", "tiff": "GTiff", "img": "HFA", "jp2": "JP2OpenJPEG",
     "": "ENVI", "dat": "ENVI", "bsq": "ENVI", "bil": "ENVI", "bip": "ENVI", "raw": "ENVI",
 }  # fmt: skip
-LOSSLESS = ("DEFLATE", "LZW", "ZSTD")
+HOLDS = {  # what to do where a format cannot hold a raster
+    "VRT": "A VRT only points to the files of others; use .tif.",
+    "GPKG": "A GeoPackage holds one or three bands of Byte, or one band of Int16, UInt16 or Float32; use .tif.",
+    "": "Choose other creation options, fewer bands or another data type, or use .tif.",
+}
 
 
 @dataclass(frozen=True)
 class OutputForm:
-    """How the values are kept: GDAL's name of the type, nodata value, creation options NAME=VALUE, overviews or not."""
+    """How the values are kept.
+
+    type     GDAL's name                       nodata    what marks gaps; None where there are none
+    options  creation options NAME=VALUE       overviews whether there are any
+    highest  the largest value the format holds, where that is less than the type's
+    lossy    whether the format changes the values a little
+    """
 
     type: str
     nodata: float | None
     options: tuple[str, ...] = ()
     overviews: bool = False
+    highest: float | None = None
+    lossy: bool = False
 
-    def geotiff_options(self, own: bool) -> list[str]:
-        """Creation options of a GeoTIFF, with a predictor that suits the type; without the user's if not `own`."""
-        given = dict(o.split("=", 1) for o in self.options if "=" in o) if own else {}
-        chosen = {**GEOTIFF_DEFAULTS, **{k.upper(): v for k, v in given.items()}}
-        if chosen.get("COMPRESS", "").upper() in LOSSLESS:
-            chosen.setdefault("PREDICTOR", "3" if self.type in FLOAT_TYPES else "2")
-        if "COMPRESS" in chosen:
-            chosen.setdefault("NUM_THREADS", "ALL_CPUS")
-        return ["PHOTOMETRIC=MINISBLACK", "ALPHA=NO", *(f"{k}={v}" for k, v in chosen.items())]
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Least and largest value that can be kept."""
+        low, high = value_limits(self.type)
+        return low, high if self.highest is None else min(high, self.highest)
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The user's creation options by their names in capitals."""
+        return {name.upper(): value for name, _, value in (o.partition("=") for o in self.options)}
+
+    @property
+    def accepted_error(self) -> float:
+        """By how much the user lets a codec change a value."""
+        return float(self.given.get("MAX_Z_ERROR", 0.0))
 
 
 def driver_for(path: Path) -> gdal.Driver:

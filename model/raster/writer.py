@@ -12,16 +12,15 @@ from osgeo import gdal
 
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
-from .creation import creation_options
+from .creation import creation_options, geotiff_options
 from .delivery import deliver
 from .formats import OutputForm, driver_for
 from .reader import Raster, said
 from .staging import LOCK, staging
-from .trial import shape_and_types
+from .trial import lossy_error
 
 OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
 SMALLEST_OVERVIEW = 256  # pixels along the longer side
-LOSSY_TOLERANCE = 0.1  # of the mean value
 PROBE = 64  # pixels along the side of the pieces that are read back
 
 
@@ -42,15 +41,15 @@ class RasterWriter:
         self.driver = driver_for(path)
         self.stack = ExitStack()
         self.folder = self.stack.enter_context(staging(path))
-        self.is_geotiff = self.driver.ShortName == "GTiff"
-        self.made = self.folder if self.is_geotiff else self.folder / "made"
-        self.draft = self.folder / (path.name if self.is_geotiff else "draft.tif")
+        self.direct = self.driver.ShortName == "GTiff" and not form.lossy  # else by way of a draft that loses nothing
+        self.made = self.folder if self.direct else self.folder / "made"
+        self.draft = self.folder / (path.name if self.direct else "draft.tif")
         self.probes: dict[Window, np.ndarray] = {}
         try:
             self.made.mkdir(exist_ok=True)
             self.dataset = gdal.GetDriverByName("GTiff").Create(
                 str(self.draft), grid.width, grid.height, len(like.bands), gdal.GetDataTypeByName(form.type),
-                form.geotiff_options(own=self.is_geotiff),
+                geotiff_options(form, own=self.direct),
             )  # fmt: skip
             if grid.georeferenced:
                 self.dataset.SetGeoTransform(grid.transform)
@@ -58,7 +57,7 @@ class RasterWriter:
                 self.dataset.SetProjection(crs)
             self.dataset.SetMetadata(_kept(like.described.GetMetadata()))
             for number, origin in enumerate(like.bands, start=1):
-                self._describe(self.dataset.GetRasterBand(number), like.described.GetRasterBand(origin), form.nodata)
+                self._describe(self.dataset.GetRasterBand(number), like.described.GetRasterBand(origin))
         except BaseException as error:  # an interrupt too leaves nothing behind
             self.dataset = None
             with self.stack:
@@ -66,12 +65,12 @@ class RasterWriter:
                     raise OutputError(f"{path} cannot be created: {said(error)}.") from error
                 raise
 
-    @staticmethod
-    def _describe(band: gdal.Band, origin: gdal.Band, nodata: float | None) -> None:
+    def _describe(self, band: gdal.Band, origin: gdal.Band) -> None:
         band.SetDescription(origin.GetDescription())
-        band.SetColorInterpretation(origin.GetColorInterpretation())
-        if nodata is not None:
-            band.SetNoDataValue(nodata)
+        if "PHOTOMETRIC" not in self.form.given:  # with which the user says what the bands are
+            band.SetColorInterpretation(origin.GetColorInterpretation())
+        if self.form.nodata is not None:
+            band.SetNoDataValue(self.form.nodata)
         if origin.GetScale() not in (None, 1.0) or origin.GetOffset() not in (None, 0.0):
             band.SetScale(origin.GetScale() if origin.GetScale() is not None else 1.0)
             band.SetOffset(origin.GetOffset() or 0.0)
@@ -112,13 +111,14 @@ class RasterWriter:
             self.dataset.SetMetadata({**self.dataset.GetMetadata(), **metadata})
             self.dataset.FlushCache()
             self._add_statistics()
-            if self.form.overviews and self.is_geotiff:
+            if self.form.overviews and self.direct:
                 self._add_overviews(self.dataset)
             self.dataset.FlushCache()
             self.dataset = None
-            self._verify(self.draft)
-            if not self.is_geotiff:
+            self._verify(self.draft, lossy=False)
+            if not self.direct:
                 self._convert()
+                self._verify(self.made / self.path.name, self.form.lossy)
             deliver([f for f in self.made.iterdir() if f.name != LOCK], self.path, self.folder)
         except (RuntimeError, OSError) as error:
             raise OutputError(
@@ -145,53 +145,29 @@ class RasterWriter:
 
     def _convert(self) -> None:
         """Copy the draft into the format of the target."""
-        final = self.made / self.path.name
+        final = str(self.made / self.path.name)
         draft = copy = gdal.Open(str(self.draft))
-        wanted = shape_and_types(draft)
         try:
-            copy = self.driver.CreateCopy(str(final), draft, False, creation_options(self.path, self.form))
+            copy = self.driver.CreateCopy(final, draft, False, creation_options(self.path, self.form))
             copy.FlushCache()
             if self.form.overviews and self.driver.ShortName != "COG":  # which has them already
                 copy = None
-                copy = gdal.Open(str(final))
+                copy = gdal.Open(final, gdal.GA_Update if self.driver.ShortName == "GTiff" else gdal.GA_ReadOnly)
                 self._add_overviews(copy)
         finally:
             draft = copy = None  # files are let go of also where an error keeps this frame
         self.draft.unlink()
-        if not self._holds(final, wanted):
-            raise OutputError(
-                f"The format {self.driver.ShortName} of {self.path} cannot hold the result's bands or data type "
-                f"({wanted[2]} bands of {wanted[3][0]}). Use .tif."
-            )
 
-    def _holds(self, file: Path, wanted: tuple[int, int, int, list[str]]) -> bool:
-        """Whether a converted file has the wanted shape and types and what was written."""
+    def _verify(self, file: Path, lossy: bool) -> None:
+        """Compare the size and the pieces kept with what a file holds, bit for bit unless it is lossy."""
         check = gdal.Open(str(file))
-        return shape_and_types(check) == wanted and self._resembles(check)
-
-    def _resembles(self, copy: gdal.Dataset) -> bool:
-        """Whether the pieces kept read back but for the small errors of a lossy format: nothing clipped or wrapped."""
+        same = (check.RasterXSize, check.RasterYSize) == (self.grid.width, self.grid.height)
         for window, values in self.probes.items():
-            found = copy.ReadAsArray(window.left, window.top, window.width, window.height).reshape(values.shape)
-            error = np.nanmean(np.abs(found.astype(np.float64) - values))
-            if error > LOSSY_TOLERANCE * max(np.nanmean(np.abs(values.astype(np.float64))), 1e-12):
-                return False
-        return True
-
-    def _verify(self, file: Path) -> None:
-        if not self._reads_back(file):
+            found = check.ReadAsArray(window.left, window.top, window.width, window.height).reshape(values.shape)
+            loss = lossy_error(found, values, self.form) if same else np.inf
+            same = same and (loss == 0.0 or (lossy and loss <= 1.0))
+        if not same:
             raise OutputError(f"{self.path} does not read back as it was written. Is the disk full?")
-
-    def _reads_back(self, file: Path) -> bool:
-        """Whether the draft has its size and the pieces kept, bit for bit."""
-        check = gdal.Open(str(file))
-        if (check.RasterXSize, check.RasterYSize) != (self.grid.width, self.grid.height):
-            return False
-        for window, values in self.probes.items():
-            found = check.ReadAsArray(window.left, window.top, window.width, window.height)
-            if not np.array_equal(found.reshape(values.shape), values, equal_nan=values.dtype.kind == "f"):
-                return False
-        return True
 
     def __enter__(self) -> RasterWriter:
         return self

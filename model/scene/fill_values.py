@@ -28,7 +28,8 @@ def find_fill(
 ) -> tuple[list[FillValue], list[torch.Tensor]]:
     """Fill values of windows (image (bands, h, w), valid (h, w)), the commonest first, and where they are, (h, w) each.
 
-    `check` is called often and may raise to stop. A value counts where it is the least or the largest of all, in every band alike, over whole squares of CORE pixels.
+    A value counts where it is the least or the largest of all, in every band alike, over whole squares of CORE pixels.
+    `check` is called often and may raise to stop.
     """
     nowhere = [torch.zeros_like(valid) for _, valid in images]
     total = sum(int(valid.sum()) for _, valid in images)

@@ -55,7 +55,7 @@ def test_an_option_twice_with_different_values(tmp_path):
         (("compress=deflate", "Predictor=2", "ZLEVEL=9", "bigtiff=if_needed"), "out.tif"),
         (("COMPRESS=NONE", "BIGTIFF=IF_NEEDED"), "out.tif"),
         (("COMPRESS=PACKBITS",), "out.tif"),
-        (("SPARSE_OK=true", "TILED=1", "GEOTIFF_VERSION=1.1"), "out.tif"),
+        (("SPARSE_OK=true", "TILED=on", "GEOTIFF_VERSION=1.1"), "out.tif"),
         (("PREDICTOR=2", "COMPRESS=DEFLATE"), "out.cog.tif"),
         (("COMPRESS=YES",), "out.img"),
     ],

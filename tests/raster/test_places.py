@@ -14,14 +14,17 @@ from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import OutputError
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 
 
 def untouched(tmp_path, wanted, words):
     """The run is refused in these words and no file changes."""
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    heard: list[object] = []
     with pytest.raises(OutputError, match=words):
-        fuse(wanted)
+        fuse(wanted, Progress(report=heard.append, log=heard.append))
+    assert heard == []
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     assert temporaries(tmp_path) == []
 
