@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ..errors import InputError
 from ..geometry.grids import Grid, Placement, Window, register
 from ..options import DATA_TYPES
-from ..raster.formats import OutputForm
+from ..raster.formats import OutputForm, driver_for
 from ..raster.pixel_types import NUMPY_TYPES, choose_nodata
 from ..raster.places import check_space
 from ..raster.reader import Raster, gdal_exceptions
@@ -66,13 +66,18 @@ def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -
             "choose the metadata or image file of each part."
         )
     placement = register(pan.grid, ms.grid)
-    form = OutputForm(kind, choose_nodata(kind, ms, pan))
+    bits = ms.bits if kind == ms.type else None  # 11-bit data stay 11-bit data
+    form = OutputForm(kind, choose_nodata(kind, ms, pan), highest=None if bits is None else 2.0**bits - 1.0)
     return CheckedPair(pan, ms, placement, output_window(pan, placement, extent), form)
 
 
 def check_output(pair: CheckedPair, job: FusionJob) -> CheckedPair:
     """The pair with the output as the job wants it. Raises OutputError where it cannot be written so."""
-    form = replace(pair.form, options=job.creation_options, overviews=job.overviews)
+    options = job.creation_options
+    spoken = any(o.upper().startswith(("NBITS=", "COMPRESS=JPEG", "COMPRESS=LERC")) for o in options)
+    if pair.form.highest is not None and driver_for(job.output).ShortName == "GTiff" and not spoken:
+        options = (*options, f"NBITS={int(pair.form.highest).bit_length()}")
+    form = replace(pair.form, options=options, overviews=job.overviews)
     form = check_format(job.output, pair.grid, pair.crs, pair.ms, form)
     check_space(job.output, pair.grid, len(pair.ms.bands), form)
     return replace(pair, form=form)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from ..errors import InputError
@@ -27,6 +28,7 @@ SCAN_SIDE = 1024  # pixels of MS that are looked through at once
 LEAST_VALID = 0.25  # of the usual windows; below it, windows are sought where there is image
 LARGEST_FILL = 0.5  # of the sampled pixels where the output is made; beyond it, hardly any image is left
 SURE_CORRELATION = 0.8  # of details, from which on a shift within the small search needs no wider one
+SPARSE = 37  # of so many sampled pixels one is taken
 EDGE = 1.0  # PAN pixels from the end of the small search; an optimum there is no measurement
 
 
@@ -36,6 +38,7 @@ class Measurement:
 
     dead          numbers of the bands of MS that have no valid pixel
     ms_fill, pan_fill   values that fill flat areas and look like gaps that nobody declared
+    percentiles   of the values of MS in the sample, all bands together
     least, most   values of MS in the sample        negative   whether MS holds negative values anywhere
     """
 
@@ -47,6 +50,11 @@ class Measurement:
     least: float
     most: float
     negative: bool
+    percentiles: tuple[float, ...]
+
+    def share_outside(self, low: float, high: float) -> float:
+        """Share of the sample's values that lie below `low` or above `high`, about."""
+        return sum(not low <= p <= high for p in self.percentiles) / len(self.percentiles)
 
 
 def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:
@@ -68,6 +76,7 @@ def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progre
         least=least,
         most=most,
         negative=least < 0.0 or _any_negative(pair.ms, progress),
+        percentiles=_percentiles(pair.ms, windows),
     )
 
 
@@ -175,6 +184,12 @@ def _range(ms: Raster, windows: Sequence[PairWindow]) -> tuple[float, float]:
                 lows.append(float(values.min()) + offset)
                 highs.append(float(values.max()) + offset)
     return float(min(lows)), float(max(highs))
+
+
+def _percentiles(ms: Raster, windows: Sequence[PairWindow]) -> tuple[float, ...]:
+    """Twenty values that part those of MS in the sample into equal shares, of some pixels of every band."""
+    known = [w.ms[:, w.ms_valid][:, ::SPARSE].double().numpy() + ms.offsets[:, None] for w in windows]
+    return tuple(np.percentile(np.concatenate([k.ravel() for k in known]), np.arange(2.5, 100.0, 5.0)).tolist())
 
 
 def _statistics(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import OutputError
 from ..geometry.grids import Window
 from ..inference.tile_fuser import TileFuser
 from ..network.weights import Weights, load_weights
@@ -30,6 +31,8 @@ from .measure import MEASURING_SHARE, Measurement, measure
 from .memory import bounded_cache, default_budget
 from .plan import FusionPlan, choose_engine, make_plan
 from .tiles import Target, Tiling
+
+LARGEST_CLIPPED = 0.25  # of the values; a few bright ones may be cut off, and the log says so
 
 
 def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
@@ -76,12 +79,25 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
     progress.check()
     measured = measure(pair, job.align, job.gain, progress)
     _say(run_log.measurement(measured, pair, job), progress)
+    refuse_clipping(pair, measured)
     for notice in run_log.notices(measured, pair, job, dict(weights.header)):
         progress.warn(notice)
     progress.report(MEASURING_SHARE)
     plan = make_plan(job, pair, measured, engine, weights)
     progress.log(run_log.work(plan, job.memory or default_budget()))
     return weights, measured, plan
+
+
+def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
+    """Raises OutputError where most of a scene's values lie beyond what the output can hold."""
+    low, high = pair.form.limits
+    share = measured.share_outside(low, high)
+    if share > LARGEST_CLIPPED:
+        raise OutputError(
+            f"{100 * share:.0f} % of the values of MS ({measured.least:.6g} to {measured.most:.6g}) lie beyond what "
+            f"{pair.form.type} holds ({low:.6g} to {high:.6g}) and would be clipped. Leave DATA_TYPE as MS, or scale "
+            "MS first, for example with gdal:translate."
+        )
 
 
 def run_plan(
@@ -93,7 +109,7 @@ def run_plan(
         TileFuser(weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs)
         for device in engine.torch_devices
     ]
-    encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets)
+    encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)
     with bounded_cache(plan.work.cache):
         quality = Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, encoder, target, progress)
     return quality, list(dict.fromkeys(str(f.device) for f in fusers))

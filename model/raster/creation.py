@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
 
 from osgeo import gdal
 
@@ -56,11 +56,31 @@ def geotiff_options(form: OutputForm, own: bool = True) -> list[str]:
     return [f"{name}={value}" for name, value in chosen.items()]
 
 
+class _Element:
+    """An element of XML as GDAL parses it: lists of kind, name and children."""
+
+    def __init__(self, node: list[Any]) -> None:
+        self.name, self.children = node[1], node[2:]
+
+    def get(self, name: str, otherwise: str | None = None) -> Any:
+        """The value of an attribute."""
+        found = (c for c in self.children if c[0] == gdal.CXT_Attribute and c[1] == name)
+        return next((c[2][1] for c in found if len(c) > 2), otherwise)
+
+    @property
+    def text(self) -> str:
+        return "".join(c[1] for c in self.children if c[0] == gdal.CXT_Text)
+
+    def iter(self, name: str) -> Iterator[_Element]:
+        """Elements of a name directly below."""
+        return (_Element(c) for c in self.children if c[0] == gdal.CXT_Element and c[1] == name)
+
+
 def check_options(driver: gdal.Driver, options: Sequence[str]) -> None:
     """Refuse options, NAME=VALUE, that the driver does not list. Raises OutputError with what is near."""
-    listed = ElementTree.fromstring(driver.GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or "<None/>").iter("Option")
-    known: dict[str, ElementTree.Element] = {}
-    for option in listed:
+    listed = _Element(gdal.ParseXMLString(driver.GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or "<None/>"))
+    known: dict[str, _Element] = {}
+    for option in listed.iter("Option"):
         names = (option.get("name", ""), option.get("alias", ""))
         known |= {n.upper(): option for n in names if n and option.get("scope", "raster") != "vector"}
     given: dict[str, str] = {}
@@ -87,7 +107,7 @@ def _instead(word: str, words: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else f"; it has {', '.join(words)}."
 
 
-def _misfit(option: ElementTree.Element, value: str) -> str:
+def _misfit(option: _Element, value: str) -> str:
     """Why a value is none for an option, as the end of a sentence; empty where it is one."""
     kind = option.get("type", "string").lower()
     if kind == "string-select":
@@ -104,7 +124,7 @@ def _misfit(option: ElementTree.Element, value: str) -> str:
     return ""
 
 
-def _beyond(option: ElementTree.Element, value: str, number: type) -> str:
+def _beyond(option: _Element, value: str, number: type) -> str:
     try:
         found = number(value)
     except ValueError:

@@ -68,13 +68,15 @@ def _limits(kind: np.dtype[Any]) -> tuple[int, int]:
 class PixelEncoder:
     """Turns fused values into the output's type: rounded, clipped, never wrapped; gaps exactly nodata, nothing else.
 
-    `offsets` are what was taken off each band as it was read.
+    `offsets` are what was taken off each band as it was read; `highest` is the largest value that the format holds,
+    where that is less than the type's.
     """
 
     type: str
     nodata: float | None
     lowest: float | None
     offsets: tuple[float, ...] = ()
+    highest: float | None = None
 
     def empty(self, bands: int, tile: Window) -> NDArray[Any]:
         """A tile without a valid pixel."""
@@ -95,7 +97,9 @@ class PixelEncoder:
             result = values.numpy().astype(kind)
         else:
             exact = values if kind.itemsize <= 2 else values.double()  # float32 cannot hold the limits
-            result = exact.round_().clamp_(*_limits(kind)).numpy().astype(kind)
+            low, high = _limits(kind)
+            high = high if self.highest is None else min(high, int(self.highest))
+            result = exact.round_().clamp_(low, high).numpy().astype(kind)
         if self.nodata is not None:
             self._avoid_nodata(result, kind)
             if valid is not None:

@@ -16,14 +16,35 @@ from .files_behind import files_behind
 from .formats import OutputForm, driver_for
 from .reader import gdal_exceptions
 
+OVERVIEWS_SHARE = 1.0 / 3.0  # of a raster's size
+
 
 def check_target(path: Path, inputs: Sequence[str]) -> None:
     """Refuse a raster's target that no driver writes, is an input, is a folder, or cannot be written to.
 
     Raises OutputError.
     """
-    driver_for(path)
+    driver = driver_for(path)
     check_place(path, inputs)
+    if driver.ShortName == "GPKG" and path.exists():
+        _refuse_shared_container(path)
+
+
+def _refuse_shared_container(path: Path) -> None:
+    """Refuse to replace a GeoPackage that holds more than one raster, as a project's does. Raises OutputError."""
+    with gdal_exceptions():
+        try:
+            held = gdal.OpenEx(str(path), gdal.OF_VECTOR | gdal.OF_RASTER)
+            layers = [held.GetLayer(i).GetName() for i in range(held.GetLayerCount())]
+            rasters = max(len(held.GetSubDatasets()), 1 if held.RasterCount else 0)
+        except RuntimeError as error:
+            raise OutputError(f"{path} exists and cannot be read ({error}). Choose another output file.") from error
+    if layers or rasters > 1:
+        inside = f"the layers {', '.join(layers[:5])}" if layers else f"{rasters} rasters"
+        raise OutputError(
+            f"The GeoPackage {path} exists and holds {inside}, which would be lost. Choose another output file; QGIS "
+            "can copy the result into the GeoPackage afterwards."
+        )
 
 
 def check_place(path: Path, inputs: Sequence[str]) -> None:
@@ -61,6 +82,8 @@ def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
     if any(o.upper().startswith("COMPRESS") for o in form.options):
         return
     needed = grid.width * grid.height * bands * (gdal.GetDataTypeSize(gdal.GetDataTypeByName(form.type)) // 8)
+    copied = driver_for(path).ShortName != "GTiff"  # by way of a draft, beside which the copy grows
+    needed = int(needed * (1.0 + (OVERVIEWS_SHARE if form.overviews else 0.0) + (1.0 if copied else 0.0)))
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise OutputError(

@@ -133,6 +133,12 @@ class Raster:
         kinds = [self.dataset.GetRasterBand(b).DataType for b in bands]
         return str(gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds)))
 
+    @property
+    def bits(self) -> int | None:
+        """Bits of the wanted bands' values, where the file says that they are fewer than the type's."""
+        said = [self.dataset.GetRasterBand(b).GetMetadataItem("NBITS", "IMAGE_STRUCTURE") for b in self.bands]
+        return max(int(s) for s in said if s) if all(said) and self.type in INTEGER_TYPES else None
+
     def _check_types(self) -> None:
         """Raises InputError for bands that hold no measurements: complex numbers, numbers that stand for colours."""
         kinds = {b: gdal.GetDataTypeName(self.dataset.GetRasterBand(b).DataType) for b in self.read_bands}

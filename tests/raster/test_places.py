@@ -139,3 +139,17 @@ def test_a_file_that_a_vrt_does_not_read_may_be_replaced(tmp_path):
     target = save(tmp_path / "old.tif", np.ones((1, 9, 9)))
     fuse(replace(job(pair, target), ms=RasterSource(str(vrt(tmp_path / "ms.vrt", pair.ms)))))
     assert load_image(target).shape == (1, 192, 240)
+
+
+def test_a_geopackage_with_layers_of_its_own_is_not_replaced(tmp_path):
+    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    project = tmp_path / "project.gpkg"
+    container = gdal.GetDriverByName("GPKG").Create(str(project), 0, 0, 0, gdal.GDT_Unknown)
+    container.CreateLayer("parcels")
+    container = None
+    before = project.read_bytes()
+    with pytest.raises(OutputError, match="parcels"):
+        fuse(job(pair, project))
+    assert project.read_bytes() == before
+    fuse(job(pair, tmp_path / "own.gpkg"))
+    fuse(job(pair, tmp_path / "own.gpkg"))  # a former output may be replaced
