@@ -57,7 +57,7 @@ MUTATIONS = [
     Mutation(7, "model/raster/family.py", "for ending in SIDECARS}", "for ending in ()}", "tests/raster/test_delivery.py -k sidecars"),
     Mutation(7, "model/raster/family.py", "sorted(there - kept)", "sorted(there)", "tests/raster/test_delivery.py -k others"),
     Mutation(8, "algorithms/bridge.py", "layer.setRenderer(self.renderer.clone())", "pass", "tests/algorithms/test_pansharpen.py -k looks"),
-    Mutation(8, "algorithms/bridge.py", "cls.keep = cls()", "cls.keep = None; cls.keep = cls(); keep = cls.keep; cls.keep = None; keep.renderer = renderer; return keep", "tests/algorithms/test_pansharpen.py -k looks"),
+    Mutation(8, "algorithms/bridge.py", "return cls.kept[-1]", "return cls.kept.pop()", "tests/algorithms/test_pansharpen.py -k looks"),
     Mutation(9, "model/raster/writer.py", "self.stack.__exit__(kind, error, trace)", "pass", "tests/fusion/test_refusals.py -k cancel"),
     Mutation(9, "model/fusion/tiles.py", "        progress.check()\n", "", "tests/fusion/test_refusals.py tests/fusion/test_tiles.py -k cancel"),
     Mutation(9, "model/quality/indices.py", "        check()\n", "", "tests/fusion/test_tiles.py -k quality"),
@@ -88,7 +88,7 @@ MUTATIONS = [
     Mutation(15, "model/fusion/tiles.py", "if not _finite(numbers, valid):", "if False:", "tests/fusion/test_tiles.py -k finite"),
     Mutation(15, "model/network/weights.py", 'with torch.device("meta"):', "if True:", "tests/attacks/test_hostile_weights.py -k huge"),
     Mutation(16, "algorithms/bridge.py", "except ImportError as error:", "except ZeroDivisionError as error:", "tests/algorithms/test_pansharpen.py -k torch"),
-    Mutation(22, "model/raster/reader.py", "            gdal.DontUseExceptions()", "            pass", "tests/fusion/test_refusals.py -k global"),
+    Mutation(22, "model/raster/reader.py", "                gdal.DontUseExceptions()", "                pass", "tests/fusion/test_refusals.py -k global"),
     Mutation(22, "model/fusion/memory.py", "gdal.SetCacheMax(_CacheLimit.before)", "pass", "tests/fusion/test_refusals.py -k global"),
     Mutation(22, "model/fusion/tiles.py", "torch.set_num_threads(threads_before)", "torch.set_num_threads(threads_before + 1)", "tests/fusion/test_refusals.py tests/fusion/test_tiles.py -k 'global or threads'"),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from ..raster.reader import gdal_exceptions, in_memory
 from ..raster.source import RasterSource
 from .check import check_pair
 from .job import FusionJob
+from .memory import want_of_memory_said
 from .pipeline import ArrayTarget, plan_pair, run_plan
 
 
@@ -49,6 +50,7 @@ def fuse_arrays(
     sources = (RasterSource("the PAN array", nodata=marked), RasterSource("the MS array", nodata=marked))
     job = FusionJob(pan=sources[0], ms=sources[1], output=Path(), **options)
     with (
+        want_of_memory_said(),
         gdal_exceptions(),
         in_memory(job.pan, "PAN", pan[None], pan_transform) as sharp,
         in_memory(job.ms, "MS", np.asarray(ms), ms_transform) as colours,

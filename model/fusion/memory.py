@@ -6,15 +6,24 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from osgeo import gdal
 
+from ..errors import PansharpenError
 from ..network.flow_network import GUIDES, NetworkConfig
 
 MEGABYTE = 2**20
 LARGEST_BUDGET = 2048  # MB
 SHARE_OF_MACHINE = 0.25
+SHARE_OF_LIMIT = 0.6  # of what a limit leaves beside torch and GDAL
+FIXED_PART = 600  # MB that torch and GDAL take themselves
+ADDRESS_SPACE = 2500  # MB that libraries and threads reserve without using them
+SMALLEST_BUDGET = 64  # MB
+UNLIMITED = 2**60  # bytes; what version 1 says where there is no limit
+WANT_OF_MEMORY = ("allocate memory", "not enough memory", "start new thread", "bad alloc", "out of memory")
+CGROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 CACHE_SHARE = 0.0625  # of the budget, for the blocks that neighbouring tiles share
 TILE_SIDES = (1024, 768, 512, 384, 256)  # PAN pixels; multiples of usual block sizes where it matters
 SMALLEST_TILE = 64
@@ -39,8 +48,51 @@ class WorkPlan:
 
 
 def default_budget() -> int:
-    """A quarter of the machine's memory in MB, at most LARGEST_BUDGET."""
-    return min(int(SHARE_OF_MACHINE * gdal.GetUsablePhysicalRAM() / MEGABYTE) or LARGEST_BUDGET, LARGEST_BUDGET)
+    """MB that tiles may take: a quarter of the memory there is, at most LARGEST_BUDGET.
+
+    Where a limit is set on the process, what torch and GDAL need themselves comes off it first.
+    """
+    machine = int(SHARE_OF_MACHINE * gdal.GetUsablePhysicalRAM() / MEGABYTE) or LARGEST_BUDGET
+    limit = memory_limit()
+    allowed = LARGEST_BUDGET if limit is None else int(SHARE_OF_LIMIT * (limit / MEGABYTE - FIXED_PART))
+    return max(min(machine, allowed, LARGEST_BUDGET), SMALLEST_BUDGET)
+
+
+def memory_limit() -> int | None:
+    """Bytes that this process may take by the limits of its control group and its own; None where there is none."""
+    limits = [_group_limit(), _own_limit()]
+    return min((n for n in limits if n is not None), default=None)
+
+
+def _group_limit() -> int | None:
+    """Of the control group (version 2 or 1) that the process is in, and of those above it."""
+    try:
+        lines = CGROUPS.read_text(encoding="ascii").split()
+    except OSError:
+        return None
+    found = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        root, name = (GROUPS, "memory.max") if not controllers else (GROUPS / "memory", "memory.limit_in_bytes")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        place = root / group.lstrip("/")
+        for folder in (place, *place.parents):
+            try:
+                found.append(int((folder / name).read_text(encoding="ascii")))
+            except (OSError, ValueError):  # no such file, or "max"
+                continue
+    return min((n for n in found if n < UNLIMITED), default=None)
+
+
+def _own_limit() -> int | None:
+    """Of the process's address space (ulimit -v)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if soft == resource.RLIM_INFINITY else soft - ADDRESS_SPACE * MEGABYTE
 
 
 def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
@@ -90,6 +142,20 @@ def _is_kept(side: int, config: NetworkConfig, dtype: torch.dtype) -> bool:
     """Whether `KeptMemory` keeps the largest buffer of a tile, what the network reads."""
     planes = 2 * config.bands + GUIDES
     return planes * side**2 * torch.finfo(dtype).bits // 8 <= KEPT_PIECE
+
+
+@contextmanager
+def want_of_memory_said() -> Iterator[None]:
+    """Memory or threads that the system refuses, as one sentence with the cure. Raises PansharpenError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or any(word in str(error).lower() for word in WANT_OF_MEMORY):
+            raise PansharpenError(
+                f"There is too little memory for this run ({str(error).strip()[:200] or 'refused'}). "
+                "Lower MEMORY or TILE, close other programs, or raise the limit that is set on this process."
+            ) from error
+        raise
 
 
 class _CacheLimit:

@@ -28,7 +28,7 @@ from . import run_log
 from .check import CheckedPair, check_output, check_pair, opened_pair
 from .job import FusionJob, FusionResult
 from .measure import MEASURING_SHARE, Measurement, measure
-from .memory import bounded_cache, default_budget
+from .memory import bounded_cache, default_budget, want_of_memory_said
 from .plan import FusionPlan, choose_engine, make_plan
 from .tiles import Target, Tiling
 
@@ -43,11 +43,11 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     check_target(job.output, (job.pan.path, job.ms.path, str(job.weights)))
     for left in remove_dead(job.output.parent):
         progress.log(run_log.removed(left))
-    with opened_pair(job.pan, job.ms) as (pan, ms):
+    with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
         weights, measured, plan = plan_pair(pair, job, progress)
         pair = replace(pair, window=plan.window)
-        with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form) as writer:
+        with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
             quality, devices = run_plan(plan, pan, ms, weights, writer, progress)
             progress.check()
             for raster in (pan, ms):
@@ -121,7 +121,7 @@ def fuse_window(plan: FusionPlan, window: Window, progress: Progress | None = No
     A window made of whole tiles (`plan.tiles()`) has the bytes of the whole run. Raises PansharpenError.
     """
     weights = plan.engine.load()
-    with opened_pair(plan.pan, plan.ms) as (pan, ms):
+    with want_of_memory_said(), opened_pair(plan.pan, plan.ms) as (pan, ms):
         target = ArrayTarget(len(ms.bands), window, plan.form.type)
         run_plan(replace(plan, window=window), pan, ms, weights, target, progress or Progress())
     return target.values

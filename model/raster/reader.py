@@ -27,22 +27,33 @@ LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declare
 ALPHA_SHARE = 0.9  # of an alpha's opaque pixels that have one value; an image has many
 LARGEST_ROUNDING = 1e-3  # of a band's spread, that float32 may lose
 FLOAT32_DIGITS = 2.0**-24
-_exceptions_lock = threading.Lock()
+
+
+class _ExceptionSwitch:
+    """GDAL's switch for exceptions is one for the whole process: the first run turns it on, the last restores it."""
+
+    lock = threading.Lock()
+    users = 0
+    before = False
 
 
 @contextmanager
 def gdal_exceptions() -> Iterator[None]:
-    """GDAL errors as Python exceptions inside the block; the process-wide state is as before afterwards."""
-    with _exceptions_lock:
-        before = gdal.GetUseExceptions()
-        gdal.UseExceptions()
+    """GDAL errors as Python exceptions inside the block, whatever other threads do; afterwards all is as before."""
+    with _ExceptionSwitch.lock:
+        if _ExceptionSwitch.users == 0:
+            _ExceptionSwitch.before = bool(gdal.GetUseExceptions())
+            gdal.UseExceptions()
+        _ExceptionSwitch.users += 1
     gdal.PushErrorHandler("CPLQuietErrorHandler")
     try:
         yield
     finally:
         gdal.PopErrorHandler()
-        if not before:
-            gdal.DontUseExceptions()
+        with _ExceptionSwitch.lock:
+            _ExceptionSwitch.users -= 1
+            if _ExceptionSwitch.users == 0 and not _ExceptionSwitch.before:
+                gdal.DontUseExceptions()
 
 
 def said(error: Exception) -> str:
@@ -376,6 +387,14 @@ class Raster:
     def reopened(self) -> RasterSource:
         """What to open to read the same bands again, before any reprojection."""
         return replace(self.source, bands=self.bands, context=self.read_bands)
+
+    def sensor_model(self, window: Window) -> dict[str, str]:
+        """The raster's rational polynomial coefficients (RPC) for a window of it; empty where it has none."""
+        model = dict(self.dataset.GetMetadata("RPC") or {})
+        for key, start in (("LINE_OFF", window.top), ("SAMP_OFF", window.left)):
+            if key in model:
+                model[key] = repr(float(model[key]) - start)
+        return model
 
     @property
     def described(self) -> gdal.Dataset:

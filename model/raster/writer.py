@@ -35,8 +35,16 @@ class RasterWriter:
     Use as a context manager and call `finish`; without that call, nothing is left behind.
     """
 
-    def __init__(self, path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm) -> None:
-        """Create the raster with the bands and band properties of `like`."""
+    def __init__(
+        self,
+        path: Path,
+        grid: Grid,
+        crs: str,
+        like: Raster,
+        form: OutputForm,
+        model: Mapping[str, str] | None = None,
+    ) -> None:
+        """Create the raster with the bands and band properties of `like`; `model` is its sensor model (RPC)."""
         self.path, self.grid, self.form = path, grid, form
         self.driver = driver_for(path)
         self.stack = ExitStack()
@@ -56,6 +64,8 @@ class RasterWriter:
             if crs:
                 self.dataset.SetProjection(crs)
             self.dataset.SetMetadata(_kept(like.described.GetMetadata()))
+            if model:
+                self.dataset.SetMetadata(dict(model), "RPC")
             for number, origin in enumerate(like.bands, start=1):
                 self._describe(self.dataset.GetRasterBand(number), like.described.GetRasterBand(origin))
         except BaseException as error:  # an interrupt too leaves nothing behind

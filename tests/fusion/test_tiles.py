@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -94,6 +96,55 @@ def test_the_budget_is_a_quarter_of_the_machine(monkeypatch):
     assert default_budget() == 1024
     monkeypatch.setattr(gdal, "GetUsablePhysicalRAM", lambda: 64 * 2**30)
     assert default_budget() == 2048
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_budget_keeps_to_the_limit_of_a_control_group(monkeypatch, tmp_path, version):
+    monkeypatch.setattr(gdal, "GetUsablePhysicalRAM", lambda: 64 * 2**30)
+    name, root = ("memory.max", tmp_path) if version == 2 else ("memory.limit_in_bytes", tmp_path / "memory")
+    (root / "outer" / "inner").mkdir(parents=True)
+    (root / "outer" / "inner" / name).write_text("max" if version == 2 else str(2**63 - 4096))
+    (root / "outer" / name).write_text(str(900 * 2**20))
+    (tmp_path / "own").write_text("0::/outer/inner\n" if version == 2 else "3:cpu:/x\n7:memory:/outer/inner\n")
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "own")
+    monkeypatch.setattr(memory, "GROUPS", tmp_path)
+    assert 64 <= default_budget() <= 300
+    (root / "outer" / name).unlink()
+    assert default_budget() == 2048
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 GB")])
+def test_too_little_memory_is_one_sentence_and_no_file(tmp_path, monkeypatch, error):
+    pair = Recipe().write(tmp_path)
+    before = sorted(tmp_path.iterdir())
+
+    def failing(self, *given):
+        raise error
+
+    monkeypatch.setattr(TileFuser, "fuse", failing)
+    with pytest.raises(PansharpenError, match="Lower MEMORY or TILE"):
+        fuse(job(pair, tmp_path / "o.tif"))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.promise(22)
+def test_two_runs_side_by_side_each_end_as_they_would_alone(tmp_path):
+    """One reads a damaged tile; GDAL's exceptions stay on for the other, and are off again once both have ended."""
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.mkdir()
+    bad.mkdir()
+    whole = Recipe(height=640, width=640).write(good)
+    torn = Recipe(height=640, width=640).write(bad)
+    gdal.Translate(str(bad / "lzw.tif"), str(torn.ms), creationOptions=["COMPRESS=LZW", "TILED=YES"])
+    os.truncate(bad / "lzw.tif", (bad / "lzw.tif").stat().st_size * 2 // 3)
+    torn.ms = bad / "lzw.tif"
+    gdal.DontUseExceptions()
+    with ThreadPoolExecutor(2) as threads:
+        runs = [threads.submit(fuse, job(p, p.pan.with_name("o.tif"), tile=128)) for p in (whole, torn)]
+        assert runs[0].result().output.exists()
+        with pytest.raises(PansharpenError, match=r"lzw\.tif cannot be read"):
+            runs[1].result()
+    assert not gdal.GetUseExceptions()
 
 
 @pytest.mark.promise(22)

@@ -116,3 +116,19 @@ def test_metadata_of_the_scene_are_kept_and_those_of_the_run_added(tmp_path):
     assert told["OTFM_WEIGHTS_SHA256"] == result.weights_sha256
     assert float(told["OTFM_MTF_GAIN"]) == pytest.approx(result.gain, abs=1e-3)
     assert len(told["OTFM_MTF_GAIN_BY_BAND"].split()) == 4
+
+
+@pytest.mark.promise(7)
+def test_the_sensor_model_of_pan_is_kept_and_moved_with_the_window(tmp_path):
+    pair = Recipe(height=192, width=240).write(tmp_path)
+    numbers = ("LINE_OFF", "SAMP_OFF", "LAT_OFF", "LONG_OFF", "HEIGHT_OFF", "LINE_SCALE", "SAMP_SCALE", "LAT_SCALE")
+    model = dict.fromkeys([*numbers, "LONG_SCALE", "HEIGHT_SCALE"], "100")
+    coefficients = ("LINE_NUM_COEFF", "LINE_DEN_COEFF", "SAMP_NUM_COEFF", "SAMP_DEN_COEFF")
+    model |= dict.fromkeys(coefficients, " ".join(["1"] * 20))
+    pan = gdal.Open(str(pair.pan), gdal.GA_Update)
+    pan.SetMetadata(model, "RPC")
+    pan = None
+    fuse(job(pair, tmp_path / "o.tif", extent=(5e5 + 40, 4e6 - 300, 5e5 + 400, 4e6 - 60)))
+    kept = gdal.Open(str(tmp_path / "o.tif")).GetMetadata("RPC")
+    assert (float(kept["SAMP_OFF"]), float(kept["LINE_OFF"])) == (80, 70)
+    assert float(kept["LAT_OFF"]) == 100
