@@ -91,6 +91,22 @@ MUTATIONS = [
     Mutation(22, "model/raster/reader.py", "                gdal.DontUseExceptions()", "                pass", "tests/fusion/test_refusals.py -k global"),
     Mutation(22, "model/fusion/memory.py", "gdal.SetCacheMax(_CacheLimit.before)", "pass", "tests/fusion/test_refusals.py -k global"),
     Mutation(22, "model/fusion/tiles.py", "torch.set_num_threads(threads_before)", "torch.set_num_threads(threads_before + 1)", "tests/fusion/test_refusals.py tests/fusion/test_tiles.py -k 'global or threads'"),
+    Mutation(1, "model/geometry/grids.py", "right, bottom = np.floor(points.max(0) - 0.5", "right, bottom = np.floor(points.max(0) - 0.6", "tests/geometry/test_grids.py -k covers"),
+    Mutation(5, "model/raster/reader.py", "LARGEST_VALUE = 1e30", "LARGEST_VALUE = 3e38", "tests/raster/test_reader.py -k sensor"),
+    Mutation(5, "model/geometry/gap_filling.py", "FILL_DISTANCE = 8", "FILL_DISTANCE = 1", "tests/geometry/test_gap_filling.py"),
+    Mutation(5, "model/geometry/gap_filling.py", "WHOLE_SHARE = 0.95", "WHOLE_SHARE = 0.05", "tests/geometry/test_gap_filling.py"),
+    Mutation(5, "model/geometry/window_pair.py", "rows, columns) > 0.99", "rows, columns) > 0.01", "tests/geometry/test_gap_filling.py"),
+    Mutation(5, "model/raster/reader.py", "if flags & gdal.GMF_ALPHA and self.alpha is None else flags", "if False else flags", "tests/algorithms/test_field.py -k infrared"),
+    Mutation(5, "model/raster/reader.py", "common & (anywhere if m is None else m)", "common & (True if m is None else m)", "tests/algorithms/test_field.py -k stack"),
+    Mutation(5, "algorithms/bridge.py", "provider.sourceHasNoDataValue(b) and not", "not", "tests/algorithms/test_field.py -k needs_no_nodata"),
+    Mutation(7, "model/raster/writer.py", 'OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")', 'OWN_METADATA = ("OTFM_",)', "tests/raster/test_writer.py -k results_own"),
+    Mutation(8, "algorithms/bridge.py", "renderer.setAlphaBand(place.get(renderer.alphaBand(), -1))", "pass", "tests/algorithms/test_field.py -k real_alpha"),
+    Mutation(12, "model/raster/integrity.py", "if size < needed and", "if False and", "tests/attacks/test_hostile_rasters.py -k raw"),
+    Mutation(12, "model/raster/integrity.py", "if heard:", "if False:", "tests/attacks/test_hostile_rasters.py -k decoders"),
+    Mutation(12, "model/fusion/pipeline.py", "raster.refuse_changes()", "pass", "tests/attacks/test_hostile_rasters.py -k overwritten"),
+    Mutation(23, "model/geometry/resampling.py", "GAUSSIAN_REACH = 3.5", "GAUSSIAN_REACH = 2.0", "tests/geometry/test_resampling.py -k response"),
+    Mutation(23, "model/scene/detail_correlation.py", "reach = int(np.ceil(mtf_reach(FIRST_GAIN, window.ratio))) + LARGEST_SHIFT", "reach = 0", "tests/scene/test_registration.py -k gap_of_pan"),
+    Mutation(23, "model/inference/tile_fuser.py", "filled = (own + others)[:size]", "filled = own[:size]", "tests/network/test_flow_network.py -k room"),
 ]  # fmt: skip
 
 

@@ -105,3 +105,14 @@ def test_cropping_keeps_the_pixels():
     assert PAN.cropped(Window(0, 0, 30, 40)).transform is PAN.transform
     assert PAN.covering((1150.0, 4100.0, 1600.0, 4700.0)) == Window(10, 20, 30, 40)
     assert shifted(PAN, 15, 0).covering((1150.0, 4100.0, 1600.0, 4700.0)) == Window(9, 20, 30, 40)
+
+
+@pytest.mark.promise(1)
+@pytest.mark.parametrize("side", [0, 1, 2, 3])
+def test_an_extent_covers_the_pixels_whose_centres_it_holds_on_every_side(side):
+    grid = Grid(100, 80, (0.0, 1.0, 0.0, 80.0, 0.0, -1.0))
+    bounds = [20.46, 30.46, 60.54, 70.54]  # each 0.04 beyond a centre
+    assert grid.covering(tuple(bounds)) == Window(20, 9, 41, 41)
+    bounds[side] += 0.08 if side < 2 else -0.08  # now short of it
+    window = grid.covering(tuple(bounds))
+    assert (window.width, window.height) == ((40, 41) if side in (0, 2) else (41, 40))

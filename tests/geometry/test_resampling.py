@@ -63,3 +63,13 @@ def test_readings_are_the_same_maps_as_their_matrices(size, count):
     if size > 1:
         past = cubic_resampler(size, np.array([size + 2.0])).dense(size)
         assert past[0, -1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 1.0])
+def test_the_response_is_that_of_the_gaussian_at_every_frequency(share):
+    """What the kernel's end cuts off shows far below Nyquist first."""
+    ratio, gain = 4.0, 0.3
+    frequency = share / (2.0 * ratio)
+    signal = np.cos(2.0 * np.pi * frequency * (np.arange(801) - 400.0))
+    kernel = mtf_matrix(801, np.array([400.0]), gain, ratio)
+    assert float((kernel @ signal)[0]) == pytest.approx(gain ** (share**2), abs=0.003)

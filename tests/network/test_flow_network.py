@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers.network import scene
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.geometry.resampling import centres, cubic_resampler
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser, group_bands
@@ -152,3 +153,10 @@ def test_the_network_is_told_every_number_of_the_scene():
     }  # fmt: skip
     for name, value in changes.items():
         assert not torch.equal(told, torch.tensor(replace(base, **{name: value}).condition([0, 1, 2, 3]))), name
+
+
+def test_a_group_with_room_left_reads_further_bands_and_none_twice():
+    """Six bands are two groups of three, each with one more for context."""
+    groups = group_bands(scene(6), 4)
+    assert [group.written for group in groups] == [3, 3]
+    assert all(len(set(group.bands)) == 4 for group in groups)

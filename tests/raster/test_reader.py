@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.fusion import job, run
-from helpers.scenes import Recipe, load_image
+from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.raster.reader import Raster, gdal_exceptions
 from otfm_pansharpen.model.raster.source import RasterSource
 
 
@@ -105,3 +106,14 @@ def test_open_options_count(tmp_path):
     sources = [RasterSource(str(p), open_options=("GEOREF_SOURCES=NONE",)) for p in (pair.pan, pair.ms)]
     fuse(replace(job(pair, tmp_path / "out.tif"), pan=sources[0], ms=sources[1]))
     assert gdal.Open(str(tmp_path / "out.tif")).GetGeoTransform(can_return_null=True) is None
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("value", [2e30, 1e37, -3e38])
+def test_floats_that_no_sensor_measures_are_gaps(tmp_path, value):
+    image = np.full((1, 8, 8), 5.0, np.float32)
+    image[0, 2, 3] = value
+    path = save(tmp_path / "odd.tif", image, "float32")
+    with gdal_exceptions(), Raster(RasterSource(str(path)), "MS") as raster:
+        _, valid = raster.read(raster.grid.window)
+    assert np.argwhere(~valid[0]).tolist() == [[2, 3]]

@@ -132,3 +132,19 @@ def test_the_sensor_model_of_pan_is_kept_and_moved_with_the_window(tmp_path):
     kept = gdal.Open(str(tmp_path / "o.tif")).GetMetadata("RPC")
     assert (float(kept["SAMP_OFF"]), float(kept["LINE_OFF"])) == (80, 70)
     assert float(kept["LAT_OFF"]) == 100
+
+
+@pytest.mark.promise(7)
+def test_statistics_and_the_meaning_of_pixels_are_the_results_own(tmp_path):
+    pair = Recipe(bands=2).write(tmp_path)
+    ms = gdal.Open(str(pair.ms), gdal.GA_Update)
+    ms.SetMetadataItem("AREA_OR_POINT", "Point")
+    for number in (1, 2):
+        ms.GetRasterBand(number).SetMetadata({"STATISTICS_MEAN": "-5", "STATISTICS_VALID_PERCENT": "1", "KEPT": "yes"})
+    ms = None
+    fuse(job(pair, tmp_path / "o.tif"))
+    made = gdal.Open(str(tmp_path / "o.tif"))
+    assert made.GetMetadataItem("AREA_OR_POINT") == "Area"
+    assert float(made.GetRasterBand(1).GetMetadataItem("STATISTICS_MEAN")) > 100
+    assert made.GetRasterBand(1).GetMetadataItem("STATISTICS_VALID_PERCENT") != "1"
+    assert made.GetRasterBand(1).GetMetadataItem("KEPT") == "yes"

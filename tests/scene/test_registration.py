@@ -176,3 +176,17 @@ def test_local_shifts_show_where_the_scene_is_distorted():
     assert registration.local[4] is None
     assert registration.distortion == pytest.approx(1.5, abs=0.25)
     assert measure_registration([plain]).distortion < 0.1
+
+
+def test_what_lies_in_a_gap_of_pan_counts_at_no_shift():
+    """Pixels beside a gap of PAN, whose blur reads into it, are left out with it."""
+    pair = window()
+    valid = torch.ones_like(pair.pan_valid)
+    rows = slice(pair.pan.shape[0] // 2 - 4, pair.pan.shape[0] // 2 + 4)
+    valid[rows] = False
+    wild = pair.pan.clone()
+    wild[rows] = 1e5
+    found = measure_registration([replace(pair, pan=wild, pan_valid=valid)])
+    clean = measure_registration([pair])
+    assert found.correlation == pytest.approx(clean.correlation, abs=0.01)
+    assert found.shift == pytest.approx(clean.shift, abs=0.05)
