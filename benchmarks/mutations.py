@@ -49,7 +49,7 @@ MUTATIONS = [
     Mutation(5, "model/raster/reader.py", "(exact != least) if least == largest else ", "(exact == exact) if least == largest else ", "tests/fusion/test_pipeline.py -k users_nodata"),
     Mutation(5, "model/raster/reader.py", "else (exact < least) | (exact > largest)", "else (exact == exact)", "tests/algorithms/test_pansharpen.py -k range"),
     Mutation(5, "model/raster/reader.py", "flags == gdal.GMF_NODATA and number in self.source.ignored_nodata", "False", "tests/algorithms/test_pansharpen.py -k switched"),
-    Mutation(6, "model/raster/pixel_types.py", ".clamp_(*_limits(kind))", "", "tests/fusion/test_pipeline.py -k wrap"),
+    Mutation(6, "model/raster/pixel_types.py", ".clamp_(low, high)", "", "tests/fusion/test_pipeline.py -k wrap"),
     Mutation(6, "model/raster/pixel_types.py", "exact.round_()", "exact.floor_()", "tests/fusion/test_properties.py -k nearest"),
     Mutation(7, "model/raster/writer.py", "band.SetDescription(origin.GetDescription())", "pass", "tests/fusion/test_pipeline.py -k properties"),
     Mutation(7, "model/raster/writer.py", "band.SetColorInterpretation(origin.GetColorInterpretation())", "pass", "tests/fusion/test_pipeline.py -k properties"),

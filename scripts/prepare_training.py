@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,16 @@ MEGABYTE = 1_000_000
 log = logging.getLogger("prepare")
 
 
+def sensor_of(words: str) -> str:
+    """The sensor that a description begins with or names; sensors of one design are one."""
+    name = "NAIP" if "NAIP" in words else words.split(maxsplit=1)[0].rstrip(",").split("/")[0]
+    return "Landsat-8" if name == "Landsat-9" else re.sub(r"^(Sentinel-2)[A-D]$", r"\1", name)
+
+
 def record(folder: Path, item: dict[str, Any]) -> Recording:
     """One scene of the index. Raises PansharpenError where it cannot be trained on."""
     name, pan_path = item["name"], folder / f"{item['name']}_pan.tif"
-    family = f"{item['sensor'].split()[0]} {item['gsd_pan_ms_m'][1]} m"
+    family = f"{sensor_of(item['sensor'])} {item['gsd_pan_ms_m'][1]} m"
     with gdal_exceptions(), Raster(RasterSource(str(folder / f"{name}_ms.tif"), nodata=(0.0,)), "MS") as ms:
         window = Window(0, 0, min(ms.grid.width, LARGEST_SIDE), min(ms.grid.height, LARGEST_SIDE))
         values, valid = ms.read(window)
@@ -80,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("index", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--budget", type=float, default=60.0, help="size of the file in megabytes")
+    parser.add_argument("--budget", type=float, default=200.0, help="size of the file in megabytes")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recordings = []

@@ -288,7 +288,8 @@ def simulation(scenes: Sequence[TuningScene], crop: int, recipe: Recipe) -> Simu
         ratio_shares=(1.0, 0.0, 0.0), gain=(min(gains) / spread, min(max(gains) * spread, 0.7)), band_jitter=0.03,
         gain_error=0.02, shift=recipe.shift, noise=recipe.noise * float(np.mean([s.noise for s in scenes])),
         pan_blur=0.0, stray_share=0.0, paired_share=1.0, synthetic_share=0.0, coarse_share=0.0, saturated_share=0.0,
-        haze_share=0.0, cloud_share=0.0, hole_share=0.0,
+        haze_share=0.0, cloud_share=0.0, hole_share=0.0, smooth_share=0.0, low_gain_share=0.0, anisotropy=0.0,
+        band_bend_share=0.0,
     )  # fmt: skip
 
 

@@ -48,7 +48,8 @@ class ExampleBuffer:
     def _simulate(self, number: int) -> Example:
         rng = np.random.default_rng([*self.seed, number])
         kind = self.kinds[0 if rng.random() < self.simulation.paired_share else 1] or self.kinds[0] or self.kinds[1]
-        family = kind[rng.integers(len(kind))]
+        weights = np.sqrt([len({s.place for s in family}) for family in kind])  # many scenes of one place are one
+        family = kind[rng.choice(len(kind), p=weights / weights.sum())]
         return simulate(family[rng.integers(len(family))], self.simulation, self.network, rng)
 
     def batch(self, count: int, patch: int, step: int) -> Batch:

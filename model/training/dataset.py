@@ -7,6 +7,7 @@ keeps its PAN as it was recorded, with the measured registration of the two grid
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,6 +66,11 @@ class Source:
     pair: PairWindow | None = None
     gain: float = 0.3
     valid: torch.Tensor | None = None
+
+    @property
+    def place(self) -> str:
+        """What the scene shows: its name, less a date (eight digits) at the end."""
+        return re.sub(r"_\d{8}$", "", self.name)
 
 
 def why_unfit(ms: np.ndarray, valid: np.ndarray) -> str | None:

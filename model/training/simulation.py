@@ -21,6 +21,8 @@ from .dataset import Source
 from .example import Example, as_tensor, draw_group, read_example
 from .structures import build_over
 
+SMOOTH_LOW_SHARE = 0.7  # of smooth scenes get a gain from `low_gain`
+
 
 @dataclass(frozen=True)
 class SimulationConfig:
@@ -51,6 +53,12 @@ class SimulationConfig:
     hole_share       how often parts of MS, or of both, are nodata
     corrupt_share    how often PAN does not fit MS at all: moved by 2 to 4 pixels, a third of it saturated, or under
                      clouds that MS does not have; for measuring what training makes of bad pairs
+    smooth_share     how often target and PAN are blurred alike, as products are whose MS is soft for its pixels
+    smooth           range of that blur's deviation in pixels of the target
+    low_gain         range of low gains     low_gain_share   how often one is drawn, where the target is not smooth
+    anisotropy       relative deviation between the gains along rows and along columns
+    band_bend_share  how often every band's histogram is bent by itself
+    band_bend        deviation of the logarithm of the exponent that bends it
     """
 
     crop: int = 256
@@ -79,6 +87,13 @@ class SimulationConfig:
     cloud_share: float = 0.03
     hole_share: float = 0.04
     corrupt_share: float = 0.0
+    smooth_share: float = 0.25
+    smooth: tuple[float, float] = (0.3, 0.9)
+    low_gain_share: float = 0.2
+    low_gain: tuple[float, float] = (0.03, 0.12)
+    anisotropy: float = 0.08
+    band_bend_share: float = 0.15
+    band_bend: float = 0.15
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,11 @@ class _Sensed:
 def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, rng: np.random.Generator) -> Example:
     """One random sensor over one random crop of `source`."""
     sharp, real_pan, valid = _crop(source, config, rng)
+    smooth = bool(rng.random() < config.smooth_share)
+    if smooth:
+        sharp, real_pan, valid = _soften(sharp, real_pan, valid, float(rng.uniform(*config.smooth)))
+    if rng.random() < config.band_bend_share:
+        sharp = torch.cat([_bend(b[None], float(np.exp(rng.normal(0.0, config.band_bend)))) for b in sharp])
     pan = _synthetic_pan(sharp, config, rng) if real_pan is None else real_pan
     sharp, pan = _weather(sharp, pan, config, rng)
     pan = _blur_pan(pan, config, rng)
@@ -103,25 +123,44 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
         pan = _corrupt(pan, rng)
     order = rng.permutation(len(sharp))
     sharp = sharp[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
-    sensed = _sense(sharp, pan, valid, config, rng)
+    sensed = _sense(sharp, pan, valid, smooth, config, rng)
     error = np.exp(rng.normal(0.0, config.gain_error))
     gain = float(np.clip(measure_gain(sensed.pair, sensed.gain) * error, 0.02, 0.7))  # as fusion would measure it
     return _example(sensed, gain, network, corrupt, rng)
 
 
+def _soften(
+    sharp: torch.Tensor, pan: torch.Tensor | None, valid: torch.Tensor, deviation: float
+) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+    """A scene whose bands and PAN are soft for their pixels."""
+    bands = torch.stack([sensor_effects.soften(b, deviation) for b in sharp])
+    soft = None if pan is None else sensor_effects.soften(pan, deviation)
+    return bands, soft, (sensor_effects.soften(valid, deviation) > 0.999).float()
+
+
 def _sense(
-    sharp: torch.Tensor, pan: torch.Tensor, valid: torch.Tensor, config: SimulationConfig, rng: np.random.Generator
+    sharp: torch.Tensor,
+    pan: torch.Tensor,
+    valid: torch.Tensor,
+    smooth: bool,
+    config: SimulationConfig,
+    rng: np.random.Generator,
 ) -> _Sensed:
     """MS and PAN as a random sensor records them; MS is valid where its blur reads pixels that are."""
     ratio = _draw_ratio(config, rng)
-    gain = rng.uniform(*config.gain)
+    gain = float(rng.uniform(*config.gain))
+    if rng.random() < (SMOOTH_LOW_SHARE if smooth else config.low_gain_share):
+        gain = float(np.exp(rng.uniform(*np.log(config.low_gain))))
+    uneven = np.exp(rng.normal(0.0, config.anisotropy, 2))
     origin = _draw_origin(ratio, rng)
     shift = rng.normal(0.0, config.shift, 2)
     count = int((config.crop - 1 - origin.max()) / ratio) + 1
     gains = np.clip(gain * np.exp(rng.normal(0.0, config.band_jitter, len(sharp))), 0.02, 0.7)
     positions = [centres(count, origin[axis] + shift[axis], ratio) for axis in (0, 1)]
-    rows = as_tensor(np.stack([mtf_matrix(config.crop, positions[0], g, ratio) for g in gains]))
-    columns = as_tensor(np.stack([mtf_matrix(config.crop, positions[1], g, ratio) for g in gains]))
+    rows = as_tensor(np.stack([mtf_matrix(config.crop, positions[0], min(g * uneven[0], 0.7), ratio) for g in gains]))
+    columns = as_tensor(
+        np.stack([mtf_matrix(config.crop, positions[1], min(g * uneven[1], 0.7), ratio) for g in gains])
+    )
     ms = rows @ sharp @ columns.transpose(1, 2)
     ms, pan = _record(ms, config, rng), _record(pan[None], config, rng)[0]
     ms_valid, pan_valid = (rows @ valid @ columns.transpose(1, 2) > 0.999).all(0), valid > 0.999

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -111,8 +112,9 @@ def test_cropping_keeps_the_pixels():
 @pytest.mark.parametrize("side", [0, 1, 2, 3])
 def test_an_extent_covers_the_pixels_whose_centres_it_holds_on_every_side(side):
     grid = Grid(100, 80, (0.0, 1.0, 0.0, 80.0, 0.0, -1.0))
-    bounds = [20.46, 30.46, 60.54, 70.54]  # each 0.04 beyond a centre
-    assert grid.covering(tuple(bounds)) == Window(20, 9, 41, 41)
-    bounds[side] += 0.08 if side < 2 else -0.08  # now short of it
-    window = grid.covering(tuple(bounds))
+    beyond = np.array([20.46, 30.46, 60.54, 70.54])  # each by 0.04 beyond a centre
+    assert grid.covering((beyond[0], beyond[1], beyond[2], beyond[3])) == Window(20, 9, 41, 41)
+    short = beyond.copy()
+    short[side] += 0.08 if side < 2 else -0.08
+    window = grid.covering((short[0], short[1], short[2], short[3]))
     assert (window.width, window.height) == ((40, 41) if side in (0, 2) else (41, 40))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from helpers.scenes import landscape
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.scene.noise import noise_level
 from otfm_pansharpen.model.training import sensor_effects
+from otfm_pansharpen.model.training.batches import ExampleBuffer
 from otfm_pansharpen.model.training.dataset import Source
 from otfm_pansharpen.model.training.simulation import SimulationConfig, simulate
 
@@ -18,6 +20,7 @@ NETWORK = NetworkConfig()
 CALM = SimulationConfig(
     crop=64, gamma=1.0, glare=0.0, built_share=0.0, noise=0.0, pan_blur=0.0, stray_share=0.0, mixed_share=0.0,
     coarse_share=0.0, saturated_share=0.0, haze_share=0.0, cloud_share=0.0, hole_share=0.0, shift=0.0,
+    smooth_share=0.0, low_gain_share=0.0, anisotropy=0.0, band_bend_share=0.0,
 )  # fmt: skip
 
 
@@ -148,3 +151,25 @@ def test_haze_lowers_contrast():
 def test_every_knob_is_described():
     for field in fields(SimulationConfig):
         assert f" {field.name} " in str(SimulationConfig.__doc__)
+
+
+def test_smooth_products_have_a_soft_target_and_a_low_gain(sources):
+    crisp = [one(sources[0], seed) for seed in range(12)]
+    smooth = [one(sources[0], seed, smooth_share=1.0, smooth=(0.9, 0.9)) for seed in range(12)]
+
+    def sharpness(examples):
+        return np.mean([float((e.target[:, 1:] - e.target[:, :-1]).abs().mean()) for e in examples])
+
+    assert sharpness(smooth) < 0.95 * sharpness(crisp)
+
+
+def test_dates_of_one_place_count_as_one_place():
+    image = torch.rand(3, 64, 64)
+    dates = [Source(f"farm_20{year}0601", "one place", image) for year in range(10, 20)]
+    places = [Source(f"town{number}", "many places", image) for number in range(9)]
+    buffer = ExampleBuffer([*dates, *places], replace(CALM, crop=64), NETWORK, 1, [1])
+    drawn = []
+    with patch("otfm_pansharpen.model.training.batches.simulate", lambda source, *rest: drawn.append(source.family)):
+        for number in range(400):
+            buffer._simulate(number)
+    assert drawn.count("one place") / len(drawn) == pytest.approx(1 / 4, abs=0.07)

@@ -209,7 +209,7 @@ def test_a_larger_network_starts_as_the_smaller_one_and_all_of_it_learns(sources
     assert expected.std() > 0.1
     assert torch.allclose(large.network(batch.lms, time, batch.given), expected, atol=1e-5)
     before = {name: value.clone() for name, value in large.network.named_parameters()}
-    large.train(6, silent)
+    large.train(16, silent)
     moved = {name: (value != before[name]).float().mean() for name, value in large.network.named_parameters()}
     assert min(moved.values()) > 0.9, moved
 
