@@ -296,9 +296,46 @@ def wrong_values(case: Case, image: np.ndarray, gaps: np.ndarray) -> str:
     return ""
 
 
-def work(first: int, count: int, seed: int, answers: multiprocessing.Queue) -> None:
+class Through:
+    """Runs jobs through layers of QGIS and `otfm:pansharpen`, as a user does."""
+
+    def __init__(self) -> None:
+        import otfm_pansharpen
+        from qgis.core import QgsApplication
+
+        self.application = QgsApplication([], False)
+        self.application.initQgis()
+        self.plugin = otfm_pansharpen.classFactory(None)
+        self.plugin.initProcessing()
+        self.algorithm = self.application.processingRegistry().algorithmById("otfm:pansharpen")
+
+    def __call__(self, job: FusionJob) -> None:
+        from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback, QgsRasterLayer
+
+        pan, ms = (QgsRasterLayer(source.path, "a raster") for source in (job.pan, job.ms))
+        x0, y0, x1, y1 = job.extent or (0.0, 0.0, 0.0, 0.0)
+        given = {
+            "PAN": pan, "MS": ms, "OUTPUT": str(job.output), "DEVICE": "cpu", "PRECISION": "fp32", "TILE": job.tile,
+            "EXTENT": f"{x0},{x1},{y0},{y1}" if job.extent else None, "DATA_TYPE": job.data_type or "as MS",
+            "ALIGN": "auto" if job.align else "off", "OVERVIEWS": job.overviews,
+            "CREATE_OPTIONS": "|".join(job.creation_options),
+        }  # fmt: skip
+        context, feedback = QgsProcessingContext(), QgsProcessingFeedback(False)
+        try:
+            passed = self.algorithm.run(given, context, feedback, {}, False)[1]
+        except QgsProcessingException as error:
+            if "Traceback" in str(error):
+                raise RuntimeError(str(error)) from error
+            raise PansharpenError(str(error)) from error
+        if not passed:
+            raise PansharpenError(feedback.textLog())
+
+
+def work(first: int, count: int, seed: int, answers: multiprocessing.Queue, by_qgis: bool) -> None:
     """Run cases and put (number, outcome, detail) into the queue."""
     import torch
+
+    run = Through() if by_qgis else fuse
 
     torch.set_num_threads(1)
     gdal.PushErrorHandler("CPLQuietErrorHandler")
@@ -309,7 +346,7 @@ def work(first: int, count: int, seed: int, answers: multiprocessing.Queue) -> N
             before = {p.name for p in Path(name).iterdir()}
             started = time.monotonic()
             try:
-                fuse(case.job)
+                run(case.job)
                 fault = wrong(case)
                 outcome, detail = ("wrong", fault) if fault else ("raster", "")
             except PansharpenError as error:
@@ -332,13 +369,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--sentences", action="store_true")
+    parser.add_argument("--qgis", action="store_true", help="run through layers of QGIS")
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     outcomes: Counter[str] = Counter()
     number, end = arguments.first, arguments.first + arguments.count
     while number < end:
         answers = context.Queue()
-        worker = context.Process(target=work, args=(number, min(CHUNK, end - number), arguments.seed, answers))
+        worker = context.Process(
+            target=work, args=(number, min(CHUNK, end - number), arguments.seed, answers, arguments.qgis)
+        )
         worker.start()
         begun, last = number, min(number + CHUNK, end)
         while number < last:
