@@ -52,6 +52,11 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
     check_options(driver, form.options)
     if driver.ShortName == "GTiff" and not form.options:
         return form
+    if form.nodata is not None and _is_jpeg(driver, form):  # which a trial may pass by chance
+        raise OutputError(
+            f"{path} would be compressed with loss (JPEG), which makes image of gaps (nodata {form.nodata:g}). Choose "
+            "COMPRESS=DEFLATE, or another format than .jpg."
+        )
     values = _range(like, form)
     shapes = [(min(SIDE, grid.height), min(SIDE, grid.width))]
     shapes += [(NARROW, grid.width)] if grid.width > LONG else []
@@ -66,6 +71,10 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
             full = _sample((NARROW, NARROW), grid, crs, like, replace(form, nodata=None), (top, top))
             form = replace(form, highest=_ceiling(driver, path, folder, full, form))
     return form
+
+
+def _is_jpeg(driver: gdal.Driver, form: OutputForm) -> bool:
+    return bool(driver.ShortName == "JPEG") or form.given.get("COMPRESS", "").upper() == "JPEG"
 
 
 def _ceiling(driver: gdal.Driver, path: Path, folder: Path, full: Sample, form: OutputForm) -> float | None:

@@ -140,7 +140,7 @@ def test_a_lossy_geotiff_is_of_the_codec_and_carries_its_overviews(tmp_path):
 def test_lossy_compression_that_would_fill_gaps_is_refused(tmp_path, name, options):
     pair = with_gaps(Recipe(**BYTES, height=320, width=320).write(tmp_path))
     sentence = refused_before_work(tmp_path, name, pair, *options)
-    assert "lossy, which would make image of gaps" in sentence
+    assert "image of gaps" in sentence
     assert "use .tif" in sentence
 
 
