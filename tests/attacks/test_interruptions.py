@@ -164,12 +164,15 @@ def test_runs_side_by_side_in_a_folder_leave_each_other_alone(tmp_path):
         while float(slow.stdout.readline()) < 0.3:
             pass
         slow.send_signal(signal.SIGSTOP)
-        during = temporaries(folder)
-        fuse(job(pair, folder / "quick.tif"))
-        assert temporaries(folder) == during
-        assert len(during) == 1
-        slow.send_signal(signal.SIGCONT)
+        try:
+            during = temporaries(folder)
+            fuse(job(pair, folder / "quick.tif"))
+            after = temporaries(folder)
+        finally:
+            slow.send_signal(signal.SIGCONT)  # else a failure would wait for it for ever
         slow.communicate()
+    assert after == during
+    assert len(during) == 1
     assert slow.returncode == 0
     assert sorted(p.name for p in folder.iterdir()) == ["quick.tif", "slow.tif"]
 
