@@ -68,7 +68,6 @@ MUTATIONS = [
     Mutation(11, "model/raster/writer.py", "self._verify(self.draft, lossy=False)", "pass", "tests/attacks/test_interruptions.py -k spoiled"),
     Mutation(11, "model/raster/reader.py", "gdal.UseExceptions()", "pass", "tests/fusion/test_refusals.py -k disk"),
     Mutation(11, "model/raster/places.py", "if needed > free:", "if False:", "tests/attacks/test_hostile_rasters.py -k larger"),
-    Mutation(11, "model/raster/delivery.py", "        put_back(part)\n        raise", "        raise", "tests/raster/test_delivery.py -k back"),
     Mutation(6, "model/raster/trial.py", "check_options(driver, form.options)", "pass", "tests/raster/test_creation.py"),
     Mutation(12, "model/raster/reader.py", '            where = f"at row', '            return values, valid\n            where = f"at row', "tests/attacks/test_hostile_rasters.py -k 'damaged or cut'"),
     Mutation(12, "model/raster/reader.py", "if size > LARGEST_BLOCK:", "if False:", "tests/attacks/test_hostile_rasters.py -k gigabytes"),

@@ -29,7 +29,7 @@ def check_clash(target: Path, names: Sequence[str], former: Sequence[Path]) -> N
 def deliver(files: Sequence[Path], target: Path, part: Path) -> None:
     """Move files from within the folder `part` to where `target` is, in place of its former family.
 
-    Raises OSError or OutputError; the former family is then as it was.
+    Raises OSError or OutputError; `put_back`, which `staging` calls, then brings the former family back.
     """
     names = sorted((f.name for f in files), key=lambda name: name == target.name)  # the raster itself comes last
     former = family(target)
@@ -41,14 +41,10 @@ def deliver(files: Sequence[Path], target: Path, part: Path) -> None:
     (part / FORMER).mkdir()
     with whole_file(part / RECORD) as record:
         record.write_text(json.dumps([str(source.relative_to(part)), names]), encoding="utf-8")
-    try:
-        for file in former:  # the raster itself is the first to go
-            os.replace(file, part / FORMER / file.name)
-        for name in names:
-            os.replace(source / name, target.with_name(name))
-    except BaseException:
-        put_back(part)
-        raise
+    for file in former:  # the raster itself is the first to go
+        os.replace(file, part / FORMER / file.name)
+    for name in names:
+        os.replace(source / name, target.with_name(name))
 
 
 def put_back(part: Path) -> None:
