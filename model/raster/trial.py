@@ -54,8 +54,8 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
         return form
     if form.nodata is not None and _is_jpeg(driver, form):  # which a trial may pass by chance
         raise OutputError(
-            f"{path} would be compressed with loss (JPEG), which makes image of gaps (nodata {form.nodata:g}); use .tif "
-            "without compression or with COMPRESS=DEFLATE."
+            f"{path} would be compressed with loss (JPEG), which makes image of gaps (nodata {form.nodata:g}); use "
+            ".tif without compression or with COMPRESS=DEFLATE."
         )
     values = _range(like, form)
     shapes = [(min(SIDE, grid.height), min(SIDE, grid.width))]
