@@ -161,7 +161,7 @@ def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterS
     uri = QgsProviderRegistry.instance().decodeUri("gdal", layer.source())
     every = range(1, layer.bandCount() + 1)
     declared = [(band, r.min(), r.max()) for band in every for r in provider.userNoDataValues(band)]
-    switched_off = [b for b in every if provider.sourceHasNoDataValue(b) and not provider.useSourceNoDataValue(b)]
+    switched_off = [b for b in every if not provider.useSourceNoDataValue(b)]  # bands without one are among them
     return RasterSource(
         path=layer.source().split("|option:")[0],
         open_options=tuple(uri.get("openOptions", ())),

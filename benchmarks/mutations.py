@@ -97,7 +97,6 @@ MUTATIONS = [
     Mutation(5, "model/geometry/window_pair.py", "rows, columns) > 0.99", "rows, columns) > 0.01", "tests/geometry/test_gap_filling.py"),
     Mutation(5, "model/raster/reader.py", "if flags & gdal.GMF_ALPHA and self.alpha is None else flags", "if False else flags", "tests/algorithms/test_field.py -k infrared"),
     Mutation(5, "model/raster/reader.py", "common & (anywhere if m is None else m)", "common & (True if m is None else m)", "tests/algorithms/test_field.py -k stack"),
-    Mutation(5, "algorithms/bridge.py", "provider.sourceHasNoDataValue(b) and not", "not", "tests/algorithms/test_field.py -k needs_no_nodata"),
     Mutation(7, "model/raster/writer.py", 'OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")', 'OWN_METADATA = ("OTFM_",)', "tests/raster/test_writer.py -k results_own"),
     Mutation(8, "algorithms/bridge.py", "renderer.setAlphaBand(place.get(renderer.alphaBand(), -1))", "pass", "tests/algorithms/test_field.py -k real_alpha"),
     Mutation(12, "model/raster/integrity.py", "if size < needed and", "if False and", "tests/attacks/test_hostile_rasters.py -k raw"),

@@ -229,6 +229,8 @@ def test_infrared_marked_alpha_is_image(algorithm, pair, tmp_path, bands):
     outside[60:140, 100:200] = False
     assert near(fused, pair, valid=outside)
     assert "declared alpha but holds an image" in said
+    written = gdal.Open(str(tmp_path / "o.tif"))
+    assert written.GetRasterBand(1).GetNoDataValue() is None
 
 
 def test_a_real_alpha_marks_gaps_and_the_result_is_drawn(algorithm, pair, tmp_path):
