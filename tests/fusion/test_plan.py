@@ -101,3 +101,29 @@ def test_a_plan_with_other_weights_than_it_was_made_with_is_refused(tmp_path):
     changed = replace(plan, engine=replace(plan.engine, weights_sha256="0" * 64))
     with pytest.raises(WeightsError, match="plan was made with 0000"):
         fuse_window(changed, plan.tiles()[0])
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize("ratio", [1.5, 3.0, 3.5])
+def test_the_edge_of_a_gap_does_not_depend_on_how_the_raster_is_cut(tmp_path, ratio):
+    """PAN centres that fall on the edges of MS pixels: which side they belong to is decided once, for the scene."""
+    side = int(84 * ratio)
+    pair = Recipe(bands=2, ratio=ratio, height=side, width=side).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, np.random.default_rng(1).random(ms.shape[1:]) < 0.2] = 0
+    pixel, start = 2.0 * ratio, (1.0 if ratio == 3.0 else 0.0)  # half a PAN pixel for the odd ratio
+    save(pair.ms, ms, transform=(5e5 + start, pixel, 0, 4e6 - start, 0, -pixel), nodata=0)
+    gaps = {}
+    for name, changes in (
+        ("whole", {"tile": 1024}),
+        ("tiles", {"tile": 64}),
+        ("part", {"tile": 64, "extent": (5e5 + 50, 4e6 - 300, 5e5 + 250, 4e6 - 60)}),
+    ):
+        fuse(job(pair, tmp_path / f"{name}.tif", align=False, **changes))
+        gaps[name] = load_image(tmp_path / f"{name}.tif") == 0
+    assert np.array_equal(gaps["tiles"], gaps["whole"])
+    origin = [gdal.Open(str(tmp_path / f"{n}.tif")).GetGeoTransform() for n in ("whole", "part")]
+    left, top = round((origin[1][0] - origin[0][0]) / 2), round((origin[0][3] - origin[1][3]) / 2)
+    height, width = gaps["part"].shape[1:]
+    assert np.array_equal(gaps["part"], gaps["whole"][:, top : top + height, left : left + width])
+    assert 0.05 < gaps["whole"].mean() < 0.5
