@@ -154,15 +154,22 @@ def _of_unit_size(windows: Sequence[PairWindow], check: Callable[[], None]) -> l
     sizes = []
     for band in range(len(windows[0].ms)):
         check()
-        sizes.append(_power_of_two(torch.cat([w.ms[band][w.ms_valid] for w in windows])))
-    pan = torch.cat([w.pan[w.pan_valid] for w in windows])
-    ms_size = torch.tensor(sizes, dtype=torch.float64)
-    return [w.scaled(_power_of_two(pan), ms_size) for w in windows]
+        sizes.append(_power_of_two([(w.ms[band], w.ms_valid) for w in windows]))
+    ms_size, pan_size = torch.tensor(sizes, dtype=torch.float64), _power_of_two([(w.pan, w.pan_valid) for w in windows])
+    return [w.scaled(pan_size, ms_size) for w in windows]
 
 
-def _power_of_two(values: torch.Tensor) -> float:
-    """The power of two nearest to the deviation of values (n,); 1 where they have none."""
-    deviation = float(values.double().std()) if len(values) > 1 else 0.0
+def _power_of_two(images: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> float:
+    """The power of two nearest to the deviation of images (h, w) where valid (h, w); 1 where they have none.
+
+    Of large images some pixels tell it.
+    """
+    parts = []
+    for image, valid in images:
+        few = slice(None, None, 4 if image.numel() > 4096 else 1)
+        parts.append(image[few, few][valid[few, few]])
+    values = torch.cat(parts).double()
+    deviation = float(values.std()) if len(values) > 1 else 0.0
     return 2.0 ** round(math.log2(deviation)) if deviation > 0.0 else 1.0
 
 
