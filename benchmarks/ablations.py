@@ -1,8 +1,8 @@
-"""Short training runs that differ in one thing each, judged on real pairs that none of them saw.
+"""Short training runs that differ in one thing each, measured on real pairs that none of them saw.
 
     python benchmarks/ablations.py scenes.safetensors PAIRS_FOLDER results.json --only sizes transport
 
-Every arm is trained on one thread from the same seeds and judged zero-shot: ERGAS at ratio 4 and at the pairs' own
+Every arm is trained on one thread from the same seeds and measured zero-shot: ERGAS at ratio 4 and at the pairs' own
 ratio, over the best classical method's, mean over the pairs. Arms that are in results.json already are not run again.
 """
 
@@ -32,7 +32,7 @@ from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
 from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig  # noqa: E402
-from otfm_pansharpen.model.network.weights import Weights  # noqa: E402
+from otfm_pansharpen.model.network.weights import save_weights  # noqa: E402
 from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from otfm_pansharpen.model.training.batches import Batch  # noqa: E402
@@ -122,17 +122,15 @@ def cases(folder: Path, zero_is_nodata: list[str], store: Path) -> list[Case]:
     return found
 
 
-def judge(network: FlowNetwork, found: list[Case]) -> dict[str, float]:
+def score(network: FlowNetwork, found: list[Case]) -> dict[str, float]:
     """ERGAS over the best classical method's, mean over the cases, at ratio 4 and at ratio 2."""
-    weights = Weights(network, {}, "", Path())
     shares: dict[str, list[float]] = {}
-    with (
-        tempfile.TemporaryDirectory() as name,
-        patch("otfm_pansharpen.model.fusion.pipeline.load_weights", lambda _: weights),
-    ):
+    with tempfile.TemporaryDirectory() as name:
+        weights = Path(name) / "arm.safetensors"
+        save_weights(network, weights, {"name": "arm"})
         for case in found:
             output = Path(name) / "fused.tif"
-            fuse(FusionJob(RasterSource(str(case.pan)), RasterSource(str(case.ms)), output))
+            fuse(FusionJob(RasterSource(str(case.pan)), RasterSource(str(case.ms)), output, weights=weights))
             error = ergas(case.reference, read(output)[0], case.ratio, case.inside)
             shares.setdefault(f"ratio {case.ratio}", []).append(error / case.classical)
     return {label: float(np.mean(values)) for label, values in shares.items()}
@@ -170,7 +168,7 @@ def sorted_out(batch: Batch, y: torch.Tensor, config: TransportConfig) -> torch.
 
 
 class Trainer:
-    """Trains and judges arms; those that share simulation, network and seed share their first stage."""
+    """Trains and scores arms; those that share simulation, network and seed share their first stage."""
 
     def __init__(self, sources: list[Source], found: list[Case]) -> None:
         self.sources, self.found = sources, found
@@ -198,7 +196,7 @@ class Trainer:
         result: dict[str, Any] = {"minutes": (time.monotonic() - started) / 60.0}
         result["weights"] = sum(p.numel() for p in run.network.parameters())
         result["speed"] = speed(run.average.eval().channels_last(), arm.network)
-        result |= judge(run.average, self.found)
+        result |= score(run.average, self.found)
         if arm.simulation.corrupt_share > 0.0 and arm.training.cost.push > 0.0:
             result["marginal weights"] = weights_of_patches(run)
         return result

@@ -11,11 +11,11 @@ from torch.nn.functional import interpolate
 class _Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(width, width, 3, padding=1)
-        self.leave = nn.Conv2d(width, width, 3, padding=1)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.leave(torch.relu(self.enter(x)))
+        return x + self.conv2(torch.relu(self.conv1(x)))
 
 
 class RivalUNet(FlowNetwork):

@@ -93,8 +93,8 @@ def read_scene(
         if min(shared.width, shared.height) < SMALLEST_SIDE:
             raise InputError(
                 f"PAN {pan_source.path} and MS {ms_source.path} share {shared.width} x {shared.height} MS pixels here; "
-                f"fine-tuning needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE}, of which it holds blocks out to judge "
-                "by. Choose a larger extent or scene, or use the bundled weights as they are."
+                f"fine-tuning needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE}, of which it holds blocks out to "
+                "measure on. Choose a larger extent or scene, or use the bundled weights as they are."
             )
         windows = _windows(shared, placement.ratio)
         pairs = [_checked(read_with_margin(pan, ms, placement, w), check) for w in windows]

@@ -81,7 +81,8 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-        inner = torch.relu(self.conv1(x) * (1.0 + scale) + shift)
+        """Features x (n, width, h, w) and their modulation (n, width, 1, 1) to features of the shape of x."""
+        inner = torch.relu(self.conv1(x) * (1.0 + scale) + shift)  # (n, width, h, w)
         return x + self.conv2(inner)
 
 
@@ -115,15 +116,17 @@ class FlowNetwork(nn.Module):
     def forward(self, x: torch.Tensor, time: torch.Tensor, given: Guidance) -> torch.Tensor:
         """Velocity (n, bands, H, W) at the state x (n, bands, H, W) and time (n,); H and W are multiples of `cell`."""
         cell, bands = self.config.cell, self.config.bands
-        modulated = given.modulated(x)
-        features = torch.relu(self.head(pixel_unshuffle(torch.cat([x, given.guides, modulated], dim=1), cell)))
-        conditions = torch.cat([time[:, None], given.scene], dim=1)
-        modulation = self.modulate(torch.relu(self.film(conditions)))
-        parts = modulation[:, :, None, None].chunk(2 * self.config.blocks, dim=1)
+        modulated = given.modulated(x)  # (n, bands, H, W)
+        images = torch.cat([x, given.guides, modulated], dim=1)  # (n, 2 bands + 3, H, W)
+        cells = pixel_unshuffle(images, cell)  # (n, (2 bands + 3) cell^2, H / cell, W / cell)
+        features = torch.relu(self.head(cells))  # (n, width, H / cell, W / cell)
+        conditions = torch.cat([time[:, None], given.scene], dim=1)  # (n, conditions)
+        modulation = self.modulate(torch.relu(self.film(conditions)))  # (n, 2 blocks width)
+        parts = modulation[:, :, None, None].chunk(2 * self.config.blocks, dim=1)  # 2 blocks times (n, width, 1, 1)
         for i, block in enumerate(self.blocks):
-            features = block(features, parts[2 * i], parts[2 * i + 1])
-        out = pixel_shuffle(self.tail(features), cell)
-        detail = given.guides[:, 0:1] - given.guides[:, 1:2]
+            features = block(features, parts[2 * i], parts[2 * i + 1])  # (n, width, H / cell, W / cell)
+        out = pixel_shuffle(self.tail(features), cell)  # (n, 2 bands, H, W): shares of modulated detail, remainders
+        detail = given.guides[:, 0:1] - given.guides[:, 1:2]  # (n, 1, H, W)
         return given.injection[:, :, None, None] * detail + out[:, :bands] * modulated + out[:, bands:]
 
 

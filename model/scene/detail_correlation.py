@@ -21,7 +21,7 @@ from .statistics import HIGH_PASS_SIZE, high_pass, whole_boxes
 FIRST_GAIN = 0.25  # where the search begins
 LARGEST_SHIFT = 5  # PAN pixels searched in each direction
 BLOCK_SIDE = 24  # MS pixels
-SMALLEST_WINDOW = 300  # samples, below which a window is not judged alone
+SMALLEST_WINDOW = 300  # samples, below which a window tells nothing alone
 
 
 class Correlation:

@@ -1,4 +1,4 @@
-"""Fine-tuning: better on the scene, judged on blocks it never saw, nothing lost and nothing wrong left behind."""
+"""Fine-tuning: better on the scene, measured on blocks it never saw, nothing lost and nothing wrong left behind."""
 
 from __future__ import annotations
 

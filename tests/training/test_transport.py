@@ -172,14 +172,14 @@ def test_the_translation_between_two_gaussians_is_recovered():
     """Unpaired samples of N(0, 0.5) and N(2, 0.5): the optimal map adds 2."""
     torch.manual_seed(0)
     potential, move = Mean(0.5), nn.Parameter(torch.zeros(()))
-    judge = torch.optim.Adam(potential.parameters(), lr=0.03, betas=(0.5, 0.9))
+    critic = torch.optim.Adam(potential.parameters(), lr=0.03, betas=(0.5, 0.9))
     mover = torch.optim.Adam([move], lr=0.03)
     for _ in range(600):
         drawn = batch(constant(0.5 * torch.randn(64)), constant(2.0 + 0.5 * torch.randn(64)))
         y = drawn.lms + move
-        judge.zero_grad()
+        critic.zero_grad()
         potential_loss(potential, drawn, y, distance_cost(drawn, y), 20.0, 0.05).backward()
-        judge.step()
+        critic.step()
         mover.zero_grad()
         (distance_cost(drawn, y) - potential(normalised(drawn, y), drawn.lms, drawn.given)).mean().backward()
         mover.step()
@@ -190,13 +190,13 @@ def test_marginal_weights_fall_for_outliers():
     """One pair in eight cannot be matched at any reasonable cost: the potential settles and gives it less mass."""
     torch.manual_seed(0)
     potential = Mean(0.5)
-    judge = torch.optim.Adam(potential.parameters(), lr=0.03, betas=(0.5, 0.9))
+    critic = torch.optim.Adam(potential.parameters(), lr=0.03, betas=(0.5, 0.9))
     drawn = batch(constant(torch.zeros(64)), constant(0.2 * torch.randn(64)))
     cost = torch.where(torch.arange(64) % 8 == 0, 6.0, 0.5)
     for _ in range(200):
-        judge.zero_grad()
+        critic.zero_grad()
         potential_loss(potential, drawn, drawn.lms, cost, 1.0, 0.05).backward()
-        judge.step()
+        critic.step()
     value = potential(normalised(drawn, drawn.lms), drawn.lms, drawn.given).detach()
     weights = marginal_weight(value - cost, 1.0)
     assert weights[cost > 1].max() < 0.1 * weights[cost < 1].min()
