@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ..errors import InputError
 from ..geometry.grids import Grid, Placement, Window, register
 from ..options import DATA_TYPES
-from ..raster.formats import OutputForm, driver_for
+from ..raster.formats import OutputForm
 from ..raster.pixel_types import NUMPY_TYPES, choose_nodata
 from ..raster.places import check_space
 from ..raster.reader import Raster, gdal_exceptions
@@ -73,11 +73,9 @@ def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -
 
 def check_output(pair: CheckedPair, job: FusionJob) -> CheckedPair:
     """The pair with the output as the job wants it. Raises OutputError where it cannot be written so."""
-    options = job.creation_options
-    spoken = any(o.upper().startswith(("NBITS=", "COMPRESS=JPEG", "COMPRESS=LERC")) for o in options)
-    if pair.form.highest is not None and driver_for(job.output).ShortName == "GTiff" and not spoken:
-        options = (*options, f"NBITS={int(pair.form.highest).bit_length()}")
-    form = replace(pair.form, options=options, overviews=job.overviews)
+    form = replace(pair.form, options=job.creation_options, overviews=job.overviews)
     form = check_format(job.output, pair.grid, pair.crs, pair.ms, form)
+    if form.highest is not None and form.highest == form.nodata:
+        form = replace(form, highest=form.highest - 1.0)  # what is clipped is no gap
     check_space(job.output, pair.grid, len(pair.ms.bands), form)
     return replace(pair, form=form)

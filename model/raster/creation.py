@@ -15,6 +15,8 @@ from .reader import FLOAT_TYPES
 
 GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO"}
 PREDICTED = ("DEFLATE", "LZW", "ZSTD")
+PACKED = ("NONE", "PACKBITS", "LZMA", *PREDICTED)  # codecs that take values of any number of bits
+ODD_BITS = {"Byte": range(1, 8), "UInt16": range(9, 16), "UInt32": range(17, 32)}  # that a GeoTIFF may have
 TOGETHER = ("WEBP", "JXL")  # codecs that take all bands of a pixel at once
 LOSSLESS = {  # what makes drivers lossless that are not by themselves
     "JP2OpenJPEG": {"QUALITY": "100", "REVERSIBLE": "YES"},
@@ -49,7 +51,9 @@ def geotiff_options(form: OutputForm, own: bool = True) -> list[str]:
     codec = given.get("COMPRESS", "NONE").upper()
     together = codec in TOGETHER or given.get("PHOTOMETRIC", "").upper() == "YCBCR"
     chosen = {**GEOTIFF_DEFAULTS, "INTERLEAVE": "PIXEL" if together else "BAND", **given}
-    if codec in PREDICTED:
+    if form.bits in ODD_BITS.get(form.type, ()) and codec in PACKED and "PREDICTOR" not in given:
+        chosen.setdefault("NBITS", str(form.bits))
+    if codec in PREDICTED and "NBITS" not in chosen:  # which is for whole bytes
         chosen.setdefault("PREDICTOR", "3" if form.type in FLOAT_TYPES else "2")
     if codec != "NONE":
         chosen.setdefault("NUM_THREADS", "ALL_CPUS")

@@ -45,6 +45,13 @@ class OutputForm:
         return low, high if self.highest is None else min(high, self.highest)
 
     @property
+    def bits(self) -> int | None:
+        """Bits that hold every value, the nodata value too, where they are fewer than the type's."""
+        if self.highest is None or not 0.0 <= (self.nodata or 0.0) < 2.0 ** int(self.highest).bit_length():
+            return None
+        return int(self.highest).bit_length()
+
+    @property
     def given(self) -> dict[str, str]:
         """The user's creation options by their names in capitals."""
         return {name.upper(): value for name, _, value in (o.partition("=") for o in self.options)}

@@ -50,6 +50,8 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
     """
     driver = driver_for(path)
     check_options(driver, form.options)
+    if "NBITS" in form.given and form.type in INTEGER_TYPES:
+        form = replace(form, highest=min(form.limits[1], 2.0 ** max(int(form.given["NBITS"]), 1) - 1.0))
     if driver.ShortName == "GTiff" and not form.options:
         return form
     if form.nodata is not None and _is_jpeg(driver, form):  # which a trial may pass by chance
