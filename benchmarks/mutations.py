@@ -70,6 +70,8 @@ MUTATIONS = [
     Mutation(11, "model/raster/places.py", "if needed > free:", "if False:", "tests/attacks/test_hostile_rasters.py -k larger"),
     Mutation(6, "model/raster/trial.py", "check_options(driver, form.options)", "pass", "tests/raster/test_creation.py"),
     Mutation(6, "model/raster/creation.py", "and \"PREDICTOR\" not in given", "and False", "tests/raster/test_bits.py -k file_says"),
+    Mutation(6, "model/fusion/pipeline.py", "if pair.rounds and measured.spread < FEWEST_STEPS:", "if False:", "tests/raster/test_writer.py -k wipe_out"),
+    Mutation(6, "model/fusion/measure.py", "return max(sum(not low", "return min(sum(not low", "tests/raster/test_writer.py -k clipped_away"),
     Mutation(12, "model/raster/reader.py", '            where = f"at row', '            return values, valid\n            where = f"at row', "tests/attacks/test_hostile_rasters.py -k 'damaged or cut'"),
     Mutation(12, "model/raster/reader.py", "if size > LARGEST_BLOCK:", "if False:", "tests/attacks/test_hostile_rasters.py -k gigabytes"),
     Mutation(13, "model/raster/places.py", "os.path.realpath(source) == os.path.realpath(path)", "source == str(path)", "tests/fusion/test_refusals.py -k over_an_input"),

@@ -13,7 +13,7 @@ from ..options import DATA_TYPES
 from ..raster.formats import OutputForm
 from ..raster.pixel_types import NUMPY_TYPES, choose_nodata
 from ..raster.places import check_space
-from ..raster.reader import Raster, gdal_exceptions
+from ..raster.reader import FLOAT_TYPES, Raster, gdal_exceptions
 from ..raster.source import RasterSource
 from ..raster.trial import check_format
 from ..raster.windows import output_window
@@ -37,6 +37,11 @@ class CheckedPair:
     def grid(self) -> Grid:
         """Of the output."""
         return self.pan.grid.cropped(self.window)
+
+    @property
+    def rounds(self) -> bool:
+        """Whether fractions of MS become whole numbers."""
+        return self.ms.type in FLOAT_TYPES and self.form.type not in FLOAT_TYPES
 
     @property
     def crs(self) -> str:

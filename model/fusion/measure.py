@@ -38,7 +38,7 @@ class Measurement:
 
     dead          numbers of the bands of MS that have no valid pixel
     ms_fill, pan_fill   values that fill flat areas and look like gaps that nobody declared
-    percentiles   of the values of MS in the sample, all bands together
+    percentiles   of the values of each band of MS in the sample
     least, most   values of MS in the sample        negative   whether MS holds negative values anywhere
     """
 
@@ -50,11 +50,16 @@ class Measurement:
     least: float
     most: float
     negative: bool
-    percentiles: tuple[float, ...]
+    percentiles: tuple[tuple[float, ...], ...]
 
     def share_outside(self, low: float, high: float) -> float:
-        """Share of the sample's values that lie below `low` or above `high`, about."""
-        return sum(not low <= p <= high for p in self.percentiles) / len(self.percentiles)
+        """Share of a band's values in the sample that lie below `low` or above `high`, about, of the worst band."""
+        return max(sum(not low <= p <= high for p in band) / len(band) for band in self.percentiles)
+
+    @property
+    def spread(self) -> float:
+        """Between which most values of a band lie, of the band where they differ most."""
+        return max(band[-1] - band[0] for band in self.percentiles)
 
 
 def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:
@@ -186,10 +191,11 @@ def _range(ms: Raster, windows: Sequence[PairWindow]) -> tuple[float, float]:
     return float(min(lows)), float(max(highs))
 
 
-def _percentiles(ms: Raster, windows: Sequence[PairWindow]) -> tuple[float, ...]:
-    """Twenty values that part those of MS in the sample into equal shares, of some pixels of every band."""
+def _percentiles(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, ...], ...]:
+    """Of each band twenty values that part those of MS in the sample into equal shares, of some pixels."""
     known = [w.ms[:, w.ms_valid][:, ::SPARSE].double().numpy() + ms.offsets[:, None] for w in windows]
-    return tuple(np.percentile(np.concatenate([k.ravel() for k in known]), np.arange(2.5, 100.0, 5.0)).tolist())
+    parts = np.percentile(np.concatenate(known, axis=1), np.arange(2.5, 100.0, 5.0), axis=1)
+    return tuple(tuple(band) for band in parts.T.tolist())
 
 
 def _statistics(

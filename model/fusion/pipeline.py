@@ -33,6 +33,7 @@ from .plan import FusionPlan, choose_engine, make_plan
 from .tiles import Target, Tiling
 
 LARGEST_CLIPPED = 0.25  # of the values; a few bright ones may be cut off, and the log says so
+FEWEST_STEPS = 2.0  # whole numbers over which the values of a band have to spread
 
 
 def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
@@ -89,14 +90,20 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
 
 
 def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
-    """Raises OutputError where most of a scene's values lie beyond what the output can hold."""
+    """Raises OutputError where most values of a band lie beyond what the output can hold, or between whole numbers."""
     low, high = pair.form.limits
+    if pair.rounds and measured.spread < FEWEST_STEPS:
+        raise OutputError(
+            f"MS holds fractions from {measured.least:.4g} to {measured.most:.4g}, of which whole numbers "
+            f"({pair.form.type}) leave next to nothing. Leave DATA_TYPE as MS, or scale MS first, for example with "
+            "gdal:translate."
+        )
     share = measured.share_outside(low, high)
     if share > LARGEST_CLIPPED:
         raise OutputError(
-            f"{100 * share:.0f} % of the values of MS ({measured.least:.6g} to {measured.most:.6g}) lie beyond what "
-            f"{pair.form.type} holds ({low:.6g} to {high:.6g}) and would be clipped. Leave DATA_TYPE as MS, or scale "
-            "MS first, for example with gdal:translate."
+            f"{100 * share:.0f} % of the values of a band of MS ({measured.least:.6g} to {measured.most:.6g}) lie "
+            f"beyond what {pair.form.type} holds ({low:.6g} to {high:.6g}) and would be clipped. Leave DATA_TYPE as "
+            "MS, or scale MS first, for example with gdal:translate."
         )
 
 

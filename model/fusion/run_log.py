@@ -16,6 +16,7 @@ from .job import FusionJob
 from .measure import Measurement
 from .plan import Engine, FusionPlan
 
+COARSE_STEPS = 32.0  # fewer whole numbers than these show
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
 NOTABLE_LOSS = 0.05  # of HQNR against interpolation
 
@@ -113,6 +114,13 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
             "lossy_output",
             f"The format or the compression of {job.output.name} is lossy: the values are changed a little. For exact "
             "values use .tif without compression or with COMPRESS=DEFLATE.",
+        )
+    if pair.rounds and measured.spread < COARSE_STEPS:
+        yield Notice(
+            "values_rounded",
+            f"Most values of MS lie within {measured.spread:.3g} of each other, and as {pair.form.type} they are "
+            "rounded to whole numbers, so that steps may show. Leave DATA_TYPE as MS, or scale MS first.",
+            {"spread": measured.spread},
         )
     low, high = pair.form.limits
     if measured.least < low or measured.most > high:

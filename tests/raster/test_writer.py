@@ -7,7 +7,7 @@ import pytest
 from helpers.fusion import job, run, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from otfm_pansharpen.model.errors import InputError
+from otfm_pansharpen.model.errors import InputError, OutputError
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.progress import Progress
 
@@ -25,6 +25,33 @@ def test_the_type_asked_for_holds_the_same_values_clipped(tmp_path, kind):
     low, high = RANGES.get(kind, (-np.inf, np.inf))
     assert np.abs(typed.ReadAsArray().astype(float) - np.clip(plain.astype(float), low, high)).max() <= 0.5001
     assert any("clipped" in line and "255" in line for line in said) == (kind == "Byte")
+
+
+@pytest.mark.promise(6)
+@pytest.mark.parametrize("kind", ["Byte", "Int16", "UInt32"])
+def test_fractions_that_whole_numbers_would_wipe_out_are_refused(tmp_path, kind):
+    """Reflectances from 0 to 1 would be 0 and 1 everywhere."""
+    pair = Recipe(kind="float32", scale=1e-4).write(tmp_path)
+    with pytest.raises(OutputError, match=f"fractions from 0.0.*{kind}.*Leave DATA_TYPE as MS"):
+        fuse(job(pair, tmp_path / "o.tif", data_type=kind))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ms.tif", "pan.tif"]
+
+
+def test_fractions_that_are_rounded_to_few_steps_are_said(tmp_path):
+    pair = Recipe(kind="float32", scale=0.01).write(tmp_path)
+    assert [n.code for n in fuse(job(pair, tmp_path / "o.tif", data_type="Byte")).notices] == ["values_rounded"]
+    assert fuse(job(pair, tmp_path / "o.tif")).notices == ()
+
+
+@pytest.mark.promise(6)
+def test_a_band_that_would_be_clipped_away_is_refused(tmp_path):
+    """Though most values of the others fit."""
+    pair = Recipe(scale=0.05).write(tmp_path)
+    ms = load_image(pair.ms).astype(float)
+    ms[3] *= 20
+    save(pair.ms, ms, "uint16", (5e5, 8, 0, 4e6, 0, -8))
+    with pytest.raises(OutputError, match=r"100 % of the values of a band of MS .* beyond what Byte holds"):
+        fuse(job(pair, tmp_path / "o.tif", data_type="Byte"))
 
 
 def test_an_unknown_type_is_refused(tmp_path):
