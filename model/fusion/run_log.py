@@ -109,6 +109,7 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
     unlike = misfit(header, statistics.bands, pair.placement.ratio, found.gain)
     if unlike:
         yield Notice("weights_of_another_scene", unlike)
+    yield from _of_the_place(job.output)
     if pair.form.lossy:
         yield Notice(
             "lossy_output",
@@ -129,6 +130,20 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
             f"MS holds values from {measured.least:.6g} to {measured.most:.6g}, but {pair.form.type} only those from "
             f"{low:.6g} to {high:.6g}: the others are clipped.",
             {"least": measured.least, "most": measured.most},
+        )
+
+
+def _of_the_place(output: Path) -> Iterator[Notice]:
+    if not output.suffix.strip("."):
+        yield Notice(
+            "no_extension",
+            f"{output.name} has no extension and is written as ENVI, with a header beside it. Use .tif for a GeoTIFF.",
+        )
+    if output.is_symlink():
+        yield Notice(
+            "link_replaced",
+            f"{output} is a link to {output.readlink()}: the result takes the place of the link, and what it points to "
+            "stays as it was.",
         )
 
 

@@ -20,7 +20,7 @@ def family(target: Path) -> list[Path]:
     """
     found = {target.with_name(target.name + ending) for ending in SIDECARS} | _world_files(target)
     found |= {f for f in listed(target) if f.parent == target.parent and f.name.startswith(target.stem)}
-    there = {f for f in found if f.is_file() and f != target}
+    there = {f for f in found if os.path.isfile(f) and f != target}  # no error where a name would be too long
     kept = _used_by_others(target, there) if there else set()
     return ([target] if os.path.lexists(target) else []) + sorted(there - kept)
 

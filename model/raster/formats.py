@@ -67,6 +67,8 @@ def driver_for(path: Path) -> gdal.Driver:
 
     Raises OutputError where there is none.
     """
+    if path.name.startswith(".") and not path.suffix:
+        raise OutputError(f"The output {path} has nothing before its extension. Name it, as in out{path.name}.")
     cloud_optimised = gdal.GetDriverByName("COG")
     if path.name.lower().endswith((".cog.tif", ".cog.tiff")) and cloud_optimised is not None:
         return cloud_optimised

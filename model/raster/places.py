@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,18 +50,33 @@ def _refuse_shared_container(path: Path) -> None:
 
 def check_place(path: Path, inputs: Sequence[str]) -> None:
     """Refuse a target that is an input or lies behind one, is a folder, or cannot be written to. Raises OutputError."""
+    _refuse_kind(path)
     for source in inputs:
         if os.path.exists(source) and os.path.realpath(source) == os.path.realpath(path):
             raise OutputError(f"The output {path} is the input {source}. Choose another output file.")
         if path.exists() and os.path.exists(source) and os.path.samefile(source, path):
             raise OutputError(f"The output {path} is the same file as the input {source}. Choose another output file.")
         _refuse_what_is_read(path, source)
-    if path.is_dir():
-        raise OutputError(f"The output {path} is a folder. Give a file name.")
     if not path.parent.is_dir():
         raise OutputError(f"The folder {path.parent} of the output does not exist. Create it or choose another one.")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"The folder {path.parent} of the output cannot be written to. Choose another one.")
+
+
+def _refuse_kind(path: Path) -> None:
+    """Refuse a target that is no file that may be replaced, by its name or by what is there; a link may be."""
+    try:
+        there = path.lstat() if path.is_symlink() else path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"The output {path} cannot be: {error.strerror}. Choose another file name.") from error
+    if path.is_dir():
+        raise OutputError(f"The output {path} is a folder. Give a file name.")
+    if not path.is_file() and path.exists():
+        raise OutputError(f"The output {path} is a device or a pipe, no file. Choose another one.")
+    if not stat.S_ISLNK(there.st_mode) and not there.st_mode & stat.S_IWRITE:
+        raise OutputError(f"The output {path} is there already and write-protected. Choose another one, or unlock it.")
 
 
 def _refuse_what_is_read(path: Path, source: str) -> None:

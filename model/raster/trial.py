@@ -155,23 +155,23 @@ def _written(driver: gdal.Driver, path: Path, folder: Path, sample: Sample, form
     with _messages() as heard:
         try:
             copy = driver.CreateCopy(str(place / path.name), sample.dataset, False, creation_options(path, form))
-            copy.FlushCache()
+            if copy is not None:  # as some drivers fail
+                copy.FlushCache()
             copy = None
         except RuntimeError as error:
-            words = said(error) or " ".join(heard[-1:]) or "GDAL does not say why"
-            raise RuntimeError(words.replace(f"{place}{os.sep}", "")) from error
-    for words in heard:
-        if SHRUG.search(words) and any(name in words.upper() for name in form.given):
-            raise RuntimeError(words)
+            heard.append((gdal.CE_Failure, said(error) or " ".join(words for _, words in heard[-1:])))
+    for kind, words in reversed(heard):  # some drivers go on after failures
+        if kind == gdal.CE_Failure or (SHRUG.search(words) and any(name in words.upper() for name in form.given)):
+            raise RuntimeError(words.replace(f"{place}{os.sep}", "") or "GDAL does not say why")
     check_clash(path, [p.name for p in place.iterdir()], family(path))
     return gdal.Open(str(place / path.name))
 
 
 @contextmanager
-def _messages() -> Iterator[list[str]]:
-    """What GDAL says within the block."""
-    heard: list[str] = []
-    gdal.PushErrorHandler(lambda kind, number, text: heard.append(text))
+def _messages() -> Iterator[list[tuple[int, str]]]:
+    """What GDAL says within the block, and how grave it is."""
+    heard: list[tuple[int, str]] = []
+    gdal.PushErrorHandler(lambda kind, number, text: heard.append((kind, text)))
     try:
         yield heard
     finally:

@@ -134,6 +134,79 @@ def test_weights_are_not_written_over(tmp_path):
     untouched(tmp_path, replace(job(pair, weights), weights=weights), "is the input")
 
 
+@pytest.mark.promise(10)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Luftbild \u00e4\u00f6\u00fc.tif", "\u5730\u56fe.tif", "a b  c.tif", "x" * 196 + ".tif",
+        "\u0436" * 124 + ".tif", "o.TIF", "o.tif.tif", "O.TIFF", "o'quote\".tif", "[o]*?.tif", "-co.tif", "o.Jp2",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("again", [False, True])
+def test_names_of_any_letters(tmp_path, name, again):
+    """The second time over a former output."""
+    pair = Recipe().write(tmp_path)
+    (tmp_path / "out").mkdir()
+    for _ in range(1 + again):
+        fuse(job(pair, tmp_path / "out" / name))
+    assert {n.removesuffix(".aux.xml") for n in os.listdir(tmp_path / "out")} == {name}
+    assert load_image(tmp_path / "out" / name).shape == (4, 192, 240)
+
+
+def test_a_relative_name(tmp_path, monkeypatch):
+    pair = Recipe().write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        fuse(job(pair, Path("out.img")))
+    assert load_image(tmp_path / "out.img").shape == (4, 192, 240)
+    assert temporaries(tmp_path) == []
+
+
+def protected(path):
+    path.write_bytes(b"old")
+    path.chmod(0o444)
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize(
+    ("make", "name", "words"),
+    [
+        (protected, "o.tif", "write-protected"),
+        (os.mkfifo, "o.tif", "a device or a pipe"),
+        (Path.mkdir, "o.tif", "is a folder"),
+        (None, "\u0436" * 130 + ".tif", "name too long"),
+        (None, "x" * 255 + ".tif", "name too long"),
+        (None, ".tif", "nothing before its extension"),
+    ],
+)
+def test_targets_that_are_no_files_to_replace(tmp_path, make, name, words):
+    pair = Recipe().write(tmp_path)
+    if make:
+        make(tmp_path / name)
+    untouched(tmp_path, job(pair, tmp_path / name), f"(?i){words}")
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path, there):
+    pair = Recipe().write(tmp_path)
+    other, link = tmp_path / "other.tif", tmp_path / "link.tif"
+    if there:
+        other.write_bytes(b"old")
+    link.symlink_to(other)
+    result = fuse(job(pair, link))
+    assert [n.code for n in result.notices] == ["link_replaced"]
+    assert load_image(link).shape == (4, 192, 240)
+    assert not link.is_symlink()
+    assert other.exists() == there
+    assert not there or other.read_bytes() == b"old"
+
+
+def test_a_name_without_an_extension_is_said_to_become_envi(tmp_path):
+    pair = Recipe().write(tmp_path)
+    assert [n.code for n in fuse(job(pair, tmp_path / "out")).notices] == ["no_extension"]
+
+
 def test_a_file_that_a_vrt_does_not_read_may_be_replaced(tmp_path):
     pair = Recipe(bands=1).write(tmp_path)
     target = save(tmp_path / "old.tif", np.ones((1, 9, 9)))
