@@ -19,6 +19,10 @@ HOLDS = {  # what to do where a format cannot hold a raster
     "GPKG": "A GeoPackage holds one or three bands of Byte, or one band of Int16, UInt16 or Float32; use .tif.",
     "": "Choose other creation options, fewer bands or another data type, or use .tif.",
 }
+CODECS = {  # what compression in a GeoTIFF takes, where GDAL's own words do not say it
+    "JPEG": "JPEG takes Byte, and more than four bands only with INTERLEAVE=BAND. ",
+    "WEBP": "WEBP takes three or four bands of Byte. ",
+}
 
 
 @dataclass(frozen=True)

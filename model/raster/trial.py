@@ -20,7 +20,7 @@ from ..geometry.grids import Grid, Window
 from .creation import check_options, creation_options
 from .delivery import check_clash
 from .family import family
-from .formats import HOLDS, OutputForm, driver_for
+from .formats import CODECS, HOLDS, OutputForm, driver_for
 from .pixel_types import NUMPY_TYPES
 from .reader import INTEGER_TYPES, Raster, said
 from .staging import staging
@@ -144,7 +144,7 @@ def _tried(
         options = f" with {' '.join(form.options)}" if form.options else ""
         raise OutputError(
             f"The format {driver.ShortName} of {path} cannot hold {len(like.bands)} bands of {form.type}{options}: "
-            f"{fault}. {HOLDS.get(driver.ShortName, HOLDS[''])}"
+            f"{fault}. {CODECS.get(form.given.get('COMPRESS', '').upper(), '')}{HOLDS.get(driver.ShortName, HOLDS[''])}"
         )
     return np.asarray(found.ReadAsArray()).reshape(sample.values.shape)
 

@@ -49,7 +49,8 @@ class RasterWriter:
         self.driver = driver_for(path)
         self.stack = ExitStack()
         self.folder = self.stack.enter_context(staging(path))
-        self.direct = self.driver.ShortName == "GTiff" and not form.lossy  # else by way of a draft that loses nothing
+        plain = not form.lossy and "STREAMABLE_OUTPUT" not in form.given
+        self.direct = self.driver.ShortName == "GTiff" and plain  # else by way of a draft that loses nothing
         self.made = self.folder if self.direct else self.folder / "made"
         self.draft = self.folder / (path.name if self.direct else "draft.tif")
         self.probes: dict[Window, np.ndarray] = {}

@@ -57,6 +57,8 @@ def test_an_option_twice_with_different_values(tmp_path):
         (("COMPRESS=PACKBITS",), "out.tif"),
         (("SPARSE_OK=true", "TILED=on", "GEOTIFF_VERSION=1.1"), "out.tif"),
         (("PREDICTOR=2", "COMPRESS=DEFLATE"), "out.cog.tif"),
+        (("STREAMABLE_OUTPUT=YES",), "out.tif"),
+        (("COPY_SRC_OVERVIEWS=YES",), "out.tif"),
         (("COMPRESS=YES",), "out.img"),
     ],
 )
