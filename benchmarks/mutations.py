@@ -81,6 +81,7 @@ MUTATIONS = [
     Mutation(13, "model/raster/delivery.py", "if os.path.lexists(place) and place not in former:", "if False:", "tests/raster/test_places.py -k header"),
     Mutation(13, "model/finetuning/finetune.py", "str(job.start), ", "", "tests/finetuning/test_refusals.py -k written_over"),
     Mutation(13, "model/raster/places.py", "    _refuse_kind(path)\n", "", "tests/raster/test_places.py -k no_files"),
+    Mutation(13, "model/raster/places.py", "if layers or rasters > 1:", "if False:", "tests/raster/test_places.py -k more_than_a_raster"),
     Mutation(14, "model/fusion/tiles.py", "self.window.split(self.plan.side)", "self.window.split(10**6)", "tests/fusion/test_memory.py"),
     Mutation(15, "model/network/weights.py", "if digest in (own or", "if True or (own or", "tests/network/test_weights.py"),
     Mutation(15, "model/network/weights.py", "if set(stored) != set(wanted):", "if False:", "tests/network/test_weights.py"),

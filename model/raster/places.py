@@ -17,6 +17,7 @@ from .files_behind import files_behind
 from .formats import OutputForm, driver_for
 from .reader import gdal_exceptions
 
+DATABASES = ("GPKG", "Rasterlite")  # formats whose files hold anything beside a raster
 OVERVIEWS_SHARE = 1.0 / 3.0  # of a raster's size
 
 
@@ -27,24 +28,30 @@ def check_target(path: Path, inputs: Sequence[str]) -> None:
     """
     driver = driver_for(path)
     check_place(path, inputs)
-    if driver.ShortName == "GPKG" and path.exists():
-        _refuse_shared_container(path)
+    if path.is_file() and not path.is_symlink() and path.stat().st_size:
+        _refuse_shared_container(path, driver.ShortName)
 
 
-def _refuse_shared_container(path: Path) -> None:
-    """Refuse to replace a GeoPackage that holds more than one raster, as a project's does. Raises OutputError."""
+def _refuse_shared_container(path: Path, kind: str) -> None:
+    """Refuse to replace a file that holds more than one raster, as a project's GeoPackage does. Raises OutputError."""
     with gdal_exceptions():
         try:
-            held = gdal.OpenEx(str(path), gdal.OF_VECTOR | gdal.OF_RASTER)
+            flags = gdal.OF_VECTOR if kind == "Rasterlite" else gdal.OF_VECTOR | gdal.OF_RASTER
+            held = gdal.OpenEx(str(path), flags, open_options=["LIST_ALL_TABLES=YES"] if kind == "GPKG" else [])
             layers = [held.GetLayer(i).GetName() for i in range(held.GetLayerCount())]
-            rasters = max(len(held.GetSubDatasets()), 1 if held.RasterCount else 0)
+            rasters = len(held.GetSubDatasets())
         except RuntimeError as error:
-            raise OutputError(f"{path} exists and cannot be read ({error}). Choose another output file.") from error
+            if kind in DATABASES:
+                raise OutputError(f"{path} exists and cannot be read ({error}). Choose another output file.") from error
+            return
+    if kind == "Rasterlite":  # which keeps a table beside each raster
+        rasters = sum(name.endswith("_metadata") for name in layers)
+        layers = [name for name in layers if not name.endswith("_metadata")]
     if layers or rasters > 1:
         inside = f"the layers {', '.join(layers[:5])}" if layers else f"{rasters} rasters"
         raise OutputError(
-            f"The GeoPackage {path} exists and holds {inside}, which would be lost. Choose another output file; QGIS "
-            "can copy the result into the GeoPackage afterwards."
+            f"The output {path} exists and holds {inside}, which would be lost. Choose another output file; QGIS can "
+            "copy the result into a GeoPackage afterwards."
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -214,15 +216,58 @@ def test_a_file_that_a_vrt_does_not_read_may_be_replaced(tmp_path):
     assert load_image(target).shape == (1, 192, 240)
 
 
-def test_a_geopackage_with_layers_of_its_own_is_not_replaced(tmp_path):
-    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
-    project = tmp_path / "project.gpkg"
-    container = gdal.GetDriverByName("GPKG").Create(str(project), 0, 0, 0, gdal.GDT_Unknown)
+def a_layer(path, kind):
+    driver = gdal.GetDriverByName({"sqlite": "SQLite"}.get(kind, "GPKG"))
+    container = driver.Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
     container.CreateLayer("parcels")
-    container = None
-    before = project.read_bytes()
-    with pytest.raises(OutputError, match="parcels"):
-        fuse(job(pair, project))
-    assert project.read_bytes() == before
-    fuse(job(pair, tmp_path / "own.gpkg"))
-    fuse(job(pair, tmp_path / "own.gpkg"))  # a former output may be replaced
+
+
+def a_project(path, kind):
+    gdal.Translate(str(path), gdal.Open(str(path.parent / "pan.tif")), format=kind.upper())
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE qgis_projects (name TEXT PRIMARY KEY)")
+
+
+def two_rasters(path, kind):
+    pan = gdal.Open(str(path.parent / "pan.tif"))
+    if kind == "gpkg":
+        for number in (1, 2):
+            options = [f"RASTER_TABLE=t{number}", "APPEND_SUBDATASET=YES"]
+            gdal.Translate(str(path), pan, format="GPKG", creationOptions=options)
+    elif kind == "nc":
+        gdal.Translate(str(path), str(path.parent / "ms.tif"), format="netCDF")
+    else:
+        gdal.Translate(str(path), pan)
+        gdal.Translate(str(path), pan, creationOptions=["APPEND_SUBDATASET=YES"])
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize(
+    ("name", "inside", "words"),
+    [
+        ("o.gpkg", a_layer, "parcels"),
+        ("o.gpkg", a_project, "qgis_projects"),
+        ("o.gpkg", two_rasters, "2 rasters"),
+        ("o.sqlite", a_layer, "parcels"),
+        ("o.nc", two_rasters, "3 rasters"),
+        ("o.tif", two_rasters, "2 rasters"),
+    ],
+)
+def test_a_file_that_holds_more_than_a_raster_is_not_replaced(tmp_path, name, inside, words):
+    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    inside(tmp_path / name, Path(name).suffix[1:])
+    untouched(tmp_path, job(pair, tmp_path / name), f"holds .*{words}.*would be lost.*Choose another")
+
+
+@pytest.mark.parametrize("name", ["o.gpkg", "o.sqlite", "o.jp2", "o.pix"])
+@pytest.mark.parametrize("former", [b"", None])
+def test_a_former_output_and_an_empty_file_are_replaced(tmp_path, name, former):
+    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    if former is not None:
+        (tmp_path / name).write_bytes(former)
+    for seed in (0, 1):
+        image = load_image(pair.ms) + seed
+        save(pair.ms, image, "uint8", (5e5, 8, 0, 4e6, 0, -8))
+        fuse(job(pair, tmp_path / name))
+    fuse(job(pair, tmp_path / "plain.tif"))
+    assert np.array_equal(load_image(tmp_path / name), load_image(tmp_path / "plain.tif"))
