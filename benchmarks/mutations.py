@@ -68,6 +68,7 @@ MUTATIONS = [
     Mutation(11, "model/raster/writer.py", "self._verify(self.draft, lossy=False)", "pass", "tests/attacks/test_interruptions.py -k spoiled"),
     Mutation(11, "model/raster/reader.py", "gdal.UseExceptions()", "pass", "tests/fusion/test_refusals.py -k disk"),
     Mutation(11, "model/raster/places.py", "if needed > free:", "if False:", "tests/attacks/test_hostile_rasters.py -k larger"),
+    Mutation(11, "model/raster/places.py", "return draft + (", "return (", "tests/raster/test_places.py -k space"),
     Mutation(6, "model/raster/trial.py", "check_options(driver, form.options)", "pass", "tests/raster/test_creation.py"),
     Mutation(6, "model/raster/creation.py", "and \"PREDICTOR\" not in given", "and False", "tests/raster/test_bits.py -k file_says"),
     Mutation(6, "model/fusion/pipeline.py", "if pair.rounds and measured.spread < FEWEST_STEPS:", "if False:", "tests/raster/test_writer.py -k wipe_out"),

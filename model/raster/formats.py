@@ -66,6 +66,11 @@ class OutputForm:
         return float(self.given.get("MAX_Z_ERROR", 0.0))
 
 
+def written_directly(driver: str, form: OutputForm) -> bool:
+    """Whether the result is written in its format at once; else by way of a draft that loses nothing."""
+    return driver == "GTiff" and not form.lossy and "STREAMABLE_OUTPUT" not in form.given
+
+
 def driver_for(path: Path) -> gdal.Driver:
     """The GDAL driver that writes files with this extension; COG for .cog.tif, ENVI for no extension.
 

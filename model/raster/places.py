@@ -14,7 +14,7 @@ from ..errors import OutputError
 from ..geometry.grids import Grid
 from .family import family
 from .files_behind import files_behind
-from .formats import OutputForm, driver_for
+from .formats import OutputForm, driver_for, written_directly
 from .reader import gdal_exceptions
 
 DATABASES = ("GPKG", "Rasterlite")  # formats whose files hold anything beside a raster
@@ -102,17 +102,22 @@ def _refuse_what_is_read(path: Path, source: str) -> None:
 
 def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
     """Refuse an output that is larger than what is free on its disk. Raises OutputError with both numbers."""
-    if any(o.upper().startswith("COMPRESS") for o in form.options):
-        return
-    needed = grid.width * grid.height * bands * (gdal.GetDataTypeSize(gdal.GetDataTypeByName(form.type)) // 8)
-    copied = driver_for(path).ShortName != "GTiff"  # by way of a draft, beside which the copy grows
-    needed = int(needed * (1.0 + (OVERVIEWS_SHARE if form.overviews else 0.0) + (1.0 if copied else 0.0)))
+    plain = grid.width * grid.height * bands * (gdal.GetDataTypeSize(gdal.GetDataTypeByName(form.type)) // 8)
+    needed = round(plain * _copies(driver_for(path).ShortName, form))
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise OutputError(
             f"The output {path} needs {_size(needed)} ({grid.width} x {grid.height} pixels, {bands} bands of "
             f"{form.type}), but only {_size(free)} are free in its folder. Choose another folder or a smaller EXTENT."
         )
+
+
+def _copies(driver: str, form: OutputForm) -> float:
+    """How often as large as its plain pixels a raster is while it is made, as far as that is known."""
+    compressed = form.given.get("COMPRESS", "NONE").upper() not in ("NONE", "NO")
+    draft = 1.0 if not written_directly(driver, form) else 0.0  # beside which the copy grows
+    has_overviews = form.given.get("OVERVIEWS", "").upper() != "NONE" if driver == "COG" else form.overviews
+    return draft + (0.0 if compressed else 1.0 + (OVERVIEWS_SHARE if has_overviews else 0.0))
 
 
 def _size(count: int) -> str:

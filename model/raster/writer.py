@@ -14,7 +14,7 @@ from ..errors import OutputError
 from ..geometry.grids import Grid, Window
 from .creation import creation_options, geotiff_options
 from .delivery import deliver
-from .formats import OutputForm, driver_for
+from .formats import OutputForm, driver_for, written_directly
 from .reader import Raster, said
 from .staging import LOCK, staging
 from .trial import lossy_error
@@ -49,8 +49,7 @@ class RasterWriter:
         self.driver = driver_for(path)
         self.stack = ExitStack()
         self.folder = self.stack.enter_context(staging(path))
-        plain = not form.lossy and "STREAMABLE_OUTPUT" not in form.given
-        self.direct = self.driver.ShortName == "GTiff" and plain  # else by way of a draft that loses nothing
+        self.direct = written_directly(self.driver.ShortName, form)
         self.made = self.folder if self.direct else self.folder / "made"
         self.draft = self.folder / (path.name if self.direct else "draft.tif")
         self.probes: dict[Window, np.ndarray] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import zipfile
 from dataclasses import replace
@@ -134,6 +135,33 @@ def test_weights_are_not_written_over(tmp_path):
     weights = tmp_path / "weights.tif"
     weights.write_bytes(job(pair, tmp_path).weights.read_bytes())
     untouched(tmp_path, replace(job(pair, weights), weights=weights), "is the input")
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize(
+    ("name", "changes", "copies"),
+    [
+        ("o.tif", {}, 1.0),
+        ("o.tif", {"overviews": True}, 4 / 3),
+        ("o.tif", {"creation_options": ("COMPRESS=NONE",)}, 1.0),
+        ("o.tif", {"creation_options": ("COMPRESS=DEFLATE",)}, 0.0),  # nobody knows how small it will be
+        ("o.tif", {"creation_options": ("COMPRESS=LERC", "MAX_Z_ERROR=9")}, 1.0),  # the draft at least
+        ("o.cog.tif", {}, 7 / 3),
+        ("o.cog.tif", {"creation_options": ("COMPRESS=ZSTD",)}, 1.0),
+        ("o.cog.tif", {"creation_options": ("OVERVIEWS=NONE",)}, 2.0),
+        ("o.jp2", {}, 2.0),
+        ("o.jp2", {"overviews": True}, 7 / 3),
+        ("o.img", {"data_type": "Float64"}, 8.0),
+    ],
+)
+def test_the_space_for_drafts_copies_and_overviews_is_asked_for(tmp_path, monkeypatch, name, changes, copies):
+    pair = Recipe().write(tmp_path)
+    needed, usage = round(4 * 192 * 240 * 2 * copies), shutil.disk_usage(tmp_path)
+    if copies:
+        monkeypatch.setattr("shutil.disk_usage", lambda place: usage._replace(free=needed - 1))
+        untouched(tmp_path, job(pair, tmp_path / name, **changes), r"GB are free in its folder")
+    monkeypatch.setattr("shutil.disk_usage", lambda place: usage._replace(free=needed))
+    fuse(job(pair, tmp_path / name, **changes))
 
 
 @pytest.mark.promise(10)
