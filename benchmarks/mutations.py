@@ -130,7 +130,7 @@ def fallen(mutation: Mutation, copy: Path) -> str:
             cwd=copy, capture_output=True, text=True, check=False, timeout=1200,
             env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
         )  # fmt: skip
-        lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
         if done.returncode == 0:
             return ""
         return lines[0].split(" ")[1].split("::")[-1] if lines else f"exit code {done.returncode}"
