@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,8 +195,9 @@ class KeptMemory(threading.local):
 
     def prepare(self, pieces: int) -> None:
         """Once in each thread, for `pieces` buffers of up to KEPT_PIECE bytes; they take memory only once used."""
-        torch.empty(KEPT_PIECE + MEGABYTE, dtype=torch.uint8)
         freed = []
-        for _ in range(pieces):
-            freed.append(torch.empty(KEPT_PIECE, dtype=torch.uint8))
-            self.stays.append(torch.empty(4096, dtype=torch.uint8))
+        with suppress(RuntimeError):  # too little address space: the thread works without
+            torch.empty(KEPT_PIECE + MEGABYTE, dtype=torch.uint8)
+            for _ in range(pieces):
+                freed.append(torch.empty(KEPT_PIECE, dtype=torch.uint8))
+                self.stays.append(torch.empty(4096, dtype=torch.uint8))

@@ -127,6 +127,22 @@ def test_too_little_memory_is_one_sentence_and_no_file(tmp_path, monkeypatch, er
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_threads_that_get_no_buffers_to_keep_work_without(tmp_path, monkeypatch, capfd):
+    """Keeping them only saves time; a thread that cannot start would end the run with a traceback."""
+    pair = Recipe().write(tmp_path)
+    plain, _ = run(pair, tmp_path)
+    real = torch.empty
+
+    def scarce(*size, **options):
+        if size[0] == memory.KEPT_PIECE:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 31457280 bytes")
+        return real(*size, **options)
+
+    monkeypatch.setattr(torch, "empty", scarce)
+    assert np.array_equal(run(pair, tmp_path, "scarce.tif")[0], plain)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.promise(22)
 def test_two_runs_side_by_side_each_end_as_they_would_alone(tmp_path):
     """One reads a damaged tile; GDAL's exceptions stay on for the other, and are off again once both have ended."""
