@@ -33,7 +33,7 @@ PANSHARPEN_PARAMETERS = {
     "MTF_GAIN": "How much contrast MS keeps at its Nyquist frequency relative to PAN: about 0.05 for products that are "
     "much softer than their pixels, 0.5 for crisp ones. Leave empty to measure it on the scene.",
     "MEMORY": "How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves "
-    "need some 400 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.",
+    "need some 600 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.",
     "TILE": "The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.",
     "DATA_TYPE": "The type of the output's pixels. Values that it cannot hold are clipped, and the log says so.",
     "OVERVIEWS": "Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.",
