@@ -18,6 +18,7 @@ RATIO_TOLERANCE = 0.02  # between the two axes, where nothing but sizes relates 
 LARGEST_UNEVENNESS = 2.0  # between them, where a georeference does: pixels of degrees are square in no place but one
 EDGE_TOLERANCE = 1e-3  # PAN pixels; rounding of geotransforms must not cost a row
 LARGEST_COORDINATE = 1e12  # map units; nothing on Earth lies beyond it, and arithmetic with it is safe
+SMALLEST_AREA = 1e-30  # of a pixel, in map units; arithmetic with its inverse is safe
 LARGEST_SKEW = 0.1  # PAN pixels over the whole raster
 
 
@@ -206,6 +207,7 @@ def _check_ratio(pan: Grid, ms: Grid, across: float, down: float) -> None:
 
 def _linear(transform: GeoTransform) -> np.ndarray:
     matrix = np.array([[transform[1], transform[2]], [transform[4], transform[5]]])
-    if abs(np.linalg.det(matrix)) < 1e-300:
-        raise InputError(f"The geotransform {transform} gives the pixels no size.")
+    area = abs(transform[1] * transform[5] - transform[2] * transform[4])
+    if not np.abs(matrix).max() < LARGEST_COORDINATE or area < SMALLEST_AREA:
+        raise InputError(f"The geotransform {transform} gives the pixels no size that makes sense.")
     return matrix

@@ -108,6 +108,14 @@ def test_cropping_keeps_the_pixels():
     assert shifted(PAN, 15, 0).covering((1150.0, 4100.0, 1600.0, 4700.0)) == Window(9, 20, 30, 40)
 
 
+@pytest.mark.filterwarnings("error")  # numpy would warn on stderr
+@pytest.mark.parametrize("step", [1e300, 1e-310, math.inf, math.nan, 0.0])
+def test_pixels_of_damaged_headers_have_no_size(step):
+    grid = Grid(100, 80, (0.0, step, 0.0, 80.0, 0.0, -step))
+    with pytest.raises(InputError, match="no size that makes sense"):
+        grid.covering((0.0, 0.0, 10.0, 10.0))
+
+
 @pytest.mark.promise(1)
 @pytest.mark.parametrize("side", [0, 1, 2, 3])
 def test_an_extent_covers_the_pixels_whose_centres_it_holds_on_every_side(side):
