@@ -26,7 +26,10 @@ class OtfmPansharpenPlugin:
         self.initProcessing()
 
     def unload(self) -> None:
-        """Take the provider back."""
+        """Take the provider back, and let engines go that wait for jobs."""
+        from .engine.client import ENGINES
+
+        ENGINES.close()
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
             self.provider = None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from qgis.core import (
+    QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCsException,
@@ -35,17 +34,8 @@ if TYPE_CHECKING:
     from ..model.raster.source import RasterSource
 
 MOST_KEPT = 1000  # post-processors of one session
+ONLY_IN_QGIS = ("/vsimem/", "MEM:::", "authcfg=")  # in a layer's source: memory of this process, its stored passwords
 ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
-TORCH_CURE = (
-    "OTFM Pansharpen needs the Python packages torch and safetensors in the Python that QGIS uses, and they cannot be "
-    "imported there ({error}). Install them with: {python} -m pip install torch safetensors. On Windows run this in "
-    "the OSGeo4W Shell; on Linux see the plugin's README for a virtual environment. Then start QGIS again."
-)
-DLL_CURE = (
-    "torch is installed but the operating system cannot load it ({error}). On Windows this happens when torch is "
-    "newer than 2.8 and is imported after Qt: install torch 2.8 with {python} -m pip install torch==2.8.0, then start "
-    "QGIS again."
-)
 
 
 class OtfmAlgorithm(QgsProcessingAlgorithm):
@@ -107,44 +97,28 @@ def opened(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLaye
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """The model's errors, and those of a missing torch, as QgsProcessingException with one sentence and the cure."""
-    try:
-        from ..model.errors import PansharpenError
+    """The model's errors as QgsProcessingException, with one sentence and the cure."""
+    from ..model.errors import PansharpenError
 
-        with _torch_errors(), _waiting_threads_sleep():
-            import safetensors  # noqa: F401 - asked for here so that its absence is said in words
-            import torch  # noqa: F401
+    try:
         yield
     except PansharpenError as error:
         raise QgsProcessingException(str(error)) from error
 
 
-@contextmanager
-def _waiting_threads_sleep() -> Iterator[None]:
-    """Lets torch's threads sleep while they wait, which they decide as torch is loaded.
+def run_in_engine(job: Any, feedback: QgsProcessingFeedback) -> Any:
+    """Have a job done by the engine; returns its result. Raises QgsProcessingException."""
+    from ..engine.client import ENGINES
 
-    Where another program keeps a core busy, threads that spin made a scene of one second take forty.
-    """
-    name = "OMP_WAIT_POLICY"
-    before = os.environ.get(name)
-    os.environ.setdefault(name, "passive")
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
+    with sentences():
+        return ENGINES.run(job, own_packages(), progress_for(feedback))
 
 
-@contextmanager
-def _torch_errors() -> Iterator[None]:
-    folder = Path(sys.exec_prefix)
-    python = next((str(p) for p in (folder / "bin" / "python3", folder / "python.exe") if p.exists()), "python3")
-    try:
-        yield
-    except ImportError as error:
-        raise QgsProcessingException(TORCH_CURE.format(error=error, python=python)) from error
-    except OSError as error:
-        raise QgsProcessingException(DLL_CURE.format(error=error, python=python)) from error
+def own_packages() -> Path:
+    """The folder of the profile that `otfm:setup` installs into."""
+    from ..engine.packages import packages_folder
+
+    return packages_folder(Path(QgsApplication.qgisSettingsDirPath()))
 
 
 def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterSource:
@@ -157,6 +131,11 @@ def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterS
         raise QgsProcessingException(
             f"{role} {layer.name()} comes from {kind}, but only raster files that GDAL reads can be sharpened. "
             "Export the layer to a GeoTIFF first (right click, Export, Save As)."
+        )
+    if any(word in layer.source() for word in ONLY_IN_QGIS):
+        raise QgsProcessingException(
+            f"{role} {layer.name()} ({layer.source()}) can be opened by this QGIS alone, not by the engine, which is a "
+            "process of its own. Export the layer to a GeoTIFF first (right click, Export, Save As)."
         )
     uri = QgsProviderRegistry.instance().decodeUri("gdal", layer.source())
     every = range(1, layer.bandCount() + 1)

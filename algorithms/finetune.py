@@ -21,7 +21,7 @@ from qgis.core import (
 )
 
 from ..model.options import BUNDLED, DEFAULT_SET, DEVICES
-from .bridge import OtfmAlgorithm, opened, progress_for, raster_source, sentences
+from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
 from .help import FINETUNE, FINETUNE_PARAMETERS
 
 if TYPE_CHECKING:
@@ -105,22 +105,21 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Copy everything that belongs to the main thread out of the layers."""
-        with sentences():
-            from ..model.finetuning.job import TuningPair
+        from ..model.finetuning.job import TuningPair
 
-            pans, mss = (self._layers(parameters, name, context) for name in ("PAN", "MS"))
-            if len(pans) != len(mss):
-                raise QgsProcessingException(
-                    f"PAN has {len(pans)} rasters and MS has {len(mss)}; give one MS for each PAN, in the same order."
-                )
-            self._pairs = tuple(
-                TuningPair(
-                    raster_source(opened(pan, "PAN", parameters.get("PAN")), [1], "PAN"),
-                    raster_source(opened(ms, "MS", parameters.get("MS")), [], "MS"),
-                    self._bounds(parameters, context, pan),
-                )
-                for pan, ms in zip(pans, mss)
+        pans, mss = (self._layers(parameters, name, context) for name in ("PAN", "MS"))
+        if len(pans) != len(mss):
+            raise QgsProcessingException(
+                f"PAN has {len(pans)} rasters and MS has {len(mss)}; give one MS for each PAN, in the same order."
             )
+        self._pairs = tuple(
+            TuningPair(
+                raster_source(opened(pan, "PAN", parameters.get("PAN")), [1], "PAN"),
+                raster_source(opened(ms, "MS", parameters.get("MS")), [], "MS"),
+                self._bounds(parameters, context, pan),
+            )
+            for pan, ms in zip(pans, mss)
+        )
         return True
 
     def _layers(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[QgsMapLayer]:
@@ -133,11 +132,8 @@ class FinetuneAlgorithm(OtfmAlgorithm):
     def processAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
-        with sentences():
-            from ..model.finetuning.finetune import finetune
-
-            job = self._job(parameters, context)
-            result = finetune(job, progress_for(feedback))
+        job = self._job(parameters, context)
+        result = run_in_engine(job, feedback)
         report = {"REPORT": str(job.report)} if job.report else {}
         return {"OUTPUT": str(result.output), **report, **self._outputs(result)}
 

@@ -22,7 +22,7 @@ from qgis.core import (
 )
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS
-from .bridge import OtfmAlgorithm, RenderLike, opened, progress_for, raster_source, renderer_of_result, sentences
+from .bridge import OtfmAlgorithm, RenderLike, opened, raster_source, renderer_of_result, run_in_engine
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
 
 if TYPE_CHECKING:
@@ -115,26 +115,22 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Copy everything that belongs to the main thread out of the layers."""
-        with sentences():
-            pan, ms = (
-                opened(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
-                for name in ("PAN", "MS")
-            )
-            bands = self.parameterAsInts(parameters, "MS_BANDS", context)
-            self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
-            self._ms = raster_source(ms, bands, "MS")
-            self._extent = self._bounds(parameters, context, pan)
-            self._renderer = ms.renderer().clone() if ms.renderer() else None
+        pan, ms = (
+            opened(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
+            for name in ("PAN", "MS")
+        )
+        bands = self.parameterAsInts(parameters, "MS_BANDS", context)
+        self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
+        self._ms = raster_source(ms, bands, "MS")
+        self._extent = self._bounds(parameters, context, pan)
+        self._renderer = ms.renderer().clone() if ms.renderer() else None
         return True
 
     def processAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
-        with sentences():
-            from ..model.fusion.pipeline import fuse
-
-            output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
-            result = fuse(self._job(parameters, context, Path(output)), progress_for(feedback))
+        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        result = run_in_engine(self._job(parameters, context, Path(output)), feedback)
         if context.willLoadLayerOnCompletion(output):
             context.layerToLoadOnCompletionDetails(output).setPostProcessor(
                 RenderLike.of(renderer_of_result(self._renderer, result.bands))

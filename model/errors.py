@@ -28,3 +28,7 @@ class CancelledError(PansharpenError):
 
     def __init__(self) -> None:
         super().__init__("Cancelled by the user; no file was written.")
+
+
+class EngineError(PansharpenError):
+    """The process that does the work cannot be started, or has ended by itself."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.engine import broken_torch
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image
 from otfm_pansharpen.model.network.weights import load_weights
@@ -185,13 +184,6 @@ def test_an_absent_start_is_said_before_running(tune, tmp_path):
 
 def test_without_torch_it_says_how_to_install_it(tune, tmp_path, monkeypatch):
     pair = SENSOR.write(tmp_path)
-    real = builtins.__import__
-
-    def broken(name, *arguments, **named):
-        if name == "torch":
-            raise ImportError("No module named 'torch'")
-        return real(name, *arguments, **named)
-
-    monkeypatch.delitem(sys.modules, "torch")
-    monkeypatch.setattr(builtins, "__import__", broken)
-    assert "pip install torch" in refused(tune, given(pair, tmp_path / "own.safetensors"))
+    packages = broken_torch(tmp_path / "packages", "raise ModuleNotFoundError('', name='torch')")
+    monkeypatch.setattr("otfm_pansharpen.algorithms.bridge.own_packages", lambda: packages)
+    assert "Set up the engine (otfm:setup)" in refused(tune, given(pair, tmp_path / "own.safetensors"))

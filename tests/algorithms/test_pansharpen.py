@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +10,10 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+from helpers.engine import broken_torch
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
 from otfm_pansharpen.model.fusion.memory import default_budget
 from otfm_pansharpen.model.network.weights import hash_path
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
@@ -206,25 +208,21 @@ def test_absent_weights_are_said_before_running(algorithm, tmp_path):
 
 @pytest.mark.promise(16)
 @pytest.mark.parametrize(
-    ("error", "words"),
-    [(ImportError("No module named 'torch'"), "pip install torch"), (OSError("WinError 1114"), "torch 2.8")],
+    ("code", "words"),
+    [
+        ("raise ModuleNotFoundError('', name='torch')", "Set up the engine (otfm:setup)"),
+        ("raise OSError('[WinError 1114] c10.dll')", "Visual C++"),
+    ],
 )
-def test_torch_that_cannot_be_imported_is_said_with_the_cure(algorithm, tmp_path, monkeypatch, error, words):
+def test_torch_that_cannot_be_imported_is_said_with_the_cure(algorithm, tmp_path, monkeypatch, code, words):
     pair = Recipe().write(tmp_path)
-    real = builtins.__import__
-
-    def broken(name, *arguments, **named):
-        if name == "torch":
-            raise error
-        return real(name, *arguments, **named)
-
-    monkeypatch.delitem(sys.modules, "torch")
-    monkeypatch.setattr(builtins, "__import__", broken)
+    packages = broken_torch(tmp_path / "packages", code)
+    monkeypatch.setattr("otfm_pansharpen.algorithms.bridge.own_packages", lambda: packages)
     context = QgsProcessingContext()
     parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif")}
-    feedback = Listener()
-    assert not algorithm.prepare(parameters, context, feedback)
-    assert words in "\n".join(feedback.lines)
+    assert algorithm.prepare(parameters, context, Listener())
+    with pytest.raises(QgsProcessingException, match=re.escape(words)):
+        algorithm.runPrepared(parameters, context, Listener())
 
 
 @pytest.mark.promise(17)
@@ -255,6 +253,41 @@ def test_memory_and_tile_reach_the_pipeline(algorithm, tmp_path):
     assert said[0].endswith(f"in {default_budget()} MB.")
     assert said[1].startswith("Tiles of 128 pixels")
     assert said[1].endswith("in 128 MB.")
+
+
+def test_layers_that_only_qgis_can_open_are_refused_in_words(algorithm, tmp_path):
+    pair = Recipe().write(tmp_path)
+    gdal.Translate("/vsimem/pan.tif", str(pair.pan))
+    try:
+        layer = QgsRasterLayer("/vsimem/pan.tif", "raster pan")
+        parameters = {"PAN": layer, "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif")}
+        feedback = Listener()
+        assert not algorithm.prepare(parameters, QgsProcessingContext(), feedback)
+    finally:
+        del layer
+        gdal.Unlink("/vsimem/pan.tif")
+    assert "can be opened by this QGIS alone" in "\n".join(feedback.lines)
+
+
+@pytest.mark.promise(16)
+def test_torch_never_enters_qgis(tmp_path):
+    """A whole run in a fresh Python with QGIS in it; GDAL's exceptions and the environment stay as they were."""
+    pair = Recipe(bands=1).write(tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); from _package import load; load()\n"
+        "import os; from osgeo import gdal; gdal.DontUseExceptions(); before = dict(os.environ), list(sys.path)\n"
+        "from qgis.core import *; app = QgsApplication([], False); app.initQgis()\n"
+        "import otfm_pansharpen; plugin = otfm_pansharpen.classFactory(None); plugin.initProcessing()\n"
+        "algorithm = QgsApplication.processingRegistry().algorithmById('otfm:pansharpen').create()\n"
+        f"given = {{'PAN': {str(pair.pan)!r}, 'MS': {str(pair.ms)!r}, 'OUTPUT': {str(tmp_path / 'out.tif')!r}}}\n"
+        "print(algorithm.run(given, QgsProcessingContext(), QgsProcessingFeedback(False))[1])\n"
+        "print({'torch', 'safetensors'} & set(sys.modules), gdal.GetUseExceptions())\n"
+        "print((dict(os.environ), list(sys.path)) == before)\n"
+        "sys.stdout.flush(); os._exit(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-3:] == ["True", "set() 0", "True"], done.stdout + done.stderr
+    assert (tmp_path / "out.tif").exists()
 
 
 @pytest.mark.promise(18)

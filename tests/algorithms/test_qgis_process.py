@@ -198,10 +198,10 @@ def test_without_torch_it_is_listed_and_says_how_to_install(environment, tmp_pat
     pair = Recipe().write(tmp_path)
     hidden = tmp_path / "hidden" / "torch"
     hidden.mkdir(parents=True)
-    (hidden / "__init__.py").write_text("raise ImportError('torch is hidden')")
+    (hidden / "__init__.py").write_text("raise ModuleNotFoundError('hidden', name='torch')")
     without = {**environment, "PYTHONPATH": f"{hidden.parent}:{environment.get('PYTHONPATH', '')}"}
     assert "otfm:pansharpen" in qgis(without, "list").stdout
     done = run(without, pair, tmp_path / "out.tif")
     assert done.returncode == 1
-    assert "pip install torch" in done.stdout + done.stderr
+    assert "Set up the engine (otfm:setup)" in done.stdout + done.stderr
     assert not (tmp_path / "out.tif").exists()

@@ -1,0 +1,270 @@
+"""QGIS's side: engines are started, given jobs, listened to, cancelled, and kept warm for the next job."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import subprocess  # nosec B404 - the engine is another process
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from ..model import errors
+from ..model.errors import CancelledError, EngineError, PansharpenError
+from ..model.progress import Progress
+from ..model.raster.staging import remove_dead
+from .interpreter import START, Launch, launches
+from .messages import from_line, to_line
+from .torch_faults import CPU_TOO_OLD, SETUP
+
+POLL = 0.05  # seconds between two looks at whether the user has cancelled
+PATIENCE = 0.8  # seconds from a cancel until the engine is ended
+KEEPING_PATIENCE = 30.0  # the same where the job keeps on cancel what it has: it still evaluates and writes
+LAST_LINES = 40  # of what an engine printed, for the log where it dies
+MOST_WARM = 2  # engines that wait for jobs
+ILLEGAL = (-int(getattr(signal, "SIGILL", 4)), 0xC000001D)  # exit codes of a processor that lacks an instruction
+NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a console, on Windows
+
+
+class Engine:
+    """A child process that does one job after another."""
+
+    def __init__(self, launch: Launch, greeting: Mapping[str, Any]) -> None:
+        """Start it; `wait_ready` says whether it works. Raises OSError where there is no such program."""
+        self.process = subprocess.Popen(  # nosec B603 - QGIS's own interpreter and our own file
+            [*launch.command, str(START)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(launch.environment),
+            creationflags=NO_WINDOW,
+        )
+        self.program = launch.command[0]
+        self.messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.printed: deque[str] = deque(maxlen=LAST_LINES)
+        self.began = False
+        for target, stream in ((self._listen, self.process.stdout), (self._keep_printed, self.process.stderr)):
+            threading.Thread(target=target, args=(stream,), daemon=True).start()
+        self._send(greeting)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a job."""
+        return self.process.poll() is None
+
+    def wait_ready(self, progress: Progress) -> Mapping[str, str]:
+        """Wait until torch is loaded; returns versions. Raises EngineError with the cure, CancelledError."""
+        while True:
+            progress.check()
+            message = self._next()
+            if message is None:
+                continue
+            if "ready" in message:
+                return dict(message["ready"])
+            if "fault" in message:
+                progress.log(message["details"])
+                raise EngineError(message["fault"])
+            raise EngineError(f"{self.program} is Python {message.get('other_python')}, not that of QGIS.")
+
+    def run(self, job: Any, progress: Progress) -> Any:
+        """Have one job done; returns its result. Raises PansharpenError; a job that is cancelled ends in `PATIENCE`."""
+        self.began = False
+        self._send({"job": job})
+        patience = KEEPING_PATIENCE if getattr(job, "keep", False) else PATIENCE
+        asked = None
+        while True:
+            message = self._next()
+            if message is not None and "result" in message:
+                return message["result"]
+            if message is not None:
+                self.began = True
+                _pass_on(message, progress)
+            if asked is None and progress.cancelled():
+                asked = time.monotonic()
+                self._send({"cancel": True})
+            if asked is not None and time.monotonic() - asked > patience:
+                self.end()
+                raise CancelledError
+
+    def end(self) -> None:
+        """End the process at once, and see it gone."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """Let it end by itself, as soon as it reads that nobody needs it."""
+        if self.process.stdin:
+            try:
+                self.process.stdin.close()
+            except OSError:  # it has ended already, and what was to be said to it is lost
+                return
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        if self.process.stdin:
+            try:
+                self.process.stdin.write(to_line(message))
+                self.process.stdin.flush()
+            except OSError:  # it has ended; the next message says how
+                return
+
+    def _next(self) -> dict[str, Any] | None:
+        """The next message, None where none comes for a moment. Raises EngineError where the process has ended."""
+        try:
+            message = self.messages.get(timeout=POLL)
+        except queue.Empty:
+            return None
+        if message is None:
+            self.messages.put(None)
+            raise EngineError(self._epitaph())
+        return message
+
+    def _epitaph(self) -> str:
+        """Why it ended, as far as the exit code tells."""
+        code = self.process.wait()
+        if code in ILLEGAL:
+            return CPU_TOO_OLD
+        if sys.platform != "win32" and code in (-signal.SIGKILL, -signal.SIGTERM):
+            return (
+                f"The engine was ended by the system (signal {-code}), most likely for want of memory: lower MEMORY, "
+                "close other programs, and run again. No file was written."
+            )
+        said = f" Its last words: {self.printed[-1]}" if self.printed else ""
+        return (
+            f"The engine ended by itself (exit code {code}), most likely by a fault in torch, GDAL or a driver. Choose "
+            f"DEVICE cpu, or {SETUP} with ACTION check for a report. No file was written.{said}"
+        )
+
+    def _listen(self, stream: IO[bytes]) -> None:
+        try:
+            for line in stream:
+                self.messages.put(from_line(line))
+        except ValueError:  # half a line, from a process that died while it wrote
+            pass
+        self.messages.put(None)
+
+    def _keep_printed(self, stream: IO[bytes]) -> None:
+        self.printed.extend(line.decode("utf-8", "replace").rstrip() for line in stream)
+
+
+class Engines:
+    """The engines of a session: each does one job at a time, and a few stay warm."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.warm: list[tuple[str, Engine]] = []
+        self.working: Launch | None = None
+
+    def run(self, job: Any, packages: Path, progress: Progress) -> Any:
+        """Have a job done in an engine that imports from `packages` too. Raises PansharpenError.
+
+        What an engine that dies leaves beside the output is removed.
+        """
+        engine = self._warm_one(packages)
+        if engine is not None:
+            try:
+                return self._run_in(engine, job, packages, progress)
+            except EngineError:
+                if engine.began:  # otherwise it ended as it was handed the job
+                    raise
+        return self._run_in(self._start(packages, progress), job, packages, progress)
+
+    def _run_in(self, engine: Engine, job: Any, packages: Path, progress: Progress) -> Any:
+        try:
+            result = engine.run(job, progress)
+        except BaseException as error:
+            if isinstance(error, PansharpenError) and not isinstance(error, EngineError) and engine.alive:
+                self._keep(engine, packages)
+            else:
+                engine.end()
+                remove_dead(Path(job.output).parent)
+            raise
+        self._keep(engine, packages)
+        return result
+
+    def close(self) -> None:
+        """Let all engines go that wait for jobs."""
+        with self.lock:
+            warm, self.warm = self.warm, []
+        for _, engine in warm:
+            engine.close()
+
+    def _warm_one(self, packages: Path) -> Engine | None:
+        with self.lock:
+            for entry in self.warm[:]:
+                self.warm.remove(entry)
+                if entry[0] == str(packages) and entry[1].alive:
+                    return entry[1]
+                entry[1].close()
+        return None
+
+    def _keep(self, engine: Engine, packages: Path) -> None:
+        with self.lock:
+            if len(self.warm) < MOST_WARM:
+                self.warm.append((str(packages), engine))
+                return
+        engine.close()
+
+    def _start(self, packages: Path, progress: Progress) -> Engine:
+        """A new engine, by the first way that works; that way is tried first from then on."""
+        progress.log("Starting the engine: torch is loaded in a process of its own.")
+        ways = [self.working] if self.working else launches()
+        greeting = greeting_of(packages)
+        failed: list[EngineError] = []
+        for way in ways:
+            engine = Engine(way, greeting)
+            try:
+                versions = engine.wait_ready(progress)
+            except EngineError as error:
+                failed.append(error)
+                engine.end()
+                continue
+            except BaseException:
+                engine.end()
+                raise
+            self.working = way
+            progress.log(f"Engine: torch {versions['torch']}, {way.command[0]}.")
+            return engine
+        raise failed[0]
+
+
+def greeting_of(packages: Path) -> dict[str, Any]:
+    """What a new engine is told first: this process's Python, path, and settings of GDAL and PROJ."""
+    from osgeo import gdal, osr
+
+    names = ("GDAL_DATA", "GDAL_HTTP_PROXY", "GDAL_HTTP_PROXYUSERPWD", "GDAL_PROXY_AUTH", "GDAL_CACHEMAX")
+    settings = gdal.GetConfigOptions() if hasattr(gdal, "GetConfigOptions") else {}
+    settings.update({name: value for name in names if (value := gdal.GetConfigOption(name)) is not None})
+    return {
+        "python": sys.version_info[:2],
+        "path": [entry for entry in sys.path if entry and Path(entry).exists()],
+        "packages": str(packages),
+        "gdal": settings,
+        "proj": osr.GetPROJSearchPaths(),
+    }
+
+
+def _pass_on(message: Mapping[str, Any], progress: Progress) -> None:
+    """Tell the user what a job says. Raises what ended the job."""
+    if "share" in message:
+        progress.report(message["share"])
+    elif "log" in message:
+        progress.log(message["log"])
+    elif "notice" in message:
+        progress.warn(message["notice"])
+    elif "cancelled" in message:
+        raise CancelledError
+    elif "error" in message:
+        raise getattr(errors, message["kind"], PansharpenError)(message["error"])
+    elif "crash" in message:
+        progress.log(message["details"])
+        raise EngineError(
+            f"An unexpected error ended the run ({message['crash']}). No file was written. This is a fault of the "
+            "plugin: please report it with the log."
+        )
+
+
+ENGINES = Engines()

@@ -1,0 +1,75 @@
+"""One sentence with the cure for each way in which torch, or what it needs, can fail to load or to run."""
+
+from __future__ import annotations
+
+import re
+
+SETUP = "run Set up the engine (otfm:setup) in the Processing Toolbox"
+REPAIR = "run Set up the engine (otfm:setup) in the Processing Toolbox with ACTION repair"
+CPU_TOO_OLD = "The processor is too old for this torch, which needs AVX2 (made since 2013). Sharpen on another machine."
+# Words of the error, in lower case, and what is wrong with which cure; the first that fits counts.
+KNOWN: tuple[tuple[str, str], ...] = (
+    (
+        r"nvidia driver on your system is too old|driver version is insufficient",
+        "The NVIDIA driver is older than the CUDA that this torch was built for. Update the driver, or choose DEVICE "
+        "cpu, or take the CPU build: {repair} and BUILD cpu.",
+    ),
+    (
+        r"winerror (126|1114|127)|vcruntime|msvcp140|c10\.dll|dll load failed|shm\.dll",
+        "torch is installed, but Windows cannot load one of its libraries. Most often the Microsoft Visual C++ "
+        "Redistributable (x64) is missing or old: install the current one from Microsoft, and start QGIS again. If "
+        "that does not help, {repair}.",
+    ),
+    (
+        r"compiled using numpy 1|_array_api not found|numpy\.core\.multiarray failed|multiarray failed to import|"
+        r"numpy is not available|numpy\.dtype size changed|module compiled against a(bi|pi) version",
+        "NumPy does not fit the packages that use it: they were built for another of its versions, mostly because a "
+        "newer NumPy was installed into QGIS's Python. Put back the NumPy that QGIS came with; torch needs none of its "
+        "own. Then {repair}.",
+    ),
+    (
+        r"python version mismatch|bad magic number|undefined symbol: _?py|failed to load pytorch c extensions|"
+        r"no module named 'torch\._c'|not a valid win32 application|winerror 193|wrong elf class|"
+        r"incompatible architecture",
+        "The torch that was found was built for another Python or another processor than QGIS has. To install the one "
+        "that fits, {repair}.",
+    ),
+    (
+        r"avx2|illegal instruction|unsupported cpu|cpu (does|lacks|without)",
+        CPU_TOO_OLD,
+    ),
+    (
+        r"libcu|libnv|libcudart|libtorch_cuda",
+        "A CUDA build of torch is installed without its CUDA libraries. To install a complete one, {repair}.",
+    ),
+    (
+        r"cannot allocate memory|out of memory|paging file|winerror 1455|bad_alloc",
+        "There is not enough memory to load torch, which needs about 600 MB. Close other programs and run again.",
+    ),
+)
+MISSING = (
+    "OTFM Pansharpen needs the Python package {name}, which is not installed. To install it into a folder of its own "
+    "(nothing else is changed), {setup}, and run again."
+)
+UNKNOWN = (
+    "{name} is installed but cannot be loaded. To install a fresh one into a folder of its own, {repair}; for a report "
+    "on this machine run the same with ACTION check."
+)
+
+
+def fault_sentence(error: BaseException) -> str:
+    """What an error while torch is loaded means and what to do, with the error's own first line."""
+    if isinstance(error, ModuleNotFoundError) and error.name in ("torch", "safetensors", "numpy"):
+        return MISSING.format(name=error.name, setup=SETUP)
+    text = " ".join(str(part) for part in (getattr(error, "winerror", None) and f"WinError {error.winerror}", error))  # type: ignore[attr-defined]
+    lowered = text.lower()
+    for words, sentence in KNOWN:
+        if re.search(words, lowered):
+            return f"{sentence.format(repair=REPAIR)} ({_first_line(error)})"
+    name = getattr(error, "name", None) or "torch"
+    return f"{UNKNOWN.format(name=name, repair=REPAIR)} ({_first_line(error)})"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

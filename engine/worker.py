@@ -1,0 +1,148 @@
+"""The child process: greeted once, it does one job after another until nobody needs it any more."""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Callable
+
+from ..model.errors import CancelledError, PansharpenError
+from ..model.progress import Progress
+from .messages import from_line, to_line
+from .packages import find_packages
+from .torch_faults import fault_sentence
+
+IDLE = 300.0  # seconds without a job, after which an engine ends
+LAST_WORDS = 3.0  # seconds for a running job to clear up once QGIS has ended
+# What does a job, by the name of its class: a function (job, progress) -> result of a module that may need torch.
+RUNNERS: Mapping[str, tuple[str, str]] = {
+    "FusionJob": ("model.fusion.pipeline", "fuse"),
+    "FinetuneJob": ("model.finetuning.finetune", "finetune"),
+}
+
+
+class Line:
+    """Both directions of the connection to QGIS; messages may be sent from any thread."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self.source, self.sink = source, sink
+        self.lock = threading.Lock()
+        self.jobs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.cancelled = threading.Event()
+        self.working = threading.Event()
+
+    def send(self, **message: Any) -> None:
+        """Send one message; where nobody listens any more, the job ends soon by itself."""
+        with self.lock:
+            try:
+                self.sink.write(to_line(message))
+                self.sink.flush()
+            except OSError:
+                self.cancelled.set()
+
+    def listen(self) -> None:
+        """Take what QGIS says until it ends, and end with it."""
+        for line in self.source:
+            message = from_line(line)
+            if "cancel" in message:
+                self.cancelled.set()
+            else:
+                self.cancelled.clear()
+                self.jobs.put(message)
+        self.cancelled.set()
+        self.jobs.put(None)
+        if self.working.is_set():  # a job that does not hear a cancel must not outlive QGIS
+            threading.Event().wait(LAST_WORDS)
+            os._exit(1)
+
+
+def main() -> None:
+    """Greet, load torch, and work until the connection is closed or no job has come for `IDLE` seconds."""
+    line = _connection()
+    greeting = from_line(line.source.readline() or to_line({}))
+    if tuple(greeting.get("python", ())) != tuple(sys.version_info[:2]):
+        line.send(other_python=".".join(map(str, sys.version_info[:3])))
+        return
+    find_packages(Path(greeting["packages"]), greeting["path"])
+    try:
+        found = load_torch()
+        _configure_gdal(greeting)
+    except Exception as error:  # a broken torch raises anything
+        line.send(fault=fault_sentence(error), details=traceback.format_exc())
+        return
+    threading.Thread(target=line.listen, daemon=True).start()
+    line.send(ready=found)
+    while (message := _next(line)) is not None:
+        line.working.set()
+        _work(message["job"], line)
+        line.working.clear()
+    os._exit(0)  # tearing torch down takes longer than ending
+
+
+def load_torch() -> dict[str, str]:
+    """Load what every job needs, torch before GDAL as Windows wants it; returns the versions."""
+    modules = [importlib.import_module(name) for name in ("torch", "safetensors.torch", "numpy", "osgeo.gdal_array")]
+    modules[0].from_numpy(modules[2].zeros(1))  # fails where numpy and torch do not fit
+    return {"torch": modules[0].__version__, "numpy": modules[2].__version__}
+
+
+def _next(line: Line) -> dict[str, Any] | None:
+    try:
+        return line.jobs.get(timeout=IDLE)
+    except queue.Empty:
+        return None
+
+
+def _work(job: Any, line: Line) -> None:
+    """Do one job and send its result, or why there is none."""
+    line.send(started=True)
+    progress = Progress(
+        report=lambda share: line.send(share=share),
+        cancelled=line.cancelled.is_set,
+        log=lambda sentence: line.send(log=sentence),
+        notice=lambda notice: line.send(notice=notice),
+    )
+    try:
+        line.send(result=_runner(job)(job, progress))
+    except CancelledError:
+        line.send(cancelled=True)
+    except PansharpenError as error:
+        line.send(error=str(error), kind=type(error).__name__)
+    except Exception as error:  # whatever a job raises, QGIS has to hear of it
+        line.send(crash=f"{type(error).__name__}: {error}", details=traceback.format_exc())
+
+
+def _runner(job: Any) -> Callable[[Any, Progress], Any]:
+    module, function = RUNNERS[type(job).__name__]
+    package = __package__.rpartition(".")[0]
+    return getattr(importlib.import_module(f"{package}.{module}"), function)
+
+
+def _connection() -> Line:
+    """Standard input and output for messages alone: what libraries print goes to the errors."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    faulthandler.enable()  # a crash tells where, on the errors
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches QGIS, which then cancels
+    return Line(source, sink)
+
+
+def _configure_gdal(greeting: Mapping[str, Any]) -> None:
+    """GDAL and PROJ find their files, and reach the network, as in QGIS's process."""
+    from osgeo import gdal, osr
+
+    for name, value in greeting["gdal"].items():
+        gdal.SetConfigOption(name, value)
+    if greeting["proj"]:
+        osr.SetPROJSearchPaths(list(greeting["proj"]))

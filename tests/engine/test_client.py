@@ -1,0 +1,373 @@
+"""A job through the engine: the same raster, and whatever happens to either process."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.engine import broken_torch, engines
+from helpers.fusion import job, run, temporaries
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
+from otfm_pansharpen.engine import interpreter
+from otfm_pansharpen.engine.client import Engine, Engines, greeting_of
+from otfm_pansharpen.engine.interpreter import Launch, launches
+from otfm_pansharpen.model.errors import CancelledError, EngineError, InputError
+from otfm_pansharpen.model.notices import Notice
+from otfm_pansharpen.model.progress import Progress
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """Engines that stay warm from test to test."""
+    with engines() as own:
+        yield own
+
+
+@pytest.fixture
+def nothing(tmp_path):
+    """A packages' folder that does not exist."""
+    return tmp_path / "packages"
+
+
+class Heard:
+    """A progress that remembers, and cancels or acts once a share has passed."""
+
+    def __init__(self, at=2.0, act=lambda: None):
+        self.shares: list[float] = []
+        self.lines: list[str] = []
+        self.notices: list[Notice] = []
+        self.at, self.act, self.stop = at, act, False
+        self.progress = Progress(self.report, lambda: self.stop, self.lines.append, self.notices.append)
+
+    def report(self, share):
+        self.shares.append(share)
+        if share >= self.at:
+            self.at = 2.0
+            self.act()
+
+    def cancel(self):
+        self.stop = True
+
+
+def pids(engines):
+    return [engine.process.pid for _, engine in engines.warm]
+
+
+def gone(pid):
+    """Whether a process has ended, waiting for it a while."""
+    for _ in range(200):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_the_result_is_that_of_the_pipeline_and_everything_said_arrives(shared, nothing, tmp_path):
+    pair = Recipe(bands=3, shift=(0.6, -0.4)).write(tmp_path)
+    here, told = run(pair, tmp_path, "here.tif")
+    heard = Heard()
+    result = shared.run(job(pair, tmp_path / "there.tif"), nothing, heard.progress)
+    assert np.array_equal(load_image(tmp_path / "there.tif"), here)
+    assert (result.shift, result.gain, result.hqnr, result.bands) == (told.shift, told.gain, told.hqnr, told.bands)
+    assert result.output == tmp_path / "there.tif"
+    assert heard.shares == sorted(heard.shares)
+    assert heard.shares[-1] == 1.0
+    assert any(line.startswith("Measured shift") for line in heard.lines)
+
+
+def test_warnings_arrive_as_data(shared, nothing, tmp_path):
+    pair = Recipe(bands=3).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, :, :14] = 0
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8))
+    heard = Heard()
+    result = shared.run(job(pair, tmp_path / "there.tif"), nothing, heard.progress)
+    assert heard.notices
+    assert [n.code for n in heard.notices] == [n.code for n in result.notices]
+
+
+def test_the_next_job_finds_a_warm_engine(shared, nothing, tmp_path):
+    pair = Recipe(bands=1).write(tmp_path)
+    shared.run(job(pair, tmp_path / "one.tif"), nothing, Progress())
+    first = pids(shared)
+    shared.run(job(pair, tmp_path / "two.tif"), nothing, Progress())
+    assert pids(shared) == first
+
+
+def test_a_warm_engine_that_has_died_meanwhile_is_replaced(shared, nothing, tmp_path):
+    pair = Recipe(bands=1).write(tmp_path)
+    shared.run(job(pair, tmp_path / "one.tif"), nothing, Progress())
+    for pid in pids(shared):
+        os.kill(pid, signal.SIGKILL)
+    shared.run(job(pair, tmp_path / "two.tif"), nothing, Progress())
+    assert load_image(tmp_path / "two.tif").shape == pair.sharp[:1].shape
+
+
+def test_errors_come_back_as_what_they_are_and_the_engine_lives_on(shared, nothing, tmp_path):
+    pair = Recipe(bands=1).write(tmp_path)
+    shared.run(job(pair, tmp_path / "one.tif"), nothing, Progress())
+    first = pids(shared)
+    pair.pan, pair.ms = pair.ms, pair.pan
+    with pytest.raises(InputError, match="swapped"):
+        shared.run(job(pair, tmp_path / "two.tif"), nothing, Progress())
+    assert pids(shared) == first
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("at", [0.01, 0.3, 0.9])
+def test_cancel_leaves_nothing(shared, nothing, tmp_path, at):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    heard = Heard(at)
+    heard.act = heard.cancel
+    with pytest.raises(CancelledError):
+        shared.run(job(pair, tmp_path / "out.tif", tile=64), nothing, heard.progress)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.promise(9)
+def test_an_engine_that_does_not_hear_a_cancel_is_ended(nothing, tmp_path):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with engines() as own:
+        own.run(job(pair, tmp_path / "warm.tif"), nothing, Progress())
+        (tmp_path / "warm.tif").unlink()
+        pid = pids(own)[0]
+        heard = Heard(0.3)
+
+        def stop():
+            os.kill(pid, signal.SIGSTOP)
+            heard.cancel()
+
+        heard.act = stop
+        with pytest.raises(CancelledError):
+            own.run(job(pair, tmp_path / "out.tif", tile=64), nothing, heard.progress)
+        assert gone(pid)
+        assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize(
+    ("how", "words"), [(signal.SIGKILL, "want of memory: lower MEMORY"), (signal.SIGSEGV, "DEVICE cpu")]
+)
+def test_an_engine_that_dies_is_one_sentence_and_leaves_nothing(nothing, tmp_path, how, words):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    (tmp_path / "out.tif").write_bytes(b"old")
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    with engines() as own:
+        own.run(job(pair, tmp_path / "warm.tif"), nothing, Progress())
+        (tmp_path / "warm.tif").unlink()
+        pid = pids(own)[0]
+        with pytest.raises(EngineError, match=re.escape(words)):
+            own.run(job(pair, tmp_path / "out.tif", tile=64), nothing, Heard(0.3, lambda: os.kill(pid, how)).progress)
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+PARENT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from _package import load
+load()
+from pathlib import Path
+from otfm_pansharpen.engine.client import Engines
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.notices import Notice
+from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.source import RasterSource
+job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), tile=64, device="cpu")
+own = Engines()
+own.run(job, Path("none"), Progress())
+print(own.warm[0][1].process.pid, flush=True)
+own.run(job, Path("none"), Progress(report=lambda share: print(share, flush=True)))
+"""
+
+
+@pytest.mark.promise(10)
+def test_the_engine_ends_with_qgis_and_leaves_nothing(tmp_path):
+    """SIGKILL of the process that gave the job, in the middle of it."""
+    pair = Recipe(height=1024, width=1024).write(tmp_path)
+    arguments = [str(p) for p in (ROOT / "scripts", pair.pan, pair.ms, tmp_path / "out.tif")]
+    with subprocess.Popen([sys.executable, "-c", PARENT, *arguments], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        old = (tmp_path / "out.tif").read_bytes()
+        for line in parent.stdout:
+            if float(line) > 0.2:
+                parent.kill()
+                break
+    assert gone(pid)
+    assert (tmp_path / "out.tif").read_bytes() == old
+    assert temporaries(tmp_path) == []
+
+
+def test_two_at_once_do_not_disturb_each_other(nothing, tmp_path):
+    """A damaged tile in one of them; GDAL's switches in this process stay as they are."""
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+    good, bad = (Recipe(height=640, width=640).write(tmp_path / name) for name in ("good", "bad"))
+    gdal.Translate(str(bad.ms), str(good.ms), creationOptions=["COMPRESS=DEFLATE"])
+    data = bytearray(bad.ms.read_bytes())
+    packed = gdal.Open(str(bad.ms))
+    start = int(packed.GetRasterBand(1).GetMetadataItem("BLOCK_OFFSET_0_1", "TIFF"))
+    packed = None
+    data[start : start + 400] = b"\xff" * 400
+    bad.ms.write_bytes(data)
+    switched = gdal.GetUseExceptions()
+    here, _ = run(good, tmp_path, "here.tif")
+    with engines() as own, ThreadPoolExecutor(2) as threads:
+        first = threads.submit(own.run, job(good, tmp_path / "good.tif"), nothing, Progress())
+        second = threads.submit(own.run, job(bad, tmp_path / "bad.tif"), nothing, Progress())
+        with pytest.raises(InputError, match="damaged"):
+            second.result()
+        first.result()
+    assert np.array_equal(load_image(tmp_path / "good.tif"), here)
+    assert not (tmp_path / "bad.tif").exists()
+    assert gdal.GetUseExceptions() == switched
+
+
+def bad_modules(folder, monkeypatch):
+    for name in ("json.py", "numpy.py", "queue.py"):
+        (folder / name).write_text("raise ImportError('not this one')")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
+
+
+def bad_pythons(folder, monkeypatch):
+    for name in ("python", "python3", f"python3.{sys.version_info.minor}"):
+        (folder / name).write_text("#!/bin/sh\nexit 3\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(sys, "executable", str(folder / "python3"))
+
+
+def bad_libraries(folder, monkeypatch):
+    for name in ("libgomp.so.1", "libstdc++.so.6", "libz.so.1"):
+        (folder / name).write_bytes(b"no library")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(folder))
+
+
+def no_streams(folder, monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+
+
+def qgis_itself(folder, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/usr/bin/qgis")
+
+
+def variable(name, value=None):
+    return lambda folder, monkeypatch: monkeypatch.setenv(name, value or str(folder))
+
+
+@pytest.mark.parametrize(
+    "trap",
+    [
+        *(bad_modules, bad_pythons, bad_libraries, no_streams, qgis_itself, variable("PYTHONHOME")),
+        *(variable("PYTHONEXECUTABLE"), variable("PYTHONSTARTUP"), variable("LC_ALL", "de_DE.UTF-8")),
+        *(variable("LC_NUMERIC", "de_DE.UTF-8"), variable("LC_ALL", "C")),
+    ],
+)
+def test_what_launchers_and_users_set_does_not_reach_the_engine(nothing, tmp_path, monkeypatch, trap):
+    folder, other = tmp_path / "Größe, 大 1", tmp_path / "trap"
+    folder.mkdir()
+    other.mkdir()
+    pair = Recipe(bands=1).write(folder)
+    trap(other, monkeypatch)
+    with engines() as own:
+        own.run(job(pair, folder / "schärfer.tif"), nothing, Progress())
+    assert load_image(folder / "schärfer.tif").shape == pair.sharp[:1].shape
+
+
+def test_files_that_qgis_holds_open_are_not_held_by_the_engine(shared, nothing, tmp_path):
+    held = tmp_path / "held"
+    with held.open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        with engines() as own:
+            own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), nothing, Progress())
+            links = [os.readlink(link) for link in Path(f"/proc/{pids(own)[0]}/fd").iterdir() if link.exists()]
+    assert str(held) not in links
+    assert links
+
+
+def test_without_a_python_beside_qgis_it_says_where_it_looked(nothing, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", "/usr/bin/qgis")
+    with pytest.raises(EngineError, match=f"looked for {tmp_path}/bin/python3"):
+        interpreter.launches()
+
+
+def test_an_interpreter_of_another_version_is_passed_over(nothing, tmp_path, monkeypatch):
+    other = tmp_path / "python3"
+    other.write_text('#!/bin/sh\nread line\necho \'{"other_python": "3.1.0"}\'\n')
+    other.chmod(0o755)
+    real = launches()
+    monkeypatch.setattr("otfm_pansharpen.engine.client.launches", lambda: [Launch((str(other),), os.environ), *real])
+    pair = Recipe(bands=1).write(tmp_path)
+    with engines() as own:
+        own.run(job(pair, tmp_path / "out.tif"), nothing, Progress())
+    assert (tmp_path / "out.tif").exists()
+
+
+def test_settings_of_gdal_reach_the_engine(nothing, monkeypatch):
+    before = gdal.GetConfigOption("GDAL_HTTP_PROXY")
+    gdal.SetConfigOption("GDAL_HTTP_PROXY", "proxy:3128")
+    try:
+        assert greeting_of(nothing)["gdal"]["GDAL_HTTP_PROXY"] == "proxy:3128"
+    finally:
+        gdal.SetConfigOption("GDAL_HTTP_PROXY", before)
+
+
+def test_cancel_while_the_engine_starts(tmp_path):
+    packages = broken_torch(tmp_path / "packages", "import time; time.sleep(600)")
+    pair = Recipe(bands=1).write(tmp_path)
+    heard = Heard()
+    threading.Timer(0.5, heard.cancel).start()
+    with engines() as own, pytest.raises(CancelledError):
+        own.run(job(pair, tmp_path / "out.tif"), packages, heard.progress)
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_what_libraries_print_does_not_disturb_the_conversation(tmp_path):
+    code = "print('hello from a library', flush=True); raise ImportError('DLL load failed while importing _C')"
+    packages = broken_torch(tmp_path / "packages", code)
+    with engines() as own, pytest.raises(EngineError, match="Visual C"):
+        own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), packages, Progress())
+
+
+def test_a_fault_of_our_own_is_said_with_its_place_in_the_log(nothing, tmp_path):
+    """A job whose weights are no path at all."""
+    pair = Recipe(bands=1).write(tmp_path)
+    heard = Heard()
+    with engines() as own, pytest.raises(EngineError, match="please report it"):
+        own.run(job(pair, tmp_path / "out.tif", steps="many"), nothing, heard.progress)
+    assert any("Traceback" in line for line in heard.lines)
+
+
+def test_engines_that_wait_end_when_they_are_let_go(nothing, tmp_path):
+    own = Engines()
+    own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), nothing, Progress())
+    pid = pids(own)[0]
+    own.close()
+    assert gone(pid)
+
+
+def test_a_program_that_cannot_be_an_engine(nothing):
+    engine = Engine(Launch(("/bin/false",), {}), greeting_of(nothing))
+    with pytest.raises(EngineError, match="exit code 1"):
+        engine.wait_ready(Progress())
