@@ -10,7 +10,8 @@ band count and bit depth: the scene's own statistics, the shift between the two 
 relative to PAN are measured first and written to the log.
 
 The output has PAN's grid where MS exists, and the data type, nodata value, band names and rendering of MS. \
-Runs on CUDA where there is a GPU and on any CPU. Needs the Python packages torch and safetensors."""
+Runs on CUDA where there is a GPU and on any CPU, in a process of its own. Set up the engine (otfm:setup) installs \
+what it needs."""
 
 PANSHARPEN_PARAMETERS = {
     "PAN": "The sharp raster: one panchromatic band with the smaller pixels.",
@@ -50,7 +51,7 @@ in the log and in the outputs are theirs. Where nothing better is found, the sta
 
 Give the result to the parameter WEIGHTS of OTFM Pansharpen, for this scene and others of the same sensor. Several \
 pairs of one sensor teach more than one. Cancelling keeps the best weights so far. \
-Needs the Python packages torch and safetensors; the report needs matplotlib."""
+Set up the engine (otfm:setup) installs what it needs; the report needs matplotlib."""
 
 FINETUNE_PARAMETERS = {
     "PAN": "The panchromatic raster of each scene; of one raster with several bands, the first is used. "
@@ -72,4 +73,24 @@ FINETUNE_PARAMETERS = {
     "A file with their SHA-256 is written beside it.",
     "REPORT": "One HTML file with the learning curve, pictures before and after, the figures of the held-out blocks "
     "and the settings. Needs the Python package matplotlib.",
+}
+
+SETUP = """Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and of your system stay as they are. \
+The log says first what is fetched, how large it is, and where it goes. Every file is checked against a hash that \
+ships with the plugin. Cancel leaves what was there before.
+
+ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it \
+into a request for help."""
+
+SETUP_PARAMETERS = {
+    "ACTION": "install does nothing where torch works already. check writes a report. repair installs anew, also where "
+    "torch works. remove deletes the folder that was installed.",
+    "BUILD": "auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far "
+    "smaller. On Windows a CUDA build has to be given as a folder of wheels.",
+    "WHEELS": "For machines without network: a folder with the wheels of torch, safetensors and what they need for "
+    "this Python, fetched elsewhere with pip download. They are not checked by hash.",
+    "INDEX": "A package index in place of the one that pip uses, for example a mirror of your organisation, or torch's "
+    "own index of CPU builds.",
 }

@@ -47,6 +47,7 @@ class Engine:
         self.messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.printed: deque[str] = deque(maxlen=LAST_LINES)
         self.began = False
+        self.versions: Mapping[str, str] = {}
         for target, stream in ((self._listen, self.process.stdout), (self._keep_printed, self.process.stderr)):
             threading.Thread(target=target, args=(stream,), daemon=True).start()
         self._send(greeting)
@@ -56,15 +57,16 @@ class Engine:
         """Whether it can take a job."""
         return self.process.poll() is None
 
-    def wait_ready(self, progress: Progress) -> Mapping[str, str]:
-        """Wait until torch is loaded; returns versions. Raises EngineError with the cure, CancelledError."""
+    def wait_ready(self, progress: Progress) -> None:
+        """Wait until torch is loaded. Raises EngineError with the cure, CancelledError."""
         while True:
             progress.check()
             message = self._next()
             if message is None:
                 continue
             if "ready" in message:
-                return dict(message["ready"])
+                self.versions = dict(message["ready"])
+                return
             if "fault" in message:
                 progress.log(message["details"])
                 raise EngineError(message["fault"])
@@ -94,6 +96,7 @@ class Engine:
         """End the process at once, and see it gone."""
         self.process.kill()
         self.process.wait()
+        self.close()
 
     def close(self) -> None:
         """Let it end by itself, as soon as it reads that nobody needs it."""
@@ -139,15 +142,18 @@ class Engine:
         )
 
     def _listen(self, stream: IO[bytes]) -> None:
-        try:
-            for line in stream:
-                self.messages.put(from_line(line))
-        except ValueError:  # half a line, from a process that died while it wrote
-            pass
+        with stream:
+            try:
+                for line in stream:
+                    self.messages.put(from_line(line))
+            except ValueError:  # half a line, from a process that died while it wrote
+                self.process.kill()
+        self.process.wait()
         self.messages.put(None)
 
     def _keep_printed(self, stream: IO[bytes]) -> None:
-        self.printed.extend(line.decode("utf-8", "replace").rstrip() for line in stream)
+        with stream:
+            self.printed.extend(line.decode("utf-8", "replace").rstrip() for line in stream)
 
 
 class Engines:
@@ -180,10 +186,17 @@ class Engines:
                 self._keep(engine, packages)
             else:
                 engine.end()
-                remove_dead(Path(job.output).parent)
+                if hasattr(job, "output"):
+                    remove_dead(Path(job.output).parent)
             raise
         self._keep(engine, packages)
         return result
+
+    def versions(self, packages: Path, progress: Progress) -> Mapping[str, str]:
+        """Versions of what an engine loads with `packages`. Raises EngineError where it does not start."""
+        engine = self._start(packages, progress)
+        self._keep(engine, packages)
+        return engine.versions
 
     def close(self) -> None:
         """Let all engines go that wait for jobs."""
@@ -217,7 +230,7 @@ class Engines:
         for way in ways:
             engine = Engine(way, greeting)
             try:
-                versions = engine.wait_ready(progress)
+                engine.wait_ready(progress)
             except EngineError as error:
                 failed.append(error)
                 engine.end()
@@ -226,7 +239,7 @@ class Engines:
                 engine.end()
                 raise
             self.working = way
-            progress.log(f"Engine: torch {versions['torch']}, {way.command[0]}.")
+            progress.log(f"Engine: torch {engine.versions['torch']}, {way.command[0]}.")
             return engine
         raise failed[0]
 

@@ -13,12 +13,14 @@ from ..model.fusion.job import FusionJob, FusionResult
 from ..model.notices import Notice
 from ..model.quality.indices import QualityIndices
 from ..model.raster.source import RasterSource
+from .examination import Examination, Findings
 
 KIND = "is"  # names the type of what JSON has no word for
 CLASSES: Mapping[str, type] = {
     known.__name__: known
     for known in (
         *(FusionJob, FusionResult, RasterSource, Notice, QualityIndices),
+        *(Examination, Findings),
         *(FinetuneJob, FinetuneResult, TuningPair, Recipe, Evaluation),
     )
 }

@@ -28,6 +28,11 @@ def manifest(folder: Path) -> dict[str, str]:
         return {}
 
 
+def has_torch(own: Path) -> bool:
+    """Whether an engine will find torch: in `own`, or where this process could import it."""
+    return bool(manifest(own)) or PathFinder.find_spec("torch") is not None
+
+
 def find_packages(own: Path, path: Sequence[str]) -> None:
     """Let this process import torch from `own`, where that is complete, else from the first of `path` that has it.
 

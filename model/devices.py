@@ -1,4 +1,4 @@
-"""Choice of device and of number type, with the reason."""
+"""Choice of device."""
 
 from __future__ import annotations
 
@@ -25,16 +25,3 @@ def choose_devices(wanted: str) -> tuple[torch.device, ...]:
         return (device,)
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     return tuple(torch.device("cuda", number) for number, name in enumerate(names) if name == names[0])
-
-
-def choose_precision(wanted: str, device: torch.device) -> tuple[torch.dtype, str]:
-    """The number type for `wanted`, one of options.PRECISIONS, and why: bfloat16 where the hardware multiplies it."""
-    if wanted != "auto":
-        return (torch.bfloat16 if wanted == "bf16" else torch.float32), "as asked"
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported()
-        return (torch.bfloat16, "the GPU multiplies it") if fast else (torch.float32, "the GPU has no bf16")
-    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    if any(getattr(torch.cpu, probe, lambda: False)() for probe in probes):
-        return torch.bfloat16, "the CPU multiplies it"
-    return torch.float32, "the CPU has no AMX or AVX512-BF16"

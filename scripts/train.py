@@ -20,8 +20,9 @@ from torch import distributed
 
 load()
 
-from otfm_pansharpen.model.devices import choose_device, choose_precision  # noqa: E402
-from otfm_pansharpen.model.network.flow_network import NetworkConfig  # noqa: E402
+from otfm_pansharpen.model.devices import choose_device  # noqa: E402
+from otfm_pansharpen.model.inference.precision import choose_precision  # noqa: E402
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig  # noqa: E402
 from otfm_pansharpen.model.network.weights import load_weights, save_weights  # noqa: E402
 from otfm_pansharpen.model.options import DEVICES, PRECISIONS  # noqa: E402
 from otfm_pansharpen.model.training.dataset import read_sources  # noqa: E402
@@ -77,7 +78,8 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     join()
     device = choose_device(arguments.device)
-    half = choose_precision(arguments.precision, device)[0] is torch.bfloat16
+    network = replace(NetworkConfig(), width=arguments.width, blocks=arguments.blocks, cell=arguments.cell)
+    half = choose_precision(arguments.precision, device, FlowNetwork(network))[0] is torch.bfloat16
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
@@ -85,7 +87,6 @@ def main() -> None:
     lengths = {stage: getattr(arguments, stage) for stage in STAGES}
     config = TrainingConfig(**lengths, seed=arguments.seed, rule=UpdateRule(half_precision=half))
     config = replace(config, rates=(arguments.rate, *config.rates[1:]))
-    network = replace(NetworkConfig(), width=arguments.width, blocks=arguments.blocks, cell=arguments.cell)
     run = Run(network, SimulationConfig(), config, read_sources(arguments.scenes), device)
     state = arguments.folder / "state.safetensors"
     parent = load_weights(arguments.start) if arguments.start else None

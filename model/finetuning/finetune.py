@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 
-from ..devices import choose_device, choose_precision
+from ..devices import choose_device
 from ..errors import CancelledError, InputError, OutputError
 from ..geometry.grids import RATIO_TOLERANCE
+from ..inference.precision import choose_precision
 from ..network.flow_network import FlowNetwork
 from ..network.weights import Weights, load_weights, save_weights
 from ..options import BUNDLED
@@ -67,7 +68,7 @@ class _Finetuning:
         self.job, self.progress = job, progress
         self.start: Weights = load_weights(job.start)
         self.device = choose_device(job.device)
-        self.dtype, reason = choose_precision("auto", self.device)
+        self.dtype, reason = choose_precision("auto", self.device, self.start.network)
         name = self.start.header.get("name", "?")
         progress.log(f"Start: {name}, SHA-256 {self.start.sha256}.")
         progress.log(f"Device: {self.device}, {str(self.dtype).removeprefix('torch.')} ({reason}).")

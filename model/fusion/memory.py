@@ -58,6 +58,15 @@ def default_budget() -> int:
     return max(min(machine, allowed, LARGEST_BUDGET), SMALLEST_BUDGET)
 
 
+def free_memory() -> int:
+    """MB of the machine's memory that no process uses, as far as the system tells; all of it where it does not."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return int(gdal.GetUsablePhysicalRAM()) // MEGABYTE
+
+
 def memory_limit() -> int | None:
     """Bytes that this process may take by the limits of its control group and its own; None where there is none."""
     limits = [_group_limit(), _own_limit()]

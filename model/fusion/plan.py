@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 
-from ..devices import choose_devices, choose_precision
+from ..devices import choose_devices
 from ..errors import InputError, WeightsError
 from ..geometry.grids import Placement, Window
+from ..inference.precision import choose_precision
 from ..network.weights import Weights, load_weights
 from ..raster.formats import OutputForm
 from ..raster.source import RasterSource
@@ -159,7 +160,7 @@ def _within_ms(pair: CheckedPair, placement: Placement) -> Window:
 def choose_engine(job: FusionJob, weights: Weights) -> tuple[Engine, str]:
     """What computes, and why in that number type. Raises PansharpenError where a device is asked for and absent."""
     devices = choose_devices(job.device)
-    dtype, reason = choose_precision(job.precision, devices[0])
+    dtype, reason = choose_precision(job.precision, devices[0], weights.network)
     names = tuple(str(d) for d in devices)
     precision = str(dtype).removeprefix("torch.")
     return Engine(str(weights.path), weights.sha256, names, precision, job.steps), reason

@@ -1,0 +1,79 @@
+"""`otfm:setup`: install, examine, repair or remove what the engine runs on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    Qgis,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputString,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterString,
+)
+
+from .bridge import OtfmAlgorithm, own_packages, progress_for, sentences
+from .help import SETUP, SETUP_PARAMETERS
+
+ACTIONS = ("install", "check", "repair", "remove")
+BUILDS = ("auto", "cpu", "cuda")
+
+
+class SetupAlgorithm(OtfmAlgorithm):
+    """Declares the parameters and hands the action to `engine`."""
+
+    parameter_help = SETUP_PARAMETERS
+    needs_engine = False
+
+    def name(self) -> str:
+        return "setup"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        return "Set up the engine"
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        return "Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it."
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
+        return SETUP
+
+    def tags(self) -> list[str]:
+        return ["install", "torch", "pytorch", "dependencies", "diagnostics", "report", "cuda", "otfm"]
+
+    def flags(self) -> Any:
+        """Not for models: it changes the profile, not data."""
+        return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
+
+    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
+        self._add_choice("ACTION", "What to do", ACTIONS)
+        self._add_choice("BUILD", "Build of torch", BUILDS)
+        folder = QgsProcessingParameterFile.Behavior.Folder
+        self._add_advanced(
+            QgsProcessingParameterFile("WHEELS", "Folder of wheels, without network", folder, optional=True)
+        )
+        self._add_advanced(QgsProcessingParameterString("INDEX", "Address of a package index", "", optional=True))
+        self.addOutput(QgsProcessingOutputString("TORCH", "Version of torch"))
+        self.addOutput(QgsProcessingOutputString("REPORT", "Report on this machine"))
+
+    def processAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        from ..engine import setup
+        from ..engine.installation import Wanted
+
+        wheels = self.parameterAsFile(parameters, "WHEELS", context)
+        wanted = Wanted(
+            build=self.parameterAsEnumString(parameters, "BUILD", context),
+            wheels=Path(wheels) if wheels else None,
+            index=self.parameterAsString(parameters, "INDEX", context),
+        )
+        action = self.parameterAsEnumString(parameters, "ACTION", context)
+        with sentences():
+            done = setup.set_up(action, own_packages(), wanted, progress_for(feedback))
+        report = "\n".join((f"QGIS {Qgis.version()}", *done.report)) if done.report else ""
+        if report:
+            feedback.pushInfo(report)
+        return {"TORCH": done.torch, "REPORT": report}

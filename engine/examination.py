@@ -1,0 +1,130 @@
+"""What this machine has, and a small scene with a known answer: the report that a request for help starts with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model.progress import Progress
+from ..model.version import VERSION
+
+SIDE, RATIO = 256, 4  # PAN pixels of the scene, and of a pixel of its MS
+MOST_ERROR = 0.6  # of interpolation's ERGAS, which a result that is right stays below
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The job: `packages` is the packages' folder."""
+
+    packages: Path
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Lines of text without personal paths, and whether the known answer came out."""
+
+    lines: tuple[str, ...]
+    right: bool
+
+
+def examine(job: Examination, progress: Progress | None = None) -> Findings:
+    """Examine the process this runs in. Raises PansharpenError where fusing fails."""
+    lines = [*_software(job.packages), *_machine(), *_room(job.packages)]
+    right, said = _known_answer(progress or Progress())
+    return Findings((*lines, said), right)
+
+
+def host_lines() -> list[str]:
+    """What can be said without torch."""
+    return [
+        f"OTFM Pansharpen {VERSION}",
+        f"System: {platform.platform()}, {platform.machine()}",
+        f"Python: {sys.version.split()[0]}",
+    ]
+
+
+def _software(packages: Path) -> Iterator[str]:
+    import numpy as np
+    import safetensors
+    import torch
+    from osgeo import gdal
+
+    versions = {"torch": torch, "safetensors": safetensors, "NumPy": np, "GDAL": gdal}
+    yield ", ".join(f"{name} {module.__version__}" for name, module in versions.items())
+    own = Path(torch.__file__).is_relative_to(packages)
+    yield f"torch lies in {'the folder of this plugin' if own else 'the Python of QGIS'}"
+
+
+def _machine() -> Iterator[str]:
+    import torch
+
+    from ..model.inference.precision import measured_share
+    from ..model.network.weights import load_weights
+    from ..model.options import BUNDLED
+
+    kind = torch.backends.cpu.get_cpu_capability()
+    yield f"Processor: {os.cpu_count()} cores, {kind}, {torch.get_num_threads()} threads"
+    for name, path in BUNDLED.items():
+        share = measured_share(load_weights(path).network)
+        yield f"bfloat16 takes {share:.2f} times the time of float32 with the weights {name}"
+    yield from _cuda()
+
+
+def _room(packages: Path) -> Iterator[str]:
+    """Memory and disk."""
+    import shutil
+
+    from ..model.fusion.memory import default_budget, free_memory
+
+    there = next(p for p in (packages, *packages.parents) if p.exists())
+    yield f"Memory: {free_memory()} MB free, {default_budget()} MB of it for tiles by default"
+    yield f"Disk: {shutil.disk_usage(there).free / 1e9:.1f} GB free where the profile lies"
+
+
+def _cuda() -> Iterator[str]:
+    """CUDA devices, or why there are none."""
+    import warnings
+
+    import torch
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    for number in range(count):
+        found = torch.cuda.get_device_properties(number)
+        yield f"CUDA device {number}: {found.name}, {found.total_memory / 2**30:.1f} GiB, CUDA {torch.version.cuda}"
+    if not count:
+        reason = f": {str(caught[0].message).splitlines()[0]}" if caught else ""
+        build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a CPU build"
+        yield f"No CUDA device; torch is {build}{reason}"
+
+
+def _known_answer(progress: Progress) -> tuple[bool, str]:
+    """Sharpen a scene that was made soft from a sharp one, and compare."""
+    import numpy as np
+
+    from ..model.fusion.arrays import fuse_arrays
+    from ..model.quality.indices import ergas
+
+    rows, columns = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    field = np.sin(40 * rows) * np.cos(31 * columns) + np.sign(np.sin(23 * rows + 17 * columns**2))
+    sharp = np.stack([1000 + 300 * field + slope * 200 * rows for slope in (0.5, 1.0, 1.5)])
+    cells = sharp.reshape(3, SIDE // RATIO, RATIO, SIDE // RATIO, RATIO)
+    ms = cells.mean(axis=(2, 4)).round().astype(np.uint16)
+    began = time.perf_counter()
+    fused = fuse_arrays(
+        sharp.mean(0).round().astype(np.uint16), ms, (0, 1, 0, 0, 0, -1), (0, RATIO, 0, 0, 0, -RATIO),
+        progress=progress, precision="fp32", device="cpu", align=False,
+    )  # fmt: skip
+    took = time.perf_counter() - began
+    ours, plain = (
+        ergas(sharp, np.asarray(i, float), RATIO) for i in (fused.values, np.kron(ms, np.ones((RATIO, RATIO))))
+    )
+    right = ours < MOST_ERROR * plain
+    verdict = "right" if right else "WRONG: please report this"
+    return right, f"Known answer: ERGAS {ours:.2f}, {plain:.2f} without sharpening, in {took:.2f} s: {verdict}"

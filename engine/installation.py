@@ -1,0 +1,302 @@
+"""Torch and what it needs, installed by pip into the packages' folder: checked by hash, tried out, then swapped in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess  # nosec B404 - pip is another program
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+
+from ..model.errors import CancelledError, EngineError
+from ..model.progress import Progress
+from .client import NO_WINDOW, Engines
+from .interpreter import launches
+from .packages import MANIFEST
+
+LISTS = Path(__file__).resolve().parent.parent / "resources" / "packages"
+BUILDS = ("auto", "cpu", "cuda")
+# Bytes to fetch, and on the disk when installed; measured, docs/installing.md.
+SIZES: Mapping[str, tuple[float, float]] = {"cpu": (0.21e9, 0.75e9), "cuda": (2.4e9, 4.9e9)}
+DOWNLOAD_SHARE = 0.85  # of the progress bar; the rest is for trying it out
+POLL = 0.1  # seconds between two looks at pip
+NOISE = ("WARNING", "Looking in", "[notice]", "Expected ", "Got ")  # starts of pip's lines that tell users nothing
+LAST_LINES = 12  # of pip's, for the error
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to install: `build` is one of `BUILDS`; `wheels` a folder of wheels in place of an index, for networks that
+    are closed; `index` the address of a package index in place of pip's own.
+    """
+
+    build: str = "auto"
+    wheels: Path | None = None
+    index: str = ""
+
+
+def install(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, str]:
+    """Install into `folder`; returns names and versions. Raises EngineError; the folder is then as it was before."""
+    if wanted.wheels is not None and not list(wanted.wheels.glob("*.whl")):
+        raise EngineError(f"The folder {wanted.wheels} holds no wheels (files *.whl). Choose the folder they lie in.")
+    pip = _pip()
+    build = _build(wanted, pip, progress)
+    _say_what(folder, build, wanted, progress)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(folder) as new:
+        command = [
+            *pip,
+            "install",
+            "--progress-bar",
+            "off",
+            "--target",
+            str(new),
+            "--no-compile",
+            *_sources(build, wanted),
+        ]
+        _run_pip(command, new.parent, SIZES[build], progress)
+        versions = {str(d.metadata["Name"]): d.version for d in distributions(path=[str(new)])}
+        (new / MANIFEST).write_text(json.dumps(versions, indent=1), encoding="utf-8")
+        progress.log("Trying out what was installed.")
+        _try_out(new, progress)
+        _swap(new, folder)
+    progress.report(1.0)
+    progress.log(f"Installed into {folder}: {', '.join(f'{n} {v}' for n, v in sorted(versions.items()))}.")
+    return versions
+
+
+def remove(folder: Path, progress: Progress) -> bool:
+    """Remove the packages' folder; returns whether there was one. Raises EngineError where files are in use."""
+    if not folder.exists():
+        progress.log(f"There is nothing to remove: {folder} does not exist.")
+        return False
+    aside = folder.with_name(f"{folder.name}.removed-{os.getpid()}")
+    try:
+        folder.rename(aside)
+    except OSError as error:
+        raise EngineError(
+            f"{folder} cannot be removed ({error}). Close other windows of QGIS and run again."
+        ) from error
+    shutil.rmtree(aside, ignore_errors=True)
+    progress.log(f"Removed {folder}.")
+    return True
+
+
+def loads(folder: Path, progress: Progress) -> str:
+    """The version of torch that an engine loads with this folder. Raises EngineError with the reason."""
+    own = Engines()
+    try:
+        return own.versions(folder, progress)["torch"]
+    finally:
+        own.close()
+
+
+def has_nvidia() -> bool:
+    """Whether the machine has an NVIDIA driver, as far as that shows without loading it."""
+    if sys.platform == "win32":
+        return (Path(os.environ.get("SYSTEMROOT", "C:\\Windows")) / "System32" / "nvcuda.dll").exists()
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()
+
+
+def _pip() -> list[str]:
+    """pip of QGIS's own Python. Raises EngineError where it has none."""
+    for way in launches():
+        command = [*way.command, "-m", "pip"]
+        done = subprocess.run(  # nosec B603 - QGIS's own interpreter
+            [*command, "--version"],
+            env=dict(way.environment),
+            capture_output=True,
+            check=False,
+            creationflags=NO_WINDOW,
+        )
+        if done.returncode == 0:
+            return command
+    raise EngineError(
+        f"{way.command[0]} has no pip to install with. On Debian and Ubuntu: sudo apt install python3-pip. Elsewhere "
+        "reinstall QGIS with its Python. Then run again."
+    )
+
+
+def _build(wanted: Wanted, pip: Sequence[str], progress: Progress) -> str:
+    """The build to install, one of the keys of `SIZES`, saying why."""
+    if wanted.wheels is not None:
+        return "cuda" if wanted.build == "cuda" else "cpu"
+    if wanted.build == "cuda" and not sys.platform.startswith("linux"):
+        raise EngineError(
+            "On this system the package index has no CUDA build of torch. Fetch the wheels of a CUDA build with "
+            "pip download, as torch's own page says, and give their folder as WHEELS."
+        )
+    if wanted.build == "cuda" or (wanted.build == "auto" and has_nvidia() and sys.platform.startswith("linux")):
+        progress.log("Build: CUDA, " + ("as asked." if wanted.build == "cuda" else "since an NVIDIA driver is there."))
+        return "cuda"
+    if not sys.platform.startswith("linux") or _offers_cpu_build(pip, wanted):
+        progress.log("Build: CPU, " + ("as asked." if wanted.build == "cpu" else "since no NVIDIA driver is there."))
+        return "cpu"
+    if wanted.build == "cpu":
+        raise EngineError(
+            "The package index that pip uses offers no CPU build of torch that this plugin knows. Give the address of "
+            "torch's own index of CPU builds as INDEX (torch's page names it), or a folder of wheels as WHEELS, or "
+            "choose BUILD auto, which takes the larger CUDA build; that runs without a GPU too."
+        )
+    progress.log("Build: CUDA, since the package index offers no CPU build for Linux; it runs without a GPU too.")
+    return "cuda"
+
+
+def _offers_cpu_build(pip: Sequence[str], wanted: Wanted) -> bool:
+    """Whether the index's torch is one of those in cpu.txt; nothing is installed."""
+    with tempfile.TemporaryDirectory() as name:
+        report = Path(name) / "report.json"
+        version = _torch_version()
+        command = [*pip, "install", "--dry-run", "--no-deps", "--ignore-installed", "--report", str(report)]
+        subprocess.run(  # nosec B603 - QGIS's own interpreter
+            [*command, *_index(wanted), f"torch=={version}"],
+            env=_environment(), capture_output=True, check=False, creationflags=NO_WINDOW,
+        )  # fmt: skip
+        if not report.exists():
+            return False
+        offered = json.loads(report.read_text(encoding="utf-8"))["install"][0]["download_info"]
+        digest = str(offered.get("archive_info", {}).get("hash", "")).rpartition("=")[2]
+        return bool(digest) and digest in (LISTS / "cpu.txt").read_text(encoding="ascii")
+
+
+def _torch_version() -> str:
+    """The version of torch that is listed for this Python."""
+    lines = (LISTS / "cpu.txt").read_text(encoding="ascii").splitlines()
+    listed = [line for line in lines if line.startswith("torch==")]
+    old = sys.version_info < (3, 10)
+    return next(re.split("[= ;]+", line)[1] for line in listed if ('< "3.10"' in line) == old)
+
+
+def _sources(build: str, wanted: Wanted) -> list[str]:
+    """What pip installs and from where. A user's own folder of wheels is trusted, an index by hashes alone."""
+    if wanted.wheels is not None:
+        return ["--no-index", "--find-links", str(wanted.wheels), "torch", "safetensors"]
+    return [
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "-r",
+        str(LISTS / f"{build}.txt"),
+        *_index(wanted),
+    ]
+
+
+def _index(wanted: Wanted) -> list[str]:
+    return ["--index-url", wanted.index] if wanted.index else []
+
+
+def _say_what(folder: Path, build: str, wanted: Wanted, progress: Progress) -> None:
+    """Say what is fetched, how large it is, and where it goes. Raises EngineError where the disk is too small."""
+    fetched, installed = SIZES[build]
+    source = f"the folder {wanted.wheels}" if wanted.wheels else wanted.index or "the package index that pip uses"
+    progress.log(
+        f"torch, safetensors and what they need are fetched from {source}: about {fetched / 1e9:.1f} GB, "
+        f"{installed / 1e9:.1f} GB when installed. They go into {folder}, which belongs to this plugin alone; nothing "
+        "else is changed."
+    )
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(there).free
+    if free < fetched + installed:
+        raise EngineError(
+            f"The disk of {there} has {free / 1e9:.1f} GB left, but {(fetched + installed) / 1e9:.1f} GB are needed to "
+            "install torch. Make room and run again."
+        )
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A folder to install into, beside the final one, of which nothing is left."""
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        (work / "new").mkdir()
+        yield work / "new"
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _environment() -> dict[str, str]:
+    """pip's environment: its own settings count, those of Python and launchers do not."""
+    return {**launches()[0].environment, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+
+
+def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], progress: Progress) -> None:
+    """Run pip to its end, with the bytes on the disk as progress. Raises EngineError with pip's last lines."""
+    process = subprocess.Popen(  # nosec B603 - QGIS's own interpreter
+        list(command), env={**_environment(), "TMPDIR": str(work), "TEMP": str(work), "TMP": str(work)},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, creationflags=NO_WINDOW,
+    )  # fmt: skip
+    last: deque[str] = deque(maxlen=LAST_LINES)
+
+    def listen() -> None:
+        for line in process.stdout or ():
+            text = line.decode("utf-8", "replace").strip()
+            if text and not text.startswith(NOISE):
+                last.append(text)
+                progress.log(text[:200])
+
+    listener = threading.Thread(target=listen, daemon=True)
+    with process:
+        listener.start()
+        try:
+            while process.poll() is None:
+                progress.check()
+                progress.report(min(DOWNLOAD_SHARE, DOWNLOAD_SHARE * _bytes_in(work) / sum(sizes)))
+                time.sleep(POLL)
+        except CancelledError:
+            process.kill()
+            raise
+        finally:
+            listener.join()
+    if any("DO NOT MATCH THE HASHES" in line for line in last):
+        raise EngineError(
+            "The package index gave another file than the one that this plugin was made with (its hash differs). "
+            "Nothing was changed. Choose another index as INDEX, or a folder of wheels as WHEELS."
+        )
+    if process.returncode:
+        raise EngineError(
+            f"pip could not install torch (exit code {process.returncode}): {' '.join(last)[-700:]} Nothing was "
+            "changed. Check the connection and its proxy, or give a folder of wheels as WHEELS."
+        )
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for root, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(root, name)).st_size
+            except OSError:  # moved meanwhile
+                continue
+    return total
+
+
+def _try_out(new: Path, progress: Progress) -> None:
+    """Start an engine with the new folder. Raises EngineError where that does not work."""
+    version = loads(new, progress)
+    progress.log(f"torch {version} loads.")
+
+
+def _swap(new: Path, folder: Path) -> None:
+    """Put the new folder in the place of the former one. Raises EngineError; the former one is then in place."""
+    aside = new.with_name("former")
+    try:
+        if folder.exists():
+            folder.rename(aside)
+        new.rename(folder)
+    except OSError as error:
+        if aside.exists() and not folder.exists():
+            aside.rename(folder)
+        raise EngineError(
+            f"{folder} cannot be replaced ({error}). Close other windows of QGIS, which may use it, and run again."
+        ) from error

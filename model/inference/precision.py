@@ -1,0 +1,88 @@
+"""Which type of number computes fastest here, measured once with the network itself and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from ..files import whole_file
+from ..network.flow_network import FlowNetwork
+from .folded_network import FoldedNetwork
+
+SIDE = 64  # planes of the measured tile
+ROUNDS = 4  # of both types in turn; the quickest of each counts
+WORTH = 0.85  # bfloat16 is coarser, so it has to take less than this share of float32's time
+
+
+def choose_precision(wanted: str, device: torch.device, network: FlowNetwork) -> tuple[torch.dtype, str]:
+    """The number type for `wanted`, one of options.PRECISIONS, and why: bfloat16 where it is faster here."""
+    if wanted != "auto":
+        return (torch.bfloat16 if wanted == "bf16" else torch.float32), "as asked"
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported()
+        return (torch.bfloat16, "the GPU multiplies it") if fast else (torch.float32, "the GPU has no bf16")
+    share = _kept_share(network)
+    how = f"bfloat16 takes {share:.2f} times its time on this CPU"
+    return (torch.bfloat16 if share < WORTH else torch.float32), how
+
+
+def measured_share(network: FlowNetwork) -> float:
+    """Time of a tile in bfloat16 over that in float32, on the CPU."""
+    scene = [0.0] * (network.film.in_features - 1)
+    timed: dict[torch.dtype, float] = {}
+    with torch.inference_mode():
+        for _ in range(ROUNDS):
+            for dtype in (torch.float32, torch.bfloat16):
+                folded = FoldedNetwork(network, scene, 0.0, 1.0, torch.device("cpu"), dtype)
+                planes = torch.zeros(network.head.in_channels, SIDE, SIDE, dtype=dtype)
+                began = time.perf_counter()
+                folded(planes)
+                timed[dtype] = min(time.perf_counter() - began, timed.get(dtype, float("inf")))
+    return timed[torch.bfloat16] / timed[torch.float32]
+
+
+def _kept_share(network: FlowNetwork) -> float:
+    """The share, from the file where this torch on this processor has been measured before: runs stay repeatable."""
+    file = _cache_folder() / "precision.json"
+    key = f"torch {torch.__version__}, {_processor()}, {network.config.width} channels"
+    kept = _kept(file)
+    if key not in kept:
+        kept[key] = round(measured_share(network), 3)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(file) as new:
+                new.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        except OSError:  # it will be measured again
+            return kept[key]
+    return kept[key]
+
+
+def _kept(file: Path) -> dict[str, float]:
+    try:
+        return {str(key): float(share) for key, share in json.loads(file.read_text(encoding="utf-8")).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _cache_folder() -> Path:
+    """Where this system's programs keep what they can make again."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "otfm_pansharpen"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "otfm_pansharpen"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "otfm_pansharpen"
+
+
+def _processor() -> str:
+    """The processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

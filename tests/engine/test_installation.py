@@ -1,0 +1,242 @@
+"""`otfm:setup` as users run it: what it installs, from where, and what is left when it fails or is cancelled."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from helpers.engine import broken_torch, engines
+from helpers.fusion import job
+from helpers.scenes import Recipe
+from otfm_pansharpen.engine import installation, setup
+from otfm_pansharpen.engine.installation import LISTS, Wanted
+from otfm_pansharpen.engine.packages import MANIFEST, manifest
+from otfm_pansharpen.model.errors import CancelledError, EngineError
+from otfm_pansharpen.model.progress import Progress
+
+TORCH = "__version__ = '2.13.0'\ndef from_numpy(array):\n    return array\n"
+
+
+def wheel(folder, name, version, modules):
+    """A wheel of pure Python, as pip installs it."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        **modules,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+
+
+@pytest.fixture
+def wheels(tmp_path):
+    """A folder of wheels with a torch that loads, and does nothing else."""
+    folder = tmp_path / "wheels ö"
+    wheel(folder, "torch", "2.13.0", {"torch/__init__.py": TORCH})
+    wheel(folder, "safetensors", "0.8.0", {"safetensors/__init__.py": "", "safetensors/torch.py": ""})
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "profile" / "packages" / "python"
+
+
+@pytest.fixture
+def without_torch(monkeypatch):
+    """QGIS's Python as most people have it; the engine then sees the packages' folder alone."""
+    monkeypatch.setattr(setup, "_version", lambda folder: "")
+
+
+def set_up(action, folder, wheels=None, progress=None, **wanted):
+    return setup.set_up(action, folder, Wanted(wheels=wheels, **wanted), progress or Progress())
+
+
+def tree(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"}
+
+
+@pytest.mark.promise(16)
+def test_a_folder_of_wheels_is_installed_without_network(folder, wheels, without_torch):
+    lines: list[str] = []
+    shares: list[float] = []
+    done = set_up("install", folder, wheels, Progress(report=shares.append, log=lines.append))
+    assert done.torch == "2.13.0"
+    assert manifest(folder) == {"torch": "2.13.0", "safetensors": "0.8.0"}
+    assert (folder / "torch" / "__init__.py").read_text() == TORCH
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert any(f"from the folder {wheels}" in line and str(folder) in line and "GB" in line for line in lines)
+
+
+def test_where_torch_works_nothing_is_done(folder):
+    lines: list[str] = []
+    done = set_up("install", folder, progress=Progress(log=lines.append))
+    assert done.torch
+    assert not folder.exists()
+    assert f"Nothing to do: torch {done.torch}" in lines[-1]
+
+
+def test_repair_installs_where_torch_works_and_replaces_what_was_there(folder, wheels):
+    broken_torch(folder, "raise OSError('broken')")
+    assert set_up("repair", folder, wheels).torch == "2.13.0"
+    assert (folder / "torch" / "__init__.py").read_text() == TORCH
+
+
+def test_what_was_installed_goes_before_an_older_torch(folder, wheels, tmp_path):
+    set_up("repair", folder, wheels)
+    with engines() as own:
+        assert own.versions(folder, Progress())["torch"] == "2.13.0"
+        with pytest.raises(EngineError, match="please report"):  # this torch has nothing to compute with
+            own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), folder, Progress())
+
+
+def test_a_numpy_in_the_folder_does_not_hide_that_of_gdal(folder, wheels):
+    wheel(wheels, "numpy", "9.9", {"numpy/__init__.py": "raise ImportError('not this one')"})
+    wheel(wheels, "torch", "2.13.0", {"torch/__init__.py": TORCH, "numpy/__init__.py": "raise ImportError"})
+    assert set_up("repair", folder, wheels).torch == "2.13.0"
+    assert (folder / "numpy").exists()
+
+
+@pytest.mark.parametrize(
+    ("torch", "words"),
+    [("raise OSError('[WinError 1114] c10.dll')", "Visual C"), ("import os; os._exit(3)", "exit code 3")],
+)
+def test_a_torch_that_does_not_load_is_not_taken(folder, wheels, torch, words):
+    broken_torch(folder, "former = True")
+    before = tree(folder)
+    wheel(wheels, "torch", "2.13.0", {"torch/__init__.py": torch})
+    with pytest.raises(EngineError, match=words):
+        set_up("repair", folder, wheels)
+    assert tree(folder) == before
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_wheel_that_is_missing_is_one_sentence(folder, wheels, without_torch):
+    next(wheels.glob("safetensors*")).unlink()
+    with pytest.raises(EngineError, match=r"pip could not install torch .* safetensors"):
+        set_up("install", folder, wheels)
+    assert not folder.exists()
+    for wheel_file in wheels.iterdir():
+        wheel_file.unlink()
+    with pytest.raises(EngineError, match="holds no wheels"):
+        set_up("install", folder, wheels)
+
+
+def index(tmp_path, wheels):
+    """A package index of files, with every name of the list."""
+    for name in ("torch", "safetensors"):
+        page = tmp_path / "index" / name
+        page.mkdir(parents=True)
+        links = "".join(f'<a href="{w.as_uri()}">{w.name}</a>' for w in wheels.glob(f"{name}-*"))
+        (page / "index.html").write_text(f"<html><body>{links}</body></html>")
+    return (tmp_path / "index").as_uri()
+
+
+@pytest.mark.promise(16)
+def test_a_file_of_another_hash_is_not_installed(folder, wheels, tmp_path, without_torch, monkeypatch):
+    """The right name and version from an index, but not the bytes that are listed."""
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setattr(installation, "_offers_cpu_build", lambda pip, wanted: True)
+    with pytest.raises(EngineError, match="another file than"):
+        set_up("install", folder, index=index(tmp_path, wheels), build="cpu")
+    assert not folder.exists()
+
+
+def test_an_index_without_the_cpu_build_is_said_before_anything_is_fetched(folder, wheels, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    with pytest.raises(EngineError, match="offers no CPU build"):
+        set_up("repair", folder, index=index(tmp_path, wheels), build="cpu")
+    assert not folder.parent.exists()
+
+
+@pytest.mark.promise(9)
+def test_cancel_leaves_what_was_there(folder, wheels):
+    broken_torch(folder, "former = True")
+    before = tree(folder)
+    heard: list[str] = []
+
+    def cancelled():
+        return any("Trying out" in line for line in heard)
+
+    with pytest.raises(CancelledError):
+        set_up("repair", folder, wheels, Progress(cancelled=cancelled, log=heard.append))
+    with pytest.raises(CancelledError):
+        set_up("repair", folder, wheels, Progress(cancelled=lambda: True))
+    assert tree(folder) == before
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_fetched(folder, wheels, monkeypatch):
+    monkeypatch.setattr(installation, "SIZES", {"cpu": (9e15, 9e15)})
+    with pytest.raises(EngineError, match="GB left"):
+        set_up("repair", folder, wheels)
+    assert not folder.exists()
+
+
+def test_remove_leaves_nothing(folder, wheels):
+    set_up("repair", folder, wheels)
+    set_up("remove", folder)
+    assert list(folder.parent.iterdir()) == []
+    lines: list[str] = []
+    set_up("remove", folder, progress=Progress(log=lines.append))
+    assert "nothing to remove" in lines[-1]
+
+
+def test_an_installation_that_was_interrupted_is_ignored(folder, wheels, tmp_path):
+    set_up("repair", folder, wheels)
+    (folder / MANIFEST).unlink()
+    (folder / "torch" / "__init__.py").write_text("raise ImportError('half')")
+    pair = Recipe(bands=1).write(tmp_path)
+    with engines() as own:
+        own.run(job(pair, tmp_path / "out.tif"), folder, Progress())
+    assert (tmp_path / "out.tif").exists()
+
+
+@pytest.mark.parametrize(("driver", "build"), [(True, "cuda"), (False, "cpu")])
+def test_the_build_follows_the_machine(folder, wheels, monkeypatch, driver, build):
+    monkeypatch.setattr(installation, "has_nvidia", lambda: driver)
+    monkeypatch.setattr(installation, "_offers_cpu_build", lambda pip, wanted: True)
+    taken = []
+    monkeypatch.setattr(installation, "_say_what", lambda folder, build, wanted, progress: taken.append(build))
+    monkeypatch.setattr(installation, "_run_pip", lambda *arguments: taken.append(arguments[0]))
+    monkeypatch.setattr(installation, "_try_out", lambda new, progress: None)
+    with pytest.raises(KeyError):  # nothing was installed
+        set_up("repair", folder)
+    assert taken[0] == build
+    assert str(LISTS / f"{build}.txt") in taken[1]
+
+
+def test_every_listed_package_has_hashes():
+    for name in ("cpu.txt", "cuda.txt"):
+        entries = (LISTS / name).read_text().replace("\\\n", " ").splitlines()
+        assert len(entries) > 10
+        assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+
+
+def test_the_report_says_what_the_machine_has_and_that_the_answer_is_right(tmp_path):
+    done = set_up("check", tmp_path / "none")
+    text = "\n".join(done.report)
+    for word in ("OTFM Pansharpen", "System: ", "Python: ", "torch ", "NumPy", "GDAL", "cores", "bfloat16", "Memory: ",
+                 "Disk: ", "CUDA", "Known answer: ERGAS", ": right"):  # fmt: skip
+        assert word in text
+    assert str(Path.home()) not in text
+    assert done.torch
+
+
+def test_the_report_says_why_the_engine_does_not_start(tmp_path):
+    packages = broken_torch(tmp_path / "packages", "raise RuntimeError('Numpy is not available')")
+    done = set_up("check", packages)
+    assert done.torch == ""
+    assert "The engine does not work: NumPy does not fit" in done.report[-1]
+    assert json.dumps(done.report)
