@@ -110,6 +110,7 @@ def test_the_next_job_finds_a_warm_engine(shared, nothing, tmp_path):
     assert pids(shared) == first
 
 
+@pytest.mark.promise(24)
 def test_a_warm_engine_that_has_died_meanwhile_is_replaced(shared, nothing, tmp_path):
     pair = Recipe(bands=1).write(tmp_path)
     shared.run(job(pair, tmp_path / "one.tif"), nothing, Progress())
@@ -162,7 +163,7 @@ def test_an_engine_that_does_not_hear_a_cancel_is_ended(nothing, tmp_path):
         assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.promise(10)
+@pytest.mark.promise(24)
 @pytest.mark.parametrize(
     ("how", "words"), [(signal.SIGKILL, "want of memory: lower MEMORY"), (signal.SIGSEGV, "DEVICE cpu")]
 )
@@ -216,6 +217,7 @@ def test_the_engine_ends_with_qgis_and_leaves_nothing(tmp_path):
     assert temporaries(tmp_path) == []
 
 
+@pytest.mark.promise(22)
 def test_two_at_once_do_not_disturb_each_other(nothing, tmp_path):
     """A damaged tile in one of them; GDAL's switches in this process stay as they are."""
     for name in ("good", "bad"):
@@ -275,6 +277,7 @@ def variable(name, value=None):
     return lambda folder, monkeypatch: monkeypatch.setenv(name, value or str(folder))
 
 
+@pytest.mark.promise(24)
 @pytest.mark.parametrize(
     "trap",
     [
