@@ -6,7 +6,7 @@ import pytest
 from helpers.engine import broken_torch
 from helpers.qgis import Listener
 from otfm_pansharpen.engine.installation import BUILDS
-from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext
+from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException
 
 
 @pytest.fixture
@@ -46,9 +46,8 @@ def test_the_report_comes_back(setup):
 
 def test_an_error_is_one_sentence(setup, tmp_path):
     (tmp_path / "wheels").mkdir()
-    _, passed, said = run(setup, ACTION="repair", WHEELS=str(tmp_path / "wheels"))
-    assert not passed
-    assert "holds no wheels" in said
+    with pytest.raises(QgsProcessingException, match="holds no wheels"):
+        run(setup, ACTION="repair", WHEELS=str(tmp_path / "wheels"))
 
 
 def test_remove(setup, tmp_path):
