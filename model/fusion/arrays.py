@@ -59,4 +59,4 @@ def fuse_arrays(
         weights, _, plan = plan_pair(pair, job, progress or Progress())
         target = ArrayTarget(len(colours.bands), plan.window, plan.form.type)
         quality, _ = run_plan(plan, sharp, colours, weights, target, progress or Progress())
-        return FusedArray(target.values, pair.grid.transform, plan.form.nodata, quality)
+        return FusedArray(target.values, pair.pan.grid.cropped(plan.window).transform, plan.form.nodata, quality)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.fusion import run
-from helpers.scenes import Recipe, load_image
+from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.fusion.arrays import fuse_arrays
@@ -31,6 +31,18 @@ def test_arrays_give_what_files_give(tmp_path, kind):
     assert found.transform == transform(result.output)
     assert found.nodata == 0
     assert found.hqnr == result.hqnr
+
+
+def test_where_a_large_shift_cuts_the_window_the_place_is_that_of_the_cut(tmp_path):
+    pair = Recipe(bands=6, ratio=2, height=320, width=320).write(tmp_path)
+    save(pair.pan, load_image(pair.pan), transform=(5e5 + 70, 2, 0, 4e6, 0, -2))
+    save(pair.ms, load_image(pair.ms)[:, :, 30:], transform=(5e5 + 120, 4, 0, 4e6, 0, -4))
+    expected, result = run(pair, tmp_path)
+    pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
+    found = fuse_arrays(pan, ms, transform(pair.pan), transform(pair.ms), **EXACT)
+    assert np.array_equal(found.values, expected)
+    assert transform(result.output)[0] == 5e5 + 70 + 2 * 60  # MS begins here, not where its georeference says
+    assert found.transform == transform(result.output)
 
 
 def test_without_geotransforms_both_cover_the_same_area(tmp_path):
