@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,10 +63,24 @@ def said(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class _Plane:
-    """Where the pixels of one band come from: its band, and the alpha band that a reprojection gave it."""
+    """Where the pixels of one band come from: its band, and the alpha band that a reprojection gave it.
+
+    `marked` is the same reprojection with what other bands declare as nodata, for a band that declares none.
+    """
 
     band: gdal.Band
     alpha: gdal.Band | None = None
+    marked: _Plane | None = None
+
+    def read(self, place: tuple[int, ...]) -> tuple[np.ndarray, NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+        """Values of a window, where a reprojection reaches, and where its pixels are no other band's nodata."""
+        values = self.band.ReadAsArray(*place)
+        reached = None if self.alpha is None else self.alpha.ReadAsArray(*place) != 0
+        if self.marked is None or self.marked.alpha is None:
+            return values, reached, None
+        clear = np.asarray(self.marked.alpha.ReadAsArray(*place) != 0)
+        np.copyto(values, self.marked.band.ReadAsArray(*place), where=clear)  # not mixed with marks beside it
+        return values, reached, clear
 
 
 class Raster:
@@ -128,6 +142,7 @@ class Raster:
         self._check_blocks()
         self._planes = {b: _Plane(self.dataset.GetRasterBand(b)) for b in self.read_bands}
         self._flags = {b: self._mask_flags(b) for b in self.read_bands}
+        self._nodata = {b: self._declared(b) for b in self.read_bands}
         self.offsets = self._find_offsets()
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
         by_points, by_model = self.dataset.GetGCPCount() > 0, bool(self.dataset.GetMetadata("RPC"))
@@ -238,36 +253,37 @@ class Raster:
             warped = warp(self.dataset, self.role, path, systems, pan, None)
             alpha = warped.GetRasterBand(warped.RasterCount)
             planes = {b: _Plane(warped.GetRasterBand(b), alpha) for b in self.read_bands}
+            self._kept.append(warped)
         else:
-            planes = {}
+            planes, others = {}, self._all_declared()
             for number in self.read_bands:
-                warped = self._warped_alone(number, systems, pan)
-                planes[number] = _Plane(warped.GetRasterBand(1), warped.GetRasterBand(warped.RasterCount))
+                own = self._nodata[number]
+                marked = None if own or not others else self._reprojected_alone(number, systems, pan, others)
+                planes[number] = replace(self._reprojected_alone(number, systems, pan, own), marked=marked)
         self._planes, self.reprojected, self.crs = planes, True, crs
+        warped = self._kept[-1]
         self.grid = Grid(warped.RasterXSize, warped.RasterYSize, tuple(warped.GetGeoTransform()))
-        self._kept.append(warped)
 
-    def _warped_alone(self, number: int, systems: tuple[str, str], pan: Grid) -> gdal.Dataset:
+    def _reprojected_alone(
+        self, number: int, systems: tuple[str, str], pan: Grid, nodata: Iterable[tuple[float, float]]
+    ) -> _Plane:
         """One band reprojected by itself, so that its gaps are its own. Raises InputError."""
-        values = {v for low, high in self.source.declared(number) for v in (low, high)}
-        band, flags = self.dataset.GetRasterBand(number), self._flags[number]
-        own = band.GetNoDataValue() if number not in self.source.ignored_nodata else None
-        values |= {own} if own is not None else set()
+        values = {v for ends in nodata for v in ends}
         if len(values) > 1:
             raise InputError(
-                f"{self.role} {self.source.path} has another reference system than PAN and several nodata values in "
+                f"{self.role} {self.source.path} has another reference system than PAN and several nodata values for "
                 f"band {number} ({', '.join(f'{v:g}' for v in sorted(values))}), which cannot be kept apart while it "
                 "is reprojected. Reproject it first, for example with gdal:warpreproject."
             )
-        masked = bool(flags & gdal.GMF_PER_DATASET)
+        masked = bool(self._flags[number] & gdal.GMF_PER_DATASET)
         numbers = [number] if self.alpha is None else [number, self.alpha]
         single = gdal.Translate("", self.dataset, format="VRT", bandList=numbers)
         if self.alpha is not None:
             single.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
-        nodata = values.pop() if values else (None if masked or self.alpha is not None else "none")
-        warped = warp(single, self.role, self.source.path, systems, pan, nodata)
+        value = values.pop() if values else (None if masked or self.alpha is not None else "none")
+        warped = warp(single, self.role, self.source.path, systems, pan, value)
         self._kept += [single, warped]
-        return warped
+        return _Plane(warped.GetRasterBand(1), warped.GetRasterBand(warped.RasterCount))
 
     @property
     def alpha_is_seen(self) -> bool:
@@ -283,6 +299,8 @@ class Raster:
         kept = [i for i, b in enumerate(self.read_bands) if b not in numbers]
         self.read_bands = tuple(self.read_bands[i] for i in kept)
         self.offsets = self.offsets[kept]
+        if not self._all_declared():
+            self._planes = {b: replace(self._planes[b], marked=None) for b in self.read_bands}
 
     @property
     def outputs(self) -> tuple[int, ...]:
@@ -298,12 +316,15 @@ class Raster:
         place = (window.left, window.top, window.width, window.height)
         values = np.empty((len(self.read_bands), window.height, window.width), dtype=np.float32)
         masks: list[NDArray[np.bool_] | None] = []  # None: the band has nothing to tell gaps by
+        marks: list[NDArray[np.bool_] | None] = []  # None: the band declares nodata itself, or no band does
         try:
             with damage_raised():
-                shared = self._shared_mask(place)
+                shared, all_nodata = self._shared_mask(place), self._all_declared()
                 for index, number in enumerate(self.read_bands):
-                    exact = self._planes[number].band.ReadAsArray(*place)
-                    masks.append(self._own_mask(number, exact, place))
+                    exact, reached, clear = self._planes[number].read(place)
+                    masks.append(self._own_mask(number, exact, reached, place))
+                    others = [] if self._nodata[number] else all_nodata
+                    marks.append((_within(exact, others) if clear is None else ~clear) if others else None)
                     with np.errstate(over="ignore"):  # what float32 cannot hold is no valid pixel
                         values[index] = exact - self.offsets[index] if self.offsets[index] else exact
         except RuntimeError as error:
@@ -312,7 +333,7 @@ class Raster:
                 f"{self.role} {self.source.path} cannot be read {where}: {said(error)}. "
                 "The file may be truncated or damaged."
             ) from error
-        valid = _together(masks, shared, values.shape[1:])
+        valid = _together(masks, marks, shared, values.shape[1:])
         if not valid.all():
             values[np.broadcast_to(~valid, values.shape)] = 0.0
         return values, valid
@@ -329,24 +350,27 @@ class Raster:
                 return np.asarray(self._planes[number].band.GetMaskBand().ReadAsArray(*place) != 0)
         return None
 
-    def _own_mask(self, number: int, exact: np.ndarray, place: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    def _own_mask(
+        self, number: int, exact: np.ndarray, reached: NDArray[np.bool_] | None, place: tuple[int, ...]
+    ) -> NDArray[np.bool_] | None:
         """Which pixels of one band are valid by itself; None where nothing tells gaps."""
-        plane, flags = self._planes[number], self._flags[number]
-        valid: NDArray[np.bool_] | None = None
+        told = [] if reached is None else [reached]
         if exact.dtype.kind == "f":
-            valid = np.abs(exact) < LARGEST_VALUE
-        ranges = self.source.declared(number) if not self.reprojected else []
-        if ranges or (flags & gdal.GMF_NODATA and not self.reprojected) or plane.alpha is not None:
-            valid = np.ones(exact.shape, dtype=bool) if valid is None else valid
-        if valid is None:
-            return None
-        for least, largest in ranges:
-            valid &= (exact != least) if least == largest else (exact < least) | (exact > largest)
-        if plane.alpha is not None:
-            valid &= plane.alpha.ReadAsArray(*place) != 0
-        elif flags & gdal.GMF_NODATA:
-            valid &= plane.band.GetMaskBand().ReadAsArray(*place) != 0
-        return valid
+            told.append(np.abs(exact) < LARGEST_VALUE)
+        if self.source.declared(number) and not self.reprojected:
+            told.append(~_within(exact, self.source.declared(number)))
+        if self._flags[number] & gdal.GMF_NODATA and not self.reprojected:
+            told.append(self._planes[number].band.GetMaskBand().ReadAsArray(*place) != 0)
+        return functools.reduce(np.logical_and, told) if told else None
+
+    def _declared(self, number: int) -> list[tuple[float, float]]:
+        """Ranges (least, largest) that are nodata of one band, by its user or by its file."""
+        own = self.dataset.GetRasterBand(number).GetNoDataValue() if self._flags[number] & gdal.GMF_NODATA else None
+        return self.source.declared(number) + ([] if own is None else [(own, own)])
+
+    def _all_declared(self) -> list[tuple[float, float]]:
+        """What any band that is read declares, but for NaN, which is no measurement in the others either."""
+        return sorted({r for b in self.read_bands for r in self._nodata[b] if not np.isnan(r[0])})
 
     def _mask_flags(self, number: int) -> int:
         """GDAL's mask flags of a band, less what does not count: nodata switched off, alpha that is an image."""
@@ -419,21 +443,37 @@ class Raster:
 
 
 def _together(
-    masks: list[NDArray[np.bool_] | None], shared: NDArray[np.bool_] | None, shape: tuple[int, ...]
+    masks: list[NDArray[np.bool_] | None],
+    marks: list[NDArray[np.bool_] | None],
+    shared: NDArray[np.bool_] | None,
+    shape: tuple[int, ...],
 ) -> NDArray[np.bool_]:
     """Validity (1, h, w), or (bands, h, w) where bands differ.
 
-    A band that has no nodata of its own is valid where any band that has is: such stacks share their footprint.
+    A band that declares no nodata has a gap where it has a value that others declare, and no band that declares one
+    is valid: such stacks share their footprint, but what is nodata in one band is a measurement in another.
     """
     common = np.ones(shape, dtype=bool) if shared is None else shared
+    declaring = [m for m, mark in zip(masks, marks) if m is not None and mark is None]
+    if any(mark is not None for mark in marks):
+        nowhere = ~np.logical_or.reduce(declaring)
+        alone = [None if mark is None else ~(nowhere & mark) for mark in marks]
+        masks = [a if m is None else m if a is None else m & a for m, a in zip(masks, alone)]
     told = [m for m in masks if m is not None]
     if not told:
         return common[None]
-    if all(m is not None for m in masks) and all(np.array_equal(m, told[0]) for m in told[1:]):
+    if len(told) == len(masks) and all(np.array_equal(m, told[0]) for m in told[1:]):
         return (common & told[0])[None]
-    anywhere = np.logical_or.reduce(told)
-    full = np.stack([common & (anywhere if m is None else m) for m in masks])
+    full = np.stack([common if m is None else common & m for m in masks])
     return full[:1] if (full == full[:1]).all() else full
+
+
+def _within(exact: np.ndarray, ranges: Iterable[tuple[float, float]]) -> NDArray[np.bool_]:
+    """Which values lie in one of the ranges (least, largest)."""
+    found = np.zeros(exact.shape, dtype=bool)
+    for least, largest in ranges:
+        found |= (exact == least) if least == largest else (exact >= least) & (exact <= largest)
+    return found
 
 
 def _is_grey_ramp(table: gdal.ColorTable) -> bool:

@@ -128,6 +128,42 @@ def test_a_stack_that_declares_nodata_for_some_bands_keeps_it(algorithm, pair, t
 
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("zone", ["same", "another"])
+@pytest.mark.parametrize("kind", ["uint16", "float32"])
+def test_what_one_band_declares_takes_the_collar_from_all_and_the_lake_from_that_one(
+    algorithm, pair, tmp_path, kind, zone
+):
+    """Infrared alone declares 0, which it also measures over a lake; the others measure 0 in a quarry of their own."""
+    corner, quarry = np.add.outer(np.arange(160), np.arange(160)) < 110, (slice(100, 112), slice(60, 72))
+    ms = load_image(pair.ms)[:4]
+    ms[(0, *quarry)] = 0
+    ms[(3, *LAKE)] = 0
+    ms[:, corner] = 0
+    whole = save(pair.ms, ms, kind, COARSE, nodata=0)
+    if zone == "another":
+        whole = in_other_zone(pair.ms, "other.tif", dstNodata=0, warpOptions=["UNIFIED_SRC_NODATA=NO"])
+    files = [str(tmp_path / f"b{number}.tif") for number in (1, 2, 3, 4)]
+    for number, file in enumerate(files, 1):
+        gdal.Translate(file, str(whole), bandList=[number], noData=0 if number == 4 else "none")
+    stack = tmp_path / "stack.vrt"
+    gdal.BuildVRT(str(stack), files, separate=True).FlushCache()
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(stack))
+    away = np.add.outer(np.arange(SIDE), np.arange(SIDE)) - 220  # PAN pixels from the collar, about
+    inner = np.zeros((SIDE, SIDE), bool)
+    inner[30:-30, 30:-30] = True
+    gap = fused == 0
+    assert gap[:, away < -6].all()
+    assert gap[3, 88:112, 128:172].all()
+    assert not gap[:3, inner & (away > 6)].any()
+    clear = inner & (away > 6)
+    clear[190:236, 110:156] = False
+    assert near(fused[1:3], pair, [1, 2], clear)
+    assert near(fused[:1], pair, [0], clear)
+    edge = inner & (away < 12) & ~gap[:3]
+    assert (fused[:3][edge] > 0.5 * pair.sharp.min()).all()  # no fringe of mixtures with the collar's zeros
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("zone", ["same", "another"])
 def test_a_gap_in_one_band_is_a_gap_in_that_band_alone(algorithm, pair, tmp_path, zone):
     ms = load_image(pair.ms)[:4]
     ms[(3, *LAKE)] = 0
