@@ -102,6 +102,7 @@ MUTATIONS = [
     Mutation(5, "model/geometry/gap_filling.py", "WHOLE_SHARE = 0.95", "WHOLE_SHARE = 0.05", "tests/geometry/test_gap_filling.py"),
     Mutation(5, "model/geometry/window_pair.py", "rows, columns) > 0.99", "rows, columns) > 0.01", "tests/geometry/test_gap_filling.py"),
     Mutation(5, "model/raster/reader.py", "if flags & gdal.GMF_ALPHA and self.alpha is None else flags", "if False else flags", "tests/algorithms/test_field.py -k infrared"),
+    Mutation(5, "model/raster/reader.py", 'mark = f"mask,{number}"', "pass", "tests/algorithms/test_field.py -k file_masks"),
     Mutation(5, "model/raster/reader.py", "~(nowhere & mark)", "~mark", "tests/algorithms/test_field.py -k what_one_band"),
     Mutation(5, "model/raster/reader.py", "~(nowhere & mark)", "~nowhere", "tests/algorithms/test_field.py -k what_one_band"),
     Mutation(5, "model/raster/reader.py", "np.copyto(values, self.marked.band.ReadAsArray(*place), where=clear)", "pass", "tests/algorithms/test_field.py -k what_one_band"),

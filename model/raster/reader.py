@@ -275,12 +275,14 @@ class Raster:
                 f"band {number} ({', '.join(f'{v:g}' for v in sorted(values))}), which cannot be kept apart while it "
                 "is reprojected. Reproject it first, for example with gdal:warpreproject."
             )
-        masked = bool(self._flags[number] & gdal.GMF_PER_DATASET)
-        numbers = [number] if self.alpha is None else [number, self.alpha]
-        single = gdal.Translate("", self.dataset, format="VRT", bandList=numbers)
-        if self.alpha is not None:
+        mark: int | str | None = self.alpha
+        if mark is None and self._flags[number] & gdal.GMF_PER_DATASET:
+            mark = f"mask,{number}"  # as an alpha band, because GDAL's warper heeds no mask beside a nodata value
+        numbers = [number] if mark is None else [number, mark]
+        single = gdal.Translate("", self.dataset, format="VRT", bandList=numbers, maskBand="none")
+        if mark is not None:
             single.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
-        value = values.pop() if values else (None if masked or self.alpha is not None else "none")
+        value = values.pop() if values else ("none" if mark is None else None)
         warped = warp(single, self.role, self.source.path, systems, pan, value)
         self._kept += [single, warped]
         return _Plane(warped.GetRasterBand(1), warped.GetRasterBand(warped.RasterCount))

@@ -183,6 +183,42 @@ def test_a_gap_in_one_band_is_a_gap_in_that_band_alone(algorithm, pair, tmp_path
     assert near(fused[3:], pair, [3], outside)
 
 
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("marked_by", ["mask", "alpha"])
+def test_what_the_file_masks_and_a_nodata_value_of_the_layer_both_count_in_another_zone(
+    algorithm, pair, tmp_path, marked_by
+):
+    """The file masks a square whose pixels look like image; the layer says that 0 is nodata."""
+    ms, opaque = load_image(pair.ms)[:3], np.full((1, 160, 160), 255)
+    ms[(slice(None), *LAKE)] = 0
+    opaque[0, 100:120, 60:90] = 1
+    save(pair.ms, ms, "uint16", COARSE, nodata=0)
+    save(tmp_path / "mask.tif", opaque, "uint16", COARSE)
+    other = in_other_zone(pair.ms, "other.tif", dstNodata=0)
+    marked = load_image(in_other_zone(tmp_path / "mask.tif", "mask34.tif")) > 128
+    place = gdal.Open(str(other)).GetGeoTransform()
+    images = [load_image(other), 255 * marked] if marked_by == "alpha" else [load_image(other)]
+    stack = save(tmp_path / "stack.tif", np.concatenate(images), "uint16", place, 32634)
+    file = gdal.Open(str(stack), gdal.GA_Update)
+    if marked_by == "alpha":
+        file.GetRasterBand(4).SetColorInterpretation(gdal.GCI_AlphaBand)
+    else:
+        file.CreateMaskBand(gdal.GMF_PER_DATASET)
+        file.GetRasterBand(1).GetMaskBand().WriteArray(255 * marked[0])
+    file = None  # closed, and so written
+    layer = QgsRasterLayer(str(stack), "raster stack")
+    for band in (1, 2, 3):
+        layer.dataProvider().setUserNoDataValue(band, [QgsRasterRange(0, 0)])
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", MS=layer)
+    assert (fused[:, 88:112, 128:172] == 0).all()
+    assert (fused[:, 208:232, 128:172] == 0).all()
+    clear = np.zeros((SIDE, SIDE), bool)
+    clear[30:-30, 30:-30] = True
+    clear[70:130, 110:190] = clear[190:250, 110:190] = False
+    assert near(fused, pair, [0, 1, 2], clear)
+    assert (fused[fused > 0] > 0.5 * pair.sharp.min()).all()  # no fringe of mixtures with gaps
+
+
 def test_a_band_without_a_valid_pixel_stays_empty_and_is_named(algorithm, pair, tmp_path):
     plain, _ = sharpen(algorithm, pair, tmp_path / "plain.tif", MS_BANDS=[1, 2, 3, 4, 6])
     ms = load_image(pair.ms)
