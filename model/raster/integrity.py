@@ -1,4 +1,4 @@
-"""Input that GDAL forgives: raw files cut short, damaged pixels, files that change while they are read."""
+"""Input that GDAL forgives: files cut short, damaged pixels, files that change while they are read."""
 
 from __future__ import annotations
 
@@ -10,24 +10,9 @@ from osgeo import gdal
 
 from ..errors import InputError
 from .files_behind import files_behind
+from .needed_sizes import needed_sizes
 
-RAW_DRIVERS = (
-    "ENVI",
-    "EHdr",
-    "PAux",
-    "ISCE",
-    "ROI_PAC",
-    "GenBin",
-    "KRO",
-    "MFF",
-    "LAN",
-    "BT",
-    "SNODAS",
-    "NDF",
-    "RRASTER",
-)
 DAMAGE = ("jpeg", "corrupt", "premature", "truncat", "unexpected end", "bad ", "invalid code")  # words of warnings
-MOST_FILES = 200  # behind one source, that are looked at one by one
 
 Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the last change in nanoseconds
 
@@ -35,7 +20,7 @@ Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the la
 def stamps(name: str) -> Stamp:
     """Size and time of every file on disk that is read where a raster is opened by `name`."""
     found: Stamp = {}
-    for file in sorted(files_behind(name))[:MOST_FILES]:
+    for file in sorted(files_behind(name)):
         if os.path.isfile(file):
             status = os.stat(file)
             found[file] = (status.st_size, status.st_mtime_ns)
@@ -43,23 +28,15 @@ def stamps(name: str) -> Stamp:
 
 
 def refuse_cut_files(role: str, files: Stamp) -> None:
-    """Raises InputError for a raw file that is shorter than its header says: GDAL reads what is missing as zeros."""
-    for file, (size, _) in files.items():
-        try:
-            dataset = gdal.OpenEx(file, gdal.OF_RASTER, allowed_drivers=list(RAW_DRIVERS))
-        except RuntimeError:
-            continue
-        if dataset is None or os.path.realpath(dataset.GetDescription()) != os.path.realpath(file):
-            continue
-        offset = int(float(dataset.GetMetadataItem("header_offset", "ENVI") or 0))
-        kinds = [dataset.GetRasterBand(b).DataType for b in range(1, dataset.RasterCount + 1)]
-        pixels = dataset.RasterXSize * dataset.RasterYSize
-        needed = offset + pixels * sum(gdal.GetDataTypeSize(k) // 8 for k in kinds)
-        if size < needed and not file.lower().endswith((".gz", ".hdr")):
-            raise InputError(
-                f"{role} {file} has {size:,} bytes, but {needed:,} are needed for {dataset.RasterXSize} x "
-                f"{dataset.RasterYSize} pixels and {len(kinds)} bands: it is cut short. Copy or download it again."
-            )
+    """Raises InputError for a file that is shorter than its header, or what describes it, says."""
+    for file in files:
+        for path, needed in needed_sizes(file).items():
+            size = os.path.getsize(path) if os.path.isfile(path) else needed
+            if size < needed:
+                raise InputError(
+                    f"{role} {path} has {size:,} bytes, but {needed:,} are needed by what its header says: it is cut "
+                    "short. Copy or download it again."
+                )
 
 
 def refuse_changed_files(role: str, before: Stamp) -> None:

@@ -215,6 +215,69 @@ def test_a_raw_file_cut_in_half_is_named_with_its_sizes(tmp_path, behind_vrt):
     refused(pair, tmp_path, ["ms.dat", "cut short", "11,520", "23,040"])
 
 
+def as_file(pair, name, driver, options=(), kind=gdal.GDT_UInt16):
+    """MS in another format; the datasets are closed, and so written."""
+    path = pair.ms.with_name(name)
+    gdal.Translate(str(path), str(pair.ms), format=driver, creationOptions=list(options), outputType=kind)
+    return path
+
+
+def as_raw_vrt(pair):
+    """A VRT that says how the bytes of a file are to be read."""
+    raw, image = pair.ms.with_name("ms.raw"), load_image(pair.ms)
+    raw.write_bytes(b"head" + image.tobytes())
+    bands = "".join(
+        f'<VRTRasterBand dataType="UInt16" band="{b}" subClass="VRTRawRasterBand">'
+        f'<SourceFilename relativetoVRT="1">ms.raw</SourceFilename><ImageOffset>{4 + 2 * 2880 * (b - 1)}</ImageOffset>'
+        "<PixelOffset>2</PixelOffset><LineOffset>120</LineOffset><ByteOrder>LSB</ByteOrder></VRTRasterBand>"
+        for b in (1, 2, 3, 4)
+    )
+    path = pair.ms.with_name("raw.vrt")
+    path.write_text(
+        f'<VRTDataset rasterXSize="60" rasterYSize="48"><GeoTransform>{MS_TRANSFORM}</GeoTransform>{bands}</VRTDataset>'
+    )
+    return path
+
+
+CUT = {
+    "PCRaster": ("ms.map", lambda p: as_file(p, "ms.map", "PCRaster", ["PCRASTER_VALUESCALE=VS_SCALAR"], 6), 200),
+    "BT": ("ms.bt", lambda p: as_file(p, "ms.bt", "BT", kind=gdal.GDT_Int16), 200),
+    "PCIDSK by pixel": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=PIXEL"]), 50_000),
+    "PCIDSK by band": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=BAND"]), 50_000),
+    "PCIDSK by file": ("ms.001", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=FILE"]), 200),
+    "GeoPackage": ("ms.gpkg", lambda p: as_file(p, "ms.gpkg", "GPKG"), 200),
+    "raw VRT": ("ms.raw", as_raw_vrt, 200),
+}
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("kind", CUT)
+def test_files_whose_end_is_missing_are_named(tmp_path, kind):
+    name, make, missing = CUT[kind]
+    pair = Recipe(bands=1 if kind in ("PCRaster", "BT", "GeoPackage") else 4).write(tmp_path)
+    pair.ms = make(pair)
+    whole = (tmp_path / name).read_bytes()
+    fuse(job(pair, tmp_path / "whole.tif"))
+    (tmp_path / name).write_bytes(whole[:-missing])
+    refused(pair, tmp_path, [name, "cut short", f"{len(whole) - missing:,}"], InputError)
+
+
+@pytest.mark.promise(12)
+def test_the_last_file_of_a_large_mosaic_is_looked_at_too(tmp_path):
+    pair = Recipe(bands=1, height=64, width=1200).write(tmp_path)
+    image, names = load_image(pair.ms)[0], []
+    for column in range(300):
+        names.append(str(tmp_path / f"p{column:03}.dat"))
+        memory = gdal.GetDriverByName("MEM").Create("", 1, 16, 1, gdal.GDT_UInt16)
+        memory.SetGeoTransform((5e5 + 8 * column, 8, 0, 4e6, 0, -8))
+        memory.WriteArray(image[:, column : column + 1])
+        gdal.Translate(names[-1], memory, format="ENVI")
+    pair.ms = tmp_path / "mosaic.vrt"
+    gdal.BuildVRT(str(pair.ms), names, outputSRS="EPSG:32633").FlushCache()
+    os.truncate(names[-1], 20)
+    refused(pair, tmp_path, ["p299.dat", "cut short"], InputError)
+
+
 @pytest.mark.promise(12)
 @pytest.mark.parametrize("kind", ["JPEG", "GTiff"])
 def test_damage_that_decoders_only_warn_of_is_an_error(tmp_path, kind):
