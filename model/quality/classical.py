@@ -1,0 +1,141 @@
+"""The classical methods of pansharpening, each as its paper gives it, on real grids: what any result is measured by.
+
+All take what `prepare` makes of a pair at hand (how the grids lie is known, and the gain). The methods look at pixels,
+not at where they lie: pieces of a scene may be `joined` and are then treated as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.resampling import centres, mtf_matrix, resample
+from ..geometry.window_pair import PairWindow
+from .full_resolution import interpolated_ms, low_pan
+from .indices import Image
+
+LEAST_INTENSITY = 1e-9  # below which Brovey does not divide by it
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the methods share: at MS resolution ms (bands, h, w), ms_low (blurred once more) and pan_at_ms, where
+    `valid`; on the PAN grid pan (H, W), pan_low and lms (bands, H, W), where `valid_fine`."""
+
+    ms: Image
+    ms_low: Image
+    pan_at_ms: Image
+    valid: NDArray[np.bool_]
+    pan: Image
+    pan_low: Image
+    lms: Image
+    valid_fine: NDArray[np.bool_]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Prepared]) -> Prepared:
+        """Pieces of a scene as one, their pixels in one line: (bands, 1, n) and (1, n)."""
+        lines = {
+            name: np.concatenate([_line(getattr(part, name)) for part in parts], axis=-1)
+            for name in cls.__dataclass_fields__
+        }
+        return cls(**lines)
+
+
+def prepare(pair: PairWindow, gain: float, valid_fine: NDArray[np.bool_]) -> Prepared:
+    """Blur and interpolate a pair once for all methods. `valid_fine` (H, W) says where their parameters are fitted."""
+    pan_at_ms, valid = pair.pan_at_ms(gain)
+    height, width = pair.ms_valid.shape
+    blur = [mtf_matrix(n, centres(n, 0.0, 1.0), gain, pair.ratio) for n in (height, width)]
+    images = (pair.ms, resample(pair.ms, *blur), pan_at_ms)
+    fine = (pair.pan, low_pan(pair, gain), interpolated_ms(pair))
+    ms, ms_low, low, pan, pan_low, lms = (np.asarray(i, dtype=np.float64) for i in (*images, *fine))
+    return Prepared(ms, ms_low, low, valid.numpy(), pan, pan_low, lms, valid_fine)
+
+
+def interpolation(p: Prepared) -> Image:
+    """Cubic convolution, nothing else."""
+    return p.lms
+
+
+def brovey(p: Prepared) -> Image:
+    """Brovey with PAN matched to the intensity's mean and deviation (Gillespie et al., 1987; Vivone et al., 2015)."""
+    intensity = p.lms.mean(0)
+    i, low = intensity[p.valid_fine], p.pan_low[p.valid_fine]
+    pan = (p.pan - p.pan[p.valid_fine].mean()) * (i.std() / max(low.std(), 1e-12)) + i.mean()
+    return np.asarray(p.lms * (pan / np.where(np.abs(intensity) > LEAST_INTENSITY, intensity, 1.0)))
+
+
+def gsa(p: Prepared) -> Image:
+    """Gram-Schmidt adaptive (Aiazzi et al., 2007)."""
+    design = np.concatenate([p.ms[:, p.valid], np.ones((1, int(p.valid.sum())))])
+    weights = np.linalg.lstsq(design.T, p.pan_at_ms[p.valid], rcond=None)[0]
+    intensity = np.tensordot(weights[:-1], p.lms, 1) + weights[-1]
+    inside = intensity[p.valid_fine]
+    gains = [_share(np.cov(inside, band[p.valid_fine])[0, 1], inside.var(ddof=1)) for band in p.lms]
+    pan = p.pan - p.pan[p.valid_fine].mean() + inside.mean()
+    return np.asarray(p.lms + np.array(gains)[:, None, None] * (pan - intensity))
+
+
+def mtf_glp_fs(p: Prepared) -> Image:
+    """MTF-GLP with full-scale regression gains (Vivone, Restaino and Chanussot, 2018)."""
+    pan, low = p.pan[p.valid_fine], p.pan_low[p.valid_fine]
+    shared = np.cov(low, pan)[0, 1]
+    gains = [_share(np.cov(band[p.valid_fine], pan)[0, 1], shared) for band in p.lms]
+    return np.asarray(p.lms + np.array(gains)[:, None, None] * (p.pan - p.pan_low))
+
+
+def bdsd_pc(p: Prepared) -> Image:
+    """Band-dependent spatial detail with physical constraints: PAN adds, bands subtract (Vivone, 2019)."""
+    design = np.concatenate([p.pan_at_ms[None, p.valid], -p.ms_low[:, p.valid]]).T
+    q, r = np.linalg.qr(design)
+    fine = np.concatenate([p.pan[None], -p.lms])
+    bands = []
+    for band, low, lms in zip(p.ms, p.ms_low, p.lms):
+        weights = non_negative(r, q.T @ (band - low)[p.valid])
+        bands.append(lms + np.tensordot(weights, fine, 1))
+    return np.stack(bands)
+
+
+CLASSICAL: Mapping[str, Callable[[Prepared], Image]] = {
+    "Brovey": brovey,
+    "GSA": gsa,
+    "MTF-GLP-FS": mtf_glp_fs,
+    "BDSD-PC": bdsd_pc,
+}
+
+
+def non_negative(design: Image, target: Image) -> Image:
+    """The least-squares solution x >= 0 of design x = target (Lawson and Hanson, 1974); (n,) for design (m, n)."""
+    count = design.shape[1]
+    x, free = np.zeros(count), np.zeros(count, dtype=bool)
+    tolerance = 1e-12 * max(float(np.abs(design.T @ target).max()), 1e-300)
+    for _ in range(3 * count):
+        slope = np.where(free, -np.inf, design.T @ (target - design @ x))
+        if float(slope.max()) <= tolerance:
+            break
+        free[int(slope.argmax())] = True
+        while True:
+            trial = np.zeros(count)
+            trial[free] = np.linalg.lstsq(design[:, free], target, rcond=None)[0]
+            negative = free & (trial <= 0.0)
+            if not negative.any():
+                break
+            step = float((x[negative] / (x[negative] - trial[negative])).min())
+            x = x + step * (trial - x)
+            free &= x > 1e-14 * max(float(x.max()), 1e-300)
+            x[~free] = 0.0
+        x = trial
+    return x
+
+
+def _share(covariance: float, variance: float) -> float:
+    """Their quotient, 0 where nothing varies."""
+    return float(covariance / variance) if variance != 0.0 else 0.0
+
+
+def _line(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """(bands, h, w) to (bands, 1, h w), (h, w) to (1, h w)."""
+    return values.reshape(*values.shape[:-2], 1, -1)

@@ -1,0 +1,70 @@
+"""The classical methods on scenes where their answer is known, and their solver against an independent one."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from helpers.scenes import landscape
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.quality.classical import CLASSICAL, Prepared, non_negative, prepare
+from otfm_pansharpen.model.quality.indices import ergas
+from scipy.optimize import nnls
+
+RATIO, GAIN = 4.0, 0.3
+SHARES = np.array([0.4, 0.8, 1.3])
+
+
+def pair_of(pan, shares=SHARES):
+    """A pair whose bands are shares of PAN, seen by a sensor whose blur is the one that the methods assume."""
+    fine = torch.from_numpy(pan)
+    height, width = (int(n / RATIO) for n in pan.shape)
+    empty, nested = torch.zeros(len(shares), height, width, dtype=fine.dtype), ((RATIO - 1) / 2,) * 2
+    pair = PairWindow(
+        fine, torch.ones_like(fine, dtype=torch.bool), empty, torch.ones(height, width, dtype=torch.bool), nested,
+        (RATIO, RATIO),
+    )  # fmt: skip
+    low = pair.pan_at_ms(GAIN)[0]
+    return replace(pair, ms=torch.from_numpy(shares)[:, None, None] * low)
+
+
+@pytest.mark.parametrize("name", list(CLASSICAL))
+def test_bands_that_are_shares_of_pan_come_back_sharp(name):
+    pan = landscape(1, 128, 160)[0].astype(float)
+    inside = np.zeros(pan.shape, dtype=bool)
+    inside[16:-16, 16:-16] = True
+    truth, prepared = SHARES[:, None, None] * pan, prepare(pair_of(pan), GAIN, inside)
+    error, plain = (ergas(truth, i, RATIO, inside) for i in (CLASSICAL[name](prepared), prepared.lms))
+    assert plain > 2.0
+    by_means = name in ("Brovey", "GSA")  # these match PAN to the bands by its mean over the scene, which blur moves
+    assert error < (0.02 if by_means else 1e-5) * plain
+
+
+def test_pieces_that_are_joined_are_one_scene():
+    sharp = landscape(3, 128, 160)
+    whole = prepare(pair_of(sharp.mean(0).astype(float)), GAIN, np.ones(sharp.shape[1:], dtype=bool))
+    noisy = replace(whole, ms=whole.ms + np.random.default_rng(0).normal(0.0, 40.0, whole.ms.shape))
+    fine = {"pan", "pan_low", "lms", "valid_fine"}
+    parts = []
+    for first, last in ((0, 24), (24, 40)):
+        cut = {f.name: getattr(noisy, f.name)[..., (1, 4)[f.name in fine] * first : (1, 4)[f.name in fine] * last]
+               for f in fields(Prepared)}  # fmt: skip
+        parts.append(Prepared(**cut))
+    for method in CLASSICAL.values():
+        halves = np.split(method(noisy), [96], axis=2)
+        expected = np.concatenate([h.reshape(3, 1, -1) for h in halves], axis=2)
+        assert method(Prepared.joined(parts)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_non_negative_least_squares_agree_with_scipy():
+    rng = np.random.default_rng(3)
+    bound = 0
+    for count in (1, 2, 5, 9):
+        for _ in range(20):
+            design, target = rng.normal(size=(3 * count, count)), rng.normal(size=3 * count)
+            expected = nnls(design, target)[0]
+            bound += int((expected == 0.0).sum())
+            assert non_negative(design, target) == pytest.approx(expected, abs=1e-9)
+    assert bound > 50  # else no bound was met
