@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn.functional import pad
 
 from ..geometry.grids import Window
 from ..geometry.window_pair import PairWindow
+from ..inference.piece import Piece
 from ..inference.tile_fuser import TileFuser
-from ..network.conditioning import Conditions, condition
 from ..network.flow_network import FlowNetwork
 from ..quality.full_resolution import FullResolution, full_resolution
 from ..quality.indices import Image, QualityIndices, ergas, q2n, sam
@@ -36,10 +35,9 @@ class Crop:
 
 @dataclass(frozen=True)
 class _Task:
-    """A block to sharpen: what the network reads around it, where it lies in that, and the truth where there is one."""
+    """A block to sharpen, and the truth where there is one."""
 
-    conditions: Conditions
-    place: Window
+    piece: Piece
     truth: Image
 
 
@@ -89,7 +87,7 @@ class HoldoutEvaluator:
     def _blocks(self, network: FlowNetwork) -> tuple[Image, Image]:
         """Truth and result of all blocks side by side, (bands, side, side x blocks)."""
         fuser = self._fuser(network, self.statistics)
-        results = [self._sharpen(fuser, task) for task in self.tasks]
+        results = [task.piece.sharpened(fuser, self.check) for task in self.tasks]
         return np.concatenate([t.truth for t in self.tasks], axis=2), np.concatenate(results, axis=2)
 
     def _full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> FullResolution | None:
@@ -102,25 +100,17 @@ class HoldoutEvaluator:
         side = [int(s * n) for s, n in zip(pair.spacing, (block.height, block.width))]
         place = Window(first[1], first[0], side[1], side[0])
         task = self._task(pair, place, self.scene.statistics, pair.ms[:, :0])
-        return pair.cropped(place), self._sharpen(self._fuser(network, self.scene.statistics), task)
+        return pair.cropped(place), task.piece.sharpened(self._fuser(network, self.scene.statistics), self.check)
 
     def _task(self, pair: PairWindow, place: Window, statistics: SceneStatistics, truth: torch.Tensor) -> _Task:
         """`place` is in PAN pixels of the pair, on which the truth (bands, H, W) lies."""
         self.check()
-        around = place.grown(self.halo).clipped(Window(0, 0, *reversed(pair.pan.shape)))
-        whole = replace(around, width=around.width + -around.width % self.cell,
-                        height=around.height + -around.height % self.cell)  # fmt: skip
-        conditions = condition(_extended(pair, self.cell), whole, statistics)
-        inner = Window(place.left - around.left, place.top - around.top, place.width, place.height)
+        piece = Piece.of(pair, place, statistics, self.cell, self.halo)
         known = np.asarray(truth[:, place.top : place.bottom, place.left : place.right], dtype=np.float64)
-        return _Task(conditions, inner, known)
+        return _Task(piece, known)
 
     def _fuser(self, network: FlowNetwork, statistics: SceneStatistics) -> TileFuser:
         return TileFuser(network, statistics, self.device, self.dtype, 1)
-
-    def _sharpen(self, fuser: TileFuser, task: _Task) -> Image:
-        self.check()
-        return fuser.fuse(task.conditions, task.place, _as_they_are, self.check).astype(np.float64)
 
 
 def mean_indices(found: Sequence[QualityIndices]) -> QualityIndices:
@@ -128,16 +118,3 @@ def mean_indices(found: Sequence[QualityIndices]) -> QualityIndices:
     return QualityIndices(
         *(float(np.mean([getattr(f, name) for f in found])) for name in QualityIndices.__dataclass_fields__)
     )
-
-
-def _as_they_are(values: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> Image:
-    """Digital numbers neither rounded nor clipped."""
-    return values.numpy()
-
-
-def _extended(pair: PairWindow, cell: int) -> PairWindow:
-    """The pair with PAN's last rows and columns repeated, so that the last cell is whole."""
-    pan, valid = (
-        pad(i.float()[None], (0, cell - 1, 0, cell - 1), mode="replicate")[0] for i in (pair.pan, pair.pan_valid)
-    )
-    return replace(pair, pan=pan, pan_valid=valid > 0)

@@ -1,0 +1,50 @@
+"""A piece of a pair in memory at work: sharpened whole, as digital numbers that nobody rounds or clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import pad
+
+from ..geometry.grids import Window
+from ..geometry.window_pair import PairWindow
+from ..network.conditioning import Conditions, condition
+from ..scene.statistics import SceneStatistics
+from .tile_fuser import Check, TileFuser
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What the network reads around a window of PAN, and where the window lies in that."""
+
+    conditions: Conditions
+    place: Window
+
+    @classmethod
+    def of(cls, pair: PairWindow, place: Window, statistics: SceneStatistics, cell: int, halo: int) -> Piece:
+        """The window `place` of the PAN of `pair`, with the halo as far as the pair has it."""
+        around = place.grown(halo).clipped(pair.window)
+        whole = replace(around, width=around.width + -around.width % cell, height=around.height + -around.height % cell)
+        inner = Window(place.left - around.left, place.top - around.top, place.width, place.height)
+        return cls(condition(_extended(pair, cell), whole, statistics), inner)
+
+    def sharpened(self, fuser: TileFuser, check: Check) -> NDArray[np.float64]:
+        """The window's sharp bands (bands, H, W)."""
+        check()
+        return fuser.fuse(self.conditions, self.place, _as_they_are, check).astype(np.float64)
+
+
+def _as_they_are(values: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> NDArray[np.float32]:
+    return values.numpy()
+
+
+def _extended(pair: PairWindow, cell: int) -> PairWindow:
+    """The pair with PAN's last rows and columns repeated, so that the last cell is whole."""
+    pan, valid = (
+        pad(i.float()[None], (0, cell - 1, 0, cell - 1), mode="replicate")[0] for i in (pair.pan, pair.pan_valid)
+    )
+    return replace(pair, pan=pan, pan_valid=valid > 0)
