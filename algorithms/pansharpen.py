@@ -93,7 +93,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self.addOutput(QgsProcessingOutputNumber("SHIFT_X", "Measured shift across, in PAN pixels"))
         self.addOutput(QgsProcessingOutputNumber("SHIFT_Y", "Measured shift down, in PAN pixels"))
         self.addOutput(QgsProcessingOutputNumber("MTF_GAIN_USED", "MTF gain used"))
-        self.addOutput(QgsProcessingOutputNumber("HQNR", "Quality without reference (HQNR) of a piece in the middle"))
+        self.addOutput(QgsProcessingOutputNumber("HQNR", "Quality without reference (HQNR) of pieces"))
+        self.addOutput(QgsProcessingOutputNumber("ERGAS", "ERGAS of the same pieces, made coarser by the ratio"))
         self.addOutput(QgsProcessingOutputString("WEIGHTS_SHA256", "SHA-256 of the weights"))
         self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
 
@@ -171,6 +172,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             "SHIFT_Y": result.shift[0],
             "MTF_GAIN_USED": result.gain,
             "HQNR": result.hqnr,
+            "ERGAS": result.ergas,
             "WEIGHTS_SHA256": result.weights_sha256,
             "SECONDS": result.seconds,
         }

@@ -17,12 +17,12 @@ from ..raster.source import RasterSource
 from .check import check_pair
 from .job import FusionJob
 from .memory import want_of_memory_said
-from .pipeline import ArrayTarget, plan_pair, run_plan
+from .pipeline import ArrayTarget, judged, plan_pair, run_plan
 
 
 @dataclass(frozen=True)
 class FusedArray:
-    """The result: values (bands, H, W) in the type of MS, their geotransform, the nodata value, HQNR of a part."""
+    """The result: values (bands, H, W) in the type of MS, their geotransform, the nodata value, HQNR of pieces."""
 
     values: NDArray[Any]
     transform: GeoTransform
@@ -56,7 +56,10 @@ def fuse_arrays(
         in_memory(job.ms, "MS", np.asarray(ms), ms_transform) as colours,
     ):
         pair = check_pair(sharp, colours, job.data_type, job.extent)
-        weights, _, plan = plan_pair(pair, job, progress or Progress())
+        progress = progress or Progress()
+        weights, measured, plan = plan_pair(pair, job, progress)
+        found = judged(pair, plan, weights, measured, progress)
         target = ArrayTarget(len(colours.bands), plan.window, plan.form.type)
-        quality, _ = run_plan(plan, sharp, colours, weights, target, progress or Progress())
-        return FusedArray(target.values, pair.pan.grid.cropped(plan.window).transform, plan.form.nodata, quality)
+        run_plan(plan, sharp, colours, weights, target, progress)
+        hqnr = found.full.hqnr if found.full else None
+        return FusedArray(target.values, pair.pan.grid.cropped(plan.window).transform, plan.form.nodata, hqnr)

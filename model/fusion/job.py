@@ -42,8 +42,8 @@ class FusionJob:
 class FusionResult:
     """What was done.
 
-    `hqnr` is that of a part in the middle of the output, None where it is too small; `bands` are the numbers of the
-    bands of MS that the output holds.
+    `hqnr` is that of pieces of the scene, `ergas` of the same pieces made coarser by the ratio; None where the scene
+    is too small. `bands` are the numbers of the bands of MS that the output holds.
     """
 
     output: Path
@@ -54,5 +54,6 @@ class FusionResult:
     weights_sha256: str
     seconds: float
     hqnr: float | None
+    ergas: float | None = None
     bands: tuple[int, ...] = ()
     notices: tuple[Notice, ...] = ()

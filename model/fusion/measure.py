@@ -18,6 +18,7 @@ from ..raster.windows import read_with_margin, sample_where_valid, sample_window
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.fill_values import FillValue, find_fill
+from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics
 from .check import CheckedPair
@@ -39,6 +40,7 @@ class Measurement:
     dead          numbers of the bands of MS that have no valid pixel
     ms_fill, pan_fill   values that fill flat areas and look like gaps that nobody declared
     percentiles   of the values of each band of MS in the sample
+    pieces        windows of the sample, their shift corrected, that show the scene at work
     least, most   values of MS in the sample        negative   whether MS holds negative values anywhere
     """
 
@@ -51,6 +53,7 @@ class Measurement:
     most: float
     negative: bool
     percentiles: tuple[tuple[float, ...], ...]
+    pieces: tuple[PairWindow, ...]
 
     def share_outside(self, low: float, high: float) -> float:
         """Share of a band's values in the sample that lie below `low` or above `high`, about, of the worst band."""
@@ -82,6 +85,7 @@ def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progre
         most=most,
         negative=least < 0.0 or _any_negative(pair.ms, progress),
         percentiles=_percentiles(pair.ms, windows),
+        pieces=tuple(telling_pieces(windows, registration, progress.check)),
     )
 
 

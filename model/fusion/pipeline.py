@@ -27,6 +27,7 @@ from ..version import VERSION
 from . import run_log
 from .check import CheckedPair, check_output, check_pair, opened_pair
 from .job import FusionJob, FusionResult
+from .judge import Judgement, judge
 from .measure import MEASURING_SHARE, Measurement, measure
 from .memory import bounded_cache, default_budget, want_of_memory_said
 from .plan import FusionPlan, choose_engine, make_plan
@@ -47,9 +48,10 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
         weights, measured, plan = plan_pair(pair, job, progress)
+        found = judged(pair, plan, weights, measured, progress)
         pair = replace(pair, window=plan.window)
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
-            quality, devices = run_plan(plan, pan, ms, weights, writer, progress)
+            devices = run_plan(plan, pan, ms, weights, writer, progress)
             progress.check()
             for raster in (pan, ms):
                 raster.refuse_changes()
@@ -65,7 +67,8 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         gain=measured.registration.gain,
         weights_sha256=weights.sha256,
         seconds=seconds,
-        hqnr=quality,
+        hqnr=found.full.hqnr if found.full else None,
+        ergas=found.reduced.ergas if found.reduced else None,
         bands=plan.ms.bands,
         notices=tuple(notices),
     )
@@ -89,6 +92,18 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
     return weights, measured, plan
 
 
+def judged(
+    pair: CheckedPair, plan: FusionPlan, weights: Weights, measured: Measurement, progress: Progress
+) -> Judgement:
+    """How good the result is on pieces of the scene, said in the log, with a warning where that is not good."""
+    found = judge(pair, plan, weights.network, measured.pieces, progress.check)
+    _say(run_log.quality(found), progress)
+    worse = run_log.quality_notice(found)
+    if worse:
+        progress.warn(worse)
+    return found
+
+
 def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
     """Raises OutputError where most values of a band lie beyond what the output can hold, or between whole numbers."""
     low, high = pair.form.limits
@@ -109,8 +124,8 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
 
 def run_plan(
     plan: FusionPlan, pan: Raster, ms: Raster, weights: Weights, target: Target, progress: Progress
-) -> tuple[float | None, list[str]]:
-    """Make the pixels of the plan's window; returns the quality (HQNR) of a part in its middle, and devices used."""
+) -> list[str]:
+    """Make the pixels of the plan's window; returns the devices used."""
     engine = plan.engine
     fusers = [
         TileFuser(weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs)
@@ -118,8 +133,8 @@ def run_plan(
     ]
     encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)
     with bounded_cache(plan.work.cache):
-        quality = Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, encoder, target, progress)
-    return quality, list(dict.fromkeys(str(f.device) for f in fusers))
+        Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, encoder, target, progress)
+    return list(dict.fromkeys(str(f.device) for f in fusers))
 
 
 def fuse_window(plan: FusionPlan, window: Window, progress: Progress | None = None) -> NDArray[Any]:

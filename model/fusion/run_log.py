@@ -13,12 +13,14 @@ from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
 from .check import CheckedPair
 from .job import FusionJob
+from .judge import Judgement
 from .measure import Measurement
 from .plan import Engine, FusionPlan
 
 COARSE_STEPS = 32.0  # fewer whole numbers than these show
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
 NOTABLE_LOSS = 0.05  # of HQNR against interpolation
+NOTABLE_ERROR = 1.02  # ERGAS over that of interpolation
 
 
 def inputs(pair: CheckedPair) -> Iterator[str]:
@@ -192,24 +194,43 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         )
 
 
-def quality(hqnr: float, plain: float, used: int, bands: int) -> str:
-    """How good a part in the middle is, by `used` of the bands."""
-    share = "" if used == bands else f", {used} of {bands} bands"
-    return (
-        f"Quality without reference (HQNR, a piece in the middle{share}): {hqnr:.3f}; that of interpolated MS "
-        f"{plain:.3f}."
-    )
+def quality(found: Judgement) -> Iterator[str]:
+    """How good the result is on pieces of the scene."""
+    share = "" if found.judged == found.bands else f", {found.judged} of {found.bands} bands"
+    if found.reduced:
+        made = found.reduced
+        yield (
+            f"On this scene, made {made.ratio:.3g} times coarser, ERGAS is {made.ergas:.3g} (0 is perfect{share}); "
+            f"interpolation has {made.interpolated:.3g}, and the best classical method ({made.method}) "
+            f"{made.classical:.3g}."
+        )
+    else:
+        yield "The scene is too small, or shows too little, to be measured against a reference one scale down."
+    if found.full:
+        pieces = f"{found.full.pieces} piece{'s' if found.full.pieces > 1 else ''}"
+        yield (
+            f"Quality without reference at full resolution (HQNR of {pieces}{share}): {found.full.hqnr:.3f}; "
+            f"interpolation, which changes no colours and sharpens nothing, has {found.full.interpolated:.3f}."
+        )
 
 
-def quality_notice(hqnr: float, plain: float) -> Notice | None:
+def quality_notice(found: Judgement) -> Notice | None:
     """A warning where a result looks worse than interpolation; None else."""
-    if hqnr > plain - NOTABLE_LOSS:
+    made, full, signs = found.reduced, found.full, []
+    numbers: dict[str, float] = {}
+    if made and made.ergas > NOTABLE_ERROR * made.interpolated:
+        signs.append(f"ERGAS {made.ergas:.3g} against {made.interpolated:.3g} where it is made coarser")
+        numbers |= {"ergas": made.ergas, "ergas_interpolation": made.interpolated}
+    if full and full.hqnr < full.interpolated - NOTABLE_LOSS:
+        signs.append(f"HQNR {full.hqnr:.3f} against {full.interpolated:.3f}")
+        numbers |= {"hqnr": full.hqnr, "interpolation": full.interpolated}
+    if not signs:
         return None
     return Notice(
         "worse_than_interpolation",
-        f"The result looks worse than interpolated MS (HQNR {hqnr:.3f} against {plain:.3f}). Likely causes: nodata "
-        "that is not declared, a shift that is not corrected, clouds that moved, or rasters of different dates.",
-        {"hqnr": hqnr, "interpolation": plain},
+        f"The result looks worse than interpolated MS ({'; '.join(signs)}). Likely causes: nodata that is not "
+        "declared, a shift that is not corrected, clouds that moved, or rasters of different dates.",
+        numbers,
     )
 
 

@@ -1,0 +1,52 @@
+"""Which windows of a scene's sample show the scene at work: where there is texture, and neither cloud nor water."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+
+from ..geometry.window_pair import PairWindow
+from .registration import Registration
+from .statistics import high_pass, whole_boxes
+
+MOST_PIECES = 6
+MOSTLY_VALID = 0.75  # of a piece's MS pixels
+BLOCK = 16  # MS pixels along the side of the blocks of which the middle one tells the texture of a window
+LEAST_TEXTURE = 0.5  # of the usual window's; clouds, water and gaps have less
+MOVED = 1.0  # PAN pixels between a window's own shift and the scene's, from which on it shows clouds that moved
+
+
+def telling_pieces(
+    windows: Sequence[PairWindow], registration: Registration, check: Callable[[], None] = lambda: None
+) -> list[PairWindow]:
+    """At most MOST_PIECES of the windows, spread over them, with the scene's shift corrected; where none tells, any."""
+    moved = [w.shifted(registration.shift) for w in windows]
+    textures = []
+    for window in moved:
+        check()
+        textures.append(_texture(*window.pan_at_ms(registration.gain)))
+    shown = [t for t in textures if t > 0.0]
+    usual = sorted(shown)[len(shown) // 2] if shown else 0.0
+    own = registration.local or (registration.shift,) * len(moved)
+    telling = [
+        window
+        for window, texture, shift in zip(moved, textures, own)
+        if texture > LEAST_TEXTURE * usual and shift is not None and math.dist(shift, registration.shift) < MOVED
+    ]
+    telling = telling or [window for window, texture in zip(moved, textures) if texture > 0.0]
+    step = max(len(telling) / MOST_PIECES, 1.0)
+    return [telling[int(step * number)] for number in range(min(len(telling), MOST_PIECES))]
+
+
+def _texture(pan: torch.Tensor, valid: torch.Tensor) -> float:
+    """Deviation of the details of PAN at MS resolution (h, w) in the middle one of the blocks; 0 where gaps prevail."""
+    if min(pan.shape) < BLOCK or float(valid.float().mean()) < MOSTLY_VALID:
+        return 0.0
+    whole = whole_boxes(valid).double()
+    squares = high_pass(pan.double()).square() * whole
+    side = min(BLOCK, *squares.shape)
+    counts, sums = (torch.nn.functional.avg_pool2d(i[None], side)[0] for i in (whole, squares))
+    known = counts > 0.0
+    return math.sqrt(float((sums[known] / counts[known]).median())) if bool(known.any()) else 0.0

@@ -1,0 +1,141 @@
+"""What the log says of the result's quality, against what a user finds who measures it himself."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from helpers.fusion import job, run
+from helpers.scenes import Recipe, load_image, save, sense
+from otfm_pansharpen.model.fusion import judge as judging
+from otfm_pansharpen.model.fusion.judge import Full, Judgement, Reduced
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.fusion.run_log import quality_notice
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.quality.indices import ergas
+from otfm_pansharpen.model.raster.source import RasterSource
+from otfm_pansharpen.model.scene.pieces import telling_pieces
+from otfm_pansharpen.model.scene.registration import measure_registration
+
+
+def judged(pair, folder, **changes):
+    """The result, and the log's lines that speak of quality."""
+    lines: list[str] = []
+    result = fuse(job(pair, folder / "o.tif", **changes), Progress(log=lines.append))
+    return result, [line for line in lines if "ERGAS" in line or "HQNR" in line]
+
+
+def numbers(line):
+    return [float(n) for n in re.findall(r"\d+\.\d+", line)]
+
+
+def made_coarser(pair, folder, ratio, gain):
+    """The pair one scale down as a user would make it, by a blur of its own, and MS as its truth."""
+    truth, pan = load_image(pair.ms).astype(float), load_image(pair.pan).astype(float)
+    folder.mkdir()
+    save(folder / "pan.tif", sense(pan, ratio, gain), "float32")
+    save(folder / "ms.tif", sense(truth, ratio, gain), "float32", (5e5, 2.0 * ratio, 0, 4e6, 0, -2.0 * ratio))
+    return type(pair)(folder / "pan.tif", folder / "ms.tif", truth)
+
+
+@pytest.mark.parametrize("ratio", [2.0, 4.0])
+def test_the_log_says_what_a_user_finds_who_makes_the_scene_coarser(tmp_path, ratio):
+    pair = Recipe(ratio=ratio, height=int(200 * ratio), width=int(200 * ratio)).write(tmp_path)
+    result, lines = judged(pair, tmp_path)
+    small = made_coarser(pair, tmp_path / "small", ratio, result.gain)
+    image, _ = run(small, tmp_path, "small.tif", align=False, gain=result.gain, data_type="Float32")
+    plain = np.stack([np.kron(band, np.ones((int(ratio),) * 2)) for band in load_image(small.ms)])
+    inner = np.s_[:, 16:184, 16:184]
+    found = ergas(small.sharp[inner], image[inner], ratio)
+    assert result.ergas == pytest.approx(found, rel=0.15)
+    assert f"made {ratio:.3g} times coarser, ERGAS is {result.ergas:.3g}" in lines[0]
+    ours, interpolated, classical = numbers(lines[0])
+    assert ours < 0.9 * interpolated
+    assert ours < 1.3 * classical
+    assert interpolated < ergas(small.sharp[inner], plain[inner], ratio)  # of the nearest pixels
+
+
+def test_hqnr_is_that_of_several_pieces_with_texture(tmp_path):
+    """The middle of the scene is open water, which says nothing; the land around it does."""
+    pair = Recipe(ratio=2.0, height=1024, width=1024).write(tmp_path)
+    everywhere, lines = judged(pair, tmp_path)
+    assert "HQNR of 3 pieces" in lines[1]
+    for path, reach in ((pair.pan, 256), (pair.ms, 128)):
+        image = load_image(path)
+        middle = np.s_[:, image.shape[1] // 2 - reach : image.shape[1] // 2 + reach,
+                       image.shape[2] // 2 - reach : image.shape[2] // 2 + reach]  # fmt: skip
+        image[middle] = 300 + np.random.default_rng(1).integers(-3, 4, image[middle].shape)
+        save(path, image, transform=(5e5, 2 if path == pair.pan else 4, 0, 4e6, 0, -2 if path == pair.pan else -4))
+    with_water, _ = judged(pair, tmp_path)
+    assert with_water.hqnr == pytest.approx(everywhere.hqnr, abs=0.02)
+    assert with_water.ergas == pytest.approx(everywhere.ergas, rel=0.35)
+
+
+@pytest.mark.parametrize(
+    ("reduced", "full", "said"),
+    [
+        (Reduced(4.0, 3.0, 5.0, 3.5, "GSA"), Full(0.95, 0.97, 3), ()),  # interpolation stands high there by its nature
+        (Reduced(4.0, 5.5, 5.0, 4.5, "GSA"), Full(0.97, 0.95, 3), ("ERGAS 5.5 against 5",)),
+        (Reduced(4.0, 3.0, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("HQNR 0.850 against 0.950",)),
+        (Reduced(4.0, 5.5, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("ERGAS 5.5", "HQNR 0.850")),
+        (None, None, ()),
+    ],
+)
+def test_a_result_that_looks_worse_than_interpolation_is_warned_of(reduced, full, said):
+    found = quality_notice(Judgement(reduced, full, 4, 4))
+    assert (found is not None) == bool(said)
+    sentence = found.sentence if found else ""
+    assert all(words in sentence for words in said)
+    assert ("nodata that is not declared, a shift that is not corrected" in sentence) == bool(said)
+
+
+def test_a_scene_too_small_to_tell_is_said_to_be(tmp_path):
+    pair = Recipe(height=64, width=64).write(tmp_path)
+    result, lines = judged(pair, tmp_path)
+    assert result.ergas is None
+    assert not any("ERGAS" in line for line in lines)
+
+
+def test_of_many_bands_some_are_judged_and_the_log_says_so(tmp_path, monkeypatch):
+    pair = Recipe(bands=20, height=256, width=256).write(tmp_path)
+    some, lines = judged(pair, tmp_path)
+    assert all("8 of 20 bands" in line for line in lines)
+    assert len(lines) == 2
+    monkeypatch.setattr(judging, "MOST_BANDS", 20)
+    every, lines = judged(pair, tmp_path)
+    assert not any("of 20 bands" in line for line in lines)
+    assert some.hqnr == pytest.approx(every.hqnr, abs=0.02)
+    assert some.ergas == pytest.approx(every.ergas, rel=0.1)
+
+
+def test_bands_in_another_order_are_judged_alike(tmp_path):
+    pair = Recipe(bands=3, height=512, width=512).write(tmp_path)
+    usual, _ = judged(pair, tmp_path)
+    ms = RasterSource(str(pair.ms), bands=(3, 1, 2))
+    turned, _ = judged(pair, tmp_path, ms=ms)
+    assert (turned.ergas, turned.hqnr) == pytest.approx((usual.ergas, usual.hqnr), rel=0.02)
+
+
+def test_pieces_show_texture_and_neither_cloud_nor_water():
+    """Of eight windows one is water, one is clouds that moved between the recordings."""
+    rng = np.random.default_rng(5)
+    windows = []
+    for number in range(8):
+        sharp = np.cumsum(np.cumsum(rng.normal(size=(280, 280)), 0), 1) * 0.02 + 100.0 * rng.normal(size=(280, 280))
+        sharp = sense(sharp[None], 1.0, 0.1)[0] + 1000.0
+        if number == 3:
+            sharp = 400.0 + rng.normal(size=sharp.shape)
+        ms = np.stack([sense(sharp[None] * k, 2.0, 0.3)[0] for k in (0.7, 1.1)])
+        if number == 5:
+            ms = np.roll(ms, (2, 2), (1, 2))
+        pan, valid = torch.from_numpy(sharp).float(), torch.ones(280, 280, dtype=torch.bool)
+        windows.append(PairWindow(pan, valid, torch.from_numpy(ms).float(), valid[::2, ::2], (0.5, 0.5), (2.0, 2.0)))
+    registration = measure_registration(windows)
+    pieces = telling_pieces(windows, registration)
+    taken = [next(i for i, w in enumerate(windows) if w.ms is p.ms) for p in pieces]
+    assert taken == [0, 1, 2, 4, 6, 7]
+    assert math.hypot(*registration.shift) < 0.2
