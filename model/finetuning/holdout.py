@@ -92,21 +92,21 @@ def read_scene(
         shared = ms_window(placement, output_window(pan, placement, extent), 0).clipped(ms.grid.window)
         if min(shared.width, shared.height) < SMALLEST_SIDE:
             raise InputError(
-                f"PAN {pan_source.path} and MS {ms_source.path} share {shared.width} x {shared.height} MS pixels here; "
+                f"PAN {pan_source.name} and MS {ms_source.name} share {shared.width} x {shared.height} MS pixels here; "
                 f"fine-tuning needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE}, of which it holds blocks out to "
                 "measure on. Choose a larger extent or scene, or use the bundled weights as they are."
             )
         windows = _windows(shared, placement.ratio)
         pairs = [_checked(read_with_margin(pan, ms, placement, w), check) for w in windows]
         described = {
-            "pan": Path(pan_source.path).name,
-            "ms": Path(ms_source.path).name,
+            "pan": Path(pan_source.name).name,
+            "ms": Path(ms_source.name).name,
             "sensor": ms.dataset.GetMetadataItem("SATELLITEID", "IMAGERY") or "",
             "band_names": tuple(ms.dataset.GetRasterBand(b).GetDescription() for b in ms.bands),
             "rounded": ms.type in INTEGER_TYPES,
             "ratio": placement.ratio,
         }
-    return _hold_out(described, ms_source.path, placement, windows, pairs, rng, check)
+    return _hold_out(described, ms_source.name, placement, windows, pairs, rng, check)
 
 
 def _checked(pair: PairWindow, check: Check) -> PairWindow:

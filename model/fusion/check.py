@@ -66,7 +66,7 @@ def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -
         raise InputError(f"The data type {kind} is unknown; choose one of {', '.join(DATA_TYPES)}.")
     if os.path.realpath(pan.source.path) == os.path.realpath(ms.source.path) and pan.grid == ms.grid:
         raise InputError(
-            f"PAN and MS are the same raster, {pan.source.path}. Choose the panchromatic raster for PAN and the "
+            f"PAN and MS are the same raster, {pan.source.name}. Choose the panchromatic raster for PAN and the "
             "multispectral one for MS. A volume or product file (VOL_*.XML, for example) opens as one of its parts: "
             "choose the metadata or image file of each part."
         )

@@ -137,7 +137,7 @@ def _without_fill(
         if share > LARGEST_FILL:
             value = fill[0].value + float(raster.offsets[0])
             raise InputError(
-                f"{100 * share:.0f} % of the sampled pixels of {role} {raster.source.path} are {value:g} in every "
+                f"{100 * share:.0f} % of the sampled pixels of {role} {raster.source.name} are {value:g} in every "
                 "band, in flat areas, and no nodata value marks them. Declare it first: in the layer's properties "
                 f"(Transparency, Additional no data value), or with gdal_edit.py -a_nodata {value:g}."
             )
@@ -214,7 +214,7 @@ def _statistics(
     try:
         return measure_statistics(samples, pair.placement.ratio, registration.gain, progress.check)
     except ValueError as error:
-        pan, ms = pair.pan.source.path, pair.ms.source.path
+        pan, ms = pair.pan.source.name, pair.ms.source.name
         raise InputError(f"PAN {pan} and MS {ms} share too little: {error}.") from error
 
 

@@ -171,8 +171,8 @@ def provenance(plan: FusionPlan, registration: Registration) -> dict[str, str]:
         "OTFM_SHIFT_ROWS_COLUMNS": f"{registration.shift[0]:.3f} {registration.shift[1]:.3f}",
         "OTFM_MTF_GAIN_BY_BAND": " ".join(f"{g:.3f}" for g in registration.band_gains),
         "OTFM_RATIO": f"{plan.placement.ratio:.6g}",
-        "OTFM_PAN": f"{Path(plan.pan.path).name} band {plan.pan.bands[0]}",
-        "OTFM_MS": f"{Path(plan.ms.path).name} bands {' '.join(map(str, plan.ms.bands))}",
+        "OTFM_PAN": f"{Path(plan.pan.name).name} band {plan.pan.bands[0]}",
+        "OTFM_MS": f"{Path(plan.ms.name).name} bands {' '.join(map(str, plan.ms.bands))}",
     }
 
 

@@ -28,8 +28,8 @@ def inputs(pair: CheckedPair) -> Iterator[str]:
     pan, ms = pair.pan, pair.ms
     if ms.reprojected:
         yield "MS has another reference system and is reprojected to PAN's while it is read (cubic)."
-    yield f"PAN: {pan.source.path}, {pan.grid.describe()}, {pan.type}."
-    yield f"MS: {ms.source.path}, bands {', '.join(map(str, ms.bands))}, {ms.grid.describe()}, {ms.type}."
+    yield f"PAN: {pan.source.name}, {pan.grid.describe()}, {pan.type}."
+    yield f"MS: {ms.source.name}, bands {', '.join(map(str, ms.bands))}, {ms.grid.describe()}, {ms.type}."
     if not pan.grid.georeferenced:
         yield "Neither raster has a georeference: both are taken to cover the same area."
     elif bool(pan.crs) != bool(ms.crs):

@@ -106,13 +106,13 @@ class Raster:
         try:
             self.dataset = dataset or gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
-            raise InputError(f"{role} {source.path} cannot be opened: {said(error)}.") from error
+            raise InputError(f"{role} {source.name} cannot be opened: {said(error)}.") from error
         try:
             self._describe()
         except RuntimeError as error:
             self.close()
             raise InputError(
-                f"{role} {source.path} cannot be read: {said(error)}. The file may be truncated or damaged."
+                f"{role} {source.name} cannot be read: {said(error)}. The file may be truncated or damaged."
             ) from error
         except InputError:
             self.close()
@@ -135,7 +135,7 @@ class Raster:
         self.files = stamps(self.source.path)
         refuse_cut_files(self.role, self.files)
         if self.dataset.RasterCount == 0:
-            raise InputError(f"{self.role} {self.source.path} holds no raster bands; choose one of its subdatasets.")
+            raise InputError(f"{self.role} {self.source.name} holds no raster bands; choose one of its subdatasets.")
         self._choose_bands()
         self.type = self._type_of(self.bands)
         self._check_types()
@@ -149,7 +149,7 @@ class Raster:
         if (by_points or by_model) and not self.grid.georeferenced:
             means = "ground control points" if by_points else "rational polynomial coefficients (RPC)"
             raise InputError(
-                f"{self.role} {self.source.path} is placed by {means} only. Warp both rasters to a map projection "
+                f"{self.role} {self.source.name} is placed by {means} only. Warp both rasters to a map projection "
                 "first, for example with gdal:warpreproject."
             )
         self.crs = self.source.crs or self.dataset.GetProjection()
@@ -170,12 +170,12 @@ class Raster:
         kinds = {b: gdal.GetDataTypeName(self.dataset.GetRasterBand(b).DataType) for b in self.read_bands}
         odd = [k for k in kinds.values() if k not in INTEGER_TYPES + FLOAT_TYPES]
         if odd:
-            raise InputError(f"{self.role} {self.source.path} has bands of type {odd[0]}; real numbers are needed.")
+            raise InputError(f"{self.role} {self.source.name} has bands of type {odd[0]}; real numbers are needed.")
         for number in self.read_bands:
             table = self.dataset.GetRasterBand(number).GetColorTable()
             if table is not None and not _is_grey_ramp(table):
                 raise InputError(
-                    f"{self.role} {self.source.path} is paletted: the numbers of band {number} stand for colours of a "
+                    f"{self.role} {self.source.name} is paletted: the numbers of band {number} stand for colours of a "
                     "table and cannot be sharpened. Expand it first, with gdal:pcttorgb (pct2rgb.py) or "
                     "gdal_translate -expand rgb."
                 )
@@ -189,14 +189,14 @@ class Raster:
         size = width * height * count * gdal.GetDataTypeSize(band.DataType) // 8
         if size > LARGEST_BLOCK:
             raise InputError(
-                f"{self.role} {self.source.path} is stored in blocks of {width} x {height} pixels with {count} "
+                f"{self.role} {self.source.name} is stored in blocks of {width} x {height} pixels with {count} "
                 f"band(s), {size / 1e9:.1f} GB each, too large to be read piece by piece. If the file is not damaged, "
                 "convert it first: gdal_translate -co TILED=YES -co INTERLEAVE=BAND -co BIGTIFF=IF_SAFER."
             )
 
     def _choose_bands(self) -> None:
         """Which bands are wanted and read, and which one, if any, is alpha."""
-        count, path = self.dataset.RasterCount, self.source.path
+        count, path = self.dataset.RasterCount, self.source.name
         missing = [b for b in self.source.bands if not 1 <= b <= count]
         if missing:
             raise InputError(f"{self.role} {path} has {count} bands; band {missing[0]} does not exist.")
@@ -245,8 +245,8 @@ class Raster:
 
     def reproject(self, crs: str, pan: Grid) -> None:
         """Read this raster as GDAL's warper brings it to `crs` and to PAN's shape of pixels, window by window."""
-        refuse_local(self.role, self.source.path, self.crs, crs)
-        systems, path = (self.crs, crs), self.source.path
+        refuse_local(self.role, self.source.name, self.crs, crs)
+        systems, path = (self.crs, crs), self.source.name
         alike = all(f == gdal.GMF_ALL_VALID or f & gdal.GMF_PER_DATASET for f in self._flags.values())
         plain = not any(self.source.declared(b) for b in self.read_bands)
         if alike and plain and self.alpha_is_seen:
@@ -271,7 +271,7 @@ class Raster:
         values = {v for ends in nodata for v in ends}
         if len(values) > 1:
             raise InputError(
-                f"{self.role} {self.source.path} has another reference system than PAN and several nodata values for "
+                f"{self.role} {self.source.name} has another reference system than PAN and several nodata values for "
                 f"band {number} ({', '.join(f'{v:g}' for v in sorted(values))}), which cannot be kept apart while it "
                 "is reprojected. Reproject it first, for example with gdal:warpreproject."
             )
@@ -283,7 +283,7 @@ class Raster:
         if mark is not None:
             single.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
         value = values.pop() if values else ("none" if mark is None else None)
-        warped = warp(single, self.role, self.source.path, systems, pan, value)
+        warped = warp(single, self.role, self.source.name, systems, pan, value)
         self._kept += [single, warped]
         return _Plane(warped.GetRasterBand(1), warped.GetRasterBand(warped.RasterCount))
 
@@ -332,7 +332,7 @@ class Raster:
         except RuntimeError as error:
             where = f"at row {window.top}, column {window.left}"
             raise InputError(
-                f"{self.role} {self.source.path} cannot be read {where}: {said(error)}. "
+                f"{self.role} {self.source.name} cannot be read {where}: {said(error)}. "
                 "The file may be truncated or damaged."
             ) from error
         valid = _together(masks, marks, shared, values.shape[1:])
@@ -485,7 +485,7 @@ def _is_grey_ramp(table: gdal.ColorTable) -> bool:
 
 
 def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:
-    """A raster whose pixels are an array (bands, h, w); `source.path` is what messages call it. Raises InputError."""
+    """A raster whose pixels are an array (bands, h, w); `source.name` is what messages call it. Raises InputError."""
     bands, height, width = values.shape
     kind = gdal_array.NumericTypeCodeToGDALTypeCode(values.dtype)
     if kind is None or gdal.GetDataTypeName(kind) not in INTEGER_TYPES + FLOAT_TYPES:

@@ -10,6 +10,7 @@ class RasterSource:
     """A raster, its bands, and what a user declared of them.
 
     path            anything GDAL opens               open_options   NAME=VALUE
+    label           what to call it where the path says little, as for a VRT that is given as text
     bands           numbers from 1 of the bands that are wanted; empty for all but alpha
     context         bands that are read and measured beside them; empty for all that are image
     nodata          values that a user declared for every band, beside the file's own
@@ -26,6 +27,12 @@ class RasterSource:
     band_nodata: tuple[tuple[int, float, float], ...] = ()
     ignored_nodata: tuple[int, ...] = ()
     crs: str = ""
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What messages and metadata call it."""
+        return self.label or self.path
 
     def declared(self, band: int) -> list[tuple[float, float]]:
         """Ranges (least, largest) of one band that a user declared to be nodata."""
