@@ -17,6 +17,8 @@ PANSHARPEN_PARAMETERS = {
     "PAN": "The sharp raster: one panchromatic band with the smaller pixels.",
     "MS": "The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. "
     "Another reference system is reprojected while it is read.",
+    "MS_MORE": "Where MS comes as one file a band, as Landsat does: choose the first band as MS and the others here, "
+    "in the order of the output. All have to lie on one grid.",
     "PAN_BAND": "Which band of the panchromatic raster to use.",
     "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
     "EXTENT": "Only this part is sharpened. Statistics are still those of the whole scene, "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qgis.core import (
     Qgis,
+    QgsProcessing,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
@@ -15,6 +17,7 @@ from qgis.core import (
     QgsProcessingParameterBoolean,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFile,
+    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
@@ -22,7 +25,16 @@ from qgis.core import (
 )
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS
-from .bridge import OtfmAlgorithm, RenderLike, opened, raster_source, renderer_of_result, run_in_engine
+from .bridge import (
+    OtfmAlgorithm,
+    RenderLike,
+    opened,
+    raster_source,
+    raster_stack,
+    renderer_of_result,
+    run_in_engine,
+    sentences,
+)
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
 
 if TYPE_CHECKING:
@@ -64,6 +76,11 @@ class PansharpenAlgorithm(OtfmAlgorithm):
                 "MS_BANDS", "Multispectral bands (empty: all but alpha)", None, "MS", optional=True, allowMultiple=True
             )
         )
+        self._add(
+            QgsProcessingParameterMultipleLayers(
+                "MS_MORE", "More bands of MS, one raster a band (optional)", QgsProcessing.TypeRaster, optional=True
+            )
+        )
         self._add(QgsProcessingParameterExtent("EXTENT", "Extent (empty: all that both rasters cover)", optional=True))
         self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS)
         self._add_choice("DEVICE", "Device", DEVICES)
@@ -101,7 +118,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     def checkParameterValues(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> tuple[bool, str]:
-        passed, sentence = super().checkParameterValues(parameters, context)
+        first = parameters.get("MS")
+        first = first[0] if isinstance(first, list) and first else first  # scripts may give all of MS as a list
+        passed, sentence = super().checkParameterValues({**parameters, "MS": first}, context)
         if not passed:
             return passed, sentence
         weights = self.parameterAsFile(parameters, "WEIGHTS", context)
@@ -116,15 +135,18 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Copy everything that belongs to the main thread out of the layers."""
-        pan, ms = (
-            opened(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
-            for name in ("PAN", "MS")
-        )
-        bands = self.parameterAsInts(parameters, "MS_BANDS", context)
-        self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
-        self._ms = raster_source(ms, bands, "MS")
-        self._extent = self._bounds(parameters, context, pan)
-        self._renderer = ms.renderer().clone() if ms.renderer() else None
+        with sentences():
+            pan = opened(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
+            layers = [
+                opened(layer, name, parameters.get(name))
+                for name in ("MS", "MS_MORE")
+                for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
+            ]
+            self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
+            self._ms = raster_stack([raster_source(layer, [], "MS") for layer in layers])
+            self._ms = replace(self._ms, bands=tuple(self.parameterAsInts(parameters, "MS_BANDS", context)))
+            self._extent = self._bounds(parameters, context, pan)
+            self._renderer = layers[0].renderer().clone() if layers[0].renderer() and len(layers) == 1 else None
         return True
 
     def processAlgorithm(  # noqa: N802 - QGIS's name

@@ -56,6 +56,7 @@ MUTATIONS = [
     Mutation(7, "model/raster/writer.py", 'for domain in ("", "IMAGERY")', 'for domain in ("",)', "tests/raster/test_writer.py -k metadata"),
     Mutation(7, "model/raster/family.py", "for ending in SIDECARS}", "for ending in ()}", "tests/raster/test_delivery.py -k sidecars"),
     Mutation(7, "model/raster/family.py", "sorted(there - kept)", "sorted(there)", "tests/raster/test_delivery.py -k stay"),
+    Mutation(7, "model/raster/stack.py", "    band.SetDescription(origin.GetDescription())\n", "    pass\n", "tests/raster/test_stack.py -k kept"),
     Mutation(8, "algorithms/bridge.py", "layer.setRenderer(self.renderer.clone())", "pass", "tests/algorithms/test_pansharpen.py -k looks"),
     Mutation(8, "algorithms/bridge.py", "return cls.kept[-1]", "return cls.kept.pop()", "tests/algorithms/test_pansharpen.py -k looks"),
     Mutation(9, "model/raster/staging.py", "        finally:\n            _discard(folder, lock)", "        finally:\n            pass", "tests/fusion/test_refusals.py -k cancel"),

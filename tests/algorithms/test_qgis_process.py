@@ -205,3 +205,16 @@ def test_without_torch_it_is_listed_and_says_how_to_install(environment, tmp_pat
     assert done.returncode == 1
     assert "Set up the engine (otfm:setup)" in done.stdout + done.stderr
     assert not (tmp_path / "out.tif").exists()
+
+
+def test_ms_as_one_raster_a_band(environment, tmp_path):
+    pair = Recipe(bands=3, ratio=2).write(tmp_path)
+    files = [
+        save(tmp_path / f"B{n}.tif", b[None], transform=(5e5, 4, 0, 4e6, 0, -4))
+        for n, b in enumerate(load_image(pair.ms))
+    ]
+    words = [f"MS={files[0]}", *(f"MS_MORE={f}" for f in files[1:]), f"OUTPUT={tmp_path / 'out.tif'}"]
+    done = qgis(environment, "run", "otfm:pansharpen", "--", f"PAN={pair.pan}", *words)
+    assert done.returncode == 0, done.stderr
+    assert "B0.tif, B1.tif, B2.tif" in done.stdout
+    assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape

@@ -1,0 +1,154 @@
+"""Several rasters read as one through a VRT that is given as text: nothing is written, and any process can open it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from osgeo import gdal
+
+from ..errors import InputError
+from ..geometry.grids import Grid
+from .reader import Raster, gdal_exceptions, said
+from .source import RasterSource
+
+SAME_GRID = 1e-3  # pixels by which corners may differ and still be the same
+LONGEST_LABEL = 3  # names that stand in a label
+
+
+def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
+    """One-band rasters on one grid as the bands of one raster, in their order. Raises InputError, naming the odd one.
+
+    Names, nodata values, scales, offsets and metadata of the bands, and what a user declared of them, are kept.
+    """
+    with gdal_exceptions():
+        text = vrt_text(stack(sources, role))
+    return RasterSource(
+        path=text,
+        band_nodata=tuple((n, low, high) for n, s in enumerate(sources, 1) for low, high in s.declared(1)),
+        ignored_nodata=tuple(n for n, s in enumerate(sources, 1) if s.ignored_nodata),
+        crs=sources[0].crs,
+        label=label([s.name for s in sources]),
+    )
+
+
+def label(names: Sequence[str]) -> str:
+    """What a stack or a mosaic of files is called: their names, the first ones of many."""
+    short = [Path(n).name for n in names]
+    more = f" and {len(short) - LONGEST_LABEL} more" if len(short) > LONGEST_LABEL else ""
+    return ", ".join(short[:LONGEST_LABEL]) + more
+
+
+def vrt_text(dataset: gdal.Dataset) -> str:
+    """A VRT in memory as the text that opens it again."""
+    return str(dataset.GetMetadata("xml:VRT")[0])
+
+
+def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
+    """The VRT of one-band rasters; call within `gdal_exceptions`. Raises InputError where they do not fit together."""
+    with ExitStack() as open_ones:
+        rasters = [open_ones.enter_context(Raster(replace(s, bands=(), context=()), role)) for s in sources]
+        first = rasters[0]
+        for raster in rasters:
+            _refuse_no_band(raster)
+            _refuse_other_grid(raster, first)
+        built = gdal.BuildVRT("", [s.path for s in sources], separate=True)
+        for number, raster in enumerate(rasters, start=1):
+            _describe(built.GetRasterBand(number), raster.dataset.GetRasterBand(1))
+        built.FlushCache()
+        return built
+
+
+def mosaic(paths: Sequence[str], role: str) -> gdal.Dataset:
+    """The VRT of the tiles of one image, which may overlap; call within `gdal_exceptions`. Raises InputError."""
+    with ExitStack() as open_ones:
+        tiles = [open_ones.enter_context(Raster(RasterSource(p), role)) for p in paths]
+        first = tiles[0]
+        for tile in tiles:
+            if not tile.grid.georeferenced:
+                raise InputError(
+                    f"{role} tile {tile.source.name} has no georeference, so the tiles cannot be put side by side. Use "
+                    "a map-projected product level, or warp the image to a map projection first."
+                )
+            if tile.dataset.RasterCount != first.dataset.RasterCount or not _same_pixels(tile.grid, first.grid):
+                raise InputError(
+                    f"{role} tile {tile.source.name} ({tile.dataset.RasterCount} bands, {tile.grid.describe()}) does "
+                    f"not fit {first.source.name} ({first.dataset.RasterCount} bands, {first.grid.describe()}): they "
+                    "are no tiles of one image. Get the product again."
+                )
+            if not tile.same_crs(first):
+                raise InputError(
+                    f"{role} tiles {first.source.name} and {tile.source.name} have different reference systems. "
+                    "Get the product again."
+                )
+        try:
+            built = gdal.BuildVRT("", list(paths))
+        except RuntimeError as error:
+            raise InputError(f"{role} tiles beside {paths[0]} cannot be put together: {said(error)}.") from error
+        for number in range(1, built.RasterCount + 1):
+            _describe(built.GetRasterBand(number), first.dataset.GetRasterBand(number))
+        built.FlushCache()
+        return built
+
+
+def _refuse_no_band(raster: Raster) -> None:
+    """Raises InputError for what cannot be one band of a stack without losing something."""
+    name, band = raster.source.name, raster.dataset.GetRasterBand(1)
+    if raster.dataset.RasterCount != 1:
+        raise InputError(
+            f"{raster.role} {name} has {raster.dataset.RasterCount} bands; several rasters make one MS only where each "
+            "has one band. Give one raster with all bands, or one-band rasters."
+        )
+    if band.GetMaskFlags() & gdal.GMF_PER_DATASET:
+        raise InputError(
+            f"{raster.role} {name} marks its gaps by a mask, which a stack of rasters cannot keep. Give it a nodata "
+            "value first, for example with gdal:warpreproject."
+        )
+    if raster.source.open_options:
+        raise InputError(
+            f"{raster.role} {name} is opened with options ({', '.join(raster.source.open_options)}), which a stack of "
+            "rasters cannot keep. Export it to a GeoTIFF first."
+        )
+
+
+def _refuse_other_grid(raster: Raster, first: Raster) -> None:
+    """Raises InputError where two bands do not lie on each other pixel by pixel."""
+    same = (raster.grid.width, raster.grid.height) == (first.grid.width, first.grid.height)
+    if not same or not _same_pixels(raster.grid, first.grid) or not _same_corner(raster.grid, first.grid):
+        raise InputError(
+            f"{raster.role} {raster.source.name} ({raster.grid.describe()}) lies on another grid than "
+            f"{first.source.name} ({first.grid.describe()}). Take bands of one grid, or warp them to one first."
+        )
+    if raster.source.crs != first.source.crs or not raster.same_crs(first):
+        raise InputError(
+            f"{raster.role} {raster.source.name} and {first.source.name} have different reference systems. Reproject "
+            "one of them first, for example with gdal:warpreproject."
+        )
+
+
+def _same_pixels(one: Grid, other: Grid) -> bool:
+    """Whether pixels have one size and direction, over the whole raster."""
+    size, side = min(other.pixel_size), max(one.width, one.height, other.width, other.height)
+    steps = zip(one.transform, other.transform)
+    return all(abs(a - b) * side < SAME_GRID * size for i, (a, b) in enumerate(steps) if i not in (0, 3))
+
+
+def _same_corner(one: Grid, other: Grid) -> bool:
+    size = min(other.pixel_size)
+    return all(abs(one.transform[i] - other.transform[i]) < SAME_GRID * size for i in (0, 3))
+
+
+def _describe(band: gdal.Band, origin: gdal.Band) -> None:
+    """Have a VRT's band say what the file says of its own, beside nodata, scale and offset, which GDAL takes along."""
+    band.SetDescription(origin.GetDescription())
+    band.SetColorInterpretation(origin.GetColorInterpretation())
+    for domain in ("", "IMAGERY"):
+        if origin.GetMetadata(domain):
+            band.SetMetadata(origin.GetMetadata(domain), domain)
+    bits = origin.GetMetadataItem("NBITS", "IMAGE_STRUCTURE")
+    if bits:
+        band.SetMetadataItem("NBITS", bits, "IMAGE_STRUCTURE")
+    if origin.GetUnitType():
+        band.SetUnitType(origin.GetUnitType())
