@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -23,6 +24,7 @@ def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
 
     Names, nodata values, scales, offsets and metadata of the bands, and what a user declared of them, are kept.
     """
+    sources = [replace(s, path=os.path.abspath(s.path)) if os.path.exists(s.path) else s for s in sources]
     with gdal_exceptions():
         text = vrt_text(stack(sources, role))
     return RasterSource(
@@ -61,8 +63,11 @@ def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
         return built
 
 
-def mosaic(paths: Sequence[str], role: str) -> gdal.Dataset:
-    """The VRT of the tiles of one image, which may overlap; call within `gdal_exceptions`. Raises InputError."""
+def mosaic(paths: Sequence[str], numbers: Sequence[int], role: str) -> gdal.Dataset:
+    """The VRT of the tiles of one image, which may overlap, with those of its bands (from 1).
+
+    Call within `gdal_exceptions`. Raises InputError where they are no tiles of one image.
+    """
     with ExitStack() as open_ones:
         tiles = [open_ones.enter_context(Raster(RasterSource(p), role)) for p in paths]
         first = tiles[0]
@@ -84,11 +89,11 @@ def mosaic(paths: Sequence[str], role: str) -> gdal.Dataset:
                     "Get the product again."
                 )
         try:
-            built = gdal.BuildVRT("", list(paths))
+            built = gdal.BuildVRT("", list(paths), bandList=list(numbers))
         except RuntimeError as error:
             raise InputError(f"{role} tiles beside {paths[0]} cannot be put together: {said(error)}.") from error
-        for number in range(1, built.RasterCount + 1):
-            _describe(built.GetRasterBand(number), first.dataset.GetRasterBand(number))
+        for place, number in enumerate(numbers, start=1):
+            _describe(built.GetRasterBand(place), first.dataset.GetRasterBand(number))
         built.FlushCache()
         return built
 
