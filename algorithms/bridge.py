@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from qgis.core import (
     QgsApplication,
+    QgsContrastEnhancement,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCsException,
@@ -23,6 +24,7 @@ from qgis.core import (
     QgsProcessingParameterEnum,
     QgsProviderRegistry,
     QgsRasterLayer,
+    QgsRasterMinMaxOrigin,
     QgsRasterRenderer,
     QgsSingleBandGrayRenderer,
     QgsSingleBandPseudoColorRenderer,
@@ -218,23 +220,44 @@ def _drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
     return None
 
 
-class RenderLike(QgsProcessingLayerPostProcessorInterface):
-    """Gives the loaded result the rendering of the MS layer."""
+class _Kept(QgsProcessingLayerPostProcessorInterface):
+    """A post-processor that stays alive until many others have been made, as models and batches do."""
 
-    kept: ClassVar[list[RenderLike]] = []  # QGIS holds no reference to them until they have run
+    kept: ClassVar[list[_Kept]] = []  # QGIS holds no reference to them until they have run
+
+    @classmethod
+    def of(cls, *values: Any) -> _Kept:
+        """A new one, made of the values that its kind takes."""
+        _Kept.kept = [*_Kept.kept[1 - MOST_KEPT :], cls(*values)]
+        return _Kept.kept[-1]
+
+
+class RenderLike(_Kept):
+    """Gives the loaded result the rendering of the MS layer."""
 
     def __init__(self, renderer: QgsRasterRenderer | None) -> None:
         """`renderer` belongs to this object and refers to the bands of the result."""
         super().__init__()
         self.renderer = renderer
 
-    @classmethod
-    def of(cls, renderer: QgsRasterRenderer | None) -> RenderLike:
-        """A post-processor that stays alive until many others have been made, as models and batches do."""
-        cls.kept = [*cls.kept[1 - MOST_KEPT :], cls(renderer)]
-        return cls.kept[-1]
-
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
         if self.renderer is not None and isinstance(layer, QgsRasterLayer):
             layer.setRenderer(self.renderer.clone())
+            layer.triggerRepaint()
+
+
+class DrawColours(_Kept):
+    """Draws the loaded result in natural colours, stretched to what most pixels have."""
+
+    def __init__(self, colours: tuple[int, int, int]) -> None:
+        """`colours` are the numbers of the red, the green and the blue band."""
+        super().__init__()
+        self.colours = colours
+
+    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
+        if isinstance(layer, QgsRasterLayer) and layer.bandCount() >= max(self.colours):
+            layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *self.colours))
+            layer.setContrastEnhancement(
+                QgsContrastEnhancement.StretchToMinimumMaximum, QgsRasterMinMaxOrigin.CumulativeCut
+            )
             layer.triggerRepaint()

@@ -96,3 +96,32 @@ SETUP_PARAMETERS = {
     "INDEX": "A package index in place of the one that pip uses, for example a mirror of your organisation, or torch's "
     "own index of CPU builds.",
 }
+
+PRODUCT = """Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
+
+Knows Landsat 7, 8 and 9 (level 1, and level 2 with the panchromatic band of level 1), EO-1 ALI, WorldView, GeoEye, \
+QuickBird, IKONOS, Pleiades, Pleiades Neo, SPOT 6 and 7, KOMPSAT, CBERS and GaoFen, and any folder whose files' names \
+say PAN and MS, or PAN and B1, B2 and so on. Archives (.tar, .tar.gz, .zip) are read as they are.
+
+Several products in one folder run one after another, and the log ends with a table. A product that fails does not \
+stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing."""
+
+PRODUCT_PARAMETERS = {
+    "INPUT": "The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata "
+    "file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.",
+    "BANDS": "all takes every band that PAN can sharpen, in the product's order, so no thermal or cirrus bands. "
+    "colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.",
+    "EXTENT": "Only this part of each product is sharpened.",
+    "ALIGN": PANSHARPEN_PARAMETERS["ALIGN"],
+    "DEVICE": PANSHARPEN_PARAMETERS["DEVICE"],
+    "BUNDLED": PANSHARPEN_PARAMETERS["BUNDLED"],
+    "WEIGHTS": PANSHARPEN_PARAMETERS["WEIGHTS"],
+    "PRECISION": PANSHARPEN_PARAMETERS["PRECISION"],
+    "MEMORY": PANSHARPEN_PARAMETERS["MEMORY"],
+    "DATA_TYPE": PANSHARPEN_PARAMETERS["DATA_TYPE"],
+    "OVERVIEWS": PANSHARPEN_PARAMETERS["OVERVIEWS"],
+    "CREATE_OPTIONS": PANSHARPEN_PARAMETERS["CREATE_OPTIONS"],
+    "KEEP_VRT": "Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.",
+    "LOAD": "Whether the sharpened rasters are loaded, in natural colours.",
+    "OUTPUT": "Where the sharpened rasters go: NAME_sharp.tif for each product.",
+}

@@ -8,6 +8,7 @@ from qgis.PyQt.QtGui import QIcon
 from .bridge import ICON
 from .finetune import FinetuneAlgorithm
 from .pansharpen import PansharpenAlgorithm
+from .product import ProductAlgorithm
 from .setup import SetupAlgorithm
 
 
@@ -16,6 +17,7 @@ class OtfmProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
         self.addAlgorithm(PansharpenAlgorithm())
+        self.addAlgorithm(ProductAlgorithm())
         self.addAlgorithm(FinetuneAlgorithm())
         self.addAlgorithm(SetupAlgorithm())
 

@@ -186,8 +186,8 @@ class Engines:
                 self._keep(engine, packages)
             else:
                 engine.end()
-                if hasattr(job, "output"):
-                    remove_dead(Path(job.output).parent)
+                for folder in _places(job):
+                    remove_dead(folder)
             raise
         self._keep(engine, packages)
         return result
@@ -258,6 +258,12 @@ def greeting_of(packages: Path) -> dict[str, Any]:
         "gdal": settings,
         "proj": osr.GetPROJSearchPaths(),
     }
+
+
+def _places(job: Any) -> list[Path]:
+    """Folders in which a job makes its output."""
+    output, folder = getattr(job, "output", None), getattr(job, "folder", None)
+    return [output.parent] if output else [folder] if folder else []
 
 
 def _pass_on(message: Mapping[str, Any], progress: Progress) -> None:

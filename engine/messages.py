@@ -11,6 +11,7 @@ from typing import Any
 from ..model.finetuning.job import Evaluation, FinetuneJob, FinetuneResult, Recipe, TuningPair
 from ..model.fusion.job import FusionJob, FusionResult
 from ..model.notices import Notice
+from ..model.product.job import ProductJob, ProductResult, ProductRun
 from ..model.quality.indices import QualityIndices
 from ..model.raster.source import RasterSource
 from .examination import Examination, Findings
@@ -20,7 +21,7 @@ CLASSES: Mapping[str, type] = {
     known.__name__: known
     for known in (
         *(FusionJob, FusionResult, RasterSource, Notice, QualityIndices),
-        *(Examination, Findings),
+        *(ProductJob, ProductResult, ProductRun, Examination, Findings),
         *(FinetuneJob, FinetuneResult, TuningPair, Recipe, Evaluation),
     )
 }

@@ -25,6 +25,7 @@ LAST_WORDS = 3.0  # seconds for a running job to clear up once QGIS has ended
 # What does a job, by the name of its class: a function (job, progress) -> result of a module that may need torch.
 RUNNERS: Mapping[str, tuple[str, str]] = {
     "FusionJob": ("model.fusion.pipeline", "fuse"),
+    "ProductJob": ("model.product.run", "sharpen_products"),
     "Examination": ("engine.examination", "examine"),
     "FinetuneJob": ("model.finetuning.finetune", "finetune"),
 }

@@ -11,4 +11,5 @@ DEFAULT_SET = "fast"
 DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16")
 ALIGNMENTS = ("auto", "off")
+PRODUCT_BANDS = ("all", "colour and NIR", "natural colour")
 DATA_TYPES = ("Byte", "Int8", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64")  # GDAL's names

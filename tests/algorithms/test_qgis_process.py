@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers.products import landsat, pair_for
 from helpers.scenes import Recipe, load_image, save
 
 PROGRAM = os.environ.get("QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process") or ""
@@ -218,3 +219,25 @@ def test_ms_as_one_raster_a_band(environment, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "B0.tif, B1.tif, B2.tif" in done.stdout
     assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
+
+
+@pytest.mark.promise(18)
+def test_a_product_from_the_command_line(environment, tmp_path):
+    name = landsat(tmp_path / "in", pair_for(tmp_path / "pair", 7, 2))
+    given = (f"INPUT={tmp_path / 'in'}", f"OUTPUT={tmp_path / 'out'}", "BANDS=natural colour")
+    done = qgis(environment, "--json", "run", "otfm:product", "--", *given)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert results["SHARPENED"] == 1
+    assert len(load_image(tmp_path / "out" / f"{name}_sharp.tif")) == 3
+    done = qgis(environment, "run", "otfm:product", "--", *given)
+    assert done.returncode == 0, done.stderr
+    assert "was made from the same files with the same settings" in done.stdout
+
+
+@pytest.mark.promise(2)
+def test_a_product_that_is_none(environment, tmp_path):
+    (tmp_path / "in").mkdir()
+    done = qgis(environment, "run", "otfm:product", "--", f"INPUT={tmp_path / 'in'}", f"OUTPUT={tmp_path / 'out'}")
+    assert done.returncode == 1
+    assert "Found: nothing" in done.stdout + done.stderr

@@ -1,0 +1,164 @@
+"""`otfm:product`: sharpen satellite products as they are delivered, from a folder, an archive or a metadata file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputMultipleLayers,
+    QgsProcessingOutputNumber,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterString,
+)
+
+from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, PRODUCT_BANDS
+from .bridge import DrawColours, OtfmAlgorithm, run_in_engine
+from .help import PRODUCT, PRODUCT_PARAMETERS
+
+if TYPE_CHECKING:
+    from ..model.product.job import ProductJob, ProductResult
+
+AS_MS = "as MS"
+
+
+class ProductAlgorithm(OtfmAlgorithm):
+    """Declares the parameters, hands one frozen job to `model.product`, and its result back."""
+
+    parameter_help = PRODUCT_PARAMETERS
+
+    def name(self) -> str:
+        return "product"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        return "OTFM Sharpen a satellite product"
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        return "Sharpen Landsat, WorldView, Pleiades and other products as they are delivered."
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
+        return PRODUCT
+
+    def tags(self) -> list[str]:
+        return [
+            "pansharpening",
+            "landsat",
+            "mtl",
+            "worldview",
+            "pleiades",
+            "spot",
+            "dimap",
+            "kompsat",
+            "cbers",
+            "gaofen",
+        ]
+
+    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
+        number, whole = QgsProcessingParameterNumber, QgsProcessingParameterNumber.Type.Integer
+        place = QgsProcessingParameterFile("INPUT", "Folder, archive or metadata file of the product")
+        place.setFileFilter("All files (*)")  # QGIS's own filter, *.*, refuses folders
+        self._add(place)
+        self._add_choice("BANDS", "Bands to sharpen", PRODUCT_BANDS)
+        self._add(QgsProcessingParameterExtent("EXTENT", "Extent (empty: all of each product)", optional=True))
+        self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS)
+        self._add_choice("DEVICE", "Device", DEVICES)
+        self._add_choice("BUNDLED", "Bundled weights", list(BUNDLED))
+        weights = QgsProcessingParameterFile("WEIGHTS", "Weights file (empty: bundled weights)", optional=True)
+        weights.setFileFilter("Weights (*.safetensors)")
+        self._add_advanced(weights)
+        self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
+        self._add_advanced(number("MEMORY", "Memory in MB (empty: a quarter, at most 2048)", whole, None, True, 128))
+        self._add_choice("DATA_TYPE", "Data type of the output", [AS_MS, *DATA_TYPES], advanced=True)
+        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", "Build overviews", False))
+        self._add_advanced(
+            QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
+        )
+        self._add_advanced(QgsProcessingParameterBoolean("KEEP_VRT", "Keep virtual rasters of PAN and MS", False))
+        self._add(QgsProcessingParameterBoolean("LOAD", "Load the sharpened rasters", True))
+        self._add(QgsProcessingParameterFolderDestination("OUTPUT", "Folder for the sharpened rasters"))
+        self.addOutput(QgsProcessingOutputMultipleLayers("LAYERS", "Sharpened rasters"))
+        self.addOutput(QgsProcessingOutputNumber("SHARPENED", "Products sharpened"))
+        self.addOutput(QgsProcessingOutputNumber("COMPLETE", "Products that were complete already"))
+        self.addOutput(QgsProcessingOutputNumber("FAILED", "Products that failed or are not complete"))
+        self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
+
+    def prepareAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Copy out what belongs to the main thread: the extent, with the project's reference system if it has none."""
+        self._extent: tuple[float, float, float, float] | None = None
+        self._extent_crs = ""
+        if parameters.get("EXTENT") in (None, ""):
+            return True
+        extent = self.parameterAsExtent(parameters, "EXTENT", context)
+        if extent.isNull() or not extent.isFinite():
+            raise QgsProcessingException(
+                f"The extent {parameters['EXTENT']} cannot be read. Choose one that lies on the product, or leave it "
+                "empty."
+            )
+        crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
+        self._extent = extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
+        if crs.isValid():
+            self._extent_crs = crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
+        return True
+
+    def processAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        folder = Path(self.parameterAsFile(parameters, "OUTPUT", context))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise QgsProcessingException(
+                f"The folder {folder} cannot be made ({error}). Choose another one."
+            ) from error
+        result = run_in_engine(self._job(parameters, context, folder), feedback)
+        if self.parameterAsBool(parameters, "LOAD", context) and context.project() is not None:
+            self._load(result, context)
+        return {
+            "OUTPUT": str(folder),
+            "LAYERS": [r.output for r in result.runs if r.status in ("sharpened", "complete already")],
+            "SHARPENED": result.count("sharpened"),
+            "COMPLETE": result.count("complete already"),
+            "FAILED": result.count("failed", "no product"),
+            "SECONDS": result.seconds,
+        }
+
+    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, folder: Path) -> ProductJob:
+        from ..model.product.job import ProductJob
+
+        weights = self.parameterAsFile(parameters, "WEIGHTS", context)
+        options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
+        kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
+        return ProductJob(
+            place=self.parameterAsFile(parameters, "INPUT", context),
+            folder=folder,
+            bands=self.parameterAsEnumString(parameters, "BANDS", context),
+            keep_vrt=self.parameterAsBool(parameters, "KEEP_VRT", context),
+            extent=self._extent,
+            extent_crs=self._extent_crs,
+            weights=Path(weights) if weights else BUNDLED[self.parameterAsEnumString(parameters, "BUNDLED", context)],
+            device=self.parameterAsEnumString(parameters, "DEVICE", context),
+            precision=self.parameterAsEnumString(parameters, "PRECISION", context),
+            memory=self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY") is not None else 0,
+            align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
+            creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
+            data_type="" if kind == AS_MS else kind,
+            overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
+        )
+
+    def _load(self, result: ProductResult, context: QgsProcessingContext) -> None:
+        """Have QGIS load what was made, in natural colours."""
+        for run in result.runs:
+            if run.status in ("sharpened", "complete already"):
+                details = QgsProcessingContext.LayerDetails(run.title, context.project(), "LAYERS")
+                details.setPostProcessor(DrawColours.of(run.colours))
+                context.addLayerToLoadOnCompletion(run.output, details)

@@ -1,0 +1,266 @@
+"""All products of a folder, one after another: recognised, made into PAN and MS, fused, and listed in a table."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from osgeo import gdal, osr
+
+from ..errors import CancelledError, InputError, OutputError, PansharpenError
+from ..files import whole_file
+from ..fusion.job import Extent, FusionJob, FusionResult
+from ..fusion.pipeline import fuse
+from ..notices import Notice
+from ..progress import Progress
+from ..raster.band_names import rgb_bands
+from ..raster.reader import Raster, gdal_exceptions
+from ..raster.source import RasterSource
+from ..raster.stack import label
+from .inputs import ms_source, pan_source, wanted_bands
+from .job import ProductJob, ProductResult, ProductRun
+from .recognise import find_products
+from .scene import Product, Refused
+
+SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
+INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # metadata that tell whether an output is complete
+TRACES = "CPL_VSIL_GZIP_WRITE_PROPERTIES"  # an option of GDAL
+LONGEST_NAME = 120  # characters of an output's name
+ODD_GAIN = 3.0  # times smaller or larger than all tabulated ones is a measured gain that is told
+
+
+def sharpen_products(job: ProductJob, progress: Progress | None = None) -> ProductResult:
+    """Sharpen every product that is found. One that fails is said and does not stop the others.
+
+    Raises PansharpenError where nothing can be sharpened or was, and CancelledError.
+    """
+    started = time.monotonic()
+    progress = progress or Progress()
+    if not job.folder.is_dir():
+        raise OutputError(f"The folder {job.folder} for the results does not exist. Create it or choose another one.")
+    with no_traces():
+        return _all_sharpened(job, progress, started)
+
+
+@contextmanager
+def no_traces() -> Iterator[None]:
+    """Has GDAL leave no .properties file beside compressed archives; afterwards its setting is as it was."""
+    before = gdal.GetConfigOption(TRACES)
+    gdal.SetConfigOption(TRACES, "NO")
+    try:
+        yield
+    finally:
+        gdal.SetConfigOption(TRACES, before)
+
+
+def _all_sharpened(job: ProductJob, progress: Progress, started: float) -> ProductResult:
+    with gdal_exceptions():
+        products, refused = find_products(job.place, progress.check)
+    _say_found(products, refused, progress)
+    outputs = _outputs(products, job.folder)
+    runs = []
+    for number, (product, output) in enumerate(zip(products, outputs)):
+        progress.log(f"Product {number + 1} of {len(products)}: {product.title} ({_sensor(product)}).")
+        runs.append(_attempted(product, output, job, _part_of(progress, number, len(products))))
+        progress.check()
+    runs += [ProductRun(r.title, "", NO_PRODUCT, r.sentence) for r in refused]
+    result = ProductResult(tuple(runs), time.monotonic() - started)
+    progress.report(1.0)
+    if len(runs) > 1:
+        for line in table(runs):
+            progress.log(line)
+    if not result.count(SHARPENED, COMPLETE):
+        failures = [r.sentence for r in runs if r.status == FAILED]
+        raise InputError(failures[0] if len(failures) == 1 else "No product was sharpened. " + " ".join(failures))
+    return result
+
+
+def table(runs: Sequence[ProductRun]) -> Iterator[str]:
+    """One line a product: what became of it, its figures and seconds."""
+    width = max(len(r.title) for r in runs)
+    yield f"{'product':{width}}  {'result':16}  {'ratio':>5}  {'shift':>12}  {'gain':>5}  {'HQNR':>6}  {'seconds':>7}"
+    for r in runs:
+        shift = "" if r.shift is None else f"{r.shift[0]:+.2f} {r.shift[1]:+.2f}"
+        figures = f"{_figure(r.ratio, '.3g'):>5}  {shift:>12}  {_figure(r.gain, '.3f'):>5}  {_figure(r.hqnr, '.4f'):>6}"
+        yield f"{r.title:{width}}  {r.status:16}  {figures}  {r.seconds:7.1f}  {r.sentence}".rstrip()
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _sensor(product: Product) -> str:
+    level = f", level {product.ms.level}" if product.ms.level > 1 else ""
+    return f"{product.ms.sensor.name}{level}{', ' + product.ms.date if product.ms.date else ''}"
+
+
+def _say_found(products: Sequence[Product], refused: Sequence[Refused], progress: Progress) -> None:
+    progress.log(f"Found {len(products)} product(s): {'; '.join(p.title for p in products)}.")
+    for one in refused:
+        progress.warn(Notice("no_product", one.sentence, {"title": one.title}))
+
+
+def _part_of(progress: Progress, number: int, count: int) -> Progress:
+    """Progress of one product of several."""
+    return replace(progress, report=lambda share: progress.report((number + share) / count))
+
+
+def _outputs(products: Sequence[Product], folder: Path) -> list[Path]:
+    """A name for each result, none twice."""
+    taken: set[str] = set()
+    paths = []
+    for product in products:
+        stem = re.sub(r'[\\/:*?"<>|\s]+', "_", product.title).strip("._")[:LONGEST_NAME] or "product"
+        names = (f"{stem}{'' if n == 1 else f'_{n}'}_sharp.tif" for n in range(1, len(products) + 1))
+        name = next(n for n in names if n.lower() not in taken)
+        taken.add(name.lower())
+        paths.append(folder / name)
+    return paths
+
+
+def _attempted(product: Product, output: Path, job: ProductJob, progress: Progress) -> ProductRun:
+    """What became of one product; a failure is a sentence, but for a cancel."""
+    started = time.monotonic()
+    blank = ProductRun(product.title, product.ms.sensor.name, FAILED)
+    try:
+        run = _sharpened(product, output, job, progress, blank)
+    except CancelledError:
+        raise
+    except (PansharpenError, OSError, RuntimeError, MemoryError) as error:
+        sentence = str(error) or type(error).__name__
+        progress.warn(Notice("product_failed", f"{product.title} failed: {sentence}", {"title": product.title}))
+        run = replace(blank, sentence=sentence)
+    return replace(run, seconds=time.monotonic() - started)
+
+
+def _sharpened(product: Product, output: Path, job: ProductJob, progress: Progress, blank: ProductRun) -> ProductRun:
+    for sentence in product.choices:
+        progress.log(sentence)
+    bands = wanted_bands(product, job.bands)
+    facts = _facts(product, job)
+    colours = tuple(i + 1 for i in rgb_bands([b.name for b in bands]))
+    blank = replace(blank, output=str(output), colours=colours)  # type: ignore[arg-type]
+    if _complete(output, facts):
+        sentence = f"{output} was made from the same files with the same settings. Delete it to make it again."
+        progress.log(f"Nothing to do: {sentence}")
+        progress.report(1.0)
+        return replace(blank, status=COMPLETE, sentence=sentence)
+    left_out = [b.name for b in product.ms.bands if b not in bands]
+    progress.log(f"Bands: {', '.join(f'{b.name} (band {b.number} of {label(b.files)})' for b in bands)}.")
+    if left_out:
+        progress.log(f"Left out by BANDS = {job.bands}: {', '.join(left_out)}.")
+    with gdal_exceptions():
+        pan, ms = pan_source(product), ms_source(product, job.bands, facts)
+        extent = _extent(job, pan)
+    result = fuse(_fusion_job(job, pan, ms, output, extent), progress)
+    if job.keep_vrt:
+        _keep(output, pan, ms, progress)
+    _check_gain(product, result, progress)
+    return replace(blank, status=SHARPENED, ratio=result.ratio, shift=result.shift, gain=result.gain, hqnr=result.hqnr)
+
+
+def _fusion_job(job: ProductJob, pan: RasterSource, ms: RasterSource, output: Path, extent: Extent | None) -> FusionJob:
+    return FusionJob(
+        pan=pan,
+        ms=ms,
+        output=output,
+        weights=job.weights,
+        extent=extent,
+        device=job.device,
+        precision=job.precision,
+        memory=job.memory,
+        align=job.align,
+        creation_options=job.creation_options,
+        data_type=job.data_type,
+        overviews=job.overviews,
+    )
+
+
+def _facts(product: Product, job: ProductJob) -> dict[str, str]:
+    """What the output's metadata say of the product, its files and the settings."""
+    known = {"PRODUCT": product.title, "SENSOR": product.ms.sensor.name, "ACQUISITION_DATE": product.ms.date}
+    stamps = []
+    for file in product.files:
+        status = gdal.VSIStatL(file)
+        stamps.append(f"{PurePosixPath(file).name} {status.size if status else 0} {status.mtime if status else 0}")
+    decisive = {
+        "bands": job.bands,
+        "weights": hashlib.sha256(job.weights.read_bytes()).hexdigest() if job.weights.is_file() else str(job.weights),
+        "precision": job.precision,
+        "align": job.align,
+        "extent": job.extent,
+        "creation_options": job.creation_options,
+        "data_type": job.data_type,
+        "overviews": job.overviews,
+    }
+    settings = "; ".join(f"{k} {v}" for k, v in decisive.items())
+    return {**{k: v for k, v in known.items() if v}, INPUTS: "; ".join(stamps), SETTINGS: settings}
+
+
+def _complete(output: Path, facts: dict[str, str]) -> bool:
+    """Whether an output is there that was made from the same files with the same settings."""
+    if not output.is_file():
+        return False
+    with gdal_exceptions():
+        try:
+            dataset = gdal.Open(str(output))
+            return all(dataset.GetMetadataItem(key) == facts[key] for key in (INPUTS, SETTINGS))
+        except RuntimeError:
+            return False
+
+
+def _extent(job: ProductJob, pan: RasterSource) -> Extent | None:
+    """The job's extent in PAN's reference system. Raises InputError where it cannot be brought there."""
+    if job.extent is None:
+        return None
+    with Raster(pan, "PAN") as raster:
+        wkt = raster.crs
+    if not wkt or not job.extent_crs:
+        return job.extent
+    own, other = osr.SpatialReference(job.extent_crs), osr.SpatialReference(wkt)
+    for system in (own, other):
+        system.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    if own.IsSame(other):
+        return job.extent
+    try:
+        moved = osr.CoordinateTransformation(own, other).TransformBounds(*job.extent, 21)
+        if not all(math.isfinite(v) for v in moved):
+            raise RuntimeError("no finite numbers")
+    except RuntimeError as error:
+        raise InputError(
+            f"The extent {job.extent} cannot be brought to PAN's reference system ({error}). Choose an extent that "
+            "lies on the product, or leave it empty."
+        ) from error
+    return moved[0], moved[1], moved[2], moved[3]
+
+
+def _keep(output: Path, pan: RasterSource, ms: RasterSource, progress: Progress) -> None:
+    """Write the VRTs beside the result; a PAN that is one file needs none."""
+    for role, source in (("pan", pan), ("ms", ms)):
+        if source.path.startswith("<"):
+            path = output.with_name(f"{output.stem}_{role}.vrt")
+            with whole_file(path) as draft:
+                draft.write_text(source.path, encoding="utf-8")
+            progress.log(f"Kept {path}, which reads {source.name}.")
+
+
+def _check_gain(product: Product, result: FusionResult, progress: Progress) -> None:
+    """Say how the measured gain stands to the tabulated ones; the measured one is used whatever they say."""
+    gains = product.ms.sensor.gains
+    if gains is None:
+        return
+    least, largest = gains
+    name = product.ms.sensor.name
+    said = f"Tabulated MTF gains of {name}: {least:g} to {largest:g}; measured and used: {result.gain:.3f}."
+    progress.log(said)
+    if not least / ODD_GAIN <= result.gain <= largest * ODD_GAIN:
+        sentence = f"{said} They are far apart: MS may have been resampled or sharpened before. Look at the result."
+        progress.warn(
+            Notice("gain_unlike_sensor", sentence, {"measured": result.gain, "least": least, "most": largest})
+        )

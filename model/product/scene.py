@@ -1,0 +1,77 @@
+"""What readers of products find: PAN and MS of a scene as they lie in files, and the two together as a product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .sensors import UNKNOWN, Sensor
+
+
+@dataclass(frozen=True)
+class Band:
+    """A band and where it is: `number` (from 1) of the raster in `files`, or of the image that its tiles make up."""
+
+    name: str
+    files: tuple[str, ...]
+    number: int = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """PAN or MS of one scene.
+
+    role     PAN or MS                         scene    the same word for what was recorded together
+    title    what to call a product of it      date     YYYY-MM-DD, empty where nothing says it
+    level    of processing: 1 or 2             metadata files that say so, and those that are read through them
+    missing  names that the metadata list and that are not there
+    nodata   value that the product's maker fills gaps with, where files may not say it
+    """
+
+    role: str
+    sensor: Sensor
+    scene: str
+    title: str
+    bands: tuple[Band, ...]
+    date: str = ""
+    level: int = 1
+    metadata: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    nodata: float | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys([*self.metadata, *(f for b in self.bands for f in b.files)]))
+
+    def describe(self) -> str:
+        """For lists of what was found."""
+        bands = f"{len(self.bands)} band(s)" if self.role == "MS" else "one band"
+        known = [self.sensor.name] if self.sensor != UNKNOWN else []
+        level = [f"level {self.level}"] if self.level > 1 else []
+        return f"{self.role} of {', '.join([self.title, *known, *level, *([self.date] if self.date else []), bands])}"
+
+
+@dataclass(frozen=True)
+class Product:
+    """PAN and MS that belong together, and in `choices` sentences on what was chosen and why."""
+
+    pan: Part
+    ms: Part
+    choices: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return self.ms.title
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*self.pan.files, *self.ms.files]))
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Something that looks like a product and is none: why, and what to do, in whole sentences."""
+
+    title: str
+    sentence: str
+    files: tuple[str, ...] = field(default=())

@@ -1,0 +1,116 @@
+"""Products of every kind that is known give the pixels of their PAN and MS as plain rasters."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from helpers.fusion import run as fuse_pair
+from helpers.products import ali, dimap, landsat, named, packed, pair_for, worldview
+from helpers.scenes import load_image
+from osgeo import gdal
+from otfm_pansharpen.model.product.job import ProductJob
+from otfm_pansharpen.model.product.run import sharpen_products
+from otfm_pansharpen.model.progress import Progress
+
+OLI = ["coastal", "blue", "green", "red", "nir", "swir1", "swir2"]
+ETM = ["blue", "green", "red", "nir", "swir1", "swir2"]
+FOUR = ["blue", "green", "red", "nir"]
+EIGHT = ["coastal", "blue", "green", "yellow", "red", "red edge", "nir", "nir2"]
+THREE = ["band 1", "band 2", "band 3"]
+ALI = ["coastal", "blue", "green", "red", "nir", "nir2", "swir", "swir1", "swir2"]
+AIRBUS = ["red", "green", "blue", "nir"]
+NEO = ["Red", "Green", "Blue", "NIR", "Red Edge", "Deep Blue"]
+
+KINDS = {
+    "Landsat 7, collection 1": (lambda f, p: landsat(f, p, 7, 1), 2, ETM),
+    "Landsat 8, collection 1": (lambda f, p: landsat(f, p, 8, 1), 2, OLI),
+    "Landsat 8, collection 2, XML": (lambda f, p: landsat(f, p, 8, forms=("xml",)), 2, OLI),
+    "Landsat 9, JSON": (lambda f, p: landsat(f, p, 9, forms=("json",)), 2, OLI),
+    "Landsat 9, all forms, small letters": (
+        lambda f, p: landsat(f, p, 9, forms=("txt", "xml", "json"), capitals=False), 2, OLI,
+    ),
+    "Landsat 8 without MTL": (lambda f, p: [landsat(f, p, 8, forms=())], 2, OLI),
+    "EO-1 ALI": (ali, 3, ALI),
+    "WorldView-2": (worldview, 4, EIGHT),
+    "GeoEye-1, one tile": (lambda f, p: worldview(f, p, across=1, satellite="GE01"), 4, FOUR),
+    "WorldView-3, tiles that overlap": (lambda f, p: worldview(f, p, overlap=5, satellite="WV03"), 4, EIGHT),
+    "Pleiades": (dimap, 4, AIRBUS),
+    "Pleiades without list of indices": (lambda f, p: dimap(f, p, told=False), 4, AIRBUS),
+    "Pleiades, tiles that overlap": (lambda f, p: dimap(f, p, overlap=4), 4, AIRBUS),
+    "SPOT 6": (lambda f, p: dimap(f, p, "SPOT", "6", across=1), 4, AIRBUS),
+    "Pleiades Neo": (lambda f, p: dimap(f, p, "PNEO", "3"), 4, NEO),
+    "KOMPSAT-3": (
+        lambda f, p: [
+            named(f, p, "K3_20130430042131_05025_18531170_L1G_P.tif", "K3_20130430042131_05025_18531170_L1G_{}.tif"),
+            *((f / f"K3_20130430042131_05025_18531170_L1G_{n}.tif").rename(
+                f / f"K3_20130430042131_05025_18531170_L1G_{t}.tif") for n, t in enumerate("BGRN", start=1)),
+        ], 4, FOUR,
+    ),
+    "KOMPSAT-2": (
+        lambda f, p: named(f, p, "MSC_060914191323_00700_0233PN13_1G.tif", "MSC_060914191323_00700_0233M{}N13_1G.tif"),
+        4, FOUR,
+    ),
+    "CBERS-4A": (
+        lambda f, p: named(f, p, "CBERS_4A_WPM_20200411_2_1_L4_BAND0.tif", "CBERS_4A_WPM_20200411_2_1_L4_BAND{}.tif"),
+        4, FOUR,
+    ),
+    "GaoFen-2": (
+        lambda f, p: named(f, p, "GF2_PMS1_E113.5_N23.0_20151219_L1A0001293546-PAN1.tiff",
+                           "GF2_PMS1_E113.5_N23.0_20151219_L1A0001293546-MSS1.tiff"), 4, FOUR,
+    ),
+    "names with PAN and MS": (lambda f, p: named(f, p, "scene_pan.tif", "scene_ms.tif"), 4, THREE),
+    "folders PAN and MUL": (lambda f, p: named(f, p, "PAN/a 1.TIF", "mul/a 1.TIF"), 4, THREE),
+    "names with colours": (
+        lambda f, p: [
+            named(f, p, "po_37836_pan_0000000.tif", "po_37836_{}_0000000.tif"),
+            *((f / f"po_37836_{n}_0000000.tif").rename(f / f"po_37836_{t}_0000000.tif")
+              for n, t in enumerate(("blu", "grn", "nir", "red"), start=1)),
+        ], 4, ["blue", "green", "nir", "red"],
+    ),
+    "numbers, PAN by its pixels": (lambda f, p: named(f, p, "x_B9.tif", "x_B{}.tif"), 2, THREE),
+}  # fmt: skip
+
+
+def sharpened(place, folder, **changes):
+    """The result of a run, and what the log said."""
+    folder.mkdir(exist_ok=True)
+    lines: list[str] = []
+    job = ProductJob(str(place), folder, precision="fp32", device="cpu", **changes)
+    return sharpen_products(job, Progress(log=lines.append)), "\n".join(lines)
+
+
+def described(path):
+    dataset = gdal.Open(str(path))
+    return [dataset.GetRasterBand(n).GetDescription() for n in range(1, dataset.RasterCount + 1)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_gives_the_pixels_of_its_pair(tmp_path, kind):
+    make, ratio, names = KINDS[kind]
+    pair = pair_for(tmp_path / "pair", len(names), ratio)
+    product = tmp_path / "Über alles 1" / "product"
+    make(product, pair)
+    plain, _ = fuse_pair(pair, tmp_path)
+    result, said = sharpened(product, tmp_path / "out")
+    assert [r.status for r in result.runs] == ["sharpened"], said
+    output = result.runs[0].output
+    np.testing.assert_array_equal(load_image(output), plain)
+    assert described(output) == names
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [output.rsplit("/", 1)[1]]
+
+
+@pytest.mark.parametrize("name", ["LC08.tar", "LC08.tar.gz", "LC08.tgz", "LC08.ZIP"])
+def test_archives_are_read_as_they_are(tmp_path, name):
+    pair = pair_for(tmp_path / "pair", 7, 2)
+    landsat(tmp_path / "product", pair)
+    (tmp_path / "down loads").mkdir()
+    archive = packed(tmp_path / "product", tmp_path / "down loads" / name.lower()).rename(
+        tmp_path / "down loads" / name
+    )
+    shutil.rmtree(tmp_path / "product")
+    plain, _ = fuse_pair(pair, tmp_path)
+    result, _ = sharpened(archive, tmp_path / "out")
+    np.testing.assert_array_equal(load_image(result.runs[0].output), plain)
+    assert [p.name for p in (tmp_path / "down loads").iterdir()] == [name]

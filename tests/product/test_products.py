@@ -1,0 +1,275 @@
+"""What a run over products chooses, says and keeps: levels, bands, single files, batches, second runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+
+import numpy as np
+import pytest
+from helpers.fusion import run as fuse_pair
+from helpers.fusion import temporaries
+from helpers.products import dimap, landsat, named, packed, pair_for, worldview
+from helpers.scenes import load_image
+from osgeo import gdal
+from otfm_pansharpen.model.errors import CancelledError, InputError
+from otfm_pansharpen.model.options import BUNDLED
+from otfm_pansharpen.model.product.job import ProductJob
+from otfm_pansharpen.model.product.run import sharpen_products
+from otfm_pansharpen.model.progress import Progress
+
+
+@pytest.fixture
+def landsat_pair(tmp_path):
+    return pair_for(tmp_path / "pair", 7, 2)
+
+
+@pytest.fixture
+def sharp_pair(tmp_path):
+    return pair_for(tmp_path / "pair4", 4, 4)
+
+
+def sharpened(place, folder, **changes):
+    """The result of a run, and what the log said."""
+    folder.mkdir(exist_ok=True)
+    lines: list[str] = []
+    job = ProductJob(str(place), folder, precision="fp32", device="cpu", **changes)
+    return sharpen_products(job, Progress(log=lines.append)), "\n".join(lines)
+
+
+def names_of(path):
+    dataset = gdal.Open(str(path))
+    return [dataset.GetRasterBand(n).GetDescription() for n in range(1, dataset.RasterCount + 1)]
+
+
+def test_level_2_takes_the_pan_of_level_1(tmp_path, landsat_pair):
+    surface = pair_for(tmp_path / "surface", 7, 2, scale=5.0)
+    landsat(tmp_path / "in" / "one", landsat_pair)
+    landsat(tmp_path / "in" / "two", surface, level=2)
+    surface.pan = landsat_pair.pan
+    plain, _ = fuse_pair(surface, tmp_path)
+    result, said = sharpened(tmp_path / "in", tmp_path / "out")
+    assert [r.status for r in result.runs] == ["sharpened"]
+    assert "L2SP" in result.runs[0].output
+    np.testing.assert_array_equal(load_image(result.runs[0].output), plain)
+    assert "MS is of level 2; PAN is that of level 1" in said
+    assert "MS of level 1 lies there too and is left out" in said
+
+
+def test_level_2_takes_a_pan_file_that_lies_there_alone(tmp_path, landsat_pair):
+    product = landsat(tmp_path / "in", landsat_pair, level=2)
+    shutil.copy(landsat_pair.pan, tmp_path / "in" / f"{product.replace('L2SP', 'L1TP')}_B8.TIF")
+    result, said = sharpened(tmp_path / "in", tmp_path / "out")
+    assert [r.status for r in result.runs] == ["sharpened"]
+    assert "PAN is that of level 1" in said
+
+
+@pytest.mark.promise(7)
+def test_the_result_says_what_its_bands_are(tmp_path, landsat_pair):
+    product = landsat(tmp_path / "in", landsat_pair)
+    band = gdal.Open(str(tmp_path / "in" / f"{product}_B4.TIF"), gdal.GA_Update)
+    band.GetRasterBand(1).SetScale(2e-5)
+    band.GetRasterBand(1).SetOffset(-0.1)
+    band.FlushCache()
+    result, _ = sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
+    dataset = gdal.Open(result.runs[0].output)
+    red = dataset.GetRasterBand(1)
+    assert (red.GetDescription(), red.GetScale(), red.GetOffset(), red.GetNoDataValue()) == ("red", 2e-5, -0.1, 0)
+    assert red.GetColorInterpretation() == gdal.GCI_RedBand
+    assert (red.GetMetadataItem("wavelength"), red.GetMetadataItem("wavelength_units")) == ("655", "Nanometers")
+    assert dataset.GetMetadataItem("SENSOR") == "Landsat 8"
+    assert dataset.GetMetadataItem("ACQUISITION_DATE") == "2020-07-01"
+    assert "_B4.TIF" in dataset.GetMetadataItem("OTFM_MS")
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [("colour and NIR", ["red", "green", "blue", "nir"]), ("natural colour", ["red", "green", "blue"])],
+)
+def test_bands_are_chosen_by_what_they_show(tmp_path, landsat_pair, choice, names):
+    landsat(tmp_path / "in", landsat_pair)
+    plain, _ = fuse_pair(landsat_pair, tmp_path)
+    result, said = sharpened(tmp_path / "in", tmp_path / "out", bands=choice)
+    assert names_of(result.runs[0].output) == names
+    assert "Left out by BANDS" in said
+    assert result.runs[0].colours == (1, 2, 3)
+    assert load_image(result.runs[0].output).shape == (len(names), *plain.shape[1:])
+
+
+def test_bands_that_are_not_needed_may_lack(tmp_path, landsat_pair):
+    product = landsat(tmp_path / "in", landsat_pair)
+    (tmp_path / "in" / f"{product}_B6.TIF").unlink()
+    with pytest.raises(InputError, match=rf"Missing: {product}_B6.TIF \(swir1\). There: {product}_B1.TIF"):
+        sharpened(tmp_path / "in", tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+    result, _ = sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
+    assert result.runs[0].status == "sharpened"
+
+
+def test_colours_that_nobody_knows_are_refused(tmp_path, sharp_pair):
+    named(tmp_path / "in", sharp_pair, "a_pan.tif", "a_ms.tif")
+    with pytest.raises(InputError, match="no band that is known as red, green, blue; its bands are band 1, band 2"):
+        sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
+
+
+@pytest.mark.parametrize("ending", ["MTL.txt", "B3.TIF"])
+def test_a_file_of_a_product_stands_for_that_product_alone(tmp_path, landsat_pair, ending):
+    landsat(tmp_path / "in", landsat_pair, 8)
+    nine = landsat(tmp_path / "in", landsat_pair, 9)
+    result, _ = sharpened(tmp_path / "in" / f"{nine}_{ending}", tmp_path / "out")
+    assert [r.title for r in result.runs] == [nine]
+
+
+@pytest.mark.parametrize("pattern", ["VOL_*", "IMG*_MS/DIM*", "IMG*_P/*R1C2*"])
+def test_files_of_products_in_several_folders_stand_for_them(tmp_path, sharp_pair, pattern):
+    dimap(tmp_path / "in", sharp_pair)
+    result, _ = sharpened(next((tmp_path / "in").glob(pattern)), tmp_path / "out")
+    assert [r.status for r in result.runs] == ["sharpened"]
+
+
+def batch(folder, pair, archive=True):
+    """Three products, of which the second lacks a band; one in an archive. Returns their names."""
+    names = [landsat(folder / "a", pair, 8), landsat(folder / "b", pair, 7), landsat(folder / "c", pair, 9)]
+    (folder / "b" / f"{names[1]}_B3.TIF").unlink()
+    packed(folder / "c", folder / "c.tar")
+    shutil.rmtree(folder / "c")
+    return names
+
+
+def test_a_failure_does_not_stop_the_others_and_a_table_ends_the_log(tmp_path, landsat_pair):
+    eight, seven, nine = batch(tmp_path / "in", landsat_pair)
+    result, said = sharpened(tmp_path / "in", tmp_path / "out")
+    runs = {r.title: r for r in result.runs}
+    assert {t: r.status for t, r in runs.items()} == {eight: "sharpened", seven: "failed", nine: "sharpened"}
+    assert f"{seven}_B3.TIF (red)" in runs[seven].sentence
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"{eight}_sharp.tif", f"{nine}_sharp.tif"]
+    lines = said.splitlines()[-4:]
+    assert lines[0].split() == ["product", "result", "ratio", "shift", "gain", "HQNR", "seconds"]
+    row = next(line for line in lines if line.startswith(nine))
+    assert "sharpened" in row
+    assert f"{runs[nine].gain:.3f}" in row
+    assert f"{runs[nine].hqnr:.4f}" in row
+    assert "Missing:" in next(line for line in lines if line.startswith(seven))
+
+
+def test_a_second_run_leaves_out_what_is_complete(tmp_path, landsat_pair):
+    eight, seven, nine = batch(tmp_path / "in", landsat_pair)
+    sharpened(tmp_path / "in", tmp_path / "out")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
+    shutil.copy(tmp_path / "in" / "b" / f"{seven}_B2.TIF", tmp_path / "in" / "b" / f"{seven}_B3.TIF")
+    second, said = sharpened(tmp_path / "in", tmp_path / "out")
+    assert {r.title: r.status for r in second.runs} == {
+        eight: "complete already",
+        seven: "sharpened",
+        nine: "complete already",
+    }
+    assert all(p.stat().st_mtime_ns == then for p, then in before.items())
+    assert said.count("was made from the same files with the same settings") >= 2
+
+
+@pytest.mark.parametrize("change", ["bands", "file", "weights"])
+def test_what_was_made_otherwise_is_made_again(tmp_path, landsat_pair, change):
+    product = landsat(tmp_path / "in", landsat_pair)
+    sharpened(tmp_path / "in", tmp_path / "out")
+    if change == "file":
+        os.utime(tmp_path / "in" / f"{product}_B2.TIF", (1, 1))
+
+    changes = {"bands": "natural colour"} if change == "bands" else {}
+    weights = BUNDLED["best" if change == "weights" else "fast"]
+    result, _ = sharpened(tmp_path / "in", tmp_path / "out", weights=weights, **changes)
+    assert [r.status for r in result.runs] == ["sharpened"]
+
+
+def test_results_in_the_same_folder_are_no_input(tmp_path, sharp_pair):
+    named(tmp_path / "in", sharp_pair, "a_pan.tif", "a_ms.tif")
+    sharpened(tmp_path / "in", tmp_path / "in")
+    (tmp_path / "in" / "a_sharp.tif").rename(tmp_path / "in" / "a_ms_sharp.tif")
+    result, _ = sharpened(tmp_path / "in", tmp_path / "in")
+    assert [r.status for r in result.runs] == ["sharpened"]
+
+
+def test_parts_of_one_order_are_products_of_their_own(tmp_path, sharp_pair):
+    worldview(tmp_path / "in", sharp_pair, part="P001")
+    worldview(tmp_path / "in", sharp_pair, part="P002")
+    result, said = sharpened(tmp_path / "in", tmp_path / "out")
+    assert [r.status for r in result.runs] == ["sharpened"] * 2
+    assert len({r.output for r in result.runs}) == 2
+    assert "Tabulated MTF gains of WorldView-2: 0.27 to 0.35; measured and used:" in said
+
+
+def test_virtual_rasters_stay_where_they_are_asked_for(tmp_path, sharp_pair):
+    worldview(tmp_path / "in", sharp_pair)
+    result, _ = sharpened(tmp_path / "in", tmp_path / "out", keep_vrt=True)
+    stem = result.runs[0].output[: -len(".tif")]
+    np.testing.assert_array_equal(load_image(f"{stem}_pan.vrt"), load_image(sharp_pair.pan))
+    np.testing.assert_array_equal(load_image(f"{stem}_ms.vrt"), load_image(sharp_pair.ms))
+
+
+def test_an_extent_in_another_system_cuts_every_product(tmp_path, landsat_pair):
+    landsat(tmp_path / "in", landsat_pair)
+    whole, _ = sharpened(tmp_path / "in", tmp_path / "out")
+    (tmp_path / "half").mkdir()
+    system = gdal.osr.SpatialReference()
+    system.ImportFromEPSG(32632)
+    there = gdal.osr.SpatialReference()
+    there.ImportFromEPSG(32633)
+    box = gdal.osr.CoordinateTransformation(there, system).TransformBounds(5e5 + 40, 4e6 - 280, 5e5 + 240, 4e6 - 60, 21)
+    half, _ = sharpened(tmp_path / "in", tmp_path / "half", extent=box, extent_crs=system.ExportToWkt())
+    image, all_of_it = gdal.Open(half.runs[0].output), load_image(whole.runs[0].output)
+    transform = image.GetGeoTransform()
+    column, row = round((transform[0] - 5e5) / 2), round((4e6 - transform[3]) / 2)
+    assert 0 < column <= 20
+    assert 0 < row <= 30
+    cut = all_of_it[:, row : row + image.RasterYSize, column : column + image.RasterXSize]
+    np.testing.assert_allclose(image.ReadAsArray(), cut, atol=1)
+
+
+def test_progress_is_even_over_products(tmp_path, landsat_pair):
+    for satellite in (8, 9):
+        landsat(tmp_path / "in", landsat_pair, satellite)
+    (tmp_path / "out").mkdir()
+    shares: list[float] = []
+    at: list[float] = []
+    heard = Progress(
+        report=shares.append, log=lambda line: at.append(max(shares, default=0.0)) if "Product 2" in line else None
+    )
+    sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", device="cpu"), heard)
+    assert shares == sorted(shares)
+    assert at == [0.5]
+    assert shares[-1] == 1.0
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("when", ["while products are looked for", "in the second product"])
+def test_cancelled_leaves_what_is_complete_and_nothing_else(tmp_path, landsat_pair, when):
+    first = landsat(tmp_path / "in", landsat_pair, 8)
+    landsat(tmp_path / "in", landsat_pair, 9)
+    (tmp_path / "out").mkdir()
+    stop = threading.Event()
+    if when == "while products are looked for":
+        stop.set()
+
+    def report(share: float) -> None:
+        if share > 0.75:
+            stop.set()
+
+    lines: list[str] = []
+    heard = Progress(report=report, cancelled=stop.is_set, log=lines.append)
+    with pytest.raises(CancelledError):
+        sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", device="cpu"), heard)
+    left = [] if when == "while products are looked for" else [f"{first}_sharp.tif"]
+    assert [p.name for p in (tmp_path / "out").iterdir()] == left
+    assert temporaries(tmp_path / "out") == []
+    assert "failed" not in "\n".join(lines)
+
+
+@pytest.mark.promise(22)
+def test_gdals_settings_are_as_before(tmp_path, landsat_pair):
+    landsat(tmp_path / "in", landsat_pair)
+    gdal.SetConfigOption("CPL_VSIL_GZIP_WRITE_PROPERTIES", "YES")
+    try:
+        sharpened(tmp_path / "in", tmp_path / "out")
+        assert gdal.GetConfigOption("CPL_VSIL_GZIP_WRITE_PROPERTIES") == "YES"
+    finally:
+        gdal.SetConfigOption("CPL_VSIL_GZIP_WRITE_PROPERTIES", None)
