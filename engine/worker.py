@@ -61,7 +61,7 @@ class Line:
                 self.jobs.put(message)
         self.cancelled.set()
         self.jobs.put(None)
-        if self.working.is_set():  # a job that does not hear a cancel must not outlive QGIS
+        if self.working.is_set():  # a job, or loading torch, that hears no cancel must not outlive QGIS
             threading.Event().wait(LAST_WORDS)
             os._exit(1)
 
@@ -73,6 +73,8 @@ def main() -> None:
     if tuple(greeting.get("python", ())) != tuple(sys.version_info[:2]):
         line.send(other_python=".".join(map(str, sys.version_info[:3])))
         return
+    line.working.set()
+    threading.Thread(target=line.listen, daemon=True).start()
     find_packages(Path(greeting["packages"]), greeting["path"])
     try:
         found = load_torch()
@@ -80,7 +82,7 @@ def main() -> None:
     except Exception as error:  # a broken torch raises anything
         line.send(fault=fault_sentence(error), details=traceback.format_exc())
         return
-    threading.Thread(target=line.listen, daemon=True).start()
+    line.working.clear()
     line.send(ready=found)
     while (message := _next(line)) is not None:
         line.working.set()

@@ -217,6 +217,33 @@ def test_the_engine_ends_with_qgis_and_leaves_nothing(tmp_path):
     assert temporaries(tmp_path) == []
 
 
+STARTER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from _package import load
+load()
+from pathlib import Path
+from otfm_pansharpen.engine.client import Engine, greeting_of
+from otfm_pansharpen.engine.interpreter import launches
+engine = Engine(launches()[0], greeting_of(Path(sys.argv[2])))
+print(engine.process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.promise(10)
+def test_an_engine_that_is_stuck_ends_with_qgis(tmp_path):
+    stuck = f"open({str(tmp_path / 'loading')!r}, 'w'); import time; time.sleep(600)"
+    command = [sys.executable, "-c", STARTER, str(ROOT / "scripts"), str(broken_torch(tmp_path / "packages", stuck))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        while not (tmp_path / "loading").exists():
+            time.sleep(0.05)
+        parent.kill()
+    assert gone(pid)
+
+
 @pytest.mark.promise(22)
 def test_two_at_once_do_not_disturb_each_other(nothing, tmp_path):
     """A damaged tile in one of them; GDAL's switches in this process stay as they are."""
