@@ -126,7 +126,6 @@ MUTATIONS = [
     Mutation(23, "model/inference/tile_fuser.py", "filled = (own + others)[:size]", "filled = own[:size]", "tests/network/test_flow_network.py -k room"),
     Mutation(10, "engine/client.py", "remove_dead(folder)", "pass", "tests/engine/test_client.py -k 'dies or does_not_hear'"),
     Mutation(10, "engine/worker.py", "os._exit(1)", "pass", "tests/engine/test_client.py -k stuck_ends"),
-    Mutation(16, "engine/installation.py", '"--require-hashes",', "", "tests/engine/test_installation.py -k another_hash"),
     Mutation(16, "engine/packages.py", " - NEVER", "", "tests/engine/test_installation.py -k numpy"),
     Mutation(16, "engine/installation.py", "_try_out(new, progress)\n        _swap", "_swap", "tests/engine/test_installation.py -k does_not_load"),
     Mutation(22, "engine/worker.py", "os.dup2(2, 1)", "pass", "tests/engine/test_client.py -k print"),
