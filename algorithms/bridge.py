@@ -29,6 +29,7 @@ from qgis.core import (
     QgsSingleBandGrayRenderer,
     QgsSingleBandPseudoColorRenderer,
 )
+from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
 from qgis.PyQt.QtGui import QIcon
 
 if TYPE_CHECKING:
@@ -180,9 +181,16 @@ def progress_for(feedback: QgsProcessingFeedback) -> Progress:
     """The model's view of a feedback object."""
     from ..model.progress import Progress
 
+    main = QThread.currentThread() == QCoreApplication.instance().thread()
+
+    def cancelled() -> bool:
+        if main:  # as in qgis_process, where Ctrl-C arrives as an event
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        return bool(feedback.isCanceled())
+
     return Progress(
         report=lambda share: feedback.setProgress(100.0 * share),
-        cancelled=feedback.isCanceled,
+        cancelled=cancelled,
         log=feedback.pushInfo,
         notice=lambda found: feedback.pushWarning(found.sentence),
     )

@@ -28,7 +28,7 @@ def choose_precision(wanted: str, device: torch.device, network: FlowNetwork) ->
         fast = torch.cuda.is_bf16_supported()
         return (torch.bfloat16, "the GPU multiplies it") if fast else (torch.float32, "the GPU has no bf16")
     share = _kept_share(network)
-    how = f"bfloat16 takes {share:.2f} times its time on this CPU"
+    how = f"on this CPU bfloat16 takes {share:.2f} of float32's time"
     return (torch.bfloat16 if share < WORTH else torch.float32), how
 
 

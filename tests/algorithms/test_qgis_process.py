@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -122,6 +123,30 @@ def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
         process.kill()
     assert process.returncode != 0
     assert contents(tmp_path) == before
+
+
+@pytest.mark.promise(9)
+def test_ctrl_c_is_heard_while_nothing_moves(environment, tmp_path):
+    """The engine is held still in the middle of its work, so that only QGIS itself can hear it."""
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    words = ["run", "otfm:pansharpen", "--", f"PAN={pair.pan}", f"MS={pair.ms}", f"OUTPUT={tmp_path / 'out.tif'}"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen([PROGRAM, *words], env=environment, text=True, **streams) as process:
+        assert process.stdout
+        while "Measured shift" not in (line := process.stdout.readline()):
+            assert line or process.poll() is None
+        child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[-1])
+        os.kill(child, signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        try:
+            said, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
+            if Path(f"/proc/{child}").exists():
+                os.kill(child, signal.SIGKILL)
+    assert process.returncode == 1
+    assert "Cancelled by the user" in said
+    assert not (tmp_path / "out.tif").exists()
 
 
 def test_finetune_of_a_scene_too_small_is_one_sentence(environment, tmp_path):

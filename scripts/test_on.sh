@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs tests on another release of Debian, with its own QGIS, GDAL and Python: scripts/test_on.sh trixie|sid [PYTEST ...]
+# Needs root and debootstrap. The system is made once, in .demo/RELEASE, and used again. Without arguments for pytest it runs
+# what meets QGIS, GDAL and Python; the networks' own tests are the same everywhere.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+release=${1:?trixie or sid}
+shift
+system=${OTFM_SYSTEMS:-$root/.demo}/$release
+inside=/opt/plugins/otfm_pansharpen
+[ $# -gt 0 ] || set -- tests/algorithms tests/engine tests/raster tests/fusion/test_pipeline.py tests/test_package.py
+
+if ! [ -x "$system/usr/bin/qgis_process" ]; then
+  [ -x "$system/usr/bin/apt-get" ] || debootstrap --variant=minbase "$release" "$system"
+  cp /etc/resolv.conf "$system/etc/"
+  chroot "$system" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive chroot "$system" apt-get install -y -qq --no-install-recommends \
+    qgis python3-qgis qgis-providers gdal-bin python3-gdal python3-torch python3-safetensors python3-pip git \
+    python3-venv python3-matplotlib python3-scipy python3-pytest python3-hypothesis >/dev/null
+fi
+mkdir -p "$system$inside" "$system/proc"
+mountpoint -q "$system/proc" || mount -t proc proc "$system/proc"
+trap 'umount "$system/proc"' EXIT
+rm -rf "${system:?}$inside"
+git clone -q "$root" "$system$inside"
+chroot "$system" env -i PATH=/usr/bin:/bin:/usr/sbin HOME=/root LANG=C.UTF-8 bash -euc '
+  cd '"$inside"'
+  [ -x /opt/tests/bin/python ] || python3 -m venv --system-site-packages /opt/tests
+  /opt/tests/bin/python -m pip install --quiet pytest-qgis 2>&1 | grep -v "^WARNING" || true
+  export QGIS_PLUGINPATH=/opt/plugins QGIS_CUSTOM_CONFIG_PATH=/opt/qgis QT_QPA_PLATFORM=offscreen OMP_WAIT_POLICY=passive
+  qgis_process --version 2>/dev/null | head -1
+  python3 -c "import sys, torch, osgeo.gdal as g; print(sys.version.split()[0], torch.__version__, g.__version__)"
+  /opt/tests/bin/python -m pytest -q "$@"' test "$@"
