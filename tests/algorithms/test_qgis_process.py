@@ -130,8 +130,9 @@ def test_ctrl_c_is_heard_while_nothing_moves(environment, tmp_path):
     """The engine is held still in the middle of its work, so that only QGIS itself can hear it."""
     pair = Recipe(height=640, width=640).write(tmp_path)
     words = ["run", "otfm:pansharpen", "--", f"PAN={pair.pan}", f"MS={pair.ms}", f"OUTPUT={tmp_path / 'out.tif'}"]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen([PROGRAM, *words], env=environment, text=True, **streams) as process:
+    with subprocess.Popen(
+        [PROGRAM, *words], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         assert process.stdout
         while "Measured shift" not in (line := process.stdout.readline()):
             assert line or process.poll() is None
