@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,8 @@ def value_limits(type_name: str) -> tuple[float, float]:
 
 def _holds(kind: np.dtype[Any], value: float) -> bool:
     if kind.kind == "f":
-        return True
+        with np.errstate(over="ignore"):
+            return math.isnan(value) or math.isfinite(kind.type(value))
     low, high = _limits(kind)
     return bool(np.isfinite(value)) and value == int(value) and low <= value <= high
 

@@ -54,6 +54,22 @@ def test_a_band_that_would_be_clipped_away_is_refused(tmp_path):
         fuse(job(pair, tmp_path / "o.tif", data_type="Byte"))
 
 
+@pytest.mark.promise(5)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("of_pan", "expected"), [(-9999.0, -9999.0), (None, np.nan)])
+def test_a_nodata_value_that_the_type_cannot_hold_is_replaced(tmp_path, of_pan, expected):
+    pair = Recipe(kind="float64", scale=0.15).write(tmp_path)
+    ms, lowest = load_image(pair.ms), float(np.finfo(np.float64).min)
+    ms[:, 10:20, 10:20] = lowest
+    save(pair.ms, ms, "float64", (5e5, 8, 0, 4e6, 0, -8), nodata=lowest)
+    save(pair.pan, load_image(pair.pan), "float64", nodata=of_pan)
+    image, _ = run(pair, tmp_path, data_type="Float32")
+    written = gdal.Open(str(tmp_path / "fused.tif"))
+    assert written.GetRasterBand(1).GetNoDataValue() == pytest.approx(expected, nan_ok=True)
+    assert np.array_equal(image[0, 40:80, 40:80], np.full((40, 40), expected, np.float32), equal_nan=True)
+    assert np.isfinite(image[:, 100:]).all()
+
+
 def test_an_unknown_type_is_refused(tmp_path):
     with pytest.raises(InputError, match="CFloat32 is unknown"):
         fuse(job(Recipe().write(tmp_path), tmp_path / "o.tif", data_type="CFloat32"))
