@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from ..errors import InputError
-from ..geometry.grids import Window
+from ..geometry.grids import Placement, Window
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
 from ..raster.pixel_types import value_limits
@@ -17,7 +17,7 @@ from ..raster.reader import Raster
 from ..raster.windows import read_with_margin, sample_where_valid, sample_windows
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import LARGEST_SHIFT
-from ..scene.fill_values import FillValue, find_fill
+from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics
@@ -30,7 +30,6 @@ LEAST_VALID = 0.25  # of the usual windows; below it, windows are sought where t
 LARGEST_FILL = 0.5  # of the sampled pixels where the output is made; beyond it, hardly any image is left
 SURE_CORRELATION = 0.8  # of details, from which on a shift within the small search needs no wider one
 SPARSE = 37  # of so many sampled pixels one is taken
-EDGE = 1.0  # PAN pixels from the end of the small search; an optimum there is no measurement
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,16 @@ def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progre
     """Shift (unless `align` is False), MTF gain (unless given) and statistics of a scene. Raises InputError."""
     windows = _sample(pair, progress)
     dead, windows = _without_dead_bands(pair.ms, windows)
-    ms_fill, pan_fill, windows = _without_fill(pair, windows, progress)
+    ms_fill, pan_fill = _find_fill(pair, windows, progress)
+    windows = [without_fill(w, ms_fill, pan_fill) for w in windows]
     registration = measure_registration(windows, align, gain, progress.check)
     if align:
-        registration = _wider(pair, windows, registration, gain, progress)
+
+        def read(moved: Placement, reach: float) -> list[PairWindow]:
+            again = _read(replace(pair, placement=moved), [w.ms_place for w in windows], progress, reach)
+            return [without_fill(w, ms_fill, pan_fill) for w in again]
+
+        registration = _wider(pair.placement, read, registration, gain, progress)
     statistics = _statistics(pair, windows, registration, progress)
     least, most = _range(pair.ms, windows)
     return Measurement(
@@ -125,31 +130,24 @@ def _without_dead_bands(ms: Raster, windows: list[PairWindow]) -> tuple[tuple[in
     return dead, [w.with_bands(kept) for w in windows]
 
 
-def _without_fill(
+def _find_fill(
     pair: CheckedPair, windows: list[PairWindow], progress: Progress
-) -> tuple[list[FillValue], list[FillValue], list[PairWindow]]:
-    """Find undeclared fill in both rasters, invalid in the sample from here on. Raises InputError for too much."""
-    ms_fill, in_ms = find_fill([(w.ms, w.ms_valid) for w in windows], progress.check)
-    pan_fill, in_pan = find_fill([(w.pan[None], w.pan_valid) for w in windows], progress.check)
+) -> tuple[list[FillValue], list[FillValue]]:
+    """Undeclared fill in MS and in PAN. Raises InputError for too much."""
+    images = [(w.ms, w.ms_valid) for w in windows], [(w.pan[None], w.pan_valid) for w in windows]
+    fills = find_fill(images[0], progress.check), find_fill(images[1], progress.check)
     asked = [number for number, w in enumerate(windows) if _meets_output(pair, w)]
-    for role, raster, fill, where in (("MS", pair.ms, ms_fill, in_ms), ("PAN", pair.pan, pan_fill, in_pan)):
-        share = sum(int(where[n].sum()) for n in asked) / max(sum(where[n].numel() for n in asked), 1)
+    for raster, of_raster, fill in zip((pair.ms, pair.pan), images, fills):
+        filled = sum(int((is_fill(image, fill) & valid).sum()) for image, valid in (of_raster[n] for n in asked))
+        share = filled / max(sum(of_raster[n][1].numel() for n in asked), 1)
         if share > LARGEST_FILL:
             value = fill[0].value + float(raster.offsets[0])
             raise InputError(
-                f"{100 * share:.0f} % of the sampled pixels of {role} {raster.source.name} are {value:g} in every "
-                "band, in flat areas, and no nodata value marks them. Declare it first: in the layer's properties "
-                f"(Transparency, Additional no data value), or with gdal_edit.py -a_nodata {value:g}."
+                f"{100 * share:.0f} % of the sampled pixels of {raster.role} {raster.source.name} are {value:g} in "
+                "every band, in flat areas, and no nodata value marks them. Declare it first: in the layer's "
+                f"properties (Transparency, Additional no data value), or with gdal_edit.py -a_nodata {value:g}."
             )
-    if not ms_fill and not pan_fill:
-        return [], [], windows
-    cleaned = []
-    for window, ms, pan in zip(windows, in_ms, in_pan):
-        known = None if window.band_valid is None else window.band_valid & ~ms
-        cleaned.append(
-            replace(window, ms_valid=window.ms_valid & ~ms, band_valid=known, pan_valid=window.pan_valid & ~pan)
-        )
-    return ms_fill, pan_fill, cleaned
+    return fills
 
 
 def _meets_output(pair: CheckedPair, window: PairWindow) -> bool:
@@ -161,26 +159,27 @@ def _meets_output(pair: CheckedPair, window: PairWindow) -> bool:
 
 
 def _wider(
-    pair: CheckedPair, windows: list[PairWindow], near: Registration, gain: float | None, progress: Progress
+    placement: Placement,
+    read: Callable[[Placement, float], list[PairWindow]],
+    near: Registration,
+    gain: float | None,
+    progress: Progress,
 ) -> Registration:
     """The registration that a search of WIDE_REACH finds, where the small one found nothing sure.
 
-    Without a clear peak there either, an optimum at the end of the small search counts as none.
+    `read` gives the windows of the sample for a placement, with a margin for shifts. Without a clear peak here either,
+    an optimum at the end of the small search counts as none.
     """
-    at_edge = max(abs(s) for s in near.shift) > LARGEST_SHIFT - EDGE
-    if near.reliable and not at_edge and near.correlation >= SURE_CORRELATION:
+    if near.reliable and not near.at_edge and near.correlation >= SURE_CORRELATION:
         return near
-    places = sample_windows(pair.ms, pair.placement)
-    coarse = find_coarse_shift(_read(pair, places, progress, WIDE_REACH + LARGEST_SHIFT))
+    coarse = find_coarse_shift(read(placement, WIDE_REACH + LARGEST_SHIFT))
     if coarse is not None and max(abs(s) for s in coarse) > 0.0:
-        moved = replace(pair, placement=pair.placement.moved(coarse))
-        found = measure_registration(_read(moved, places, progress), True, gain, progress.check)
-        ends = max(abs(s) for s in found.shift) > LARGEST_SHIFT - EDGE
-        if found.reliable and not ends and found.correlation > near.correlation:
+        found = measure_registration(read(placement.moved(coarse), LARGEST_SHIFT), True, gain, progress.check)
+        if found.reliable and not found.at_edge and found.correlation > near.correlation:
             shift = (coarse[0] + found.shift[0], coarse[1] + found.shift[1])
             local = tuple(None if s is None else (s[0] + coarse[0], s[1] + coarse[1]) for s in found.local)
             return replace(found, shift=shift, local=local, correlation_unshifted=near.correlation_unshifted)
-    return replace(near, reliable=False, shift=(0.0, 0.0)) if at_edge else near
+    return replace(near, reliable=False, shift=(0.0, 0.0)) if near.at_edge else near
 
 
 def _range(ms: Raster, windows: Sequence[PairWindow]) -> tuple[float, float]:

@@ -104,6 +104,11 @@ class PairWindow:
         return centres(height, self.first[0], self.spacing[0]), centres(width, self.first[1], self.spacing[1])
 
     @property
+    def ms_place(self) -> Window:
+        """The pixels of the scene's MS that `ms` holds."""
+        return Window(self.ms_corner[1], self.ms_corner[0], self.ms.shape[2], self.ms.shape[1])
+
+    @property
     def window(self) -> Window:
         """The whole of PAN, in its own pixels."""
         return Window(0, 0, self.pan.shape[1], self.pan.shape[0])

@@ -19,6 +19,7 @@ from .detail_correlation import FIRST_GAIN, LARGEST_SHIFT, Correlation
 GAINS = (0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 DEFAULT_GAIN = 0.3  # the usual value of tabulated sensors, where a scene does not tell
 RELIABLE_CORRELATION = 0.6
+EDGE = 1.0  # PAN pixels from the end of the search
 BAND_CORRELATION = 0.9  # below it, a band takes the gain of the scene
 MINIMUM_SAMPLES = 200
 NEAREST_VOTES = 0.5  # PAN pixels around the median within which a block's own shift agrees,
@@ -51,6 +52,11 @@ class Registration:
     reliable: bool
     left_out: float = 0.0
     local: tuple[Shift | None, ...] = ()
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the shift lies at the end of the search, and so is no measurement; of one search, not of a sum."""
+        return max(abs(s) for s in self.shift) > LARGEST_SHIFT - EDGE
 
     @property
     def distortion(self) -> float:

@@ -385,6 +385,26 @@ def test_a_pan_that_lies_many_pixels_off_is_moved_by_what_is_true(algorithm, pai
     assert np.abs(fused - truth).mean() < 0.25 * truth.std()
 
 
+@pytest.mark.parametrize("hidden_by", ["undeclared collar", "gaps between the usual windows"])
+def test_a_large_shift_is_found_where_little_of_the_scene_shows(algorithm, pair, tmp_path, hidden_by):
+    ms, pan = load_image(pair.ms), load_image(pair.pan)
+    if hidden_by == "undeclared collar":
+        corner = np.add.outer(np.arange(160), np.arange(160)) < 110
+        ms[:, corner] = pan[:, np.repeat(np.repeat(corner, 2, 0), 2, 1)[:, ::-1]] = 65535
+        save(pair.ms, ms, "uint16", COARSE)
+        save(pair.pan, pan, "uint16", (5e5 + 40, 2.0, 0.0, 4e6, 0.0, -2.0))
+    else:
+        wide, sharp = np.zeros((6, 1600, 1600), np.uint16), np.zeros((1, 3200, 3200), np.uint16)
+        wide[:, 330:490, 330:490], sharp[:, 660:980, 660:980] = ms, pan
+        save(pair.ms, wide, "uint16", COARSE, nodata=0)
+        save(pair.pan, sharp, "uint16", (5e5 + 40, 2.0, 0.0, 4e6, 0.0, -2.0), nodata=0)
+    extent = f"{5e5 + 1320},{5e5 + 1960},{4e6 - 1960},{4e6 - 1320} [EPSG:32633]" if "gaps" in hidden_by else None
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), "EXTENT": extent}
+    results, passed = algorithm.run(given, QgsProcessingContext(), Listener(), {}, False)
+    assert passed
+    assert (results["SHIFT_X"], results["SHIFT_Y"]) == (pytest.approx(20, abs=0.2), pytest.approx(0, abs=0.2))
+
+
 def test_rasters_of_two_places_are_said_to_be_so(algorithm, pair, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
