@@ -20,6 +20,8 @@ from ..geometry.window_pair import PairWindow
 from ..raster.reader import INTEGER_TYPES, Raster
 from ..raster.source import RasterSource
 from ..raster.windows import ms_window, output_window, read_with_margin
+from ..scene.detail_correlation import LARGEST_SHIFT
+from ..scene.fill_values import find_fill, without_fill
 from ..scene.noise import noise_level
 from ..scene.registration import DEFAULT_GAIN, Registration, measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics
@@ -97,7 +99,7 @@ def read_scene(
                 "measure on. Choose a larger extent or scene, or use the bundled weights as they are."
             )
         windows = _windows(shared, placement.ratio)
-        pairs = [_checked(read_with_margin(pan, ms, placement, w), check) for w in windows]
+        pairs = _without_fill([_checked(read_with_margin(pan, ms, placement, w), check) for w in windows], check)
         described = {
             "pan": Path(pan_source.name).name,
             "ms": Path(ms_source.name).name,
@@ -112,6 +114,13 @@ def read_scene(
 def _checked(pair: PairWindow, check: Check) -> PairWindow:
     check()
     return pair
+
+
+def _without_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
+    """Undeclared fill as gaps."""
+    ms_fill = find_fill([(p.ms, p.ms_valid) for p in pairs], check)
+    pan_fill = find_fill([(p.pan[None], p.pan_valid) for p in pairs], check)
+    return [without_fill(p, ms_fill, pan_fill) for p in pairs]
 
 
 def _windows(shared: Window, ratio: float) -> list[Window]:
@@ -150,12 +159,7 @@ def _hold_out(
     opened = [_opened(p, _held(w, everywhere)) for w, p, _ in kept]
     _refuse_constant_bands(path, opened)
     registration = measure_registration(opened, check=check)
-    if not registration.reliable:
-        raise InputError(
-            f"PAN and MS {path} do not fit well enough to learn from (correlation of details "
-            f"{registration.correlation:.2f}): clouds, water or another place. Choose another extent or scene, or use "
-            "the bundled weights as they are."
-        )
+    _refuse_misfits(path, registration)
     shift = registration.shift
     found = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
     low = [(w.open.ms, *w.open.pan_at_ms(registration.gain)) for w in found]
@@ -167,6 +171,26 @@ def _hold_out(
     coarse = noise_level([(pan, valid) for _, pan, valid in low])
     noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std
     return TuningScene(**described, registration=registration, statistics=statistics, noise=noise, windows=tuple(found))
+
+
+def _refuse_misfits(path: str, registration: Registration) -> None:
+    """Raises InputError for a pair that would teach that details lie where they do not."""
+    cure = (
+        f"If the two lie more than {LARGEST_SHIFT} PAN pixels off each other, otfm:pansharpen with ALIGN says by how "
+        "much: move one of them by that, for example with gdal_edit.py -a_ullr."
+    )
+    if not registration.reliable:
+        raise InputError(
+            f"PAN and MS {path} do not fit well enough to learn from (correlation of details "
+            f"{registration.correlation:.2f}): clouds, water or another place. Choose another extent or scene, or use "
+            f"the bundled weights as they are. {cure}"
+        )
+    if registration.at_edge:
+        rows, columns = registration.shift
+        raise InputError(
+            f"PAN and MS {path} fit best {rows:+.1f} rows and {columns:+.1f} columns (PAN pixels) off their "
+            f"georeference, at the end of the search for a shift, and may lie farther off still. {cure}"
+        )
 
 
 def _choose_blocks(valid: torch.Tensor, rng: np.random.Generator) -> tuple[Window, ...]:

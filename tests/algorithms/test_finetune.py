@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.engine import broken_torch
 from helpers.qgis import Listener
-from helpers.scenes import Recipe, load_image
+from helpers.scenes import Recipe, load_image, save
 from otfm_pansharpen.model.network.weights import load_weights
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from qgis.core import (
@@ -81,6 +82,31 @@ def test_it_runs_and_returns_its_figures(tune, tmp_path, one):
     said = "\n".join(feedback.lines)
     for word in ("Start: fast", "Device: ", "blocks held out", "Step 3: loss", "left", "Done"):
         assert word in said
+
+
+@pytest.mark.parametrize("columns", [5, 8, 20])
+def test_a_pair_that_lies_many_pixels_off_is_refused_with_the_cure(tune, tmp_path, columns):
+    """Its blocks would teach that details lie where they do not."""
+    pair = SENSOR.write(tmp_path)
+    save(pair.pan, load_image(pair.pan), transform=(5e5 + 2 * columns, 2, 0, 4e6, 0, -2))
+    sentence = refused(tune, given(pair, tmp_path / "own.safetensors"))
+    assert str(pair.ms) in sentence
+    assert "otfm:pansharpen with ALIGN" in sentence
+    assert not (tmp_path / "own.safetensors").exists()
+
+
+def test_an_undeclared_collar_teaches_no_more_than_a_declared_one(tune, tmp_path):
+    collar, learned = np.add.outer(np.arange(320), np.arange(320)) < 160, []
+    for nodata in (0, None):
+        pair = SENSOR.write(tmp_path)
+        pan, ms = load_image(pair.pan), load_image(pair.ms)
+        pan[:, collar] = ms[:, collar[::2, ::2]] = 0
+        save(pair.pan, pan, transform=(5e5, 2, 0, 4e6, 0, -2), nodata=nodata)
+        save(pair.ms, ms, transform=(5e5, 4, 0, 4e6, 0, -4), nodata=nodata)
+        results, passed = run(tune, given(pair, tmp_path / "own.safetensors"))
+        assert passed
+        learned.append((results["ERGAS_BEFORE"], results["ERGAS_AFTER"], results["HQNR_BEFORE"]))
+    assert learned[0] == learned[1]
 
 
 def test_several_pairs_are_matched_in_order(tune, tmp_path):
