@@ -76,7 +76,7 @@ def memory_limit() -> int | None:
 def _group_limit() -> int | None:
     """Of the control group (version 2 or 1) that the process is in, and of those above it."""
     try:
-        lines = CGROUPS.read_text(encoding="ascii").split()
+        lines = CGROUPS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     found = []

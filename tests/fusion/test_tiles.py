@@ -103,10 +103,11 @@ def test_the_budget_is_a_quarter_of_the_machine(monkeypatch):
 def test_the_budget_keeps_to_the_limit_of_a_control_group(monkeypatch, tmp_path, version):
     monkeypatch.setattr(gdal, "GetUsablePhysicalRAM", lambda: 64 * 2**30)
     name, root = ("memory.max", tmp_path) if version == 2 else ("memory.limit_in_bytes", tmp_path / "memory")
-    (root / "outer" / "inner").mkdir(parents=True)
-    (root / "outer" / "inner" / name).write_text("max" if version == 2 else str(2**63 - 4096))
+    (root / "outer" / "in ner é").mkdir(parents=True)
+    (root / "outer" / "in ner é" / name).write_text("max" if version == 2 else str(2**63 - 4096))
     (root / "outer" / name).write_text(str(900 * 2**20))
-    (tmp_path / "own").write_text("0::/outer/inner\n" if version == 2 else "3:cpu:/x\n7:memory:/outer/inner\n")
+    lines = "0::/outer/inner\n" if version == 2 else "3:cpu:/x\n1:name=own groups:/älter und\n7:memory:/outer/inner\n"
+    (tmp_path / "own").write_text(lines.replace("inner", "in ner é"), encoding="utf-8")
     monkeypatch.setattr(memory, "CGROUPS", tmp_path / "own")
     monkeypatch.setattr(memory, "GROUPS", tmp_path)
     assert 64 <= default_budget() <= 300
