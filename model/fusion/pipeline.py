@@ -53,8 +53,6 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
             devices = run_plan(plan, pan, ms, weights, writer, progress)
             progress.check()
-            for raster in (pan, ms):
-                raster.refuse_changes()
             writer.finish(provenance(plan, measured.registration))
     seconds = time.monotonic() - started
     progress.report(1.0)
@@ -125,7 +123,10 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
 def run_plan(
     plan: FusionPlan, pan: Raster, ms: Raster, weights: Weights, target: Target, progress: Progress
 ) -> list[str]:
-    """Make the pixels of the plan's window; returns the devices used."""
+    """Make the pixels of the plan's window; returns the devices used.
+
+    Raises PansharpenError, also where a file of the rasters has changed since it was opened.
+    """
     engine = plan.engine
     fusers = [
         TileFuser(weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs)
@@ -134,6 +135,8 @@ def run_plan(
     encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)
     with bounded_cache(plan.work.cache):
         Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, encoder, target, progress)
+    for raster in (pan, ms):
+        raster.refuse_changes()
     return list(dict.fromkeys(str(f.device) for f in fusers))
 
 

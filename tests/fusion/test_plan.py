@@ -96,6 +96,20 @@ def test_text_that_is_no_plan_is_refused(tmp_path, spoil):
         FusionPlan.from_json("half a pl" if spoil == "not json" else json.dumps(values))
 
 
+@pytest.mark.promise(12)
+def test_a_window_of_a_plan_is_no_mixture_of_a_raster_and_its_successor(tmp_path):
+    pair = Recipe(height=256, width=256).write(tmp_path)
+    image = load_image(pair.ms)
+    plan = planned(job(pair, tmp_path / "out.tif", tile=64))
+
+    def overwrite(share: float) -> None:
+        if share > 0.5:
+            save(pair.ms, image[:, ::-1], transform=(5e5, 8, 0, 4e6, 0, -8))
+
+    with pytest.raises(InputError, match="changed while it was read"):
+        fuse_window(plan, plan.window, Progress(report=overwrite))
+
+
 def test_a_plan_with_other_weights_than_it_was_made_with_is_refused(tmp_path):
     plan = planned(job(Recipe().write(tmp_path), tmp_path / "out.tif"))
     changed = replace(plan, engine=replace(plan.engine, weights_sha256="0" * 64))
