@@ -110,7 +110,7 @@ class FusionPlan:
                 offsets=tuple(values.pop("offsets")),
                 **values,
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise InputError(f"This is not a plan of a fusion ({error}). Plan the scene again.") from error
 
 

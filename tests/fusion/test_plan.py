@@ -96,6 +96,11 @@ def test_text_that_is_no_plan_is_refused(tmp_path, spoil):
         FusionPlan.from_json("half a pl" if spoil == "not json" else json.dumps(values))
 
 
+def test_text_that_is_nested_without_end_is_refused():
+    with pytest.raises(InputError, match="not a plan"):
+        FusionPlan.from_json("[" * 100_000)
+
+
 @pytest.mark.promise(12)
 def test_a_window_of_a_plan_is_no_mixture_of_a_raster_and_its_successor(tmp_path):
     pair = Recipe(height=256, width=256).write(tmp_path)
