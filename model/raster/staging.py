@@ -22,7 +22,7 @@ else:
     import fcntl
 
 ENDING = ".part"
-LOCK = ".lock"
+LOCK = ".otfm.lock"
 TRIES = 10
 ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # what ends a plain process
 
