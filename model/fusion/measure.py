@@ -96,7 +96,6 @@ def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progre
 
 def _sample(pair: CheckedPair, progress: Progress) -> list[PairWindow]:
     """Windows spread over the scene or, where they show little of it, windows where there is image."""
-
     windows = _read(pair, sample_windows(pair.ms, pair.placement), progress)
     shown = sum(int((w.ms_valid & w.inside(0.5)).sum()) for w in windows)
     if shown < LEAST_VALID * sum(w.ms_valid.numel() for w in windows):
@@ -206,7 +205,6 @@ def _statistics(
 ) -> SceneStatistics:
     samples = []
     for window in windows:
-        progress.check()
         progress.check()
         moved = window.shifted(registration.shift)
         samples.append((window.ms, *moved.pan_at_ms(registration.gain)))

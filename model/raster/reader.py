@@ -162,8 +162,8 @@ class Raster:
     @property
     def bits(self) -> int | None:
         """Bits of the wanted bands' values, where the file says that they are fewer than the type's."""
-        said = [self.dataset.GetRasterBand(b).GetMetadataItem("NBITS", "IMAGE_STRUCTURE") for b in self.bands]
-        return max(int(s) for s in said if s) if all(said) and self.type in INTEGER_TYPES else None
+        bits = [self.dataset.GetRasterBand(b).GetMetadataItem("NBITS", "IMAGE_STRUCTURE") for b in self.bands]
+        return max(int(b) for b in bits if b) if all(bits) and self.type in INTEGER_TYPES else None
 
     def _check_types(self) -> None:
         """Raises InputError for bands that hold no measurements: complex numbers, numbers that stand for colours."""
