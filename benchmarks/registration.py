@@ -28,7 +28,7 @@ from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
 from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
 from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
-from otfm_pansharpen.model.raster.reader import gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from otfm_pansharpen.model.raster.windows import sample_scene  # noqa: E402
 from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402

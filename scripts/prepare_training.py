@@ -24,7 +24,8 @@ load()
 
 from otfm_pansharpen.model.errors import PansharpenError  # noqa: E402
 from otfm_pansharpen.model.geometry.grids import Window, register  # noqa: E402
-from otfm_pansharpen.model.raster.reader import Raster, gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions  # noqa: E402
+from otfm_pansharpen.model.raster.reader import Raster  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from otfm_pansharpen.model.raster.windows import pan_window, sample_scene  # noqa: E402
 from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402

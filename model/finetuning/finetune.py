@@ -28,8 +28,8 @@ from ..network.weights import Weights, load_weights, save_weights
 from ..options import BUNDLED
 from ..progress import Progress
 from ..quality.indices import QualityIndices
+from ..raster.gdal_errors import gdal_exceptions
 from ..raster.places import check_place
-from ..raster.reader import gdal_exceptions
 from ..training.simulation import SimulationConfig
 from ..version import VERSION
 from .evaluation import HoldoutEvaluator, mean_indices

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..geometry.grids import NO_GEOREFERENCE, GeoTransform
 from ..progress import Progress
-from ..raster.reader import gdal_exceptions, in_memory
+from ..raster.gdal_errors import gdal_exceptions
+from ..raster.reader import in_memory
 from ..raster.source import RasterSource
 from .check import check_pair
 from .job import FusionJob

@@ -11,9 +11,10 @@ from ..errors import InputError
 from ..geometry.grids import Grid, Placement, Window, register
 from ..options import DATA_TYPES
 from ..raster.formats import OutputForm
+from ..raster.gdal_errors import gdal_exceptions
 from ..raster.pixel_types import NUMPY_TYPES, choose_nodata
 from ..raster.places import check_space
-from ..raster.reader import FLOAT_TYPES, Raster, gdal_exceptions
+from ..raster.reader import FLOAT_TYPES, Raster
 from ..raster.source import RasterSource
 from ..raster.trial import check_format
 from ..raster.windows import output_window

@@ -8,7 +8,7 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..options import PRODUCT_BANDS
-from ..raster.reader import said
+from ..raster.gdal_errors import said
 from ..raster.source import RasterSource
 from ..raster.stack import label, mosaic, stack, vrt_text
 from .scene import Band, Part, Product

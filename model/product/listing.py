@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from osgeo import gdal
 
 from ..errors import InputError
-from ..raster.reader import said
+from ..raster.gdal_errors import said
 
 DEEPEST = 6  # folders below the one that is looked through
 MOST_FILES = 50_000

@@ -20,7 +20,8 @@ from ..fusion.pipeline import fuse
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.band_names import rgb_bands
-from ..raster.reader import Raster, gdal_exceptions
+from ..raster.gdal_errors import gdal_exceptions
+from ..raster.reader import Raster
 from ..raster.source import RasterSource
 from ..raster.stack import label
 from .inputs import ms_source, pan_source, wanted_bands

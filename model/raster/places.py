@@ -15,7 +15,7 @@ from ..geometry.grids import Grid
 from .family import family
 from .files_behind import files_behind
 from .formats import OutputForm, driver_for, written_directly
-from .reader import gdal_exceptions
+from .gdal_errors import gdal_exceptions
 
 DATABASES = ("GPKG", "Rasterlite")  # formats whose files hold anything beside a raster
 OVERVIEWS_SHARE = 1.0 / 3.0  # of a raster's size

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +13,7 @@ from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
+from .gdal_errors import said
 from .integrity import Stamp, damage_raised, refuse_changed_files, refuse_cut_files, stamps
 from .reprojection import probe_values, refuse_local, same_system, warp
 from .source import RasterSource
@@ -27,38 +26,6 @@ LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declare
 ALPHA_SHARE = 0.9  # of an alpha's opaque pixels that have one value; an image has many
 LARGEST_ROUNDING = 1e-3  # of a band's spread, that float32 may lose
 FLOAT32_DIGITS = 2.0**-24
-
-
-class _ExceptionSwitch:
-    """GDAL's switch for exceptions is one for the whole process: the first run turns it on, the last restores it."""
-
-    lock = threading.Lock()
-    users = 0
-    before = False
-
-
-@contextmanager
-def gdal_exceptions() -> Iterator[None]:
-    """GDAL errors as Python exceptions inside the block, whatever other threads do; afterwards all is as before."""
-    with _ExceptionSwitch.lock:
-        if _ExceptionSwitch.users == 0:
-            _ExceptionSwitch.before = bool(gdal.GetUseExceptions())
-            gdal.UseExceptions()
-        _ExceptionSwitch.users += 1
-    gdal.PushErrorHandler("CPLQuietErrorHandler")
-    try:
-        yield
-    finally:
-        gdal.PopErrorHandler()
-        with _ExceptionSwitch.lock:
-            _ExceptionSwitch.users -= 1
-            if _ExceptionSwitch.users == 0 and not _ExceptionSwitch.before:
-                gdal.DontUseExceptions()
-
-
-def said(error: Exception) -> str:
-    """GDAL's words as part of a sentence."""
-    return str(error).strip().rstrip(".")
 
 
 @dataclass(frozen=True)

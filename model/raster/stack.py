@@ -12,7 +12,8 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..geometry.grids import Grid
-from .reader import Raster, gdal_exceptions, said
+from .gdal_errors import gdal_exceptions, said
+from .reader import Raster
 from .source import RasterSource
 
 SAME_GRID = 1e-3  # pixels by which corners may differ and still be the same

@@ -21,8 +21,9 @@ from .creation import check_options, creation_options
 from .delivery import check_clash
 from .family import family
 from .formats import CODECS, HOLDS, OutputForm, driver_for
+from .gdal_errors import said
 from .pixel_types import NUMPY_TYPES
-from .reader import INTEGER_TYPES, Raster, said
+from .reader import INTEGER_TYPES, Raster
 from .staging import staging
 
 SIDE = 256  # pixels

@@ -15,7 +15,8 @@ from ..geometry.grids import Grid, Window
 from .creation import creation_options, geotiff_options
 from .delivery import deliver
 from .formats import OutputForm, driver_for, written_directly
-from .reader import Raster, said
+from .gdal_errors import said
+from .reader import Raster
 from .staging import LOCK, staging
 from .trial import lossy_error
 

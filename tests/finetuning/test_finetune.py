@@ -25,7 +25,7 @@ from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.network.weights import hash_path, load_weights
 from otfm_pansharpen.model.options import BUNDLED
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.raster.reader import gdal_exceptions
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.source import RasterSource
 
 

@@ -10,8 +10,9 @@ from helpers.scenes import Recipe, load_image, save
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from otfm_pansharpen.model.geometry.grids import Window
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.pixel_types import NUMPY_TYPES, PixelEncoder, value_limits
-from otfm_pansharpen.model.raster.reader import Raster, gdal_exceptions
+from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
 
 IN_FOLDER = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

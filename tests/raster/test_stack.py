@@ -12,7 +12,8 @@ from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import InputError
-from otfm_pansharpen.model.raster.reader import Raster, gdal_exceptions
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
+from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.stack import mosaic, stacked, vrt_text
 
