@@ -13,7 +13,8 @@ from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.quality.indices import ergas, q2n, sam, scc
 from otfm_pansharpen.model.quality.wald import reduced_pair
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
-from otfm_pansharpen.model.raster.reader import INTEGER_TYPES, Raster
+from otfm_pansharpen.model.raster.pixel_types import INTEGER_TYPES
+from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import read_pair, sample_scene
 from otfm_pansharpen.model.scene.registration import Registration, measure_registration

@@ -17,7 +17,8 @@ from ..errors import InputError
 from ..geometry.gap_filling import fill
 from ..geometry.grids import Placement, Window, register
 from ..geometry.window_pair import PairWindow
-from ..raster.reader import INTEGER_TYPES, Raster
+from ..raster.pixel_types import INTEGER_TYPES
+from ..raster.reader import Raster
 from ..raster.source import RasterSource
 from ..raster.windows import ms_window, output_window, read_with_margin
 from ..scene.detail_correlation import LARGEST_SHIFT

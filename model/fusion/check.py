@@ -12,9 +12,9 @@ from ..geometry.grids import Grid, Placement, Window, register
 from ..options import DATA_TYPES
 from ..raster.formats import OutputForm
 from ..raster.gdal_errors import gdal_exceptions
-from ..raster.pixel_types import NUMPY_TYPES, choose_nodata
+from ..raster.pixel_types import FLOAT_TYPES, NUMPY_TYPES, holds
 from ..raster.places import check_space
-from ..raster.reader import FLOAT_TYPES, Raster
+from ..raster.reader import Raster
 from ..raster.source import RasterSource
 from ..raster.trial import check_format
 from ..raster.windows import output_window
@@ -75,6 +75,16 @@ def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -
     bits = ms.bits if kind == ms.type else None  # 11-bit data stay 11-bit data
     form = OutputForm(kind, choose_nodata(kind, ms, pan), highest=None if bits is None else 2.0**bits - 1.0)
     return CheckedPair(pan, ms, placement, output_window(pan, placement, extent), form)
+
+
+def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
+    """The value that marks gaps: MS's, else PAN's where the type holds it, else NaN or 0 where there can be gaps."""
+    for value in (ms.nodata, pan.nodata):
+        if value is not None and holds(type_name, value):
+            return float(value)
+    if not ms.may_have_gaps and not pan.may_have_gaps:
+        return None
+    return float("nan") if type_name in FLOAT_TYPES else 0.0
 
 
 def check_output(pair: CheckedPair, job: FusionJob) -> CheckedPair:

@@ -22,7 +22,7 @@ from ..quality.classical import CLASSICAL, Prepared, interpolation, prepare
 from ..quality.full_resolution import full_resolution, interpolated_ms
 from ..quality.indices import BLOCK, Image, ergas, hqnr
 from ..quality.wald import reduced_pair
-from ..raster.reader import INTEGER_TYPES
+from ..raster.pixel_types import INTEGER_TYPES
 from ..scene.statistics import SceneStatistics, measure_statistics
 from .check import CheckedPair
 from .plan import FusionPlan

@@ -11,7 +11,7 @@ from osgeo import gdal
 
 from ..errors import OutputError
 from .formats import OutputForm, driver_for
-from .reader import FLOAT_TYPES
+from .pixel_types import FLOAT_TYPES
 
 GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO"}
 PREDICTED = ("DEFLATE", "LZW", "ZSTD")

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from ..geometry.grids import Window
-from .reader import Raster
 
 NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "Byte": np.dtype(np.uint8),
@@ -28,19 +27,9 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "Float64": np.dtype(np.float64),
 }
 
-
+INTEGER_TYPES = tuple(name for name, kind in NUMPY_TYPES.items() if kind.kind in "iu")
+FLOAT_TYPES = tuple(name for name, kind in NUMPY_TYPES.items() if kind.kind == "f")
 LARGEST_WHOLE = 2**53  # beyond it, 64-bit floats skip whole numbers
-
-
-def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
-    """The value that marks gaps: MS's, else PAN's where the type holds it, else NaN or 0 where there can be gaps."""
-    kind = NUMPY_TYPES[type_name]
-    for value in (ms.nodata, pan.nodata):
-        if value is not None and _holds(kind, value):
-            return float(value)
-    if not ms.may_have_gaps and not pan.may_have_gaps:
-        return None
-    return float("nan") if kind.kind == "f" else 0.0
 
 
 def value_limits(type_name: str) -> tuple[float, float]:
@@ -52,7 +41,9 @@ def value_limits(type_name: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _holds(kind: np.dtype[Any], value: float) -> bool:
+def holds(type_name: str, value: float) -> bool:
+    """Whether a GDAL data type has a value, as exactly as it has any."""
+    kind = NUMPY_TYPES[type_name]
     if kind.kind == "f":
         with np.errstate(over="ignore"):
             return math.isnan(value) or math.isfinite(kind.type(value))

@@ -15,11 +15,10 @@ from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
 from .gdal_errors import said
 from .integrity import Stamp, damage_raised, refuse_changed_files, refuse_cut_files, stamps
+from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .reprojection import probe_values, refuse_local, same_system, warp
 from .source import RasterSource
 
-INTEGER_TYPES = ("Byte", "UInt16", "Int16", "UInt32", "Int32", "Int8", "Int64", "UInt64")
-FLOAT_TYPES = ("Float16", "Float32", "Float64")
 WIDE_TYPES = ("Int32", "UInt32", "Int64", "UInt64", "Float64")  # which float32 may not tell apart
 LARGEST_BLOCK = 2**30  # bytes
 LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declared, not a measurement

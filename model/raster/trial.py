@@ -22,8 +22,8 @@ from .delivery import check_clash
 from .family import family
 from .formats import CODECS, HOLDS, OutputForm, driver_for
 from .gdal_errors import said
-from .pixel_types import NUMPY_TYPES
-from .reader import INTEGER_TYPES, Raster
+from .pixel_types import INTEGER_TYPES, NUMPY_TYPES
+from .reader import Raster
 from .staging import staging
 
 SIDE = 256  # pixels
