@@ -13,18 +13,12 @@ from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
+from .bands import LARGEST_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
 from .gdal_errors import said
 from .integrity import Stamp, damage_raised, refuse_changed_files, refuse_cut_files, stamps
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
-from .reprojection import probe_values, refuse_local, same_system, warp
+from .reprojection import refuse_local, same_system, warp
 from .source import RasterSource
-
-WIDE_TYPES = ("Int32", "UInt32", "Int64", "UInt64", "Float64")  # which float32 may not tell apart
-LARGEST_BLOCK = 2**30  # bytes
-LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declared, not a measurement
-ALPHA_SHARE = 0.9  # of an alpha's opaque pixels that have one value; an image has many
-LARGEST_ROUNDING = 1e-3  # of a band's spread, that float32 may lose
-FLOAT32_DIGITS = 2.0**-24
 
 
 @dataclass(frozen=True)
@@ -102,14 +96,16 @@ class Raster:
         refuse_cut_files(self.role, self.files)
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.name} holds no raster bands; choose one of its subdatasets.")
-        self._choose_bands()
-        self.type = self._type_of(self.bands)
-        self._check_types()
-        self._check_blocks()
+        chosen = choose_bands(self.dataset, self.source, self.role)
+        self.bands, self.read_bands, self.left_out = chosen.wanted, chosen.read, chosen.left_out
+        self.alpha, self.false_alpha = chosen.alpha, chosen.false_alpha
+        self.type = type_of(self.dataset, self.bands)
+        refuse_types(self.dataset, self.read_bands, f"{self.role} {self.source.name}")
+        refuse_blocks(self.dataset, self.bands[0], f"{self.role} {self.source.name}")
         self._planes = {b: _Plane(self.dataset.GetRasterBand(b)) for b in self.read_bands}
         self._flags = {b: self._mask_flags(b) for b in self.read_bands}
         self._nodata = {b: self._declared(b) for b in self.read_bands}
-        self.offsets = self._find_offsets()
+        self.offsets = np.array([usual_value(self.dataset.GetRasterBand(b)) for b in self.read_bands])
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
         by_points, by_model = self.dataset.GetGCPCount() > 0, bool(self.dataset.GetMetadata("RPC"))
         if (by_points or by_model) and not self.grid.georeferenced:
@@ -120,90 +116,11 @@ class Raster:
             )
         self.crs = self.source.crs or self.dataset.GetProjection()
 
-    def _type_of(self, bands: tuple[int, ...]) -> str:
-        """Name of the type that holds the values of all these bands."""
-        kinds = [self.dataset.GetRasterBand(b).DataType for b in bands]
-        return str(gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds)))
-
     @property
     def bits(self) -> int | None:
         """Bits of the wanted bands' values, where the file says that they are fewer than the type's."""
         bits = [self.dataset.GetRasterBand(b).GetMetadataItem("NBITS", "IMAGE_STRUCTURE") for b in self.bands]
         return max(int(b) for b in bits if b) if all(bits) and self.type in INTEGER_TYPES else None
-
-    def _check_types(self) -> None:
-        """Raises InputError for bands that hold no measurements: complex numbers, numbers that stand for colours."""
-        kinds = {b: gdal.GetDataTypeName(self.dataset.GetRasterBand(b).DataType) for b in self.read_bands}
-        odd = [k for k in kinds.values() if k not in INTEGER_TYPES + FLOAT_TYPES]
-        if odd:
-            raise InputError(f"{self.role} {self.source.name} has bands of type {odd[0]}; real numbers are needed.")
-        for number in self.read_bands:
-            table = self.dataset.GetRasterBand(number).GetColorTable()
-            if table is not None and not _is_grey_ramp(table):
-                raise InputError(
-                    f"{self.role} {self.source.name} is paletted: the numbers of band {number} stand for colours of a "
-                    "table and cannot be sharpened. Expand it first, with gdal:pcttorgb (pct2rgb.py) or "
-                    "gdal_translate -expand rgb."
-                )
-
-    def _check_blocks(self) -> None:
-        """A block is read as a whole: one of gigabytes is a damaged header, or no file for reading by windows."""
-        together = self.dataset.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE") == "PIXEL"
-        count = self.dataset.RasterCount if together else 1
-        band = self.dataset.GetRasterBand(self.bands[0])
-        width, height = band.GetBlockSize()
-        size = width * height * count * gdal.GetDataTypeSize(band.DataType) // 8
-        if size > LARGEST_BLOCK:
-            raise InputError(
-                f"{self.role} {self.source.name} is stored in blocks of {width} x {height} pixels with {count} "
-                f"band(s), {size / 1e9:.1f} GB each, too large to be read piece by piece. If the file is not damaged, "
-                "convert it first: gdal_translate -co TILED=YES -co INTERLEAVE=BAND -co BIGTIFF=IF_SAFER."
-            )
-
-    def _choose_bands(self) -> None:
-        """Which bands are wanted and read, and which one, if any, is alpha."""
-        count, path = self.dataset.RasterCount, self.source.name
-        missing = [b for b in self.source.bands if not 1 <= b <= count]
-        if missing:
-            raise InputError(f"{self.role} {path} has {count} bands; band {missing[0]} does not exist.")
-        declared = [b for b in range(1, count + 1) if self._is_alpha(b)]
-        self.false_alpha = tuple(b for b in declared if b in self.source.bands or self._looks_like_image(b))
-        alpha = [b for b in declared if b not in self.false_alpha]
-        self.alpha = alpha[0] if alpha else None
-        image = tuple(b for b in range(1, count + 1) if b not in alpha)
-        if not image:
-            raise InputError(f"{self.role} {path} has no band but alpha.")
-        self.bands = self.source.bands or image
-        beside = self.source.context or (self.bands if self.role == "PAN" else image)
-        self.read_bands = tuple(sorted(set(beside) | set(self.bands if not self.source.context else ())))
-        self.left_out = tuple(alpha) if not self.source.bands else ()
-
-    def _is_alpha(self, number: int) -> bool:
-        return bool(self.dataset.GetRasterBand(number).GetColorInterpretation() == gdal.GCI_AlphaBand)
-
-    def _looks_like_image(self, number: int) -> bool:
-        """Whether a band declared alpha holds an image: GDAL takes the fourth band of 8-bit files for alpha."""
-        values = probe_values(self.dataset.GetRasterBand(number))
-        opaque = values[values > 0]
-        if not opaque.size:
-            return False
-        return bool(np.unique(opaque, return_counts=True)[1].max() < ALPHA_SHARE * opaque.size)
-
-    def _find_offsets(self) -> NDArray[np.float64]:
-        """For each band that is read, 0, or its usual value where float32 could not hold what lies around it."""
-        offsets = np.zeros(len(self.read_bands))
-        for index, number in enumerate(self.read_bands):
-            band = self.dataset.GetRasterBand(number)
-            if gdal.GetDataTypeName(band.DataType) not in WIDE_TYPES:
-                continue
-            values = probe_values(band).astype(np.float64)
-            own = band.GetNoDataValue()
-            values = values[np.isfinite(values) & (np.abs(values) < LARGEST_VALUE) & (values != own)]
-            if values.size:
-                low, middle, high = np.percentile(values, (1, 50, 99))
-                if abs(middle) * FLOAT32_DIGITS > LARGEST_ROUNDING * (high - low) > 0.0:
-                    offsets[index] = np.round(middle)
-        return offsets
 
     def same_crs(self, other: Raster) -> bool:
         """Whether both use one reference system; one that has none is taken to use the other's."""
@@ -442,12 +359,6 @@ def _within(exact: np.ndarray, ranges: Iterable[tuple[float, float]]) -> NDArray
     for least, largest in ranges:
         found |= (exact == least) if least == largest else (exact >= least) & (exact <= largest)
     return found
-
-
-def _is_grey_ramp(table: gdal.ColorTable) -> bool:
-    """Whether a colour table only says that numbers are grey levels."""
-    entries = [table.GetColorEntry(i) for i in range(table.GetCount())]
-    return all(e[0] == e[1] == e[2] == i for i, e in enumerate(entries))
 
 
 def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from osgeo import gdal, osr
 
 from ..errors import InputError
@@ -96,13 +95,3 @@ def refuse_local(role: str, path: str, wkt: str, other: str) -> None:
             f"raster ({path}). Assign the right system to {which} (Layer, Set CRS, or gdal_edit.py -a_srs), or the "
             "same local one to both."
         )
-
-
-def probe_values(band: gdal.Band, count: int = 3, side: int = 128) -> np.ndarray:
-    """Pixels of `count` x `count` squares spread over a band, (n,)."""
-    parts = []
-    for row in np.linspace(0, max(band.YSize - side, 0), count).astype(int):
-        for column in np.linspace(0, max(band.XSize - side, 0), count).astype(int):
-            size = (min(side, band.XSize), min(side, band.YSize))
-            parts.append(band.ReadAsArray(int(column), int(row), *size).ravel())
-    return np.concatenate(parts)

@@ -1,0 +1,130 @@
+"""The bands of a raster: which are read, what type they have, and what they must not be."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from osgeo import gdal
+
+from ..errors import InputError
+from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
+from .source import RasterSource
+
+WIDE_TYPES = ("Int32", "UInt32", "Int64", "UInt64", "Float64")  # which float32 may not tell apart
+LARGEST_BLOCK = 2**30  # bytes
+LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declared, not a measurement
+ALPHA_SHARE = 0.9  # of an alpha's opaque pixels that have one value; an image has many
+LARGEST_ROUNDING = 1e-3  # of a band's spread, that float32 may lose
+FLOAT32_DIGITS = 2.0**-24
+
+
+@dataclass(frozen=True)
+class ChosenBands:
+    """Numbers of bands: those wanted, those read beside them, alpha left out though no bands were asked for.
+
+    alpha   the band that marks gaps        false_alpha   bands that claim to, but hold an image
+    """
+
+    wanted: tuple[int, ...]
+    read: tuple[int, ...]
+    left_out: tuple[int, ...]
+    alpha: int | None
+    false_alpha: tuple[int, ...]
+
+
+def choose_bands(dataset: gdal.Dataset, source: RasterSource, role: str) -> ChosenBands:
+    """Which bands are wanted and read, and which one, if any, is alpha. Raises InputError."""
+    count = dataset.RasterCount
+    missing = [b for b in source.bands if not 1 <= b <= count]
+    if missing:
+        raise InputError(f"{role} {source.name} has {count} bands; band {missing[0]} does not exist.")
+    bands = {b: dataset.GetRasterBand(b) for b in range(1, count + 1)}
+    declared = [b for b, band in bands.items() if band.GetColorInterpretation() == gdal.GCI_AlphaBand]
+    false_alpha = tuple(b for b in declared if b in source.bands or _looks_like_image(bands[b]))
+    alpha = tuple(b for b in declared if b not in false_alpha)
+    image = tuple(b for b in bands if b not in alpha)
+    if not image:
+        raise InputError(f"{role} {source.name} has no band but alpha.")
+    wanted = source.bands or image
+    beside = source.context or (wanted if role == "PAN" else image)
+    read = tuple(sorted(set(beside) | set(wanted if not source.context else ())))
+    return ChosenBands(wanted, read, () if source.bands else alpha, alpha[0] if alpha else None, false_alpha)
+
+
+def _looks_like_image(band: gdal.Band) -> bool:
+    """Whether a band declared alpha holds an image: GDAL takes the fourth band of 8-bit files for alpha."""
+    values = _probe_values(band)
+    opaque = values[values > 0]
+    if not opaque.size:
+        return False
+    return bool(np.unique(opaque, return_counts=True)[1].max() < ALPHA_SHARE * opaque.size)
+
+
+def type_of(dataset: gdal.Dataset, numbers: tuple[int, ...]) -> str:
+    """Name of the type that holds the values of all these bands."""
+    kinds = [dataset.GetRasterBand(b).DataType for b in numbers]
+    return str(gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds)))
+
+
+def refuse_types(dataset: gdal.Dataset, numbers: tuple[int, ...], name: str) -> None:
+    """Raises InputError for bands that hold no measurements: complex numbers, numbers that stand for colours."""
+    kinds = [gdal.GetDataTypeName(dataset.GetRasterBand(b).DataType) for b in numbers]
+    odd = [k for k in kinds if k not in INTEGER_TYPES + FLOAT_TYPES]
+    if odd:
+        raise InputError(f"{name} has bands of type {odd[0]}; real numbers are needed.")
+    for number in numbers:
+        table = dataset.GetRasterBand(number).GetColorTable()
+        if table is not None and not _is_grey_ramp(table):
+            raise InputError(
+                f"{name} is paletted: the numbers of band {number} stand for colours of a table and cannot be "
+                "sharpened. Expand it first, with gdal:pcttorgb (pct2rgb.py) or gdal_translate -expand rgb."
+            )
+
+
+def _is_grey_ramp(table: gdal.ColorTable) -> bool:
+    """Whether a colour table only says that numbers are grey levels."""
+    entries = [table.GetColorEntry(i) for i in range(table.GetCount())]
+    return all(e[0] == e[1] == e[2] == i for i, e in enumerate(entries))
+
+
+def refuse_blocks(dataset: gdal.Dataset, number: int, name: str) -> None:
+    """Raises InputError for blocks of gigabytes: a damaged header, or no file for reading by windows.
+
+    A block is read as a whole.
+    """
+    together = dataset.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE") == "PIXEL"
+    count = dataset.RasterCount if together else 1
+    band = dataset.GetRasterBand(number)
+    width, height = band.GetBlockSize()
+    size = width * height * count * gdal.GetDataTypeSize(band.DataType) // 8
+    if size > LARGEST_BLOCK:
+        raise InputError(
+            f"{name} is stored in blocks of {width} x {height} pixels with {count} band(s), {size / 1e9:.1f} GB each, "
+            "too large to be read piece by piece. If the file is not damaged, convert it first: gdal_translate -co "
+            "TILED=YES -co INTERLEAVE=BAND -co BIGTIFF=IF_SAFER."
+        )
+
+
+def usual_value(band: gdal.Band) -> float:
+    """What is taken off a band's values: 0, or its usual value where float32 could not hold what lies around it."""
+    if gdal.GetDataTypeName(band.DataType) not in WIDE_TYPES:
+        return 0.0
+    values = _probe_values(band).astype(np.float64)
+    values = values[np.isfinite(values) & (np.abs(values) < LARGEST_VALUE) & (values != band.GetNoDataValue())]
+    if not values.size:
+        return 0.0
+    low, middle, high = np.percentile(values, (1, 50, 99))
+    told = abs(middle) * FLOAT32_DIGITS > LARGEST_ROUNDING * (high - low) > 0.0
+    return float(np.round(middle)) if told else 0.0
+
+
+def _probe_values(band: gdal.Band, count: int = 3, side: int = 128) -> np.ndarray:
+    """Pixels of `count` x `count` squares spread over a band, (n,)."""
+    parts = []
+    for row in np.linspace(0, max(band.YSize - side, 0), count).astype(int):
+        for column in np.linspace(0, max(band.XSize - side, 0), count).astype(int):
+            size = (min(side, band.XSize), min(side, band.YSize))
+            parts.append(band.ReadAsArray(int(column), int(row), *size).ravel())
+    return np.concatenate(parts)
