@@ -1,0 +1,159 @@
+"""Bands as people have them, through QGIS layers: alpha, palettes, subsets, odd units and types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.field import COARSE, FINE_LAKE, LAKE, PLACE, RATIO, SIDE, near, refusal, sharpen
+from helpers.qgis import Listener
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal, osr
+from qgis.core import (
+    QgsMultiBandColorRenderer,
+    QgsProcessingContext,
+    QgsProject,
+    QgsRasterLayer,
+    QgsSingleBandGrayRenderer,
+)
+
+
+def eight_bits(pair, extra):
+    """The first three bands and `extra` as 8 bits, the fourth declared alpha, as GDAL does by itself."""
+    ms = np.clip(load_image(pair.ms)[:3] / 12, 1, 255).astype(np.uint8)
+    pair.sharp = pair.sharp[:4] / 12
+    file = gdal.GetDriverByName("GTiff").Create(
+        str(pair.ms), 160, 160, 4, gdal.GDT_Byte, ["PHOTOMETRIC=RGB", "ALPHA=YES"]
+    )
+    file.SetGeoTransform(COARSE)
+    system = osr.SpatialReference()
+    system.ImportFromEPSG(32633)
+    file.SetProjection(system.ExportToWkt())
+    file.WriteArray(np.concatenate([ms, extra[None].astype(np.uint8)]))
+    file.FlushCache()
+    pan = np.clip(load_image(pair.pan) / 12, 1, 255)
+    save(pair.pan, pan, "uint8", PLACE)
+
+
+@pytest.mark.parametrize("bands", [None, [1, 2, 3, 4]])
+def test_infrared_marked_alpha_is_image(algorithm, pair, tmp_path, bands):
+    infrared = np.clip(load_image(pair.ms)[3] / 12, 1, 255)
+    infrared[LAKE] = 0
+    eight_bits(pair, infrared)
+    given = {} if bands is None else {"MS_BANDS": bands}
+    fused, said = sharpen(algorithm, pair, tmp_path / "o.tif", **given)
+    assert len(fused) == 4
+    assert (fused[(slice(0, 3), *FINE_LAKE)] > 0).all()
+    outside = np.ones((SIDE, SIDE), bool)
+    outside[60:140, 100:200] = False
+    assert near(fused, pair, valid=outside)
+    assert "declared alpha but holds an image" in said
+    written = gdal.Open(str(tmp_path / "o.tif"))
+    assert written.GetRasterBand(1).GetNoDataValue() is None
+
+
+def test_a_real_alpha_marks_gaps_and_the_result_is_drawn(algorithm, pair, tmp_path):
+    opaque = np.full((160, 160), 255)
+    opaque[:, :20] = 0
+    eight_bits(pair, opaque)
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    assert layer.renderer().alphaBand() == 4
+    output = str(tmp_path / "o.tif")
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    details = QgsProcessingContext.LayerDetails("out", QgsProject.instance(), "OUTPUT")
+    context.addLayerToLoadOnCompletion(output, details)
+    given = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": output, "PRECISION": "fp32"}
+    assert algorithm.run(given, context, Listener(), {}, False)[1]
+    loaded = QgsRasterLayer(output, "raster out")
+    context.layerToLoadOnCompletionDetails(output).postProcessor().postProcessLayer(loaded, context, Listener())
+    assert loaded.renderer().alphaBand() == -1
+    block = loaded.renderer().block(1, loaded.extent(), 40, 40)
+    colours = [block.color(20, column) for column in (1, 2, 30)]
+    assert [c >> 24 & 255 for c in colours] == [0, 0, 255]
+    fused = load_image(Path(output))
+    assert len(fused) == 3
+    assert (fused[:, :, :40] == 0).all()
+
+
+def test_a_subset_of_the_bands_is_drawn_as_ms_draws_them(algorithm, pair, tmp_path):
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), 5, 3, 2))
+    assert _drawn(algorithm, pair, layer, tmp_path / "o.tif", [2, 3, 5]) == [3, 2, 1]
+    layer.setRenderer(QgsSingleBandGrayRenderer(layer.dataProvider(), 5))
+    assert _drawn(algorithm, pair, layer, tmp_path / "p.tif", [2, 5]) == [2]
+    assert max(_drawn(algorithm, pair, layer, tmp_path / "q.tif", [2, 3])) <= 2
+
+
+def _drawn(algorithm, pair, layer, output, bands):
+    """The bands that the loaded result is drawn from."""
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    details = QgsProcessingContext.LayerDetails("out", QgsProject.instance(), "OUTPUT")
+    context.addLayerToLoadOnCompletion(str(output), details)
+    given = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": str(output), "MS_BANDS": bands, "PRECISION": "fp32"}
+    assert algorithm.run(given, context, Listener(), {}, False)[1]
+    loaded = QgsRasterLayer(str(output), "raster out")
+    processor = context.layerToLoadOnCompletionDetails(str(output)).postProcessor()
+    processor.postProcessLayer(loaded, context, Listener())
+    return list(loaded.renderer().usesBands())
+
+
+def test_a_palette_is_refused_with_the_cure(algorithm, pair, tmp_path):
+    paletted = gdal.GetDriverByName("GTiff").Create(str(tmp_path / "p.tif"), 160, 160, 1, gdal.GDT_Byte)
+    paletted.SetGeoTransform(COARSE)
+    table = gdal.ColorTable()
+    for entry in range(256):
+        table.SetColorEntry(entry, (entry, 255 - entry, entry * 7 % 256, 255))
+    paletted.GetRasterBand(1).SetColorTable(table)
+    paletted.GetRasterBand(1).WriteArray(np.random.default_rng(0).integers(0, 255, (160, 160)))
+    paletted.FlushCache()
+    sentence = refusal(algorithm, pair, tmp_path / "o.tif", MS=str(tmp_path / "p.tif"))
+    assert "paletted" in sentence
+    assert "pct2rgb" in sentence
+
+
+def test_a_subset_of_the_bands_has_the_values_of_the_whole(algorithm, pair, tmp_path):
+    whole, _ = sharpen(algorithm, pair, tmp_path / "whole.tif")
+    for bands in ([4, 1], [3], [6, 5, 2]):
+        part, _ = sharpen(algorithm, pair, tmp_path / f"{bands[0]}.tif", MS_BANDS=bands)
+        assert np.array_equal(part, whole[[b - 1 for b in bands]])
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-4, 1e6])
+def test_the_unit_of_the_values_changes_nothing(algorithm, tmp_path, scale):
+    pair = Recipe(bands=4, ratio=RATIO, height=256, width=256, kind="float32", shift=(0.0, 1.5)).write(tmp_path)
+    reference, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
+    for path in (pair.pan, pair.ms):
+        save(path, load_image(path) * np.float32(scale), "float32", PLACE if path == pair.pan else COARSE)
+    fused, said = sharpen(algorithm, pair, tmp_path / "o.tif")
+    assert "cannot be measured" not in said
+    assert np.abs(fused / scale - reference).max() < 0.01 * reference.std()
+
+
+def test_numbers_beyond_the_digits_of_32_bits(algorithm, tmp_path):
+    pair = Recipe(bands=3, ratio=RATIO, height=256, width=256, kind="float64").write(tmp_path)
+    reference, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
+    save(pair.ms, load_image(pair.ms) + 1e12, "float64", COARSE)
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
+    assert np.abs(fused - 1e12 - reference).max() < 0.02 * reference.std()
+
+
+def test_64_bit_whole_numbers(algorithm, pair, tmp_path):
+    plain, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
+    wide = gdal.GetDriverByName("GTiff").Create(str(tmp_path / "wide.tif"), 160, 160, 6, gdal.GDT_Int64)
+    wide.SetGeoTransform(COARSE)
+    wide.SetProjection(gdal.Open(str(pair.ms)).GetProjection())
+    wide.WriteArray(load_image(pair.ms).astype(np.int64))
+    wide = None  # closed, and so written
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(tmp_path / "wide.tif"))
+    assert fused.dtype == np.int64
+    assert np.array_equal(fused, plain)
+
+
+def test_a_pan_of_three_bands_says_which_is_used(algorithm, pair, tmp_path):
+    pan = load_image(pair.pan)
+    save(pair.pan, np.concatenate([pan, pan[:, ::-1], pan[:, :, ::-1]]), "uint16", PLACE)
+    _, said = sharpen(algorithm, pair, tmp_path / "o.tif")
+    assert "PAN has 3 bands; band 1 is used" in said

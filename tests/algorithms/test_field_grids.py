@@ -1,0 +1,117 @@
+"""Grids and reference systems as people have them, through QGIS layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.field import COARSE, RATIO, SIDE, near, refusal, sharpen
+from helpers.qgis import Listener
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
+from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingContext, QgsRasterLayer
+
+
+@pytest.mark.parametrize("system", ["compound", "ellipsoid", "null shift"])
+def test_one_zone_written_in_another_way_is_the_same_zone(algorithm, pair, tmp_path, system):
+    words = {
+        "compound": "EPSG:32633+5773",
+        "ellipsoid": "+proj=utm +zone=33 +ellps=WGS84 +units=m +no_defs",
+        "null shift": "+proj=utm +zone=33 +datum=WGS84 +towgs84=0,0,0,0,0,0,0 +units=m +no_defs",
+    }
+    other = tmp_path / "other.vrt"
+    gdal.Translate(str(other), str(pair.ms), format="VRT", outputSRS=words[system])
+    plain, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
+    fused, said = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(other))
+    assert "reprojected" not in said
+    assert np.array_equal(fused, plain)
+
+
+@pytest.mark.parametrize("columns", [8, 20, 35])
+def test_a_pan_that_lies_many_pixels_off_is_moved_by_what_is_true(algorithm, pair, tmp_path, columns):
+    save(pair.pan, load_image(pair.pan), "uint16", (5e5 + 2 * columns, 2.0, 0.0, 4e6, 0.0, -2.0))
+    results, passed = algorithm.run(
+        {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), "PRECISION": "fp32"},
+        QgsProcessingContext(), Listener(), {}, False,
+    )  # fmt: skip
+    assert passed
+    assert results["SHIFT_X"] == pytest.approx(columns, abs=0.2)
+    assert results["SHIFT_Y"] == pytest.approx(0, abs=0.2)
+    fused = load_image(tmp_path / "o.tif")
+    left = round((gdal.Open(str(tmp_path / "o.tif")).GetGeoTransform()[0] - 5e5) / 2) - columns
+    truth = pair.sharp[:, :, left : left + fused.shape[2]]
+    assert np.abs(fused - truth).mean() < 0.25 * truth.std()
+
+
+@pytest.mark.parametrize("hidden_by", ["undeclared collar", "gaps between the usual windows"])
+def test_a_large_shift_is_found_where_little_of_the_scene_shows(algorithm, pair, tmp_path, hidden_by):
+    ms, pan = load_image(pair.ms), load_image(pair.pan)
+    if hidden_by == "undeclared collar":
+        corner = np.add.outer(np.arange(160), np.arange(160)) < 110
+        ms[:, corner] = pan[:, np.repeat(np.repeat(corner, 2, 0), 2, 1)[:, ::-1]] = 65535
+        save(pair.ms, ms, "uint16", COARSE)
+        save(pair.pan, pan, "uint16", (5e5 + 40, 2.0, 0.0, 4e6, 0.0, -2.0))
+    else:
+        wide, sharp = np.zeros((6, 1600, 1600), np.uint16), np.zeros((1, 3200, 3200), np.uint16)
+        wide[:, 330:490, 330:490], sharp[:, 660:980, 660:980] = ms, pan
+        save(pair.ms, wide, "uint16", COARSE, nodata=0)
+        save(pair.pan, sharp, "uint16", (5e5 + 40, 2.0, 0.0, 4e6, 0.0, -2.0), nodata=0)
+    extent = f"{5e5 + 1320},{5e5 + 1960},{4e6 - 1960},{4e6 - 1320} [EPSG:32633]" if "gaps" in hidden_by else None
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), "EXTENT": extent}
+    results, passed = algorithm.run(given, QgsProcessingContext(), Listener(), {}, False)
+    assert passed
+    assert (results["SHIFT_X"], results["SHIFT_Y"]) == (pytest.approx(20, abs=0.2), pytest.approx(0, abs=0.2))
+
+
+def test_rasters_of_two_places_are_said_to_be_so(algorithm, pair, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    elsewhere = Recipe(bands=6, ratio=RATIO, height=SIDE, width=SIDE, seed=99).write(other)
+    _, said = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(elsewhere.ms))
+    assert "register them first" in said
+
+
+@pytest.mark.promise(2)
+def test_an_extent_that_cannot_be_transformed_is_refused(algorithm, pair, tmp_path):
+    sentence = refusal(algorithm, pair, tmp_path / "o.tif", EXTENT="1e9,2e9,1e9,2e9 [EPSG:4326]")
+    assert "cannot be brought to the reference system" in sentence
+
+
+def test_pan_in_degrees_with_pixels_square_in_metres(algorithm, pair, tmp_path):
+    degrees = tmp_path / "degrees.tif"
+    high, wide = 2 / 111_320, 2 / (111_320 * np.cos(np.radians(36.1)))
+    gdal.Warp(str(degrees), str(pair.pan), dstSRS="EPSG:4326", xRes=wide, yRes=high, resampleAlg="cubic", dstNodata=0)
+    save(pair.ms, load_image(pair.ms), "uint16", COARSE, nodata=0)
+    sharpen(algorithm, pair, tmp_path / "o.tif", PAN=str(degrees))
+    back = tmp_path / "back.tif"
+    gdal.Warp(
+        str(back), str(tmp_path / "o.tif"), dstSRS="EPSG:32633", outputBounds=(5e5, 4e6 - 640, 5e5 + 640, 4e6),
+        xRes=2, yRes=2, resampleAlg="cubic",
+    )  # fmt: skip
+    inner = np.zeros((SIDE, SIDE), bool)
+    inner[30:-30, 30:-30] = True
+    assert near(load_image(back), pair, valid=inner, within=0.35)
+
+
+def test_ms_pixels_that_are_longer_than_wide(algorithm, pair, tmp_path):
+    tall = pair.sharp[:, : SIDE // 3 * 3].reshape(6, SIDE // 3, 3, SIDE // 2, 2).mean((2, 4))
+    save(pair.ms, tall, "uint16", (5e5, 4.0, 0.0, 4e6, 0.0, -6.0))
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
+    pair.sharp = pair.sharp[:, : SIDE // 3 * 3]
+    assert near(fused, pair)
+
+
+def test_a_local_system_is_refused_with_the_cure(algorithm, pair, tmp_path):
+    local = tmp_path / "local.tif"
+    gdal.Translate(str(local), str(pair.ms), outputSRS='LOCAL_CS["Unknown projection",UNIT["metre",1]]')
+    sentence = refusal(algorithm, pair, tmp_path / "o.tif", MS=str(local))
+    assert "local" in sentence
+    assert "Set CRS" in sentence
+
+
+def test_a_layer_whose_system_the_user_set_is_believed(algorithm, pair, tmp_path):
+    bare = tmp_path / "bare.tif"
+    save(bare, load_image(pair.ms), "uint16", COARSE, crs=None)
+    layer = QgsRasterLayer(str(bare), "raster bare")
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:32633"))
+    plain, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
+    assert np.array_equal(sharpen(algorithm, pair, tmp_path / "o.tif", MS=layer)[0], plain)
