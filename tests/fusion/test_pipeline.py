@@ -1,4 +1,4 @@
-"""The pipeline on files: what comes out, on which grid, of which type, and what is refused."""
+"""The pipeline on files: what comes out, and on which grid."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.fusion import job, run, temporaries
-from helpers.scenes import Recipe, load_image, save, sense
+from helpers.scenes import Recipe, load_image, save
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from osgeo import gdal
-from otfm_pansharpen.model.errors import CancelledError, InputError
+from otfm_pansharpen.model.errors import CancelledError
 from otfm_pansharpen.model.fusion import measure
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.measure import MEASURING_SHARE
@@ -20,7 +20,7 @@ from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
-from scipy.ndimage import binary_dilation, zoom
+from scipy.ndimage import zoom
 
 
 def error(image, truth, border=8):
@@ -178,210 +178,6 @@ def test_another_reference_system_is_reprojected(tmp_path):
     inner = (slice(None), slice(60, -60), slice(60, -60))
     difference = np.abs(image[inner].astype(float) - there[inner])
     assert np.median(difference) < 0.05 * straight.std()
-
-
-def test_several_nodata_values_of_a_layer_are_refused_where_ms_is_reprojected(tmp_path):
-    pair = Recipe().write(tmp_path)
-    gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632")
-    for declared in ({"nodata": (1.0, 2.0)}, {"band_nodata": ((2, 1.0, 5.0),)}):
-        ms = RasterSource(str(tmp_path / "other.tif"), **declared)
-        with pytest.raises(InputError, match="cannot be kept apart while it is reprojected"):
-            fuse(replace(job(pair, tmp_path / "o.tif"), ms=ms))
-
-
-@pytest.mark.promise(5)
-@pytest.mark.parametrize("value", [0.0, -9999.0, 65535.0, float("nan")])
-def test_nodata_in_is_nodata_out_and_nothing_else(tmp_path, value):
-    kind = "float32" if value < 0 or np.isnan(value) else "uint16"
-    pair = Recipe(height=200, width=240, kind=kind).write(tmp_path)
-    clean, _ = run(pair, tmp_path)
-    pan, ms = load_image(pair.pan), load_image(pair.ms)
-    pan[:, 100:, 200:] = value
-    ms[:, :20, :10] = value
-    ms[2, 30, 30] = value  # a gap of that band alone
-    pixel = (5e5, 2, 0, 4e6, 0, -2), (5e5, 8, 0, 4e6, 0, -8)
-    save(pair.pan, pan, kind, pixel[0], nodata=value)
-    save(pair.ms, ms, kind, pixel[1], nodata=value)
-    image, _ = run(pair, tmp_path)
-    fused = gdal.Open(str(tmp_path / "fused.tif"))  # GDAL's bands do not keep their dataset alive
-    declared = fused.GetRasterBand(1).GetNoDataValue()
-    assert declared == value or (np.isnan(value) and np.isnan(declared))
-    gaps = np.isnan(image) if np.isnan(value) else image == value
-    expected = np.zeros((4, 200, 240), dtype=bool)
-    expected[:, 100:, 200:] = expected[:, :80, :40] = expected[2, 120:124, 120:124] = True
-    assert np.array_equal(gaps, expected)
-    beside = binary_dilation(expected[2], iterations=6) & ~expected[2]
-    fringe, usual = (np.abs(i[:, beside].astype(float) - pair.sharp[:, beside]).mean() for i in (image, clean))
-    assert fringe < 1.35 * usual
-
-
-@pytest.mark.promise(5)
-def test_a_mask_band_marks_gaps_too(tmp_path):
-    pair = Recipe().write(tmp_path)
-    dataset = gdal.Open(str(pair.ms), gdal.GA_Update)
-    dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
-    mask = np.full((48, 60), 255, dtype=np.uint8)
-    mask[:10] = 0
-    dataset.GetRasterBand(1).GetMaskBand().WriteArray(mask)
-    dataset = None
-    image, _ = run(pair, tmp_path)
-    assert (image[:, :40] == 0).all()
-    assert (image[:, 40:] != 0).all()
-
-
-@pytest.mark.promise(5)
-def test_a_users_nodata_counts(tmp_path):
-    pair = Recipe().write(tmp_path)
-    ms = load_image(pair.ms)
-    ms[:, :12, :12] = 7
-    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8))
-    fuse(replace(job(pair, tmp_path / "n.tif"), ms=RasterSource(str(pair.ms), nodata=(7.0,))))
-    image = load_image(tmp_path / "n.tif")
-    assert (image[:, :48, :48] == 7).all()
-    assert (image[:, 48:, 48:] != 7).all()
-
-
-def test_bands_of_different_types_get_the_type_that_holds_all(tmp_path):
-    pair = Recipe(bands=2).write(tmp_path)
-    ms = load_image(pair.ms)
-    for number, kind in enumerate(("uint8", "uint16")):
-        scale = 0.05 if kind == "uint8" else 1.0
-        save(tmp_path / f"{kind}.tif", scale * ms[number : number + 1], kind, (5e5, 8, 0, 4e6, 0, -8))
-    gdal.BuildVRT(
-        str(tmp_path / "mixed.vrt"), [str(tmp_path / "uint8.tif"), str(tmp_path / "uint16.tif")], separate=True
-    )
-    fuse(replace(job(pair, tmp_path / "out.tif"), ms=RasterSource(str(tmp_path / "mixed.vrt"))))
-    image = load_image(tmp_path / "out.tif")
-    assert image.dtype == np.uint16
-    assert image[1].max() > 1500
-
-
-def test_a_users_nodata_leaves_no_fringe_when_ms_is_reprojected(tmp_path):
-    pair = Recipe(height=240, width=240, kind="float32").write(tmp_path)
-    gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632", resampleAlg="near", dstNodata=-5000)
-    dataset = gdal.Open(str(tmp_path / "other.tif"), gdal.GA_Update)
-    for number in range(1, 5):
-        dataset.GetRasterBand(number).DeleteNoDataValue()
-    dataset = None
-    ms = RasterSource(str(tmp_path / "other.tif"), nodata=(-5000.0,))
-    fuse(replace(job(pair, tmp_path / "out.tif"), ms=ms))
-    image = load_image(tmp_path / "out.tif")
-    assert image[np.isfinite(image) & (image != -5000)].min() > -500
-
-
-def test_absurd_floats_are_gaps_without_being_declared(tmp_path):
-    """Other programs mark gaps by the lowest float and often do not declare it."""
-    pair = Recipe(kind="float32").write(tmp_path)
-    ms = load_image(pair.ms)
-    ms[:, :12, :12] = -3.4028235e38
-    save(pair.ms, ms, "float32", (5e5, 8, 0, 4e6, 0, -8))
-    image, _ = run(pair, tmp_path)
-    assert np.isnan(image[:, :48, :48]).all()
-    inside = image[:, 60:, 60:]
-    assert np.abs(inside - pair.sharp[:, 60:, 60:]).mean() < 0.2 * pair.sharp.std()
-
-
-def test_an_undeclared_collar_is_said(tmp_path):
-    pair = Recipe().write(tmp_path)
-    ms = load_image(pair.ms)
-    ms[:, :, :10] = 0
-    found = {}
-    for nodata in (None, 0):
-        save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8), nodata=nodata)
-        found[nodata] = {n.code: n.numbers for n in fuse(job(pair, tmp_path / "out.tif")).notices}
-    assert found[None]["undeclared_nodata"]["share"] == pytest.approx(10 / 60, abs=0.03)
-    assert found[0] == {}
-
-
-@pytest.mark.promise(5)
-def test_valid_pixels_never_become_nodata(tmp_path):
-    pair = Recipe().write(tmp_path)
-    plain, _ = run(pair, tmp_path)
-    save(pair.ms, load_image(pair.ms), transform=(5e5, 8, 0, 4e6, 0, -8), nodata=900)
-    image, _ = run(pair, tmp_path)
-    gaps = (load_image(pair.ms) == 900).repeat(4, 1).repeat(4, 2)
-    assert (plain[~gaps] == 900).any()
-    assert np.array_equal(image == 900, gaps)
-
-
-@pytest.mark.promise(6)
-@pytest.mark.parametrize(("kind", "top"), [("uint8", 255), ("int16", 32767), ("uint16", 65535)])
-def test_values_are_clipped_and_never_wrap(tmp_path, kind, top):
-    """Scenes that fill their type: a wrapped value would differ from the truth by the whole range."""
-    scale = top / 2000
-    recipe = Recipe(kind=kind, scale=scale)
-    pair = recipe.write(tmp_path)
-    pan = np.clip(recipe_pan(pair), 0, top)
-    save(pair.pan, pan, kind, (5e5, 2, 0, 4e6, 0, -2))
-    save(pair.ms, np.clip(load_sharp_ms(pair), 0, top), kind, (5e5, 8, 0, 4e6, 0, -8))
-    image, _ = run(pair, tmp_path)
-    assert image.dtype == np.dtype(kind)
-    assert np.abs(image.astype(float) - np.clip(pair.sharp, 0, top)).max() < 0.7 * top
-    assert (image == top).any()
-
-
-def recipe_pan(pair):
-    return pair.sharp.mean(0)[None]
-
-
-def load_sharp_ms(pair):
-    return sense(pair.sharp, 4.0)
-
-
-@pytest.mark.promise(7)
-def test_bands_keep_their_properties(tmp_path):
-    pair = Recipe(bands=3, names=["red", "green", "blue"]).write(tmp_path)
-    dataset = gdal.Open(str(pair.ms), gdal.GA_Update)
-    colours = (gdal.GCI_RedBand, gdal.GCI_GreenBand, gdal.GCI_BlueBand)
-    for number, colour in enumerate(colours, start=1):
-        band = dataset.GetRasterBand(number)
-        band.SetColorInterpretation(colour)
-        band.SetScale(0.0001)
-        band.SetOffset(-0.1)
-        band.SetMetadataItem("WAVELENGTH", str(400 + number))
-    dataset = None
-    _, result = run(pair, tmp_path)
-    fused = gdal.Open(str(tmp_path / "fused.tif"))
-    bands = [fused.GetRasterBand(n) for n in (1, 2, 3)]
-    assert [b.GetDescription() for b in bands] == ["red", "green", "blue"]
-    assert [b.GetColorInterpretation() for b in bands] == list(colours)
-    assert [(b.GetScale(), b.GetOffset()) for b in bands] == [(0.0001, -0.1)] * 3
-    assert [b.GetMetadataItem("WAVELENGTH") for b in bands] == ["401", "402", "403"]
-    assert fused.GetMetadataItem("OTFM_WEIGHTS_SHA256") == result.weights_sha256
-    assert "32633" in fused.GetProjection()
-
-
-@pytest.mark.parametrize("count", [2, 4, 5])
-def test_alpha_is_left_out_and_marks_gaps(tmp_path, count):
-    """GDAL itself takes the last band of two or four for a mask, but not that of five."""
-    pair = Recipe(bands=count).write(tmp_path)
-    dataset = gdal.Open(str(pair.ms), gdal.GA_Update)
-    alpha = np.full((48, 60), 255, dtype=np.uint16)
-    alpha[:, :15] = 0
-    dataset.GetRasterBand(count).WriteArray(alpha)
-    dataset.GetRasterBand(count).SetColorInterpretation(gdal.GCI_AlphaBand)
-    dataset = None
-    image, _ = run(pair, tmp_path)
-    assert len(image) == count - 1
-    assert (image[:, :, :60] == 0).all()
-    assert (image[:, :, 60:] != 0).all()
-
-
-@pytest.mark.parametrize("extension", ["tif", "img", "png", "vrt.tif"])
-def test_other_formats_by_extension(tmp_path, extension):
-    pair = Recipe(bands=3).write(tmp_path)
-    plain, _ = run(pair, tmp_path, "plain.tif")
-    image, _ = run(pair, tmp_path, f"other.{extension}")
-    assert np.array_equal(plain, image)
-    assert temporaries(tmp_path) == []
-
-
-def test_creation_options_are_used(tmp_path):
-    pair = Recipe().write(tmp_path)
-    run(pair, tmp_path, creation_options=("COMPRESS=DEFLATE", "BLOCKXSIZE=128", "BLOCKYSIZE=128"))
-    fused = gdal.Open(str(tmp_path / "fused.tif"))
-    assert fused.GetMetadataItem("COMPRESSION", "IMAGE_STRUCTURE") == "DEFLATE"
-    assert fused.GetRasterBand(1).GetBlockSize() == [128, 128]
 
 
 @pytest.mark.promise(1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from otfm_pansharpen.model.geometry.resampling import centres, cubic_resampler
 from otfm_pansharpen.model.network.conditioning import Conditions
-from otfm_pansharpen.model.network.flow_network import FlowNetwork
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.scene.statistics import SceneStatistics
+
+NETWORKS = [NetworkConfig(width=16, blocks=3, cell=2), NetworkConfig(width=32, blocks=6, cell=2), NetworkConfig()]
 
 
 def trained(config, seed=0):
