@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from helpers.scenes import load_image
+from otfm_pansharpen.model.errors import OutputError
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionResult
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 
 
@@ -20,6 +23,17 @@ def run(pair, tmp_path, name="fused.tif", **changes) -> tuple[np.ndarray, Fusion
     output = tmp_path / name
     result = fuse(job(pair, output, **changes))
     return load_image(output), result
+
+
+def refused_before_work(pair, output, *options) -> str:
+    """The sentence with which creation options are refused; nothing was said, done or left before."""
+    before = sorted(output.parent.iterdir())
+    heard: list[object] = []
+    with pytest.raises(OutputError) as caught:
+        fuse(job(pair, output, creation_options=options), Progress(report=heard.append, log=heard.append))
+    assert heard == []
+    assert sorted(output.parent.iterdir()) == before
+    return str(caught.value)
 
 
 def temporaries(folder):

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from helpers.fusion import job, temporaries
+from helpers.fusion import job, refused_before_work, temporaries
 from helpers.scenes import Recipe
 from osgeo import gdal
-from otfm_pansharpen.model.errors import OutputError
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.progress import Progress
-
-
-def refused(tmp_path, *options, name="out.tif", **recipe):
-    """The sentence, and that it came before any work."""
-    pair = Recipe(**recipe).write(tmp_path)
-    before = sorted(tmp_path.iterdir())
-    heard: list[object] = []
-    with pytest.raises(OutputError) as caught:
-        fuse(job(pair, tmp_path / name, creation_options=options), Progress(report=heard.append, log=heard.append))
-    assert heard == []
-    assert sorted(tmp_path.iterdir()) == before
-    return str(caught.value)
 
 
 @pytest.mark.promise(6)
@@ -41,12 +27,14 @@ def refused(tmp_path, *options, name="out.tif", **recipe):
     ],
 )
 def test_options_that_the_driver_does_not_know(tmp_path, option, name, words):
-    sentence = refused(tmp_path, option, name=name, bands=1)
+    sentence = refused_before_work(Recipe(bands=1).write(tmp_path), tmp_path / name, option)
     assert all(word in sentence for word in words), sentence
 
 
 def test_an_option_twice_with_different_values(tmp_path):
-    assert "COMPRESS is given twice" in refused(tmp_path, "COMPRESS=LZW", "compress=DEFLATE")
+    pair = Recipe().write(tmp_path)
+    sentence = refused_before_work(pair, tmp_path / "out.tif", "COMPRESS=LZW", "compress=DEFLATE")
+    assert "COMPRESS is given twice" in sentence
 
 
 @pytest.mark.parametrize(

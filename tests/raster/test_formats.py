@@ -6,12 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from helpers.fusion import job, run, temporaries
+from helpers.fusion import refused_before_work, run, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from otfm_pansharpen.model.errors import OutputError
-from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.progress import Progress
 
 BYTES = {"bands": 3, "kind": "uint8", "scale": 0.08}
 
@@ -22,17 +19,6 @@ def with_gaps(pair):
     ms[:, :13, :17] = 0
     save(pair.ms, ms, str(ms.dtype), (5e5, 8, 0, 4e6, 0, -8), nodata=0)
     return pair
-
-
-def refused_before_work(tmp_path, name, pair, *options):
-    """The sentence."""
-    before = sorted(tmp_path.iterdir())
-    heard: list[object] = []
-    with pytest.raises(OutputError) as caught:
-        fuse(job(pair, tmp_path / name, creation_options=options), Progress(report=heard.append, log=heard.append))
-    assert heard == []
-    assert sorted(tmp_path.iterdir()) == before
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +125,7 @@ def test_a_lossy_geotiff_is_of_the_codec_and_carries_its_overviews(tmp_path):
 )
 def test_lossy_compression_that_would_fill_gaps_is_refused(tmp_path, name, options):
     pair = with_gaps(Recipe(**BYTES, height=320, width=320).write(tmp_path))
-    sentence = refused_before_work(tmp_path, name, pair, *options)
+    sentence = refused_before_work(pair, tmp_path / name, *options)
     assert "image of gaps" in sentence
     assert "use .tif" in sentence
 
@@ -168,5 +154,5 @@ def test_lossy_compression_that_would_fill_gaps_is_refused(tmp_path, name, optio
     ],
 )  # fmt: skip
 def test_what_a_format_cannot_hold_is_refused_before_work(tmp_path, name, recipe, options, words):
-    sentence = refused_before_work(tmp_path, name, Recipe(**recipe).write(tmp_path), *options)
+    sentence = refused_before_work(Recipe(**recipe).write(tmp_path), tmp_path / name, *options)
     assert re.search(words, sentence), sentence
