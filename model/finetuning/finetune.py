@@ -11,7 +11,8 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from ..progress import Progress
 from ..quality.indices import QualityIndices
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.places import check_place
+from ..raster.reader import Raster
+from ..raster.windows import opened_pair
 from ..training.simulation import SimulationConfig
 from ..version import VERSION
 from .evaluation import HoldoutEvaluator, mean_indices
@@ -47,8 +50,14 @@ PATCHES = (96, 64)  # sides of patches in PAN pixels; the largest that fits a sc
 LARGEST_CROP = 256
 
 
-def finetune(job: FinetuneJob, progress: Progress | None = None) -> FinetuneResult:
-    """Fine-tune and write the weights. Raises PansharpenError; the target is then as it was before."""
+Pair = tuple[Raster, Raster]
+
+
+def finetune(job: FinetuneJob, progress: Progress | None = None, pairs: Sequence[Pair] = ()) -> FinetuneResult:
+    """Fine-tune and write the weights. Raises PansharpenError; the target is then as it was before.
+
+    `pairs`, if given, are the rasters of the job's pairs, open already and MS read in PAN's reference system.
+    """
     with gdal_exceptions(), torch.random.fork_rng():
         inputs = [path for pair in job.pairs for path in (pair.pan.path, pair.ms.path)]
         for path in (p for p in (job.output, job.report) if p):
@@ -59,13 +68,13 @@ def finetune(job: FinetuneJob, progress: Progress | None = None) -> FinetuneResu
             raise OutputError(f"Weights are written as .safetensors, not as {job.output.name}. Change the extension.")
         if job.report:
             refuse_without_matplotlib()
-        return _Finetuning(job, progress or Progress()).run()
+        return _Finetuning(job, progress or Progress(), pairs).run()
 
 
 class _Finetuning:
-    def __init__(self, job: FinetuneJob, progress: Progress) -> None:
+    def __init__(self, job: FinetuneJob, progress: Progress, pairs: Sequence[Pair]) -> None:
         self.started = time.monotonic()
-        self.job, self.progress = job, progress
+        self.job, self.progress, self.pairs = job, progress, pairs
         self.start: Weights = load_weights(job.start)
         self.device = choose_device(job.device)
         self.dtype, reason = choose_precision("auto", self.device, self.start.network)
@@ -106,8 +115,9 @@ class _Finetuning:
         scenes: list[TuningScene] = []
         for number, pair in enumerate(self.job.pairs):
             rng = np.random.default_rng([self.job.seed, number, 9])
-            pan = pair.pan if pair.pan.bands else replace(pair.pan, bands=(1,))
-            scene = read_scene(pan, pair.ms, pair.extent, rng, self.progress.check)
+            opened = nullcontext(self.pairs[number]) if self.pairs else opened_pair(pair.pan, pair.ms)
+            with opened as (pan, ms):
+                scene = read_scene(pan, ms, pair.extent, rng, self.progress.check)
             first = (scenes or [scene])[0]
             if (
                 abs(scene.ratio / first.ratio - 1.0) > RATIO_TOLERANCE

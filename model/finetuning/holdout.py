@@ -19,17 +19,18 @@ from ..geometry.grids import Placement, Window, register
 from ..geometry.window_pair import PairWindow
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
-from ..raster.source import RasterSource
 from ..raster.windows import ms_window, output_window, read_with_margin
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.fill_values import find_fill, without_fill
 from ..scene.noise import noise_level
+from ..scene.pieces import follows, spread, texture, textured
 from ..scene.registration import DEFAULT_GAIN, Registration, measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics
 from ..training.dataset import Source
 
 WINDOW_SIDE = 256  # MS pixels along the side of a window, about
 WINDOWS_PER_AXIS = 3
+CANDIDATES_PER_AXIS = 5  # windows of a large scene among which those with texture are sought
 LARGEST_PAN_SIDE = 2048  # PAN pixels of a window; bounds memory at large ratios
 SMALLEST_SIDE = 96  # MS pixels of a scene
 BLOCKS = (64, 32)  # MS pixels along the side of a held-out block: the first of which a window holds four
@@ -78,43 +79,51 @@ class TuningScene:
 
 
 def read_scene(
-    pan_source: RasterSource,
-    ms_source: RasterSource,
+    pan: Raster,
+    ms: Raster,
     extent: tuple[float, float, float, float] | None,
     rng: np.random.Generator,
     check: Check,
 ) -> TuningScene:
     """Read at most WINDOWS_PER_AXIS^2 windows of a pair and hold blocks out. Raises InputError where it cannot be used.
 
-    `rng` places the blocks, `check` is called often and may raise to stop.
+    `ms` is read in the reference system of `pan`. `rng` places the blocks, `check` is called often and may raise to
+    stop.
     """
-    with Raster(pan_source, "PAN") as pan, Raster(ms_source, "MS") as ms:
-        if not ms.same_crs(pan):
-            ms.reproject(pan.crs, pan.grid)
-        placement = register(pan.grid, ms.grid)
-        shared = ms_window(placement, output_window(pan, placement, extent), 0).clipped(ms.grid.window)
-        if min(shared.width, shared.height) < SMALLEST_SIDE:
-            raise InputError(
-                f"PAN {pan_source.name} and MS {ms_source.name} share {shared.width} x {shared.height} MS pixels here; "
-                f"fine-tuning needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE}, of which it holds blocks out to "
-                "measure on. Choose a larger extent or scene, or use the bundled weights as they are."
-            )
-        windows = _windows(shared, placement.ratio)
-        pairs = _without_fill([_checked(read_with_margin(pan, ms, placement, w), check) for w in windows], check)
-        described = {
-            "pan": Path(pan_source.name).name,
-            "ms": Path(ms_source.name).name,
-            "sensor": ms.dataset.GetMetadataItem("SATELLITEID", "IMAGERY") or "",
-            "band_names": tuple(ms.dataset.GetRasterBand(b).GetDescription() for b in ms.bands),
-            "rounded": ms.type in INTEGER_TYPES,
-            "ratio": placement.ratio,
-        }
-    return _hold_out(described, ms_source.name, placement, windows, pairs, rng, check)
+    placement = register(pan.grid, ms.grid)
+    shared = ms_window(placement, output_window(pan, placement, extent), 0).clipped(ms.grid.window)
+    if min(shared.width, shared.height) < SMALLEST_SIDE:
+        raise InputError(
+            f"PAN {pan.source.name} and MS {ms.source.name} share {shared.width} x {shared.height} MS pixels here; "
+            f"fine-tuning needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE}, of which it holds blocks out to "
+            "measure on. Choose a larger extent or scene, or use the bundled weights as they are."
+        )
+
+    def read(window: Window) -> PairWindow:
+        check()
+        return read_with_margin(pan, ms, placement, window)
+
+    windows = _windows_with_texture(shared, placement.ratio, read)
+    pairs = _without_fill([read(w) for w in windows], check)
+    described = {
+        "pan": Path(pan.source.name).name,
+        "ms": Path(ms.source.name).name,
+        "sensor": ms.dataset.GetMetadataItem("SATELLITEID", "IMAGERY") or "",
+        "band_names": tuple(ms.dataset.GetRasterBand(b).GetDescription() for b in ms.bands),
+        "rounded": ms.type in INTEGER_TYPES,
+        "ratio": placement.ratio,
+    }
+    return _hold_out(described, ms.source.name, placement, windows, pairs, rng, check)
 
 
-def _checked(pair: PairWindow, check: Check) -> PairWindow:
-    check()
-    return pair
+def _windows_with_texture(shared: Window, ratio: float, read: Callable[[Window], PairWindow]) -> list[Window]:
+    """Windows spread over the shared area; where it is large, those without texture (clouds, water) are left out."""
+    candidates = _windows(shared, ratio, CANDIDATES_PER_AXIS)
+    most = WINDOWS_PER_AXIS**2
+    if len(candidates) <= most:
+        return _windows(shared, ratio)
+    textures = [texture(*read(w).pan_at_ms(DEFAULT_GAIN)) for w in candidates]
+    return [candidates[number] for number in spread(textured(textures), most)] or _windows(shared, ratio)
 
 
 def _without_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
@@ -124,12 +133,12 @@ def _without_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
     return [without_fill(p, ms_fill, pan_fill) for p in pairs]
 
 
-def _windows(shared: Window, ratio: float) -> list[Window]:
+def _windows(shared: Window, ratio: float, per_axis: int = WINDOWS_PER_AXIS) -> list[Window]:
     """Windows spread evenly over the shared area, at least SMALLEST_SIDE and at most 1.5 WINDOW_SIDE wide."""
     side = int(max(SMALLEST_SIDE, min(WINDOW_SIDE, LARGEST_PAN_SIDE / ratio)))
 
     def spread(start: int, length: int) -> list[tuple[int, int]]:
-        count = min(WINDOWS_PER_AXIS, max(1, round(length / side)))
+        count = min(per_axis, max(1, round(length / side)))
         width = min(length // count, 3 * side // 2)
         return [(start + int(s), width) for s in np.linspace(0, length - width, count).round()]
 
@@ -163,6 +172,8 @@ def _hold_out(
     _refuse_misfits(path, registration)
     shift = registration.shift
     found = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
+    fitting = follows(registration, len(found))
+    found = [w for w, fits in zip(found, fitting) if fits and w.blocks] or found
     low = [(w.open.ms, *w.open.pan_at_ms(registration.gain)) for w in found]
     try:
         statistics = measure_statistics(low, placement.ratio, registration.gain)

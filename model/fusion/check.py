@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ..errors import InputError
 from ..geometry.grids import Grid, Placement, Window, register
 from ..options import DATA_TYPES
 from ..raster.formats import OutputForm
-from ..raster.gdal_errors import gdal_exceptions
 from ..raster.pixel_types import FLOAT_TYPES, NUMPY_TYPES, holds
 from ..raster.places import check_space
 from ..raster.reader import Raster
-from ..raster.source import RasterSource
 from ..raster.trial import check_format
 from ..raster.windows import output_window
 from .job import Extent, FusionJob
@@ -48,16 +44,6 @@ class CheckedPair:
     def crs(self) -> str:
         """WKT of the output."""
         return self.pan.crs or self.ms.crs
-
-
-@contextmanager
-def opened_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, Raster]]:
-    """Both rasters, MS read in PAN's reference system; GDAL raises within. Raises InputError."""
-    pan = pan if pan.bands else replace(pan, bands=(1,))
-    with gdal_exceptions(), Raster(pan, "PAN") as sharp, Raster(ms, "MS") as colours:
-        if not colours.same_crs(sharp):
-            colours.reproject(sharp.crs, sharp.grid)
-        yield sharp, colours
 
 
 def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -> CheckedPair:

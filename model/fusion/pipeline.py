@@ -21,11 +21,12 @@ from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
 from ..raster.places import check_target
 from ..raster.reader import Raster
 from ..raster.staging import remove_dead
+from ..raster.windows import opened_pair
 from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
 from ..version import VERSION
 from . import run_log
-from .check import CheckedPair, check_output, check_pair, opened_pair
+from .check import CheckedPair, check_output, check_pair
 from .job import FusionJob, FusionResult
 from .judge import Judgement, judge
 from .measure import MEASURING_SHARE, Measurement, measure

@@ -1,9 +1,11 @@
-"""A bounded sample of a scene: windows of both rasters from which everything constant over the scene is measured."""
+"""Both rasters of a pair, and windows of them: a bounded sample of the scene, and what a window of PAN needs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,7 +16,9 @@ from ..geometry.grids import Placement, Window
 from ..geometry.resampling import mtf_reach
 from ..geometry.window_pair import PairWindow
 from ..scene.detail_correlation import LARGEST_SHIFT
+from .gdal_errors import gdal_exceptions
 from .reader import Raster
+from .source import RasterSource
 
 INTERPOLATION_MARGIN = 2  # MS pixels that cubic convolution reads on each side
 WINDOWS_PER_AXIS = 4
@@ -23,6 +27,16 @@ GOLDEN = 0.618  # of the cells lie between two that are tried one after the othe
 MOST_CELLS = 4096  # that are tried
 MOSTLY_VALID = 0.5  # of a cell
 WIDEST_GAIN = 0.03  # the widest blur that is tried needs the widest margin
+
+
+@contextmanager
+def opened_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, Raster]]:
+    """Both rasters, MS read in PAN's reference system; GDAL raises within. Raises InputError."""
+    pan = pan if pan.bands else replace(pan, bands=(1,))
+    with gdal_exceptions(), Raster(pan, "PAN") as sharp, Raster(ms, "MS") as colours:
+        if not colours.same_crs(sharp):
+            colours.reproject(sharp.crs, sharp.grid)
+        yield sharp, colours
 
 
 def ms_window(placement: Placement, pan_window: Window, margin: int) -> Window:

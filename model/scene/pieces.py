@@ -14,7 +14,8 @@ from .statistics import high_pass, whole_boxes
 MOST_PIECES = 6
 MOSTLY_VALID = 0.75  # of a piece's MS pixels
 BLOCK = 16  # MS pixels along the side of the blocks of which the middle one tells the texture of a window
-LEAST_TEXTURE = 0.5  # of the usual window's; clouds, water and gaps have less
+USUAL = 0.75  # of the windows have less texture than is usual for land: most of a scene may be water
+LEAST_TEXTURE = 0.4  # of that; clouds, water and gaps have less
 MOVED = 1.0  # PAN pixels between a window's own shift and the scene's, from which on it shows clouds that moved
 
 
@@ -26,21 +27,32 @@ def telling_pieces(
     textures = []
     for window in moved:
         check()
-        textures.append(_texture(*window.pan_at_ms(registration.gain)))
-    shown = [t for t in textures if t > 0.0]
-    usual = sorted(shown)[len(shown) // 2] if shown else 0.0
-    own = registration.local or (registration.shift,) * len(moved)
-    telling = [
-        window
-        for window, texture, shift in zip(moved, textures, own)
-        if texture > LEAST_TEXTURE * usual and shift is not None and math.dist(shift, registration.shift) < MOVED
-    ]
-    telling = telling or [window for window, texture in zip(moved, textures) if texture > 0.0]
-    step = max(len(telling) / MOST_PIECES, 1.0)
-    return [telling[int(step * number)] for number in range(min(len(telling), MOST_PIECES))]
+        textures.append(texture(*window.pan_at_ms(registration.gain)))
+    fitting = follows(registration, len(moved))
+    telling = [number for number in textured(textures) if fitting[number]] or textured(textures)
+    return [moved[number] for number in spread(telling, MOST_PIECES)]
 
 
-def _texture(pan: torch.Tensor, valid: torch.Tensor) -> float:
+def textured(textures: Sequence[float]) -> list[int]:
+    """The numbers of the windows whose texture is not far below what is usual for land."""
+    shown = sorted(t for t in textures if t > 0.0)
+    usual = shown[int(USUAL * len(shown))] if shown else 0.0
+    return [number for number, own in enumerate(textures) if own > LEAST_TEXTURE * usual]
+
+
+def follows(registration: Registration, count: int) -> list[bool]:
+    """Which of `count` windows lie as the scene does; clouds and their shadows move between the recordings."""
+    own = registration.local or (registration.shift,) * count
+    return [shift is not None and math.dist(shift, registration.shift) < MOVED for shift in own]
+
+
+def spread(numbers: Sequence[int], most: int) -> list[int]:
+    """At most `most` of the numbers, evenly."""
+    step = max(len(numbers) / most, 1.0)
+    return [numbers[int(step * place)] for place in range(min(len(numbers), most))]
+
+
+def texture(pan: torch.Tensor, valid: torch.Tensor) -> float:
     """Deviation of the details of PAN at MS resolution (h, w) in the middle one of the blocks; 0 where gaps prevail."""
     if min(pan.shape) < BLOCK or float(valid.float().mean()) < MOSTLY_VALID:
         return 0.0

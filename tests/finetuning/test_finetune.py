@@ -25,8 +25,8 @@ from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.network.weights import hash_path, load_weights
 from otfm_pansharpen.model.options import BUNDLED
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.source import RasterSource
+from otfm_pansharpen.model.raster.windows import opened_pair
 
 
 @pytest.fixture
@@ -36,8 +36,7 @@ def pair(tmp_path):
 
 def read(pair: Pair, seed: list[int]) -> TuningScene:
     """The pair as fine-tuning reads it."""
-    pan, ms = RasterSource(str(pair.pan)), RasterSource(str(pair.ms))
-    with gdal_exceptions():
+    with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
         return read_scene(pan, ms, None, np.random.default_rng(seed), lambda: None)
 
 

@@ -7,10 +7,11 @@ import time
 import numpy as np
 import pytest
 from helpers.scenes import Recipe, load_image, save
-from otfm_pansharpen.model.fusion.check import check_pair, opened_pair
+from otfm_pansharpen.model.fusion.check import check_pair
 from otfm_pansharpen.model.fusion.measure import measure
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
+from otfm_pansharpen.model.raster.windows import opened_pair
 
 
 def with_many_bands(pair, bands, times):

@@ -14,10 +14,11 @@ from helpers.fusion import job
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import InputError, WeightsError
-from otfm_pansharpen.model.fusion.check import check_output, check_pair, opened_pair
+from otfm_pansharpen.model.fusion.check import check_output, check_pair
 from otfm_pansharpen.model.fusion.pipeline import fuse, fuse_window, plan_pair
 from otfm_pansharpen.model.fusion.plan import FusionPlan
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.windows import opened_pair
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 ELSEWHERE = """
