@@ -27,6 +27,12 @@ PANSHARPEN_PARAMETERS = {
     "takes two to five times as long.",
     "WEIGHTS": "A .safetensors file of this plugin, for example fine-tuned on the sensor. "
     "It is used in place of the bundled weights; leave empty for those.",
+    "ADAPT": "The weights are tuned on the scene itself for so many minutes before it is sharpened. Blocks are "
+    "held out: they decide whether the tuned weights are used, and the log says what was won there. "
+    "1 to 3 minutes are enough, 0 tunes nothing. Needs at least 96 x 96 MS pixels.",
+    "WEIGHTS_OUT": "Where the tuned weights are kept, a .safetensors file for WEIGHTS, for other scenes of the "
+    "sensor. Used only with ADAPT; leave empty to keep none.",
+    "SEED": "Which blocks are held out in tuning, and all other chance.",
     "DEVICE": "auto takes CUDA where torch finds a GPU, with all GPUs of one kind, else the CPU.",
     "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), "
     "else float32. fp32 gives the same raster whatever the tile size.",

@@ -17,6 +17,7 @@ from qgis.core import (
     QgsProcessingParameterBoolean,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
@@ -85,11 +86,18 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS)
         self._add_choice("DEVICE", "Device", DEVICES)
         self._add_choice("BUNDLED", "Bundled weights", list(BUNDLED))
+        self._add(number("ADAPT", "Minutes of tuning on this scene first (0: none)", number.Type.Double, 0.0, False, 0))
         self._add_advanced(
             QgsProcessingParameterFile(
                 "WEIGHTS", "Weights file (empty: bundled weights)", optional=True, fileFilter="Weights (*.safetensors)"
             )
         )
+        self._add_advanced(
+            QgsProcessingParameterFileDestination(
+                "WEIGHTS_OUT", "Tuned weights to keep", "Weights (*.safetensors)", None, True, False
+            )
+        )
+        self._add_advanced(number("SEED", "Seed of the tuning", whole, 1, False, 0, 2**31 - 1))
         self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
         self._add_advanced(number("STEPS", "Steps of the flow", whole, 1, False, 1, 16))
         self._add_advanced(
@@ -164,6 +172,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         from ..model.fusion.job import FusionJob
 
         weights = self.parameterAsFile(parameters, "WEIGHTS", context)
+        kept = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
         kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
         has_gain = parameters.get("MTF_GAIN") is not None
@@ -183,6 +192,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
             data_type="" if kind == AS_MS else kind,
             overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
+            adapt=self.parameterAsDouble(parameters, "ADAPT", context),
+            seed=self.parameterAsInt(parameters, "SEED", context),
+            weights_out=Path(kept) if kept else None,
         )
 
     @staticmethod

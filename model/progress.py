@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import CancelledError
 from .notices import Notice
@@ -23,6 +23,10 @@ class Progress:
     cancelled: Callable[[], bool] = lambda: False
     log: Callable[[str], None] = lambda sentence: None
     notice: Callable[[Notice], None] | None = None
+
+    def after(self, done: float) -> Progress:
+        """The progress of what is left once the share `done` of the work is done."""
+        return replace(self, report=lambda share: self.report(done + (1.0 - done) * share))
 
     def check(self) -> None:
         """Raises CancelledError where the user wants no more."""

@@ -19,6 +19,9 @@ class FusionJob:
     `gain` None measures it; `data_type` is GDAL's name of the output's type, empty for that of MS; `creation_options`
     are NAME=VALUE. `memory` is the budget in MB, 0 for `memory.default_budget`; `tile` is the side of a tile in PAN
     pixels, 0 for the largest that the budget allows.
+
+    `adapt` are minutes for which the weights are tuned on the scene first, 0 for none; `adapt_steps`, where given,
+    count in their place, and with `seed` make the run repeatable. `weights_out` keeps the tuned weights.
     """
 
     pan: RasterSource
@@ -36,6 +39,15 @@ class FusionJob:
     creation_options: tuple[str, ...] = ()
     data_type: str = ""
     overviews: bool = False
+    adapt: float = 0.0
+    adapt_steps: int | None = None
+    seed: int = 1
+    weights_out: Path | None = None
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the weights are tuned on the scene first."""
+        return self.adapt > 0.0 or bool(self.adapt_steps)
 
 
 @dataclass(frozen=True)

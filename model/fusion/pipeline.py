@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import OutputError
 from ..geometry.grids import Window
 from ..inference.tile_fuser import TileFuser
-from ..network.weights import Weights, load_weights
+from ..network.weights import Weights, finetuned, load_weights
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
@@ -26,6 +26,7 @@ from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
 from ..version import VERSION
 from . import run_log
+from .adapt import ADAPTED, adapted
 from .check import CheckedPair, check_output, check_pair
 from .job import FusionJob, FusionResult
 from .judge import Judgement, judge
@@ -52,9 +53,9 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         found = judged(pair, plan, weights, measured, progress)
         pair = replace(pair, window=plan.window)
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
-            devices = run_plan(plan, pan, ms, weights, writer, progress)
+            devices = run_plan(plan, pan, ms, weights, writer, progress.after(ADAPTED if job.adapts else 0.0))
             progress.check()
-            writer.finish(provenance(plan, measured.registration))
+            writer.finish(provenance(plan, measured.registration, weights))
     seconds = time.monotonic() - started
     progress.report(1.0)
     progress.log(f"Done in {seconds:.1f} s: {job.output}.")
@@ -86,6 +87,9 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
     for notice in run_log.notices(measured, pair, job, dict(weights.header)):
         progress.warn(notice)
     progress.report(MEASURING_SHARE)
+    if job.adapts:
+        weights = adapted(job, pair, weights, progress)
+        engine = replace(engine, weights=str(weights.path), weights_sha256=weights.sha256)
     plan = make_plan(job, pair, measured, engine, weights)
     progress.log(run_log.work(plan, job.memory or default_budget()))
     return weights, measured, plan
@@ -164,9 +168,10 @@ class ArrayTarget:
         self.values[:, window.top : window.bottom, window.left : window.right] = values
 
 
-def provenance(plan: FusionPlan, registration: Registration) -> dict[str, str]:
+def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -> dict[str, str]:
     """What the output's metadata say of its making."""
-    return {
+    tuned = finetuned(weights.header)
+    return ({"OTFM_FINETUNED": tuned} if tuned else {}) | {
         "OTFM_VERSION": VERSION,
         "OTFM_WEIGHTS_SHA256": plan.engine.weights_sha256,
         "OTFM_STEPS": str(plan.engine.steps),

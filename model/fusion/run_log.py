@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..errors import InputError
+from ..finetuning.job import FinetuneResult
 from ..geometry.grids import Window
 from ..network.weights import misfit
 from ..notices import Notice
@@ -50,6 +52,27 @@ def inputs(pair: CheckedPair) -> Iterator[str]:
 def removed(left: Path) -> str:
     """What was in the way of nobody any more."""
     return f"Removed {left}, which a run that was killed had left."
+
+
+def tuned(found: FinetuneResult) -> str:
+    """What tuning on the scene won."""
+    before, after = found.before, found.after
+    if not found.improved:
+        return (
+            f"Tuned on this scene for {found.steps} steps: nothing better was found on the held-out blocks (ERGAS "
+            f"{before.ergas:.3g}), so the weights are used as they are."
+        )
+    return (
+        f"Tuned on this scene for {found.steps} steps: ERGAS of the held-out blocks falls from {before.ergas:.3g} to "
+        f"{after.ergas:.3g} ({100.0 * (1.0 - after.ergas / before.ergas):.1f} % less), HQNR at full resolution goes "
+        f"from {before.hqnr:.3f} to {after.hqnr:.3f}. The tuned weights have SHA-256 {found.weights_sha256}. What the "
+        "log says of quality from here on is of ground that tuning has seen too."
+    )
+
+
+def not_tuned(error: InputError) -> Notice:
+    """Why the scene was not tuned on."""
+    return Notice("not_tuned", f"Not tuned on this scene, the weights are used as they are: {error}")
 
 
 def engine(chosen: Engine, name: str, reason: str) -> Iterator[str]:

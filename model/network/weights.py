@@ -112,6 +112,15 @@ def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> 
     )
 
 
+def finetuned(header: Mapping[str, str]) -> str:
+    """How weights were fine-tuned, in a few words; empty where they were not."""
+    try:
+        notes, start = json.loads(header["finetuned"]), json.loads(header["started_from"])
+        return f"{int(notes['steps'])} steps, seed {int(notes['seed'])}, from SHA-256 {str(start['sha256'])[:64]}"
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        return ""  # or a header that somebody else wrote
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file that is small enough to read at once."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -15,7 +15,7 @@ from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.fusion.memory import default_budget
-from otfm_pansharpen.model.network.weights import hash_path
+from otfm_pansharpen.model.network.weights import hash_path, load_weights
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from qgis.core import (
     QgsMultiBandColorRenderer,
@@ -289,6 +289,17 @@ def test_torch_never_enters_qgis(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-3:] == ["True", "set() 0", "True"], done.stdout + done.stderr
     assert (tmp_path / "out.tif").exists()
+
+
+def test_the_weights_are_tuned_on_the_scene_where_that_is_asked_for(algorithm, tmp_path):
+    pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
+    kept = tmp_path / "kept.safetensors"
+    feedback = Listener()
+    given = {"ADAPT": 0.05, "WEIGHTS_OUT": str(kept), "SEED": 7}
+    assert run(algorithm, pair, tmp_path / "out.tif", feedback, **given)[1]
+    assert sum(line.startswith("Tuned on this scene") for line in feedback.lines) == 1
+    assert load_weights(kept).header["finetuned"].count('"seed": 7') == 1
+    assert feedback.shares == sorted(feedback.shares)
 
 
 @pytest.mark.promise(18)

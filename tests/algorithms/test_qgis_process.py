@@ -64,6 +64,15 @@ def test_memory_and_tile_are_read(environment, tmp_path):
     assert "in 256 MB" in done.stdout
 
 
+def test_tuning_is_read(environment, tmp_path):
+    pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
+    kept = tmp_path / "kept.safetensors"
+    done = run(environment, pair, tmp_path / "out.tif", "DEVICE=cpu", "ADAPT=0.05", f"WEIGHTS_OUT={kept}", "SEED=3")
+    assert done.returncode == 0, done.stderr
+    assert "Tuned on this scene" in done.stdout
+    assert kept.exists()
+
+
 @pytest.mark.promise(18)
 def test_json_run(environment, tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
