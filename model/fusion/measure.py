@@ -29,6 +29,7 @@ SCAN_SIDE = 1024  # pixels of MS that are looked through at once
 LEAST_VALID = 0.25  # of the usual windows; below it, windows are sought where there is image
 LARGEST_FILL = 0.5  # of the sampled pixels where the output is made; beyond it, hardly any image is left
 SURE_CORRELATION = 0.8  # of details, from which on a shift within the small search needs no wider one
+LEAST_LEFT = 0.5  # of the common area; a shift that leaves less is told by too few pixels to be believed
 SPARSE = 37  # of so many sampled pixels one is taken
 
 
@@ -172,13 +173,20 @@ def _wider(
     if near.reliable and not near.at_edge and near.correlation >= SURE_CORRELATION:
         return near
     coarse = find_coarse_shift(read(placement, WIDE_REACH + LARGEST_SHIFT))
-    if coarse is not None and max(abs(s) for s in coarse) > 0.0:
+    if coarse is not None and max(abs(s) for s in coarse) > 0.0 and _left(placement, coarse) > LEAST_LEFT:
         found = measure_registration(read(placement.moved(coarse), LARGEST_SHIFT), True, gain, progress.check)
         if found.reliable and not found.at_edge and found.correlation > near.correlation:
             shift = (coarse[0] + found.shift[0], coarse[1] + found.shift[1])
             local = tuple(None if s is None else (s[0] + coarse[0], s[1] + coarse[1]) for s in found.local)
             return replace(found, shift=shift, local=local, correlation_unshifted=near.correlation_unshifted)
     return replace(near, reliable=False, shift=(0.0, 0.0)) if near.at_edge else near
+
+
+def _left(placement: Placement, shift: tuple[float, float]) -> float:
+    """Share of what PAN and MS have in common that they still have once one is moved."""
+    sizes = placement.overlap.height, placement.overlap.width
+    rows, columns = (max(1.0 - abs(s) / n, 0.0) for s, n in zip(shift, sizes))
+    return rows * columns
 
 
 def _range(ms: Raster, windows: Sequence[PairWindow]) -> tuple[float, float]:

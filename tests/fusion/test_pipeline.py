@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.fusion import job, run, temporaries
 from helpers.scenes import Recipe, load_image, save
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError
@@ -191,6 +191,7 @@ def test_another_reference_system_is_reprojected(tmp_path):
     tile=st.sampled_from([64, 128]),
     seed=st.integers(0, 5),
 )
+@example(bands=1, ratio=2.5, height=60, width=60, kind="uint8", tile=64, seed=0)
 def test_any_pair_gives_pans_grid_and_mss_type(tmp_path, bands, ratio, height, width, kind, tile, seed):
     scale = {"uint8": 0.08, "float32": 1e-4}.get(kind, 1.0)
     pair = Recipe(bands, ratio, height, width, kind, seed=seed, scale=scale).write(tmp_path)
