@@ -163,13 +163,6 @@ def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterS
     )
 
 
-def raster_stack(sources: list[RasterSource]) -> RasterSource:
-    """One raster of several with one band each. Raises InputError where they do not lie on each other."""
-    from ..model.raster.stack import stacked
-
-    return sources[0] if len(sources) == 1 else stacked(sources, "MS")
-
-
 def _replaced_crs(layer: QgsRasterLayer) -> str:
     """WKT of the layer's reference system where the user has set another one than the file's."""
     if not layer.crs().isValid() or layer.crs() == layer.dataProvider().crs():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +30,8 @@ from .bridge import (
     RenderLike,
     opened,
     raster_source,
-    raster_stack,
     renderer_of_result,
     run_in_engine,
-    sentences,
 )
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
 
@@ -143,18 +140,17 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Copy everything that belongs to the main thread out of the layers."""
-        with sentences():
-            pan = opened(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
-            layers = [
-                opened(layer, name, parameters.get(name))
-                for name in ("MS", "MS_MORE")
-                for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
-            ]
-            self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
-            self._ms = raster_stack([raster_source(layer, [], "MS") for layer in layers])
-            self._ms = replace(self._ms, bands=tuple(self.parameterAsInts(parameters, "MS_BANDS", context)))
-            self._extent = self._bounds(parameters, context, pan)
-            self._renderer = layers[0].renderer().clone() if layers[0].renderer() and len(layers) == 1 else None
+        pan = opened(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
+        layers = [
+            opened(layer, name, parameters.get(name))
+            for name in ("MS", "MS_MORE")
+            for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
+        ]
+        self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
+        bands = self.parameterAsInts(parameters, "MS_BANDS", context)
+        self._ms, *self._more_ms = (raster_source(layer, bands, "MS") for layer in layers)
+        self._extent = self._bounds(parameters, context, pan)
+        self._renderer = layers[0].renderer().clone() if layers[0].renderer() and len(layers) == 1 else None
         return True
 
     def processAlgorithm(  # noqa: N802 - QGIS's name
@@ -179,6 +175,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         return FusionJob(
             pan=self._pan,
             ms=self._ms,
+            more_ms=tuple(self._more_ms),
             output=output,
             weights=Path(weights) if weights else BUNDLED[self.parameterAsEnumString(parameters, "BUNDLED", context)],
             extent=self._extent,

@@ -16,6 +16,7 @@ Extent = tuple[float, float, float, float]  # x least, y least, x most, y most, 
 class FusionJob:
     """What to do.
 
+    `more_ms` are rasters of one band each that follow the one band of `ms`; the bands wanted of all are those of `ms`.
     `gain` None measures it; `data_type` is GDAL's name of the output's type, empty for that of MS; `creation_options`
     are NAME=VALUE. `memory` is the budget in MB, 0 for `memory.default_budget`; `tile` is the side of a tile in PAN
     pixels, 0 for the largest that the budget allows.
@@ -39,6 +40,7 @@ class FusionJob:
     creation_options: tuple[str, ...] = ()
     data_type: str = ""
     overviews: bool = False
+    more_ms: tuple[RasterSource, ...] = ()
     adapt: float = 0.0
     adapt_steps: int | None = None
     seed: int = 1

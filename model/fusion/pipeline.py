@@ -20,6 +20,7 @@ from ..progress import Progress
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
 from ..raster.places import check_target
 from ..raster.reader import Raster
+from ..raster.stack import stacked
 from ..raster.staging import remove_dead
 from ..raster.windows import opened_pair
 from ..raster.writer import RasterWriter
@@ -44,6 +45,8 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     started = time.monotonic()
     notices: list[Notice] = []
     progress = _remembering(progress or Progress(), notices)
+    if job.more_ms:
+        job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
     check_target(job.output, (job.pan.path, job.ms.path, str(job.weights)))
     for left in remove_dead(job.output.parent):
         progress.log(run_log.removed(left))
