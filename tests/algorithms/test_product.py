@@ -93,3 +93,14 @@ def test_an_extent_of_the_canvas_cuts_the_product(product, tmp_path):
     )
     assert passed
     assert load_image(results["LAYERS"][0]).shape == (7, 50, 50)
+
+
+@pytest.mark.promise(9)
+def test_cancel_keeps_what_is_complete_and_leaves_nothing_else(product, tmp_path):
+    pair = pair_for(tmp_path / "pair", 7, 2)
+    first = landsat(tmp_path / "in", pair, 8)
+    landsat(tmp_path / "in", pair, 9)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(QgsProcessingException, match="Cancelled by the user"):
+        run(product, tmp_path / "in", tmp_path / "out", Listener(cancel_at=60))
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [f"{first}_sharp.tif"]
