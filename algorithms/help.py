@@ -131,3 +131,23 @@ PRODUCT_PARAMETERS = {
     "LOAD": "Whether the sharpened rasters are loaded, in natural colours.",
     "OUTPUT": "Where the sharpened rasters go: NAME_sharp.tif for each product.",
 }
+
+ASSESS = """Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
+
+At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, beside interpolation and four classical \
+methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods, and of this plugin \
+where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
+
+Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as \
+they can be, and the report says how. Large rasters are measured on nine pieces."""
+
+ASSESS_PARAMETERS = {
+    "PAN": "The panchromatic raster that was used.",
+    "MS": "The multispectral raster that was used.",
+    "FUSED": "One or more results of these two rasters, which are set side by side.",
+    "MS_BANDS": "Which bands of MS the results show. Leave empty for all but alpha.",
+    "REPORT": "One HTML file that needs nothing else: verdict, figures, maps, the worst and the middle block, spectra, "
+    "histograms, and how it was measured.",
+    "MAPS": "A folder for a raster of each result, with one pixel for 32 x 32 of PAN: quality, colours, detail. "
+    "Leave empty for none.",
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from .assess import AssessAlgorithm
 from .bridge import ICON
 from .finetune import FinetuneAlgorithm
 from .pansharpen import PansharpenAlgorithm
@@ -18,6 +19,7 @@ class OtfmProvider(QgsProcessingProvider):
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
         self.addAlgorithm(PansharpenAlgorithm())
         self.addAlgorithm(ProductAlgorithm())
+        self.addAlgorithm(AssessAlgorithm())
         self.addAlgorithm(FinetuneAlgorithm())
         self.addAlgorithm(SetupAlgorithm())
 

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from ..model.assessment.job import AssessJob, AssessResult, BandFigures, Figures, ReducedFigures, Verdict
 from ..model.finetuning.job import Evaluation, FinetuneJob, FinetuneResult, Recipe, TuningPair
 from ..model.fusion.job import FusionJob, FusionResult
 from ..model.notices import Notice
@@ -21,6 +22,7 @@ CLASSES: Mapping[str, type] = {
     known.__name__: known
     for known in (
         *(FusionJob, FusionResult, RasterSource, Notice, QualityIndices),
+        *(AssessJob, AssessResult, BandFigures, Figures, ReducedFigures, Verdict),
         *(ProductJob, ProductResult, ProductRun, Examination, Findings),
         *(FinetuneJob, FinetuneResult, TuningPair, Recipe, Evaluation),
     )

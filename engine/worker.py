@@ -26,6 +26,7 @@ LAST_WORDS = 3.0  # seconds for a running job to clear up once QGIS has ended
 RUNNERS: Mapping[str, tuple[str, str]] = {
     "FusionJob": ("model.fusion.pipeline", "fuse"),
     "ProductJob": ("model.product.run", "sharpen_products"),
+    "AssessJob": ("model.assessment.assess", "assess"),
     "Examination": ("engine.examination", "examine"),
     "FinetuneJob": ("model.finetuning.finetune", "finetune"),
 }

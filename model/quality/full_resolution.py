@@ -5,14 +5,16 @@ The toolbox's conventions (model/quality/indices.py) fix where a 4x4 cell is sam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..geometry.resampling import centres, mtf_matrix, nearest, resample
 from ..geometry.window_pair import PairWindow
-from .indices import BLOCK, Check, Image, d_lambda, d_s, hqnr
+from .indices import BLOCK, Check, Image, hqnr, q2n_of_blocks, quality_of_blocks
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,32 @@ class FullResolution:
     @property
     def hqnr(self) -> float:
         return hqnr(self.d_lambda, self.d_s)
+
+
+@dataclass(frozen=True)
+class BlockQualities:
+    """The parts of the indices for each whole block of valid pixels, row by row.
+
+    rows, columns (blocks,)   the block's place, in blocks        spectral (blocks,)   Q2n of MS and the degraded result
+    sharp, soft (bands, blocks)   Q of the result and PAN, and of interpolated MS and PAN as sharp as MS
+    """
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    spectral: Image
+    sharp: Image
+    soft: Image
+
+    @classmethod
+    def joined(cls, parts: Sequence[BlockQualities]) -> BlockQualities:
+        """Blocks of several pieces; their places are those in each piece."""
+        return cls(*(np.concatenate([getattr(p, f) for p in parts], axis=-1) for f in cls.__dataclass_fields__))
+
+    @property
+    def indices(self) -> FullResolution:
+        """D_lambda (Khan et al., 2009) and D_s (Alparone et al., 2008) of all blocks together."""
+        apart = np.abs(np.nanmean(self.sharp, axis=1) - np.nanmean(self.soft, axis=1))
+        return FullResolution(1.0 - float(self.spectral.mean()), float(apart.mean()))
 
 
 def interpolated_ms(pair: PairWindow) -> torch.Tensor:
@@ -45,6 +73,14 @@ def full_resolution(
     `gain` is the measured one, for MS and for PAN alike. `rounded` says that the data are integers. `check` is called
     often and may raise to stop.
     """
+    blocks = block_qualities(pair, fused, gain, rounded, check)
+    return blocks.indices if blocks else None
+
+
+def block_qualities(
+    pair: PairWindow, fused: torch.Tensor, gain: float, rounded: bool, check: Check = lambda: None
+) -> BlockQualities | None:
+    """The parts of `full_resolution`, whose words hold here too, for each block."""
     lms, pan_low = interpolated_ms(pair), low_pan(pair, gain)
     (height, width), (down, across) = pair.pan.shape, pair.spacing
     blur = [mtf_matrix(n, centres(n, 0.0, 1.0), gain, step) for n, step in ((height, down), (width, across))]
@@ -55,9 +91,16 @@ def full_resolution(
     images = [np.asarray(i, dtype=np.float64) for i in (lms, fused_low, fused, pair.pan, pan_low)]
     images = [np.rint(i) for i in images] if rounded else images
     lms_, fused_low_, fused_, pan_, pan_low_ = images
-    spectral = d_lambda(lms_, fused_low_, valid, check)
-    stacks = [_block_rows(i, valid) for i in (lms_, fused_, pan_[None], pan_low_[None])]
-    return FullResolution(spectral, d_s(stacks[0], stacks[1], stacks[2][0], stacks[3][0]))
+    spectral = q2n_of_blocks(lms_, fused_low_, valid=valid, check=check)
+    soft, sharp, fine, low = (_block_rows(i, valid) for i in (lms_, fused_, pan_[None], pan_low_[None]))
+    places = np.argwhere(valid[BLOCK - 1 :: BLOCK, BLOCK - 1 :: BLOCK])
+    return BlockQualities(
+        rows=places[:, 0],
+        columns=places[:, 1],
+        spectral=spectral,
+        sharp=np.stack([quality_of_blocks(band, fine[0]) for band in sharp]),
+        soft=np.stack([quality_of_blocks(band, low[0]) for band in soft]),
+    )
 
 
 def _to_pan(pair: PairWindow, image: torch.Tensor) -> torch.Tensor:

@@ -71,6 +71,17 @@ def q2n(
     Bands are padded with zeros to a power of two; partial blocks at the right and lower edge are mirrored full.
     With `valid` (H, W), only blocks that are wholly valid count. `check` is called often and may raise to stop.
     """
+    return float(np.mean(q2n_of_blocks(reference, fused, block, valid, check)))
+
+
+def q2n_of_blocks(
+    reference: Image,
+    fused: Image,
+    block: int = BLOCK,
+    valid: NDArray[np.bool_] | None = None,
+    check: Check = lambda: None,
+) -> Image:
+    """Q2n of each block that counts, row by row; (blocks,). As `q2n`, which is their mean."""
     a, b = (np.asarray(i, dtype=np.float64) for i in (reference, fused))
     bands = 1 << (len(a) - 1).bit_length()
     a, b = _pad_bands(a, bands), _pad_bands(b, bands)
@@ -84,11 +95,16 @@ def q2n(
     for first in range(0, len(a), part):
         check()
         found.append(_q2n_of_blocks(a[first : first + part], b[first : first + part]))
-    return float(np.mean(np.concatenate(found)))
+    return np.concatenate(found)
 
 
 def universal_quality(first: Image, second: Image, block: int = BLOCK) -> float:
     """Universal image quality index Q of two (H, W) images, mean over distinct whole blocks (Wang and Bovik, 2002)."""
+    return float(np.nanmean(quality_of_blocks(first, second, block)))
+
+
+def quality_of_blocks(first: Image, second: Image, block: int = BLOCK) -> Image:
+    """Q of each distinct whole block, row by row; (blocks,). As `universal_quality`, which is their mean."""
     a, b = (_blocks(np.asarray(i, dtype=np.float64)[None], block)[:, 0] for i in (first, second))
     count = a.shape[1]
     mean_a, mean_b = a.mean(1), b.mean(1)
@@ -99,7 +115,7 @@ def universal_quality(first: Image, second: Image, block: int = BLOCK) -> float:
         quality = 4.0 * covariance * mean_a * mean_b / (variance * squares)
     flat = variance == 0
     quality[flat] = (2.0 * mean_a * mean_b / np.where(squares > 0, squares, 1.0))[flat]
-    return float(np.nanmean(np.where(squares == 0, 1.0, quality)))
+    return np.asarray(np.where(squares == 0, 1.0, quality))
 
 
 def d_lambda(

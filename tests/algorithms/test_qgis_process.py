@@ -276,3 +276,15 @@ def test_a_product_that_is_none(environment, tmp_path):
     done = qgis(environment, "run", "otfm:product", "--", f"INPUT={tmp_path / 'in'}", f"OUTPUT={tmp_path / 'out'}")
     assert done.returncode == 1
     assert "Found: nothing" in done.stdout + done.stderr
+
+
+@pytest.mark.promise(18)
+def test_an_assessment_from_the_command_line(environment, tmp_path):
+    pair = Recipe(bands=4, ratio=4).write(tmp_path)
+    fused, report = save(tmp_path / "fused.tif", pair.sharp), tmp_path / "report.html"
+    words = ("run", "otfm:assess", "--", f"PAN={pair.pan}", f"MS={pair.ms}", f"FUSED={fused}", f"REPORT={report}")
+    done = qgis(environment, "--json", *words)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert results["FAULTS"] == ""
+    assert Path(results["REPORT"]).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

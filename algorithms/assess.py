@@ -1,0 +1,117 @@
+"""`otfm:assess`: how good sharpened rasters are, whoever made them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputHtml,
+    QgsProcessingOutputMultipleLayers,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterRasterLayer,
+)
+
+from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
+from .help import ASSESS, ASSESS_PARAMETERS
+
+if TYPE_CHECKING:
+    from ..model.assessment.job import AssessJob
+
+
+class AssessAlgorithm(OtfmAlgorithm):
+    """Declares the parameters, hands one frozen job to `model.assessment`, and its result back."""
+
+    parameter_help = ASSESS_PARAMETERS
+
+    def name(self) -> str:
+        return "assess"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        return "OTFM Assess a sharpened raster"
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        return "Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report."
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
+        return ASSESS
+
+    def tags(self) -> list[str]:
+        return ["pansharpening", "quality", "HQNR", "ERGAS", "SAM", "Q2n", "D_lambda", "D_s", "assessment", "report"]
+
+    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
+        layers, raster = QgsProcessingParameterMultipleLayers, QgsProcessingParameterRasterLayer
+        self._add(raster("PAN", "Panchromatic raster"))
+        self._add(raster("MS", "Multispectral raster"))
+        self._add(layers("FUSED", "Sharpened raster(s), by any tool", QgsProcessing.TypeRaster))
+        self._add(
+            QgsProcessingParameterBand(
+                "MS_BANDS", "Multispectral bands (empty: all but alpha)", None, "MS", optional=True, allowMultiple=True
+            )
+        )
+        self._add(QgsProcessingParameterFileDestination("REPORT", "Report", "HTML files (*.html)"))
+        maps = QgsProcessingParameterFolderDestination("MAPS", "Folder for block maps", None, True)
+        maps.setCreateByDefault(False)
+        self._add(maps)
+        self.addOutput(QgsProcessingOutputHtml("REPORT", "Report"))
+        self.addOutput(QgsProcessingOutputMultipleLayers("MAP_LAYERS", "Block maps"))
+        self.addOutput(QgsProcessingOutputString("VERDICT", "Verdict"))
+        self.addOutput(QgsProcessingOutputString("FAULTS", "Faults of the first raster, by one word each"))
+        self.addOutput(QgsProcessingOutputNumber("D_LAMBDA", "D_lambda of the first raster"))
+        self.addOutput(QgsProcessingOutputNumber("D_S", "D_s of the first raster"))
+        self.addOutput(QgsProcessingOutputNumber("HQNR", "HQNR of the first raster"))
+        self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
+
+    def prepareAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Copy everything that belongs to the main thread out of the layers."""
+        pan, ms = (
+            opened(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
+            for name in ("PAN", "MS")
+        )
+        given = self.parameterAsLayerList(parameters, "FUSED", context) or [None]
+        self._pan = raster_source(pan, [1], "PAN")
+        self._ms = raster_source(ms, self.parameterAsInts(parameters, "MS_BANDS", context), "MS")
+        self._fused = tuple(
+            raster_source(opened(layer, "FUSED", parameters.get("FUSED")), [], "FUSED") for layer in given
+        )
+        return True
+
+    def processAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        result = run_in_engine(self._job(parameters, context), feedback)
+        first, verdict = result.figures[0], result.verdicts[0]
+        return {
+            "REPORT": str(result.report),
+            "MAP_LAYERS": list(result.maps),
+            "VERDICT": " ".join(s for v in result.verdicts for s in v.sentences),
+            "FAULTS": " ".join(verdict.faults),
+            "D_LAMBDA": first.d_lambda,
+            "D_S": first.d_s,
+            "HQNR": first.hqnr,
+            "SECONDS": result.seconds,
+        }
+
+    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> AssessJob:
+        from ..model.assessment.job import AssessJob
+
+        folder = self.parameterAsFile(parameters, "MAPS", context) if parameters.get("MAPS") else ""
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        return AssessJob(
+            pan=self._pan,
+            ms=self._ms,
+            fused=self._fused,
+            report=Path(self.parameterAsFileOutput(parameters, "REPORT", context)),
+            maps=Path(folder) if folder else None,
+        )

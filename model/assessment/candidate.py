@@ -1,0 +1,206 @@
+"""A raster that claims to be a result: brought to PAN's pixels and to the bands and numbers of MS, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from osgeo import gdal
+
+from ..errors import InputError
+from ..geometry.grids import Grid, Window
+from ..geometry.resampling import resample
+from ..geometry.window_pair import PairWindow
+from ..quality.indices import Image
+from ..raster.reader import Raster, said
+from ..raster.reprojection import same_system
+from ..raster.source import RasterSource
+
+ALIGNED = 0.05  # PAN pixels by which a result may lie off PAN's grid and still be on it
+SAME_SIZE = 1e-4  # share by which its pixels may differ
+COARSEST = 1.25  # PAN pixels of a result's pixel; larger ones are no sharpened image
+UNRELATED = 0.5  # correlation with MS below which another scene is shown
+CLEARLY = 0.02  # by which another band of MS has to correlate better, to be the one that is meant
+STRETCHED = 0.3  # share by which values have to differ from those of MS to be in other units
+LINEAR = 0.9  # correlation with MS that values in other units have to have
+FEWEST = 64  # MS pixels that are compared
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An open result on PAN's pixels.
+
+    left, top     PAN pixel of its first pixel          bands   for each of its bands that is used, that of MS (from 0)
+    used          numbers of those bands in the file's order (from 0)
+    slope, start  (bands,) by which its values become those of MS
+    """
+
+    name: str
+    raster: Raster
+    left: int
+    top: int
+    notes: tuple[str, ...] = ()
+    used: tuple[int, ...] = ()
+    bands: tuple[int, ...] = ()
+    slope: tuple[float, ...] = ()
+    start: tuple[float, ...] = ()
+    made_by: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def window(self) -> Window:
+        """The pixels of PAN that it covers."""
+        return Window(self.left, self.top, self.raster.grid.width, self.raster.grid.height)
+
+    def read(self, window: Window) -> tuple[Image, NDArray[np.bool_]]:
+        """Its bands (bands, H, W) in the numbers of MS, and where they are all valid, (H, W), of a window of PAN."""
+        place = Window(window.left - self.left, window.top - self.top, window.width, window.height)
+        inside = place.clipped(self.raster.grid.window)
+        values = np.zeros((len(self.raster.read_bands), window.height, window.width))
+        valid = np.zeros((window.height, window.width), dtype=bool)
+        if not inside.empty:
+            found, known = self.raster.read(inside)
+            spot = np.s_[
+                inside.top - place.top : inside.bottom - place.top, inside.left - place.left : inside.right - place.left
+            ]
+            values[(slice(None), *spot)] = found + self.raster.offsets[:, None, None]
+            valid[spot] = known.all(0)
+        if self.used:
+            values = values[list(self.used)]
+            values = values * np.array(self.slope)[:, None, None] + np.array(self.start)[:, None, None]
+        return values, valid
+
+
+def opened_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
+    """The raster on PAN's pixels, resampled where it lies on others. Raises InputError where it cannot be compared."""
+    raster = Raster(source, "FUSED")
+    made_by = {k: v for k, v in (raster.dataset.GetMetadata() or {}).items() if k.startswith("OTFM_")}
+    notes: list[str] = []
+    same = same_system(raster.crs, pan.crs, raster.grid)
+    coarse = _coarseness(raster.grid, pan.grid) if same else 1.0
+    if coarse > COARSEST:
+        raise InputError(
+            f"FUSED {source.name} has pixels {coarse:.2f} times as large as those of PAN: it is no sharpened raster of "
+            "this PAN. Choose the result, not MS."
+        )
+    place = _place(raster.grid, pan.grid) if same else None
+    if place is None:
+        notes.append(
+            f"{name} lies {'on other pixels than PAN' if same else 'in another reference system'} and was resampled to "
+            "PAN's pixels (cubic), which softens it a little."
+        )
+        raster = _resampled(raster, pan)
+        place = _place(raster.grid, pan.grid)
+    if place is None or Window(*place, raster.grid.width, raster.grid.height).clipped(pan.grid.window).empty:
+        raise InputError(
+            f"FUSED {source.name} ({raster.grid.describe()}) does not overlap PAN ({pan.grid.describe()}). Choose the "
+            "result of these rasters."
+        )
+    return Candidate(name, raster, place[0], place[1], tuple(notes), made_by=made_by)
+
+
+def _coarseness(grid: Grid, pan: Grid) -> float:
+    return float(max(a / b for a, b in zip(grid.pixel_size, pan.pixel_size)))
+
+
+def _place(grid: Grid, pan: Grid) -> tuple[int, int] | None:
+    """PAN's column and row of the first pixel; None where the pixels are not PAN's."""
+    own, other = grid.transform, pan.transform
+    sizes = [abs(own[i] - other[i]) <= SAME_SIZE * max(abs(other[1]), abs(other[5])) for i in (1, 2, 4, 5)]
+    if not all(sizes) or other[2] or other[4]:
+        return (0, 0) if own == other else None
+    column, row = (own[0] - other[0]) / other[1], (own[3] - other[3]) / other[5]
+    near = max(abs(column - round(column)), abs(row - round(row))) <= ALIGNED
+    return (round(column), round(row)) if near else None
+
+
+def _resampled(raster: Raster, pan: Raster) -> Raster:
+    xs, ys = zip(*pan.grid.corners())
+    path = raster.source.path
+    try:
+        moved = gdal.Warp(
+            "", path, format="VRT", srcSRS=raster.crs or None, dstSRS=pan.crs or None, resampleAlg="cubic",
+            outputBounds=(min(xs), min(ys), max(xs), max(ys)), width=pan.grid.width, height=pan.grid.height,
+            dstAlpha=not raster.may_have_gaps,
+        )  # fmt: skip
+    except RuntimeError as error:
+        raise InputError(
+            f"FUSED {raster.source.name} cannot be brought to PAN's pixels: {said(error)}. Reproject it first, for "
+            "example with gdal:warpreproject."
+        ) from error
+    return Raster(replace(raster.source, crs=""), "FUSED", moved)
+
+
+def fitted(candidate: Candidate, pieces: Sequence[PairWindow], gain: float) -> Candidate:
+    """Its bands and numbers matched to those of MS. Raises InputError where it shows another scene."""
+    pixels = [_at_ms(candidate, p, gain) for p in pieces]
+    fused, ms = (np.concatenate([p[i] for p in pixels], axis=1) for i in (0, 1))
+    if fused.shape[1] < FEWEST:
+        raise InputError(
+            f"FUSED {candidate.name} shares only {fused.shape[1]} valid MS pixels with PAN and MS; {FEWEST} are needed."
+        )
+    related = np.abs(_correlations(fused, ms))
+    used, bands = _matched(related)
+    notes = list(candidate.notes)
+    found = related[used, bands]
+    if float(np.median(found)) < UNRELATED:
+        raise InputError(
+            f"FUSED {candidate.name} does not follow MS (correlation {float(np.median(found)):.2f}, 1 is perfect): it "
+            "shows another scene or another time. Choose the result of these rasters."
+        )
+    if list(bands) != list(range(len(bands))) or len(used) < len(fused):
+        pairs = ", ".join(f"{u + 1} as {b + 1}" for u, b in zip(used, bands))
+        notes.append(f"Bands of {candidate.name} were matched with those of MS by what they show: {pairs}.")
+    if len(bands) < len(ms):
+        notes.append(f"{candidate.name} has {len(bands)} of the {len(ms)} bands of MS; only those are compared.")
+    lines = [np.polyfit(fused[u], ms[b], 1) for u, b in zip(used, bands)]
+    off = [abs(float(line[0]) - 1.0) > STRETCHED for line in lines]
+    if all(off) and float(found.min()) > LINEAR:
+        notes.append(
+            f"{candidate.name} is in other numbers than MS, as after a stretch to 8 bits. A straight line for each "
+            "band was fitted before comparing, so an error of the mean colours cannot be seen."
+        )
+    else:
+        lines = [np.array([1.0, 0.0])] * len(bands)
+    return replace(
+        candidate,
+        notes=tuple(notes),
+        used=tuple(used),
+        bands=tuple(bands),
+        slope=tuple(float(line[0]) for line in lines),
+        start=tuple(float(line[1]) for line in lines),
+    )
+
+
+def _at_ms(candidate: Candidate, pair: PairWindow, gain: float) -> tuple[Image, Image]:
+    """Values of the result, blurred as MS is, and of MS at the MS pixels that both have, (bands, n) each."""
+    height, width = pair.pan.shape
+    values, valid = candidate.read(Window(pair.pan_corner[1], pair.pan_corner[0], width, height))
+    matrices = pair.mtf_matrices(gain)
+    low = resample(torch.from_numpy(values).float(), *matrices).numpy()
+    known = resample(torch.from_numpy(valid).float(), *matrices).numpy() > 0.99
+    known &= pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
+    return low[:, known].astype(np.float64), pair.ms.numpy()[:, known].astype(np.float64)
+
+
+def _correlations(first: Image, second: Image) -> Image:
+    """Of every row of one with every row of the other; 0 where one of them does not vary."""
+    a, b = (i - i.mean(1, keepdims=True) for i in (first, second))
+    norms = np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
+    return np.asarray(a @ b.T / np.where(norms > 0.0, norms, np.inf))
+
+
+def _matched(related: Image) -> tuple[list[int], list[int]]:
+    """Bands of a result and of MS that belong together: in their order, unless others clearly fit better."""
+    count = min(related.shape)
+    own = related[range(count), range(count)]
+    if related.shape[0] <= related.shape[1] and (own > related[:count].max(1) - CLEARLY).all():
+        return list(range(count)), list(range(count))
+    left, pairs = related.copy(), []
+    for _ in range(count):
+        row, column = np.unravel_index(int(left.argmax()), left.shape)
+        pairs.append((int(row), int(column)))
+        left[row, :] = left[:, column] = -1.0
+    return [u for u, _ in sorted(pairs)], [b for _, b in sorted(pairs)]

@@ -1,0 +1,142 @@
+"""What goes wrong in sharpened rasters, measured on pieces: shift, too much or too little detail, colours, seams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import avg_pool2d
+
+from ..geometry.resampling import resample
+from ..geometry.window_pair import PairWindow
+from ..quality.full_resolution import interpolated_ms, low_pan
+from ..quality.indices import Image, sam
+from .job import BandFigures
+
+WIDTH = 5  # PAN pixels of the box whose mean is taken off, to see details
+REACH = 8  # PAN pixels within which a shift is looked for
+RIM = 8  # PAN pixels at the sides of a piece that are left out
+SEAM = 12.0  # times the usual step between two lines, from which on a step is a seam
+LEAST_LINE = 96  # PAN pixels of a line that a seam runs along
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of the scene with its shift corrected, and a result over its PAN: fused (bands, H, W), valid (H, W)."""
+
+    pair: PairWindow
+    fused: Image
+    valid: NDArray[np.bool_]
+
+
+def band_figures(pieces: Sequence[Piece], gain: float, names: Sequence[str]) -> tuple[tuple[BandFigures, ...], float]:
+    """Colours and detail of each band, and the mean angle between MS and the degraded result."""
+    low, ms = (np.concatenate(i, axis=1) for i in zip(*(_at_ms(p, gain) for p in pieces)))
+    details = [_detail(p, gain) for p in pieces]
+    found = []
+    fine, coarse = np.sum([d[0] for d in details], axis=0), np.sum([d[1] for d in details], axis=0)
+    fine_pan, coarse_pan = sum(d[2] for d in details), sum(d[3] for d in details)
+    for band, name in enumerate(names):
+        mean = max(abs(float(ms[band].mean())), 1e-12)
+        difference = low[band] - ms[band]
+        expected = coarse[band] / max(coarse_pan, 1e-12)
+        detail = (fine[band] / max(fine_pan, 1e-12)) / expected if expected > 0.0 else float("nan")
+        error = float(np.sqrt((difference**2).mean()))
+        found.append(BandFigures(name, float(difference.mean()) / mean, error / mean, float(detail)))
+    return tuple(found), sam(ms[:, None], low[:, None])
+
+
+def _at_ms(piece: Piece, gain: float) -> tuple[Image, Image]:
+    pair, matrices = piece.pair, piece.pair.mtf_matrices(gain)
+    low = resample(torch.from_numpy(piece.fused).float(), *matrices).numpy().astype(np.float64)
+    known = resample(torch.from_numpy(piece.valid).float(), *matrices).numpy() > 0.99
+    known &= pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
+    return low[:, known], pair.ms.numpy()[:, known].astype(np.float64)
+
+
+def _detail(piece: Piece, gain: float) -> tuple[Image, Image, float, float]:
+    """Products of the details of the bands with PAN's, in the result and one scale down, and PAN's squares there."""
+    pair = piece.pair
+    pan = (pair.pan - low_pan(pair, gain)).numpy().astype(np.float64)
+    bands = piece.fused - interpolated_ms(pair).numpy()
+    inner = _inner(piece.valid & pair.valid_on_pan(pair.window).numpy().reshape(-1, *pair.pan.shape).all(0))
+    pan = np.where(inner, pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
+    fine = (bands * pan).sum((1, 2))
+    coarse_pan, known = pair.pan_at_ms(gain)
+    taken = known.numpy()
+    hp_pan = np.where(taken, high_pass(coarse_pan.numpy()[None])[0], 0.0)
+    hp_ms = high_pass(pair.ms.numpy())
+    return fine, (hp_ms * hp_pan).sum((1, 2)), float((pan**2).sum()), float((hp_pan**2).sum())
+
+
+def high_pass(image: Image) -> Image:
+    """(bands, h, w) less the mean of the pixels around."""
+    values = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64))[:, None]
+    return (values - avg_pool2d(values, WIDTH, 1, WIDTH // 2, count_include_pad=False))[:, 0].numpy()
+
+
+def _inner(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    inner = valid.copy()
+    inner[:RIM], inner[-RIM:], inner[:, :RIM], inner[:, -RIM:] = False, False, False, False
+    return inner
+
+
+def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
+    """(row, column) PAN pixels by which the details of a result lie off those of PAN, at the highest correlation."""
+    scores = np.zeros((2 * REACH + 1, 2 * REACH + 1))
+    for piece in pieces:
+        inner = _inner(piece.valid & piece.pair.pan_valid.numpy())
+        pan = np.where(inner, high_pass(piece.pair.pan.numpy()[None])[0], 0.0)
+        bands = np.where(inner, high_pass(piece.fused), 0.0)
+        bands /= np.maximum(bands.std((1, 2), keepdims=True), 1e-12)
+        spectrum = np.conj(np.fft.rfft2(pan)) * np.fft.rfft2(bands).sum(0)
+        correlation = np.fft.irfft2(spectrum, s=pan.shape) / max(float(pan.std()), 1e-12)
+        scores += np.roll(correlation, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
+    row, column = np.unravel_index(int(scores.argmax()), scores.shape)
+    return _vertex(scores[:, column], int(row)) - REACH, _vertex(scores[row], int(column)) - REACH
+
+
+def _vertex(line: Image, top: int) -> float:
+    """Where the parabola through the highest value and its neighbours is highest."""
+    if not 0 < top < len(line) - 1:
+        return float(top)
+    before, at, after = line[top - 1 : top + 2]
+    bend = before - 2.0 * at + after
+    return top + (0.5 * (before - after) / bend if bend < 0.0 else 0.0)
+
+
+def seams(pieces: Sequence[Piece], gain: float) -> tuple[tuple[str, float], ...]:
+    """Straight steps in what neither MS nor PAN explains: "column 512" and so on, and how many times the usual step."""
+    found: dict[str, float] = {}
+    for piece in pieces:
+        pair = piece.pair
+        pan = (pair.pan - low_pan(pair, gain)).numpy().astype(np.float64)
+        rest = piece.fused - interpolated_ms(pair).numpy()
+        inner = _inner(piece.valid & pair.pan_valid.numpy())
+        power = float((pan[inner] ** 2).sum())
+        for band in rest:
+            share = float((band[inner] * pan[inner]).sum()) / power if power else 0.0
+            left = np.where(inner, band - share * pan, np.nan)
+            for word, axis, corner in (("column", 0, pair.pan_corner[1]), ("row", 1, pair.pan_corner[0])):
+                for place, times in _steps(left, axis):
+                    key = f"{word} {corner + place + 1}"
+                    found[key] = max(found.get(key, 0.0), times)
+    return tuple(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _steps(left: Image, axis: int) -> list[tuple[int, float]]:
+    """Places and sizes of usual steps between neighbouring lines that stand out from all others."""
+    steps = np.diff(left, axis=1 - axis)
+    known = np.isfinite(steps)
+    counts = known.sum(axis)
+    long = np.flatnonzero(counts >= LEAST_LINE)
+    if len(long) < 2 * RIM:
+        return []
+    middles = np.zeros(len(counts))  # medians, which edges of things on the ground do not move
+    middles[long] = np.nanmedian(np.take(steps, long, axis=1 - axis), axis=axis)
+    usual = 1.4826 * float(np.median(np.abs(middles[long])))
+    times = np.abs(middles) / max(usual, 1e-12)
+    return [(int(i), float(times[i])) for i in np.flatnonzero(times > SEAM)] if usual > 0.0 else []

@@ -1,0 +1,87 @@
+"""What an assessment is asked, and what it found: plain data that can go to another process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..raster.source import RasterSource
+
+
+@dataclass(frozen=True)
+class AssessJob:
+    """Sharpened rasters `fused` of one PAN and MS; `report` is an HTML file, `maps` a folder for block maps or None."""
+
+    pan: RasterSource
+    ms: RasterSource
+    fused: tuple[RasterSource, ...]
+    report: Path
+    maps: Path | None = None
+
+
+@dataclass(frozen=True)
+class BandFigures:
+    """One band of a result.
+
+    bias     mean difference of the result, degraded to MS, from MS, as a share of the mean of MS
+    error    root of the mean squared difference, as a share of the same
+    detail   contrast of PAN's detail in the result, relative to that of PAN's detail in MS one scale down; 1 is as much
+    """
+
+    name: str
+    bias: float
+    error: float
+    detail: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of one result, of interpolation, or of a classical method.
+
+    sam      mean angle in degrees between MS and the result degraded to MS
+    shift    (row, column) PAN pixels by which the result's detail lies off PAN's; None for yardsticks
+    seams    steps that run straight through the image, in deviations of its unexplained part: (PAN column or row, step)
+    notes    how the raster was made to fit, whole sentences
+    """
+
+    name: str
+    d_lambda: float
+    d_s: float
+    hqnr: float
+    sam: float
+    shift: tuple[float, float] | None
+    bands: tuple[BandFigures, ...]
+    seams: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReducedFigures:
+    """Indices one scale down, where MS itself is the truth."""
+
+    name: str
+    ergas: float
+    sam: float
+    q2n: float
+    scc: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Three plain sentences on one result, and the codes of the faults that were found in it."""
+
+    name: str
+    sentences: tuple[str, ...]
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AssessResult:
+    """What was found; `figures` begin with the results in the order of the job, the yardsticks follow."""
+
+    report: Path
+    verdicts: tuple[Verdict, ...]
+    figures: tuple[Figures, ...]
+    reduced: tuple[ReducedFigures, ...]
+    maps: tuple[str, ...]
+    seconds: float

@@ -1,0 +1,71 @@
+"""From figures to three plain sentences: how good, what is wrong, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .job import Figures, Verdict
+
+SHIFTED = 0.5  # PAN pixels between a result's detail and PAN's
+BIASED = 0.03  # of a band's mean
+TOO_MUCH, TOO_LITTLE = 2.2, 0.25  # of the detail that the scene shows one scale down; methods differ up to 2
+ANGLE = 1.5  # times interpolation's angle, and degrees more than it
+LEAST_ANGLE = 0.5
+MOST_SEAMS = 3  # that are named
+
+CURES = {
+    "shifted": "Sharpen again with the shift between PAN and MS corrected, and check the georeference of the result.",
+    "oversharpened": "Sharpen again with less detail: give the measured MTF gain, or use another method.",
+    "undersharpened": "Sharpen again: MS may have been interpolated only, or another PAN used.",
+    "colours": "Do not classify or compute indices from it; sharpen again with a method that keeps the bands' means.",
+    "seams": "Sharpen the scene as a whole, or with parameters that are the same in all tiles.",
+}
+
+
+def verdict(own: Figures, yardsticks: Sequence[Figures]) -> Verdict:
+    """The verdict on a result; the first of the yardsticks is interpolation, the others are classical methods."""
+    interpolated, classical = yardsticks[0], yardsticks[1:]
+    found = list(_faults(own, interpolated))
+    best = max(classical, key=lambda f: f.hqnr)
+    beaten = sum(own.hqnr > f.hqnr for f in classical)
+    first = (
+        f"{own.name} has HQNR {own.hqnr:.3f} (1 is perfect); interpolation has {interpolated.hqnr:.3f}, and the best "
+        f"classical method ({best.name}) {best.hqnr:.3f}; it is better than {beaten} of {len(classical)} of those."
+    )
+    second = (
+        " ".join(s for _, s in found)
+        or "No shift, no wrong amount of detail, no change of colours and no seam was found."
+    )
+    codes = tuple(dict.fromkeys(c for c, _ in found))
+    third = " ".join(CURES[c] for c in codes) or "It can be used as it is."
+    return Verdict(own.name, (first, second, third), codes)
+
+
+def _faults(own: Figures, interpolated: Figures) -> Iterator[tuple[str, str]]:
+    row, column = own.shift or (0.0, 0.0)
+    if max(abs(row), abs(column)) >= SHIFTED:
+        yield "shifted", f"Its detail lies {row:+.1f} rows and {column:+.1f} columns (PAN pixels) off that of PAN."
+        return  # which changes the figures of all other faults
+    details = sorted(b.detail for b in own.bands)
+    middle = details[len(details) // 2]
+    if middle > TOO_MUCH:
+        yield "oversharpened", f"It is oversharpened: it has {middle:.1f} times the detail that this scene should have."
+    if middle < TOO_LITTLE:
+        yield (
+            "undersharpened",
+            f"It is hardly sharpened: it has {100 * middle:.0f} % of the detail that it should have.",
+        )
+    biased = [b for b in own.bands if abs(b.bias) > BIASED]
+    if biased:
+        named = ", ".join(f"{b.name} by {100 * b.bias:+.1f} %" for b in biased)
+        yield "colours", f"Its colours are not those of MS: the mean is changed in {named}."
+    elif middle <= TOO_MUCH and own.sam > max(ANGLE * interpolated.sam, interpolated.sam + LEAST_ANGLE):
+        yield (
+            "colours",
+            f"Its colours are not those of MS: the angle is {own.sam:.1f} degrees, that of interpolation "
+            f"{interpolated.sam:.1f}.",
+        )
+    if own.seams:
+        named = ", ".join(where for where, _ in own.seams[:MOST_SEAMS])
+        more = f" and {len(own.seams) - MOST_SEAMS} more" if len(own.seams) > MOST_SEAMS else ""
+        yield "seams", f"Straight seams run through it, at PAN {named}{more}."

@@ -1,0 +1,64 @@
+"""`otfm:assess` inside QGIS and from the command line's side: parameters, outputs, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.qgis import Listener
+from helpers.scenes import Recipe, save
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingParameterDefinition,
+    QgsProject,
+    QgsRasterLayer,
+)
+
+
+@pytest.fixture
+def assess(algorithm):
+    return QgsApplication.processingRegistry().algorithmById("otfm:assess").create()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return Recipe(bands=4, ratio=4).write(tmp_path_factory.mktemp("pair"))
+
+
+def test_every_parameter_has_help_and_sensible_defaults(assess):
+    definitions = {p.name(): p for p in assess.parameterDefinitions()}
+    assert all(len(p.help()) > 20 for p in definitions.values())
+    needed = [n for n, p in definitions.items() if not p.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional]
+    assert [n for n in needed if definitions[n].defaultValue() is None] == ["PAN", "MS", "FUSED", "REPORT"]
+
+
+@pytest.mark.promise(18)
+def test_layers_in_verdict_and_report_out(assess, pair, tmp_path):
+    shifted = save(tmp_path / "shifted.tif", np.roll(pair.sharp, 3, 2))
+    layers = [QgsRasterLayer(str(save(tmp_path / "true.tif", pair.sharp)), "true"), QgsRasterLayer(str(shifted), "s")]
+    QgsProject.instance().addMapLayers(layers)
+    context, feedback = QgsProcessingContext(), Listener()
+    context.setProject(QgsProject.instance())
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [layer.id() for layer in layers]}
+    report, maps = tmp_path / "report.html", tmp_path / "maps"
+    results, passed = assess.run({**given, "REPORT": str(report), "MAPS": str(maps)}, context, feedback, {}, False)
+    assert passed, feedback.lines
+    assert results["FAULTS"] == ""
+    assert 0.8 < results["HQNR"] <= 1.0
+    assert results["HQNR"] == pytest.approx((1 - results["D_LAMBDA"]) * (1 - results["D_S"]))
+    assert "Its detail lies" in results["VERDICT"]
+    assert any("It can be used as it is." in line for line in feedback.lines)
+    assert report.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert [Path(p).name for p in results["MAP_LAYERS"]] == ["true_blocks.tif", "shifted_blocks.tif"]
+    assert all(QgsRasterLayer(p, "map").isValid() for p in results["MAP_LAYERS"])
+
+
+@pytest.mark.promise(2)
+def test_ms_is_no_result(assess, pair, tmp_path):
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [str(pair.ms)], "REPORT": str(tmp_path / "r.html")}
+    with pytest.raises(QgsProcessingException, match="it is no sharpened raster"):
+        assess.run(given, QgsProcessingContext(), Listener(), {}, False)
+    assert not (tmp_path / "r.html").exists()

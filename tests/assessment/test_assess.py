@@ -1,0 +1,205 @@
+"""Assessing rasters whose faults are known, because they were planted into the truth."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.fusion import run as fuse_pair
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
+from otfm_pansharpen.model.assessment.assess import assess
+from otfm_pansharpen.model.assessment.job import AssessJob
+from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError
+from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.source import RasterSource
+from scipy.ndimage import zoom
+
+NAMES = ["blue", "green", "red", "nir"]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return Recipe(bands=4, ratio=4, height=256, width=320, names=NAMES).write(tmp_path_factory.mktemp("pair"))
+
+
+def plain(pair):
+    return zoom(load_image(pair.ms).astype(float), (1, 4, 4), order=3, mode="nearest", grid_mode=True)
+
+
+def assessed(pair, folder, *images, **saved):
+    """The result for arrays, or for files."""
+    files = [
+        image if isinstance(image, Path) else save(folder / f"result {n}.tif", np.clip(image, 1, None), **saved)
+        for n, image in enumerate(images, start=1)
+    ]
+    fused = tuple(RasterSource(str(f)) for f in files)
+    return assess(AssessJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), fused, folder / "report.html"))
+
+
+def test_the_truth_has_no_fault(pair, tmp_path):
+    result = assessed(pair, tmp_path, pair.sharp)
+    truth, interpolated = result.figures[:2]
+    assert result.verdicts[0].faults == ()
+    assert "It can be used as it is" in result.verdicts[0].sentences[2]
+    assert truth.hqnr > interpolated.hqnr
+    assert all(abs(b.bias) < 0.01 for b in truth.bands)
+    assert max(map(abs, truth.shift)) < 0.1
+    assert [b.name for b in truth.bands] == NAMES
+
+
+def seamed(sharp):
+    image = sharp.copy()
+    image[:, :, 160:] += 30.0
+    return image
+
+
+def coloured(sharp):
+    image = sharp.copy()
+    image[2] *= 1.06
+    return image
+
+
+FAULTS = {
+    "shifted": lambda sharp, lms: np.roll(sharp, (2, -1), (1, 2)),
+    "oversharpened": lambda sharp, lms: lms + 3.0 * (sharp - lms),
+    "undersharpened": lambda sharp, lms: lms,
+    "colours": lambda sharp, lms: coloured(sharp),
+    "seams": lambda sharp, lms: seamed(sharp),
+}
+WORDS = {
+    "shifted": r"lies \+2\.0 rows and -1\.0 columns \(PAN pixels\) off",
+    "oversharpened": r"It is oversharpened: it has \d\.\d times the detail",
+    "undersharpened": "It is hardly sharpened",
+    "colours": r"the mean is changed in red by \+6\.\d %",
+    "seams": "Straight seams run through it, at PAN column 160",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_said_in_plain_words(pair, tmp_path, fault):
+    result = assessed(pair, tmp_path, FAULTS[fault](pair.sharp, plain(pair)))
+    assert result.verdicts[0].faults == (fault,)
+    assert re.search(WORDS[fault], result.verdicts[0].sentences[1])
+    assert re.search(WORDS[fault], (tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_better_of_two_has_the_better_figures(pair, tmp_path):
+    noise = pair.sharp + np.random.default_rng(0).normal(0.0, 120.0, pair.sharp.shape)
+    result = assessed(pair, tmp_path, noise, pair.sharp)
+    assert [f.name for f in result.figures[:2]] == ["result 1", "result 2"]
+    assert result.figures[0].hqnr < result.figures[1].hqnr
+    assert result.figures[0].sam > result.figures[1].sam
+
+
+def test_bands_in_another_order_and_fewer_are_matched(pair, tmp_path):
+    result = assessed(pair, tmp_path, pair.sharp[[3, 0]])
+    assert result.verdicts[0].faults == ()
+    assert [b.name for b in result.figures[0].bands] == ["nir", "blue"]
+    assert "1 as 4, 2 as 1" in " ".join(result.figures[0].notes)
+
+
+def test_eight_bits_are_compared_after_a_straight_line(pair, tmp_path):
+    result = assessed(pair, tmp_path, np.clip(pair.sharp / 3000 * 255, 0, 255), kind="uint8")
+    assert "in other numbers than MS" in " ".join(result.figures[0].notes)
+    assert result.verdicts[0].faults == ()
+
+
+@pytest.mark.parametrize("system", ["EPSG:32633", "EPSG:4326"])
+def test_other_pixels_and_systems_are_resampled(pair, tmp_path, system):
+    file = save(tmp_path / "true.tif", pair.sharp)
+    moved = tmp_path / "moved.tif"
+    more = {"xRes": 1.7, "yRes": 1.7} if system == "EPSG:32633" else {}
+    gdal.Warp(str(moved), str(file), dstSRS=system, resampleAlg="cubic", dstNodata=0, **more)
+    result = assessed(pair, tmp_path, moved)
+    assert "was resampled to PAN's pixels" in " ".join(result.figures[0].notes)
+    assert result.verdicts[0].faults == ()
+
+
+def test_a_part_of_the_scene_is_assessed_there(pair, tmp_path):
+    part = save(tmp_path / "part.tif", pair.sharp[:, 32:224, 64:320], transform=(5e5 + 128, 2.0, 0, 4e6 - 64, 0, -2.0))
+    result = assessed(pair, tmp_path, part)
+    assert result.verdicts[0].faults == ()
+    assert max(map(abs, result.figures[0].shift)) < 0.1
+
+
+def other_scene(pair, folder):
+    return save(folder / "f.tif", Recipe(seed=5, height=256, width=320).write(folder).sharp)
+
+
+def far_away(pair, folder):
+    return save(folder / "f.tif", pair.sharp, transform=(9e5, 2.0, 0, 4e6, 0, -2.0))
+
+
+REFUSED = {
+    "another scene": (other_scene, "shows another scene"),
+    "MS itself": (lambda pair, folder: pair.ms, "it is no sharpened raster"),
+    "far away": (far_away, "does not overlap PAN"),
+    "a corner": (lambda p, folder: save(folder / "f.tif", p.sharp[:, :40, :40]), "share 40 x 40 PAN pixels"),
+}
+
+
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_compared_is_refused(pair, tmp_path, kind):
+    make, words = REFUSED[kind]
+    (tmp_path / "in").mkdir()
+    file = make(pair, tmp_path / "in")
+    with pytest.raises(InputError, match=words):
+        assessed(pair, tmp_path, file)
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.promise(13)
+def test_the_report_is_not_written_over_an_input(pair, tmp_path):
+    file = save(tmp_path / "f.tif", pair.sharp)
+    sources = (RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), (RasterSource(str(file)),))
+    with pytest.raises(OutputError, match="is the input"):
+        assess(AssessJob(*sources, file))
+
+
+@pytest.mark.promise(9)
+def test_cancelled_leaves_nothing(pair, tmp_path):
+    file = save(tmp_path / "f.tif", pair.sharp)
+    job = AssessJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), (RasterSource(str(file)),), tmp_path / "r")
+    shares: list[float] = []
+    with pytest.raises(CancelledError):
+        assess(job, Progress(report=shares.append, cancelled=lambda: bool(shares)))
+    assert [p.name for p in tmp_path.iterdir()] == ["f.tif"]
+
+
+def test_a_map_shows_where_it_is_bad(pair, tmp_path):
+    spoiled = pair.sharp.copy()
+    spoiled[:, 64:96, 128:160] = spoiled[:, 64:96, 128:160][:, ::-1]
+    file = save(tmp_path / "f.tif", spoiled)
+    sources = (RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), (RasterSource(str(file)),))
+    result = assess(AssessJob(*sources, tmp_path / "r.html", tmp_path))
+    assert result.maps == (str(tmp_path / "f_blocks.tif"),)
+    found = gdal.Open(result.maps[0])
+    assert found.GetGeoTransform() == (5e5, 64.0, 0.0, 4e6, 0.0, -64.0)
+    worst = int(np.nanargmin(found.GetRasterBand(1).ReadAsArray()))
+    assert divmod(worst, 10) == (2, 4)
+    assert "PAN row 64, column 128" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_our_own_results_are_made_again_one_scale_down(pair, tmp_path):
+    fuse_pair(pair, tmp_path, "ours.tif")
+    result = assessed(pair, tmp_path, tmp_path / "ours.tif")
+    by_name = {r.name: r for r in result.reduced}
+    assert by_name["OTFM (fast)"].ergas < by_name["interpolation"].ergas
+    assert set(by_name) == {"OTFM (fast)", "interpolation", "Brovey", "GSA", "MTF-GLP-FS", "BDSD-PC"}
+
+
+def test_the_report_needs_nothing_else(pair, tmp_path):
+    file = save(tmp_path / "a <b> & c.tif", pair.sharp)
+    assessed(pair, tmp_path, file)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert "a &lt;b&gt; &amp; c" in text
+    assert "<b>" not in text
+    assert not re.search(r"(?:src|href)=[\"'](?!data:)", text)
+    assert text.count("data:image/png;base64,") == 7
+    assert "@media print" in text
+    assert "made by another tool" in text
