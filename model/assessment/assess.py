@@ -15,7 +15,6 @@ from torch.nn.functional import max_pool2d
 
 from ..errors import InputError
 from ..fusion.arrays import fuse_arrays
-from ..fusion.check import opened_pair
 from ..geometry.grids import Placement, Window, register
 from ..geometry.window_pair import PairWindow
 from ..network.weights import hash_path
@@ -25,10 +24,11 @@ from ..quality.classical import CLASSICAL, interpolation, prepare
 from ..quality.full_resolution import BlockQualities, block_qualities
 from ..quality.indices import BLOCK, Image, ergas, q2n, sam, scc
 from ..quality.wald import reduced_pair
+from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.places import check_place
-from ..raster.reader import INTEGER_TYPES, Raster
+from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.windows import INTERPOLATION_MARGIN, ms_window, sample_scene
+from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, sample_scene
 from ..scene.registration import Registration, measure_registration
 from .candidate import Candidate, fitted, opened_candidate
 from .faults import Piece, band_figures, seams, shift_from_pan

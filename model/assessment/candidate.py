@@ -15,7 +15,8 @@ from ..geometry.grids import Grid, Window
 from ..geometry.resampling import resample
 from ..geometry.window_pair import PairWindow
 from ..quality.indices import Image
-from ..raster.reader import Raster, said
+from ..raster.gdal_errors import said
+from ..raster.reader import Raster
 from ..raster.reprojection import same_system
 from ..raster.source import RasterSource
 

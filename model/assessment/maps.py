@@ -14,7 +14,8 @@ from ..files import whole_file
 from ..geometry.grids import Window
 from ..quality.full_resolution import BlockQualities
 from ..quality.indices import BLOCK, Image
-from ..raster.reader import Raster, said
+from ..raster.gdal_errors import said
+from ..raster.reader import Raster
 
 BANDS = ("quality", "colours", "detail")
 
