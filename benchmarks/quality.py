@@ -1,6 +1,7 @@
 """Quality of all methods side by side on a folder of pairs <name>_pan.tif and <name>_ms.tif.
 
     python benchmarks/quality.py FOLDER [--weights NAME] [--json FILE] [--sheets FOLDER] [--zero-is-nodata NAME ...]
+                                 [--soften 0.05]
 
 Reduced resolution (Wald): PAN is brought to the MS pixels and MS degraded by 4 and by the pair's own ratio, with the
 pair's measured MTF; the original MS is the reference. Full resolution: HQNR. Ours runs as users run it, files in,
@@ -34,7 +35,7 @@ from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
 from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from wald import Scene, band_names, indices, read, reduced  # noqa: E402
+from wald import Scene, band_names, indices, read, reduced, softened  # noqa: E402
 
 OURS = "OTFM"
 
@@ -113,6 +114,7 @@ def main() -> None:
     parser.add_argument("--weights", default=DEFAULT_SET, help=f"{' or '.join(BUNDLED)}, or a file")
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each pair")
+    parser.add_argument("--soften", type=float, metavar="GAIN", help="blur MS first by what takes its gain to this")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", nargs="*", default=[], help="names to take")
     parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names whose zeros are gaps")
@@ -120,6 +122,7 @@ def main() -> None:
     plugin = Ours(BUNDLED.get(arguments.weights, Path(arguments.weights)), arguments.steps)
     if arguments.sheets:
         arguments.sheets.mkdir(parents=True, exist_ok=True)
+    softer = tempfile.TemporaryDirectory()
     report: dict[str, dict[str, dict[str, float]]] = {}
     for pan_path in sorted(arguments.folder.glob("*_pan.tif")):
         name = pan_path.name.removesuffix("_pan.tif")
@@ -128,6 +131,8 @@ def main() -> None:
         nodata = (0.0,) if name in arguments.zero_is_nodata else ()
         pan = RasterSource(str(pan_path), bands=(1,), nodata=nodata)
         ms = RasterSource(str(pan_path.with_name(f"{name}_ms.tif")), nodata=nodata)
+        if arguments.soften:
+            ms = softened(pan, ms, arguments.soften, Path(softer.name) / f"{name}_ms.tif")
         scene = Scene(pan, ms)
         own = round(scene.placement.ratio)
         row, column = scene.registration.shift

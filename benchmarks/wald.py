@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from osgeo import gdal
+from otfm_pansharpen.model.geometry.gap_filling import fill
 from otfm_pansharpen.model.geometry.grids import Grid, Placement, Window, register
+from otfm_pansharpen.model.geometry.resampling import centres, mtf_matrix, resample
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.quality.indices import ergas, q2n, sam, scc
 from otfm_pansharpen.model.quality.wald import reduced_pair
@@ -48,6 +50,21 @@ class Scene:
         own, other = self.pan.grid.transform, grid.transform
         left, top = round((other[0] - own[0]) / own[1]), round((other[3] - own[3]) / own[5])
         return self.on_pan().cropped(Window(left, top, grid.width, grid.height))
+
+
+def softened(pan: RasterSource, ms: RasterSource, gain: float, path: Path) -> RasterSource:
+    """A product soft for its pixels: MS blurred by the Gaussian that takes its gain to `gain`, written to `path`.
+
+    The gain that is then measured is higher, as the detail that aliasing left in MS does not fall with it.
+    """
+    scene = Scene(pan, ms)
+    pair, known = scene.pair, scene.pair.ms_valid
+    mean = pair.ms[:, known].mean(1)[:, None, None]
+    whole = fill(pair.ms - mean, known) + mean
+    strength = min(gain / scene.registration.gain, 0.999)
+    blur = [mtf_matrix(n, centres(n, 0.0, 1.0), strength, 1.0) for n in known.shape]
+    write(path, (resample(whole, *blur) * known).numpy(), scene.ms.grid.transform)
+    return RasterSource(str(path))
 
 
 def read(path: Path) -> tuple[np.ndarray, Grid]:
@@ -91,7 +108,8 @@ def reduced(
     pan_path, ms_path = folder / "pan.tif", folder / "ms.tif"
     write(pan_path, (pan * covered)[None].numpy(), (0.0, 1.0, 0.0, float(height), 0.0, -1.0))
     write(ms_path, (small.ms * small.ms_valid).numpy(), (0.0, float(ratio), 0.0, float(height), 0.0, -float(ratio)))
-    near_gap = max_pool2d((~covered).float()[None, None], 4 * ratio + 1, 1, 2 * ratio)[0, 0] > 0
+    known = small.valid_on_pan(small.window)  # a wide blur leaves a rim without MS, which classical methods do not fill
+    near_gap = max_pool2d((~known).float()[None, None], 4 * ratio + 1, 1, 2 * ratio)[0, 0] > 0
     inside = torch.zeros_like(covered)
     inside[2 * ratio : -2 * ratio, 2 * ratio : -2 * ratio] = True
     return pan_path, ms_path, pair.ms.numpy().astype(np.float64), (inside & ~near_gap).numpy()
