@@ -59,6 +59,15 @@ def test_pansharpen_uses_the_result(pair, tmp_path):
     assert errors["after"] < errors["before"]
 
 
+def test_a_part_of_the_way_is_taken_where_it_is_better(pair, tmp_path, monkeypatch):
+    """A rate at which the last weights lie beyond the best ones."""
+    hasty = {"start": BUNDLED["fast"], "steps": 20, "recipe": replace(QUICK, rate=1e-2)}
+    part = run(pair, tmp_path / "part.safetensors", **hasty)
+    monkeypatch.setattr(finetuning, "WAY_BACK", ())
+    whole = run(pair, tmp_path / "whole.safetensors", **hasty)
+    assert part.after.ergas < 0.98 * whole.after.ergas < 0.98 * whole.before.ergas
+
+
 def tensors(path: Path) -> torch.Tensor:
     """All weights of a file in a row."""
     return torch.cat([v.flatten() for v in load_weights(path).network.state_dict().values()])
