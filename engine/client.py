@@ -25,6 +25,8 @@ POLL = 0.05  # seconds between two looks at whether the user has cancelled
 PATIENCE = 0.8  # seconds from a cancel until the engine is ended
 KEEPING_PATIENCE = 30.0  # the same where the job keeps on cancel what it has: it still evaluates and writes
 LAST_LINES = 40  # of what an engine printed, for the log where it dies
+# Words, in lower case, with which libraries give up for want of memory.
+WANT_OF_MEMORY = ("allocate memory", "thread creation failed", "bad_alloc", "memoryerror", "paging file")
 MOST_WARM = 2  # engines that wait for jobs
 ILLEGAL = (-int(getattr(signal, "SIGILL", 4)), 0xC000001D)  # exit codes of a processor that lacks an instruction
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a console, on Windows
@@ -130,10 +132,12 @@ class Engine:
         code = self.process.wait()
         if code in ILLEGAL:
             return CPU_TOO_OLD
-        if sys.platform != "win32" and code in (-signal.SIGKILL, -signal.SIGTERM):
+        ended = sys.platform != "win32" and code in (-signal.SIGKILL, -signal.SIGTERM)
+        if ended or any(word in line.lower() for word in WANT_OF_MEMORY for line in self.printed):
+            how = f"by the system (signal {-code})" if ended else f"(exit code {code})"
             return (
-                f"The engine was ended by the system (signal {-code}), most likely for want of memory: lower MEMORY, "
-                "close other programs, and run again. No file was written."
+                f"The engine was ended {how}, most likely for want of memory: lower MEMORY, close other programs, and "
+                "run again. No file was written."
             )
         said = f" Its last words: {self.printed[-1]}" if self.printed else ""
         return (

@@ -51,6 +51,7 @@ def test_a_fault_is_one_sentence_with_the_cure(raised, cause, cure):
         ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "too old"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "want of memory"),
         ("import os; os._exit(7)", "exit code 7"),
+        ("import os; os.write(2, b'libgomp: Thread creation failed'); os._exit(1)", "want of memory"),
         ("class cpu: pass", "cannot be loaded"),
     ],
 )
