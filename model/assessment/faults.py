@@ -20,6 +20,7 @@ WIDTH = 5  # PAN pixels of the box whose mean is taken off, to see details
 REACH = 8  # PAN pixels within which a shift is looked for
 RIM = 8  # PAN pixels at the sides of a piece that are left out
 SEAM = 12.0  # times the usual step between two lines, from which on a step is a seam
+FILL_BOX, FILL_SHARE = 33, 0.3  # PAN pixels of a box, and flat ones among them, that lie near fill
 LEAST_LINE = 96  # PAN pixels of a line that a seam runs along
 
 
@@ -115,7 +116,7 @@ def seams(pieces: Sequence[Piece], gain: float) -> tuple[tuple[str, float], ...]
         pair = piece.pair
         pan = (pair.pan - low_pan(pair, gain)).numpy().astype(np.float64)
         rest = piece.fused - interpolated_ms(pair).numpy()
-        inner = _inner(piece.valid & pair.pan_valid.numpy())
+        inner = _inner(piece.valid & pair.pan_valid.numpy()) & ~_near_fill(pair.pan)
         power = float((pan[inner] ** 2).sum())
         for band in rest:
             share = float((band[inner] * pan[inner]).sum()) / power if power else 0.0
@@ -125,6 +126,14 @@ def seams(pieces: Sequence[Piece], gain: float) -> tuple[tuple[str, float], ...]
                     key = f"{word} {corner + place + 1}"
                     found[key] = max(found.get(key, 0.0), times)
     return tuple(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _near_fill(pan: torch.Tensor) -> NDArray[np.bool_]:
+    """Where PAN is flat, or near that: the edges of collars that nobody declared are straight steps, too; (H, W)."""
+    flat = torch.zeros(pan.shape)
+    flat[1:, 1:] = ((pan[1:, 1:] == pan[:-1, 1:]) & (pan[1:, 1:] == pan[1:, :-1])).float()
+    share = avg_pool2d(flat[None, None], FILL_BOX, 1, FILL_BOX // 2, count_include_pad=False)[0, 0]
+    return np.asarray(share > FILL_SHARE)
 
 
 def _steps(left: Image, axis: int) -> list[tuple[int, float]]:

@@ -86,6 +86,19 @@ def test_a_planted_fault_is_said_in_plain_words(pair, tmp_path, fault):
     assert re.search(WORDS[fault], (tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
+def test_the_edge_of_an_undeclared_collar_is_no_seam(tmp_path):
+    pair = Recipe(bands=4, ratio=4, height=256, width=320).write(tmp_path)
+    images = {"pan": load_image(pair.pan), "ms": load_image(pair.ms), "fused": np.rint(pair.sharp)}
+    for name, image in images.items():
+        image[:, : image.shape[1] // 4] = 0
+        save(
+            tmp_path / f"{name}.tif",
+            image,
+            transform=(5e5, 8.0 if name == "ms" else 2.0, 0, 4e6, 0, -8.0 if name == "ms" else -2.0),
+        )
+    assert "seams" not in assessed(pair, tmp_path, tmp_path / "fused.tif").verdicts[0].faults
+
+
 def test_the_better_of_two_has_the_better_figures(pair, tmp_path):
     noise = pair.sharp + np.random.default_rng(0).normal(0.0, 120.0, pair.sharp.shape)
     result = assessed(pair, tmp_path, noise, pair.sharp)
