@@ -28,7 +28,7 @@ from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.places import check_place
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, sample_scene
+from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_pair, sample_scene
 from ..scene.registration import Registration, measure_registration
 from .candidate import Candidate, fitted, opened_candidate
 from .faults import Piece, band_figures, seams, shift_from_pan
@@ -130,18 +130,17 @@ def _read(scene: _Scene, window: Window) -> PairWindow:
     """PAN of a window and the MS over it, in the numbers of the files."""
     around = ms_window(scene.placement, window, INTERPOLATION_MARGIN).clipped(scene.ms.grid.window)
     (values, valid), (ms, ms_valid) = scene.pan.read(window), scene.ms.read(around)
-    exact = ms + scene.ms.offsets[:, None, None]
-    wanted = [i for i in scene.ms.outputs if i >= 0]
-    return PairWindow(
-        pan=torch.from_numpy(values[0] + scene.pan.offsets[0]),
+    pair = PairWindow(
+        pan=torch.from_numpy(values[0]),
         pan_valid=torch.from_numpy(valid[0]),
-        ms=torch.from_numpy(exact[wanted]),
+        ms=torch.from_numpy(ms),
         ms_valid=torch.from_numpy(ms_valid.all(0)),
         origin=scene.placement.origin,
         spacing=scene.placement.spacing,
         pan_corner=(window.top, window.left),
         ms_corner=(around.top, around.left),
     )
+    return _exact(scene, pair)
 
 
 def _measured(
@@ -214,10 +213,11 @@ def _reduced(
     """Indices one scale down: of interpolation and classical methods, and of the plugin where results came from it."""
     ratio = round(scene.placement.ratio)
     found: dict[str, list[ReducedFigures]] = {}
-    for whole in pairs:
+    for whole in _over_ms(scene, pairs):
         height, width = (n // ratio * ratio for n in whole.ms_valid.shape)
         pair = replace(whole, ms=whole.ms[:, :height, :width], ms_valid=whole.ms_valid[:height, :width])
         small = reduced_pair(pair, ratio, scene.gain)
+        small = replace(small, pan=small.pan * small.pan_valid, ms=small.ms * small.ms_valid)  # gaps are 0 for all
         inside = _inside(small.pan_valid, ratio)
         if not _holds_a_block(inside):
             continue
@@ -230,6 +230,23 @@ def _reduced(
         ReducedFigures(n, *(float(np.mean([getattr(f, i) for f in fs])) for i in ("ergas", "sam", "q2n", "scc")))
         for n, fs in found.items()
     )
+
+
+def _over_ms(scene: _Scene, pairs: Sequence[PairWindow]) -> Iterator[PairWindow]:
+    """MS of the pieces with all of PAN over it; of a scene that is measured whole, all of MS."""
+    for pair in pairs:
+        (top, left), (height, width) = pair.ms_corner, pair.ms_valid.shape
+        around = scene.ms.grid.window if len(pairs) == 1 else Window(left, top, width, height)
+        read = read_pair(scene.pan, scene.ms, scene.placement, around, 0.0)
+        yield _exact(scene, read)
+
+
+def _exact(scene: _Scene, pair: PairWindow) -> PairWindow:
+    """A piece of the bands that are wanted, in the numbers of the files."""
+    wanted = [i for i in scene.ms.outputs if i >= 0]
+    pair = replace(pair, band_valid=None)
+    ms = pair.ms[wanted] + torch.from_numpy(scene.ms.offsets[wanted, None, None]).to(pair.ms)
+    return replace(pair, ms=ms, pan=pair.pan + float(scene.pan.offsets[0]))
 
 
 def _holds_a_block(inside: NDArray[np.bool_]) -> bool:
@@ -267,9 +284,9 @@ def _reduced_results(
     wanted = {c.made_by.get("OTFM_WEIGHTS_SHA256", "") for c in candidates}
     for digest, path in bundled.items():
         if digest in wanted:
-            height, places = float(small.pan.shape[0]), small.ms * small.ms_valid
+            height = float(small.pan.shape[0])
             fused = fuse_arrays(
-                (small.pan * small.pan_valid).numpy(), places.numpy(), (0.0, 1.0, 0.0, height, 0.0, -1.0),
+                small.pan.numpy(), small.ms.numpy(), (0.0, 1.0, 0.0, height, 0.0, -1.0),
                 (0.0, float(ratio), 0.0, height, 0.0, -float(ratio)), nodata=0.0,
                 progress=replace(progress, report=lambda share: None, log=lambda line: None, notice=lambda n: None),
                 weights=path,
