@@ -44,6 +44,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table>{top}{body}</table>"
 
 
+def words(value: object) -> str:
+    """A value of a setting as people write it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(words(v) for v in value) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{str(k).replace('_', ' ')} {words(v)}" for k, v in value.items())
+    return str(value)
+
+
 def picture(image: NDArray[np.uint8], caption: str, width: int = 0) -> str:
     """An image (h, w) or (h, w, 3) with its caption, `width` CSS pixels wide where given."""
     size = f' width="{width}"' if width else ""

@@ -288,8 +288,7 @@ class _Finetuning:
             self.progress.log(f"Warning: the report {report} cannot be written ({error}); the weights are.")
 
     def _settings(self) -> dict[str, object]:
-        scenes = {f"scene {n}": ", ".join(f"{k} {v}" for k, v in _scene_notes(s).items())
-                  for n, s in enumerate(self.scenes, start=1)}  # fmt: skip
+        scenes = {f"scene {n}": _scene_notes(s) for n, s in enumerate(self.scenes, start=1)}
         return {
             "start": f"{self.start.header.get('name', '?')}, SHA-256 {self.start.sha256}",
             **scenes,

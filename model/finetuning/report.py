@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import OutputError
 from ..files import whole_file
+from ..page import page, table, words
 from ..quality.indices import Image, QualityIndices
 from .evaluation import Crop
 from .job import FinetuneResult
@@ -29,11 +30,6 @@ TITLES = {
     "d_s": ("D_s", "full resolution, lower is better"),
     "hqnr": ("HQNR", "full resolution, higher is better"),
 }
-STYLE = (
-    "body{font:15px/1.5 sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}"
-    "table{border-collapse:collapse}td,th{padding:.25em .8em;border-bottom:1px solid #ddd;text-align:left}"
-    "td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%}code{overflow-wrap:anywhere}"
-)
 STRETCH = (1, 99)  # percentiles of MS that pictures show
 EXAGGERATION = 4.0  # of the differences
 
@@ -61,7 +57,6 @@ def write_report(
         else f"Nothing better than the start weights was found in {result.steps} steps; they are kept unchanged."
     )
     parts = [
-        f"<h1>Fine-tuning of {html.escape(result.output.name)}</h1>",
         f"<p>{html.escape(verdict)} The held-out blocks were never trained on; they chose the weights.</p>",
         f"<h2>Held-out blocks</h2>{_figures_table(result.before, result.after)}",
         f"<h2>Learning curve</h2>{_picture(_curve(result), 'Loss and ERGAS of the held-out blocks against steps')}",
@@ -69,30 +64,17 @@ def write_report(
         "<p>MS, PAN, the result before and after, and their difference, "
         f"{EXAGGERATION:g} times as strong around grey.</p>",
         *(_picture(_strip(*pair), f"Block {n}: MS, PAN, before, after, difference") for n, pair in enumerate(crops, 1)),
-        f"<h2>Settings</h2>{_table([(k, str(v)) for k, v in settings.items()])}",
+        f"<h2>Settings</h2>{table((), [(k.replace('_', ' '), words(v)) for k, v in settings.items()])}",
         f"<p>SHA-256 of the weights: <code>{html.escape(result.weights_sha256)}</code></p>",
     ]
-    text = (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/><title>Fine-tuning</title>'
-        f"<style>{STYLE}</style></head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
-    )
     with whole_file(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(page(f"Fine-tuning of {result.output.name}", parts), encoding="utf-8")
 
 
 def _figures_table(before: QualityIndices, after: QualityIndices) -> str:
     names = [*(f.name for f in fields(QualityIndices)), "hqnr"]
-    rows = "".join(
-        f"<tr><td>{TITLES[n][0]}</td><td class='n'>{getattr(before, n):.4f}</td>"
-        f"<td class='n'>{getattr(after, n):.4f}</td><td>{TITLES[n][1]}</td></tr>"
-        for n in names
-    )
-    return f"<table><tr><th></th><th>before</th><th>after</th><th></th></tr>{rows}</table>"
-
-
-def _table(rows: Sequence[tuple[str, str]]) -> str:
-    cells = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in rows)
-    return f"<table>{cells}</table>"
+    values = [(n, *(f"{getattr(i, n):.4f}" for i in (before, after))) for n in names]
+    return table(("", "before", "after", ""), [(TITLES[n][0], b, a, TITLES[n][1]) for n, b, a in values])
 
 
 def _new_figure(width: float, height: float) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -279,6 +280,7 @@ def test_the_report_is_one_page_with_its_pictures(pair, tmp_path):
     words = " ".join(page.itertext())
     for value in (f"{result.before.ergas:.4f}", f"{result.after.hqnr:.4f}", result.weights_sha256, "ms.tif", "seed"):
         assert value in words
+    assert not re.search(r"[\[({]['\"]|\b(?:True|False|None)\b", words), "as Python writes it, not people"
     assert "http" not in text
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
