@@ -24,7 +24,7 @@ ALIGNED = 0.05  # PAN pixels by which a result may lie off PAN's grid and still 
 SAME_SIZE = 1e-4  # share by which its pixels may differ
 COARSEST = 1.25  # PAN pixels of a result's pixel; larger ones are no sharpened image
 UNRELATED = 0.5  # correlation with MS below which another scene is shown
-CLEARLY = 0.02  # by which another band of MS has to correlate better, to be the one that is meant
+CLEARLY = 0.5  # of what correlations lack to 1 in the file's order, that another order may lack to be the one meant
 STRETCHED = 0.3  # share by which values have to differ from those of MS to be in other units
 LINEAR = 0.9  # correlation with MS that values in other units have to have
 FEWEST = 64  # MS pixels that are compared
@@ -196,12 +196,12 @@ def _correlations(first: Image, second: Image) -> Image:
 def _matched(related: Image) -> tuple[list[int], list[int]]:
     """Bands of a result and of MS that belong together: in their order, unless others clearly fit better."""
     count = min(related.shape)
-    own = related[range(count), range(count)]
-    if related.shape[0] <= related.shape[1] and (own > related[:count].max(1) - CLEARLY).all():
-        return list(range(count)), list(range(count))
     left, pairs = related.copy(), []
     for _ in range(count):
         row, column = np.unravel_index(int(left.argmax()), left.shape)
         pairs.append((int(row), int(column)))
         left[row, :] = left[:, column] = -1.0
+    lacking, lacking_own = 1.0 - float(np.mean([related[p] for p in pairs])), 1.0 - float(related.diagonal().mean())
+    if lacking >= CLEARLY * lacking_own:
+        return list(range(count)), list(range(count))
     return [u for u, _ in sorted(pairs)], [b for _, b in sorted(pairs)]

@@ -114,6 +114,19 @@ def test_bands_in_another_order_and_fewer_are_matched(pair, tmp_path):
     assert "1 as 4, 2 as 1" in " ".join(result.figures[0].notes)
 
 
+def test_red_and_blue_that_are_swapped_are_noticed(pair, tmp_path):
+    result = assessed(pair, tmp_path, pair.sharp[[2, 1, 0, 3]])
+    assert [b.name for b in result.figures[0].bands] == ["red", "green", "blue", "nir"]
+    assert result.verdicts[0].faults == ()
+
+
+def test_a_bad_result_keeps_the_order_of_its_bands(pair, tmp_path):
+    grey = load_image(pair.pan)[0] * pair.sharp.mean((1, 2))[:, None, None] / load_image(pair.pan).mean()
+    result = assessed(pair, tmp_path, grey)
+    assert [b.name for b in result.figures[0].bands] == NAMES
+    assert "colours" in result.verdicts[0].faults
+
+
 def test_eight_bits_are_compared_after_a_straight_line(pair, tmp_path):
     result = assessed(pair, tmp_path, np.clip(pair.sharp / 3000 * 255, 0, 255), kind="uint8")
     assert "in other numbers than MS" in " ".join(result.figures[0].notes)
