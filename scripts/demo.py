@@ -31,20 +31,19 @@ RATIO = 2
 CROP = (slice(1030, 1200), slice(940, 1150))  # PAN rows and columns of the picture: no cloud
 
 
-def qgis(algorithm: str, **parameters: object) -> float:
-    """Run a Processing algorithm as a user does; returns its seconds."""
-    command = [os.environ["QGIS_PROCESS"], "run", algorithm, "--", *(f"{k}={v}" for k, v in parameters.items())]
+def qgis(algorithm: str, **parameters: object) -> None:
+    """Run a Processing algorithm as a user does; a list gives its parameter several times."""
+    given = [f"{k}={one}" for k, v in parameters.items() for one in (v if isinstance(v, list) else [v])]
+    command = [os.environ["QGIS_PROCESS"], "run", algorithm, "--", *given]
     started = time.monotonic()
     print(f"\n== {' '.join(['qgis_process', *command[1:]])}")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode or not Path(str(parameters["OUTPUT"])).exists():
+    if done.returncode or not Path(str(parameters.get("OUTPUT") or parameters["REPORT"])).exists():
         raise SystemExit(f"{' '.join(command)}\nfailed:\n{done.stdout}\n{done.stderr}")
     if algorithm.startswith("otfm"):
         lines = (re.sub(r"^[0-9. -]*(done\.)?", "", line) for line in done.stdout.splitlines())  # less the progress
         print("\n".join(line for line in lines if re.match(r"^[A-Z].*\.$", line)))
-    seconds = time.monotonic() - started
-    print(f"{seconds:.1f} s, with the start of QGIS.")
-    return seconds
+    print(f"{time.monotonic() - started:.1f} s, with the start of QGIS.")
 
 
 def product(folder: Path) -> tuple[Path, Path, Path]:
@@ -125,11 +124,13 @@ def main() -> None:
     folder = Path(sys.argv[1])
     pan, ms, sharp = product(folder)
     full = {"gdal:pansharp": gdal_pansharp(pan, ms, folder / "landsat8_gdal.tif"), "OTFM": sharp}
+    report = folder / "assessment.html"
+    qgis("otfm:assess", PAN=pan, MS=ms, FUSED=[sharp, full["gdal:pansharp"]], REPORT=report)
     scene = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
     compare(scene, folder, full)
     picture = folder / "landsat8_otfm.png"
     draw(scene, sharp, picture)
-    print(f"\nThe sharpened raster: {sharp}\nMS, PAN and result side by side: {picture}")
+    print(f"\nThe sharpened raster: {sharp}\nWhat it is worth: {report}\nMS, PAN and result side by side: {picture}")
 
 
 if __name__ == "__main__":
