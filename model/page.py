@@ -83,7 +83,7 @@ def plot(title: str, across: Sequence[float], curves: Mapping[str, Sequence[floa
         f'{" ".join(place(x, y) for x, y in zip(across, curve) if np.isfinite(y))}"/>'
         for colour, curve in zip(COLOURS * len(curves), curves.values())
     )
-    names = labels or [f"{x:.4g}" for x in across]
+    names = labels or [f"{x:.0f}" if max(map(abs, across)) >= 1000 else f"{x:.3g}" for x in across]
     step = max(len(across) // 8, 1)
     below = "".join(
         f'<text x="{place(x, low).split(",")[0]}" y="{height - 8}" text-anchor="middle">{html.escape(n)}</text>'
