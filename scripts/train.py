@@ -28,7 +28,9 @@ from otfm_pansharpen.model.options import DEVICES, PRECISIONS  # noqa: E402
 from otfm_pansharpen.model.training.dataset import read_sources  # noqa: E402
 from otfm_pansharpen.model.training.learner import UpdateRule  # noqa: E402
 from otfm_pansharpen.model.training.simulation import SimulationConfig  # noqa: E402
+from otfm_pansharpen.model.training.teaching import Teacher, Teachers  # noqa: E402
 from otfm_pansharpen.model.training.trainer import STAGES, Run, TrainingConfig  # noqa: E402
+from otfm_pansharpen.model.training.transport import TransportConfig  # noqa: E402
 
 NOTES = {
     "version": "1",
@@ -57,7 +59,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rate", type=float, default=TrainingConfig.rates[0], help="first learning rate of regression")
     parser.add_argument("--start", type=Path, help="weights to go on from, of these sizes or smaller ones")
+    parser.add_argument("--spectral", type=float, default=TransportConfig.spectral, help="weight of giving MS back")
+    parser.add_argument("--teachers", nargs="*", default=[], help="FILE:SHARE:ORIENTATIONS of networks that teach")
+    parser.add_argument(
+        "--taught", type=float, default=0.6, help="how far the target goes from the truth to their mean"
+    )
     return parser.parse_args()
+
+
+def read_teachers(arguments: argparse.Namespace, half: bool) -> Teachers | None:
+    """The networks that teach, if any."""
+    members = []
+    for words in arguments.teachers:
+        path, share, orientations = words.rsplit(":", 2)
+        weights = load_weights(Path(path))
+        members.append(Teacher(weights.network.channels_last(), float(share), int(orientations), weights.sha256))
+    return Teachers(members, arguments.taught, half) if members else None
 
 
 def join() -> None:
@@ -87,7 +104,9 @@ def main() -> None:
     lengths = {stage: getattr(arguments, stage) for stage in STAGES}
     config = TrainingConfig(**lengths, seed=arguments.seed, rule=UpdateRule(half_precision=half))
     config = replace(config, rates=(arguments.rate, *config.rates[1:]))
-    run = Run(network, SimulationConfig(), config, read_sources(arguments.scenes), device)
+    config = replace(config, cost=replace(config.cost, spectral=arguments.spectral))
+    teachers = read_teachers(arguments, half)
+    run = Run(network, SimulationConfig(), config, read_sources(arguments.scenes), device, teachers=teachers)
     state = arguments.folder / "state.safetensors"
     parent = load_weights(arguments.start) if arguments.start else None
     if state.exists():

@@ -14,6 +14,7 @@ from ..network.flow_network import NetworkConfig
 from .dataset import Source
 from .example import Example
 from .simulation import SimulationConfig, simulate
+from .teaching import Teachers
 
 
 class ExampleBuffer:
@@ -26,8 +27,9 @@ class ExampleBuffer:
         network: NetworkConfig,
         size: int,
         seed: Sequence[int],
+        teachers: Teachers | None = None,
     ) -> None:
-        self.simulation, self.network, self.seed = simulation, network, seed
+        self.simulation, self.network, self.seed, self.teachers = simulation, network, seed, teachers
         large = [s for s in sources if min(s.ms.shape[-2:]) >= simulation.crop]
         if not large:
             raise TrainingError(f"No scene is as large as {simulation.crop} pixels a side.")
@@ -50,7 +52,8 @@ class ExampleBuffer:
         kind = self.kinds[0 if rng.random() < self.simulation.paired_share else 1] or self.kinds[0] or self.kinds[1]
         weights = np.sqrt([len({s.place for s in family}) for family in kind])  # many scenes of one place are one
         family = kind[rng.choice(len(kind), p=weights / weights.sum())]
-        return simulate(family[rng.integers(len(family))], self.simulation, self.network, rng)
+        example = simulate(family[rng.integers(len(family))], self.simulation, self.network, rng)
+        return self.teachers.taught(example, rng) if self.teachers else example
 
     def batch(self, count: int, patch: int, step: int) -> Batch:
         """`count` random patches of different examples."""
