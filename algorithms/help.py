@@ -23,7 +23,7 @@ PANSHARPEN_PARAMETERS = {
     "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
     "EXTENT": "Only this part is sharpened. Statistics are still those of the whole scene, "
     "so parts of one scene fit together.",
-    "BUNDLED": "Which of the two bundled sets of weights. best makes errors about 3 % smaller and "
+    "BUNDLED": "Which of the two bundled sets of weights. best makes errors about 4 % smaller and "
     "takes two to five times as long.",
     "WEIGHTS": "A .safetensors file of this plugin, for example fine-tuned on the sensor. "
     "It is used in place of the bundled weights; leave empty for those.",
