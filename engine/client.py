@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import queue
 import signal
 import subprocess  # nosec B404 - the engine is another process
@@ -27,6 +28,7 @@ KEEPING_PATIENCE = 30.0  # the same where the job keeps on cancel what it has: i
 LAST_LINES = 40  # of what an engine printed, for the log where it dies
 # Words, in lower case, with which libraries give up for want of memory.
 WANT_OF_MEMORY = ("allocate memory", "thread creation failed", "bad_alloc", "memoryerror", "paging file")
+LAST_WAIT = 2.0  # seconds for an engine to end as Python ends
 MOST_WARM = 2  # engines that wait for jobs
 ILLEGAL = (-int(getattr(signal, "SIGILL", 4)), 0xC000001D)  # exit codes of a processor that lacks an instruction
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a console, on Windows
@@ -50,8 +52,12 @@ class Engine:
         self.printed: deque[str] = deque(maxlen=LAST_LINES)
         self.began = False
         self.versions: Mapping[str, str] = {}
-        for target, stream in ((self._listen, self.process.stdout), (self._keep_printed, self.process.stderr)):
-            threading.Thread(target=target, args=(stream,), daemon=True).start()
+        self.threads = [
+            threading.Thread(target=target, args=(stream,), daemon=True)
+            for target, stream in ((self._listen, self.process.stdout), (self._keep_printed, self.process.stderr))
+        ]
+        for thread in self.threads:
+            thread.start()
         self._send(greeting)
 
     @property
@@ -107,6 +113,15 @@ class Engine:
                 self.process.stdin.close()
             except OSError:  # it has ended already, and what was to be said to it is lost
                 return
+
+    def see_off(self) -> None:
+        """Let it end, and see it and the threads that listen to it gone; one that does not go is ended."""
+        self.close()
+        self.threads[0].join(LAST_WAIT)
+        if self.alive:
+            self.end()
+        for thread in self.threads:
+            thread.join(LAST_WAIT)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if self.process.stdin:
@@ -209,6 +224,13 @@ class Engines:
         for _, engine in warm:
             engine.close()
 
+    def see_off(self) -> None:
+        """As `close`, and wait until they are gone: Python crashes where threads still listen as it ends."""
+        with self.lock:
+            warm, self.warm = self.warm, []
+        for _, engine in warm:
+            engine.see_off()
+
     def _warm_one(self, packages: Path) -> Engine | None:
         with self.lock:
             for entry in self.warm[:]:
@@ -291,3 +313,4 @@ def _pass_on(message: Mapping[str, Any], progress: Progress) -> None:
 
 
 ENGINES = Engines()
+atexit.register(ENGINES.see_off)

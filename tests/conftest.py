@@ -23,4 +23,6 @@ torch.set_num_threads(min(2, torch.get_num_threads()))
 def pytest_runtest_teardown(item, nextitem):
     """Before QGIS ends with the last test: GDAL crashes on datasets, held by old errors, that are freed after it."""
     if nextitem is None:
+        for name in ("last_type", "last_value", "last_traceback"):  # of errors that QGIS printed: they hold layers
+            sys.__dict__.pop(name, None)
         gc.collect()
