@@ -14,6 +14,7 @@ from helpers.engine import broken_torch
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
+from otfm_pansharpen.algorithms.bridge import raster_source
 from otfm_pansharpen.model.fusion.memory import default_budget
 from otfm_pansharpen.model.network.weights import hash_path, load_weights
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
@@ -256,18 +257,14 @@ def test_memory_and_tile_reach_the_pipeline(algorithm, tmp_path):
     assert said[1].endswith("in 128 MB.")
 
 
-def test_layers_that_only_qgis_can_open_are_refused_in_words(algorithm, tmp_path):
+def test_layers_that_only_qgis_can_open_are_refused_in_words(qgis_app, tmp_path):
     pair = Recipe().write(tmp_path)
     gdal.Translate("/vsimem/pan.tif", str(pair.pan))
-    try:
-        layer = QgsRasterLayer("/vsimem/pan.tif", "raster pan")
-        parameters = {"PAN": layer, "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif")}
-        feedback = Listener()
-        assert not algorithm.prepare(parameters, QgsProcessingContext(), feedback)
-    finally:
-        del layer
-        gdal.Unlink("/vsimem/pan.tif")
-    assert "can be opened by this QGIS alone" in "\n".join(feedback.lines)
+    layer = QgsRasterLayer("/vsimem/pan.tif", "raster pan")
+    with pytest.raises(QgsProcessingException, match="can be opened by this QGIS alone"):
+        raster_source(layer, [1], "PAN")
+    del layer
+    gdal.Unlink("/vsimem/pan.tif")
 
 
 @pytest.mark.promise(16)
