@@ -97,7 +97,7 @@ MUTATIONS = [
     Mutation(15, "model/network/weights.py", "if not least <= values[name] <= most:", "if False:", "tests/network/test_weights.py"),
     Mutation(15, "model/fusion/tiles.py", "if not _finite(numbers, valid):", "if False:", "tests/fusion/test_tiles.py -k finite"),
     Mutation(15, "model/network/weights.py", 'with torch.device("meta"):', "if True:", "tests/attacks/test_hostile_weights.py -k huge"),
-    Mutation(16, "algorithms/bridge.py", "except ImportError as error:", "except ZeroDivisionError as error:", "tests/algorithms/test_pansharpen.py -k torch"),
+    Mutation(16, "engine/worker.py", "line.send(fault=fault_sentence(error), details=traceback.format_exc())", "raise", "tests/algorithms/test_pansharpen.py -k cannot_be_imported"),
     Mutation(22, "model/raster/gdal_errors.py", "                gdal.DontUseExceptions()", "                pass", "tests/fusion/test_refusals.py -k global"),
     Mutation(22, "model/fusion/memory.py", "gdal.SetCacheMax(_CacheLimit.before)", "pass", "tests/fusion/test_refusals.py -k global"),
     Mutation(22, "model/fusion/tiles.py", "torch.set_num_threads(threads_before)", "torch.set_num_threads(threads_before + 1)", "tests/fusion/test_work_plan.py tests/fusion/test_refusals.py -k 'global or threads'"),

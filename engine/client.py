@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import queue
 import signal
-import subprocess  # nosec B404 - the engine is another process
+import subprocess  # the engine is another process  # nosec B404
 import sys
 import threading
 import time
@@ -39,7 +39,7 @@ class Engine:
 
     def __init__(self, launch: Launch, greeting: Mapping[str, Any]) -> None:
         """Start it; `wait_ready` says whether it works. Raises OSError where there is no such program."""
-        self.process = subprocess.Popen(  # nosec B603 - QGIS's own interpreter and our own file
+        self.process = subprocess.Popen(  # QGIS's own interpreter and our own file  # nosec B603
             [*launch.command, str(START)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-import subprocess  # nosec B404 - pip is another program
+import subprocess  # pip is another program  # nosec B404
 import sys
 import tempfile
 import threading
@@ -112,7 +112,7 @@ def _pip() -> list[str]:
     """pip of QGIS's own Python. Raises EngineError where it has none."""
     for way in launches():
         command = [*way.command, "-m", "pip"]
-        done = subprocess.run(  # nosec B603 - QGIS's own interpreter
+        done = subprocess.run(  # QGIS's own interpreter  # nosec B603
             [*command, "--version"],
             env=dict(way.environment),
             capture_output=True,
@@ -158,7 +158,7 @@ def _offers_cpu_build(pip: Sequence[str], wanted: Wanted) -> bool:
         report = Path(name) / "report.json"
         version = _torch_version()
         command = [*pip, "install", "--dry-run", "--no-deps", "--ignore-installed", "--report", str(report)]
-        subprocess.run(  # nosec B603 - QGIS's own interpreter
+        subprocess.run(  # QGIS's own interpreter  # nosec B603
             [*command, *_index(wanted), f"torch=={version}"],
             env=_environment(), capture_output=True, check=False, creationflags=NO_WINDOW,
         )  # fmt: skip
@@ -232,7 +232,7 @@ def _environment() -> dict[str, str]:
 
 def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], progress: Progress) -> None:
     """Run pip to its end, with the bytes on the disk as progress. Raises EngineError with pip's last lines."""
-    process = subprocess.Popen(  # nosec B603 - QGIS's own interpreter
+    process = subprocess.Popen(  # QGIS's own interpreter  # nosec B603
         list(command), env={**_environment(), "TMPDIR": str(work), "TEMP": str(work), "TMP": str(work)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, creationflags=NO_WINDOW,
     )  # fmt: skip
