@@ -145,6 +145,7 @@ class Engine:
     def _epitaph(self) -> str:
         """Why it ended, as far as the exit code tells."""
         code = self.process.wait()
+        self.threads[1].join(LAST_WAIT)  # its last words may still be on the way
         if code in ILLEGAL:
             return CPU_TOO_OLD
         ended = sys.platform != "win32" and code in (-signal.SIGKILL, -signal.SIGTERM)
