@@ -31,6 +31,7 @@ class AssessAlgorithm(OtfmAlgorithm):
     """Declares the parameters, hands one frozen job to `model.assessment`, and its result back."""
 
     parameter_help = ASSESS_PARAMETERS
+    needs_torch = False
 
     def name(self) -> str:
         return "assess"

@@ -45,14 +45,14 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     """What the plugin's algorithms share: parameters that carry their help, choices by word, layers that open."""
 
     parameter_help: Mapping[str, str] = {}
-    needs_engine = True
+    needs_torch = True
 
     def canExecute(self) -> tuple[bool, str]:  # noqa: N802 - QGIS's name
         """Asked as the dialog opens: whether torch is anywhere to be found. It is not loaded for that."""
         from ..engine.packages import has_torch
         from ..engine.torch_faults import MISSING, SETUP
 
-        found = not self.needs_engine or has_torch(own_packages())
+        found = not self.needs_torch or has_torch(own_packages())
         return found, "" if found else MISSING.format(name="torch", setup=SETUP)
 
     def createInstance(self) -> OtfmAlgorithm:  # noqa: N802 - QGIS's name

@@ -26,7 +26,7 @@ class SetupAlgorithm(OtfmAlgorithm):
     """Declares the parameters and hands the action to `engine`."""
 
     parameter_help = SETUP_PARAMETERS
-    needs_engine = False
+    needs_torch = False
 
     def name(self) -> str:
         return "setup"

@@ -28,6 +28,7 @@ KEEPING_PATIENCE = 30.0  # the same where the job keeps on cancel what it has: i
 LAST_LINES = 40  # of what an engine printed, for the log where it dies
 # Words, in lower case, with which libraries give up for want of memory.
 WANT_OF_MEMORY = ("allocate memory", "thread creation failed", "bad_alloc", "memoryerror", "paging file")
+WITHOUT_TORCH = ("AssessJob",)  # jobs that NumPy can do where torch is absent or broken
 LAST_WAIT = 2.0  # seconds for an engine to end as Python ends
 MOST_WARM = 2  # engines that wait for jobs
 ILLEGAL = (-int(getattr(signal, "SIGILL", 4)), 0xC000001D)  # exit codes of a processor that lacks an instruction
@@ -66,7 +67,10 @@ class Engine:
         return self.process.poll() is None
 
     def wait_ready(self, progress: Progress) -> None:
-        """Wait until torch is loaded. Raises EngineError with the cure, CancelledError."""
+        """Wait until torch is loaded, or known to be absent where it is not needed.
+
+        Raises EngineError with the cure, CancelledError.
+        """
         while True:
             progress.check()
             message = self._next()
@@ -196,7 +200,8 @@ class Engines:
             except EngineError:
                 if engine.began:  # otherwise it ended as it was handed the job
                     raise
-        return self._run_in(self._start(packages, progress), job, packages, progress)
+        needs_torch = type(job).__name__ not in WITHOUT_TORCH
+        return self._run_in(self._start(packages, progress, needs_torch), job, packages, progress)
 
     def _run_in(self, engine: Engine, job: Any, packages: Path, progress: Progress) -> Any:
         try:
@@ -243,16 +248,16 @@ class Engines:
 
     def _keep(self, engine: Engine, packages: Path) -> None:
         with self.lock:
-            if len(self.warm) < MOST_WARM:
+            if len(self.warm) < MOST_WARM and engine.versions:  # one without torch is of no use to other jobs
                 self.warm.append((str(packages), engine))
                 return
         engine.close()
 
-    def _start(self, packages: Path, progress: Progress) -> Engine:
+    def _start(self, packages: Path, progress: Progress, needs_torch: bool = True) -> Engine:
         """A new engine, by the first way that works; that way is tried first from then on."""
         progress.log("Starting the engine: torch is loaded in a process of its own.")
         ways = [self.working] if self.working else launches()
-        greeting = greeting_of(packages)
+        greeting = greeting_of(packages, needs_torch)
         failed: list[EngineError] = []
         for way in ways:
             engine = Engine(way, greeting)
@@ -266,12 +271,13 @@ class Engines:
                 engine.end()
                 raise
             self.working = way
-            progress.log(f"Engine: torch {engine.versions['torch']}, {way.command[0]}.")
+            loaded = f"torch {engine.versions['torch']}" if engine.versions else "torch cannot be loaded, NumPy does it"
+            progress.log(f"Engine: {loaded}, {way.command[0]}.")
             return engine
         raise failed[0]
 
 
-def greeting_of(packages: Path) -> dict[str, Any]:
+def greeting_of(packages: Path, needs_torch: bool = True) -> dict[str, Any]:
     """What a new engine is told first: this process's Python, path, and settings of GDAL and PROJ."""
     from osgeo import gdal, osr
 
@@ -282,6 +288,7 @@ def greeting_of(packages: Path) -> dict[str, Any]:
         "python": sys.version_info[:2],
         "path": [entry for entry in sys.path if entry and Path(entry).exists()],
         "packages": str(packages),
+        "needs_torch": needs_torch,
         "gdal": settings,
         "proj": osr.GetPROJSearchPaths(),
     }

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Callable
 
 from ..model.errors import CancelledError, PansharpenError
 from ..model.progress import Progress
+from . import numpy_tensors
 from .messages import from_line, to_line
 from .packages import find_packages
 from .torch_faults import fault_sentence
@@ -78,7 +79,7 @@ def main() -> None:
     threading.Thread(target=line.listen, daemon=True).start()
     find_packages(Path(greeting["packages"]), greeting["path"])
     try:
-        found = load_torch()
+        found = load_torch() if greeting["needs_torch"] else load_torch_or_numpy()
         _configure_gdal(greeting)
     except Exception as error:  # a broken torch raises anything
         line.send(fault=fault_sentence(error), details=traceback.format_exc())
@@ -97,6 +98,15 @@ def load_torch() -> dict[str, str]:
     modules = [importlib.import_module(name) for name in ("torch", "safetensors.torch", "numpy", "osgeo.gdal_array")]
     modules[0].from_numpy(modules[2].zeros(1))  # fails where numpy and torch do not fit
     return {"torch": modules[0].__version__, "numpy": modules[2].__version__}
+
+
+def load_torch_or_numpy() -> dict[str, str]:
+    """As `load_torch`; where that fails, NumPy takes torch's place, and no version is returned."""
+    try:
+        return load_torch()
+    except Exception:  # a broken torch raises anything
+        numpy_tensors.install()
+        return {}
 
 
 def _next(line: Line) -> dict[str, Any] | None:

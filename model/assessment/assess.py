@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from torch.nn.functional import max_pool2d
 
 from ..errors import InputError
-from ..fusion.arrays import fuse_arrays
 from ..geometry.grids import Placement, Window, register
 from ..geometry.window_pair import PairWindow
-from ..network.weights import hash_path
 from ..options import BUNDLED
 from ..progress import Progress
 from ..quality.classical import CLASSICAL, interpolation, prepare
@@ -41,6 +39,8 @@ LARGEST_WHOLE = 2**21  # PAN pixels of a scene that is measured whole
 PIECE = 512  # PAN pixels along the side of the pieces of larger ones
 PIECES_PER_AXIS = 3
 OURS = "OTFM"
+WEIGHTS = "OTFM_WEIGHTS_SHA256"  # metadata that says with which weights the plugin made a raster
+HAS_NETWORK = hasattr(torch, "nn")  # an engine without torch has its arrays alone
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         scene = _scene(pan, ms, progress)
         windows = _windows(scene, candidates)
         pairs = [_read(scene, w) for w in windows]
-        candidates = [fitted(c, pairs, scene.gain) for c in candidates]
+        candidates = [_with_left_out(fitted(c, pairs, scene.gain)) for c in candidates]
         shown = _measured(scene, candidates, windows, pairs, progress)
         reduced = _reduced(scene, candidates, pairs, progress)
         own, yardsticks = shown[: len(candidates)], shown[len(candidates) :]
@@ -280,10 +280,11 @@ def _reduced_results(
     yield "interpolation", interpolation(prepared)
     for name, method in CLASSICAL.items():
         yield name, method(prepared)
-    bundled = {hash_path(p).read_text(encoding="utf-8").split()[0]: p for p in BUNDLED.values()}
-    wanted = {c.made_by.get("OTFM_WEIGHTS_SHA256", "") for c in candidates}
-    for digest, path in bundled.items():
+    wanted = {c.made_by.get(WEIGHTS, "") for c in candidates} if HAS_NETWORK else set()
+    for digest, path in _bundled().items():
         if digest in wanted:
+            from ..fusion.arrays import fuse_arrays
+
             height = float(small.pan.shape[0])
             fused = fuse_arrays(
                 small.pan.numpy(), small.ms.numpy(), (0.0, 1.0, 0.0, height, 0.0, -1.0),
@@ -292,6 +293,27 @@ def _reduced_results(
                 weights=path,
             )  # fmt: skip
             yield f"{OURS} ({path.stem})", np.asarray(fused.values, dtype=np.float64)
+
+
+def _bundled() -> dict[str, Path]:
+    """The weights that come with the plugin, by their SHA-256."""
+    return {Path(f"{p}.sha256").read_text(encoding="utf-8").split()[0]: p for p in BUNDLED.values()}
+
+
+def _with_left_out(candidate: Candidate) -> Candidate:
+    """With a note where this plugin made it, but cannot make it again one scale down."""
+    made_with = candidate.made_by.get(WEIGHTS, "")
+    if made_with and not HAS_NETWORK:
+        why = (
+            "torch, which the network needs, cannot be loaded here. Run Set up the engine (otfm:setup) and assess "
+            "again for those figures."
+        )
+    elif made_with and made_with not in _bundled():
+        why = f"its weights (SHA-256 {made_with[:12]}...) are none of those that come with the plugin."
+    else:
+        return candidate
+    note = f"{candidate.name} was made by this plugin, but its figures one scale down are left out, because {why}"
+    return replace(candidate, notes=(*candidate.notes, note))
 
 
 def _indices(
@@ -324,6 +346,8 @@ def _facts(scene: _Scene, candidates: Sequence[Candidate], windows: Sequence[Win
 
 
 def _say(result: AssessResult, progress: Progress) -> None:
+    for note in (n for f in result.figures for n in f.notes):
+        progress.log(note)
     for each in result.verdicts:
         for sentence in each.sentences:
             progress.log(sentence)

@@ -62,3 +62,10 @@ def test_ms_is_no_result(assess, pair, tmp_path):
     with pytest.raises(QgsProcessingException, match="it is no sharpened raster"):
         assess.run(given, QgsProcessingContext(), Listener(), {}, False)
     assert not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.promise(16)
+def test_the_dialog_opens_without_torch(assess, algorithm, monkeypatch):
+    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda own: False)
+    assert assess.canExecute() == (True, "")
+    assert not algorithm.canExecute()[0]
