@@ -161,7 +161,7 @@ def _measured(
             read = [one.read(w) for w in windows]
             pieces = [Piece(p.with_bands(one.bands), *r) for p, r in zip(pairs, read)]
             described = _band_names(scene, one.bands)
-            shown.append(_shown(scene, one.name, windows, pieces, described, progress, one.notes, judged=True))
+            shown.append(_shown(scene, one.name, windows, pieces, described, progress, one))
         else:
             name = list(methods)[number - len(candidates)]
             pieces = [Piece(p, methods[name](q), p.pan_valid.numpy()) for p, q in zip(pairs, prepared)]
@@ -178,10 +178,9 @@ def _shown(
     pieces: Sequence[Piece],
     names: Sequence[str],
     progress: Progress,
-    notes: tuple[str, ...] = (),
-    judged: bool = False,
+    judged: Candidate | None = None,
 ) -> Shown:
-    """Figures and block map of an image over the pieces; `judged` looks for faults too."""
+    """Figures and block map of an image over the pieces; in a result that is `judged`, faults are looked for too."""
     blocks: list[tuple[Window, BlockQualities]] = []
     for window, piece in zip(windows, pieces):
         pair = replace(piece.pair, pan_valid=piece.pair.pan_valid & torch.from_numpy(piece.valid))
@@ -196,8 +195,15 @@ def _shown(
         )
     quality = BlockQualities.joined([b for _, b in blocks]).indices
     bands, angle = band_figures(pieces, scene.gain, names)
-    shift, steps = (shift_from_pan(pieces), seams(pieces, scene.gain)) if judged else (None, ())
-    figures = Figures(name, quality.d_lambda, quality.d_s, quality.hqnr, angle, shift, bands, steps, notes)
+    figures = Figures(name, quality.d_lambda, quality.d_s, quality.hqnr, angle, None, bands)
+    if judged:
+        figures = replace(
+            figures,
+            shift=shift_from_pan(pieces),
+            seams=seams(pieces, scene.gain),
+            notes=judged.notes,
+            stretched=judged.stretched,
+        )
     return Shown(figures, BlockMap.of(blocks), tuple(pieces))
 
 

@@ -27,6 +27,7 @@ UNRELATED = 0.5  # correlation with MS below which another scene is shown
 CLEARLY = 0.5  # of what correlations lack to 1 in the file's order, that another order may lack to be the one meant
 STRETCHED = 0.3  # share by which values have to differ from those of MS to be in other units
 LINEAR = 0.9  # correlation with MS that values in other units have to have
+EIGHT_BITS = ("Byte", "Int8")
 FEWEST = 64  # MS pixels that are compared
 
 
@@ -49,6 +50,7 @@ class Candidate:
     slope: tuple[float, ...] = ()
     start: tuple[float, ...] = ()
     made_by: dict[str, str] = field(default_factory=dict)
+    stretched: bool = False
 
     @property
     def window(self) -> Window:
@@ -158,15 +160,17 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], gain: float) -> C
         notes.append(f"{candidate.name} has {len(bands)} of the {len(ms)} bands of MS; only those are compared.")
     lines = [np.polyfit(fused[u], ms[b], 1) for u, b in zip(used, bands)]
     off = [abs(float(line[0]) - 1.0) > STRETCHED for line in lines]
-    if all(off) and float(found.min()) > LINEAR:
+    in_other_numbers = all(off) and float(found.min()) > LINEAR
+    if in_other_numbers:
         notes.append(
-            f"{candidate.name} is in other numbers than MS, as after a stretch to 8 bits. A straight line for each "
-            "band was fitted before comparing, so an error of the mean colours cannot be seen."
+            f"{candidate.name} is in other numbers than MS. A straight line for each band was fitted before comparing, "
+            "so an error of the mean colours cannot be seen."
         )
     else:
         lines = [np.array([1.0, 0.0])] * len(bands)
     return replace(
         candidate,
+        stretched=in_other_numbers and candidate.raster.type in EIGHT_BITS,
         notes=tuple(notes),
         used=tuple(used),
         bands=tuple(bands),

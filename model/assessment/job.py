@@ -42,6 +42,7 @@ class Figures:
     shift    (row, column) PAN pixels by which the result's detail lies off PAN's; None for yardsticks
     seams    steps that run straight through the image, in deviations of its unexplained part: (PAN column or row, step)
     notes    how the raster was made to fit, whole sentences
+    stretched   whether its values were those of MS stretched to 8 bits, before they were made to fit
     """
 
     name: str
@@ -53,6 +54,7 @@ class Figures:
     bands: tuple[BandFigures, ...]
     seams: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    stretched: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ CURES = {
     "oversharpened": "Sharpen again with less detail: give the measured MTF gain, or use another method.",
     "undersharpened": "Sharpen again: MS may have been interpolated only, or another PAN used.",
     "colours": "Do not classify or compute indices from it; sharpen again with a method that keeps the bands' means.",
+    "stretched": "Use it only to look at; for indices and classification, take the result before the stretch.",
     "seams": "Sharpen the scene as a whole, or with parameters that are the same in all tiles.",
 }
 
@@ -42,6 +43,9 @@ def verdict(own: Figures, yardsticks: Sequence[Figures]) -> Verdict:
 
 
 def _faults(own: Figures, interpolated: Figures) -> Iterator[tuple[str, str]]:
+    """Codes and sentences of what is wrong, the plainest first."""
+    if own.stretched:
+        yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."
     row, column = own.shift or (0.0, 0.0)
     if max(abs(row), abs(column)) >= SHIFTED:
         yield "shifted", f"Its detail lies {row:+.1f} rows and {column:+.1f} columns (PAN pixels) off that of PAN."

@@ -130,6 +130,14 @@ def test_a_bad_result_keeps_the_order_of_its_bands(pair, tmp_path):
 def test_eight_bits_are_compared_after_a_straight_line(pair, tmp_path):
     result = assessed(pair, tmp_path, np.clip(pair.sharp / 3000 * 255, 0, 255), kind="uint8")
     assert "in other numbers than MS" in " ".join(result.figures[0].notes)
+    assert result.verdicts[0].faults == ("stretched",)
+    assert "they were stretched to 8 bits" in result.verdicts[0].sentences[1]
+    assert "only to look at" in result.verdicts[0].sentences[2]
+
+
+def test_reflectance_of_a_whole_scene_is_no_stretch(pair, tmp_path):
+    result = assessed(pair, tmp_path, save(tmp_path / "f.tif", pair.sharp / 1e4 - 0.1, kind="float32"))
+    assert "in other numbers than MS" in " ".join(result.figures[0].notes)
     assert result.verdicts[0].faults == ()
 
 
