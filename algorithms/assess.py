@@ -20,11 +20,11 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
+from .bridge import DrawShades, OtfmAlgorithm, opened, raster_source, run_in_engine
 from .help import ASSESS, ASSESS_PARAMETERS
 
 if TYPE_CHECKING:
-    from ..model.assessment.job import AssessJob
+    from ..model.assessment.job import AssessJob, AssessResult
 
 
 class AssessAlgorithm(OtfmAlgorithm):
@@ -92,6 +92,7 @@ class AssessAlgorithm(OtfmAlgorithm):
     ) -> dict[str, Any]:
         result = run_in_engine(self._job(parameters, context), feedback)
         first, verdict = result.figures[0], result.verdicts[0]
+        self._load(result, context)
         return {
             "REPORT": str(result.report),
             "MAP_LAYERS": list(result.maps),
@@ -102,6 +103,16 @@ class AssessAlgorithm(OtfmAlgorithm):
             "HQNR": first.hqnr,
             "SECONDS": result.seconds,
         }
+
+    @staticmethod
+    def _load(result: AssessResult, context: QgsProcessingContext) -> None:
+        """Have QGIS load the block maps, drawn from bad to good."""
+        from ..model.assessment.job import SHADES
+
+        for verdict, path in zip(result.verdicts, result.maps):
+            details = QgsProcessingContext.LayerDetails(f"{verdict.name}: quality", context.project(), "MAP_LAYERS")
+            details.setPostProcessor(DrawShades.of(SHADES))
+            context.addLayerToLoadOnCompletion(path, details)
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> AssessJob:
         from ..model.assessment.job import AssessJob

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from qgis.core import (
     QgsApplication,
+    QgsColorRampShader,
     QgsContrastEnhancement,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
@@ -26,11 +27,12 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRasterMinMaxOrigin,
     QgsRasterRenderer,
+    QgsRasterShader,
     QgsSingleBandGrayRenderer,
     QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
-from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtGui import QColor, QIcon
 
 if TYPE_CHECKING:
     from ..model.progress import Progress
@@ -244,6 +246,24 @@ class RenderLike(_Kept):
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
         if self.renderer is not None and isinstance(layer, QgsRasterLayer):
             layer.setRenderer(self.renderer.clone())
+            layer.triggerRepaint()
+
+
+class DrawShades(_Kept):
+    """Draws the first band of the loaded result in shades between given values, which the legend names."""
+
+    def __init__(self, shades: Sequence[tuple[float, tuple[int, int, int], str]]) -> None:
+        """`shades` are value, colour and words, from the lowest value to the highest."""
+        super().__init__()
+        self.shades = shades
+
+    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
+        if isinstance(layer, QgsRasterLayer):
+            ramp = QgsColorRampShader(self.shades[0][0], self.shades[-1][0])
+            ramp.setColorRampItemList([QgsColorRampShader.ColorRampItem(v, QColor(*c), w) for v, c, w in self.shades])
+            shader = QgsRasterShader()
+            shader.setRasterShaderFunction(ramp)
+            layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader))
             layer.triggerRepaint()
 
 

@@ -6,7 +6,7 @@ import base64
 import html
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,11 @@ STYLE = (
     "table{border-collapse:collapse}td,th{padding:.25em .8em;border-bottom:1px solid #ddd;text-align:left}"
     "td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%;image-rendering:pixelated}"
     "code,td{overflow-wrap:anywhere}figure{display:inline-block;margin:.3em}figcaption{font-size:13px;color:#555}"
-    ".verdict{border-left:4px solid #357;padding:.2em 1em;background:#f4f6f8}.fault{border-color:#b33}"
-    "@media print{body{margin:0;max-width:none}table,figure,.verdict,svg{break-inside:avoid}h2{break-after:avoid}}"
+    ".verdict{border-left:4px solid #357;padding:.2em 1em;margin:.8em 0;background:#f4f6f8}.fault{border-color:#b33}"
+    "@media print{body{margin:0;max-width:none}tr,figure,.verdict,.whole{page-break-inside:avoid}"
+    "thead{display:table-header-group}h2{page-break-after:avoid}}"
 )
-COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b", "#7f7f7f")
+COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b", "#7f7f7f", "#e377c2", "#bcbd22", "#17becf", "#ff7f0e")
 PLOT = (560, 220, 46)  # width and height of a plot, and the room for its labels, in pixels
 
 
@@ -33,10 +34,18 @@ def page(title: str, parts: Sequence[str]) -> str:
     )
 
 
+def whole(parts: Iterable[str]) -> str:
+    """Parts that stay on one sheet of paper, as a heading and what it is of."""
+    return f'<div class="whole">{"".join(parts)}</div>'
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; all columns but the first are numbers where there is a head, text where there is none."""
+    """A table; all columns but the first are numbers where there is a head, text where there is none.
+
+    Its head is printed again on each sheet of paper.
+    """
     kind = " class='n'" if head else ""
-    top = f"<tr>{''.join(f'<th>{html.escape(h)}</th>' for h in head)}</tr>" if head else ""
+    top = f"<thead><tr>{''.join(f'<th>{html.escape(h)}</th>' for h in head)}</tr></thead>" if head else ""
     body = "".join(
         f"<tr><td>{html.escape(r[0])}</td>{''.join(f'<td{kind}>{html.escape(c)}</td>' for c in r[1:])}</tr>"
         for r in rows
@@ -55,6 +64,12 @@ def words(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{str(k).replace('_', ' ')} {words(v)}" for k, v in value.items())
     return str(value)
+
+
+def stretched(image: NDArray[np.floating], low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Bands (n, h, w) as (h, w, n) for `picture`, those between their `low` and `high` (n,) from dark to bright."""
+    scaled = (image - low[:, None, None]) / np.maximum(high - low, 1e-12)[:, None, None]
+    return np.asarray(255 * np.clip(scaled, 0.0, 1.0).transpose(1, 2, 0), dtype=np.uint8)
 
 
 def picture(image: NDArray[np.uint8], caption: str, width: int = 0) -> str:

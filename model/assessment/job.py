@@ -7,6 +7,14 @@ from pathlib import Path
 
 from ..raster.source import RasterSource
 
+# Colours of the block maps, from bad to good, for those who cannot tell red from green too: value, colour, words.
+SHADES = (
+    (0.5, (215, 48, 39), "0.5 or less: bad"),
+    (0.75, (254, 224, 144), "0.75"),
+    (0.9, (171, 217, 233), "0.9"),
+    (1.0, (49, 54, 149), "1: perfect"),
+)
+
 
 @dataclass(frozen=True)
 class AssessJob:

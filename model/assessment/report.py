@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from ..errors import OutputError
 from ..files import whole_file
 from ..geometry.grids import Window
-from ..page import page, picture, plot, table
+from ..page import page, picture, plot, stretched, table, whole
 from ..quality.full_resolution import interpolated_ms
 from ..quality.indices import BLOCK, Image
 from ..raster.band_names import rgb_bands
 from ..version import VERSION
 from .faults import Piece
-from .job import AssessJob, AssessResult, Figures, Verdict
+from .job import SHADES, AssessJob, AssessResult, Figures, Verdict
 from .maps import BlockMap
 
 CROP = 3 * BLOCK  # PAN pixels of a crop, a block with its surroundings
@@ -82,7 +82,7 @@ def _full_table(figures: Sequence[Figures]) -> str:
             f"{f.d_s:.4f}",
             f"{f.hqnr:.4f}",
             f"{f.sam:.3f}",
-            "" if f.shift is None else f"{f.shift[0]:+.2f}, {f.shift[1]:+.2f}",
+            "" if f.shift is None else ", ".join(f"{round(s, 2) + 0.0:+.2f}" for s in f.shift),  # never -0.00
         ]
         for f in figures
     ]
@@ -116,23 +116,20 @@ def _reduced_table(result: AssessResult) -> str:
 
 def _pictures(shown: Shown) -> Iterator[str]:
     """Block map, and crops around the worst and the middle block."""
-    yield f"<h2>Where {html.escape(shown.figures.name)} is good</h2>"
-    yield picture(
-        _shade(shown.map.values[0]), "quality of each block, dark is bad", 8 * min(shown.map.values.shape[2], 60)
-    )
+    words = f"quality of each block of {BLOCK} x {BLOCK} PAN pixels, from 0 to 1; grey where nothing was measured"
+    legend = " ".join(f'<span style="color:rgb{c}">&#9632;</span> {html.escape(w)}' for _, c, w in SHADES)
+    map_picture = picture(_shade(shown.map.values[0]), words, 2 * ZOOM)
+    yield whole((f"<h2>Where {html.escape(shown.figures.name)} is good</h2>", map_picture, f"<p>{legend}</p>"))
     ranked = shown.map.ranked()
     for word, (row, column) in (("worst", ranked[0]), ("middle", ranked[len(ranked) // 2])):
-        yield f"<h3>The {word} block: PAN row {row}, column {column}</h3>"
-        yield from _crop(shown, row, column)
+        yield whole((f"<h3>The {word} block: PAN row {row}, column {column}</h3>", *_crop(shown, row, column)))
 
 
 def _shade(values: Image) -> NDArray[np.uint8]:
-    """Blocks from dark (bad) to light (good), red where nothing was measured."""
-    known = np.isfinite(values)
-    low = float(values[known].min())
-    grey = np.where(known, (values - low) / max(float(values[known].max()) - low, 1e-12), 0.0)
-    image = np.repeat((255 * grey)[..., None], 3, axis=2)
-    image[~known] = (200, 120, 120)
+    """Blocks in the colours of `SHADES`, grey where nothing was measured; (rows, columns, 3)."""
+    places, colours = [s[0] for s in SHADES], np.array([s[1] for s in SHADES])
+    image = np.stack([np.interp(values, places, colour) for colour in colours.T], axis=-1)
+    image[~np.isfinite(values)] = (200, 200, 200)
     return image.astype(np.uint8)
 
 
@@ -151,17 +148,12 @@ def _crop(shown: Shown, row: int, column: int) -> Iterator[str]:
         bands = rgb_bands([b.name for b in shown.figures.bands])
         lms = interpolated_ms(piece.pair).numpy()[list(bands)][(slice(None), *cut)]
         low, high = np.percentile(lms, STRETCH, axis=(1, 2))
-        yield picture(_colour(lms, low, high), "MS, interpolated", ZOOM)
+        yield picture(stretched(lms, low, high), "MS, interpolated", ZOOM)
         pan = piece.pair.pan.numpy()[cut]
-        yield picture(_colour(pan[None], *(np.percentile(pan, s)[None] for s in STRETCH))[..., 0], "PAN", ZOOM)
+        yield picture(stretched(pan[None], *(np.percentile(pan, s)[None] for s in STRETCH))[..., 0], "PAN", ZOOM)
         fused = piece.fused[list(bands)][(slice(None), *cut)]
-        yield picture(_colour(fused, low, high), shown.figures.name, ZOOM)
+        yield picture(stretched(fused, low, high), shown.figures.name, ZOOM)
         return
-
-
-def _colour(image: Image, low: Image, high: Image) -> NDArray[np.uint8]:
-    scaled = (image - low[:, None, None]) / np.maximum(high - low, 1e-12)[:, None, None]
-    return np.asarray(255 * np.clip(scaled, 0.0, 1.0).transpose(1, 2, 0), dtype=np.uint8)
 
 
 def _curves(shown: Sequence[Shown]) -> Iterator[str]:

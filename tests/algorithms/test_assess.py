@@ -16,6 +16,7 @@ from qgis.core import (
     QgsProject,
     QgsRasterLayer,
 )
+from qgis.PyQt.QtGui import QColor
 
 
 @pytest.fixture
@@ -53,7 +54,26 @@ def test_layers_in_verdict_and_report_out(assess, pair, tmp_path):
     assert any("It can be used as it is." in line for line in feedback.lines)
     assert report.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert [Path(p).name for p in results["MAP_LAYERS"]] == ["true_blocks.tif", "shifted_blocks.tif"]
-    assert all(QgsRasterLayer(p, "map").isValid() for p in results["MAP_LAYERS"])
+    assert sorted(context.layersToLoadOnCompletion()) == sorted(results["MAP_LAYERS"])
+
+
+def test_block_maps_are_drawn_from_bad_to_good_with_a_legend(assess, pair, tmp_path):
+    spoiled = pair.sharp.copy()
+    spoiled[:, :64, :64] = spoiled[:, :64, :64][:, ::-1]
+    context = QgsProcessingContext()
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [str(save(tmp_path / "f.tif", spoiled))]}
+    given |= {"REPORT": str(tmp_path / "r.html"), "MAPS": str(tmp_path / "maps")}
+    results, passed = assess.run(given, context, Listener(), {}, False)
+    assert passed
+    layer = QgsRasterLayer(results["MAP_LAYERS"][0], "map")
+    details = context.layerToLoadOnCompletionDetails(results["MAP_LAYERS"][0])
+    assert details.name == "f: quality"
+    details.postProcessor().postProcessLayer(layer, context, Listener())
+    assert [label for label, _ in layer.renderer().legendSymbologyItems()][::3] == ["0.5 or less: bad", "1: perfect"]
+    drawn = layer.renderer().block(1, layer.extent(), layer.width(), layer.height())
+    assert drawn.color(0, 0) == 0xFFD73027
+    blue, red = (getattr(QColor(drawn.color(layer.height() - 1, layer.width() - 1)), c)() for c in ("blue", "red"))
+    assert blue > red
 
 
 @pytest.mark.promise(2)

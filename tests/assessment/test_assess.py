@@ -237,3 +237,4 @@ def test_the_report_needs_nothing_else(pair, tmp_path):
     assert text.count("data:image/png;base64,") == 7
     assert "@media print" in text
     assert "made by another tool" in text
+    assert not re.search(r"[\[({]['\"]|\b(?:True|False|None)\b", re.sub("<[^>]*>", "", text)), "as Python writes it"
