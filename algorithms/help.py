@@ -59,7 +59,7 @@ in the log and in the outputs are theirs. Where nothing better is found, the sta
 
 Give the result to the parameter WEIGHTS of OTFM Pansharpen, for this scene and others of the same sensor. Several \
 pairs of one sensor teach more than one. Cancelling keeps the best weights so far. \
-Set up the engine (otfm:setup) installs what it needs; the report needs matplotlib."""
+Set up the engine (otfm:setup) installs what it needs."""
 
 FINETUNE_PARAMETERS = {
     "PAN": "The panchromatic raster of each scene; of one raster with several bands, the first is used. "
@@ -80,7 +80,7 @@ FINETUNE_PARAMETERS = {
     "OUTPUT": "The fine-tuned weights, a .safetensors file for the parameter WEIGHTS of OTFM Pansharpen. "
     "A file with their SHA-256 is written beside it.",
     "REPORT": "One HTML file with the learning curve, pictures before and after, the figures of the held-out blocks "
-    "and the settings. Needs the Python package matplotlib.",
+    "and the settings.",
 }
 
 SETUP = """Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.

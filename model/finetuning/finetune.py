@@ -38,7 +38,7 @@ from ..version import VERSION
 from .evaluation import HoldoutEvaluator, mean_indices
 from .holdout import TuningScene, read_scene
 from .job import Evaluation, FinetuneJob, FinetuneResult, Recipe
-from .report import refuse_without_matplotlib, write_report
+from .report import write_report
 from .tuner import Tuner
 
 READING_SHARE = 0.06  # of the progress bar
@@ -68,8 +68,6 @@ def finetune(job: FinetuneJob, progress: Progress | None = None, pairs: Sequence
             raise OutputError(f"The report and weights cannot both be written to {job.output}. Choose two files.")
         if job.output.suffix.lower() != ".safetensors":
             raise OutputError(f"Weights are written as .safetensors, not as {job.output.name}. Change the extension.")
-        if job.report:
-            refuse_without_matplotlib()
         return _Finetuning(job, progress or Progress(), pairs).run()
 
 

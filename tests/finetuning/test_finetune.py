@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -266,13 +267,16 @@ def test_gaps_are_not_learnt_from(pair, tmp_path):
     assert result.after.ergas < 0.95 * result.before.ergas
 
 
-def test_the_report_is_one_page_with_its_pictures(pair, tmp_path):
+def test_the_report_is_one_page_with_its_pictures(pair, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # which QGIS may lack
     report = tmp_path / "report <1> & more.html"
     result = run(pair, tmp_path / "own.safetensors", report=report)
     text = report.read_text()
     page = ET.fromstring(text.split("\n", 1)[1])
     pictures = [i.attrib["src"] for i in page.iter("img")]
-    assert len(pictures) == 2
+    assert [c.text for c in page.iter("figcaption")][2:] == ["MS", "PAN", "before", "after", "difference"]
+    assert len(pictures) == 5
+    assert len(list(page.iter("svg"))) == 2
     for picture in pictures:
         kind, data = picture.split(",", 1)
         assert kind == "data:image/png;base64"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,13 +114,6 @@ def test_a_full_disk_loses_nothing(pair, tmp_path, monkeypatch):
     assert str(refuge) in str(caught.value)
     assert json.loads(load_weights(refuge).header["finetuned"])["seed"] == 2
     assert {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
-
-
-def test_a_report_without_matplotlib_is_refused_before_training(pair, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(OutputError, match="pip install matplotlib"):
-        run(pair, tmp_path / "own.safetensors", report=tmp_path / "report.html")
-    assert not (tmp_path / "own.safetensors").exists()
 
 
 @pytest.mark.promise(13)
