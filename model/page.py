@@ -63,7 +63,7 @@ def words(value: object) -> str:
         return ", ".join(words(v) for v in value) or "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{str(k).replace('_', ' ')} {words(v)}" for k, v in value.items())
-    return str(value)
+    return str(value) or "none"
 
 
 def stretched(image: NDArray[np.floating], low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -25,7 +25,7 @@ TITLES = {
 }
 STRETCH = (1, 99)  # percentiles of MS that pictures show
 EXAGGERATION = 4.0  # of the differences
-WIDTH = 170  # CSS pixels of a picture, so that five stand side by side
+WIDTH = 125  # CSS pixels of a picture, so that five stand side by side on paper
 
 
 def write_report(
