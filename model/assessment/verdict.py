@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from .job import Figures, Verdict
@@ -47,7 +48,7 @@ def _faults(own: Figures, interpolated: Figures) -> Iterator[tuple[str, str]]:
     if own.stretched:
         yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."
     row, column = own.shift or (0.0, 0.0)
-    if max(abs(row), abs(column)) >= SHIFTED:
+    if math.hypot(row, column) >= SHIFTED:
         yield "shifted", f"Its detail lies {row:+.1f} rows and {column:+.1f} columns (PAN pixels) off that of PAN."
         return  # which changes the figures of all other faults
     details = sorted(b.detail for b in own.bands)
