@@ -114,6 +114,9 @@ class Tensor:
             return Tensor(self.array.max())
         return Extremes(Tensor(self.array.max(dim)), Tensor(self.array.argmax(dim)))
 
+    def min(self) -> Tensor:
+        return Tensor(self.array.min())
+
     def median(self, dim: int | None = None) -> Any:
         """The lower of the two in the middle, as torch has it."""
         line = np.sort(self.array, axis=dim)
@@ -234,6 +237,7 @@ def install() -> None:
     torch.__dict__.update(
         {name: np.dtype(name) for name in ("float32", "float64", "int64", "bool")},
         Tensor=Tensor,
+        inf=np.inf,
         linalg=SimpleNamespace(eigh=eigh),
         from_numpy=Tensor,
         tensor=lambda values, dtype=None: Tensor(np.array(values, dtype=dtype)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,7 @@ from ..raster.gdal_errors import said
 from ..raster.reader import Raster
 from ..raster.reprojection import same_system
 from ..raster.source import RasterSource
+from ..scene.fill_values import find_fill
 
 ALIGNED = 0.05  # PAN pixels by which a result may lie off PAN's grid and still be on it
 SAME_SIZE = 1e-4  # share by which its pixels may differ
@@ -27,6 +29,7 @@ UNRELATED = 0.5  # correlation with MS below which another scene is shown
 CLEARLY = 0.5  # of what correlations lack to 1 in the file's order, that another order may lack to be the one meant
 STRETCHED = 0.3  # share by which values have to differ from those of MS to be in other units
 LINEAR = 0.9  # correlation with MS that values in other units have to have
+WHOLE = 0.99  # of what PAN and MS share, above which a result shows all of it
 EIGHT_BITS = ("Byte", "Int8")
 FEWEST = 64  # MS pixels that are compared
 
@@ -38,6 +41,7 @@ class Candidate:
     left, top     PAN pixel of its first pixel          bands   for each of its bands that is used, that of MS (from 0)
     used          numbers of those bands in the file's order (from 0)
     slope, start  (bands,) by which its values become those of MS
+    gap           the value that it has in every band where it shows nothing and does not say so
     """
 
     name: str
@@ -51,6 +55,7 @@ class Candidate:
     start: tuple[float, ...] = ()
     made_by: dict[str, str] = field(default_factory=dict)
     stretched: bool = False
+    gap: float | None = None
 
     @property
     def window(self) -> Window:
@@ -70,6 +75,8 @@ class Candidate:
             ]
             values[(slice(None), *spot)] = found + self.raster.offsets[:, None, None]
             valid[spot] = known.all(0)
+        if self.gap is not None:
+            valid &= (values != self.gap).any(0)
         if self.used:
             values = values[list(self.used)]
             values = values * np.array(self.slope)[:, None, None] + np.array(self.start)[:, None, None]
@@ -78,9 +85,17 @@ class Candidate:
 
 def opened_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
     """The raster on PAN's pixels, resampled where it lies on others. Raises InputError where it cannot be compared."""
+    if os.path.realpath(source.path) == os.path.realpath(pan.source.path):
+        raise InputError(f"FUSED {source.name} is PAN itself. Choose the result.")
     raster = Raster(source, "FUSED")
     made_by = {k: v for k, v in (raster.dataset.GetMetadata() or {}).items() if k.startswith("OTFM_")}
     notes: list[str] = []
+    if pan.grid.georeferenced and not raster.grid.georeferenced:
+        raster, note = (
+            _placed(raster, pan),
+            f"{name} has no georeference. It has PAN's size, so its pixels are taken for PAN's.",
+        )
+        notes.append(note)
     same = same_system(raster.crs, pan.crs, raster.grid)
     coarse = _coarseness(raster.grid, pan.grid) if same else 1.0
     if coarse > COARSEST:
@@ -102,6 +117,20 @@ def opened_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
             "result of these rasters."
         )
     return Candidate(name, raster, place[0], place[1], tuple(notes), made_by=made_by)
+
+
+def _placed(raster: Raster, pan: Raster) -> Raster:
+    """A raster without georeference on PAN's grid. Raises InputError where it has not PAN's size."""
+    own, other = raster.grid, pan.grid
+    if (own.width, own.height) != (other.width, other.height):
+        raise InputError(
+            f"FUSED {raster.source.name} has no georeference, and {own.width} x {own.height} pixels where PAN has "
+            f"{other.width} x {other.height}: where it lies is not known. Give it its corners, for example with "
+            "gdal:translate and -a_ullr, or choose a result that has them."
+        )
+    placed = gdal.Translate("", raster.source.path, format="VRT", outputSRS=pan.crs or None)
+    placed.SetGeoTransform(other.transform)
+    return Raster(replace(raster.source, crs=""), "FUSED", placed)
 
 
 def _coarseness(grid: Grid, pan: Grid) -> float:
@@ -136,15 +165,20 @@ def _resampled(raster: Raster, pan: Raster) -> Raster:
     return Raster(replace(raster.source, crs=""), "FUSED", moved)
 
 
-def fitted(candidate: Candidate, pieces: Sequence[PairWindow], gain: float) -> Candidate:
-    """Its bands and numbers matched to those of MS. Raises InputError where it shows another scene."""
+def fitted(candidate: Candidate, pieces: Sequence[PairWindow], gain: float, shared: Window) -> Candidate:
+    """Its bands and numbers matched to those of MS. Raises InputError where it shows another scene.
+
+    `shared` is the window of PAN that PAN and MS share.
+    """
+    candidate = _with_coverage(_with_gap(candidate, pieces), pieces, shared)
     pixels = [_at_ms(candidate, p, gain) for p in pieces]
     fused, ms = (np.concatenate([p[i] for p in pixels], axis=1) for i in (0, 1))
     if fused.shape[1] < FEWEST:
         raise InputError(
-            f"FUSED {candidate.name} shares only {fused.shape[1]} valid MS pixels with PAN and MS; {FEWEST} are needed."
+            f"FUSED {candidate.name} shares only {fused.shape[1]} valid MS pixels with PAN and MS; {FEWEST} are "
+            "needed. Choose the result of these rasters, or a larger part of it."
         )
-    related = np.abs(_correlations(fused, ms))
+    related = _correlations(fused, ms)
     used, bands = _matched(related)
     notes = list(candidate.notes)
     found = related[used, bands]
@@ -179,10 +213,41 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], gain: float) -> C
     )
 
 
+def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
+    """With the value that it has in every band where PAN shows an image, if it fills flat areas with one."""
+    images = [tuple(map(torch.from_numpy, candidate.read(_place_of(p)))) for p in pieces]
+    found = find_fill([(image, valid & p.pan_valid) for (image, valid), p in zip(images, pieces)])
+    lowest = min((float(i[:, v].min()) for i, v in images if bool(v.any())), default=0.0)
+    if all(f.value != lowest for f in found) or find_fill([(p.pan[None], p.pan_valid) for p in pieces]):
+        return candidate
+    note = (
+        f"{candidate.name} has {lowest:g} in every band where PAN and MS show an image, and declares no nodata: that "
+        "is taken for a gap and left out."
+    )
+    return replace(candidate, gap=lowest, notes=(*candidate.notes, note))
+
+
+def _with_coverage(candidate: Candidate, pieces: Sequence[PairWindow], shared: Window) -> Candidate:
+    """With a note where it shows only a part of what PAN and MS share."""
+    known = [p.valid_on_pan(p.window).numpy() for p in pieces]
+    shown = sum(int((k & candidate.read(_place_of(p))[1]).sum()) for k, p in zip(known, pieces))
+    own = candidate.window.clipped(shared)
+    covered = shown / max(sum(int(k.sum()) for k in known), 1) * own.width * own.height / (shared.width * shared.height)
+    if covered > WHOLE:
+        return candidate
+    note = f"{candidate.name} shows {100 * covered:.0f} % of what PAN and MS share; only that is assessed."
+    return replace(candidate, notes=(*candidate.notes, note))
+
+
+def _place_of(pair: PairWindow) -> Window:
+    """The window of the scene's PAN that a piece holds."""
+    height, width = pair.pan.shape
+    return Window(pair.pan_corner[1], pair.pan_corner[0], width, height)
+
+
 def _at_ms(candidate: Candidate, pair: PairWindow, gain: float) -> tuple[Image, Image]:
     """Values of the result, blurred as MS is, and of MS at the MS pixels that both have, (bands, n) each."""
-    height, width = pair.pan.shape
-    values, valid = candidate.read(Window(pair.pan_corner[1], pair.pan_corner[0], width, height))
+    values, valid = candidate.read(_place_of(pair))
     matrices = pair.mtf_matrices(gain)
     low = resample(torch.from_numpy(values).float(), *matrices).numpy()
     known = resample(torch.from_numpy(valid).float(), *matrices).numpy() > 0.99
@@ -204,7 +269,7 @@ def _matched(related: Image) -> tuple[list[int], list[int]]:
     for _ in range(count):
         row, column = np.unravel_index(int(left.argmax()), left.shape)
         pairs.append((int(row), int(column)))
-        left[row, :] = left[:, column] = -1.0
+        left[row, :] = left[:, column] = -np.inf
     lacking, lacking_own = 1.0 - float(np.mean([related[p] for p in pairs])), 1.0 - float(related.diagonal().mean())
     if lacking >= CLEARLY * lacking_own:
         return list(range(count)), list(range(count))

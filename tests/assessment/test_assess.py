@@ -159,6 +159,29 @@ def test_a_part_of_the_scene_is_assessed_there(pair, tmp_path):
     assert max(map(abs, result.figures[0].shift)) < 0.1
 
 
+def test_a_gap_that_is_not_declared_is_left_out_and_said(pair, tmp_path):
+    image = pair.sharp.copy()
+    image[:, :, :80] = 0
+    file = save(tmp_path / "f.tif", image)
+    result = assessed(pair, tmp_path, file)
+    assert result.verdicts[0].faults == ()
+    said = " ".join(result.figures[0].notes)
+    assert "f has 0 in every band where PAN and MS show an image, and declares no nodata" in said
+    assert "f shows 75 % of what PAN and MS share" in said
+
+
+def test_a_result_without_georeference_is_taken_for_pans_pixels(pair, tmp_path):
+    file = save(tmp_path / "f.tif", pair.sharp, transform=(0, 1, 0, 0, 0, 1), crs=None)
+    result = assessed(pair, tmp_path, file)
+    assert result.verdicts[0].faults == ()
+    assert "f has no georeference. It has PAN's size, so its pixels are taken for PAN's." in result.figures[0].notes
+
+
+def test_half_a_pixel_to_the_side_is_a_shift(pair, tmp_path):
+    file = save(tmp_path / "f.tif", pair.sharp, transform=(5e5 + 1, 2.0, 0, 4e6 - 1, 0, -2.0))
+    assert assessed(pair, tmp_path, file).verdicts[0].faults == ("shifted",)
+
+
 def other_scene(pair, folder):
     return save(folder / "f.tif", Recipe(seed=5, height=256, width=320).write(folder).sharp)
 
@@ -167,7 +190,15 @@ def far_away(pair, folder):
     return save(folder / "f.tif", pair.sharp, transform=(9e5, 2.0, 0, 4e6, 0, -2.0))
 
 
+def unplaced(pair, folder):
+    return save(folder / "f.tif", pair.sharp[:, :200], transform=(0, 1, 0, 0, 0, 1), crs=None)
+
+
 REFUSED = {
+    "PAN itself": (lambda pair, folder: pair.pan, "is PAN itself. Choose the result"),
+    "a negative": (lambda pair, folder: save(folder / "f.tif", 3000 - pair.sharp), "does not follow MS"),
+    "gaps alone": (lambda pair, folder: save(folder / "f.tif", 0 * pair.sharp, nodata=0), "Choose the result of"),
+    "no georeference": (unplaced, "has no georeference, and 320 x 200 pixels where PAN has 320 x 256"),
     "another scene": (other_scene, "shows another scene"),
     "MS itself": (lambda pair, folder: pair.ms, "it is no sharpened raster"),
     "far away": (far_away, "does not overlap PAN"),
