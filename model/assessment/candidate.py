@@ -248,9 +248,9 @@ def _place_of(pair: PairWindow) -> Window:
 def _at_ms(candidate: Candidate, pair: PairWindow, gain: float) -> tuple[Image, Image]:
     """Values of the result, blurred as MS is, and of MS at the MS pixels that both have, (bands, n) each."""
     values, valid = candidate.read(_place_of(pair))
-    matrices = pair.mtf_matrices(gain)
-    low = resample(torch.from_numpy(values).float(), *matrices).numpy()
-    known = resample(torch.from_numpy(valid).float(), *matrices).numpy() > 0.99
+    blur = pair.mtf_resamplers(gain)
+    low = resample(torch.from_numpy(values).float(), *blur).numpy()
+    known = resample(torch.from_numpy(valid).float(), *blur).numpy() > 0.99
     known &= pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
     return low[:, known].astype(np.float64), pair.ms.numpy()[:, known].astype(np.float64)
 

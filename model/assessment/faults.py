@@ -51,9 +51,9 @@ def band_figures(pieces: Sequence[Piece], gain: float, names: Sequence[str]) -> 
 
 
 def _at_ms(piece: Piece, gain: float) -> tuple[Image, Image]:
-    pair, matrices = piece.pair, piece.pair.mtf_matrices(gain)
-    low = resample(torch.from_numpy(piece.fused).float(), *matrices).numpy().astype(np.float64)
-    known = resample(torch.from_numpy(piece.valid).float(), *matrices).numpy() > 0.99
+    pair, blur = piece.pair, piece.pair.mtf_resamplers(gain)
+    low = resample(torch.from_numpy(piece.fused).float(), *blur).numpy().astype(np.float64)
+    known = resample(torch.from_numpy(piece.valid).float(), *blur).numpy() > 0.99
     known &= pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
     return low[:, known], pair.ms.numpy()[:, known].astype(np.float64)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.resampling import centres, mtf_matrix, resample
+from ..geometry.resampling import centres, mtf_resampler, resample
 from ..geometry.window_pair import PairWindow
 from .full_resolution import interpolated_ms, low_pan
 from .indices import Image
@@ -48,7 +48,7 @@ def prepare(pair: PairWindow, gain: float, valid_fine: NDArray[np.bool_]) -> Pre
     """Blur and interpolate a pair once for all methods. `valid_fine` (H, W) says where their parameters are fitted."""
     pan_at_ms, valid = pair.pan_at_ms(gain)
     height, width = pair.ms_valid.shape
-    blur = [mtf_matrix(n, centres(n, 0.0, 1.0), gain, pair.ratio) for n in (height, width)]
+    blur = (mtf_resampler(n, centres(n, 0.0, 1.0), gain, pair.ratio) for n in (height, width))
     images = (pair.ms, resample(pair.ms, *blur), pan_at_ms)
     fine = (pair.pan, low_pan(pair, gain), interpolated_ms(pair))
     ms, ms_low, low, pan, pan_low, lms = (np.asarray(i, dtype=np.float64) for i in (*images, *fine))

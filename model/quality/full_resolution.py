@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..geometry.resampling import centres, mtf_matrix, nearest, resample
+from ..geometry.resampling import centres, mtf_resampler, nearest, resample
 from ..geometry.window_pair import PairWindow
 from .indices import BLOCK, Check, Image, hqnr, q2n_of_blocks, quality_of_blocks
 
@@ -62,7 +62,7 @@ def interpolated_ms(pair: PairWindow) -> torch.Tensor:
 
 def low_pan(pair: PairWindow, gain: float) -> torch.Tensor:
     """PAN as sharp as MS, on the PAN grid: blurred, sampled at the MS pixels, interpolated; (H, W)."""
-    return _to_pan(pair, resample(pair.pan, *pair.mtf_matrices(gain)))
+    return _to_pan(pair, resample(pair.pan, *pair.mtf_resamplers(gain)))
 
 
 def full_resolution(
@@ -83,7 +83,7 @@ def block_qualities(
     """The parts of `full_resolution`, whose words hold here too, for each block."""
     lms, pan_low = interpolated_ms(pair), low_pan(pair, gain)
     (height, width), (down, across) = pair.pan.shape, pair.spacing
-    blur = [mtf_matrix(n, centres(n, 0.0, 1.0), gain, step) for n, step in ((height, down), (width, across))]
+    blur = (mtf_resampler(n, centres(n, 0.0, 1.0), gain, step) for n, step in ((height, down), (width, across)))
     fused_low = resample(fused, *blur)
     valid = _whole_blocks(pair)
     if not valid.any():
@@ -104,7 +104,7 @@ def block_qualities(
 
 
 def _to_pan(pair: PairWindow, image: torch.Tensor) -> torch.Tensor:
-    return resample(image, *(r.dense(n) for r, n in zip(pair.cubic_resamplers(pair.window), pair.ms_valid.shape)))
+    return resample(image, *pair.cubic_resamplers(pair.window))
 
 
 def _whole_blocks(pair: PairWindow) -> np.ndarray:
