@@ -131,6 +131,22 @@ MUTATIONS = [
     Mutation(22, "engine/worker.py", "os.dup2(2, 1)", "pass", "tests/engine/test_client.py -k print"),
     Mutation(24, "engine/interpreter.py", 'if not name.upper().startswith("PYTHON") and name not in LAUNCHER_VARIABLES', "", "tests/engine/test_client.py -k launchers"),
     Mutation(24, "engine/client.py", "if engine.began:", "if True:", "tests/engine/test_client.py -k meanwhile"),
+    Mutation(16, "engine/worker.py", "        numpy_tensors.install()\n        return {}", "        raise", "tests/engine/test_without_torch.py"),
+    Mutation(16, "algorithms/assess.py", "needs_torch = False", "needs_torch = True", "tests/algorithms/test_assess.py -k without_torch"),
+    Mutation(2, "model/assessment/candidate.py", "    if float(np.median(found)) < UNRELATED:", "    if False:", "tests/assessment/test_assess.py -k refused"),
+    Mutation(2, "model/assessment/candidate.py", "    if coarse > COARSEST:", "    if False:", "tests/assessment/test_assess.py -k refused"),
+    Mutation(25, "model/assessment/verdict.py", "math.hypot(row, column) >= SHIFTED", "max(abs(row), abs(column)) >= SHIFTED", "tests/assessment/test_assess.py -k half_a_pixel"),
+    Mutation(25, "model/assessment/verdict.py", "    if middle > TOO_MUCH:", "    if False:", "tests/assessment/test_assess.py -k planted"),
+    Mutation(25, "model/assessment/verdict.py", "    if middle < TOO_LITTLE:", "    if False:", "tests/assessment/test_assess.py -k planted"),
+    Mutation(25, "model/assessment/verdict.py", "abs(b.bias) > BIASED", "False", "tests/assessment/test_assess.py -k planted"),
+    Mutation(25, "model/assessment/verdict.py", "own.sam > max(ANGLE * interpolated.sam, interpolated.sam + LEAST_ANGLE)", "False", "tests/assessment/test_assess.py -k bad_result"),
+    Mutation(25, "model/assessment/verdict.py", "    if own.stretched:", "    if False:", "tests/assessment/test_assess.py -k eight"),
+    Mutation(25, "model/assessment/faults.py", "np.flatnonzero(times > SEAM)", "np.flatnonzero(times > 1e9)", "tests/assessment/test_assess.py -k planted"),
+    Mutation(25, "model/assessment/faults.py", " & ~_near_fill(pair.pan)", "", "tests/assessment/test_assess.py -k collar"),
+    Mutation(25, "model/assessment/candidate.py", "    if lacking >= CLEARLY * lacking_own:", "    if True:", "tests/assessment/test_assess.py -k order"),
+    Mutation(25, "model/assessment/candidate.py", "    if lacking >= CLEARLY * lacking_own:", "    if False:", "tests/assessment/test_assess.py -k bad_result"),
+    Mutation(25, "model/assessment/candidate.py", "            valid &= (values != self.gap).any(0)", "            pass", "tests/assessment/test_assess.py -k gap_that"),
+    Mutation(25, "model/assessment/maps.py", "found.rows + (window.top - top) // BLOCK", "found.rows[::-1]", "tests/assessment/test_assess.py -k map"),
 ]  # fmt: skip
 
 

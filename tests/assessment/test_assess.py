@@ -39,6 +39,7 @@ def assessed(pair, folder, *images, **saved):
     return assess(AssessJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), fused, folder / "report.html"))
 
 
+@pytest.mark.promise(25)
 def test_the_truth_has_no_fault(pair, tmp_path):
     result = assessed(pair, tmp_path, pair.sharp)
     truth, interpolated = result.figures[:2]
@@ -78,6 +79,7 @@ WORDS = {
 }
 
 
+@pytest.mark.promise(25)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_said_in_plain_words(pair, tmp_path, fault):
     result = assessed(pair, tmp_path, FAULTS[fault](pair.sharp, plain(pair)))
@@ -86,6 +88,7 @@ def test_a_planted_fault_is_said_in_plain_words(pair, tmp_path, fault):
     assert re.search(WORDS[fault], (tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
+@pytest.mark.promise(25)
 def test_the_edge_of_an_undeclared_collar_is_no_seam(tmp_path):
     pair = Recipe(bands=4, ratio=4, height=256, width=320).write(tmp_path)
     images = {"pan": load_image(pair.pan), "ms": load_image(pair.ms), "fused": np.rint(pair.sharp)}
@@ -107,6 +110,7 @@ def test_the_better_of_two_has_the_better_figures(pair, tmp_path):
     assert result.figures[0].sam > result.figures[1].sam
 
 
+@pytest.mark.promise(25)
 def test_bands_in_another_order_and_fewer_are_matched(pair, tmp_path):
     result = assessed(pair, tmp_path, pair.sharp[[3, 0]])
     assert result.verdicts[0].faults == ()
@@ -120,6 +124,7 @@ def test_red_and_blue_that_are_swapped_are_noticed(pair, tmp_path):
     assert result.verdicts[0].faults == ()
 
 
+@pytest.mark.promise(25)
 def test_a_bad_result_keeps_the_order_of_its_bands(pair, tmp_path):
     grey = load_image(pair.pan)[0] * pair.sharp.mean((1, 2))[:, None, None] / load_image(pair.pan).mean()
     result = assessed(pair, tmp_path, grey)
@@ -127,6 +132,7 @@ def test_a_bad_result_keeps_the_order_of_its_bands(pair, tmp_path):
     assert "colours" in result.verdicts[0].faults
 
 
+@pytest.mark.promise(25)
 def test_eight_bits_are_compared_after_a_straight_line(pair, tmp_path):
     result = assessed(pair, tmp_path, np.clip(pair.sharp / 3000 * 255, 0, 255), kind="uint8")
     assert "in other numbers than MS" in " ".join(result.figures[0].notes)
@@ -159,6 +165,7 @@ def test_a_part_of_the_scene_is_assessed_there(pair, tmp_path):
     assert max(map(abs, result.figures[0].shift)) < 0.1
 
 
+@pytest.mark.promise(25)
 def test_a_gap_that_is_not_declared_is_left_out_and_said(pair, tmp_path):
     image = pair.sharp.copy()
     image[:, :, :80] = 0
@@ -177,6 +184,7 @@ def test_a_result_without_georeference_is_taken_for_pans_pixels(pair, tmp_path):
     assert "f has no georeference. It has PAN's size, so its pixels are taken for PAN's." in result.figures[0].notes
 
 
+@pytest.mark.promise(25)
 def test_half_a_pixel_to_the_side_is_a_shift(pair, tmp_path):
     file = save(tmp_path / "f.tif", pair.sharp, transform=(5e5 + 1, 2.0, 0, 4e6 - 1, 0, -2.0))
     assert assessed(pair, tmp_path, file).verdicts[0].faults == ("shifted",)
@@ -235,6 +243,7 @@ def test_cancelled_leaves_nothing(pair, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["f.tif"]
 
 
+@pytest.mark.promise(25)
 def test_a_map_shows_where_it_is_bad(pair, tmp_path):
     spoiled = pair.sharp.copy()
     spoiled[:, 64:96, 128:160] = spoiled[:, 64:96, 128:160][:, ::-1]
@@ -249,6 +258,7 @@ def test_a_map_shows_where_it_is_bad(pair, tmp_path):
     assert "PAN row 64, column 128" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.promise(25)
 def test_our_own_results_are_made_again_one_scale_down(pair, tmp_path):
     fuse_pair(pair, tmp_path, "ours.tif")
     result = assessed(pair, tmp_path, tmp_path / "ours.tif")

@@ -21,6 +21,7 @@ def numbers(figures):
 
 
 @pytest.mark.promise(16)
+@pytest.mark.promise(25)
 def test_an_assessment_without_torch_finds_the_same(tmp_path):
     pair = Recipe(bands=4, ratio=4, height=256, width=320, shift=(0.4, -0.7)).write(tmp_path)
     pan, ms = load_image(pair.pan), load_image(pair.ms)
