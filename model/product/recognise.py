@@ -69,7 +69,8 @@ def _found_in(place: str, check: Callable[[], None]) -> tuple[list[Product], lis
                 refused.append(item)
             else:
                 parts.append(item)
-    products, unfit = _paired(parts)
+    once = {(p.role, p.bands): p for p in reversed(parts)}  # copies of metadata name the same files
+    products, unfit = _paired(list(reversed(once.values())))
     refused += unfit
     if not products:
         raise InputError(_nothing_found(place, listings, refused))

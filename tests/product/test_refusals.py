@@ -82,6 +82,14 @@ def test_two_pans(tmp_path, pair):
     assert "a_PANCHROMATIC.tif" in sentence
 
 
+def test_metadata_that_were_downloaded_twice_are_one_product(tmp_path, landsat_pair):
+    product = landsat(tmp_path / "in", landsat_pair)
+    shutil.copy(tmp_path / "in" / f"{product}_MTL.txt", tmp_path / "in" / f"Copy of {product}_MTL.txt")
+    (tmp_path / "out").mkdir()
+    result = sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", device="cpu"))
+    assert [r.status for r in result.runs] == ["sharpened"]
+
+
 def test_mixed_dates(tmp_path, pair):
     worldview(tmp_path / "in" / "one", pair, part="P001", date="2019-04-23")
     worldview(tmp_path / "in" / "two", pair, part="P002", date="2020-08-01")
