@@ -139,7 +139,8 @@ methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC o
 where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
 
 Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as \
-they can be, and the report says how. Large rasters are measured on nine pieces."""
+they can be, and the report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, \
+too; results of this plugin are then not made again one scale down."""
 
 ASSESS_PARAMETERS = {
     "PAN": "The panchromatic raster that was used.",
@@ -149,5 +150,5 @@ ASSESS_PARAMETERS = {
     "REPORT": "One HTML file that needs nothing else: verdict, figures, maps, the worst and the middle block, spectra, "
     "histograms, and how it was measured.",
     "MAPS": "A folder for a raster of each result, with one pixel for 32 x 32 of PAN: quality, colours, detail. "
-    "Leave empty for none.",
+    "They are loaded in colours from bad to good. Leave empty for none.",
 }
