@@ -81,7 +81,7 @@ class AssessAlgorithm(OtfmAlgorithm):
         )
         given = self.parameterAsLayerList(parameters, "FUSED", context) or [None]
         self._pan = raster_source(pan, [1], "PAN")
-        self._ms = raster_source(ms, self.parameterAsInts(parameters, "MS_BANDS", context), "MS")
+        self._ms = raster_source(ms, self._bands(parameters, "MS_BANDS", context), "MS")
         self._fused = tuple(
             raster_source(opened(layer, "FUSED", parameters.get("FUSED")), [], "FUSED") for layer in given
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +23,11 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
+    QgsProcessingParameterNumber,
     QgsProviderRegistry,
     QgsRasterLayer,
     QgsRasterMinMaxOrigin,
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
 
 MOST_KEPT = 1000  # post-processors of one session
 ONLY_IN_QGIS = ("/vsimem/", "MEM:::", "authcfg=")  # in a layer's source: memory of this process, its stored passwords
+NO_BANDS = "{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1."
 ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
 
 
@@ -76,6 +82,38 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         parameter = QgsProcessingParameterEnum(name, text, list(choices), False, choices[0], False, True)
         (self._add_advanced if advanced else self._add)(parameter)
 
+    def checkParameterValues(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        """As QGIS, which takes words for numbers as 0 and every word for a yes as yes: here they are refused."""
+        passed, sentence = super().checkParameterValues(parameters, context)
+        if passed:
+            sentence = next(filter(None, (self._misread(d, parameters) for d in self.parameterDefinitions())), "")
+        return passed and not sentence, sentence
+
+    def _misread(self, definition: QgsProcessingParameterDefinition, parameters: dict[str, Any]) -> str:
+        """Why a word cannot be the value of a parameter; empty where it can be."""
+        name, given = definition.name(), parameters.get(definition.name())
+        if not isinstance(given, str) or not given.strip():
+            return ""
+        if isinstance(definition, QgsProcessingParameterBand) and band_numbers(given) is None:
+            return NO_BANDS.format(name=name, given=given)
+        if isinstance(definition, QgsProcessingParameterNumber) and not _is_number(given):
+            return f"{name} is {given}, which is no number. Give a number, or leave it empty where it is optional."
+        if isinstance(definition, QgsProcessingParameterBoolean) and given.lower() not in ("true", "false", "1", "0"):
+            return f"{name} is {given}, which is neither true nor false. Give true or false."
+        return ""
+
+    def _bands(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[int]:
+        """Numbers of bands, also as 3,2,1; empty where none are given. Raises QgsProcessingException for words."""
+        given = parameters.get(name)
+        if given is None or (isinstance(given, str) and not given.strip()):
+            return []
+        numbers = band_numbers(given) if isinstance(given, str) else self.parameterAsInts(parameters, name, context)
+        if numbers is None:
+            raise QgsProcessingException(NO_BANDS.format(name=name, given=given))
+        return numbers
+
     def _bounds(
         self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
     ) -> tuple[float, float, float, float] | None:
@@ -98,6 +136,21 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
                 "empty for all that both cover."
             )
         return extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
+
+
+def band_numbers(words: str) -> list[int] | None:
+    """Whole numbers that stand between commas, semicolons or spaces, as 3,2,1 or [3, 2, 1]; None for other words."""
+    try:
+        return [int(word) for word in re.split(r"[\s,;]+", words.strip(" ,;[]()"))]
+    except ValueError:
+        return None
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
 
 
 def opened(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLayer:

@@ -146,8 +146,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             for name in ("MS", "MS_MORE")
             for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
         ]
-        self._pan = raster_source(pan, [self.parameterAsInt(parameters, "PAN_BAND", context) or 1], "PAN")
-        bands = self.parameterAsInts(parameters, "MS_BANDS", context)
+        self._pan = raster_source(pan, self._bands(parameters, "PAN_BAND", context) or [1], "PAN")
+        bands = self._bands(parameters, "MS_BANDS", context)
         self._ms, *self._more_ms = (raster_source(layer, bands, "MS") for layer in layers)
         self._extent = self._bounds(parameters, context, pan)
         self._renderer = layers[0].renderer().clone() if layers[0].renderer() and len(layers) == 1 else None

@@ -157,3 +157,25 @@ def test_a_pan_of_three_bands_says_which_is_used(algorithm, pair, tmp_path):
     save(pair.pan, np.concatenate([pan, pan[:, ::-1], pan[:, :, ::-1]]), "uint16", PLACE)
     _, said = sharpen(algorithm, pair, tmp_path / "o.tif")
     assert "PAN has 3 bands; band 1 is used" in said
+
+
+def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
+    whole, _ = sharpen(algorithm, pair, tmp_path / "whole.tif")
+    for number, words in enumerate(("3,2,1", "3 2 1", "3;2;1")):
+        part, _ = sharpen(algorithm, pair, tmp_path / f"{number}.tif", MS_BANDS=words)
+        assert np.array_equal(part, whole[[2, 1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("MS_BANDS", "red,green", "MS_BANDS is red,green, but bands are given by their numbers"),
+        ("PAN_BAND", "abc", "PAN_BAND is abc, but bands are given by their numbers"),
+        ("PAN_BAND", 0, "PAN"),
+        ("MEMORY", "abc", "MEMORY is abc, which is no number"),
+        ("MTF_GAIN", "0,3", "MTF_GAIN is 0,3, which is no number"),
+        ("OVERVIEWS", "no", "OVERVIEWS is no, which is neither true nor false"),
+    ],
+)
+def test_words_that_are_no_value_are_refused(algorithm, pair, tmp_path, name, given, words):
+    assert words in refusal(algorithm, pair, tmp_path / "o.tif", **{name: given})
