@@ -39,3 +39,14 @@ class Progress:
             self.notice(notice)
         else:
             self.log(f"Warning: {notice.sentence}")
+
+
+def spoken(seconds: float) -> str:
+    """A time as people say it: 4.2 s, 45 s, 3 min 12 s, 2 h 5 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
+    hours, left = divmod(minutes, 60)
+    return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..geometry.grids import Placement, Window, register
 from ..geometry.window_pair import PairWindow
 from ..options import BUNDLED
-from ..progress import Progress
+from ..progress import Progress, spoken
 from ..quality.classical import CLASSICAL, interpolation, prepare
 from ..quality.full_resolution import BlockQualities, block_qualities
 from ..quality.indices import BLOCK, Image, ergas, q2n, sam, scc
@@ -359,4 +359,4 @@ def _say(result: AssessResult, progress: Progress) -> None:
         for sentence in each.sentences:
             progress.log(sentence)
     progress.report(1.0)
-    progress.log(f"Done in {result.seconds:.1f} s: {result.report}.")
+    progress.log(f"Done in {spoken(result.seconds)}: {result.report}.")

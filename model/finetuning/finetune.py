@@ -27,7 +27,7 @@ from ..inference.precision import choose_precision
 from ..network.flow_network import FlowNetwork
 from ..network.weights import Weights, load_weights, save_weights
 from ..options import BUNDLED
-from ..progress import Progress
+from ..progress import Progress, spoken
 from ..quality.indices import QualityIndices
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.places import check_place
@@ -107,7 +107,7 @@ class _Finetuning:
         if job.report:
             self._report(result)
         progress.report(1.0)
-        progress.log(f"Done in {time.monotonic() - self.started:.0f} s, {tuner.step} steps: {job.output}.")
+        progress.log(f"Done in {spoken(time.monotonic() - self.started)}, {tuner.step} steps: {job.output}.")
         return result
 
     def _read(self) -> list[TuningScene]:
@@ -200,7 +200,7 @@ class _Finetuning:
         self.evaluations.append(Evaluation(tuner.step, time.monotonic() - self.started, loss, found))
         self.progress.log(
             f"Step {tuner.step}: loss {loss:.4f}, ERGAS of the held-out blocks {found:.4f}{verdict}; "
-            f"{_spoken(left)} left."
+            f"{spoken(left)} left."
         )
 
     def _go_back(self, tuner: Tuner) -> None:
@@ -341,7 +341,3 @@ def _described(indices: QualityIndices) -> str:
         f"ERGAS {indices.ergas:.4f}, SAM {indices.sam:.3f} degrees, Q2n {indices.q2n:.4f}; "
         f"HQNR at full resolution {indices.hqnr:.4f}"
     )
-
-
-def _spoken(seconds: float) -> str:
-    return f"{seconds / 60.0:.1f} minutes" if seconds >= 90.0 else f"{seconds:.0f} seconds"

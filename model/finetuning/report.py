@@ -11,6 +11,7 @@ import numpy as np
 
 from ..files import whole_file
 from ..page import page, picture, plot, stretched, table, whole, words
+from ..progress import spoken
 from ..quality.indices import QualityIndices
 from .evaluation import Crop
 from .job import FinetuneResult
@@ -35,7 +36,7 @@ def write_report(
     verdict = (
         f"ERGAS of the held-out blocks went from {result.before.ergas:.4f} to {result.after.ergas:.4f} "
         f"({100 * (result.after.ergas / result.before.ergas - 1):+.1f} %) in {result.steps} steps and "
-        f"{result.seconds:.0f} seconds."
+        f"{spoken(result.seconds)}."
         if result.improved
         else f"Nothing better than the start weights was found in {result.steps} steps; they are kept unchanged."
     )

@@ -60,6 +60,11 @@ class Measurement:
         return max(sum(not low <= p <= high for p in band) / len(band) for band in self.percentiles)
 
     @property
+    def usual(self) -> tuple[float, float]:
+        """Between which most values of MS lie, of all bands together."""
+        return min(band[0] for band in self.percentiles), max(band[-1] for band in self.percentiles)
+
+    @property
     def spread(self) -> float:
         """Between which most values of a band lie, of the band where they differ most."""
         return max(band[-1] - band[0] for band in self.percentiles)

@@ -16,7 +16,7 @@ from ..geometry.grids import Window
 from ..inference.tile_fuser import TileFuser
 from ..network.weights import Weights, finetuned, load_weights
 from ..notices import Notice
-from ..progress import Progress
+from ..progress import Progress, spoken
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
 from ..raster.places import check_target
 from ..raster.reader import Raster
@@ -61,7 +61,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
             writer.finish(provenance(plan, measured.registration, weights))
     seconds = time.monotonic() - started
     progress.report(1.0)
-    progress.log(f"Done in {seconds:.1f} s: {job.output}.")
+    progress.log(f"Done in {spoken(seconds)}: {job.output}.")
     return FusionResult(
         output=job.output,
         device=", ".join(devices),
@@ -124,7 +124,8 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
         raise OutputError(
             f"{100 * share:.0f} % of the values of a band of MS ({measured.least:.6g} to {measured.most:.6g}) lie "
             f"beyond what {pair.form.type} holds ({low:.6g} to {high:.6g}) and would be clipped. Leave DATA_TYPE as "
-            "MS, or scale MS first, for example with gdal:translate."
+            f"MS, or stretch MS first: gdal_translate -ot {pair.form.type} -scale {measured.usual[0]:.6g} "
+            f"{measured.usual[1]:.6g} {low + 1.0:.6g} {high:.6g}."
         )
 
 

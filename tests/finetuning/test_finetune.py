@@ -193,7 +193,7 @@ def test_progress_is_even_and_the_log_tells_loss_figures_and_time(pair, tmp_path
     assert shares[-1] == 1.0
     assert max(np.diff(shares)) < 0.07
     said = "\n".join(lines)
-    for words in ("MTF gain 0.", "blocks held out", ": loss 0.", "ERGAS of the held-out blocks", "seconds left"):
+    for words in ("MTF gain 0.", "blocks held out", ": loss 0.", "ERGAS of the held-out blocks", " s left"):
         assert words in said
 
 

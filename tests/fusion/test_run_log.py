@@ -8,7 +8,7 @@ from helpers.fusion import job
 from helpers.scenes import Recipe, load_image, save, sense
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.notices import Notice
-from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.progress import Progress, spoken
 
 
 def said_by(pair, tmp_path, **changes):
@@ -62,3 +62,11 @@ def test_what_is_taken_for_granted_is_said(tmp_path, bare):
             save(path, load_image(path), transform=(5e5, pixel, 0, 4e6, 0, -pixel), crs=None)
     words = {"both": "taken to cover the same area", "pan": "PAN names no reference", "ms": "MS names no reference"}
     assert words[bare] in said_by(pair, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(4.24, "4.2 s"), (9.99, "10 s"), (59.6, "1 min 0 s"), (192.4, "3 min 12 s"), (7505.0, "2 h 5 min")],
+)
+def test_times_are_said_in_hours_minutes_and_seconds(seconds, words):
+    assert spoken(seconds) == words
