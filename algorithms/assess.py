@@ -22,6 +22,7 @@ from qgis.core import (
 
 from .bridge import DrawShades, OtfmAlgorithm, opened, raster_source, run_in_engine
 from .help import ASSESS, ASSESS_PARAMETERS
+from .pair_of_layers import preselect
 
 if TYPE_CHECKING:
     from ..model.assessment.job import AssessJob, AssessResult
@@ -50,13 +51,13 @@ class AssessAlgorithm(OtfmAlgorithm):
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         layers, raster = QgsProcessingParameterMultipleLayers, QgsProcessingParameterRasterLayer
-        self._add(raster("PAN", "Panchromatic raster"))
-        self._add(raster("MS", "Multispectral raster"))
-        self._add(layers("FUSED", "Sharpened raster(s), by any tool", QgsProcessing.TypeRaster))
-        self._add(
-            QgsProcessingParameterBand(
-                "MS_BANDS", "Multispectral bands (empty: all but alpha)", None, "MS", optional=True, allowMultiple=True
-            )
+        pan, ms = raster("PAN", "Panchromatic raster"), raster("MS", "Multispectral raster")
+        preselect(pan, ms)
+        self._add(pan)
+        self._add(ms)
+        self._add(layers("FUSED", "Sharpened rasters, by any tool", QgsProcessing.TypeRaster))
+        self._add_advanced(
+            QgsProcessingParameterBand("MS_BANDS", "Multispectral bands", None, "MS", optional=True, allowMultiple=True)
         )
         self._add(QgsProcessingParameterFileDestination("REPORT", "Report", "HTML files (*.html)"))
         maps = QgsProcessingParameterFolderDestination("MAPS", "Folder for block maps", None, True)
@@ -70,6 +71,9 @@ class AssessAlgorithm(OtfmAlgorithm):
         self.addOutput(QgsProcessingOutputNumber("D_S", "D_s of the first raster"))
         self.addOutput(QgsProcessingOutputNumber("HQNR", "HQNR of the first raster"))
         self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
+
+    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        return self._refused_pair(parameters, context)
 
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -28,6 +28,7 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterNumber,
+    QgsProcessingParameterString,
     QgsProviderRegistry,
     QgsRasterLayer,
     QgsRasterMinMaxOrigin,
@@ -39,12 +40,22 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
 from qgis.PyQt.QtGui import QColor, QIcon
 
+from ..model.options import DEFAULT_SET
+from .pair_of_layers import refusal
+
 if TYPE_CHECKING:
     from ..model.progress import Progress
     from ..model.raster.source import RasterSource
 
 MOST_KEPT = 1000  # post-processors of one session
 ONLY_IN_QGIS = ("/vsimem/", "MEM:::", "authcfg=")  # in a layer's source: memory of this process, its stored passwords
+WEIGHTS_FILTER = "Weights (*.safetensors)"
+LEAST_MINUTES, LONGEST = 0.05, 24.0 * 60.0  # of tuning
+FORMER = {
+    "WEIGHTS": "The former name of QUALITY with a weights file.",
+    "BUNDLED": "The former name of QUALITY with fast or best.",
+    "ADAPT": "The former name of QUALITY=tuned with MINUTES.",
+}
 NO_BANDS = "{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1."
 ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
 
@@ -85,11 +96,74 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     def checkParameterValues(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> tuple[bool, str]:
-        """As QGIS, which takes words for numbers as 0 and every word for a yes as yes: here they are refused."""
+        """As QGIS, which takes words for 0 and for yes: they are refused, and what `_refused` finds."""
         passed, sentence = super().checkParameterValues(parameters, context)
-        if passed:
-            sentence = next(filter(None, (self._misread(d, parameters) for d in self.parameterDefinitions())), "")
-        return passed and not sentence, sentence
+        if not passed:
+            return passed, sentence
+        try:
+            misread = filter(None, (self._misread(d, parameters) for d in self.parameterDefinitions()))
+            sentence = next(misread, "") or self._refused(parameters, context)
+        except QgsProcessingException as error:
+            sentence = str(error)
+        return not sentence, sentence
+
+    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        """What is wrong with the values, as far as it can be told at once; empty for nothing. It may raise, too."""
+        return ""
+
+    def _add_quality(self, name: str, text: str, choices: Sequence[str]) -> None:
+        """One of `choices` or a weights file, as one word or path; a list in dialogs."""
+        parameter = QgsProcessingParameterString(name, text, DEFAULT_SET)
+        widget = {"class": f"{__package__}.widgets.QualityWidget", "choices": list(choices)}
+        parameter.setMetadata({"widget_wrapper": widget})
+        self._add(parameter)
+
+    def _add_minutes(self, text: str) -> None:
+        parameter = QgsProcessingParameterNumber(
+            "MINUTES", text, QgsProcessingParameterNumber.Type.Double, 3.0, False, LEAST_MINUTES, LONGEST
+        )
+        parameter.setMetadata({"widget_wrapper": {"decimals": 0}})
+        self._add(parameter)
+
+    def _add_former(self, *names: str) -> None:
+        """Names that parameters of earlier versions had: kept for scripts and models, shown by no dialog."""
+        number = QgsProcessingParameterNumber
+        for name in names:
+            parameter: QgsProcessingParameterDefinition = QgsProcessingParameterString(name, name, optional=True)
+            if name == "ADAPT":
+                parameter = number(name, name, number.Type.Double, None, True, 0.0)
+            parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagHidden)
+            parameter.setHelp(FORMER[name])
+            self.addParameter(parameter)
+
+    def _quality(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        """QUALITY, or what says the same by its former names. Raises QgsProcessingException where both are given."""
+        given = self.parameterAsString(parameters, "QUALITY", context) if parameters.get("QUALITY") else ""
+        former = {n: self.parameterAsString(parameters, n, context) for n in FORMER if parameters.get(n)}
+        if given and former:
+            name, value = next(iter(former.items()))
+            raise QgsProcessingException(
+                f"QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY "
+                "says. Give QUALITY alone, and MINUTES for tuning."
+            )
+        return given or former.get("WEIGHTS") or former.get("BUNDLED") or DEFAULT_SET
+
+    def _refused_quality(self, name: str, quality: str, choices: Sequence[str]) -> str:
+        """Why a quality is none; empty where it is a choice or a file."""
+        if quality in choices or Path(quality).is_file():
+            return ""
+        return (
+            f"{name} is {quality}, which is neither {', '.join(choices)} nor a weights file that exists. Give one of "
+            "these words, or the path of a .safetensors file."
+        )
+
+    def _refused_pair(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        """What is plainly wrong with PAN and MS, or EXTENT on them. Raises QgsProcessingException for the extent."""
+        pan, ms = (self.parameterAsRasterLayer(parameters, name, context) for name in ("PAN", "MS"))
+        if any(la is None or not la.isValid() or la.providerType() != "gdal" for la in (pan, ms)):
+            return ""  # said as they are opened
+        bounds = self._bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
+        return refusal(pan, ms, bounds)
 
     def _misread(self, definition: QgsProcessingParameterDefinition, parameters: dict[str, Any]) -> str:
         """Why a word cannot be the value of a parameter; empty where it can be."""
@@ -186,6 +260,16 @@ def own_packages() -> Path:
     from ..engine.packages import packages_folder
 
     return packages_folder(Path(QgsApplication.qgisSettingsDirPath()))
+
+
+def weights_folder() -> Path:
+    """The folder of the profile in which fine-tuned weights are kept unless another place is chosen."""
+    return Path(QgsApplication.qgisSettingsDirPath()) / "otfm_pansharpen" / "weights"
+
+
+def own_weights() -> list[Path]:
+    """Weights files in that folder, by name."""
+    return sorted(weights_folder().glob("*.safetensors"))
 
 
 def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +15,18 @@ from qgis.core import (
     QgsProcessingOutputNumber,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterExtent,
-    QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
 )
 
 from ..model.options import BUNDLED, DEFAULT_SET, DEVICES
-from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
+from .bridge import WEIGHTS_FILTER, OtfmAlgorithm, opened, raster_source, run_in_engine, weights_folder
 from .help import FINETUNE, FINETUNE_PARAMETERS
+from .pair_of_layers import preselect
 
 if TYPE_CHECKING:
     from ..model.finetuning.job import FinetuneJob, FinetuneResult
-
-LONGEST = 24.0 * 60.0  # minutes
 
 
 class FinetuneAlgorithm(OtfmAlgorithm):
@@ -52,26 +51,23 @@ class FinetuneAlgorithm(OtfmAlgorithm):
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         number, layers = QgsProcessingParameterNumber, QgsProcessingParameterMultipleLayers
-        self._add(layers("PAN", "Panchromatic raster(s)", QgsProcessing.TypeRaster))
-        self._add(layers("MS", "Multispectral raster(s), in the same order", QgsProcessing.TypeRaster))
-        self._add(QgsProcessingParameterExtent("EXTENT", "Extent (empty: all that both rasters cover)", optional=True))
-        self._add(
-            QgsProcessingParameterFile(
-                "START",
-                "Start weights (fast, best, or a file)",
-                defaultValue=DEFAULT_SET,
-                optional=True,  # qgis_process does not see the default of a file otherwise
-                fileFilter=f"Weights (*.safetensors {' '.join(BUNDLED)})",
-            )
-        )
-        self._add(number("MINUTES", "Minutes", number.Type.Double, 3.0, False, 0.05, LONGEST))
-        self._add_choice("DEVICE", "Device", DEVICES)
+        pan = layers("PAN", "Panchromatic rasters", QgsProcessing.TypeRaster)
+        ms = layers("MS", "Multispectral rasters, in the same order", QgsProcessing.TypeRaster)
+        preselect(pan, ms, many=True)
+        self._add(pan)
+        self._add(ms)
+        self._add_quality("START", "Weights to start from", tuple(BUNDLED))
+        self._add_minutes("Minutes of tuning")
+        self._add(QgsProcessingParameterExtent("EXTENT", "Extent", optional=True))
+        self._add_choice("DEVICE", "Device", DEVICES, advanced=True)
         self._add_advanced(number("STEPS", "Steps, in place of minutes", number.Type.Integer, None, True, 1, 1_000_000))
         self._add_advanced(number("SEED", "Seed", number.Type.Integer, 1, False, 0, 2**31 - 1))
         self._add_advanced(
             QgsProcessingParameterBoolean("KEEP_ON_CANCEL", "Keep the best weights so far on cancel", True)
         )
-        self._add(QgsProcessingParameterFileDestination("OUTPUT", "Fine-tuned weights", "Weights (*.safetensors)"))
+        output = QgsProcessingParameterFileDestination("OUTPUT", "Fine-tuned weights", WEIGHTS_FILTER)
+        output.setGuiDefaultValueOverride(str(weights_folder() / f"tuned {datetime.now():%Y-%m-%d %H.%M}.safetensors"))
+        self._add(output)
         self._add(QgsProcessingParameterFileDestination("REPORT", "Report", "HTML files (*.html)", None, True, False))
         for name, text in (
             ("ERGAS_BEFORE", "ERGAS of the held-out blocks before"),
@@ -83,20 +79,8 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         ):
             self.addOutput(QgsProcessingOutputNumber(name, text))
 
-    def checkParameterValues(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext
-    ) -> tuple[bool, str]:
-        passed, sentence = super().checkParameterValues(parameters, context)
-        if not passed:
-            return passed, sentence
-        start = self._start(parameters, context)
-        if start not in BUNDLED and not Path(start).is_file():
-            return (
-                False,
-                f"The weights file {start} does not exist. Choose a .safetensors file, "
-                f"or {' or '.join(BUNDLED)} for START.",
-            )
-        return True, ""
+    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        return self._refused_quality("START", self._start(parameters, context), tuple(BUNDLED))
 
     def _start(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         return self.parameterAsString(parameters, "START", context) or DEFAULT_SET
@@ -141,11 +125,14 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         from ..model.finetuning.job import FinetuneJob
 
         start = self._start(parameters, context)
+        output = Path(self.parameterAsFileOutput(parameters, "OUTPUT", context))
+        if output.parent == weights_folder():
+            output.parent.mkdir(parents=True, exist_ok=True)
         report = self.parameterAsFileOutput(parameters, "REPORT", context)
         counted = parameters.get("STEPS") is not None
         return FinetuneJob(
             pairs=self._pairs,
-            output=Path(self.parameterAsFileOutput(parameters, "OUTPUT", context)),
+            output=output,
             start=BUNDLED.get(start, Path(start)),
             minutes=self.parameterAsDouble(parameters, "MINUTES", context),
             steps=self.parameterAsInt(parameters, "STEPS", context) if counted else None,

@@ -19,19 +19,17 @@ PANSHARPEN_PARAMETERS = {
     "Another reference system is reprojected while it is read.",
     "MS_MORE": "Where MS comes as one file a band, as Landsat does: choose the first band as MS and the others here, "
     "in the order of the output. All have to lie on one grid.",
-    "PAN_BAND": "Which band of the panchromatic raster to use.",
+    "PAN_BAND": "Which band of the panchromatic raster to use. Leave empty for the first.",
     "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
-    "EXTENT": "Only this part is sharpened. Statistics are still those of the whole scene, "
-    "so parts of one scene fit together.",
-    "BUNDLED": "Which of the two bundled sets of weights. best makes errors about 4 % smaller and "
-    "takes two to five times as long.",
-    "WEIGHTS": "A .safetensors file of this plugin, for example fine-tuned on the sensor. "
-    "It is used in place of the bundled weights; leave empty for those.",
-    "ADAPT": "The weights are tuned on the scene itself for so many minutes before it is sharpened. Blocks are "
-    "held out: they decide whether the tuned weights are used, and the log says what was won there. "
-    "1 to 3 minutes are enough, 0 tunes nothing. Needs at least 96 x 96 MS pixels.",
-    "WEIGHTS_OUT": "Where the tuned weights are kept, a .safetensors file for WEIGHTS, for other scenes of the "
-    "sensor. Used only with ADAPT; leave empty to keep none.",
+    "EXTENT": "Only this part is sharpened; leave empty for all that both rasters cover. Statistics are still those "
+    "of the whole scene, so parts of one scene fit together.",
+    "QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned "
+    "tunes best on the scene itself for MINUTES first. Blocks are held out: they decide whether the tuned weights are "
+    "used, and the log says what was won there; errors are about 4 % smaller still. It needs at least 96 x 96 MS "
+    "pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used as it is.",
+    "MINUTES": "How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.",
+    "WEIGHTS_OUT": "Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the "
+    "sensor. Used only where QUALITY is tuned; leave empty to keep none.",
     "SEED": "Which blocks are held out in tuning, and all other chance.",
     "DEVICE": "auto takes CUDA where torch finds a GPU, with all GPUs of one kind, else the CPU.",
     "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), "
@@ -57,7 +55,7 @@ The scene is shrunk by its own ratio, with its own blur and noise, so that MS it
 from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures \
 in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
 
-Give the result to the parameter WEIGHTS of OTFM Pansharpen, for this scene and others of the same sensor. Several \
+Choose the result as the quality in OTFM Pansharpen, for this scene and others of the same sensor. Several \
 pairs of one sensor teach more than one. Cancelling keeps the best weights so far. \
 Set up the engine (otfm:setup) installs what it needs."""
 
@@ -66,7 +64,7 @@ FINETUNE_PARAMETERS = {
     "Usually one; several scenes of the same sensor are matched in order with MS.",
     "MS": "The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. "
     "Alpha bands are left out.",
-    "EXTENT": "Only this part of the scenes is learnt from, for example one without clouds. "
+    "EXTENT": "Only this part of the scenes is learnt from, for example one without clouds; leave empty for all of it. "
     "It has to hold at least 96 x 96 MS pixels.",
     "START": "The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, "
     "for example one that was fine-tuned before.",
@@ -77,8 +75,8 @@ FINETUNE_PARAMETERS = {
     "SEED": "Which blocks are held out, and all other chance. Another seed gives another, similar result.",
     "KEEP_ON_CANCEL": "Whether cancelling writes the best weights found until then, if any are better than the start. "
     "Otherwise cancelling leaves no file.",
-    "OUTPUT": "The fine-tuned weights, a .safetensors file for the parameter WEIGHTS of OTFM Pansharpen. "
-    "A file with their SHA-256 is written beside it.",
+    "OUTPUT": "The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in the folder "
+    "of the profile that is proposed. A file with their SHA-256 is written beside it.",
     "REPORT": "One HTML file with the learning curve, pictures before and after, the figures of the held-out blocks "
     "and the settings.",
 }
@@ -117,11 +115,11 @@ PRODUCT_PARAMETERS = {
     "file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.",
     "BANDS": "all takes every band that PAN can sharpen, in the product's order, so no thermal or cirrus bands. "
     "colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.",
-    "EXTENT": "Only this part of each product is sharpened.",
+    "EXTENT": "Only this part of each product is sharpened. Leave empty for all of it.",
     "ALIGN": PANSHARPEN_PARAMETERS["ALIGN"],
     "DEVICE": PANSHARPEN_PARAMETERS["DEVICE"],
-    "BUNDLED": PANSHARPEN_PARAMETERS["BUNDLED"],
-    "WEIGHTS": PANSHARPEN_PARAMETERS["WEIGHTS"],
+    "QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A "
+    ".safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.",
     "PRECISION": PANSHARPEN_PARAMETERS["PRECISION"],
     "MEMORY": PANSHARPEN_PARAMETERS["MEMORY"],
     "DATA_TYPE": PANSHARPEN_PARAMETERS["DATA_TYPE"],

@@ -15,7 +15,6 @@ from qgis.core import (
     QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterExtent,
-    QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
@@ -24,8 +23,10 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS
+from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, TUNED, TUNED_FROM
 from .bridge import (
+    FORMER,
+    WEIGHTS_FILTER,
     OtfmAlgorithm,
     RenderLike,
     opened,
@@ -34,11 +35,14 @@ from .bridge import (
     run_in_engine,
 )
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
+from .pair_of_layers import preselect
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
 AS_MS = "as MS"
+RESULT = "Sharpened raster"
+QUALITIES = (*BUNDLED, TUNED)
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
 
@@ -63,53 +67,20 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         return ["pansharpening", "pan-sharpening", "fusion", "satellite", "resolution", "neural", "optimal transport"]
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        number, whole = QgsProcessingParameterNumber, QgsProcessingParameterNumber.Type.Integer
-        self._add(QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster"))
-        self._add(QgsProcessingParameterRasterLayer("MS", "Multispectral raster"))
-        self._add(
-            QgsProcessingParameterBand("PAN_BAND", "Panchromatic band (empty: the first)", 1, "PAN", optional=True)
-        )
-        self._add(
-            QgsProcessingParameterBand(
-                "MS_BANDS", "Multispectral bands (empty: all but alpha)", None, "MS", optional=True, allowMultiple=True
-            )
-        )
-        self._add(
-            QgsProcessingParameterMultipleLayers(
-                "MS_MORE", "More bands of MS, one raster a band (optional)", QgsProcessing.TypeRaster, optional=True
-            )
-        )
-        self._add(QgsProcessingParameterExtent("EXTENT", "Extent (empty: all that both rasters cover)", optional=True))
-        self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS)
-        self._add_choice("DEVICE", "Device", DEVICES)
-        self._add_choice("BUNDLED", "Bundled weights", list(BUNDLED))
-        self._add(number("ADAPT", "Minutes of tuning on this scene first (0: none)", number.Type.Double, 0.0, False, 0))
-        self._add_advanced(
-            QgsProcessingParameterFile(
-                "WEIGHTS", "Weights file (empty: bundled weights)", optional=True, fileFilter="Weights (*.safetensors)"
-            )
-        )
-        self._add_advanced(
-            QgsProcessingParameterFileDestination(
-                "WEIGHTS_OUT", "Tuned weights to keep", "Weights (*.safetensors)", None, True, False
-            )
-        )
-        self._add_advanced(number("SEED", "Seed of the tuning", whole, 1, False, 0, 2**31 - 1))
-        self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
-        self._add_advanced(number("STEPS", "Steps of the flow", whole, 1, False, 1, 16))
-        self._add_advanced(
-            number("MTF_GAIN", "MTF gain at Nyquist (empty: measured)", number.Type.Double, None, True, 0.01, 0.9)
-        )
-        self._add_advanced(number("MEMORY", "Memory in MB (empty: a quarter, at most 2048)", whole, None, True, 128))
-        self._add_advanced(number("TILE", "Tile size in PAN pixels (empty: from MEMORY)", whole, None, True, 64, 8192))
-        self._add_choice("DATA_TYPE", "Data type of the output", [AS_MS, *DATA_TYPES], advanced=True)
-        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", "Build overviews", False))
-        options = QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
-        native = Qgis.versionInt() >= NATIVE_OPTIONS_WIDGET
-        legacy = {"class": "processing.algs.gdal.ui.RasterOptionsWidget.RasterOptionsWidgetWrapper"}
-        options.setMetadata({"widget_wrapper": {"widget_type": "rasteroptions"} if native else legacy})
-        self._add_advanced(options)
-        self._add(QgsProcessingParameterRasterDestination("OUTPUT", "Sharpened raster"))
+        pan = QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster")
+        ms = QgsProcessingParameterRasterLayer("MS", "Multispectral raster")
+        preselect(pan, ms)
+        self._add(pan)
+        self._add(ms)
+        self._add_quality("QUALITY", "Quality", QUALITIES)
+        self._add_minutes("Minutes of tuning")
+        self._add(QgsProcessingParameterExtent("EXTENT", "Extent", optional=True))
+        self._add_bands()
+        self._add_tuning()
+        self._add_form()
+        self._add_machine()
+        self._add_former(*FORMER)
+        self._add(QgsProcessingParameterRasterDestination("OUTPUT", RESULT))
         self.addOutput(QgsProcessingOutputString("DEVICE_USED", "Device used"))
         self.addOutput(QgsProcessingOutputNumber("RATIO", "Ratio of the pixel sizes"))
         self.addOutput(QgsProcessingOutputNumber("SHIFT_X", "Measured shift across, in PAN pixels"))
@@ -120,21 +91,58 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self.addOutput(QgsProcessingOutputString("WEIGHTS_SHA256", "SHA-256 of the weights"))
         self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
 
+    def _add_bands(self) -> None:
+        """Which bands, and how the rasters lie on each other."""
+        self._add_advanced(QgsProcessingParameterBand("PAN_BAND", "Panchromatic band", 1, "PAN", optional=True))
+        self._add_advanced(
+            QgsProcessingParameterBand("MS_BANDS", "Multispectral bands", None, "MS", optional=True, allowMultiple=True)
+        )
+        more = "More bands of the multispectral raster, one raster a band"
+        self._add_advanced(
+            QgsProcessingParameterMultipleLayers("MS_MORE", more, QgsProcessing.TypeRaster, optional=True)
+        )
+        self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS, advanced=True)
+        number = QgsProcessingParameterNumber
+        self._add_advanced(number("MTF_GAIN", "MTF gain at Nyquist", number.Type.Double, None, True, 0.01, 0.9))
+
+    def _add_tuning(self) -> None:
+        """What is kept of the tuning, and its chance."""
+        kept = QgsProcessingParameterFileDestination(
+            "WEIGHTS_OUT", "Tuned weights to keep", WEIGHTS_FILTER, None, True, False
+        )
+        number = QgsProcessingParameterNumber
+        self._add_advanced(kept)
+        self._add_advanced(number("SEED", "Seed of the tuning", number.Type.Integer, 1, False, 0, 2**31 - 1))
+
+    def _add_form(self) -> None:
+        """How the output is kept."""
+        self._add_choice("DATA_TYPE", "Data type of the output", [AS_MS, *DATA_TYPES], advanced=True)
+        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", "Build overviews", False))
+        options = QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
+        native = Qgis.versionInt() >= NATIVE_OPTIONS_WIDGET
+        legacy = {"class": "processing.algs.gdal.ui.RasterOptionsWidget.RasterOptionsWidgetWrapper"}
+        options.setMetadata({"widget_wrapper": {"widget_type": "rasteroptions"} if native else legacy})
+        self._add_advanced(options)
+
+    def _add_machine(self) -> None:
+        """What computes, and how."""
+        number, whole = QgsProcessingParameterNumber, QgsProcessingParameterNumber.Type.Integer
+        self._add_choice("DEVICE", "Device", DEVICES, advanced=True)
+        self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
+        self._add_advanced(number("STEPS", "Steps of the flow", whole, 1, False, 1, 16))
+        self._add_advanced(number("MEMORY", "Memory (MB)", whole, None, True, 128))
+        self._add_advanced(number("TILE", "Tile size (PAN pixels)", whole, None, True, 64, 8192))
+
     def checkParameterValues(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> tuple[bool, str]:
         first = parameters.get("MS")
         first = first[0] if isinstance(first, list) and first else first  # scripts may give all of MS as a list
-        passed, sentence = super().checkParameterValues({**parameters, "MS": first}, context)
-        if not passed:
-            return passed, sentence
-        weights = self.parameterAsFile(parameters, "WEIGHTS", context)
-        if weights and not Path(weights).is_file():
-            return (
-                False,
-                f"The weights file {weights} does not exist. Choose a .safetensors file, or leave WEIGHTS empty.",
-            )
-        return True, ""
+        return super().checkParameterValues({**parameters, "MS": first}, context)
+
+    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        sentence = self._refused_quality("QUALITY", self._quality(parameters, context), QUALITIES)
+        return sentence or self._refused_pair(parameters, context)
 
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -167,7 +175,11 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
 
-        weights = self.parameterAsFile(parameters, "WEIGHTS", context)
+        quality, minutes = self._quality(parameters, context), 0.0
+        if quality == TUNED:
+            quality, minutes = TUNED_FROM, self.parameterAsDouble(parameters, "MINUTES", context)
+        elif parameters.get("ADAPT") is not None:
+            minutes = self.parameterAsDouble(parameters, "ADAPT", context)
         kept = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
         kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
@@ -177,7 +189,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             ms=self._ms,
             more_ms=tuple(self._more_ms),
             output=output,
-            weights=Path(weights) if weights else BUNDLED[self.parameterAsEnumString(parameters, "BUNDLED", context)],
+            weights=BUNDLED.get(quality, Path(quality)),
             extent=self._extent,
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             precision=self.parameterAsEnumString(parameters, "PRECISION", context),
@@ -189,7 +201,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
             data_type="" if kind == AS_MS else kind,
             overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
-            adapt=self.parameterAsDouble(parameters, "ADAPT", context),
+            adapt=minutes,
             seed=self.parameterAsInt(parameters, "SEED", context),
             weights_out=Path(kept) if kept else None,
         )

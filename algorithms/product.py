@@ -67,28 +67,29 @@ class ProductAlgorithm(OtfmAlgorithm):
         place.setFileFilter("All files (*)")  # QGIS's own filter, *.*, refuses folders
         self._add(place)
         self._add_choice("BANDS", "Bands to sharpen", PRODUCT_BANDS)
-        self._add(QgsProcessingParameterExtent("EXTENT", "Extent (empty: all of each product)", optional=True))
-        self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS)
-        self._add_choice("DEVICE", "Device", DEVICES)
-        self._add_choice("BUNDLED", "Bundled weights", list(BUNDLED))
-        weights = QgsProcessingParameterFile("WEIGHTS", "Weights file (empty: bundled weights)", optional=True)
-        weights.setFileFilter("Weights (*.safetensors)")
-        self._add_advanced(weights)
-        self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
-        self._add_advanced(number("MEMORY", "Memory in MB (empty: a quarter, at most 2048)", whole, None, True, 128))
+        self._add_quality("QUALITY", "Quality", tuple(BUNDLED))
+        self._add(QgsProcessingParameterExtent("EXTENT", "Extent", optional=True))
+        self._add(QgsProcessingParameterBoolean("LOAD", "Load the sharpened rasters", True))
+        self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS, advanced=True)
         self._add_choice("DATA_TYPE", "Data type of the output", [AS_MS, *DATA_TYPES], advanced=True)
         self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", "Build overviews", False))
         self._add_advanced(
             QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
         )
         self._add_advanced(QgsProcessingParameterBoolean("KEEP_VRT", "Keep virtual rasters of PAN and MS", False))
-        self._add(QgsProcessingParameterBoolean("LOAD", "Load the sharpened rasters", True))
+        self._add_choice("DEVICE", "Device", DEVICES, advanced=True)
+        self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
+        self._add_advanced(number("MEMORY", "Memory (MB)", whole, None, True, 128))
+        self._add_former("BUNDLED", "WEIGHTS")
         self._add(QgsProcessingParameterFolderDestination("OUTPUT", "Folder for the sharpened rasters"))
         self.addOutput(QgsProcessingOutputMultipleLayers("LAYERS", "Sharpened rasters"))
         self.addOutput(QgsProcessingOutputNumber("SHARPENED", "Products sharpened"))
         self.addOutput(QgsProcessingOutputNumber("COMPLETE", "Products that were complete already"))
         self.addOutput(QgsProcessingOutputNumber("FAILED", "Products that failed or are not complete"))
         self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
+
+    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        return self._refused_quality("QUALITY", self._quality(parameters, context), tuple(BUNDLED))
 
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -135,7 +136,7 @@ class ProductAlgorithm(OtfmAlgorithm):
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, folder: Path) -> ProductJob:
         from ..model.product.job import ProductJob
 
-        weights = self.parameterAsFile(parameters, "WEIGHTS", context)
+        quality = self._quality(parameters, context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
         kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
         return ProductJob(
@@ -145,7 +146,7 @@ class ProductAlgorithm(OtfmAlgorithm):
             keep_vrt=self.parameterAsBool(parameters, "KEEP_VRT", context),
             extent=self._extent,
             extent_crs=self._extent_crs,
-            weights=Path(weights) if weights else BUNDLED[self.parameterAsEnumString(parameters, "BUNDLED", context)],
+            weights=BUNDLED.get(quality, Path(quality)),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             precision=self.parameterAsEnumString(parameters, "PRECISION", context),
             memory=self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY") is not None else 0,

@@ -8,6 +8,8 @@ _WEIGHTS = Path(__file__).resolve().parents[1] / "resources" / "weights"
 
 BUNDLED = {name: _WEIGHTS / f"{name}.safetensors" for name in ("fast", "best")}
 DEFAULT_SET = "fast"
+TUNED = "tuned"  # a quality: a bundled set is tuned on the scene itself first,
+TUNED_FROM = "best"  # this one
 DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16")
 ALIGNMENTS = ("auto", "off")

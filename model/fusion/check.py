@@ -12,6 +12,7 @@ from ..raster.formats import OutputForm
 from ..raster.pixel_types import FLOAT_TYPES, NUMPY_TYPES, holds
 from ..raster.places import check_space
 from ..raster.reader import Raster
+from ..raster.source import SAME_RASTER
 from ..raster.trial import check_format
 from ..raster.windows import output_window
 from .job import Extent, FusionJob
@@ -52,11 +53,7 @@ def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -
     if kind not in NUMPY_TYPES:
         raise InputError(f"The data type {kind} is unknown; choose one of {', '.join(DATA_TYPES)}.")
     if os.path.realpath(pan.source.path) == os.path.realpath(ms.source.path) and pan.grid == ms.grid:
-        raise InputError(
-            f"PAN and MS are the same raster, {pan.source.name}. Choose the panchromatic raster for PAN and the "
-            "multispectral one for MS. A volume or product file (VOL_*.XML, for example) opens as one of its parts: "
-            "choose the metadata or image file of each part."
-        )
+        raise InputError(SAME_RASTER.format(name=pan.source.name))
     placement = register(pan.grid, ms.grid)
     bits = ms.bits if kind == ms.type else None  # 11-bit data stay 11-bit data
     form = OutputForm(kind, choose_nodata(kind, ms, pan), highest=None if bits is None else 2.0**bits - 1.0)

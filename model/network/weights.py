@@ -70,9 +70,7 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
 def load_weights(path: Path) -> Weights:
     """Load and check a weights file. Raises WeightsError with a sentence that says what is wrong and what to do."""
     if not path.is_file():
-        raise WeightsError(
-            f"The weights file {path} does not exist. Choose a .safetensors file, or leave WEIGHTS empty."
-        )
+        raise WeightsError(f"The weights file {path} does not exist. Choose a .safetensors file, or fast or best.")
     if path.stat().st_size > LARGEST_FILE:
         raise WeightsError(f"{path} is {path.stat().st_size / 1e6:.0f} MB; weights of this plugin are far smaller.")
     try:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SAME_RASTER = (
+    "PAN and MS are the same raster, {name}. Choose the panchromatic raster for PAN and the multispectral one for MS. "
+    "A volume or product file (VOL_*.XML, for example) opens as one of its parts: choose the metadata or image file of "
+    "each part."
+)
+
 
 @dataclass(frozen=True)
 class RasterSource:

@@ -173,7 +173,7 @@ def test_a_model_chains_it_with_pansharpen(tune, tmp_path):
         for child in (tuning, sharpening):
             child.addParameterSources(name, [of_parameter(name)])
     tuning.addParameterSources("STEPS", [constant(2)])
-    sharpening.addParameterSources("WEIGHTS", [of_child("tune", "OUTPUT")])
+    sharpening.addParameterSources("QUALITY", [of_child("tune", "OUTPUT")])
     sharpening.addParameterSources("PRECISION", [constant("fp32")])
     output = QgsProcessingModelOutput("sharp")
     output.setChildOutputName("OUTPUT")
@@ -204,7 +204,7 @@ def test_an_absent_start_is_said_before_running(tune, tmp_path):
     passed, sentence = tune.checkParameterValues(parameters, QgsProcessingContext())
     assert not passed
     assert "none.safetensors" in sentence
-    for name in ("", *BUNDLED):
+    for name in BUNDLED:
         assert tune.checkParameterValues({**parameters, "START": name}, QgsProcessingContext())[0]
 
 

@@ -47,9 +47,15 @@ def run(algorithm, pair, output, feedback=None, context=None, **parameters):
 @pytest.mark.parametrize("name", ["best", "fast"])
 def test_the_bundled_set_is_chosen_by_name(algorithm, tmp_path, name):
     pair = Recipe(bands=3).write(tmp_path)
-    results, passed = run(algorithm, pair, tmp_path / "out.tif", BUNDLED=name)
+    results, passed = run(algorithm, pair, tmp_path / "out.tif", QUALITY=name)
     assert passed
     assert results["WEIGHTS_SHA256"] == hash_path(BUNDLED[name]).read_text().split()[0]
+
+
+def shown(algorithm):
+    """The parameters that dialogs show."""
+    hidden = QgsProcessingParameterDefinition.Flag.FlagHidden
+    return [p for p in algorithm.parameterDefinitions() if not p.flags() & hidden]
 
 
 def test_every_parameter_has_help_and_sensible_defaults(algorithm):
@@ -60,8 +66,8 @@ def test_every_parameter_has_help_and_sensible_defaults(algorithm):
     assert definitions["DEVICE"].options() == ["auto", "cuda", "cpu"]
     assert definitions["PRECISION"].options() == ["auto", "fp32", "bf16"]
     assert definitions["STEPS"].defaultValue() == 1
-    assert definitions["BUNDLED"].options() == list(BUNDLED)
-    assert definitions["BUNDLED"].defaultValue() == DEFAULT_SET
+    assert definitions["QUALITY"].defaultValue() == DEFAULT_SET
+    assert not any("empty" in p.description() or "_" in p.description() for p in shown(algorithm))
     assert algorithm.provider().name() == "OTFM Pansharpen"
     assert not algorithm.icon().isNull()
 
@@ -202,7 +208,7 @@ def test_errors_are_sentences(algorithm, tmp_path):
 def test_absent_weights_are_said_before_running(algorithm, tmp_path):
     pair = Recipe().write(tmp_path)
     weights = str(tmp_path / "none.safetensors")
-    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif"), "WEIGHTS": weights}
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif"), "QUALITY": weights}
     passed, sentence = algorithm.checkParameterValues(parameters, QgsProcessingContext())
     assert not passed
     assert "none.safetensors" in sentence
@@ -292,7 +298,7 @@ def test_the_weights_are_tuned_on_the_scene_where_that_is_asked_for(algorithm, t
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     kept = tmp_path / "kept.safetensors"
     feedback = Listener()
-    given = {"ADAPT": 0.05, "WEIGHTS_OUT": str(kept), "SEED": 7}
+    given = {"QUALITY": "tuned", "MINUTES": 0.05, "WEIGHTS_OUT": str(kept), "SEED": 7}
     assert run(algorithm, pair, tmp_path / "out.tif", feedback, **given)[1]
     assert sum(line.startswith("Tuned on this scene") for line in feedback.lines) == 1
     assert load_weights(kept).header["finetuned"].count('"seed": 7') == 1
@@ -333,7 +339,7 @@ def test_the_dialog_offers_every_parameter(algorithm, monkeypatch):
     monkeypatch.setattr(ParametersPanel, "iface", iface)
     dialog = AlgorithmDialog(algorithm, False)
     wrappers = dialog.mainWidget().wrappers
-    assert set(wrappers) == {p.name() for p in algorithm.parameterDefinitions()}
+    assert set(wrappers) == {p.name() for p in shown(algorithm)}
     assert wrappers["CREATE_OPTIONS"].parameterValue() in ("", None)
     dialog.close()
 

@@ -43,7 +43,7 @@ def run(environment, pair, output, *more):
 def test_listed_and_helped(environment):
     assert "otfm:pansharpen" in qgis(environment, "list").stdout
     text = qgis(environment, "help", "otfm:pansharpen").stdout
-    assert all(name in text for name in ("PAN", "MS", "WEIGHTS", "DEVICE", "PRECISION", "EXTENT", "MEMORY", "OUTPUT"))
+    assert all(name in text for name in ("PAN", "MS", "QUALITY", "DEVICE", "PRECISION", "EXTENT", "MEMORY", "OUTPUT"))
 
 
 @pytest.mark.promise(18)
@@ -67,7 +67,16 @@ def test_memory_and_tile_are_read(environment, tmp_path):
 def test_tuning_is_read(environment, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     kept = tmp_path / "kept.safetensors"
-    done = run(environment, pair, tmp_path / "out.tif", "DEVICE=cpu", "ADAPT=0.05", f"WEIGHTS_OUT={kept}", "SEED=3")
+    done = run(
+        environment,
+        pair,
+        tmp_path / "out.tif",
+        "DEVICE=cpu",
+        "QUALITY=tuned",
+        "MINUTES=0.05",
+        f"WEIGHTS_OUT={kept}",
+        "SEED=3",
+    )
     assert done.returncode == 0, done.stderr
     assert "Tuned on this scene" in done.stdout
     assert kept.exists()
@@ -112,7 +121,7 @@ def test_finetune_then_pansharpen(environment, tmp_path):
     results = json.loads(done.stdout)["results"]
     assert results["ERGAS_AFTER"] <= results["ERGAS_BEFORE"]
     assert Path(results["REPORT"]).read_text().startswith("<!DOCTYPE html>")
-    done = run(environment, pair, tmp_path / "out.tif", f"WEIGHTS={own}")
+    done = run(environment, pair, tmp_path / "out.tif", f"QUALITY={own}")
     assert done.returncode == 0, done.stderr
     assert "fine-tuned from fast" in done.stdout
 
@@ -223,7 +232,7 @@ def test_bad_input_is_one_sentence_exit_code_1_and_no_file(environment, tmp_path
 def test_weights_that_do_not_fit(environment, tmp_path):
     pair = Recipe().write(tmp_path)
     (tmp_path / "bad.safetensors").write_bytes(b"junk")
-    done = run(environment, pair, tmp_path / "out.tif", f"WEIGHTS={tmp_path / 'bad.safetensors'}")
+    done = run(environment, pair, tmp_path / "out.tif", f"QUALITY={tmp_path / 'bad.safetensors'}")
     assert done.returncode == 1
     assert "bad.safetensors is not a valid safetensors file" in done.stdout + done.stderr
     assert not (tmp_path / "out.tif").exists()

@@ -83,7 +83,14 @@ def save(
     names: list[str] | None = None,
 ) -> Path:
     """(bands, h, w) as GeoTIFF."""
-    kinds = {"uint8": "Byte", "uint16": "UInt16", "int16": "Int16", "float32": "Float32", "float64": "Float64"}
+    kinds = {
+        "uint8": "Byte",
+        "uint16": "UInt16",
+        "int16": "Int16",
+        "float32": "Float32",
+        "float64": "Float64",
+        "complex64": "CFloat32",
+    }
     image = np.rint(image) if kind[0] in "ui" else image
     dataset = gdal.GetDriverByName("GTiff").Create(
         str(path), image.shape[2], image.shape[1], len(image), gdal.GetDataTypeByName(kinds[kind]),

@@ -1,0 +1,116 @@
+"""PAN and MS as layers, before anything runs: which two a project seems to mean, and what is plainly wrong with two.
+
+Only what QGIS knows of open layers is asked, so that no dialog waits.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Optional
+
+from qgis.core import (
+    Qgis,
+    QgsCoordinateTransform,
+    QgsCoordinateTransformContext,
+    QgsCsException,
+    QgsProcessingParameterDefinition,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRectangle,
+)
+from qgis.PyQt.QtCore import QCoreApplication, QThread
+
+Bounds = Optional[tuple[float, float, float, float]]
+COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # names of QGIS's types that hold no measurements
+
+
+def preselect(pan: QgsProcessingParameterDefinition, ms: QgsProcessingParameterDefinition, many: bool = False) -> None:
+    """Have dialogs begin with the two layers that the project seems to mean; scripts and models do not see it."""
+    found = likely_pair()
+    for parameter, layer in zip((pan, ms), found or ()):
+        parameter.setGuiDefaultValueOverride([layer.id()] if many else layer.id())
+
+
+def likely_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
+    """One band with the finer pixels and several bands over the same ground; None where no two layers are so.
+
+    Of several such pairs, the one of one data type whose layers cover each other best.
+    """
+    application = QCoreApplication.instance()
+    if application is None or QThread.currentThread() != application.thread():
+        return None  # the project belongs to the main thread
+    rasters = [la for la in QgsProject.instance().mapLayers().values() if isinstance(la, QgsRasterLayer)]
+    rasters = [la for la in rasters if la.isValid() and la.providerType() == "gdal"]
+    pairs = [
+        (pan.dataProvider().dataType(1) == ms.dataProvider().dataType(1), _overlap(pan, ms), pan.name(), pan, ms)
+        for pan in rasters
+        for ms in rasters
+        if pan.bandCount() == 1 < ms.bandCount() and not refusal(pan, ms)
+    ]
+    return max(pairs, key=lambda p: p[:3])[3:] if pairs else None
+
+
+def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> str:
+    """Why two layers cannot be PAN and MS, or `bounds` (in PAN's system) no part of them; empty where nothing says so.
+
+    What lies in two reference systems is compared roughly, and left to the run where that does not tell.
+    """
+    from ..model.errors import InputError
+    from ..model.geometry.grids import register
+    from ..model.raster.source import SAME_RASTER
+
+    for role, layer in (("PAN", pan), ("MS", ms)):
+        kind = layer.dataProvider().dataType(1)
+        if kind in {getattr(Qgis.DataType, name, None) for name in COMPLEX}:
+            return f"{role} {layer.name()} holds complex numbers; real numbers are needed."
+    if os.path.realpath(pan.source()) == os.path.realpath(ms.source()):
+        return SAME_RASTER.format(name=pan.source())
+    shared = _shared(pan, ms)
+    if pan.crs() == ms.crs():
+        try:
+            register(_grid(pan), _grid(ms))
+        except InputError as error:
+            return str(error)
+    elif shared is not None and shared.isEmpty():
+        return f"PAN {pan.name()} and MS {ms.name()} do not overlap: they lie at different places. Choose one scene."
+    if bounds is not None and shared is not None and not shared.intersects(QgsRectangle(*bounds)):
+        return (
+            f"The extent {bounds} does not meet the area that PAN and MS share: x {shared.xMinimum():.10g} to "
+            f"{shared.xMaximum():.10g}, y {shared.yMinimum():.10g} to {shared.yMaximum():.10g}. Choose another extent, "
+            "or leave it empty for all that both cover."
+        )
+    return ""
+
+
+def _grid(layer: QgsRasterLayer) -> Any:
+    """The layer's grid as QGIS shows it: north up."""
+    from ..model.geometry.grids import NO_GEOREFERENCE, Grid
+
+    place, wide, high = layer.extent(), layer.width(), layer.height()
+    if (place.width(), place.height(), place.xMinimum(), place.yMinimum() * place.yMaximum()) == (wide, high, 0.0, 0.0):
+        return Grid(wide, high, NO_GEOREFERENCE)  # pixels of one unit from the origin on
+    transform = (place.xMinimum(), place.width() / wide, 0.0, place.yMaximum(), 0.0, -place.height() / high)
+    return Grid(wide, high, transform)
+
+
+def _shared(pan: QgsRasterLayer, ms: QgsRasterLayer) -> QgsRectangle | None:
+    """What both cover, in PAN's system; empty where that is nothing, None where it cannot be told."""
+    place = ms.extent()
+    if pan.crs() != ms.crs() and pan.crs().isValid() and ms.crs().isValid():
+        moved = QgsCoordinateTransform(ms.crs(), pan.crs(), QgsCoordinateTransformContext())
+        try:
+            place = moved.transformBoundingBox(place)
+        except QgsCsException:
+            return None
+        if not place.isFinite():
+            return None
+    if not (_grid(pan).georeferenced and _grid(ms).georeferenced):
+        return None
+    return pan.extent().intersect(place)
+
+
+def _overlap(pan: QgsRasterLayer, ms: QgsRasterLayer) -> float:
+    """Area that both cover over the larger of their areas, about."""
+    shared = _shared(pan, ms)
+    areas = [la.extent().width() * la.extent().height() for la in (pan, ms)]
+    return 0.0 if shared is None or pan.crs() != ms.crs() else shared.width() * shared.height() / max(areas)
