@@ -20,9 +20,10 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from .bridge import DrawShades, OtfmAlgorithm, opened, raster_source, run_in_engine
+from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
 from .help import ASSESS, ASSESS_PARAMETERS
 from .pair_of_layers import preselect
+from .result_layer import DrawShades
 
 if TYPE_CHECKING:
     from ..model.assessment.job import AssessJob, AssessResult

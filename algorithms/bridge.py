@@ -7,22 +7,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import (
     QgsApplication,
-    QgsColorRampShader,
-    QgsContrastEnhancement,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCsException,
     QgsMapLayer,
-    QgsMultiBandColorRenderer,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
-    QgsProcessingLayerPostProcessorInterface,
     QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
@@ -31,14 +27,9 @@ from qgis.core import (
     QgsProcessingParameterString,
     QgsProviderRegistry,
     QgsRasterLayer,
-    QgsRasterMinMaxOrigin,
-    QgsRasterRenderer,
-    QgsRasterShader,
-    QgsSingleBandGrayRenderer,
-    QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
-from qgis.PyQt.QtGui import QColor, QIcon
+from qgis.PyQt.QtGui import QIcon
 
 from ..model.options import DEFAULT_SET
 from .pair_of_layers import refusal
@@ -47,7 +38,6 @@ if TYPE_CHECKING:
     from ..model.progress import Progress
     from ..model.raster.source import RasterSource
 
-MOST_KEPT = 1000  # post-processors of one session
 ONLY_IN_QGIS = ("/vsimem/", "MEM:::", "authcfg=")  # in a layer's source: memory of this process, its stored passwords
 WEIGHTS_FILTER = "Weights (*.safetensors)"
 LEAST_MINUTES, LONGEST = 0.05, 24.0 * 60.0  # of tuning
@@ -326,96 +316,3 @@ def progress_for(feedback: QgsProcessingFeedback) -> Progress:
         log=feedback.pushInfo,
         notice=lambda found: feedback.pushWarning(found.sentence),
     )
-
-
-def renderer_of_result(renderer: QgsRasterRenderer | None, bands: Sequence[int]) -> QgsRasterRenderer | None:
-    """The renderer of an MS layer for a result that holds its `bands`; None where it draws another one."""
-    if renderer is None:
-        return None
-    place = {band: number for number, band in reversed(list(enumerate(bands, start=1)))}
-    renderer.setAlphaBand(place.get(renderer.alphaBand(), -1))
-    drawn = _drawn_bands(renderer)
-    if drawn is None:
-        return renderer if list(bands) == list(range(1, renderer.bandCount() + 1)) else None
-    for get, put in drawn:
-        band = get()
-        if band > 0 and band not in place:
-            return None
-        put(place.get(band, band))
-    return renderer
-
-
-def _drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
-    """How to ask and to set each band that a renderer draws; None for kinds that are not known."""
-    if isinstance(renderer, QgsMultiBandColorRenderer):
-        return [
-            (renderer.redBand, renderer.setRedBand),
-            (renderer.greenBand, renderer.setGreenBand),
-            (renderer.blueBand, renderer.setBlueBand),
-        ]
-    if isinstance(renderer, QgsSingleBandGrayRenderer):
-        return [(renderer.grayBand, renderer.setGrayBand)]
-    if isinstance(renderer, QgsSingleBandPseudoColorRenderer):
-        return [(renderer.band, renderer.setBand)]
-    return None
-
-
-class _Kept(QgsProcessingLayerPostProcessorInterface):
-    """A post-processor that stays alive until many others have been made, as models and batches do."""
-
-    kept: ClassVar[list[_Kept]] = []  # QGIS holds no reference to them until they have run
-
-    @classmethod
-    def of(cls, *values: Any) -> _Kept:
-        """A new one, made of the values that its kind takes."""
-        _Kept.kept = [*_Kept.kept[1 - MOST_KEPT :], cls(*values)]
-        return _Kept.kept[-1]
-
-
-class RenderLike(_Kept):
-    """Gives the loaded result the rendering of the MS layer."""
-
-    def __init__(self, renderer: QgsRasterRenderer | None) -> None:
-        """`renderer` belongs to this object and refers to the bands of the result."""
-        super().__init__()
-        self.renderer = renderer
-
-    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
-        if self.renderer is not None and isinstance(layer, QgsRasterLayer):
-            layer.setRenderer(self.renderer.clone())
-            layer.triggerRepaint()
-
-
-class DrawShades(_Kept):
-    """Draws the first band of the loaded result in shades between given values, which the legend names."""
-
-    def __init__(self, shades: Sequence[tuple[float, tuple[int, int, int], str]]) -> None:
-        """`shades` are value, colour and words, from the lowest value to the highest."""
-        super().__init__()
-        self.shades = shades
-
-    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
-        if isinstance(layer, QgsRasterLayer):
-            ramp = QgsColorRampShader(self.shades[0][0], self.shades[-1][0])
-            ramp.setColorRampItemList([QgsColorRampShader.ColorRampItem(v, QColor(*c), w) for v, c, w in self.shades])
-            shader = QgsRasterShader()
-            shader.setRasterShaderFunction(ramp)
-            layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader))
-            layer.triggerRepaint()
-
-
-class DrawColours(_Kept):
-    """Draws the loaded result in natural colours, stretched to what most pixels have."""
-
-    def __init__(self, colours: tuple[int, int, int]) -> None:
-        """`colours` are the numbers of the red, the green and the blue band."""
-        super().__init__()
-        self.colours = colours
-
-    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
-        if isinstance(layer, QgsRasterLayer) and layer.bandCount() >= max(self.colours):
-            layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *self.colours))
-            layer.setContrastEnhancement(
-                QgsContrastEnhancement.StretchToMinimumMaximum, QgsRasterMinMaxOrigin.CumulativeCut
-            )
-            layer.triggerRepaint()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +29,13 @@ from .bridge import (
     FORMER,
     WEIGHTS_FILTER,
     OtfmAlgorithm,
-    RenderLike,
     opened,
     raster_source,
-    renderer_of_result,
     run_in_engine,
 )
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
 from .pair_of_layers import preselect
+from .result_layer import MsLayer, RenderLike, described
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
@@ -158,7 +158,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         bands = self._bands(parameters, "MS_BANDS", context)
         self._ms, *self._more_ms = (raster_source(layer, bands, "MS") for layer in layers)
         self._extent = self._bounds(parameters, context, pan)
-        self._renderer = layers[0].renderer().clone() if layers[0].renderer() and len(layers) == 1 else None
+        self._ms_layer, self._pan_name = MsLayer(layers[0], len(layers) == 1), pan.name()
         return True
 
     def processAlgorithm(  # noqa: N802 - QGIS's name
@@ -167,9 +167,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         result = run_in_engine(self._job(parameters, context, Path(output)), feedback)
         if context.willLoadLayerOnCompletion(output):
-            context.layerToLoadOnCompletionDetails(output).setPostProcessor(
-                RenderLike.of(renderer_of_result(self._renderer, result.bands))
-            )
+            self._describe(context.layerToLoadOnCompletionDetails(output), result, self._quality(parameters, context))
         return {"OUTPUT": output, **self._outputs(result)}
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
@@ -205,6 +203,27 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             seed=self.parameterAsInt(parameters, "SEED", context),
             weights_out=Path(kept) if kept else None,
         )
+
+    def _describe(self, loading: Any, result: FusionResult, quality: str) -> None:
+        """Name, rendering and metadata of the result; the name that a model gives stays."""
+        from ..model.version import VERSION
+
+        quality = quality if quality in QUALITIES else Path(quality).stem
+        title = f"{self._ms_layer.name}, sharpened ({quality})"
+        if loading.name == RESULT:
+            loading.name = title
+        judged = "" if result.hqnr is None else f" Quality without reference (HQNR) {result.hqnr:.3f}."
+        abstract = (
+            f"{self._ms_layer.name} made as sharp as {self._pan_name} by OTFM Pansharpen {VERSION} ({quality}). Ratio "
+            f"{result.ratio:.4g}; shift corrected {result.shift[0]:+.2f} rows, {result.shift[1]:+.2f} columns of PAN; "
+            f"MTF gain {result.gain:.3f}.{judged}"
+        )
+        history = (
+            f"{date.today().isoformat()}: otfm:pansharpen, version {VERSION}; PAN {self._pan.name}, MS "
+            f"{self._ms.name}, weights with SHA-256 {result.weights_sha256}."
+        )
+        metadata = described(self._ms_layer, title, abstract, history)
+        loading.setPostProcessor(RenderLike.of(self._ms_layer, result.bands, metadata))
 
     @staticmethod
     def _outputs(result: FusionResult) -> dict[str, Any]:

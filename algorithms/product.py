@@ -21,13 +21,15 @@ from qgis.core import (
 )
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, PRODUCT_BANDS
-from .bridge import DrawColours, OtfmAlgorithm, run_in_engine
+from .bridge import OtfmAlgorithm, run_in_engine
 from .help import PRODUCT, PRODUCT_PARAMETERS
+from .result_layer import DrawColours
 
 if TYPE_CHECKING:
     from ..model.product.job import ProductJob, ProductResult
 
 AS_MS = "as MS"
+GROUP = "Sharpened products"
 
 
 class ProductAlgorithm(OtfmAlgorithm):
@@ -158,8 +160,10 @@ class ProductAlgorithm(OtfmAlgorithm):
 
     def _load(self, result: ProductResult, context: QgsProcessingContext) -> None:
         """Have QGIS load what was made, in natural colours."""
-        for run in result.runs:
-            if run.status in ("sharpened", "complete already"):
-                details = QgsProcessingContext.LayerDetails(run.title, context.project(), "LAYERS")
-                details.setPostProcessor(DrawColours.of(run.colours))
-                context.addLayerToLoadOnCompletion(run.output, details)
+        made = [run for run in result.runs if run.status in ("sharpened", "complete already")]
+        for run in made:
+            details = QgsProcessingContext.LayerDetails(run.title, context.project(), "LAYERS")
+            details.setPostProcessor(DrawColours.of(run.colours))
+            if len(made) > 1:
+                details.groupName = GROUP  # from QGIS 3.32 on; before, nobody reads it
+            context.addLayerToLoadOnCompletion(run.output, details)

@@ -1,0 +1,148 @@
+"""Layers of results: drawn as MS is, named, and described in their metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from qgis.core import (
+    QgsColorRampShader,
+    QgsContrastEnhancement,
+    QgsLayerMetadata,
+    QgsMultiBandColorRenderer,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsRasterLayer,
+    QgsRasterMinMaxOrigin,
+    QgsRasterRenderer,
+    QgsRasterShader,
+    QgsSingleBandGrayRenderer,
+    QgsSingleBandPseudoColorRenderer,
+)
+from qgis.PyQt.QtGui import QColor
+
+MOST_KEPT = 1000  # post-processors of one session
+
+
+class MsLayer:
+    """What a result takes over from the layer of MS: copies, made on the main thread, that belong to this object."""
+
+    def __init__(self, layer: QgsRasterLayer, alone: bool) -> None:
+        """`alone`: MS is this layer, not one of several; otherwise its rendering says nothing of the result's bands."""
+        self.name = layer.name()
+        self.renderer = layer.renderer().clone() if layer.renderer() and alone else None
+        self.filters = [f.clone() for f in (layer.brightnessFilter(), layer.hueSaturationFilter()) if f]
+        self.metadata = layer.metadata().clone()
+
+
+def described(ms: MsLayer, title: str, abstract: str, history: str) -> QgsLayerMetadata:
+    """Metadata of a result: its own title, abstract and last line of history, the rest as MS has it."""
+    metadata = QgsLayerMetadata()
+    metadata.setType("dataset")
+    metadata.setTitle(title)
+    metadata.setAbstract(abstract)
+    metadata.setHistory([*ms.metadata.history(), history])
+    metadata.setLicenses(ms.metadata.licenses())
+    metadata.setRights(ms.metadata.rights())
+    metadata.setConstraints(ms.metadata.constraints())
+    return metadata
+
+
+def renderer_of_result(renderer: QgsRasterRenderer | None, bands: Sequence[int]) -> QgsRasterRenderer | None:
+    """The renderer of an MS layer for a result that holds its `bands`; None where it draws another one."""
+    if renderer is None:
+        return None
+    place = {band: number for number, band in reversed(list(enumerate(bands, start=1)))}
+    renderer.setAlphaBand(place.get(renderer.alphaBand(), -1))
+    drawn = _drawn_bands(renderer)
+    if drawn is None:
+        return renderer if list(bands) == list(range(1, renderer.bandCount() + 1)) else None
+    for get, put in drawn:
+        band = get()
+        if band > 0 and band not in place:
+            return None
+        put(place.get(band, band))
+    return renderer
+
+
+def _drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
+    """How to ask and to set each band that a renderer draws; None for kinds that are not known."""
+    if isinstance(renderer, QgsMultiBandColorRenderer):
+        return [
+            (renderer.redBand, renderer.setRedBand),
+            (renderer.greenBand, renderer.setGreenBand),
+            (renderer.blueBand, renderer.setBlueBand),
+        ]
+    if isinstance(renderer, QgsSingleBandGrayRenderer):
+        return [(renderer.grayBand, renderer.setGrayBand)]
+    if isinstance(renderer, QgsSingleBandPseudoColorRenderer):
+        return [(renderer.band, renderer.setBand)]
+    return None
+
+
+class _Kept(QgsProcessingLayerPostProcessorInterface):
+    """A post-processor that stays alive until many others have been made, as models and batches do."""
+
+    kept: ClassVar[list[_Kept]] = []  # QGIS holds no reference to them until they have run
+
+    @classmethod
+    def of(cls, *values: Any) -> _Kept:
+        """A new one, made of the values that its kind takes."""
+        _Kept.kept = [*_Kept.kept[1 - MOST_KEPT :], cls(*values)]
+        return _Kept.kept[-1]
+
+
+class RenderLike(_Kept):
+    """Gives the loaded result the rendering of the MS layer, its brightness and saturation too, and its metadata."""
+
+    def __init__(self, ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata) -> None:
+        """`bands` are the numbers of the bands of MS that the result holds."""
+        super().__init__()
+        self.renderer = renderer_of_result(ms.renderer, bands)
+        self.filters = ms.filters
+        self.metadata = metadata
+
+    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
+        if not isinstance(layer, QgsRasterLayer):
+            return
+        if self.renderer is not None:
+            layer.setRenderer(self.renderer.clone())
+        for each in self.filters:
+            layer.pipe().set(each.clone())
+        self.metadata.setCrs(layer.crs())
+        layer.setMetadata(self.metadata)
+        layer.triggerRepaint()
+
+
+class DrawShades(_Kept):
+    """Draws the first band of the loaded result in shades between given values, which the legend names."""
+
+    def __init__(self, shades: Sequence[tuple[float, tuple[int, int, int], str]]) -> None:
+        """`shades` are value, colour and words, from the lowest value to the highest."""
+        super().__init__()
+        self.shades = shades
+
+    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
+        if isinstance(layer, QgsRasterLayer):
+            ramp = QgsColorRampShader(self.shades[0][0], self.shades[-1][0])
+            ramp.setColorRampItemList([QgsColorRampShader.ColorRampItem(v, QColor(*c), w) for v, c, w in self.shades])
+            shader = QgsRasterShader()
+            shader.setRasterShaderFunction(ramp)
+            layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader))
+            layer.triggerRepaint()
+
+
+class DrawColours(_Kept):
+    """Draws the loaded result in natural colours, stretched to what most pixels have."""
+
+    def __init__(self, colours: tuple[int, int, int]) -> None:
+        """`colours` are the numbers of the red, the green and the blue band."""
+        super().__init__()
+        self.colours = colours
+
+    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
+        if isinstance(layer, QgsRasterLayer) and layer.bandCount() >= max(self.colours):
+            layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *self.colours))
+            layer.setContrastEnhancement(
+                QgsContrastEnhancement.StretchToMinimumMaximum, QgsRasterMinMaxOrigin.CumulativeCut
+            )
+            layer.triggerRepaint()
