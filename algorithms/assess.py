@@ -92,7 +92,7 @@ class AssessAlgorithm(OtfmAlgorithm):
         )
         return True
 
-    def processAlgorithm(  # noqa: N802 - QGIS's name
+    def _run(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         result = run_in_engine(self._job(parameters, context), feedback)

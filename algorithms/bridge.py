@@ -70,6 +70,29 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     def icon(self) -> QIcon:
         return QIcon(str(ICON))
 
+    def processAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """`_run`, its errors as Processing's: one sentence with the cure. A cancel is no error on the desktop.
+
+        Scripts and qgis_process learn of it from the exception, which the desktop would show in red.
+        """
+        from ..model.errors import CancelledError, PansharpenError
+
+        try:
+            return self._run(parameters, context, feedback)
+        except PansharpenError as error:
+            if isinstance(error, CancelledError) and QgsApplication.platform() == "desktop":
+                feedback.pushInfo(str(error))
+                return {}
+            raise QgsProcessingException(str(error)) from error
+
+    def _run(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """What the algorithm does, on any thread. Raises PansharpenError, QgsProcessingException."""
+        raise NotImplementedError
+
     def _add(self, parameter: QgsProcessingParameterDefinition) -> None:
         parameter.setHelp(self.parameter_help[parameter.name()])
         self.addParameter(parameter)
@@ -226,23 +249,12 @@ def opened(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLaye
     return layer
 
 
-@contextmanager
-def sentences() -> Iterator[None]:
-    """The model's errors as QgsProcessingException, with one sentence and the cure."""
-    from ..model.errors import PansharpenError
-
-    try:
-        yield
-    except PansharpenError as error:
-        raise QgsProcessingException(str(error)) from error
-
-
 def run_in_engine(job: Any, feedback: QgsProcessingFeedback) -> Any:
-    """Have a job done by the engine; returns its result. Raises QgsProcessingException."""
+    """Have a job done by the engine; returns its result. Raises PansharpenError."""
     from ..engine.client import ENGINES
 
-    with sentences():
-        return ENGINES.run(job, own_packages(), progress_for(feedback))
+    with progress_for(feedback) as progress:
+        return ENGINES.run(job, own_packages(), progress)
 
 
 def own_packages() -> Path:
@@ -299,8 +311,9 @@ def _replaced_crs(layer: QgsRasterLayer) -> str:
     return layer.crs().toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
 
 
-def progress_for(feedback: QgsProcessingFeedback) -> Progress:
-    """The model's view of a feedback object."""
+@contextmanager
+def progress_for(feedback: QgsProcessingFeedback) -> Iterator[Progress]:
+    """The model's view of a feedback object; details come at the end, however that is reached."""
     from ..model.progress import Progress
 
     main = QThread.currentThread() == QCoreApplication.instance().thread()
@@ -310,9 +323,15 @@ def progress_for(feedback: QgsProcessingFeedback) -> Progress:
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
         return bool(feedback.isCanceled())
 
-    return Progress(
-        report=lambda share: feedback.setProgress(100.0 * share),
-        cancelled=cancelled,
-        log=feedback.pushInfo,
-        notice=lambda found: feedback.pushWarning(found.sentence),
-    )
+    details: list[str] = []
+    try:
+        yield Progress(
+            report=lambda share: feedback.setProgress(100.0 * share),
+            cancelled=cancelled,
+            log=feedback.pushInfo,
+            notice=lambda found: feedback.pushWarning(found.sentence),
+            detail=details.append,
+        )
+    finally:
+        for line in ["Details", *details] if details else []:
+            feedback.pushDebugInfo(line)

@@ -113,7 +113,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
             opened(None, name, given)  # QGIS drops those that it cannot open
         return layers
 
-    def processAlgorithm(  # noqa: N802 - QGIS's name
+    def _run(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         job = self._job(parameters, context)

@@ -161,7 +161,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self._ms_layer, self._pan_name = MsLayer(layers[0], len(layers) == 1), pan.name()
         return True
 
-    def processAlgorithm(  # noqa: N802 - QGIS's name
+    def _run(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)

@@ -113,7 +113,7 @@ class ProductAlgorithm(OtfmAlgorithm):
             self._extent_crs = crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
         return True
 
-    def processAlgorithm(  # noqa: N802 - QGIS's name
+    def _run(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         folder = Path(self.parameterAsFile(parameters, "OUTPUT", context))

@@ -15,7 +15,7 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from .bridge import OtfmAlgorithm, own_packages, progress_for, sentences
+from .bridge import OtfmAlgorithm, own_packages, progress_for
 from .help import SETUP, SETUP_PARAMETERS
 
 ACTIONS = ("install", "check", "repair", "remove")
@@ -58,7 +58,7 @@ class SetupAlgorithm(OtfmAlgorithm):
         self.addOutput(QgsProcessingOutputString("TORCH", "Version of torch"))
         self.addOutput(QgsProcessingOutputString("REPORT", "Report on this machine"))
 
-    def processAlgorithm(  # noqa: N802 - QGIS's name
+    def _run(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         from ..engine import setup
@@ -71,8 +71,8 @@ class SetupAlgorithm(OtfmAlgorithm):
             index=self.parameterAsString(parameters, "INDEX", context),
         )
         action = self.parameterAsEnumString(parameters, "ACTION", context)
-        with sentences():
-            done = setup.set_up(action, own_packages(), wanted, progress_for(feedback))
+        with progress_for(feedback) as progress:
+            done = setup.set_up(action, own_packages(), wanted, progress)
         report = "\n".join((f"QGIS {Qgis.version()}", *done.report)) if done.report else ""
         if report:
             feedback.pushInfo(report)

@@ -80,7 +80,7 @@ class Engine:
                 self.versions = dict(message["ready"])
                 return
             if "fault" in message:
-                progress.log(message["details"])
+                progress.explain(message["details"])
                 raise EngineError(message["fault"])
             raise EngineError(f"{self.program} is Python {message.get('other_python')}, not that of QGIS.")
 
@@ -255,7 +255,7 @@ class Engines:
 
     def _start(self, packages: Path, progress: Progress, needs_torch: bool = True) -> Engine:
         """A new engine, by the first way that works; that way is tried first from then on."""
-        progress.log("Starting the engine: torch is loaded in a process of its own.")
+        progress.explain("Starting the engine: torch is loaded in a process of its own.")
         ways = [self.working] if self.working else launches()
         greeting = greeting_of(packages, needs_torch)
         failed: list[EngineError] = []
@@ -272,7 +272,7 @@ class Engines:
                 raise
             self.working = way
             loaded = f"torch {engine.versions['torch']}" if engine.versions else "torch cannot be loaded, NumPy does it"
-            progress.log(f"Engine: {loaded}, {way.command[0]}.")
+            progress.explain(f"Engine: {loaded}, {way.command[0]}.")
             return engine
         raise failed[0]
 
@@ -306,6 +306,8 @@ def _pass_on(message: Mapping[str, Any], progress: Progress) -> None:
         progress.report(message["share"])
     elif "log" in message:
         progress.log(message["log"])
+    elif "detail" in message:
+        progress.explain(message["detail"])
     elif "notice" in message:
         progress.warn(message["notice"])
     elif "cancelled" in message:
@@ -313,7 +315,7 @@ def _pass_on(message: Mapping[str, Any], progress: Progress) -> None:
     elif "error" in message:
         raise getattr(errors, message["kind"], PansharpenError)(message["error"])
     elif "crash" in message:
-        progress.log(message["details"])
+        progress.explain(message["details"])
         raise EngineError(
             f"An unexpected error ended the run ({message['crash']}). No file was written. This is a fault of the "
             "plugin: please report it with the log."

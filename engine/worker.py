@@ -124,6 +124,7 @@ def _work(job: Any, line: Line) -> None:
         cancelled=line.cancelled.is_set,
         log=lambda sentence: line.send(log=sentence),
         notice=lambda notice: line.send(notice=notice),
+        detail=lambda sentence: line.send(detail=sentence),
     )
     try:
         line.send(result=_runner(job)(job, progress))

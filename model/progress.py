@@ -15,14 +15,16 @@ class Progress:
 
     report      hears the share done, in [0, 1]
     cancelled   whether the user wants no more
-    log         hears sentences on what was decided
+    log         hears the few sentences that everybody wants: what goes in, what was found, how good it is
     notice      hears warnings; without it, `log` does
+    detail      hears all else that was decided; without it, `log` does
     """
 
     report: Callable[[float], None] = lambda share: None
     cancelled: Callable[[], bool] = lambda: False
     log: Callable[[str], None] = lambda sentence: None
     notice: Callable[[Notice], None] | None = None
+    detail: Callable[[str], None] | None = None
 
     def after(self, done: float) -> Progress:
         """The progress of what is left once the share `done` of the work is done."""
@@ -32,6 +34,10 @@ class Progress:
         """Raises CancelledError where the user wants no more."""
         if self.cancelled():
             raise CancelledError
+
+    def explain(self, sentence: str) -> None:
+        """Pass a detail on."""
+        (self.detail or self.log)(sentence)
 
     def warn(self, notice: Notice) -> None:
         """Pass a warning on."""

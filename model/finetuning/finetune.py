@@ -79,8 +79,8 @@ class _Finetuning:
         self.device = choose_device(job.device)
         self.dtype, reason = choose_precision("auto", self.device, self.start.network)
         name = self.start.header.get("name", "?")
-        progress.log(f"Start: {name}, SHA-256 {self.start.sha256}.")
-        progress.log(f"Device: {self.device}, {str(self.dtype).removeprefix('torch.')} ({reason}).")
+        progress.explain(f"Start: {name}, SHA-256 {self.start.sha256}.")
+        progress.explain(f"Device: {self.device}, {str(self.dtype).removeprefix('torch.')} ({reason}).")
         self.evaluations: list[Evaluation] = []
 
     def run(self) -> FinetuneResult:

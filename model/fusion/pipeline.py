@@ -16,7 +16,7 @@ from ..geometry.grids import Window
 from ..inference.tile_fuser import TileFuser
 from ..network.weights import Weights, finetuned, load_weights
 from ..notices import Notice
-from ..progress import Progress, spoken
+from ..progress import Progress
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
 from ..raster.places import check_target
 from ..raster.reader import Raster
@@ -49,7 +49,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
     check_target(job.output, (job.pan.path, job.ms.path, str(job.weights)))
     for left in remove_dead(job.output.parent):
-        progress.log(run_log.removed(left))
+        progress.explain(run_log.removed(left))
     with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
         weights, measured, plan = plan_pair(pair, job, progress)
@@ -61,7 +61,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
             writer.finish(provenance(plan, measured.registration, weights))
     seconds = time.monotonic() - started
     progress.report(1.0)
-    progress.log(f"Done in {spoken(seconds)}: {job.output}.")
+    progress.log(run_log.done(found, seconds, job.output))
     return FusionResult(
         output=job.output,
         device=", ".join(devices),
@@ -81,11 +81,13 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
     """Measure a checked pair and decide everything, saying what and why. Raises PansharpenError."""
     weights = load_weights(job.weights)
     engine, reason = choose_engine(job, weights)
-    _say(run_log.inputs(pair), progress)
-    _say(run_log.engine(engine, weights.header.get("name", "?"), reason), progress)
+    progress.log(run_log.inputs(pair))
+    _explain(run_log.rasters(pair), progress)
+    _explain(run_log.engine(engine, weights.header.get("name", "?"), reason), progress)
     progress.check()
     measured = measure(pair, job.align, job.gain, progress)
-    _say(run_log.measurement(measured, pair, job), progress)
+    progress.log(run_log.found(measured, job))
+    _explain(run_log.measurement(measured, pair, job), progress)
     refuse_clipping(pair, measured)
     for notice in run_log.notices(measured, pair, job, dict(weights.header)):
         progress.warn(notice)
@@ -94,7 +96,7 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
         weights = adapted(job, pair, weights, progress)
         engine = replace(engine, weights=str(weights.path), weights_sha256=weights.sha256)
     plan = make_plan(job, pair, measured, engine, weights)
-    progress.log(run_log.work(plan, job.memory or default_budget()))
+    progress.explain(run_log.work(plan, job.memory or default_budget()))
     return weights, measured, plan
 
 
@@ -103,7 +105,7 @@ def judged(
 ) -> Judgement:
     """How good the result is on pieces of the scene, said in the log, with a warning where that is not good."""
     found = judge(pair, plan, weights.network, measured.pieces, progress.check)
-    _say(run_log.quality(found), progress)
+    _explain(run_log.quality(found), progress)
     worse = run_log.quality_notice(found)
     if worse:
         progress.warn(worse)
@@ -199,6 +201,6 @@ def _remembering(progress: Progress, notices: list[Notice]) -> Progress:
     return replace(progress, notice=notice)
 
 
-def _say(sentences: Iterable[str], progress: Progress) -> None:
+def _explain(sentences: Iterable[str], progress: Progress) -> None:
     for sentence in sentences:
-        progress.log(sentence)
+        progress.explain(sentence)

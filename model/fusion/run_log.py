@@ -10,6 +10,7 @@ from ..finetuning.job import FinetuneResult
 from ..geometry.grids import Window
 from ..network.weights import misfit
 from ..notices import Notice
+from ..progress import spoken
 from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
@@ -25,8 +26,49 @@ NOTABLE_LOSS = 0.05  # of HQNR against interpolation
 NOTABLE_ERROR = 1.02  # ERGAS over that of interpolation
 
 
-def inputs(pair: CheckedPair) -> Iterator[str]:
-    """What goes in, and what the files do not say and is taken for granted."""
+def inputs(pair: CheckedPair) -> str:
+    """The first line: what goes in."""
+    pan, ms = pair.pan, pair.ms
+    band = f"band {pan.bands[0]} of {pan.dataset.RasterCount}, " if pan.dataset.RasterCount > 1 else ""
+    count = f"{len(ms.bands)} band{'s' if len(ms.bands) > 1 else ''}"
+    return (
+        f"PAN {Path(pan.source.name).name} ({band}{pan.grid.width} x {pan.grid.height} pixels) and MS "
+        f"{Path(ms.source.name).name} ({count}, {ms.grid.width} x {ms.grid.height} pixels, {ms.type}), ratio "
+        f"{pair.placement.ratio:.4g}."
+    )
+
+
+def found(measured: Measurement, job: FusionJob) -> str:
+    """The second line: how MS lies on PAN and how sharp it is."""
+    seen = measured.registration
+    if not seen.reliable:
+        return f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.gain:.2f} is used."
+    row, column = seen.shift
+    measuring = "measured" if job.gain is None else "given"
+    return (
+        f"MS lies {row:+.2f} rows and {column:+.2f} columns (PAN pixels) off PAN, "
+        f"{'which is corrected' if job.align else 'which is not corrected, as asked for'}; at its finest detail it "
+        f"keeps {100.0 * seen.gain:.0f} % of the contrast (MTF gain {seen.gain:.3f}, {measuring})."
+    )
+
+
+def done(judged: Judgement, seconds: float, output: Path) -> str:
+    """The last line: how good the result is, and how long it took."""
+    if judged.reduced is None:
+        quality = "The scene is too small, or shows too little, for its quality to be measured"
+    else:
+        made = judged.reduced
+        best = min(made.interpolated, made.classical)
+        quality = (
+            f"Made {made.ratio:.3g} times coarser, the scene is sharpened with an error (ERGAS) of {made.ergas:.3g}, "
+            f"{100.0 * abs(1.0 - made.ergas / best):.0f} % {'less' if made.ergas <= best else 'more'} than the best of "
+            "interpolation and the classical methods"
+        )
+    return f"{quality}. Done in {spoken(seconds)}: {output}."
+
+
+def rasters(pair: CheckedPair) -> Iterator[str]:
+    """What goes in, closely, and what the files do not say and is taken for granted."""
     pan, ms = pair.pan, pair.ms
     if ms.reprojected:
         yield "MS has another reference system and is reprojected to PAN's while it is read (cubic)."

@@ -153,7 +153,7 @@ def _sharpened(product: Product, output: Path, job: ProductJob, progress: Progre
         progress.report(1.0)
         return replace(blank, status=COMPLETE, sentence=sentence)
     left_out = [b.name for b in product.ms.bands if b not in bands]
-    progress.log(f"Bands: {', '.join(f'{b.name} (band {b.number} of {label(b.files)})' for b in bands)}.")
+    progress.explain(f"Bands: {', '.join(f'{b.name} (band {b.number} of {label(b.files)})' for b in bands)}.")
     if left_out:
         progress.log(f"Left out by BANDS = {job.bands}: {', '.join(left_out)}.")
     with gdal_exceptions():
@@ -248,7 +248,7 @@ def _keep(output: Path, pan: RasterSource, ms: RasterSource, progress: Progress)
             path = output.with_name(f"{output.stem}_{role}.vrt")
             with whole_file(path) as draft:
                 draft.write_text(source.path, encoding="utf-8")
-            progress.log(f"Kept {path}, which reads {source.name}.")
+            progress.explain(f"Kept {path}, which reads {source.name}.")
 
 
 def _check_gain(product: Product, result: FusionResult, progress: Progress) -> None:
@@ -259,7 +259,7 @@ def _check_gain(product: Product, result: FusionResult, progress: Progress) -> N
     least, largest = gains
     name = product.ms.sensor.name
     said = f"Tabulated MTF gains of {name}: {least:g} to {largest:g}; measured and used: {result.gain:.3f}."
-    progress.log(said)
+    progress.explain(said)
     if not least / ODD_GAIN <= result.gain <= largest * ODD_GAIN:
         sentence = f"{said} They are far apart: MS may have been resampled or sharpened before. Look at the result."
         progress.warn(

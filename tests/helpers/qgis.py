@@ -11,6 +11,7 @@ class Listener(QgsProcessingFeedback):
     def __init__(self, cancel_at=None):
         super().__init__(False)
         self.lines = []
+        self.heard = []  # the same, each with its kind
         self.shares = []
         self.cancel_at = cancel_at
         self.progressChanged.connect(self.hear)
@@ -20,11 +21,18 @@ class Listener(QgsProcessingFeedback):
         if self.cancel_at is not None and share >= self.cancel_at:
             self.cancel()
 
-    def pushInfo(self, line):  # noqa: N802 - QGIS's name
+    def say(self, kind, line):
         self.lines.append(line)
+        self.heard.append((kind, line))
+
+    def pushInfo(self, line):  # noqa: N802 - QGIS's name
+        self.say("info", line)
 
     def pushWarning(self, line):  # noqa: N802 - QGIS's name
-        self.lines.append(line)
+        self.say("warning", line)
+
+    def pushDebugInfo(self, line):  # noqa: N802 - QGIS's name
+        self.say("detail", line)
 
     def reportError(self, line, fatal=False):  # noqa: N802 - QGIS's name
-        self.lines.append(line)
+        self.say("error", line)
