@@ -22,7 +22,8 @@ class FusionJob:
     pixels, 0 for the largest that the budget allows.
 
     `adapt` are minutes for which the weights are tuned on the scene first, 0 for none; `adapt_steps`, where given,
-    count in their place, and with `seed` make the run repeatable. `weights_out` keeps the tuned weights.
+    count in their place, and with `seed` make the run repeatable. `weights_out` keeps the tuned weights. `judged` says
+    whether the log tells how good the result is; no pixel depends on it.
     """
 
     pan: RasterSource
@@ -45,6 +46,7 @@ class FusionJob:
     adapt_steps: int | None = None
     seed: int = 1
     weights_out: Path | None = None
+    judged: bool = True
 
     @property
     def adapts(self) -> bool:

@@ -31,9 +31,10 @@ from .adapt import ADAPTED, adapted
 from .check import CheckedPair, check_output, check_pair
 from .job import FusionJob, FusionResult
 from .judge import Judgement, judge
-from .measure import MEASURING_SHARE, Measurement, measure
+from .measure import MEASURING_SHARE, Measurement
 from .memory import bounded_cache, default_budget, want_of_memory_said
 from .plan import FusionPlan, choose_engine, make_plan
+from .remembered import measured_once
 from .tiles import Target, Tiling
 
 LARGEST_CLIPPED = 0.25  # of the values; a few bright ones may be cut off, and the log says so
@@ -53,7 +54,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
         weights, measured, plan = plan_pair(pair, job, progress)
-        found = judged(pair, plan, weights, measured, progress)
+        found = judged(pair, plan, weights, measured, progress) if job.judged else None
         pair = replace(pair, window=plan.window)
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
             devices = run_plan(plan, pan, ms, weights, writer, progress.after(ADAPTED if job.adapts else 0.0))
@@ -70,8 +71,8 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         gain=measured.registration.gain,
         weights_sha256=weights.sha256,
         seconds=seconds,
-        hqnr=found.full.hqnr if found.full else None,
-        ergas=found.reduced.ergas if found.reduced else None,
+        hqnr=found.full.hqnr if found and found.full else None,
+        ergas=found.reduced.ergas if found and found.reduced else None,
         bands=plan.ms.bands,
         notices=tuple(notices),
     )
@@ -85,7 +86,7 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
     _explain(run_log.rasters(pair), progress)
     _explain(run_log.engine(engine, weights.header.get("name", "?"), reason), progress)
     progress.check()
-    measured = measure(pair, job.align, job.gain, progress)
+    measured = measured_once(pair, job, progress)
     progress.log(run_log.found(measured, job))
     _explain(run_log.measurement(measured, pair, job), progress)
     refuse_clipping(pair, measured)

@@ -52,8 +52,11 @@ def found(measured: Measurement, job: FusionJob) -> str:
     )
 
 
-def done(judged: Judgement, seconds: float, output: Path) -> str:
-    """The last line: how good the result is, and how long it took."""
+def done(judged: Judgement | None, seconds: float, output: Path) -> str:
+    """The last line: how good the result is, where that was judged, and how long it took."""
+    took = f"Done in {spoken(seconds)}: {output}."
+    if judged is None:
+        return took
     if judged.reduced is None:
         quality = "The scene is too small, or shows too little, for its quality to be measured"
     else:
@@ -64,7 +67,7 @@ def done(judged: Judgement, seconds: float, output: Path) -> str:
             f"{100.0 * abs(1.0 - made.ergas / best):.0f} % {'less' if made.ergas <= best else 'more'} than the best of "
             "interpolation and the classical methods"
         )
-    return f"{quality}. Done in {spoken(seconds)}: {output}."
+    return f"{quality}. {took}"
 
 
 def rasters(pair: CheckedPair) -> Iterator[str]:

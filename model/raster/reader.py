@@ -175,6 +175,16 @@ class Raster:
         """Whether GDAL's masks follow the alpha band, if there is one: they do in rasters of two and of four bands."""
         return self.alpha is None or any(f & gdal.GMF_ALPHA for f in self._flags.values())
 
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What decides the values that are read; equal where nothing of that has changed.
+
+        QGIS writes statistics beside a raster as it likes (.aux.xml): what else stands there is compared, not the file.
+        """
+        files = sorted(entry for entry in self.files.items() if not entry[0].endswith(".aux.xml"))
+        told = self.read_bands, self.alpha, self._nodata, self._flags, self.offsets.tolist()
+        return tuple(files), replace(self.source, bands=()), self.grid, self.crs, str(told)
+
     def refuse_changes(self) -> None:
         """Raises InputError where a file behind this raster has changed since it was opened."""
         refuse_changed_files(self.role, self.files)

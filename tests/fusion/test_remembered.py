@@ -1,0 +1,72 @@
+"""A scene is measured once, as long as its files stay as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.fusion import run
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
+from otfm_pansharpen.model.fusion import remembered
+from otfm_pansharpen.model.fusion.measure import measure
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """One entry for each time that a scene is measured."""
+    times = []
+
+    def counted(*given):
+        times.append(given)
+        return measure(*given)
+
+    monkeypatch.setattr(remembered, "measure", counted)
+    return times
+
+
+def beside(path, change):
+    """Change what the file beside a raster says of its first band."""
+    dataset = gdal.Open(str(path))
+    change(dataset.GetRasterBand(1))
+    dataset.FlushCache()
+
+
+def test_what_was_measured_serves_other_extents_and_changes_nothing(tmp_path, measured):
+    pair = Recipe(shift=(0.0, 1.0)).write(tmp_path)
+    part, _ = run(pair, tmp_path, "part.tif", extent=(5e5, 4e6 - 200, 5e5 + 200, 4e6))
+    beside(pair.ms, lambda band: band.ComputeStatistics(False))  # as QGIS does
+    assert pair.ms.with_name("ms.tif.aux.xml").exists()
+    whole, result = run(pair, tmp_path, "whole.tif")
+    assert len(measured) == 1
+    assert result.shift == pytest.approx((0.0, 1.0), abs=0.1)
+    assert np.array_equal(part, whole[:, :100, :100])
+    remembered._SCENES.clear()
+    again, _ = run(pair, tmp_path, "again.tif")
+    assert np.array_equal(again, whole)
+
+
+def test_a_scene_is_measured_anew_where_a_file_or_a_wish_has_changed(tmp_path, measured):
+    pair = Recipe().write(tmp_path)
+    run(pair, tmp_path)
+    run(pair, tmp_path, align=False)
+    assert len(measured) == 2
+    save(pair.ms, load_image(pair.ms) * 1.5, transform=(5e5, 8, 0, 4e6, 0, -8))
+    image, _ = run(pair, tmp_path)
+    assert len(measured) == 3
+    beside(pair.ms, lambda band: band.SetNoDataValue(700))
+    run(pair, tmp_path)
+    assert len(measured) == 4
+    assert image.mean() == pytest.approx(1.5 * pair.sharp.mean(), rel=0.02)
+
+
+def test_a_band_without_pixels_stays_empty_the_second_time(tmp_path, measured):
+    pair = Recipe(nodata=0).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[1] = 0
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8), nodata=0)
+    first, _ = run(pair, tmp_path)
+    second, _ = run(pair, tmp_path)
+    assert len(measured) == 1
+    assert np.array_equal(first, second)
+    assert (second[1] == 0).all()
+    assert (second[0] > 0).all()
