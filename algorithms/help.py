@@ -49,6 +49,22 @@ PANSHARPEN_PARAMETERS = {
     "OUTPUT": "The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised GeoTIFF.",
 }
 
+PREVIEW = """Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, \
+move the map, and run again.
+
+Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of \
+it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of \
+PAN pixels is sharpened in its middle."""
+
+PREVIEW_PARAMETERS = {
+    **{name: PANSHARPEN_PARAMETERS[name] for name in ("PAN", "MS", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN")},
+    "MTF_GAIN": PANSHARPEN_PARAMETERS["MTF_GAIN"],
+    "QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A "
+    ".safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.",
+    "EXTENT": "The part that is sharpened. Leave empty for what the map shows.",
+    "OUTPUT": "The preview, a temporary layer unless a file is chosen.",
+}
+
 FINETUNE = """Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
 
 The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn \
@@ -118,8 +134,7 @@ PRODUCT_PARAMETERS = {
     "EXTENT": "Only this part of each product is sharpened. Leave empty for all of it.",
     "ALIGN": PANSHARPEN_PARAMETERS["ALIGN"],
     "DEVICE": PANSHARPEN_PARAMETERS["DEVICE"],
-    "QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A "
-    ".safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.",
+    "QUALITY": PREVIEW_PARAMETERS["QUALITY"],
     "PRECISION": PANSHARPEN_PARAMETERS["PRECISION"],
     "MEMORY": PANSHARPEN_PARAMETERS["MEMORY"],
     "DATA_TYPE": PANSHARPEN_PARAMETERS["DATA_TYPE"],

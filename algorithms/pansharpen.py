@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
 AS_MS = "as MS"
-RESULT = "Sharpened raster"
-QUALITIES = (*BUNDLED, TUNED)
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
 
@@ -50,6 +48,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     """Declares the parameters, hands one frozen job to `model.fusion`, and its result back."""
 
     parameter_help = PANSHARPEN_PARAMETERS
+    qualities = (*BUNDLED, TUNED)
+    result_name = "Sharpened raster"
+    made = "sharpened"
 
     def name(self) -> str:
         return "pansharpen"
@@ -72,7 +73,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         preselect(pan, ms)
         self._add(pan)
         self._add(ms)
-        self._add_quality("QUALITY", "Quality", QUALITIES)
+        self._add_quality("QUALITY", "Quality", self.qualities)
         self._add_minutes("Minutes of tuning")
         self._add(QgsProcessingParameterExtent("EXTENT", "Extent", optional=True))
         self._add_bands()
@@ -80,7 +81,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self._add_form()
         self._add_machine()
         self._add_former(*FORMER)
-        self._add(QgsProcessingParameterRasterDestination("OUTPUT", RESULT))
+        self._add(QgsProcessingParameterRasterDestination("OUTPUT", self.result_name))
         self.addOutput(QgsProcessingOutputString("DEVICE_USED", "Device used"))
         self.addOutput(QgsProcessingOutputNumber("RATIO", "Ratio of the pixel sizes"))
         self.addOutput(QgsProcessingOutputNumber("SHIFT_X", "Measured shift across, in PAN pixels"))
@@ -141,7 +142,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         return super().checkParameterValues({**parameters, "MS": first}, context)
 
     def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
-        sentence = self._refused_quality("QUALITY", self._quality(parameters, context), QUALITIES)
+        sentence = self._refused_quality("QUALITY", self._quality(parameters, context), self.qualities)
         return sentence or self._refused_pair(parameters, context)
 
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
@@ -181,7 +182,6 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         kept = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
         kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
-        has_gain = parameters.get("MTF_GAIN") is not None
         return FusionJob(
             pan=self._pan,
             ms=self._ms,
@@ -194,7 +194,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             steps=self.parameterAsInt(parameters, "STEPS", context),
             tile=self.parameterAsInt(parameters, "TILE", context) if parameters.get("TILE") is not None else 0,
             memory=self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY") is not None else 0,
-            gain=self.parameterAsDouble(parameters, "MTF_GAIN", context) if has_gain else None,
+            gain=self._gain(parameters, context),
             align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
             creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
             data_type="" if kind == AS_MS else kind,
@@ -204,13 +204,17 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             weights_out=Path(kept) if kept else None,
         )
 
+    def _gain(self, parameters: dict[str, Any], context: QgsProcessingContext) -> float | None:
+        given = parameters.get("MTF_GAIN") is not None
+        return self.parameterAsDouble(parameters, "MTF_GAIN", context) if given else None
+
     def _describe(self, loading: Any, result: FusionResult, quality: str) -> None:
         """Name, rendering and metadata of the result; the name that a model gives stays."""
         from ..model.version import VERSION
 
-        quality = quality if quality in QUALITIES else Path(quality).stem
-        title = f"{self._ms_layer.name}, sharpened ({quality})"
-        if loading.name == RESULT:
+        quality = quality if quality in self.qualities else Path(quality).stem
+        title = f"{self._ms_layer.name}, {self.made} ({quality})"
+        if loading.name == self.result_name:
             loading.name = title
         judged = "" if result.hqnr is None else f" Quality without reference (HQNR) {result.hqnr:.3f}."
         abstract = (

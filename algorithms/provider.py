@@ -9,6 +9,7 @@ from .assess import AssessAlgorithm
 from .bridge import ICON
 from .finetune import FinetuneAlgorithm
 from .pansharpen import PansharpenAlgorithm
+from .preview import PreviewAlgorithm
 from .product import ProductAlgorithm
 from .setup import SetupAlgorithm
 
@@ -18,6 +19,7 @@ class OtfmProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
         self.addAlgorithm(PansharpenAlgorithm())
+        self.addAlgorithm(PreviewAlgorithm())
         self.addAlgorithm(ProductAlgorithm())
         self.addAlgorithm(AssessAlgorithm())
         self.addAlgorithm(FinetuneAlgorithm())

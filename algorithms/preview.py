@@ -1,0 +1,141 @@
+"""`otfm:preview`: what the map shows, sharpened in seconds, with the figures of the whole scene."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qgis.core import (
+    QgsCoordinateTransform,
+    QgsCsException,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterExtent,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsRasterLayer,
+    QgsRectangle,
+)
+
+from ..model.options import BUNDLED
+from .help import PREVIEW, PREVIEW_PARAMETERS
+from .pair_of_layers import preselect
+from .pansharpen import PansharpenAlgorithm
+
+if TYPE_CHECKING:
+    from ..model.fusion.job import FusionJob, FusionResult
+
+MOST_PIXELS = 1920 * 1080  # of PAN; a screen
+
+
+class PreviewAlgorithm(PansharpenAlgorithm):
+    """Declares a few parameters of `otfm:pansharpen`; its extent is the map's."""
+
+    parameter_help = PREVIEW_PARAMETERS
+    qualities = tuple(BUNDLED)
+    result_name = "Preview"
+    made = "preview"
+
+    def name(self) -> str:
+        return "preview"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        return "OTFM Preview of the map"
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        return "Sharpen what the map shows, in seconds, as the whole scene would be."
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
+        return PREVIEW
+
+    def tags(self) -> list[str]:
+        return ["pansharpening", "preview", "canvas", "map"]
+
+    def flags(self) -> Any:
+        """Not for models: they have no map to look at."""
+        return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
+
+    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
+        pan = QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster")
+        ms = QgsProcessingParameterRasterLayer("MS", "Multispectral raster")
+        preselect(pan, ms)
+        self._add(pan)
+        self._add(ms)
+        self._add_quality("QUALITY", "Quality", self.qualities)
+        self._add(QgsProcessingParameterExtent("EXTENT", "Extent in place of the map's", optional=True))
+        self._add_bands()
+        self._add(QgsProcessingParameterRasterDestination("OUTPUT", self.result_name))
+
+    def prepareAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """As in `otfm:pansharpen`; says where the map shows more than is sharpened."""
+        prepared = super().prepareAlgorithm(parameters, context, feedback)
+        if self._left_out:
+            feedback.pushInfo(self._left_out)
+        return prepared
+
+    def _bounds(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
+    ) -> tuple[float, float, float, float]:
+        """EXTENT, or what the map shows, in PAN's system: the middle of it where it is large."""
+        given = super()._bounds(parameters, context, layer)
+        shown = (QgsRectangle(*given) if given else _map_extent(layer, context)).intersect(layer.extent())
+        if shown.isEmpty():
+            raise QgsProcessingException(
+                f"The map shows nothing of PAN {layer.name()}. Zoom to what you want to see sharpened, then run again."
+            )
+        wide, high = shown.width() / layer.rasterUnitsPerPixelX(), shown.height() / layer.rasterUnitsPerPixelY()
+        share = min(1.0, math.sqrt(MOST_PIXELS / (wide * high)))
+        self._left_out = ""
+        if share < 1.0:
+            shown.scale(share)
+            self._left_out = (
+                f"The map shows {wide:.0f} x {high:.0f} pixels of PAN; the middle {share * wide:.0f} x "
+                f"{share * high:.0f} are sharpened. Zoom in to see another part."
+            )
+        return shown.xMinimum(), shown.yMinimum(), shown.xMaximum(), shown.yMaximum()
+
+    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
+        from ..model.fusion.job import FusionJob
+
+        quality = self._quality(parameters, context)
+        return FusionJob(
+            pan=self._pan,
+            ms=self._ms,
+            more_ms=tuple(self._more_ms),
+            output=output,
+            weights=BUNDLED.get(quality, Path(quality)),
+            extent=self._extent,
+            align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
+            gain=self._gain(parameters, context),
+            judged=False,
+        )
+
+    @staticmethod
+    def _outputs(result: FusionResult) -> dict[str, Any]:
+        return {}
+
+
+def _map_extent(layer: QgsRasterLayer, context: QgsProcessingContext) -> QgsRectangle:
+    """What QGIS's map shows, in the layer's system. Raises QgsProcessingException where there is no map."""
+    from qgis.utils import iface
+
+    canvas = iface.mapCanvas() if iface else None
+    if canvas is None:
+        raise QgsProcessingException("There is no map here. Give EXTENT, the part that is to be sharpened.")
+    own = canvas.mapSettings().destinationCrs()
+    if not own.isValid() or not layer.crs().isValid() or own == layer.crs():
+        return canvas.extent()
+    try:
+        return QgsCoordinateTransform(own, layer.crs(), context.transformContext()).transformBoundingBox(
+            canvas.extent()
+        )
+    except QgsCsException as error:
+        raise QgsProcessingException(
+            f"What the map shows cannot be brought to the reference system of {layer.name()} "
+            f"({layer.crs().userFriendlyIdentifier()}). Zoom to the layer, then run again."
+        ) from error
