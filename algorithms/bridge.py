@@ -14,7 +14,10 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCsException,
+    QgsFeatureRequest,
+    QgsGeometry,
     QgsMapLayer,
+    QgsProcessing,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
@@ -23,6 +26,7 @@ from qgis.core import (
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
     QgsProcessingParameterString,
     QgsProviderRegistry,
@@ -178,6 +182,43 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         bounds = self._bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
         return refusal(pan, ms, bounds)
 
+    def _add_mask(self) -> None:
+        self._add_advanced(
+            QgsProcessingParameterFeatureSource(
+                "MASK", "Polygons of ground that is not measured, such as clouds",
+                [QgsProcessing.TypeVectorPolygon], optional=True,
+            )
+        )  # fmt: skip
+
+    def _mask(
+        self,
+        parameters: dict[str, Any],
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+        pan: QgsRasterLayer,
+    ) -> str:
+        """Polygons of MASK that lie on PAN, as one WKT in its system; empty where there are none. Main thread only."""
+        if parameters.get("MASK") in (None, ""):
+            return ""
+        source = self.parameterAsSource(parameters, "MASK", context)
+        if source is None:
+            raise QgsProcessingException(
+                f"MASK {parameters['MASK']} cannot be opened as a layer of polygons. Choose one, or leave it empty."
+            )
+        wanted = QgsFeatureRequest().setFilterRect(pan.extent()).setNoAttributes()
+        if pan.crs().isValid():
+            wanted.setDestinationCrs(pan.crs(), context.transformContext())
+        shapes = [feature.geometry() for feature in source.getFeatures(wanted)]
+        shapes = [shape for shape in shapes if not shape.isEmpty()]
+        if not shapes:
+            feedback.pushWarning(
+                f"No polygon of MASK {source.sourceName()} lies on PAN {pan.name()}: nothing is left out."
+            )
+            return ""
+        for shape in shapes:
+            shape.convertToStraightSegment()
+        return str(QgsGeometry.collectGeometry(shapes).asWkt())
+
     def _misread(self, definition: QgsProcessingParameterDefinition, parameters: dict[str, Any]) -> str:
         """Why a word cannot be the value of a parameter; empty where it can be."""
         name, given = definition.name(), parameters.get(definition.name())
@@ -274,8 +315,11 @@ def own_weights() -> list[Path]:
     return sorted(weights_folder().glob("*.safetensors"))
 
 
-def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterSource:
-    """Plain data of a layer. Raises QgsProcessingException where GDAL does not provide it. Main thread only."""
+def raster_source(layer: QgsRasterLayer, bands: list[int], role: str, unmeasured: str = "") -> RasterSource:
+    """Plain data of a layer, with polygons of ground that is not measured (WKT in PAN's system).
+
+    Raises QgsProcessingException where GDAL does not provide it. Main thread only.
+    """
     from ..model.raster.source import RasterSource
 
     provider = layer.dataProvider()
@@ -301,6 +345,7 @@ def raster_source(layer: QgsRasterLayer, bands: list[int], role: str) -> RasterS
         band_nodata=tuple(declared),
         ignored_nodata=tuple(switched_off),
         crs=_replaced_crs(layer),
+        unmeasured=unmeasured,
     )
 
 

@@ -59,6 +59,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         self._add_quality("START", "Weights to start from", tuple(BUNDLED))
         self._add_minutes("Minutes of tuning")
         self._add(QgsProcessingParameterExtent("EXTENT", "Extent", optional=True))
+        self._add_mask()
         self._add_choice("DEVICE", "Device", DEVICES, advanced=True)
         self._add_advanced(number("STEPS", "Steps, in place of minutes", number.Type.Integer, None, True, 1, 1_000_000))
         self._add_advanced(number("SEED", "Seed", number.Type.Integer, 1, False, 0, 2**31 - 1))
@@ -99,7 +100,9 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         self._pairs = tuple(
             TuningPair(
                 raster_source(opened(pan, "PAN", parameters.get("PAN")), [1], "PAN"),
-                raster_source(opened(ms, "MS", parameters.get("MS")), [], "MS"),
+                raster_source(
+                    opened(ms, "MS", parameters.get("MS")), [], "MS", self._mask(parameters, context, feedback, pan)
+                ),
                 self._bounds(parameters, context, pan),
             )
             for pan, ms in zip(pans, mss)

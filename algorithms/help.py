@@ -28,6 +28,8 @@ PANSHARPEN_PARAMETERS = {
     "used, and the log says what was won there; errors are about 4 % smaller still. It needs at least 96 x 96 MS "
     "pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used as it is.",
     "MINUTES": "How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.",
+    "MASK": "Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, "
+    "but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.",
     "WEIGHTS_OUT": "Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the "
     "sensor. Used only where QUALITY is tuned; leave empty to keep none.",
     "SEED": "Which blocks are held out in tuning, and all other chance.",
@@ -57,7 +59,7 @@ it. They are measured the first time and kept: from then on, it takes seconds. A
 PAN pixels is sharpened in its middle."""
 
 PREVIEW_PARAMETERS = {
-    **{name: PANSHARPEN_PARAMETERS[name] for name in ("PAN", "MS", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN")},
+    **{name: PANSHARPEN_PARAMETERS[name] for name in ("PAN", "MS", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK")},
     "MTF_GAIN": PANSHARPEN_PARAMETERS["MTF_GAIN"],
     "QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A "
     ".safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.",
@@ -82,6 +84,8 @@ FINETUNE_PARAMETERS = {
     "Alpha bands are left out.",
     "EXTENT": "Only this part of the scenes is learnt from, for example one without clouds; leave empty for all of it. "
     "It has to hold at least 96 x 96 MS pixels.",
+    "MASK": "Polygons in any reference system, for example of clouds and their shadows, that nothing is learnt from. "
+    "Leave empty to learn from all.",
     "START": "The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, "
     "for example one that was fine-tuned before.",
     "MINUTES": "How long to train. 3 is enough for one scene on most machines; a GPU needs less.",

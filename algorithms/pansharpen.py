@@ -103,6 +103,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             QgsProcessingParameterMultipleLayers("MS_MORE", more, QgsProcessing.TypeRaster, optional=True)
         )
         self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS, advanced=True)
+        self._add_mask()
         number = QgsProcessingParameterNumber
         self._add_advanced(number("MTF_GAIN", "MTF gain at Nyquist", number.Type.Double, None, True, 0.01, 0.9))
 
@@ -157,7 +158,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         ]
         self._pan = raster_source(pan, self._bands(parameters, "PAN_BAND", context) or [1], "PAN")
         bands = self._bands(parameters, "MS_BANDS", context)
-        self._ms, *self._more_ms = (raster_source(layer, bands, "MS") for layer in layers)
+        mask = self._mask(parameters, context, feedback, pan)
+        self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)
         self._extent = self._bounds(parameters, context, pan)
         self._ms_layer, self._pan_name = MsLayer(layers[0], len(layers) == 1), pan.name()
         return True

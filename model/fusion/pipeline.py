@@ -178,18 +178,23 @@ class ArrayTarget:
 def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -> dict[str, str]:
     """What the output's metadata say of its making."""
     tuned = finetuned(weights.header)
-    return ({"OTFM_FINETUNED": tuned} if tuned else {}) | {
-        "OTFM_VERSION": VERSION,
-        "OTFM_WEIGHTS_SHA256": plan.engine.weights_sha256,
-        "OTFM_STEPS": str(plan.engine.steps),
-        "OTFM_PRECISION": plan.engine.precision,
-        "OTFM_MTF_GAIN": f"{registration.gain:.4f}",
-        "OTFM_SHIFT_ROWS_COLUMNS": f"{registration.shift[0]:.3f} {registration.shift[1]:.3f}",
-        "OTFM_MTF_GAIN_BY_BAND": " ".join(f"{g:.3f}" for g in registration.band_gains),
-        "OTFM_RATIO": f"{plan.placement.ratio:.6g}",
-        "OTFM_PAN": f"{Path(plan.pan.name).name} band {plan.pan.bands[0]}",
-        "OTFM_MS": f"{Path(plan.ms.name).name} bands {' '.join(map(str, plan.ms.bands))}",
-    }
+    masked = {"OTFM_MASK": "polygons of ground that was not measured"} if plan.ms.unmeasured else {}
+    return (
+        ({"OTFM_FINETUNED": tuned} if tuned else {})
+        | masked
+        | {
+            "OTFM_VERSION": VERSION,
+            "OTFM_WEIGHTS_SHA256": plan.engine.weights_sha256,
+            "OTFM_STEPS": str(plan.engine.steps),
+            "OTFM_PRECISION": plan.engine.precision,
+            "OTFM_MTF_GAIN": f"{registration.gain:.4f}",
+            "OTFM_SHIFT_ROWS_COLUMNS": f"{registration.shift[0]:.3f} {registration.shift[1]:.3f}",
+            "OTFM_MTF_GAIN_BY_BAND": " ".join(f"{g:.3f}" for g in registration.band_gains),
+            "OTFM_RATIO": f"{plan.placement.ratio:.6g}",
+            "OTFM_PAN": f"{Path(plan.pan.name).name} band {plan.pan.bands[0]}",
+            "OTFM_MS": f"{Path(plan.ms.name).name} bands {' '.join(map(str, plan.ms.bands))}",
+        }
+    )
 
 
 def _remembering(progress: Progress, notices: list[Notice]) -> Progress:

@@ -88,6 +88,8 @@ def rasters(pair: CheckedPair) -> Iterator[str]:
         yield f"Band {ms.left_out[0]} of MS is alpha: it marks gaps and is left out. Name it in MS_BANDS to use it."
     if ms.false_alpha:
         yield f"Band {ms.false_alpha[0]} of MS is declared alpha but holds an image, and is used as one."
+    if ms.source.unmeasured:
+        yield "What the polygons of MASK touch is sharpened, but left out of all that is measured and tuned on."
     if len(ms.read_bands) > len(set(ms.bands)):
         yield f"Measured on all {len(ms.read_bands)} bands of MS, so that parts of its bands fit together."
     row, column = pair.placement.origin

@@ -23,6 +23,7 @@ class RasterSource:
     band_nodata     (band, least, largest): values between which a user declared all of one band to be nodata
     ignored_nodata  bands whose own nodata value a user switched off
     crs             WKT that replaces the file's own; empty to keep it
+    unmeasured      polygons, as WKT in PAN's system, of ground that is sharpened but neither measured nor learnt from
     """
 
     path: str
@@ -34,6 +35,7 @@ class RasterSource:
     ignored_nodata: tuple[int, ...] = ()
     crs: str = ""
     label: str = ""
+    unmeasured: str = ""
 
     @property
     def name(self) -> str:

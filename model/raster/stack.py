@@ -34,6 +34,7 @@ def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
         ignored_nodata=tuple(n for n, s in enumerate(sources, 1) if s.ignored_nodata),
         crs=sources[0].crs,
         label=label([s.name for s in sources]),
+        unmeasured=sources[0].unmeasured,
     )
 
 

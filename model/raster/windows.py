@@ -19,6 +19,7 @@ from ..scene.detail_correlation import LARGEST_SHIFT
 from .gdal_errors import gdal_exceptions
 from .reader import Raster
 from .source import RasterSource
+from .unmeasured import covered
 
 INTERPOLATION_MARGIN = 2  # MS pixels that cubic convolution reads on each side
 WINDOWS_PER_AXIS = 4
@@ -111,7 +112,8 @@ def sample_where_valid(ms: Raster, placement: Placement, check: Callable[[], Non
     for number in range(min(len(cells), MOST_CELLS)):
         check()
         cell = cells[number * step % len(cells)]  # neighbours in this order lie far apart
-        share = float(ms.read(cell)[1].all(0).mean())
+        valid = ms.read(cell)[1].all(0)
+        share = float((valid & ~covered(ms.source.unmeasured, ms.grid, cell) if ms.source.unmeasured else valid).mean())
         if share > 0.0:
             found.append((share, -number, cell))
         if sum(s > MOSTLY_VALID for s, _, _ in found) >= wanted:
@@ -128,8 +130,19 @@ def sample_scene(pan: Raster, ms: Raster, placement: Placement) -> Iterator[Pair
 def read_with_margin(
     pan: Raster, ms: Raster, placement: Placement, window: Window, reach: float = LARGEST_SHIFT
 ) -> PairWindow:
-    """A window of MS and all PAN that any blur and any shift of up to `reach` PAN pixels may read."""
-    return read_pair(pan, ms, placement, window, mtf_reach(WIDEST_GAIN, placement.ratio) + reach)
+    """A window of MS and all PAN that any blur and any shift of up to `reach` PAN pixels may read.
+
+    Ground that `ms.source` leaves out of measuring is invalid there.
+    """
+    pair = read_pair(pan, ms, placement, window, mtf_reach(WIDEST_GAIN, placement.ratio) + reach)
+    if not ms.source.unmeasured:
+        return pair
+    seen = torch.from_numpy(~covered(ms.source.unmeasured, ms.grid, window))
+    return replace(
+        pair,
+        ms_valid=pair.ms_valid & seen,
+        band_valid=None if pair.band_valid is None else pair.band_valid & seen,
+    )
 
 
 def _shared(ms: Raster, placement: Placement) -> Window:

@@ -1,0 +1,40 @@
+"""Ground that measuring and tuning leave out: polygons, such as clouds, as pixels of a raster."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from osgeo import gdal, ogr
+
+from ..errors import InputError
+from ..geometry.grids import Grid, Window
+
+
+def covered(polygons: str, grid: Grid, window: Window) -> NDArray[np.bool_]:
+    """Which pixels (h, w) of a window of a grid, which may reach beyond it, polygons touch.
+
+    `polygons` is WKT in the grid's reference system. Raises InputError where it is none.
+    """
+    place = grid.cropped(window)
+    dataset = gdal.GetDriverByName("MEM").Create("", place.width, place.height, 1, gdal.GDT_Byte)
+    dataset.SetGeoTransform(place.transform)
+    source = _layer(polygons)
+    gdal.RasterizeLayer(dataset, [1], source.GetLayer(0), burn_values=[1], options=["ALL_TOUCHED=TRUE"])
+    return np.asarray(dataset.ReadAsArray() == 1)
+
+
+def _layer(polygons: str) -> ogr.DataSource:
+    """A layer in memory with the polygons as one feature each."""
+    try:
+        whole = ogr.CreateGeometryFromWkt(polygons)
+    except RuntimeError:
+        whole = None
+    if whole is None:
+        raise InputError(f"The mask is no geometry in WKT: {polygons[:80]}. Choose a layer of polygons.")
+    source = ogr.GetDriverByName("Memory").CreateDataSource("mask")
+    layer = source.CreateLayer("mask")
+    for part in whole if whole.GetGeometryCount() and whole.GetGeometryName() != "POLYGON" else [whole]:
+        feature = ogr.Feature(layer.GetLayerDefn())
+        feature.SetGeometry(part)
+        layer.CreateFeature(feature)
+    return source

@@ -1,0 +1,92 @@
+"""MASK: ground that is sharpened, but neither measured nor tuned on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.field import FINE_LAKE, LAKE, PLACE, RATIO, SIDE
+from helpers.qgis import Listener
+from helpers.scenes import Recipe, load_image, save
+from qgis.core import (
+    QgsApplication,
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsFeature,
+    QgsGeometry,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProject,
+    QgsRectangle,
+    QgsVectorLayer,
+)
+
+CLOUD = QgsRectangle(5e5 + 232, 4e6 - 248, 5e5 + 368, 4e6 - 152)  # the lake and a little more
+
+
+def polygons(*places):
+    """A layer in memory, in degrees, of places given in EPSG:32633."""
+    layer = QgsVectorLayer("Polygon?crs=EPSG:4326", "clouds", "memory")
+    to_degrees = QgsCoordinateTransform(
+        QgsCoordinateReferenceSystem("EPSG:32633"), layer.crs(), QgsProject.instance()
+    )  # fmt: skip
+    for place in places:
+        shape = QgsGeometry.fromRect(place)
+        shape.transform(to_degrees)
+        feature = QgsFeature()
+        feature.setGeometry(shape)
+        layer.dataProvider().addFeature(feature)
+    return layer
+
+
+@pytest.fixture
+def cloudy(tmp_path):
+    """Clear as it is, and with a cloud over the lake that lies elsewhere in PAN."""
+    clear = Recipe(bands=3, ratio=RATIO, height=SIDE, width=SIDE).write(tmp_path)
+    image = {"PAN": load_image(clear.pan), "MS": load_image(clear.ms)}
+    rng = np.random.default_rng(0)
+    image["PAN"][(0, *FINE_LAKE)] = rng.integers(30_000, 50_000, (40, 60))
+    image["MS"][(slice(None), *LAKE)] = rng.integers(30_000, 50_000, (3, 20, 30))
+    ms = save(tmp_path / "cloudy_ms.tif", image["MS"], transform=(5e5, 4.0, 0, 4e6, 0, -4.0))
+    return clear, {"PAN": str(save(tmp_path / "cloudy_pan.tif", image["PAN"], transform=PLACE)), "MS": str(ms)}
+
+
+def run(algorithm, given, output):
+    feedback = Listener()
+    given = {**given, "OUTPUT": str(output), "PRECISION": "fp32"}
+    results, passed = algorithm.run(given, QgsProcessingContext(), feedback, {}, False)
+    assert passed, feedback.lines
+    return load_image(output).astype(float), results, feedback.heard
+
+
+def test_under_a_cloud_nothing_is_measured_but_all_is_sharpened(algorithm, cloudy, tmp_path):
+    clear, given = cloudy
+    truth, figures, _ = run(algorithm, {"PAN": str(clear.pan), "MS": str(clear.ms)}, tmp_path / "clear.tif")
+    bare, _, _ = run(algorithm, given, tmp_path / "bare.tif")
+    mask = polygons(CLOUD, QgsRectangle(0, 0, 9e5, 10))
+    masked, found, said = run(algorithm, {**given, "MASK": mask}, tmp_path / "masked.tif")
+    away = np.ones(truth.shape[1:], bool)
+    away[60:140, 100:200] = False
+    error = [np.abs(image - truth)[:, away].mean() for image in (bare, masked)]
+    assert error[1] < 0.25 * error[0]
+    assert found["MTF_GAIN_USED"] == pytest.approx(figures["MTF_GAIN_USED"], abs=0.03)
+    assert masked[(slice(None), *FINE_LAKE)].mean() > 30_000
+    assert any("What the polygons of MASK touch is sharpened" in line for _, line in said)
+
+
+def test_a_mask_elsewhere_is_warned_of(algorithm, cloudy, tmp_path):
+    clear, _ = cloudy
+    given = {"PAN": str(clear.pan), "MS": str(clear.ms), "MASK": polygons(QgsRectangle(6e5, 4e6, 6.1e5, 4.1e6))}
+    _, _, said = run(algorithm, given, tmp_path / "o.tif")
+    assert any(kind == "warning" and "No polygon of MASK clouds lies on PAN" in line for kind, line in said)
+
+
+def test_nothing_is_learnt_under_a_mask(algorithm, cloudy, tmp_path):
+    """All but a rim is masked, so that no block can be held out."""
+    clear, _ = cloudy
+    tune = QgsApplication.processingRegistry().algorithmById("otfm:finetune").create()
+    mask = polygons(QgsRectangle(5e5 + 20, 4e6 - 620, 5e5 + 620, 4e6 - 20))
+    given = {"PAN": [str(clear.pan)], "MS": [str(clear.ms)], "MASK": mask, "OUTPUT": str(tmp_path / "o.safetensors")}
+    context = QgsProcessingContext()
+    assert tune.prepare(given, context, Listener())
+    with pytest.raises(QgsProcessingException, match="too many gaps here to fine-tune on"):
+        tune.runPrepared(given, context, Listener())
