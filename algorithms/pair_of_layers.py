@@ -6,6 +6,7 @@ Only what QGIS knows of open layers is asked, so that no dialog waits.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from qgis.core import (
@@ -21,6 +22,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 
 Bounds = Optional[tuple[float, float, float, float]]
+SMALLEST_PIXEL = 1e-30  # map units; what is divided by
 COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # names of QGIS's types that hold no measurements
 
 
@@ -34,20 +36,55 @@ def preselect(pan: QgsProcessingParameterDefinition, ms: QgsProcessingParameterD
 def likely_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
     """One band with the finer pixels and several bands over the same ground; None where no two layers are so.
 
-    Of several such pairs, the one of one data type whose layers cover each other best.
+    Of several such pairs, the one of one data type whose layers cover each other best. Layers of two reference systems
+    are left to the user.
     """
+    from ..model.geometry.grids import LARGEST_RATIO, SMALLEST_RATIO
+
     application = QCoreApplication.instance()
     if application is None or QThread.currentThread() != application.thread():
         return None  # the project belongs to the main thread
-    rasters = [la for la in QgsProject.instance().mapLayers().values() if isinstance(la, QgsRasterLayer)]
-    rasters = [la for la in rasters if la.isValid() and la.providerType() == "gdal"]
+    layers = [la for la in QgsProject.instance().mapLayers().values() if isinstance(la, QgsRasterLayer)]
+    places = [_Place.of(la) for la in layers if la.isValid() and la.providerType() == "gdal"]
     pairs = [
-        (pan.dataProvider().dataType(1) == ms.dataProvider().dataType(1), _overlap(pan, ms), pan.name(), pan, ms)
-        for pan in rasters
-        for ms in rasters
-        if pan.bandCount() == 1 < ms.bandCount() and not refusal(pan, ms)
+        (pan.kind == ms.kind, pan.overlap(ms), pan, ms)
+        for ms in places
+        for pan in places
+        if pan.bands == 1 < ms.bands
+        and pan.crs == ms.crs
+        and SMALLEST_RATIO <= ms.pixel / pan.pixel <= LARGEST_RATIO
+        and pan.overlap(ms) > 0.0
     ]
-    return max(pairs, key=lambda p: p[:3])[3:] if pairs else None
+    if not pairs:
+        return None
+    _, _, pan, ms = max(pairs, key=lambda p: (p[0], p[1]))
+    return pan.layer, ms.layer
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What of a layer decides, asked once: a project may hold hundreds of layers, of which every two are compared."""
+
+    layer: QgsRasterLayer
+    bands: int
+    kind: object
+    crs: str
+    pixel: float
+    bounds: tuple[float, float, float, float]
+
+    @classmethod
+    def of(cls, layer: QgsRasterLayer) -> _Place:
+        extent, kind = layer.extent(), layer.dataProvider().dataType(1)
+        bounds = (extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum())
+        pixel = max(layer.rasterUnitsPerPixelX(), SMALLEST_PIXEL)
+        return cls(layer, layer.bandCount(), kind, layer.crs().authid() or layer.crs().toWkt(), pixel, bounds)
+
+    def overlap(self, other: _Place) -> float:
+        """Area that both cover over the larger of their areas."""
+        (left, low, right, high), (x0, y0, x1, y1) = self.bounds, other.bounds
+        wide, tall = min(right, x1) - max(left, x0), min(high, y1) - max(low, y0)
+        larger = max((right - left) * (high - low), (x1 - x0) * (y1 - y0))
+        return wide * tall / larger if min(wide, tall) > 0.0 else 0.0
 
 
 def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> str:
@@ -107,10 +144,3 @@ def _shared(pan: QgsRasterLayer, ms: QgsRasterLayer) -> QgsRectangle | None:
     if not (_grid(pan).georeferenced and _grid(ms).georeferenced):
         return None
     return pan.extent().intersect(place)
-
-
-def _overlap(pan: QgsRasterLayer, ms: QgsRasterLayer) -> float:
-    """Area that both cover over the larger of their areas, about."""
-    shared = _shared(pan, ms)
-    areas = [la.extent().width() * la.extent().height() for la in (pan, ms)]
-    return 0.0 if shared is None or pan.crs() != ms.crs() else shared.width() * shared.height() / max(areas)

@@ -12,8 +12,14 @@ from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.network.weights import hash_path
 from otfm_pansharpen.model.options import BUNDLED
-from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer
-from qgis.gui import QgsBrowserGuiModel
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingModelAlgorithm,
+    QgsProject,
+    QgsRasterLayer,
+)
+from qgis.gui import QgsBrowserGuiModel, QgsProcessingModelerParameterWidget
 
 PLACE, COARSE = (5e5, 2.0, 0.0, 4e6, 0.0, -2.0), (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
 
@@ -86,6 +92,20 @@ def test_the_quality_is_one_choice_with_own_weights_in_it(opened, tmp_path):
     quality.setParameterValue(str(tmp_path / "elsewhere.safetensors"), QgsProcessingContext())
     assert quality.parameterValue() == str(tmp_path / "elsewhere.safetensors")
     assert Path(opened("finetune")["OUTPUT"].parameterValue()).parent == folder
+
+
+def test_the_modeler_takes_quality_from_other_steps_too(algorithm, monkeypatch):
+    from processing.modeler.ModelerParametersDialog import ModelerParametersDialog
+
+    iface = MagicMock()
+    iface.mapCanvas.return_value = iface.activeLayer.return_value = None
+    iface.mainWindow.return_value.styleSheet.return_value = ""
+    monkeypatch.setattr("processing.modeler.ModelerParametersDialog.iface", iface)
+    dialog = ModelerParametersDialog(algorithm, QgsProcessingModelAlgorithm("model", "tests"))
+    widgets = dialog.widget.widget.wrappers
+    assert isinstance(widgets["QUALITY"], QgsProcessingModelerParameterWidget)
+    assert dialog.createAlgorithm().parameterSources()["QUALITY"][0].staticValue() == "fast"
+    dialog.close()
 
 
 @pytest.mark.promise(2)

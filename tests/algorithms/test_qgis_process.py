@@ -152,7 +152,7 @@ def test_ctrl_c_is_heard_while_nothing_moves(environment, tmp_path):
         [PROGRAM, *words], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         assert process.stdout
-        while "Measured shift" not in (line := process.stdout.readline()):
+        while "MS lies" not in (line := process.stdout.readline()):
             assert line or process.poll() is None
         child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[-1])
         os.kill(child, signal.SIGSTOP)
