@@ -39,4 +39,7 @@ def adapted(job: FusionJob, pair: CheckedPair, weights: Weights, progress: Progr
             progress.warn(run_log.not_tuned(error))
             return weights
         progress.log(run_log.tuned(found))
-        return load_weights(found.output) if found.improved else weights
+        if not found.improved:
+            return weights
+        progress.explain(run_log.tuned_weights(found))
+        return load_weights(found.output)

@@ -22,6 +22,7 @@ from .plan import Engine, FusionPlan
 
 COARSE_STEPS = 32.0  # fewer whole numbers than these show
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
+NOTABLE_SHIFT = 0.05  # PAN pixels; less cannot be seen
 NOTABLE_LOSS = 0.05  # of HQNR against interpolation
 NOTABLE_ERROR = 1.02  # ERGAS over that of interpolation
 
@@ -45,10 +46,14 @@ def found(measured: Measurement, job: FusionJob) -> str:
         return f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.gain:.2f} is used."
     row, column = seen.shift
     measuring = "measured" if job.gain is None else "given"
+    if max(abs(row), abs(column)) < NOTABLE_SHIFT:
+        place = f"MS lies on PAN to within {NOTABLE_SHIFT:g} PAN pixels"
+    else:
+        corrected = "which is corrected" if job.align else "which is not corrected, as asked for"
+        place = f"MS lies {row:+.2f} rows and {column:+.2f} columns (PAN pixels) off PAN, {corrected}"
     return (
-        f"MS lies {row:+.2f} rows and {column:+.2f} columns (PAN pixels) off PAN, "
-        f"{'which is corrected' if job.align else 'which is not corrected, as asked for'}; at its finest detail it "
-        f"keeps {100.0 * seen.gain:.0f} % of the contrast (MTF gain {seen.gain:.3f}, {measuring})."
+        f"{place}; at its finest detail it keeps {100.0 * seen.gain:.0f} % of the contrast (MTF gain {seen.gain:.3f}, "
+        f"{measuring})."
     )
 
 
@@ -112,9 +117,14 @@ def tuned(found: FinetuneResult) -> str:
     return (
         f"Tuned on this scene for {found.steps} steps: ERGAS of the held-out blocks falls from {before.ergas:.3g} to "
         f"{after.ergas:.3g} ({100.0 * (1.0 - after.ergas / before.ergas):.1f} % less), HQNR at full resolution goes "
-        f"from {before.hqnr:.3f} to {after.hqnr:.3f}. The tuned weights have SHA-256 {found.weights_sha256}. What the "
-        "log says of quality from here on is of ground that tuning has seen too."
+        f"from {before.hqnr:.3f} to {after.hqnr:.3f}. What the log says of quality from here on is of ground that "
+        "tuning has seen too."
     )
+
+
+def tuned_weights(found: FinetuneResult) -> str:
+    """Which weights are used once the scene was tuned on."""
+    return f"The tuned weights have SHA-256 {found.weights_sha256}."
 
 
 def not_tuned(error: InputError) -> Notice:

@@ -37,7 +37,7 @@ def test_the_raster_is_nearer_to_the_truth_and_says_how_it_was_tuned(pair, tmp_p
     assert error(pair, load_image(output)) < 0.95 * error(pair, plain)
     (said,) = [line for line in lines if line.startswith("Tuned on this scene")]
     assert "ERGAS of the held-out blocks falls from" in said
-    assert result.weights_sha256 in said
+    assert any(result.weights_sha256 in line for line in lines)
     assert "120 steps, seed 1, from SHA-256 " in gdal.Open(str(output)).GetMetadataItem("OTFM_FINETUNED")
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
