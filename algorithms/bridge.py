@@ -177,7 +177,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     def _refused_pair(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """What is plainly wrong with PAN and MS, or EXTENT on them. Raises QgsProcessingException for the extent."""
         pan, ms = (self.parameterAsRasterLayer(parameters, name, context) for name in ("PAN", "MS"))
-        if any(la is None or not la.isValid() or la.providerType() != "gdal" for la in (pan, ms)):
+        if pan is None or ms is None:
             return ""  # said as they are opened
         bounds = self._bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
         return refusal(pan, ms, bounds)

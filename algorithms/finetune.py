@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qgis.core import (
-    QgsMapLayer,
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingException,
@@ -18,12 +17,13 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
+    QgsRasterLayer,
 )
 
 from ..model.options import BUNDLED, DEFAULT_SET, DEVICES
 from .bridge import WEIGHTS_FILTER, OtfmAlgorithm, opened, raster_source, run_in_engine, weights_folder
 from .help import FINETUNE, FINETUNE_PARAMETERS
-from .pair_of_layers import preselect
+from .pair_of_layers import preselect, refusal
 
 if TYPE_CHECKING:
     from ..model.finetuning.job import FinetuneJob, FinetuneResult
@@ -81,7 +81,10 @@ class FinetuneAlgorithm(OtfmAlgorithm):
             self.addOutput(QgsProcessingOutputNumber(name, text))
 
     def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
-        return self._refused_quality("START", self._start(parameters, context), tuple(BUNDLED))
+        sentence = self._refused_quality("START", self._start(parameters, context), tuple(BUNDLED))
+        pairs = self._layer_pairs(parameters, context)
+        told = (refusal(pan, ms, self._bounds(parameters, context, pan)) for pan, ms in pairs)
+        return sentence or next(filter(None, told), "")
 
     def _start(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         return self.parameterAsString(parameters, "START", context) or DEFAULT_SET
@@ -92,29 +95,33 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         """Copy everything that belongs to the main thread out of the layers."""
         from ..model.finetuning.job import TuningPair
 
+        self._pairs = tuple(
+            TuningPair(
+                raster_source(pan, [1], "PAN"),
+                raster_source(ms, [], "MS", self._mask(parameters, context, feedback, pan)),
+                self._bounds(parameters, context, pan),
+            )
+            for pan, ms in self._layer_pairs(parameters, context)
+        )
+        return True
+
+    def _layer_pairs(
+        self, parameters: dict[str, Any], context: QgsProcessingContext
+    ) -> list[tuple[QgsRasterLayer, QgsRasterLayer]]:
+        """PAN and MS of each scene. Raises QgsProcessingException where one is missing or cannot be opened."""
         pans, mss = (self._layers(parameters, name, context) for name in ("PAN", "MS"))
         if len(pans) != len(mss):
             raise QgsProcessingException(
                 f"PAN has {len(pans)} rasters and MS has {len(mss)}; give one MS for each PAN, in the same order."
             )
-        self._pairs = tuple(
-            TuningPair(
-                raster_source(opened(pan, "PAN", parameters.get("PAN")), [1], "PAN"),
-                raster_source(
-                    opened(ms, "MS", parameters.get("MS")), [], "MS", self._mask(parameters, context, feedback, pan)
-                ),
-                self._bounds(parameters, context, pan),
-            )
-            for pan, ms in zip(pans, mss)
-        )
-        return True
+        return list(zip(pans, mss))
 
-    def _layers(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[QgsMapLayer]:
+    def _layers(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[QgsRasterLayer]:
         """The layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
         layers, given = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
         if not layers or (isinstance(given, list) and len(layers) < len(given)):
             opened(None, name, given)  # QGIS drops those that it cannot open
-        return layers
+        return [opened(layer, name, given) for layer in layers]
 
     def _run(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

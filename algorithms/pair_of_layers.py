@@ -92,31 +92,49 @@ def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> s
 
     What lies in two reference systems is compared roughly, and left to the run where that does not tell.
     """
-    from ..model.errors import InputError
-    from ..model.geometry.grids import register
     from ..model.raster.source import SAME_RASTER
 
-    for role, layer in (("PAN", pan), ("MS", ms)):
-        kind = layer.dataProvider().dataType(1)
-        if kind in {getattr(Qgis.DataType, name, None) for name in COMPLEX}:
-            return f"{role} {layer.name()} holds complex numbers; real numbers are needed."
+    if any(not layer.isValid() or layer.providerType() != "gdal" for layer in (pan, ms)):
+        return ""  # said as they are opened
     if os.path.realpath(pan.source()) == os.path.realpath(ms.source()):
         return SAME_RASTER.format(name=pan.source())
-    shared = _shared(pan, ms)
+    return _complex(pan, ms) or _misplaced(pan, ms) or _beside(pan, ms, bounds)
+
+
+def _complex(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
+    for role, layer in (("PAN", pan), ("MS", ms)):
+        if layer.dataProvider().dataType(1) in {getattr(Qgis.DataType, name, None) for name in COMPLEX}:
+            return f"{role} {layer.name()} holds complex numbers; real numbers are needed."
+    return ""
+
+
+def _misplaced(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
+    """Why their grids cannot be fused."""
+    from ..model.errors import InputError
+    from ..model.geometry.grids import register
+
     if pan.crs() == ms.crs():
         try:
             register(_grid(pan), _grid(ms))
         except InputError as error:
             return str(error)
-    elif shared is not None and shared.isEmpty():
+        return ""
+    shared = _shared(pan, ms)
+    if shared is not None and shared.isEmpty():
         return f"PAN {pan.name()} and MS {ms.name()} do not overlap: they lie at different places. Choose one scene."
-    if bounds is not None and shared is not None and not shared.intersects(QgsRectangle(*bounds)):
-        return (
-            f"The extent {bounds} does not meet the area that PAN and MS share: x {shared.xMinimum():.10g} to "
-            f"{shared.xMaximum():.10g}, y {shared.yMinimum():.10g} to {shared.yMaximum():.10g}. Choose another extent, "
-            "or leave it empty for all that both cover."
-        )
     return ""
+
+
+def _beside(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds) -> str:
+    """Why `bounds` are no part of what both cover."""
+    shared = _shared(pan, ms)
+    if bounds is None or shared is None or shared.intersects(QgsRectangle(*bounds)):
+        return ""
+    return (
+        f"The extent {bounds} does not meet the area that PAN and MS share: x {shared.xMinimum():.10g} to "
+        f"{shared.xMaximum():.10g}, y {shared.yMinimum():.10g} to {shared.yMaximum():.10g}. Choose another extent, "
+        "or leave it empty for all that both cover."
+    )
 
 
 def _grid(layer: QgsRasterLayer) -> Any:

@@ -1,4 +1,4 @@
-"""Tuning on one half of each scene, judged on the other: what ADAPT wins on ground that it never saw.
+"""Tuning on one half of each scene, judged on the other: what QUALITY=tuned wins on ground that it never saw.
 
     python benchmarks/adapting.py FOLDER [--minutes 1] [--start best] [--threads 2] [--only NAME ...] [--json FILE]
 

@@ -198,6 +198,19 @@ def test_bad_input_is_one_sentence(tune, tmp_path):
     assert not output.exists()
 
 
+@pytest.mark.promise(2)
+def test_scenes_that_cannot_be_learnt_from_are_said_before_running(tune, tmp_path):
+    pair = SENSOR.write(tmp_path)
+    output, pan, ms = tmp_path / "own.safetensors", str(pair.pan), str(pair.ms)
+    for scenes, words in (
+        ({"PAN": [pan, ms], "MS": [ms, pan]}, "seem to be swapped"),
+        ({"PAN": [pan], "MS": [ms, ms]}, "PAN has 1 rasters and MS has 2"),
+        ({"EXTENT": "0,1,0,1 [EPSG:32633]"}, "does not meet the area"),
+    ):
+        passed, sentence = tune.checkParameterValues(given(pair, output, **scenes), QgsProcessingContext())
+        assert (passed, words in sentence) == (False, True), sentence
+
+
 def test_an_absent_start_is_said_before_running(tune, tmp_path):
     pair = SENSOR.write(tmp_path)
     parameters = given(pair, tmp_path / "own.safetensors", START=str(tmp_path / "none.safetensors"))

@@ -1,0 +1,59 @@
+"""How long a preview takes: 1500 x 1000 pixels of PAN of a large scene, in an engine as QGIS starts it.
+
+    python benchmarks/preview.py FOLDER [--size 8192] [--bands 4] [--repeats 3]
+
+A synthetic pair (uint16, ratio 4) is made in FOLDER and kept. Printed are, for each bundled set of weights, the seconds
+of its first preview and the median of those after it. The first of all starts the engine and measures the scene.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+from _package import load
+
+load()
+
+from otfm_pansharpen.engine.client import ENGINES  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.options import BUNDLED  # noqa: E402
+from otfm_pansharpen.model.progress import Progress  # noqa: E402
+from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
+from speed import RATIO, make_pair  # noqa: E402
+
+WIDTH, HEIGHT, PIXEL = 1500, 1000, 2.0 / RATIO  # PAN pixels, and the side of one in metres
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", type=int, default=8192)
+    parser.add_argument("--bands", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    pan, ms = make_pair(arguments.folder, arguments.size, arguments.bands)
+    print("weights    first  then (s)")
+    for name, weights in BUNDLED.items():
+        seconds = []
+        for number in range(arguments.repeats + 1):
+            left, top = 5e5 + 100.0 * number, 5e6 - 100.0 * number
+            extent = (left, top - HEIGHT * PIXEL, left + WIDTH * PIXEL, top)
+            output = arguments.folder / "preview.tif"
+            job = FusionJob(
+                RasterSource(str(pan)), RasterSource(str(ms)), output, weights=weights, extent=extent, judged=False
+            )
+            started = time.monotonic()
+            ENGINES.run(job, arguments.folder / "packages", Progress())
+            seconds.append(time.monotonic() - started)
+        print(f"{name:8} {seconds[0]:7.1f} {median(seconds[1:]):6.1f}")
+
+
+if __name__ == "__main__":
+    main()
