@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
 AS_MS = "as MS"
+ABSTRACT = (
+    "{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected "
+    "{rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}."
+)
+JUDGED = "Quality without reference (HQNR) {hqnr:.3f}."
+HISTORY = "{date}: otfm:pansharpen, version {version}; PAN {pan}, MS {ms}, weights with SHA-256 {sha256}."
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
 
@@ -50,7 +56,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     parameter_help = PANSHARPEN_PARAMETERS
     qualities = (*BUNDLED, TUNED)
     result_name = "Sharpened raster"
-    made = "sharpened"
+    title = "{ms}, sharpened ({quality})"
 
     def name(self) -> str:
         return "pansharpen"
@@ -215,19 +221,19 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         from ..model.version import VERSION
 
         quality = quality if quality in self.qualities else Path(quality).stem
-        title = f"{self._ms_layer.name}, {self.made} ({quality})"
+        title = self.title.format(ms=self._ms_layer.name, quality=quality)
         if loading.name == self.result_name:
             loading.name = title
-        judged = "" if result.hqnr is None else f" Quality without reference (HQNR) {result.hqnr:.3f}."
-        abstract = (
-            f"{self._ms_layer.name} made as sharp as {self._pan_name} by OTFM Pansharpen {VERSION} ({quality}). Ratio "
-            f"{result.ratio:.4g}; shift corrected {result.shift[0]:+.2f} rows, {result.shift[1]:+.2f} columns of PAN; "
-            f"MTF gain {result.gain:.3f}.{judged}"
-        )
-        history = (
-            f"{date.today().isoformat()}: otfm:pansharpen, version {VERSION}; PAN {self._pan.name}, MS "
-            f"{self._ms.name}, weights with SHA-256 {result.weights_sha256}."
-        )
+        abstract = ABSTRACT.format(
+            ms=self._ms_layer.name, pan=self._pan_name, version=VERSION, quality=quality, ratio=result.ratio,
+            rows=result.shift[0], columns=result.shift[1], gain=result.gain,
+        )  # fmt: skip
+        if result.hqnr is not None:
+            abstract = f"{abstract} {JUDGED.format(hqnr=result.hqnr)}"
+        history = HISTORY.format(
+            date=date.today().isoformat(), version=VERSION, pan=self._pan.name, ms=self._ms.name,
+            sha256=result.weights_sha256,
+        )  # fmt: skip
         metadata = described(self._ms_layer, title, abstract, history)
         loading.setPostProcessor(RenderLike.of(self._ms_layer, result.bands, metadata))
 

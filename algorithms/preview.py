@@ -37,7 +37,7 @@ class PreviewAlgorithm(PansharpenAlgorithm):
     parameter_help = PREVIEW_PARAMETERS
     qualities = tuple(BUNDLED)
     result_name = "Preview"
-    made = "preview"
+    title = "{ms}, preview ({quality})"
 
     def name(self) -> str:
         return "preview"
