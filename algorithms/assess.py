@@ -17,12 +17,10 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterFolderDestination,
     QgsProcessingParameterMultipleLayers,
-    QgsProcessingParameterRasterLayer,
 )
 
 from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
 from .help import ASSESS, ASSESS_PARAMETERS
-from .pair_of_layers import preselect
 from .result_layer import DrawShades
 
 if TYPE_CHECKING:
@@ -51,11 +49,8 @@ class AssessAlgorithm(OtfmAlgorithm):
         return ["pansharpening", "quality", "HQNR", "ERGAS", "SAM", "Q2n", "D_lambda", "D_s", "assessment", "report"]
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        layers, raster = QgsProcessingParameterMultipleLayers, QgsProcessingParameterRasterLayer
-        pan, ms = raster("PAN", "Panchromatic raster"), raster("MS", "Multispectral raster")
-        preselect(pan, ms)
-        self._add(pan)
-        self._add(ms)
+        layers = QgsProcessingParameterMultipleLayers
+        self._add_pair()
         self._add(layers("FUSED", "Sharpened rasters, by any tool", QgsProcessing.TypeRaster))
         self._add_advanced(
             QgsProcessingParameterBand("MS_BANDS", "Multispectral bands", None, "MS", optional=True, allowMultiple=True)

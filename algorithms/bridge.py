@@ -28,6 +28,7 @@ from qgis.core import (
     QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsProviderRegistry,
     QgsRasterLayer,
@@ -36,7 +37,7 @@ from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
 from qgis.PyQt.QtGui import QIcon
 
 from ..model.options import DEFAULT_SET
-from .pair_of_layers import refusal
+from .pair_of_layers import preselect, refusal
 
 if TYPE_CHECKING:
     from ..model.progress import Progress
@@ -127,6 +128,14 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """What is wrong with the values, as far as it can be told at once; empty for nothing. It may raise, too."""
         return ""
+
+    def _add_pair(self) -> None:
+        """PAN and MS; dialogs begin with the layers that the project seems to mean."""
+        pan = QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster")
+        ms = QgsProcessingParameterRasterLayer("MS", "Multispectral raster")
+        preselect(pan, ms)
+        self._add(pan)
+        self._add(ms)
 
     def _add_quality(self, name: str, text: str, choices: Sequence[str]) -> None:
         """One of `choices` or a weights file, as one word or path; a list in dialogs."""

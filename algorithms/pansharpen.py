@@ -20,7 +20,6 @@ from qgis.core import (
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
 )
 
@@ -34,7 +33,6 @@ from .bridge import (
     run_in_engine,
 )
 from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
-from .pair_of_layers import preselect
 from .result_layer import MsLayer, RenderLike, described
 
 if TYPE_CHECKING:
@@ -74,11 +72,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         return ["pansharpening", "pan-sharpening", "fusion", "satellite", "resolution", "neural", "optimal transport"]
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        pan = QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster")
-        ms = QgsProcessingParameterRasterLayer("MS", "Multispectral raster")
-        preselect(pan, ms)
-        self._add(pan)
-        self._add(ms)
+        self._add_pair()
         self._add_quality("QUALITY", "Quality", self.qualities)
         self._add_minutes("Minutes of tuning")
         self._add(QgsProcessingParameterExtent("EXTENT", "Extent", optional=True))

@@ -15,14 +15,12 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingParameterExtent,
     QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterRasterLayer,
     QgsRasterLayer,
     QgsRectangle,
 )
 
 from ..model.options import BUNDLED
 from .help import PREVIEW, PREVIEW_PARAMETERS
-from .pair_of_layers import preselect
 from .pansharpen import PansharpenAlgorithm
 
 if TYPE_CHECKING:
@@ -59,11 +57,7 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        pan = QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster")
-        ms = QgsProcessingParameterRasterLayer("MS", "Multispectral raster")
-        preselect(pan, ms)
-        self._add(pan)
-        self._add(ms)
+        self._add_pair()
         self._add_quality("QUALITY", "Quality", self.qualities)
         self._add(QgsProcessingParameterExtent("EXTENT", "Extent in place of the map's", optional=True))
         self._add_bands()
