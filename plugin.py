@@ -1,12 +1,15 @@
-"""Registers the Processing provider; there is no other user interface."""
+"""Registers the Processing provider and, in QGIS desktop, the entries of its main window."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsApplication
 
 from .algorithms.provider import OtfmProvider
+
+if TYPE_CHECKING:
+    from .desktop.menu import Menu
 
 
 class OtfmPansharpenPlugin:
@@ -15,6 +18,7 @@ class OtfmPansharpenPlugin:
     def __init__(self, iface: Any = None) -> None:
         self.iface = iface
         self.provider: OtfmProvider | None = None
+        self.menu: Menu | None = None
 
     def initProcessing(self) -> None:  # noqa: N802 - QGIS's name
         """Called alone by qgis_process, and by initGui."""
@@ -24,12 +28,19 @@ class OtfmPansharpenPlugin:
     def initGui(self) -> None:  # noqa: N802 - QGIS's name
         """Called by QGIS desktop."""
         self.initProcessing()
+        if self.iface is not None:
+            from .desktop.menu import Menu
+
+            self.menu = Menu(self.iface)
 
     def unload(self) -> None:
-        """Take the provider back, and let engines go that wait for jobs."""
+        """Take everything back, and let engines go that wait for jobs."""
         from .engine.client import ENGINES
 
         ENGINES.close()
+        if self.menu is not None:
+            self.menu.remove()
+            self.menu = None
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
             self.provider = None

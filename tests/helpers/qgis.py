@@ -1,8 +1,9 @@
-"""A feedback object that remembers."""
+"""A feedback object that remembers, and a main window to add entries to."""
 
 from __future__ import annotations
 
 from qgis.core import QgsProcessingFeedback
+from qgis.PyQt.QtWidgets import QMainWindow
 
 
 class Listener(QgsProcessingFeedback):
@@ -36,3 +37,38 @@ class Listener(QgsProcessingFeedback):
 
     def reportError(self, line, fatal=False):  # noqa: N802 - QGIS's name
         self.say("error", line)
+
+
+class Desktop:
+    """What the plugin asks of QGIS's interface, on a real main window with a Raster menu and a toolbar."""
+
+    def __init__(self):
+        self.window = QMainWindow()
+        self.menu = self.window.menuBar().addMenu("Raster")
+        self.toolbar = self.window.addToolBar("Plugins")
+        self.pages = []
+        self.warnings = []
+
+    def mainWindow(self):  # noqa: N802 - QGIS's name
+        return self.window
+
+    def rasterMenu(self):  # noqa: N802 - QGIS's name
+        return self.menu
+
+    def addToolBarIcon(self, action):  # noqa: N802 - QGIS's name
+        self.toolbar.addAction(action)
+
+    def removeToolBarIcon(self, action):  # noqa: N802 - QGIS's name
+        self.toolbar.removeAction(action)
+
+    def registerOptionsWidgetFactory(self, factory):  # noqa: N802 - QGIS's name
+        self.pages.append(factory)
+
+    def unregisterOptionsWidgetFactory(self, factory):  # noqa: N802 - QGIS's name
+        self.pages.remove(factory)
+
+    def messageBar(self):  # noqa: N802 - QGIS's name
+        return self
+
+    def pushWarning(self, title, text):  # noqa: N802 - QGIS's name
+        self.warnings.append(text)

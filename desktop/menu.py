@@ -1,0 +1,55 @@
+"""The plugin's entries in the Raster menu, and its button in the Plugins toolbar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import QgsApplication
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QMenu
+
+from ..algorithms.bridge import ICON
+
+IN_MENU = ("pansharpen", "product", "assess", "finetune", "", "setup")  # empty: a line between entries
+FIRST = "pansharpen"  # what the button opens
+
+
+class Menu:
+    """Adds the entries, and takes them out again."""
+
+    def __init__(self, iface: Any) -> None:
+        self.iface = iface
+        self.menu = QMenu("OTFM Pansharpen", iface.mainWindow())
+        self.menu.setObjectName("otfmMenu")
+        self.menu.setIcon(QIcon(str(ICON)))
+        self.button: Any = None
+        for name in IN_MENU:
+            if name:
+                self._add(name)
+            else:
+                self.menu.addSeparator()
+        iface.rasterMenu().addMenu(self.menu)
+        iface.addToolBarIcon(self.button)
+
+    def _add(self, name: str) -> None:
+        algorithm = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}")
+        action = self.menu.addAction(QIcon(str(ICON)), f"{algorithm.displayName()}…", lambda: self.open(name))
+        action.setObjectName(f"otfm:{name}")
+        action.setToolTip(algorithm.shortDescription())
+        if name == FIRST:
+            self.button = action
+
+    def open(self, name: str) -> None:
+        """Open the dialog of an algorithm; that of `otfm:setup` where there is nothing to compute with."""
+        import processing
+
+        runs, why = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").canExecute()
+        if not runs:
+            self.iface.messageBar().pushWarning("OTFM Pansharpen", why)
+        processing.createAlgorithmDialog(f"otfm:{name if runs else 'setup'}").show()
+
+    def remove(self) -> None:
+        """Leave the main window as it was."""
+        self.iface.removeToolBarIcon(self.button)
+        self.iface.rasterMenu().removeAction(self.menu.menuAction())
+        self.menu.deleteLater()

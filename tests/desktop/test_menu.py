@@ -1,0 +1,66 @@
+"""What the plugin adds to QGIS's main window, and that it takes it back."""
+
+from __future__ import annotations
+
+import otfm_pansharpen
+import processing
+import pytest
+from helpers.qgis import Desktop
+from qgis.core import QgsApplication
+
+
+@pytest.fixture
+def desktop(qgis_app, qgis_processing, monkeypatch):
+    """A main window with the plugin in it, and the dialogs that were asked for."""
+    registry = QgsApplication.processingRegistry()
+    if registry.providerById("otfm") is not None:
+        registry.removeProvider("otfm")
+    desktop = Desktop()
+    desktop.opened = []
+
+    class Dialog:
+        def __init__(self, name):
+            self.name = name
+
+        def show(self):
+            desktop.opened.append(self.name)
+
+    monkeypatch.setattr(processing, "createAlgorithmDialog", Dialog)
+    desktop.plugin = otfm_pansharpen.classFactory(desktop)
+    desktop.plugin.initGui()
+    yield desktop
+    desktop.plugin.unload()
+
+
+def entries(desktop):
+    (menu,) = (action.menu() for action in desktop.menu.actions())
+    return {action.text(): action for action in menu.actions() if action.text()}
+
+
+def test_the_raster_menu_opens_the_dialogs(desktop):
+    assert desktop.menu.actions()[0].text() == "OTFM Pansharpen"
+    found = entries(desktop)
+    assert not any(action.icon().isNull() for action in found.values())
+    for words in ("OTFM Pansharpen…", "OTFM Sharpen a satellite product…", "OTFM Fine-tune weights…"):
+        found[words].trigger()
+    assert desktop.opened == ["otfm:pansharpen", "otfm:product", "otfm:finetune"]
+
+
+def test_the_button_opens_the_dialog_of_pansharpen(desktop):
+    (button,) = desktop.toolbar.actions()
+    assert not button.icon().isNull()
+    button.trigger()
+    assert desktop.opened == ["otfm:pansharpen"]
+
+
+def test_without_torch_an_entry_says_so_and_opens_the_set_up(desktop, monkeypatch):
+    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: False)
+    entries(desktop)["OTFM Pansharpen…"].trigger()
+    assert desktop.opened == ["otfm:setup"]
+    assert "torch" in desktop.warnings[0]
+
+
+def test_unloading_leaves_the_main_window_as_it_was(desktop):
+    desktop.plugin.unload()
+    assert (desktop.menu.actions(), desktop.toolbar.actions(), desktop.pages) == ([], [], [])
+    assert QgsApplication.processingRegistry().providerById("otfm") is None
