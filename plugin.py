@@ -1,4 +1,4 @@
-"""Registers the Processing provider and, in QGIS desktop, the entries of its main window."""
+"""Registers the Processing provider and, in QGIS desktop, menu entries, a button and a page of options."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .algorithms.provider import OtfmProvider
 
 if TYPE_CHECKING:
     from .desktop.menu import Menu
+    from .desktop.options_page import OptionsFactory
 
 
 class OtfmPansharpenPlugin:
@@ -19,6 +20,7 @@ class OtfmPansharpenPlugin:
         self.iface = iface
         self.provider: OtfmProvider | None = None
         self.menu: Menu | None = None
+        self.options: OptionsFactory | None = None
 
     def initProcessing(self) -> None:  # noqa: N802 - QGIS's name
         """Called alone by qgis_process, and by initGui."""
@@ -30,8 +32,11 @@ class OtfmPansharpenPlugin:
         self.initProcessing()
         if self.iface is not None:
             from .desktop.menu import Menu
+            from .desktop.options_page import OptionsFactory
 
             self.menu = Menu(self.iface)
+            self.options = OptionsFactory()
+            self.iface.registerOptionsWidgetFactory(self.options)
 
     def unload(self) -> None:
         """Take everything back, and let engines go that wait for jobs."""
@@ -41,6 +46,9 @@ class OtfmPansharpenPlugin:
         if self.menu is not None:
             self.menu.remove()
             self.menu = None
+        if self.options is not None:
+            self.iface.unregisterOptionsWidgetFactory(self.options)
+            self.options = None
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
             self.provider = None

@@ -36,8 +36,8 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
 from qgis.PyQt.QtGui import QIcon
 
-from ..model.options import DEFAULT_SET
 from .pair_of_layers import preselect, refusal
+from .settings import default_quality, set_default, weights_folder
 
 if TYPE_CHECKING:
     from ..model.progress import Progress
@@ -100,6 +100,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
 
     def _add(self, parameter: QgsProcessingParameterDefinition) -> None:
         parameter.setHelp(self.parameter_help[parameter.name()])
+        set_default(parameter)
         self.addParameter(parameter)
 
     def _add_advanced(self, parameter: QgsProcessingParameterDefinition) -> None:
@@ -139,7 +140,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
 
     def _add_quality(self, name: str, text: str, choices: Sequence[str]) -> None:
         """One of `choices` or a weights file, as one word or path; a list in dialogs."""
-        parameter = QgsProcessingParameterString(name, text, DEFAULT_SET)
+        parameter = QgsProcessingParameterString(name, text, default_quality())
         widget = {"class": f"{__package__}.widgets.QualityWidget", "choices": list(choices)}
         parameter.setMetadata({"widget_wrapper": widget})
         self._add(parameter)
@@ -172,7 +173,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
                 f"QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY "
                 "says. Give QUALITY alone, and MINUTES for tuning."
             )
-        return given or former.get("WEIGHTS") or former.get("BUNDLED") or DEFAULT_SET
+        return given or former.get("WEIGHTS") or former.get("BUNDLED") or default_quality()
 
     def _refused_quality(self, name: str, quality: str, choices: Sequence[str]) -> str:
         """Why a quality is none; empty where it is a choice or a file."""
@@ -251,6 +252,10 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(NO_BANDS.format(name=name, given=given))
         return numbers
 
+    def _memory(self, parameters: dict[str, Any], context: QgsProcessingContext) -> int:
+        """MEMORY in MB, by default that of the options; 0 where it was left empty."""
+        return self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY", 0) is not None else 0
+
     def _bounds(
         self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
     ) -> tuple[float, float, float, float] | None:
@@ -312,11 +317,6 @@ def own_packages() -> Path:
     from ..engine.packages import packages_folder
 
     return packages_folder(Path(QgsApplication.qgisSettingsDirPath()))
-
-
-def weights_folder() -> Path:
-    """The folder of the profile in which fine-tuned weights are kept unless another place is chosen."""
-    return Path(QgsApplication.qgisSettingsDirPath()) / "otfm_pansharpen" / "weights"
 
 
 def own_weights() -> list[Path]:

@@ -20,10 +20,11 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
-from ..model.options import BUNDLED, DEFAULT_SET, DEVICES
-from .bridge import WEIGHTS_FILTER, OtfmAlgorithm, opened, raster_source, run_in_engine, weights_folder
+from ..model.options import BUNDLED, DEVICES
+from .bridge import WEIGHTS_FILTER, OtfmAlgorithm, opened, raster_source, run_in_engine
 from .help import FINETUNE, FINETUNE_PARAMETERS
 from .pair_of_layers import preselect, refusal
+from .settings import default_quality, weights_folder
 
 if TYPE_CHECKING:
     from ..model.finetuning.job import FinetuneJob, FinetuneResult
@@ -87,7 +88,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         return sentence or next(filter(None, told), "")
 
     def _start(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
-        return self.parameterAsString(parameters, "START", context) or DEFAULT_SET
+        return self.parameterAsString(parameters, "START", context) or default_quality()
 
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

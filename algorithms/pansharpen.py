@@ -195,7 +195,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             precision=self.parameterAsEnumString(parameters, "PRECISION", context),
             steps=self.parameterAsInt(parameters, "STEPS", context),
             tile=self.parameterAsInt(parameters, "TILE", context) if parameters.get("TILE") is not None else 0,
-            memory=self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY") is not None else 0,
+            memory=self._memory(parameters, context),
             gain=self._gain(parameters, context),
             align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
             creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),

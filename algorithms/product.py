@@ -151,7 +151,7 @@ class ProductAlgorithm(OtfmAlgorithm):
             weights=BUNDLED.get(quality, Path(quality)),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             precision=self.parameterAsEnumString(parameters, "PRECISION", context),
-            memory=self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY") is not None else 0,
+            memory=self._memory(parameters, context),
             align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
             creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
             data_type="" if kind == AS_MS else kind,

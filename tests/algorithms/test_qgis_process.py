@@ -64,6 +64,16 @@ def test_memory_and_tile_are_read(environment, tmp_path):
     assert "in 256 MB" in done.stdout
 
 
+def test_defaults_of_the_options_are_read(environment, tmp_path):
+    settings = tmp_path / "profiles" / "default" / "QGIS" / "QGIS3.ini"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("[PythonPlugins]\notfm_pansharpen=true\n\n[otfm]\ndevice=cpu\nmemory=300\n", encoding="utf-8")
+    pair = Recipe(bands=3).write(tmp_path)
+    done = run({**environment, "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path)}, pair, tmp_path / "out.tif")
+    assert done.returncode == 0, done.stderr
+    assert "in 300 MB" in done.stdout
+
+
 def test_tuning_is_read(environment, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     kept = tmp_path / "kept.safetensors"

@@ -2,34 +2,7 @@
 
 from __future__ import annotations
 
-import otfm_pansharpen
-import processing
-import pytest
-from helpers.qgis import Desktop
 from qgis.core import QgsApplication
-
-
-@pytest.fixture
-def desktop(qgis_app, qgis_processing, monkeypatch):
-    """A main window with the plugin in it, and the dialogs that were asked for."""
-    registry = QgsApplication.processingRegistry()
-    if registry.providerById("otfm") is not None:
-        registry.removeProvider("otfm")
-    desktop = Desktop()
-    desktop.opened = []
-
-    class Dialog:
-        def __init__(self, name):
-            self.name = name
-
-        def show(self):
-            desktop.opened.append(self.name)
-
-    monkeypatch.setattr(processing, "createAlgorithmDialog", Dialog)
-    desktop.plugin = otfm_pansharpen.classFactory(desktop)
-    desktop.plugin.initGui()
-    yield desktop
-    desktop.plugin.unload()
 
 
 def entries(desktop):

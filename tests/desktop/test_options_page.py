@@ -1,0 +1,86 @@
+"""The page in QGIS's options, and that what is set there acts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import pytest
+from helpers.qgis import Listener
+from helpers.scenes import Recipe
+from qgis.core import QgsApplication, QgsProcessingContext, QgsSettings
+from qgis.gui import QgsBrowserGuiModel
+
+
+@pytest.fixture
+def page(desktop):
+    """The page as the options show it; what it has set is forgotten afterwards."""
+    QgsSettings().remove("otfm")
+    yield desktop.pages[0].createWidget(None)
+    QgsSettings().remove("otfm")
+
+
+def defaults(name):
+    algorithm = created(name)
+    return {p.name(): p.defaultValue() for p in algorithm.parameterDefinitions()}
+
+
+def created(name):
+    return QgsApplication.processingRegistry().createAlgorithmById(f"otfm:{name}")
+
+
+def test_what_is_set_is_the_default_of_every_algorithm(page, desktop):
+    page.device.setCurrentText("cpu")
+    page.quality.setCurrentText("best")
+    page.memory.setValue(300)
+    page.apply()
+    for name in ("pansharpen", "product"):
+        found = defaults(name)
+        assert (found["DEVICE"], found["QUALITY"], int(found["MEMORY"])) == ("cpu", "best", 300)
+    tuning = defaults("finetune")
+    assert (tuning["DEVICE"], tuning["START"]) == ("cpu", "best")
+    again = desktop.pages[0].createWidget(None)
+    assert (again.quality.currentText(), again.memory.value()) == ("best", 300)
+
+
+def test_untouched_the_page_changes_nothing(page):
+    before = defaults("pansharpen")
+    assert before["MEMORY"] is None
+    page.apply()
+    assert defaults("pansharpen") == before
+
+
+def test_words_that_no_parameter_knows_are_passed_over(page):
+    for key in ("device", "quality"):
+        QgsSettings().setValue(f"otfm/{key}", "quantum")
+    found = defaults("pansharpen")
+    assert (found["DEVICE"], found["QUALITY"]) == ("auto", "fast")
+
+
+def test_a_run_takes_what_is_set_unless_told_otherwise(page, tmp_path):
+    page.memory.setValue(300)
+    page.apply()
+    pair = Recipe(bands=3).write(tmp_path)
+    rasters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif")}
+    for more, words in (({}, "in 300 MB"), ({"MEMORY": 256}, "in 256 MB")):
+        heard = Listener()
+        given: dict[str, object] = {**rasters, **more}
+        assert created("pansharpen").run(given, QgsProcessingContext(), heard, {}, False)[1]
+        assert words in "\n".join(heard.lines)
+
+
+def test_the_dialog_of_tuning_offers_a_file_in_the_folder(page, tmp_path, monkeypatch):
+    from processing.gui import ParametersPanel
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+    page.weights.setFilePath(str(tmp_path))
+    page.apply()
+    iface = MagicMock()
+    iface.browserModel.return_value = QgsBrowserGuiModel()
+    iface.mapCanvas.return_value = iface.activeLayer.return_value = None
+    monkeypatch.setattr(ParametersPanel, "iface", iface)
+    dialog = AlgorithmDialog(created("finetune"), False)
+    offered = dialog.mainWidget().wrappers["OUTPUT"].parameterValue()
+    dialog.close()
+    assert Path(offered).parent == tmp_path
+    assert offered.endswith(".safetensors")
