@@ -36,6 +36,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
 from qgis.PyQt.QtGui import QIcon
 
+from .manual import page_url
 from .pair_of_layers import preselect, refusal
 from .settings import default_quality, set_default, weights_folder
 
@@ -74,6 +75,12 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
 
     def icon(self) -> QIcon:
         return QIcon(str(ICON))
+
+    def svgIconPath(self) -> str:  # noqa: N802 - QGIS's name
+        return str(ICON)
+
+    def helpUrl(self) -> str:  # noqa: N802 - QGIS's name
+        return page_url(self.name())
 
     def processAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

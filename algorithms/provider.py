@@ -33,3 +33,6 @@ class OtfmProvider(QgsProcessingProvider):
 
     def icon(self) -> QIcon:
         return QIcon(str(ICON))
+
+    def svgIconPath(self) -> str:  # noqa: N802 - QGIS's name
+        return str(ICON)

@@ -1,0 +1,76 @@
+"""The pages that the Help buttons open: made without network, from docs/, with links that lead somewhere."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import build_docs
+import pytest
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+class Read(HTMLParser):
+    """What a browser would find in a page: links, pictures, anchors, and words; fails where tags are not closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links: list[str] = []
+        self.pictures: list[str] = []
+        self.anchors: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.tags.append(tag)
+        self.links += [found["href"]] if tag == "a" else []
+        self.pictures += [found["src"]] if tag == "img" else []
+        self.anchors += [found["id"]] if "id" in found else []
+        if tag not in ("img", "meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("help")
+    build_docs.main(folder)
+    return folder, {file.name: Read(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.html"))}
+
+
+def test_every_link_leads_to_a_page_and_a_heading_of_it(pages):
+    folder, read = pages
+    assert len(read) == len(list(DOCS.glob("*.md")))
+    dead = []
+    for name, found in read.items():
+        for link in found.links:
+            target, _, heading = link.partition("#")
+            if not link.startswith("https://") and heading not in ("", *read[target or name].anchors):
+                dead.append((name, link))
+        dead += [(name, picture) for picture in found.pictures if not (folder / picture).is_file()]
+    assert dead == []
+
+
+def test_a_page_has_what_its_text_has():
+    text = (
+        "# A *title*\n\n"
+        "Some **bold** `x < 1` and [a link](other.md#part) to\nread, 2 * 3 * 4.\n* one\n  more\n* two\n\n"
+        "| a | b |\n|---|---|\n| 1 | `c` |\n\n    code <b>\n\n    more\n\n```\nfence *a*\n```\n\n1. first\n2. second\n"
+    )
+    made = build_docs.page(text)
+    for words in (
+        '<h1 id="a-title">A <i>title</i></h1>',
+        '<p>Some <b>bold</b> <code>x &lt; 1</code> and <a href="other.html#part">a link</a> to read, 2 * 3 * 4.</p>',
+        "<ul>\n<li>one more</li>\n<li>two</li>\n</ul>",
+        "<tr><th>a</th><th>b</th></tr>\n<tr><td>1</td><td><code>c</code></td></tr>",
+        "<pre>code &lt;b&gt;\n\nmore</pre>",
+        "<pre>fence *a*</pre>",
+        "<ol>\n<li>first</li>\n<li>second</li>\n</ol>",
+    ):
+        assert words in made
