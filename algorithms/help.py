@@ -169,3 +169,14 @@ ASSESS_PARAMETERS = {
     "MAPS": "A folder for a raster of each result, with one pixel for 32 x 32 of PAN: quality, colours, detail. "
     "They are loaded in colours from bad to good. Leave empty for none.",
 }
+
+EXAMPLEDATA = """Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, \
+red and near infrared with pixels of 30 m.
+
+The scene is made up, by a script of this project. It shows no real place: it lies in the sea, where the equator meets \
+the meridian of Greenwich. Its files are in the public domain (CC0)."""
+
+EXAMPLEDATA_PARAMETERS = {
+    "PAN": "Where the panchromatic raster is written, a GeoTIFF.",
+    "MS": "Where the multispectral raster is written, a GeoTIFF.",
+}

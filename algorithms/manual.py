@@ -11,6 +11,7 @@ PAGES = {
     "assess": "assessing",
     "finetune": "finetuning",
     "setup": "installing",
+    "exampledata": "example",
 }
 _ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,6 +7,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from .assess import AssessAlgorithm
 from .bridge import ICON
+from .exampledata import ExampleDataAlgorithm
 from .finetune import FinetuneAlgorithm
 from .pansharpen import PansharpenAlgorithm
 from .preview import PreviewAlgorithm
@@ -24,6 +25,7 @@ class OtfmProvider(QgsProcessingProvider):
         self.addAlgorithm(AssessAlgorithm())
         self.addAlgorithm(FinetuneAlgorithm())
         self.addAlgorithm(SetupAlgorithm())
+        self.addAlgorithm(ExampleDataAlgorithm())
 
     def id(self) -> str:
         return "otfm"

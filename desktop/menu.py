@@ -10,8 +10,9 @@ from qgis.PyQt.QtWidgets import QMenu
 
 from ..algorithms.bridge import ICON
 
-IN_MENU = ("pansharpen", "product", "assess", "finetune", "", "setup")  # empty: a line between entries
+IN_MENU = ("pansharpen", "preview", "product", "assess", "finetune", "", "exampledata", "setup")  # empty: a line between entries
 FIRST = "pansharpen"  # what the button opens
+EXAMPLE = "exampledata"  # asks for nothing, so it opens no dialog
 
 
 class Menu:
@@ -33,7 +34,9 @@ class Menu:
 
     def _add(self, name: str) -> None:
         algorithm = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}")
-        action = self.menu.addAction(QIcon(str(ICON)), f"{algorithm.displayName()}…", lambda: self.open(name))
+        at_once = name == EXAMPLE
+        words = algorithm.displayName() if at_once else f"{algorithm.displayName()}…"
+        action = self.menu.addAction(QIcon(str(ICON)), words, self.add_example if at_once else lambda: self.open(name))
         action.setObjectName(f"otfm:{name}")
         action.setToolTip(algorithm.shortDescription())
         if name == FIRST:
@@ -47,6 +50,12 @@ class Menu:
         if not runs:
             self.iface.messageBar().pushWarning("OTFM Pansharpen", why)
         processing.createAlgorithmDialog(f"otfm:{name if runs else 'setup'}").show()
+
+    def add_example(self) -> None:
+        """Load the example data from temporary files."""
+        import processing
+
+        processing.runAndLoadResults(f"otfm:{EXAMPLE}", {"PAN": "TEMPORARY_OUTPUT", "MS": "TEMPORARY_OUTPUT"})
 
     def remove(self) -> None:
         """Leave the main window as it was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsApplication
+from qgis.core import QgsApplication, QgsProject
 
 
 def entries(desktop):
@@ -19,6 +19,19 @@ def test_the_raster_menu_opens_the_dialogs(desktop):
     assert desktop.opened == ["otfm:pansharpen", "otfm:product", "otfm:finetune"]
 
 
+def test_the_example_is_loaded_in_natural_colours(desktop):
+    QgsProject.instance().clear()
+    entries(desktop)["Add example data"].trigger()
+    layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
+    pan, ms = layers["Example, panchromatic"], layers["Example, multispectral"]
+    assert (pan.bandCount(), pan.rasterUnitsPerPixelX()) == (1, 15)
+    assert (ms.bandCount(), ms.rasterUnitsPerPixelX()) == (4, 30)
+    assert [ms.bandName(b).split(": ")[-1] for b in ms.renderer().usesBands()] == ["red", "green", "blue"]
+    assert pan.crs().isValid()
+    assert desktop.opened == []
+    QgsProject.instance().clear()
+
+
 def test_the_button_opens_the_dialog_of_pansharpen(desktop):
     (button,) = desktop.toolbar.actions()
     assert not button.icon().isNull()
@@ -31,6 +44,7 @@ def test_without_torch_an_entry_says_so_and_opens_the_set_up(desktop, monkeypatc
     entries(desktop)["OTFM Pansharpen…"].trigger()
     assert desktop.opened == ["otfm:setup"]
     assert "torch" in desktop.warnings[0]
+    assert QgsApplication.processingRegistry().algorithmById("otfm:exampledata").canExecute()[0]
 
 
 def test_unloading_leaves_the_main_window_as_it_was(desktop):

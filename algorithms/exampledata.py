@@ -1,0 +1,62 @@
+"""`otfm:exampledata`: a small pair to try the plugin on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterRasterDestination,
+)
+
+from .bridge import OtfmAlgorithm
+from .help import EXAMPLEDATA, EXAMPLEDATA_PARAMETERS
+from .result_layer import DrawColours
+
+FILES = Path(__file__).resolve().parent.parent / "resources" / "example"
+COLOURS = (3, 2, 1)  # bands that are red, green and blue
+
+
+class ExampleDataAlgorithm(OtfmAlgorithm):
+    """Copies the two rasters that the plugin brings, so that nothing is written beside its own files."""
+
+    parameter_help = EXAMPLEDATA_PARAMETERS
+    needs_torch = False
+
+    def name(self) -> str:
+        return "exampledata"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        return "Add example data"
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        return "Load a small pair of rasters, made up, to try OTFM Pansharpen on."
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
+        return EXAMPLEDATA
+
+    def tags(self) -> list[str]:
+        return ["example", "sample", "demo", "data", "pansharpening"]
+
+    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
+        self._add(QgsProcessingParameterRasterDestination("PAN", "Example, panchromatic"))
+        self._add(QgsProcessingParameterRasterDestination("MS", "Example, multispectral"))
+
+    def _run(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        made = {name: self.parameterAsOutputLayer(parameters, name, context) for name in ("PAN", "MS")}
+        for name, file in made.items():
+            if Path(file).suffix.lower() not in (".tif", ".tiff"):
+                raise QgsProcessingException(f"The example is a GeoTIFF: give {file} the ending .tif.")
+            try:
+                shutil.copyfile(FILES / f"{name.lower()}.tif", file)
+            except OSError as error:
+                raise QgsProcessingException(f"{file} cannot be written ({error}). Choose another place.") from error
+        if context.willLoadLayerOnCompletion(made["MS"]):
+            context.layerToLoadOnCompletionDetails(made["MS"]).setPostProcessor(DrawColours.of(COLOURS))
+        return made
