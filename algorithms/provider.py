@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingProvider
+from pathlib import Path
+
+from qgis.core import QgsApplication, QgsProcessingModelAlgorithm, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from .assess import AssessAlgorithm
@@ -14,9 +16,21 @@ from .preview import PreviewAlgorithm
 from .product import ProductAlgorithm
 from .setup import SetupAlgorithm
 
+MODELS = Path(__file__).resolve().parent.parent / "resources" / "models"
+OF_MODELS = ("otfm", "gdal")  # providers of the algorithms that the models are made of
+
 
 class OtfmProvider(QgsProcessingProvider):
     """Lists the plugin's algorithms in the toolbox, the modeler and qgis_process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        QgsApplication.processingRegistry().providerAdded.connect(self._added)
+
+    def _added(self, name: str) -> None:
+        """Read the models again once what they are made of is there; QGIS's own provider of models does the same."""
+        if name in OF_MODELS:
+            self.refreshAlgorithms()
 
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
         self.addAlgorithm(PansharpenAlgorithm())
@@ -26,6 +40,13 @@ class OtfmProvider(QgsProcessingProvider):
         self.addAlgorithm(FinetuneAlgorithm())
         self.addAlgorithm(SetupAlgorithm())
         self.addAlgorithm(ExampleDataAlgorithm())
+        if QgsApplication.processingRegistry().providerById(self.id()) is None:
+            return  # the models' steps are not found yet
+        for file in sorted(MODELS.glob("*.model3")):
+            model = QgsProcessingModelAlgorithm()
+            if model.fromFile(str(file)):
+                model.setSourceFilePath(str(file))
+                self.addAlgorithm(model)
 
     def id(self) -> str:
         return "otfm"

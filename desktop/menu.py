@@ -10,7 +10,7 @@ from qgis.PyQt.QtWidgets import QMenu
 
 from ..algorithms.bridge import ICON
 
-IN_MENU = ("pansharpen", "preview", "product", "assess", "finetune", "", "exampledata", "setup")  # empty: a line between entries
+IN_MENU = ("pansharpen", "preview", "product", "assess", "finetune", "", "exampledata", "setup")  # empty: a line
 FIRST = "pansharpen"  # what the button opens
 EXAMPLE = "exampledata"  # asks for nothing, so it opens no dialog
 

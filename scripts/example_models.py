@@ -1,0 +1,187 @@
+"""Writes the example models of the toolbox, resources/models/*.model3. QGIS 3.22 writes what later ones read too.
+
+python scripts/example_models.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from _package import load
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingAlgorithm,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterLayer,
+)
+from qgis.PyQt.QtCore import QPointF
+
+ROOT = Path(__file__).resolve().parents[1]
+GROUP = "Example models"
+LEFT, DOWN, ROW = 130, 60, 110  # of the designer's canvas, in pixels
+RASTERS = (
+    QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster"),
+    QgsProcessingParameterRasterLayer("MS", "Multispectral raster"),
+)
+PRODUCTS = QgsProcessingParameterFile("INPUT", "Folder, archive or metadata file of the product")
+PRODUCTS.setFileFilter("All files (*)")  # QGIS's own filter, *.*, refuses folders
+FOLDER = QgsProcessingParameterFile("INPUT", "Folder of products", QgsProcessingParameterFile.Behavior.Folder)
+MINUTES = QgsProcessingParameterNumber(
+    "MINUTES", "Minutes of tuning", QgsProcessingParameterNumber.Type.Double, 3.0, False, 0.05
+)
+RED = QgsProcessingParameterBand("RED", "Red band", 3, "MS")
+NIR = QgsProcessingParameterBand("NIR", "Near infrared band", 4, "MS")
+
+
+class Model:
+    """A model that grows step by step, from top to bottom."""
+
+    def __init__(self, name: str, words: str, *parameters: QgsProcessingParameterDefinition) -> None:
+        self.model = QgsProcessingModelAlgorithm(name, GROUP)
+        self.model.setHelpContent({"ALG_DESC": words})
+        self.steps = 0
+        for place, parameter in enumerate(parameters):
+            component = QgsProcessingModelParameter(parameter.name())
+            component.setPosition(QPointF(LEFT + 230 * place, DOWN))
+            self.model.addModelParameter(parameter.clone(), component)
+
+    def step(self, child: str, algorithm: str, given: dict[str, Any], results: dict[str, str] | None = None) -> None:
+        """Add an algorithm.
+
+        given    its parameters: a name in capitals is that of the model's parameter, "child.OUTPUT" the output of an
+                 earlier step, any other value is itself
+        results  outputs that become the model's, by the words for them
+        """
+        self.steps += 1
+        added = QgsProcessingModelChildAlgorithm(algorithm)
+        added.setChildId(child)
+        added.setDescription(added.algorithm().displayName())
+        added.setPosition(QPointF(LEFT + 115, DOWN + ROW * self.steps))
+        for name, value in {**_defaults(added.algorithm()), **given}.items():
+            added.addParameterSources(name, [self._source(value)])
+        outputs: dict[str, QgsProcessingModelOutput] = {}
+        for words, name in (results or {}).items():
+            output = QgsProcessingModelOutput(words)
+            output.setChildId(child)
+            output.setChildOutputName(name)
+            output.setDescription(words)
+            output.setPosition(QPointF(LEFT + 400, DOWN + ROW * self.steps + 45 * len(outputs)))
+            outputs[words] = output
+        added.setModelOutputs(outputs)
+        self.model.addChildAlgorithm(added)
+
+    def _source(self, value: Any) -> QgsProcessingModelChildParameterSource:
+        source = QgsProcessingModelChildParameterSource
+        if isinstance(value, str) and value in self.model.parameterComponents():
+            return source.fromModelParameter(value)
+        if isinstance(value, str) and value.partition(".")[0] in self.model.childAlgorithms():
+            return source.fromChildOutput(*value.split("."))
+        return source.fromStaticValue(value)
+
+    def write(self, folder: Path) -> None:
+        """NAME.model3, with small letters and underscores."""
+        for parameter in self.model.destinationParameterDefinitions():
+            parameter.setGuiDefaultValueOverride(None)  # a path of this machine
+        file = folder / f"{self.model.name().lower().replace(' ', '_')}.model3"
+        if not self.model.toFile(str(file)):
+            raise SystemExit(f"{file} cannot be written.")
+
+
+def _defaults(algorithm: QgsProcessingAlgorithm) -> dict[str, Any]:
+    """Values of what an algorithm needs, without which the designer calls a step invalid."""
+    return {
+        p.name(): p.defaultValue()
+        for p in algorithm.parameterDefinitions()
+        if p.defaultValue() is not None and not p.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional
+    }
+
+
+def models() -> list[Model]:
+    """All of them."""
+    pair = {"PAN": "PAN", "MS": "MS"}
+    mosaic = {"RESOLUTION": 1, "SEPARATE": False}  # the highest resolution; rasters beside each other, not as bands
+
+    composite = Model(
+        "Product to colour composite",
+        "Sharpens red, green and blue of a satellite product, and writes them as one compressed GeoTIFF.",
+        PRODUCTS,
+    )
+    composite.step("sharpen", "otfm:product", {"INPUT": "INPUT", "BANDS": "natural colour", "LOAD": False})
+    composite.step("together", "gdal:buildvirtualraster", {"INPUT": "sharpen.LAYERS", **mosaic})
+    composite.step(
+        "write",
+        "gdal:translate",
+        {"INPUT": "together.OUTPUT", "OPTIONS": "COMPRESS=DEFLATE|PREDICTOR=2|TILED=YES"},
+        {"Colour composite": "OUTPUT"},
+    )
+
+    tuned = Model(
+        "Tune and sharpen",
+        "Tunes the weights on the scene for some minutes, then sharpens it with them. The tuned weights are kept for "
+        "other scenes of the sensor.",
+        *RASTERS,
+        MINUTES,
+    )
+    tuned.step("tune", "otfm:finetune", {**pair, "MINUTES": "MINUTES"}, {"Tuned weights": "OUTPUT"})
+    tuned.step("sharpen", "otfm:pansharpen", {**pair, "QUALITY": "tune.OUTPUT"}, {"Sharpened raster": "OUTPUT"})
+
+    ndvi = Model(
+        "Sharpen and NDVI",
+        "Sharpens the scene and computes the vegetation index (NIR - red) / (NIR + red) of the result.",
+        *RASTERS,
+        RED,
+        NIR,
+    )
+    ndvi.step("sharpen", "otfm:pansharpen", pair, {"Sharpened raster": "OUTPUT"})
+    bands = {"INPUT_A": "sharpen.OUTPUT", "BAND_A": "NIR", "INPUT_B": "sharpen.OUTPUT", "BAND_B": "RED"}
+    formula = "(1.0 * A - B) / (1.0 * A + B)"  # 1.0, as differences of whole numbers would wrap
+    ndvi.step("index", "gdal:rastercalculator", {**bands, "FORMULA": formula, "RTYPE": 5}, {"NDVI": "OUTPUT"})
+
+    assessed = Model("Sharpen and assess", "Sharpens the scene and writes a report on the result.", *RASTERS)
+    assessed.step("sharpen", "otfm:pansharpen", pair, {"Sharpened raster": "OUTPUT"})
+    assessed.step("assess", "otfm:assess", {**pair, "FUSED": "sharpen.OUTPUT"}, {"Report": "REPORT"})
+
+    batch = Model(
+        "Folder of products to mosaic",
+        "Sharpens every product of a folder into another folder, and puts the results beside each other in one virtual "
+        "raster. The products have to be of one sensor and in one reference system.",
+        FOLDER,
+    )
+    batch.step("sharpen", "otfm:product", {"INPUT": "INPUT", "LOAD": False}, {"Sharpened rasters": "OUTPUT"})
+    batch.step("together", "gdal:buildvirtualraster", {"INPUT": "sharpen.LAYERS", **mosaic}, {"Mosaic": "OUTPUT"})
+    return [composite, tuned, ndvi, assessed, batch]
+
+
+def main(folder: Path) -> None:
+    """Start QGIS without windows, and write."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    load()
+    application = QgsApplication([], False)
+    application.initQgis()
+    sys.path.append(str(Path(QgsApplication.pkgDataPath()) / "python" / "plugins"))
+    from otfm_pansharpen import classFactory
+    from processing.core.Processing import Processing
+
+    Processing.initialize()
+    plugin = classFactory(None)
+    plugin.initProcessing()
+    folder.mkdir(parents=True, exist_ok=True)
+    for model in models():
+        model.write(folder)
+    plugin.unload()
+    os._exit(0)  # QGIS crashes where Python ends before it
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "resources" / "models")
