@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qgis.core import QgsApplication
 
 from .algorithms.provider import OtfmProvider
+from .algorithms.translation import install
 
 if TYPE_CHECKING:
     from .desktop.menu import Menu
@@ -18,6 +19,7 @@ class OtfmPansharpenPlugin:
 
     def __init__(self, iface: Any = None) -> None:
         self.iface = iface
+        self.translator = install()
         self.provider: OtfmProvider | None = None
         self.menu: Menu | None = None
         self.options: OptionsFactory | None = None
@@ -52,3 +54,6 @@ class OtfmPansharpenPlugin:
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
             self.provider = None
+        if self.translator is not None:
+            QgsApplication.removeTranslator(self.translator)
+            self.translator = None

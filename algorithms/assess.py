@@ -22,6 +22,7 @@ from qgis.core import (
 from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
 from .help import ASSESS, ASSESS_PARAMETERS
 from .result_layer import DrawShades
+from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.assessment.job import AssessJob, AssessResult
@@ -37,13 +38,15 @@ class AssessAlgorithm(OtfmAlgorithm):
         return "assess"
 
     def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return "OTFM Assess a sharpened raster"
+        return tr("OTFM Assess a sharpened raster")
 
     def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return "Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report."
+        return tr(
+            "Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report."
+        )
 
     def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return ASSESS
+        return tr(ASSESS)
 
     def tags(self) -> list[str]:
         return ["pansharpening", "quality", "HQNR", "ERGAS", "SAM", "Q2n", "D_lambda", "D_s", "assessment", "report"]
@@ -51,22 +54,24 @@ class AssessAlgorithm(OtfmAlgorithm):
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         layers = QgsProcessingParameterMultipleLayers
         self._add_pair()
-        self._add(layers("FUSED", "Sharpened rasters, by any tool", QgsProcessing.TypeRaster))
+        self._add(layers("FUSED", tr("Sharpened rasters, by any tool"), QgsProcessing.TypeRaster))
         self._add_advanced(
-            QgsProcessingParameterBand("MS_BANDS", "Multispectral bands", None, "MS", optional=True, allowMultiple=True)
+            QgsProcessingParameterBand(
+                "MS_BANDS", tr("Multispectral bands"), None, "MS", optional=True, allowMultiple=True
+            )
         )
-        self._add(QgsProcessingParameterFileDestination("REPORT", "Report", "HTML files (*.html)"))
-        maps = QgsProcessingParameterFolderDestination("MAPS", "Folder for block maps", None, True)
+        self._add(QgsProcessingParameterFileDestination("REPORT", tr("Report"), tr("HTML files (*.html)")))
+        maps = QgsProcessingParameterFolderDestination("MAPS", tr("Folder for block maps"), None, True)
         maps.setCreateByDefault(False)
         self._add(maps)
-        self.addOutput(QgsProcessingOutputHtml("REPORT", "Report"))
-        self.addOutput(QgsProcessingOutputMultipleLayers("MAP_LAYERS", "Block maps"))
-        self.addOutput(QgsProcessingOutputString("VERDICT", "Verdict"))
-        self.addOutput(QgsProcessingOutputString("FAULTS", "Faults of the first raster, by one word each"))
-        self.addOutput(QgsProcessingOutputNumber("D_LAMBDA", "D_lambda of the first raster"))
-        self.addOutput(QgsProcessingOutputNumber("D_S", "D_s of the first raster"))
-        self.addOutput(QgsProcessingOutputNumber("HQNR", "HQNR of the first raster"))
-        self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
+        self.addOutput(QgsProcessingOutputHtml("REPORT", tr("Report")))
+        self.addOutput(QgsProcessingOutputMultipleLayers("MAP_LAYERS", tr("Block maps")))
+        self.addOutput(QgsProcessingOutputString("VERDICT", tr("Verdict")))
+        self.addOutput(QgsProcessingOutputString("FAULTS", tr("Faults of the first raster, by one word each")))
+        self.addOutput(QgsProcessingOutputNumber("D_LAMBDA", tr("D_lambda of the first raster")))
+        self.addOutput(QgsProcessingOutputNumber("D_S", tr("D_s of the first raster")))
+        self.addOutput(QgsProcessingOutputNumber("HQNR", tr("HQNR of the first raster")))
+        self.addOutput(QgsProcessingOutputNumber("SECONDS", tr("Seconds")))
 
     def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         return self._refused_pair(parameters, context)
@@ -110,7 +115,9 @@ class AssessAlgorithm(OtfmAlgorithm):
         from ..model.assessment.job import SHADES
 
         for verdict, path in zip(result.verdicts, result.maps):
-            details = QgsProcessingContext.LayerDetails(f"{verdict.name}: quality", context.project(), "MAP_LAYERS")
+            details = QgsProcessingContext.LayerDetails(
+                tr("{name}: quality").format(name=verdict.name), context.project(), "MAP_LAYERS"
+            )
             details.setPostProcessor(DrawShades.of(SHADES))
             context.addLayerToLoadOnCompletion(path, details)
 

@@ -36,23 +36,18 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
 from qgis.PyQt.QtGui import QIcon
 
+from .help import FORMER, NO_BANDS
 from .manual import page_url
 from .pair_of_layers import preselect, refusal
 from .settings import default_quality, set_default, weights_folder
+from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.progress import Progress
     from ..model.raster.source import RasterSource
 
 ONLY_IN_QGIS = ("/vsimem/", "MEM:::", "authcfg=")  # in a layer's source: memory of this process, its stored passwords
-WEIGHTS_FILTER = "Weights (*.safetensors)"
 LEAST_MINUTES, LONGEST = 0.05, 24.0 * 60.0  # of tuning
-FORMER = {
-    "WEIGHTS": "The former name of QUALITY with a weights file.",
-    "BUNDLED": "The former name of QUALITY with fast or best.",
-    "ADAPT": "The former name of QUALITY=tuned with MINUTES.",
-}
-NO_BANDS = "{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1."
 ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
 
 
@@ -106,7 +101,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         raise NotImplementedError
 
     def _add(self, parameter: QgsProcessingParameterDefinition) -> None:
-        parameter.setHelp(self.parameter_help[parameter.name()])
+        parameter.setHelp(tr(self.parameter_help[parameter.name()]))
         set_default(parameter)
         self.addParameter(parameter)
 
@@ -139,8 +134,8 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
 
     def _add_pair(self) -> None:
         """PAN and MS; dialogs begin with the layers that the project seems to mean."""
-        pan = QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster")
-        ms = QgsProcessingParameterRasterLayer("MS", "Multispectral raster")
+        pan = QgsProcessingParameterRasterLayer("PAN", tr("Panchromatic raster"))
+        ms = QgsProcessingParameterRasterLayer("MS", tr("Multispectral raster"))
         preselect(pan, ms)
         self._add(pan)
         self._add(ms)
@@ -167,7 +162,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             if name == "ADAPT":
                 parameter = number(name, name, number.Type.Double, None, True, 0.0)
             parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagHidden)
-            parameter.setHelp(FORMER[name])
+            parameter.setHelp(tr(FORMER[name]))
             self.addParameter(parameter)
 
     def _quality(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
@@ -177,8 +172,10 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         if given and former:
             name, value = next(iter(former.items()))
             raise QgsProcessingException(
-                f"QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY "
-                "says. Give QUALITY alone, and MINUTES for tuning."
+                tr(
+                    "QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY "
+                    "says. Give QUALITY alone, and MINUTES for tuning."
+                ).format(given=given, name=name, value=value)
             )
         return given or former.get("WEIGHTS") or former.get("BUNDLED") or default_quality()
 
@@ -186,10 +183,10 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         """Why a quality is none; empty where it is a choice or a file."""
         if quality in choices or Path(quality).is_file():
             return ""
-        return (
-            f"{name} is {quality}, which is neither {', '.join(choices)} nor a weights file that exists. Give one of "
-            "these words, or the path of a .safetensors file."
-        )
+        return tr(
+            "{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, "
+            "or the path of a .safetensors file."
+        ).format(name=name, quality=quality, choices=", ".join(choices))
 
     def _refused_pair(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """What is plainly wrong with PAN and MS, or EXTENT on them. Raises QgsProcessingException for the extent."""
@@ -202,7 +199,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     def _add_mask(self) -> None:
         self._add_advanced(
             QgsProcessingParameterFeatureSource(
-                "MASK", "Polygons of ground that is not measured, such as clouds",
+                "MASK", tr("Polygons of ground that is not measured, such as clouds"),
                 [QgsProcessing.TypeVectorPolygon], optional=True,
             )
         )  # fmt: skip
@@ -220,7 +217,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         source = self.parameterAsSource(parameters, "MASK", context)
         if source is None:
             raise QgsProcessingException(
-                f"MASK {parameters['MASK']} cannot be opened as a layer of polygons. Choose one, or leave it empty."
+                tr("MASK {given} cannot be opened as a layer of polygons. Choose one, or leave it empty.").format(
+                    given=parameters["MASK"]
+                )
             )
         wanted = QgsFeatureRequest().setFilterRect(pan.extent()).setNoAttributes()
         if pan.crs().isValid():
@@ -229,7 +228,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         shapes = [shape for shape in shapes if not shape.isEmpty()]
         if not shapes:
             feedback.pushWarning(
-                f"No polygon of MASK {source.sourceName()} lies on PAN {pan.name()}: nothing is left out."
+                tr("No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.").format(
+                    mask=source.sourceName(), pan=pan.name()
+                )
             )
             return ""
         for shape in shapes:
@@ -242,11 +243,15 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         if not isinstance(given, str) or not given.strip():
             return ""
         if isinstance(definition, QgsProcessingParameterBand) and band_numbers(given) is None:
-            return NO_BANDS.format(name=name, given=given)
+            return tr(NO_BANDS).format(name=name, given=given)
         if isinstance(definition, QgsProcessingParameterNumber) and not _is_number(given):
-            return f"{name} is {given}, which is no number. Give a number, or leave it empty where it is optional."
+            sentence = tr(
+                "{name} is {given}, which is no number. Give a number, or leave it empty where it is optional."
+            )
+            return sentence.format(name=name, given=given)
         if isinstance(definition, QgsProcessingParameterBoolean) and given.lower() not in ("true", "false", "1", "0"):
-            return f"{name} is {given}, which is neither true nor false. Give true or false."
+            sentence = tr("{name} is {given}, which is neither true nor false. Give true or false.")
+            return sentence.format(name=name, given=given)
         return ""
 
     def _bands(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[int]:
@@ -256,7 +261,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             return []
         numbers = band_numbers(given) if isinstance(given, str) else self.parameterAsInts(parameters, name, context)
         if numbers is None:
-            raise QgsProcessingException(NO_BANDS.format(name=name, given=given))
+            raise QgsProcessingException(tr(NO_BANDS).format(name=name, given=given))
         return numbers
 
     def _memory(self, parameters: dict[str, Any], context: QgsProcessingContext) -> int:
@@ -280,9 +285,10 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             failed = True
         if failed:
             raise QgsProcessingException(
-                f"The extent {parameters['EXTENT']} cannot be brought to the reference system of {layer.name()} "
-                f"({layer.crs().userFriendlyIdentifier()}). Choose an extent that lies on the rasters, or leave it "
-                "empty for all that both cover."
+                tr(
+                    "The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an "
+                    "extent that lies on the rasters, or leave it empty for all that both cover."
+                ).format(extent=parameters["EXTENT"], name=layer.name(), system=layer.crs().userFriendlyIdentifier())
             )
         return extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
 
@@ -306,7 +312,9 @@ def opened(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLaye
     """The layer where it is a raster that opens. Raises QgsProcessingException, naming what was given for `role`."""
     if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
         raise QgsProcessingException(
-            f"{role} {given} cannot be opened as a raster. Check that the file exists and that GDAL can read it."
+            tr(
+                "{role} {given} cannot be opened as a raster. Check that the file exists and that GDAL can read it."
+            ).format(role=role, given=given)
         )
     return layer
 
@@ -340,15 +348,18 @@ def raster_source(layer: QgsRasterLayer, bands: list[int], role: str, unmeasured
 
     provider = layer.dataProvider()
     if provider is None or provider.name() != "gdal":
-        kind = "an unknown provider" if provider is None else f"the provider '{provider.name()}'"
         raise QgsProcessingException(
-            f"{role} {layer.name()} comes from {kind}, but only raster files that GDAL reads can be sharpened. "
-            "Export the layer to a GeoTIFF first (right click, Export, Save As)."
+            tr(
+                "{role} {name} comes from the provider '{provider}', but only raster files that GDAL reads can be "
+                "sharpened. Export the layer to a GeoTIFF first (right click, Export, Save As)."
+            ).format(role=role, name=layer.name(), provider=provider.name() if provider else "")
         )
     if any(word in layer.source() for word in ONLY_IN_QGIS):
         raise QgsProcessingException(
-            f"{role} {layer.name()} ({layer.source()}) can be opened by this QGIS alone, not by the engine, which is a "
-            "process of its own. Export the layer to a GeoTIFF first (right click, Export, Save As)."
+            tr(
+                "{role} {name} ({source}) can be opened by this QGIS alone, not by the engine, which is a process of "
+                "its own. Export the layer to a GeoTIFF first (right click, Export, Save As)."
+            ).format(role=role, name=layer.name(), source=layer.source())
         )
     uri = QgsProviderRegistry.instance().decodeUri("gdal", layer.source())
     every = range(1, layer.bandCount() + 1)
@@ -394,5 +405,5 @@ def progress_for(feedback: QgsProcessingFeedback) -> Iterator[Progress]:
             detail=details.append,
         )
     finally:
-        for line in ["Details", *details] if details else []:
+        for line in [tr("Details"), *details] if details else []:
             feedback.pushDebugInfo(line)

@@ -16,6 +16,7 @@ from qgis.core import (
 from .bridge import OtfmAlgorithm
 from .help import EXAMPLEDATA, EXAMPLEDATA_PARAMETERS
 from .result_layer import DrawColours
+from .translation import tr
 
 FILES = Path(__file__).resolve().parent.parent / "resources" / "example"
 COLOURS = (3, 2, 1)  # bands that are red, green and blue
@@ -31,20 +32,20 @@ class ExampleDataAlgorithm(OtfmAlgorithm):
         return "exampledata"
 
     def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return "Add example data"
+        return tr("Add example data")
 
     def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return "Load a small pair of rasters, made up, to try OTFM Pansharpen on."
+        return tr("Load a small pair of rasters, made up, to try OTFM Pansharpen on.")
 
     def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return EXAMPLEDATA
+        return tr(EXAMPLEDATA)
 
     def tags(self) -> list[str]:
         return ["example", "sample", "demo", "data", "pansharpening"]
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        self._add(QgsProcessingParameterRasterDestination("PAN", "Example, panchromatic"))
-        self._add(QgsProcessingParameterRasterDestination("MS", "Example, multispectral"))
+        self._add(QgsProcessingParameterRasterDestination("PAN", tr("Example, panchromatic")))
+        self._add(QgsProcessingParameterRasterDestination("MS", tr("Example, multispectral")))
 
     def _run(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -52,11 +53,15 @@ class ExampleDataAlgorithm(OtfmAlgorithm):
         made = {name: self.parameterAsOutputLayer(parameters, name, context) for name in ("PAN", "MS")}
         for name, file in made.items():
             if Path(file).suffix.lower() not in (".tif", ".tiff"):
-                raise QgsProcessingException(f"The example is a GeoTIFF: give {file} the ending .tif.")
+                raise QgsProcessingException(
+                    tr("The example is a GeoTIFF: give {file} the ending .tif.").format(file=file)
+                )
             try:
                 shutil.copyfile(FILES / f"{name.lower()}.tif", file)
             except OSError as error:
-                raise QgsProcessingException(f"{file} cannot be written ({error}). Choose another place.") from error
+                raise QgsProcessingException(
+                    tr("{file} cannot be written ({error}). Choose another place.").format(file=file, error=error)
+                ) from error
         if context.willLoadLayerOnCompletion(made["MS"]):
             context.layerToLoadOnCompletionDetails(made["MS"]).setPostProcessor(DrawColours.of(COLOURS))
         return made

@@ -21,10 +21,11 @@ from qgis.core import (
 )
 
 from ..model.options import BUNDLED, DEVICES
-from .bridge import WEIGHTS_FILTER, OtfmAlgorithm, opened, raster_source, run_in_engine
-from .help import FINETUNE, FINETUNE_PARAMETERS
+from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
+from .help import FINETUNE, FINETUNE_PARAMETERS, WEIGHTS_FILTER
 from .pair_of_layers import preselect, refusal
 from .settings import default_quality, weights_folder
+from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.finetuning.job import FinetuneJob, FinetuneResult
@@ -39,45 +40,49 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         return "finetune"
 
     def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return "OTFM Fine-tune weights"
+        return tr("OTFM Fine-tune weights")
 
     def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return "Make the weights of OTFM Pansharpen better on your own scene, in minutes."
+        return tr("Make the weights of OTFM Pansharpen better on your own scene, in minutes.")
 
     def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return FINETUNE
+        return tr(FINETUNE)
 
     def tags(self) -> list[str]:
         return ["pansharpening", "fine-tuning", "training", "weights", "neural", "sensor"]
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         number, layers = QgsProcessingParameterNumber, QgsProcessingParameterMultipleLayers
-        pan = layers("PAN", "Panchromatic rasters", QgsProcessing.TypeRaster)
-        ms = layers("MS", "Multispectral rasters, in the same order", QgsProcessing.TypeRaster)
+        pan = layers("PAN", tr("Panchromatic rasters"), QgsProcessing.TypeRaster)
+        ms = layers("MS", tr("Multispectral rasters, in the same order"), QgsProcessing.TypeRaster)
         preselect(pan, ms, many=True)
         self._add(pan)
         self._add(ms)
-        self._add_quality("START", "Weights to start from", tuple(BUNDLED))
-        self._add_minutes("Minutes of tuning")
-        self._add(QgsProcessingParameterExtent("EXTENT", "Extent", optional=True))
+        self._add_quality("START", tr("Weights to start from"), tuple(BUNDLED))
+        self._add_minutes(tr("Minutes of tuning"))
+        self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
         self._add_mask()
-        self._add_choice("DEVICE", "Device", DEVICES, advanced=True)
-        self._add_advanced(number("STEPS", "Steps, in place of minutes", number.Type.Integer, None, True, 1, 1_000_000))
-        self._add_advanced(number("SEED", "Seed", number.Type.Integer, 1, False, 0, 2**31 - 1))
+        self._add_choice("DEVICE", tr("Device"), DEVICES, advanced=True)
         self._add_advanced(
-            QgsProcessingParameterBoolean("KEEP_ON_CANCEL", "Keep the best weights so far on cancel", True)
+            number("STEPS", tr("Steps, in place of minutes"), number.Type.Integer, None, True, 1, 1_000_000)
         )
-        output = QgsProcessingParameterFileDestination("OUTPUT", "Fine-tuned weights", WEIGHTS_FILTER)
+        self._add_advanced(number("SEED", tr("Seed"), number.Type.Integer, 1, False, 0, 2**31 - 1))
+        self._add_advanced(
+            QgsProcessingParameterBoolean("KEEP_ON_CANCEL", tr("Keep the best weights so far on cancel"), True)
+        )
+        output = QgsProcessingParameterFileDestination("OUTPUT", tr("Fine-tuned weights"), tr(WEIGHTS_FILTER))
         output.setGuiDefaultValueOverride(str(weights_folder() / f"tuned {datetime.now():%Y-%m-%d %H.%M}.safetensors"))
         self._add(output)
-        self._add(QgsProcessingParameterFileDestination("REPORT", "Report", "HTML files (*.html)", None, True, False))
+        self._add(
+            QgsProcessingParameterFileDestination("REPORT", tr("Report"), tr("HTML files (*.html)"), None, True, False)
+        )
         for name, text in (
-            ("ERGAS_BEFORE", "ERGAS of the held-out blocks before"),
-            ("ERGAS_AFTER", "ERGAS of the held-out blocks after"),
-            ("HQNR_BEFORE", "Quality without reference (HQNR) of the held-out blocks before"),
-            ("HQNR_AFTER", "Quality without reference (HQNR) of the held-out blocks after"),
-            ("STEPS", "Steps trained"),
-            ("SECONDS", "Seconds"),
+            ("ERGAS_BEFORE", tr("ERGAS of the held-out blocks before")),
+            ("ERGAS_AFTER", tr("ERGAS of the held-out blocks after")),
+            ("HQNR_BEFORE", tr("Quality without reference (HQNR) of the held-out blocks before")),
+            ("HQNR_AFTER", tr("Quality without reference (HQNR) of the held-out blocks after")),
+            ("STEPS", tr("Steps trained")),
+            ("SECONDS", tr("Seconds")),
         ):
             self.addOutput(QgsProcessingOutputNumber(name, text))
 
@@ -113,7 +118,9 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         pans, mss = (self._layers(parameters, name, context) for name in ("PAN", "MS"))
         if len(pans) != len(mss):
             raise QgsProcessingException(
-                f"PAN has {len(pans)} rasters and MS has {len(mss)}; give one MS for each PAN, in the same order."
+                tr("PAN has {pans} rasters and MS has {mss}; give one MS for each PAN, in the same order.").format(
+                    pans=len(pans), mss=len(mss)
+                )
             )
         return list(zip(pans, mss))
 

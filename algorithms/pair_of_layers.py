@@ -21,6 +21,8 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 
+from .translation import tr
+
 Bounds = Optional[tuple[float, float, float, float]]
 SMALLEST_PIXEL = 1e-30  # map units; what is divided by
 COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # names of QGIS's types that hold no measurements
@@ -104,7 +106,8 @@ def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> s
 def _complex(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
     for role, layer in (("PAN", pan), ("MS", ms)):
         if layer.dataProvider().dataType(1) in {getattr(Qgis.DataType, name, None) for name in COMPLEX}:
-            return f"{role} {layer.name()} holds complex numbers; real numbers are needed."
+            sentence = tr("{role} {name} holds complex numbers; real numbers are needed.")
+            return sentence.format(role=role, name=layer.name())
     return ""
 
 
@@ -121,7 +124,8 @@ def _misplaced(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
         return ""
     shared = _shared(pan, ms)
     if shared is not None and shared.isEmpty():
-        return f"PAN {pan.name()} and MS {ms.name()} do not overlap: they lie at different places. Choose one scene."
+        sentence = tr("PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.")
+        return sentence.format(pan=pan.name(), ms=ms.name())
     return ""
 
 
@@ -130,10 +134,11 @@ def _beside(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds) -> str:
     shared = _shared(pan, ms)
     if bounds is None or shared is None or shared.intersects(QgsRectangle(*bounds)):
         return ""
-    return (
-        f"The extent {bounds} does not meet the area that PAN and MS share: x {shared.xMinimum():.10g} to "
-        f"{shared.xMaximum():.10g}, y {shared.yMinimum():.10g} to {shared.yMaximum():.10g}. Choose another extent, "
-        "or leave it empty for all that both cover."
+    return tr(
+        "The extent {extent} does not meet the area that PAN and MS share: x {left:.10g} to {right:.10g}, y "
+        "{bottom:.10g} to {top:.10g}. Choose another extent, or leave it empty for all that both cover."
+    ).format(
+        extent=bounds, left=shared.xMinimum(), right=shared.xMaximum(), bottom=shared.yMinimum(), top=shared.yMaximum()
     )
 
 

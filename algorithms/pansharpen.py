@@ -25,26 +25,29 @@ from qgis.core import (
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, TUNED, TUNED_FROM
 from .bridge import (
-    FORMER,
-    WEIGHTS_FILTER,
     OtfmAlgorithm,
     opened,
     raster_source,
     run_in_engine,
 )
-from .help import PANSHARPEN, PANSHARPEN_PARAMETERS
+from .help import (
+    ABSTRACT,
+    FORMER,
+    HISTORY,
+    JUDGED,
+    PANSHARPEN,
+    PANSHARPEN_PARAMETERS,
+    SHARPENED_RASTER,
+    SHARPENED_TITLE,
+    WEIGHTS_FILTER,
+)
 from .result_layer import MsLayer, RenderLike, described
+from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
 AS_MS = "as MS"
-ABSTRACT = (
-    "{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected "
-    "{rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}."
-)
-JUDGED = "Quality without reference (HQNR) {hqnr:.3f}."
-HISTORY = "{date}: otfm:pansharpen, version {version}; PAN {pan}, MS {ms}, weights with SHA-256 {sha256}."
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
 
@@ -53,8 +56,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
 
     parameter_help = PANSHARPEN_PARAMETERS
     qualities = (*BUNDLED, TUNED)
-    result_name = "Sharpened raster"
-    title = "{ms}, sharpened ({quality})"
+    result_name, title = SHARPENED_RASTER, SHARPENED_TITLE
 
     def name(self) -> str:
         return "pansharpen"
@@ -63,64 +65,68 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         return "OTFM Pansharpen"
 
     def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return "Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow."
+        return tr("Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.")
 
     def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return PANSHARPEN
+        return tr(PANSHARPEN)
 
     def tags(self) -> list[str]:
         return ["pansharpening", "pan-sharpening", "fusion", "satellite", "resolution", "neural", "optimal transport"]
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         self._add_pair()
-        self._add_quality("QUALITY", "Quality", self.qualities)
-        self._add_minutes("Minutes of tuning")
-        self._add(QgsProcessingParameterExtent("EXTENT", "Extent", optional=True))
+        self._add_quality("QUALITY", tr("Quality"), self.qualities)
+        self._add_minutes(tr("Minutes of tuning"))
+        self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
         self._add_bands()
         self._add_tuning()
         self._add_form()
         self._add_machine()
         self._add_former(*FORMER)
-        self._add(QgsProcessingParameterRasterDestination("OUTPUT", self.result_name))
-        self.addOutput(QgsProcessingOutputString("DEVICE_USED", "Device used"))
-        self.addOutput(QgsProcessingOutputNumber("RATIO", "Ratio of the pixel sizes"))
-        self.addOutput(QgsProcessingOutputNumber("SHIFT_X", "Measured shift across, in PAN pixels"))
-        self.addOutput(QgsProcessingOutputNumber("SHIFT_Y", "Measured shift down, in PAN pixels"))
-        self.addOutput(QgsProcessingOutputNumber("MTF_GAIN_USED", "MTF gain used"))
-        self.addOutput(QgsProcessingOutputNumber("HQNR", "Quality without reference (HQNR) of pieces"))
-        self.addOutput(QgsProcessingOutputNumber("ERGAS", "ERGAS of the same pieces, made coarser by the ratio"))
-        self.addOutput(QgsProcessingOutputString("WEIGHTS_SHA256", "SHA-256 of the weights"))
-        self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
+        self._add(QgsProcessingParameterRasterDestination("OUTPUT", tr(self.result_name)))
+        self.addOutput(QgsProcessingOutputString("DEVICE_USED", tr("Device used")))
+        self.addOutput(QgsProcessingOutputNumber("RATIO", tr("Ratio of the pixel sizes")))
+        self.addOutput(QgsProcessingOutputNumber("SHIFT_X", tr("Measured shift across, in PAN pixels")))
+        self.addOutput(QgsProcessingOutputNumber("SHIFT_Y", tr("Measured shift down, in PAN pixels")))
+        self.addOutput(QgsProcessingOutputNumber("MTF_GAIN_USED", tr("MTF gain used")))
+        self.addOutput(QgsProcessingOutputNumber("HQNR", tr("Quality without reference (HQNR) of pieces")))
+        self.addOutput(QgsProcessingOutputNumber("ERGAS", tr("ERGAS of the same pieces, made coarser by the ratio")))
+        self.addOutput(QgsProcessingOutputString("WEIGHTS_SHA256", tr("SHA-256 of the weights")))
+        self.addOutput(QgsProcessingOutputNumber("SECONDS", tr("Seconds")))
 
     def _add_bands(self) -> None:
         """Which bands, and how the rasters lie on each other."""
-        self._add_advanced(QgsProcessingParameterBand("PAN_BAND", "Panchromatic band", 1, "PAN", optional=True))
+        self._add_advanced(QgsProcessingParameterBand("PAN_BAND", tr("Panchromatic band"), 1, "PAN", optional=True))
         self._add_advanced(
-            QgsProcessingParameterBand("MS_BANDS", "Multispectral bands", None, "MS", optional=True, allowMultiple=True)
+            QgsProcessingParameterBand(
+                "MS_BANDS", tr("Multispectral bands"), None, "MS", optional=True, allowMultiple=True
+            )
         )
-        more = "More bands of the multispectral raster, one raster a band"
+        more = tr("More bands of the multispectral raster, one raster a band")
         self._add_advanced(
             QgsProcessingParameterMultipleLayers("MS_MORE", more, QgsProcessing.TypeRaster, optional=True)
         )
-        self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS, advanced=True)
+        self._add_choice("ALIGN", tr("Correct the shift between the rasters"), ALIGNMENTS, advanced=True)
         self._add_mask()
         number = QgsProcessingParameterNumber
-        self._add_advanced(number("MTF_GAIN", "MTF gain at Nyquist", number.Type.Double, None, True, 0.01, 0.9))
+        self._add_advanced(number("MTF_GAIN", tr("MTF gain at Nyquist"), number.Type.Double, None, True, 0.01, 0.9))
 
     def _add_tuning(self) -> None:
         """What is kept of the tuning, and its chance."""
         kept = QgsProcessingParameterFileDestination(
-            "WEIGHTS_OUT", "Tuned weights to keep", WEIGHTS_FILTER, None, True, False
+            "WEIGHTS_OUT", tr("Tuned weights to keep"), tr(WEIGHTS_FILTER), None, True, False
         )
         number = QgsProcessingParameterNumber
         self._add_advanced(kept)
-        self._add_advanced(number("SEED", "Seed of the tuning", number.Type.Integer, 1, False, 0, 2**31 - 1))
+        self._add_advanced(number("SEED", tr("Seed of the tuning"), number.Type.Integer, 1, False, 0, 2**31 - 1))
 
     def _add_form(self) -> None:
         """How the output is kept."""
-        self._add_choice("DATA_TYPE", "Data type of the output", [AS_MS, *DATA_TYPES], advanced=True)
-        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", "Build overviews", False))
-        options = QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
+        self._add_choice("DATA_TYPE", tr("Data type of the output"), [AS_MS, *DATA_TYPES], advanced=True)
+        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", tr("Build overviews"), False))
+        options = QgsProcessingParameterString(
+            "CREATE_OPTIONS", tr("Creation options of the output"), "", optional=True
+        )
         native = Qgis.versionInt() >= NATIVE_OPTIONS_WIDGET
         legacy = {"class": "processing.algs.gdal.ui.RasterOptionsWidget.RasterOptionsWidgetWrapper"}
         options.setMetadata({"widget_wrapper": {"widget_type": "rasteroptions"} if native else legacy})
@@ -129,11 +135,11 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     def _add_machine(self) -> None:
         """What computes, and how."""
         number, whole = QgsProcessingParameterNumber, QgsProcessingParameterNumber.Type.Integer
-        self._add_choice("DEVICE", "Device", DEVICES, advanced=True)
-        self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
-        self._add_advanced(number("STEPS", "Steps of the flow", whole, 1, False, 1, 16))
-        self._add_advanced(number("MEMORY", "Memory (MB)", whole, None, True, 128))
-        self._add_advanced(number("TILE", "Tile size (PAN pixels)", whole, None, True, 64, 8192))
+        self._add_choice("DEVICE", tr("Device"), DEVICES, advanced=True)
+        self._add_choice("PRECISION", tr("Precision"), PRECISIONS, advanced=True)
+        self._add_advanced(number("STEPS", tr("Steps of the flow"), whole, 1, False, 1, 16))
+        self._add_advanced(number("MEMORY", tr("Memory (MB)"), whole, None, True, 128))
+        self._add_advanced(number("TILE", tr("Tile size (PAN pixels)"), whole, None, True, 64, 8192))
 
     def checkParameterValues(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext
@@ -215,16 +221,16 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         from ..model.version import VERSION
 
         quality = quality if quality in self.qualities else Path(quality).stem
-        title = self.title.format(ms=self._ms_layer.name, quality=quality)
-        if loading.name == self.result_name:
+        title = tr(self.title).format(ms=self._ms_layer.name, quality=quality)
+        if loading.name == tr(self.result_name):
             loading.name = title
-        abstract = ABSTRACT.format(
+        abstract = tr(ABSTRACT).format(
             ms=self._ms_layer.name, pan=self._pan_name, version=VERSION, quality=quality, ratio=result.ratio,
             rows=result.shift[0], columns=result.shift[1], gain=result.gain,
         )  # fmt: skip
         if result.hqnr is not None:
-            abstract = f"{abstract} {JUDGED.format(hqnr=result.hqnr)}"
-        history = HISTORY.format(
+            abstract = f"{abstract} {tr(JUDGED).format(hqnr=result.hqnr)}"
+        history = tr(HISTORY).format(
             date=date.today().isoformat(), version=VERSION, pan=self._pan.name, ms=self._ms.name,
             sha256=result.weights_sha256,
         )  # fmt: skip

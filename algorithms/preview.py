@@ -20,8 +20,9 @@ from qgis.core import (
 )
 
 from ..model.options import BUNDLED
-from .help import PREVIEW, PREVIEW_PARAMETERS
+from .help import PREVIEW, PREVIEW_NAME, PREVIEW_PARAMETERS, PREVIEW_TITLE
 from .pansharpen import PansharpenAlgorithm
+from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
@@ -34,20 +35,19 @@ class PreviewAlgorithm(PansharpenAlgorithm):
 
     parameter_help = PREVIEW_PARAMETERS
     qualities = tuple(BUNDLED)
-    result_name = "Preview"
-    title = "{ms}, preview ({quality})"
+    result_name, title = PREVIEW_NAME, PREVIEW_TITLE
 
     def name(self) -> str:
         return "preview"
 
     def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return "OTFM Preview of the map"
+        return tr("OTFM Preview of the map")
 
     def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return "Sharpen what the map shows, in seconds, as the whole scene would be."
+        return tr("Sharpen what the map shows, in seconds, as the whole scene would be.")
 
     def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return PREVIEW
+        return tr(PREVIEW)
 
     def tags(self) -> list[str]:
         return ["pansharpening", "preview", "canvas", "map"]
@@ -58,10 +58,10 @@ class PreviewAlgorithm(PansharpenAlgorithm):
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         self._add_pair()
-        self._add_quality("QUALITY", "Quality", self.qualities)
-        self._add(QgsProcessingParameterExtent("EXTENT", "Extent in place of the map's", optional=True))
+        self._add_quality("QUALITY", tr("Quality"), self.qualities)
+        self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent in place of the map's"), optional=True))
         self._add_bands()
-        self._add(QgsProcessingParameterRasterDestination("OUTPUT", self.result_name))
+        self._add(QgsProcessingParameterRasterDestination("OUTPUT", tr(self.result_name)))
 
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -80,17 +80,19 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         shown = (QgsRectangle(*given) if given else _map_extent(layer, context)).intersect(layer.extent())
         if shown.isEmpty():
             raise QgsProcessingException(
-                f"The map shows nothing of PAN {layer.name()}. Zoom to what you want to see sharpened, then run again."
+                tr(
+                    "The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again."
+                ).format(pan=layer.name())
             )
         wide, high = shown.width() / layer.rasterUnitsPerPixelX(), shown.height() / layer.rasterUnitsPerPixelY()
         share = min(1.0, math.sqrt(MOST_PIXELS / (wide * high)))
         self._left_out = ""
         if share < 1.0:
             shown.scale(share)
-            self._left_out = (
-                f"The map shows {wide:.0f} x {high:.0f} pixels of PAN; the middle {share * wide:.0f} x "
-                f"{share * high:.0f} are sharpened. Zoom in to see another part."
-            )
+            self._left_out = tr(
+                "The map shows {wide:.0f} x {high:.0f} pixels of PAN; the middle {columns:.0f} x {rows:.0f} are "
+                "sharpened. Zoom in to see another part."
+            ).format(wide=wide, high=high, columns=share * wide, rows=share * high)
         return shown.xMinimum(), shown.yMinimum(), shown.xMaximum(), shown.yMaximum()
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
@@ -120,7 +122,7 @@ def _map_extent(layer: QgsRasterLayer, context: QgsProcessingContext) -> QgsRect
 
     canvas = iface.mapCanvas() if iface else None
     if canvas is None:
-        raise QgsProcessingException("There is no map here. Give EXTENT, the part that is to be sharpened.")
+        raise QgsProcessingException(tr("There is no map here. Give EXTENT, the part that is to be sharpened."))
     own = canvas.mapSettings().destinationCrs()
     if not own.isValid() or not layer.crs().isValid() or own == layer.crs():
         return canvas.extent()
@@ -130,6 +132,8 @@ def _map_extent(layer: QgsRasterLayer, context: QgsProcessingContext) -> QgsRect
         )
     except QgsCsException as error:
         raise QgsProcessingException(
-            f"What the map shows cannot be brought to the reference system of {layer.name()} "
-            f"({layer.crs().userFriendlyIdentifier()}). Zoom to the layer, then run again."
+            tr(
+                "What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, "
+                "then run again."
+            ).format(name=layer.name(), system=layer.crs().userFriendlyIdentifier())
         ) from error

@@ -22,14 +22,14 @@ from qgis.core import (
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, PRODUCT_BANDS
 from .bridge import OtfmAlgorithm, run_in_engine
-from .help import PRODUCT, PRODUCT_PARAMETERS
+from .help import PRODUCT, PRODUCT_PARAMETERS, SHARPENED_PRODUCTS
 from .result_layer import DrawColours
+from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.product.job import ProductJob, ProductResult
 
 AS_MS = "as MS"
-GROUP = "Sharpened products"
 
 
 class ProductAlgorithm(OtfmAlgorithm):
@@ -41,13 +41,13 @@ class ProductAlgorithm(OtfmAlgorithm):
         return "product"
 
     def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return "OTFM Sharpen a satellite product"
+        return tr("OTFM Sharpen a satellite product")
 
     def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return "Sharpen Landsat, WorldView, Pleiades and other products as they are delivered."
+        return tr("Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.")
 
     def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return PRODUCT
+        return tr(PRODUCT)
 
     def tags(self) -> list[str]:
         return [
@@ -65,30 +65,30 @@ class ProductAlgorithm(OtfmAlgorithm):
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         number, whole = QgsProcessingParameterNumber, QgsProcessingParameterNumber.Type.Integer
-        place = QgsProcessingParameterFile("INPUT", "Folder, archive or metadata file of the product")
-        place.setFileFilter("All files (*)")  # QGIS's own filter, *.*, refuses folders
+        place = QgsProcessingParameterFile("INPUT", tr("Folder, archive or metadata file of the product"))
+        place.setFileFilter(tr("All files (*)"))  # QGIS's own filter, *.*, refuses folders
         self._add(place)
-        self._add_choice("BANDS", "Bands to sharpen", PRODUCT_BANDS)
-        self._add_quality("QUALITY", "Quality", tuple(BUNDLED))
-        self._add(QgsProcessingParameterExtent("EXTENT", "Extent", optional=True))
-        self._add(QgsProcessingParameterBoolean("LOAD", "Load the sharpened rasters", True))
-        self._add_choice("ALIGN", "Correct the shift between the rasters", ALIGNMENTS, advanced=True)
-        self._add_choice("DATA_TYPE", "Data type of the output", [AS_MS, *DATA_TYPES], advanced=True)
-        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", "Build overviews", False))
+        self._add_choice("BANDS", tr("Bands to sharpen"), PRODUCT_BANDS)
+        self._add_quality("QUALITY", tr("Quality"), tuple(BUNDLED))
+        self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
+        self._add(QgsProcessingParameterBoolean("LOAD", tr("Load the sharpened rasters"), True))
+        self._add_choice("ALIGN", tr("Correct the shift between the rasters"), ALIGNMENTS, advanced=True)
+        self._add_choice("DATA_TYPE", tr("Data type of the output"), [AS_MS, *DATA_TYPES], advanced=True)
+        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", tr("Build overviews"), False))
         self._add_advanced(
-            QgsProcessingParameterString("CREATE_OPTIONS", "Creation options of the output", "", optional=True)
+            QgsProcessingParameterString("CREATE_OPTIONS", tr("Creation options of the output"), "", optional=True)
         )
-        self._add_advanced(QgsProcessingParameterBoolean("KEEP_VRT", "Keep virtual rasters of PAN and MS", False))
-        self._add_choice("DEVICE", "Device", DEVICES, advanced=True)
-        self._add_choice("PRECISION", "Precision", PRECISIONS, advanced=True)
-        self._add_advanced(number("MEMORY", "Memory (MB)", whole, None, True, 128))
+        self._add_advanced(QgsProcessingParameterBoolean("KEEP_VRT", tr("Keep virtual rasters of PAN and MS"), False))
+        self._add_choice("DEVICE", tr("Device"), DEVICES, advanced=True)
+        self._add_choice("PRECISION", tr("Precision"), PRECISIONS, advanced=True)
+        self._add_advanced(number("MEMORY", tr("Memory (MB)"), whole, None, True, 128))
         self._add_former("BUNDLED", "WEIGHTS")
-        self._add(QgsProcessingParameterFolderDestination("OUTPUT", "Folder for the sharpened rasters"))
-        self.addOutput(QgsProcessingOutputMultipleLayers("LAYERS", "Sharpened rasters"))
-        self.addOutput(QgsProcessingOutputNumber("SHARPENED", "Products sharpened"))
-        self.addOutput(QgsProcessingOutputNumber("COMPLETE", "Products that were complete already"))
-        self.addOutput(QgsProcessingOutputNumber("FAILED", "Products that failed or are not complete"))
-        self.addOutput(QgsProcessingOutputNumber("SECONDS", "Seconds"))
+        self._add(QgsProcessingParameterFolderDestination("OUTPUT", tr("Folder for the sharpened rasters")))
+        self.addOutput(QgsProcessingOutputMultipleLayers("LAYERS", tr("Sharpened rasters")))
+        self.addOutput(QgsProcessingOutputNumber("SHARPENED", tr("Products sharpened")))
+        self.addOutput(QgsProcessingOutputNumber("COMPLETE", tr("Products that were complete already")))
+        self.addOutput(QgsProcessingOutputNumber("FAILED", tr("Products that failed or are not complete")))
+        self.addOutput(QgsProcessingOutputNumber("SECONDS", tr("Seconds")))
 
     def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         return self._refused_quality("QUALITY", self._quality(parameters, context), tuple(BUNDLED))
@@ -104,8 +104,9 @@ class ProductAlgorithm(OtfmAlgorithm):
         extent = self.parameterAsExtent(parameters, "EXTENT", context)
         if extent.isNull() or not extent.isFinite():
             raise QgsProcessingException(
-                f"The extent {parameters['EXTENT']} cannot be read. Choose one that lies on the product, or leave it "
-                "empty."
+                tr(
+                    "The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty."
+                ).format(extent=parameters["EXTENT"])
             )
         crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
         self._extent = extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
@@ -121,7 +122,9 @@ class ProductAlgorithm(OtfmAlgorithm):
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise QgsProcessingException(
-                f"The folder {folder} cannot be made ({error}). Choose another one."
+                tr("The folder {folder} cannot be made ({error}). Choose another one.").format(
+                    folder=folder, error=error
+                )
             ) from error
         result = run_in_engine(self._job(parameters, context, folder), feedback)
         if self.parameterAsBool(parameters, "LOAD", context) and context.project() is not None:
@@ -165,5 +168,5 @@ class ProductAlgorithm(OtfmAlgorithm):
             details = QgsProcessingContext.LayerDetails(run.title, context.project(), "LAYERS")
             details.setPostProcessor(DrawColours.of(run.colours))
             if len(made) > 1:
-                details.groupName = GROUP  # from QGIS 3.32 on; before, nobody reads it
+                details.groupName = tr(SHARPENED_PRODUCTS)  # from QGIS 3.32 on; before, nobody reads it
             context.addLayerToLoadOnCompletion(run.output, details)

@@ -17,6 +17,7 @@ from qgis.core import (
 
 from .bridge import OtfmAlgorithm, own_packages, progress_for
 from .help import SETUP, SETUP_PARAMETERS
+from .translation import tr
 
 ACTIONS = ("install", "check", "repair", "remove")
 BUILDS = ("auto", "cpu", "cuda")
@@ -32,13 +33,13 @@ class SetupAlgorithm(OtfmAlgorithm):
         return "setup"
 
     def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return "Set up the engine"
+        return tr("Set up the engine")
 
     def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return "Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it."
+        return tr("Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.")
 
     def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return SETUP
+        return tr(SETUP)
 
     def tags(self) -> list[str]:
         return ["install", "torch", "pytorch", "dependencies", "diagnostics", "report", "cuda", "otfm"]
@@ -48,15 +49,15 @@ class SetupAlgorithm(OtfmAlgorithm):
         return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        self._add_choice("ACTION", "What to do", ACTIONS)
-        self._add_choice("BUILD", "Build of torch", BUILDS)
+        self._add_choice("ACTION", tr("What to do"), ACTIONS)
+        self._add_choice("BUILD", tr("Build of torch"), BUILDS)
         folder = QgsProcessingParameterFile.Behavior.Folder
         self._add_advanced(
-            QgsProcessingParameterFile("WHEELS", "Folder of wheels, without network", folder, optional=True)
+            QgsProcessingParameterFile("WHEELS", tr("Folder of wheels, without network"), folder, optional=True)
         )
-        self._add_advanced(QgsProcessingParameterString("INDEX", "Address of a package index", "", optional=True))
-        self.addOutput(QgsProcessingOutputString("TORCH", "Version of torch"))
-        self.addOutput(QgsProcessingOutputString("REPORT", "Report on this machine"))
+        self._add_advanced(QgsProcessingParameterString("INDEX", tr("Address of a package index"), "", optional=True))
+        self.addOutput(QgsProcessingOutputString("TORCH", tr("Version of torch")))
+        self.addOutput(QgsProcessingOutputString("REPORT", tr("Report on this machine")))
 
     def _run(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -11,14 +11,9 @@ from qgis.gui import QgsGui
 from qgis.PyQt.QtWidgets import QComboBox, QFileDialog
 
 from ..model.options import TUNED
-from .bridge import WEIGHTS_FILTER, own_weights
-
-COSTS = {
-    "fast": "Fast (seconds)",
-    "best": "Best (errors about 4 % smaller, two to five times as long)",
-    "tuned": "Tuned on this scene (errors another 4 % smaller, some minutes)",
-}
-CHOOSE = "A weights file…"
+from .bridge import own_weights
+from .help import CHOOSE, COSTS, WEIGHTS_FILTER
+from .translation import tr
 
 
 class QualityWidget:
@@ -42,10 +37,10 @@ class _QualityList(WidgetWrapper):
         self.combo = QComboBox()
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for choice in choices:
-            self.combo.addItem(COSTS[choice], choice)
+            self.combo.addItem(tr(COSTS[choice]), choice)
         for file in own_weights():
             self.combo.addItem(file.stem, str(file))
-        self.combo.addItem(CHOOSE, None)
+        self.combo.addItem(tr(CHOOSE), None)
         self.chosen = 0
         self.combo.activated.connect(self._activated)
         self.combo.currentIndexChanged.connect(self._changed)
@@ -80,7 +75,7 @@ class _QualityList(WidgetWrapper):
     def _activated(self, place: int) -> None:
         """Ask for a file where its entry was chosen; without one, what was chosen before stays."""
         if self.combo.itemData(place) is None:
-            file, _ = QFileDialog.getOpenFileName(self.combo, CHOOSE, "", WEIGHTS_FILTER)
+            file, _ = QFileDialog.getOpenFileName(self.combo, tr(CHOOSE), "", tr(WEIGHTS_FILTER))
             if file:
                 self.setValue(file)
             else:

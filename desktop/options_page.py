@@ -11,6 +11,7 @@ from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QLabel, QSpinBox, QWidge
 
 from ..algorithms.bridge import ICON
 from ..algorithms.settings import DEVICE, MEMORY, QUALITY, WEIGHTS_FOLDER, setting, weights_folder
+from ..algorithms.translation import tr
 from ..model.options import BUNDLED, DEFAULT_SET, DEVICES
 
 PAGE = "otfmOptions"  # by this name the page can be opened
@@ -29,21 +30,21 @@ class OptionsPage(QgsOptionsPageWidget):
         self.memory.setRange(0, MOST_MEMORY)
         self.memory.setSingleStep(LEAST_MEMORY)
         self.memory.setSuffix(" MB")
-        self.memory.setSpecialValueText("Automatic")
+        self.memory.setSpecialValueText(tr("Automatic"))
         self.memory.setValue(int(setting(MEMORY) or 0))
         self.weights = QgsFileWidget()
         self.weights.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
         self.weights.setFilePath(str(weights_folder()))
         said = QLabel(
-            "These are the defaults of dialogs, of scripts and of qgis_process. What is chosen there has precedence."
+            tr("These are the defaults of dialogs, scripts and qgis_process. What is chosen there has precedence.")
         )
         said.setWordWrap(True)
         form = QFormLayout(self)
         form.addRow(said)
-        form.addRow("Device", self.device)
-        form.addRow("Quality", self.quality)
-        form.addRow("Memory", self.memory)
-        form.addRow("Folder of tuned weights", self.weights)
+        form.addRow(tr("Device"), self.device)
+        form.addRow(tr("Quality"), self.quality)
+        form.addRow(tr("Memory"), self.memory)
+        form.addRow(tr("Folder of tuned weights"), self.weights)
 
     def apply(self) -> None:
         """Write what is shown. Memory that is less than a tile needs is raised to that."""

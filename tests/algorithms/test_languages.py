@@ -1,0 +1,81 @@
+"""What a user of QGIS in German sees."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import pytest
+import translations
+from otfm_pansharpen.algorithms import translation
+from otfm_pansharpen.desktop.options_page import OptionsPage
+from qgis.core import QgsApplication, QgsProcessingParameterDefinition, QgsSettings
+from qgis.gui import QgsBrowserGuiModel
+from qgis.PyQt.QtWidgets import QLabel
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def labels(name):
+    """What the dialog and the log call things, by their names."""
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"otfm:{name}")
+    hidden = QgsProcessingParameterDefinition.Flag.FlagHidden
+    shown = [p for p in algorithm.parameterDefinitions() if not p.flags() & hidden]
+    return {
+        **{p.name(): p.description() for p in shown},
+        **{f"help of {p.name()}": p.help() for p in shown},
+        **{f"output {o.name()}": o.description() for o in algorithm.outputDefinitions()},
+        "about": algorithm.shortDescription(),
+        "help": algorithm.shortHelpString(),
+    }
+
+
+@pytest.fixture
+def german(algorithm, tmp_path):
+    """Makes QGIS German; returns what was English before."""
+    names = [a.name() for a in QgsApplication.processingRegistry().providerById("otfm").algorithms() if not a.group()]
+    before = {name: labels(name) for name in names}
+    subprocess.run(["bash", ROOT / "scripts" / "build_translations.sh", tmp_path], check=True)
+    settings = QgsSettings()
+    settings.setValue("locale/overrideFlag", True)
+    settings.setValue("locale/userLocale", "de_AT")
+    translator = translation.install(tmp_path)
+    yield before
+    if translator is not None:
+        QgsApplication.removeTranslator(translator)
+    settings.remove("locale/overrideFlag")
+    settings.remove("locale/userLocale")
+
+
+def test_qt_finds_every_text(german):
+    wanted = translations.read(translations.FOLDER / "otfm_de.ts")
+    assert {text: translation.tr(text) for text in wanted} == wanted
+    assert translation.tr("no text of the plugin") == "no text of the plugin"
+
+
+def test_no_label_and_no_help_stays_english(german):
+    assert len(german) >= 7
+    same = [(name, key) for name, texts in german.items() for key, text in labels(name).items() if text == texts[key]]
+    assert same == []
+
+
+def test_the_dialog_and_the_options_are_german(german, monkeypatch):
+    from processing.gui import ParametersPanel
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+    iface = MagicMock()
+    iface.browserModel.return_value = QgsBrowserGuiModel()
+    iface.mapCanvas.return_value = iface.activeLayer.return_value = None
+    monkeypatch.setattr(ParametersPanel, "iface", iface)
+    dialog = AlgorithmDialog(QgsApplication.processingRegistry().createAlgorithmById("otfm:pansharpen"), False)
+    shown = {label.text().split(" [")[0] for label in dialog.findChildren(QLabel)}
+    assert {"Panchromatisches Raster", "Multispektrales Raster", "Qualität", "Geschärftes Raster"} <= shown
+    assert dialog.mainWidget().wrappers["QUALITY"].widget.itemText(0) == "Schnell (Sekunden)"
+    dialog.close()
+    page = OptionsPage()
+    assert {"Gerät", "Speicher"} <= {label.text() for label in page.findChildren(QLabel)}
+
+
+def test_a_language_without_a_translation_is_english(algorithm, tmp_path):
+    assert translation.install(tmp_path) is None
