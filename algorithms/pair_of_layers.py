@@ -41,13 +41,16 @@ def likely_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
     Of several such pairs, the one of one data type whose layers cover each other best. Layers of two reference systems
     are left to the user.
     """
-    from ..model.geometry.grids import LARGEST_RATIO, SMALLEST_RATIO
-
     application = QCoreApplication.instance()
     if application is None or QThread.currentThread() != application.thread():
         return None  # the project belongs to the main thread
     layers = [la for la in QgsProject.instance().mapLayers().values() if isinstance(la, QgsRasterLayer)]
     places = [_Place.of(la) for la in layers if la.isValid() and la.providerType() == "gdal"]
+    if len(places) < 2:  # as when QGIS starts, which is not to wait for NumPy
+        return None
+
+    from ..model.geometry.grids import LARGEST_RATIO, SMALLEST_RATIO
+
     pairs = [
         (pan.kind == ms.kind, pan.overlap(ms), pan, ms)
         for ms in places
