@@ -45,10 +45,9 @@ READING_SHARE = 0.06  # of the progress bar
 FINISHING_SHARE = 0.04
 EVALUATIONS = 10  # on the held-out blocks
 WAY_BACK = (0.75, 0.5, 0.25)  # shares of the way from the start weights that are tried at the end
-PATIENCE = 6  # evaluations without a better result, after which training ends
 HQNR_PRICE = 6.0  # a loss of 0.01 in HQNR at full resolution counts as much as 6 % more ERGAS,
 HQNR_NOISE = 0.001  # less what it varies by from one evaluation to the next
-PATCHES = (96, 64)  # sides of patches in PAN pixels; the largest that fits a scene well is taken
+PATCH = 64  # side of patches in PAN pixels, which every crop holds
 LARGEST_CROP = 256
 
 
@@ -145,9 +144,8 @@ class _Finetuning:
         if not sources:
             raise InputError("No window of the scenes is left to train on: too many gaps. Choose other scenes.")
         crop = min(LARGEST_CROP, *(min(s.ms.shape[-2:]) for s in sources))
-        fitting = [p for p in PATCHES if p <= 0.7 * crop]
         tuner = Tuner(
-            self.start.network, recipe, simulation(scenes, crop, recipe), sources, fitting[0], self.job.seed,
+            self.start.network, recipe, simulation(scenes, crop, recipe), sources, PATCH, self.job.seed,
             self.device, self.dtype is torch.bfloat16,
         )  # fmt: skip
         tuner.steps = self.job.steps or 1
@@ -175,7 +173,6 @@ class _Finetuning:
                         )
                         return False
                     self._evaluate(tuner, loss, left)
-                    done = done or self._in_vain()
             self._go_back(tuner)
         except CancelledError:
             return True
@@ -225,13 +222,6 @@ class _Finetuning:
 
     def _indices(self, network: FlowNetwork) -> QualityIndices:
         return mean_indices([e.indices(network) for e in self.evaluators])
-
-    def _in_vain(self) -> bool:
-        """Whether the last evaluations brought nothing better."""
-        return (
-            len(self.evaluations) > PATIENCE
-            and min(self.evaluations, key=lambda k: k.ergas) not in self.evaluations[-PATIENCE:]
-        )
 
     def _write(self, tuner: Tuner) -> str:
         """Write the best weights; on a full disk, to the temporary folder, which the error then names."""

@@ -21,7 +21,7 @@ class Recipe:
     full_examples    squares of the pair that are kept for that    full_side   their side in PAN pixels
     """
 
-    rate: float = 2e-3
+    rate: float = 1e-3
     floor: float = 1e-5
     batch: int = 8
     pool: int = 16
