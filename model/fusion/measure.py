@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,6 +73,22 @@ class Measurement:
 
 def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:
     """Shift (unless `align` is False), MTF gain (unless given) and statistics of a scene. Raises InputError."""
+    with _one_thread():
+        return _measured(pair, align, gain, progress)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch on one thread inside the block: several add in another order, and the last bits of a sum decide pixels."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _measured(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:
     windows = _sample(pair, progress)
     dead, windows = _without_dead_bands(pair.ms, windows)
     ms_fill, pan_fill = _find_fill(pair, windows, progress)

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from helpers.scenes import Recipe, load_image, save
 from otfm_pansharpen.model.fusion.check import check_pair
 from otfm_pansharpen.model.fusion.measure import measure
@@ -41,3 +42,19 @@ def test_cancelling_is_heard_at_any_moment_while_many_bands_are_measured(tmp_pat
     asked.append(time.thread_time())
     assert asked[-1] - asked[0] > 2.0  # else it shows nothing
     assert max(np.diff(asked)) < 0.7
+
+
+@pytest.mark.promise(4)
+def test_a_scene_measures_the_same_with_any_number_of_threads(tmp_path):
+    """A machine with more cores adds in another order; the last bits of the statistics decide pixels."""
+    pair = Recipe(height=512, width=512, seed=3).write(tmp_path)
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2, 4):
+        torch.set_num_threads(threads)
+        try:
+            with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
+                found.append(measure(check_pair(pan, ms, "", None), True, None, Progress()).statistics)
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
+    assert found[1:] == found[:1] * 2
