@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tomllib
 from helpers.promises import PROMISES
 from otfm_pansharpen.model.version import VERSION
 
@@ -51,6 +52,10 @@ def test_jobs_and_options_need_no_torch():
     assert done.returncode == 0, done.stderr
 
 
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
 def test_there_is_one_version():
     metadata = configparser.ConfigParser(interpolation=None)
     metadata.read(ROOT / "metadata.txt", encoding="utf-8")
@@ -58,7 +63,14 @@ def test_there_is_one_version():
     citation = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
     assert changelog is not None
     assert citation is not None
-    assert metadata["general"]["version"] == VERSION == changelog[1] == citation[1]
+    assert metadata["general"]["version"] == VERSION == changelog[1] == citation[1] == project()["project"]["version"]
+
+
+def test_what_pip_installs_is_all_that_a_worker_needs():
+    """A room that is missing in pyproject.toml would be missing on machines without QGIS only."""
+    rooms = {".".join(p.parent.relative_to(ROOT).parts) for f in ("model", "fleet") for p in (ROOT / f).rglob("*.py")}
+    named = {n.partition(".")[2] for n in project()["tool"]["setuptools"]["packages"]}
+    assert named == rooms | {""}
 
 
 def test_the_page_of_promises_is_up_to_date():

@@ -1,0 +1,72 @@
+"""What Dask runs on a worker: the steps of a scene, timed, with the worker's name, errors as sentences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from distributed import get_worker
+from osgeo import gdal
+
+from ..model.errors import PansharpenError
+from ..model.fusion.memory import MEGABYTE
+from ..model.product.run import TRACES
+from ..model.version import VERSION
+from .job import Scene, Settings
+from .parts import join_parts, make_part
+from .scene_plan import plan_scene
+from .storage import be_patient, is_remote
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task gave, or a sentence why it gave nothing; how long it took and on which worker."""
+
+    value: Any
+    seconds: float
+    worker: str
+    sentence: str = ""
+
+
+def plan_task(scene: Scene, settings: Settings) -> Done:
+    """Measure and plan a scene."""
+    return _done(scene, lambda: plan_scene(scene, settings, _memory()))
+
+
+def part_task(scene: Scene, settings: Settings, digest: str, number: int) -> Done:
+    """Make one part."""
+    return _done(scene, lambda: make_part(scene, settings, digest, number))
+
+
+def join_task(scene: Scene, settings: Settings, digest: str) -> Done:
+    """Join the parts."""
+    return _done(scene, lambda: join_parts(scene, settings, digest))
+
+
+def version() -> str:
+    """The plugin's version on this worker."""
+    return VERSION
+
+
+def _done(scene: Scene, call: Callable[[], Any]) -> Done:
+    """Errors that would come again are sentences; others, and all of stores, are raised, so that Dask tries again."""
+    started, worker = time.monotonic(), get_worker()
+    be_patient()
+    gdal.SetConfigOption(TRACES, "NO")
+    value, sentence = None, ""
+    try:
+        value = call()
+    except PansharpenError as error:
+        if any(is_remote(p) for p in (scene.pan, scene.ms, scene.output)):
+            raise
+        sentence = str(error)
+    return Done(value, time.monotonic() - started, str(worker.name), sentence)
+
+
+def _memory() -> int | None:
+    """MB that each thread of this worker has; None without a limit."""
+    worker = get_worker()
+    limit = worker.memory_manager.memory_limit
+    return int(limit / MEGABYTE / worker.state.nthreads) if limit else None

@@ -1,0 +1,72 @@
+"""One set of weights a sensor, tuned on scenes drawn over the whole list: each sensor is a task."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from distributed import Client, as_completed
+
+from ..model.errors import InputError
+from ..model.finetuning.finetune import finetune
+from ..model.finetuning.job import FinetuneJob, TuningPair
+from ..model.raster.gdal_errors import gdal_exceptions
+from .job import Scene, Settings
+from .run import check_workers
+from .scene_plan import local_weights, sources
+from .storage import be_patient, child, finished
+
+
+def tune_fleet(
+    client: Client, scenes: Sequence[Scene], settings: Settings, folder: str, count: int, minutes: float, seed: int
+) -> Iterator[tuple[str, bool]]:
+    """Write SENSOR.safetensors into a folder for every sensor of the list; gives a sentence for each, and
+    whether it went well.
+
+    Raises InputError where no scene names its sensor.
+    """
+    check_workers(client)
+    groups = drawn(scenes, count, seed)
+    futures = {
+        client.submit(
+            tune_sensor, chosen, settings, child(folder, f"{sensor}.safetensors"), minutes, seed,
+            key=f"tune {sensor}", pure=False, resources={"GPU": 1} if settings.device == "cuda" else None,
+        ): sensor
+        for sensor, chosen in groups.items()
+    }  # fmt: skip
+    for future in as_completed(futures):
+        error = future.exception()
+        yield (f"{futures[future]} failed: {error}", False) if error else (future.result(), True)
+
+
+def drawn(scenes: Sequence[Scene], count: int, seed: int) -> dict[str, list[Scene]]:
+    """At most `count` scenes of each sensor, spread over the list by chance. Raises InputError."""
+    groups: dict[str, list[Scene]] = defaultdict(list)
+    for scene in scenes:
+        if scene.sensor:
+            groups[scene.sensor].append(scene)
+    if not groups:
+        raise InputError("No scene of the list names its sensor. Add the column sensor: weights are tuned for each.")
+    rng = np.random.default_rng(seed)
+    return {
+        sensor: [group[i] for i in sorted(rng.permutation(len(group))[:count])]
+        for sensor, group in sorted(groups.items())
+    }
+
+
+def tune_sensor(
+    scenes: Sequence[Scene], settings: Settings, output: str, minutes: float, seed: int, steps: int | None = None
+) -> str:
+    """Tune on scenes of one sensor and write the weights; a sentence says what it brought. Raises PansharpenError."""
+    be_patient()
+    with gdal_exceptions(), finished(output) as local:
+        pairs = tuple(TuningPair(*sources(s, settings)) for s in scenes)
+        start = Path(local_weights(settings.weights_for(scenes[0])))
+        result = finetune(FinetuneJob(pairs, local, start, minutes, steps, device=settings.device, seed=seed))
+    what = "the tuned weights" if result.improved else "the start weights, which stayed the best"
+    return (
+        f"{output}: {what}, from {len(scenes)} scenes; ERGAS of the held-out blocks {result.before.ergas:.4f} before, "
+        f"{result.after.ergas:.4f} after."
+    )

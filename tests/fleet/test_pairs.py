@@ -1,0 +1,55 @@
+"""The list of scenes: CSV files, folders of products, and what is refused in words."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.products import landsat, pair_for
+from otfm_pansharpen.fleet.job import COG, PARTS
+from otfm_pansharpen.fleet.pairs import read_scenes
+from otfm_pansharpen.model.errors import InputError
+
+
+def listed(folder, text):
+    table = folder / "pairs.csv"
+    table.write_text(text, encoding="utf-8")
+    return read_scenes(str(table), "/vsis3/archive/out", PARTS)[0]
+
+
+def test_a_list_names_scenes_by_pan_or_as_it_says(tmp_path):
+    first, second = listed(
+        tmp_path, f"pan,ms,name,sensor\na/pan one.tif,{tmp_path}/ms.tif,,\n/vsis3/b/p.tif,/vsis3/b/m.tif,Rome/1,WV-2\n"
+    )
+    assert (first.name, first.pan, first.ms) == ("pan_one", f"{tmp_path}/a/pan one.tif", f"{tmp_path}/ms.tif")
+    assert (second.name, second.sensor, second.pan) == ("Rome_1", "WV-2", "/vsis3/b/p.tif")
+    assert second.output == "/vsis3/archive/out/Rome_1_sharp.json"
+    assert second.beside("parts") == "/vsis3/archive/out/Rome_1_sharp.parts"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pan,xs\na,b\n", r"has the columns pan, xs. It needs pan and ms"),
+        ("", "has the columns nothing"),
+        ("pan,ms\na.tif,\n", "Line 2 of .* names no MS"),
+        ("pan,ms\na/p.tif,m.tif\nb/p.tif,n.tif\n", "Lines 2 and 3 of .* are both called p"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, words):
+    with pytest.raises(InputError, match=words):
+        listed(tmp_path, text)
+
+
+def test_a_list_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"none.csv does not exist"):
+        read_scenes(str(tmp_path / "none.csv"), "out", COG)
+
+
+def test_a_folder_of_products_gives_scenes_and_says_what_is_none(tmp_path):
+    pair = pair_for(tmp_path, 7, 2)
+    name = landsat(tmp_path / "archive" / "one", pair)
+    (tmp_path / "archive" / "lonely_PAN.tif").write_bytes(pair.pan.read_bytes())
+    scenes, none = read_scenes(str(tmp_path / "archive"), str(tmp_path), COG)
+    assert [(s.name, s.sensor, s.date) for s in scenes] == [(name, "Landsat 8", "2020-07-01")]
+    assert scenes[0].output == f"{tmp_path}/{name}_sharp.cog.tif"
+    assert [r.status for r in none] == ["no product"]
+    assert "has no MS" in none[0].sentence

@@ -1,0 +1,135 @@
+"""A scene in parts: the bytes of one run, made in any order, taken up where an earlier run stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.fusion import run
+from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
+from otfm_pansharpen.fleet.job import PARTS, Scene, Settings
+from otfm_pansharpen.fleet.parts import join_parts, make_part
+from otfm_pansharpen.fleet.scene_plan import plan_scene, read_plan
+from otfm_pansharpen.model.errors import PansharpenError
+
+TILES = Settings(tile=64)
+LITTLE = 1000  # MB, in which a tile of 64 pixels fits
+ONE_TILE = 1  # pixels of a part that a worker's memory leaves room for
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return Recipe(names=["blue", "green", "red", "nir"], nodata=0.0).write(tmp_path)
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Parts of one tile each, as on workers with little memory."""
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", ONE_TILE)
+
+
+def scene(pair, folder, ending="cog.tif"):
+    return Scene("one", str(folder / f"one_sharp.{ending}"), str(pair.pan), str(pair.ms), date="2020-07-01")
+
+
+def made(one, settings=TILES):
+    """The scene from its plan to its output, the last parts first."""
+    found = plan_scene(one, settings, LITTLE)
+    for number in reversed(found.missing):
+        make_part(one, settings, found.digest, number)
+    return found, join_parts(one, settings, found.digest)
+
+
+@pytest.mark.promise(4)
+def test_parts_joined_have_the_bytes_of_one_run(pair, tmp_path, small_parts):
+    expected, result = run(pair, tmp_path, "single.cog.tif", tile=64)
+    found, joined = made(scene(pair, tmp_path / "out"))
+    assert found.parts == 12
+    assert joined.bytes > 0
+    output = tmp_path / "out" / "one_sharp.cog.tif"
+    assert np.array_equal(load_image(output), expected)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["one_sharp.cog.tif", "one_sharp.plan.json"]
+    ours, single = gdal.Open(str(output)), gdal.Open(str(tmp_path / "single.cog.tif"))
+    assert ours.GetGeoTransform() == single.GetGeoTransform()
+    assert [ours.GetRasterBand(b).GetDescription() for b in range(1, 5)] == ["blue", "green", "red", "nir"]
+    assert ours.GetRasterBand(1).GetNoDataValue() == 0.0
+    assert ours.GetMetadata("IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    assert ours.GetMetadataItem("OTFM_WEIGHTS_SHA256") == result.weights_sha256
+    assert found.figures.shift_rows == result.shift[0]
+    assert found.figures.ergas == result.ergas
+
+
+def test_parts_of_the_usual_tiles_have_the_bytes_of_the_defaults(tmp_path):
+    """Without a tile that both are told, the fleet takes the one of a single run."""
+    pair = Recipe(height=800, width=160).write(tmp_path)
+    expected, _ = run(pair, tmp_path)
+    made(scene(pair, tmp_path / "out"), Settings())
+    assert np.array_equal(load_image(tmp_path / "out" / "one_sharp.cog.tif"), expected)
+
+
+def test_an_interrupted_scene_keeps_its_parts_and_a_finished_one_is_left_alone(pair, tmp_path, small_parts):
+    one = scene(pair, tmp_path / "out")
+    first = plan_scene(one, TILES, LITTLE)
+    for number in (0, 5):
+        make_part(one, TILES, first.digest, number)
+    times = {p: p.stat().st_mtime_ns for p in (tmp_path / "out" / "one_sharp.parts").iterdir()}
+    again = plan_scene(one, TILES, LITTLE)
+    assert len(times) == 2
+    assert set(first.missing) - set(again.missing) == {0, 5}
+    assert set(join_parts(one, TILES, again.digest).missing) == set(again.missing)
+    assert not os.path.exists(one.output)
+    made(one)
+    assert plan_scene(one, TILES, LITTLE).complete
+    assert plan_scene(one, TILES, LITTLE).figures == first.figures
+    assert not plan_scene(one, replace(TILES, align=False), LITTLE).complete
+
+
+def test_a_changed_input_makes_its_parts_anew(pair, tmp_path, small_parts):
+    one = scene(pair, tmp_path / "out")
+    first = plan_scene(one, TILES, LITTLE)
+    make_part(one, TILES, first.digest, 0)
+    save(pair.pan, load_image(pair.pan) // 2)
+    second = plan_scene(one, TILES, LITTLE)
+    assert second.digest != first.digest
+    assert len(second.missing) == second.parts
+    read_plan.cache_clear()  # as on a worker that has not seen it
+    with pytest.raises(PansharpenError, match="was replaced during the run"):
+        make_part(one, TILES, first.digest, 1)
+
+
+def test_a_damaged_plan_is_made_again(pair, tmp_path, small_parts):
+    one = scene(pair, tmp_path / "out")
+    first = plan_scene(one, TILES, LITTLE)
+    (tmp_path / "out" / "one_sharp.plan.json").write_text("{")
+    assert plan_scene(one, TILES, LITTLE).digest == first.digest
+
+
+def test_a_worker_with_too_little_memory_says_what_to_change(pair, tmp_path):
+    with pytest.raises(PansharpenError, match=r"has 500 MB .* a tile of 768 pixels takes \d+ MB.*--tile"):
+        plan_scene(scene(pair, tmp_path / "out"), Settings(), 500)
+
+
+def test_parts_that_stay_are_one_raster_and_a_checked_catalogue(pair, tmp_path, small_parts):
+    expected, _ = run(pair, tmp_path, tile=64)
+    settings = replace(TILES, form=PARTS)
+    made(scene(pair, tmp_path / "out", "json"), settings)
+    moved = tmp_path / "moved"
+    (tmp_path / "out").rename(moved)
+    assert np.array_equal(load_image(moved / "one_sharp.vrt"), expected)
+    item = json.loads((moved / "one_sharp.json").read_text())
+    parts = {k: v for k, v in item["assets"].items() if k.endswith(".tif")}
+    assert len(parts) == 12
+    for asset in parts.values():
+        content = (moved / asset["href"]).read_bytes()
+        assert asset["file:checksum"] == "1220" + hashlib.sha256(content).hexdigest()
+        assert asset["file:size"] == len(content)
+    assert item["properties"]["datetime"] == "2020-07-01T00:00:00Z"
+    west, south, east, north = item["bbox"]
+    assert 14.9 < west < east < 15.1
+    assert 36.0 < south < north < 36.2
+    assert sorted(p.name for p in (moved / "one_sharp.parts").iterdir()) == sorted(parts)
