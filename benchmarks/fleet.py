@@ -36,7 +36,7 @@ load()
 
 WORKERS, BANDS, SMALL = 2, 4, 256
 KILLS = 3
-SIMULATED_PARTS = 4
+SIMULATED_PARTS = 1
 STEP = 1000  # scenes between two looks at the memory
 MOST_SECONDS = 3000
 

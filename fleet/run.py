@@ -121,11 +121,12 @@ class _Fleet:
         return started
 
     def _submitted(self, task: _Task) -> Future:
+        """Hand over a task. Dask groups keys by what stands before the number, and keeps every group for ever."""
         scene = task.work.scene
         on_gpu = self.settings.device == "cuda" and task.kind == "part"
         future = self.client.submit(
             task.function, scene, self.settings, *task.arguments,
-            key=(f"{task.kind} {scene.name}", self.token, next(self.serial)),
+            key=f"{task.kind}-{next(self.serial)}-{scene.name}-{self.token}",
             retries=RETRIES, resources={"GPU": 1} if on_gpu else None, pure=False,
         )  # fmt: skip
         self.running[future] = task

@@ -15,9 +15,6 @@ import pytest
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image
 from otfm_pansharpen.fleet.__main__ import main
-from otfm_pansharpen.fleet.job import Scene
-from otfm_pansharpen.fleet.tuning import drawn
-from otfm_pansharpen.model.errors import InputError
 
 SCENES = 4
 QUICK = ("--tile", "64")
@@ -95,13 +92,3 @@ def test_without_dask_the_command_says_what_to_install(archive, tmp_path, monkey
     assert said.startswith("Dask is not installed")
     assert "pip install dask distributed" in said
     assert list(tmp_path.iterdir()) == []
-
-
-def test_scenes_to_tune_on_are_drawn_by_sensor():
-    scenes = [Scene(str(n), "", sensor=s) for n, s in enumerate(["WV-2"] * 9 + ["SPOT"] * 2 + [""])]
-    groups = drawn(scenes, 4, seed=1)
-    assert {s: len(g) for s, g in groups.items()} == {"SPOT": 2, "WV-2": 4}
-    assert drawn(scenes, 4, seed=1) == groups
-    assert drawn(scenes, 4, seed=2) != groups
-    with pytest.raises(InputError, match="Add the column sensor"):
-        drawn([Scene("a", "")], 4, seed=1)
