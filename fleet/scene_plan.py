@@ -38,7 +38,7 @@ from ..model.raster.source import RasterSource
 from ..model.raster.windows import opened_pair
 from ..model.version import VERSION
 from .job import COG, NO_FIGURES, Figures, Scene, Settings
-from .storage import is_remote, names, read_bytes, read_text, size, stamp, write_text
+from .storage import is_remote, names, read_bytes, read_text, remove, size, stamp, write_text
 
 FORMAT = "otfm-pansharpen-fleet-1"
 LARGEST_PART = 2048  # PAN pixels along its side: what the death of a worker costs
@@ -120,6 +120,8 @@ def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> F
         inputs, decisive = _inputs(scene), _decisive(scene, settings)
         kept = _kept(scene, inputs, decisive)
         if complete(scene, settings, inputs, decisive):
+            if settings.form == COG:
+                remove(scene.beside("parts"))  # that a worker left which died when all was done
             return Found(True, kept.figures if kept else NO_FIGURES)
         plan = kept or _planned(scene, settings, memory, inputs, decisive)
         if kept is None:

@@ -84,7 +84,9 @@ def test_an_interrupted_scene_keeps_its_parts_and_a_finished_one_is_left_alone(p
     assert set(join_parts(one, TILES, again.digest).missing) == set(again.missing)
     assert not os.path.exists(one.output)
     made(one)
+    make_part(one, TILES, first.digest, 3)  # as one that its worker's death left
     assert plan_scene(one, TILES, LITTLE).complete
+    assert not os.path.exists(one.beside("parts"))
     assert plan_scene(one, TILES, LITTLE).figures == first.figures
     assert not plan_scene(one, replace(TILES, align=False), LITTLE).complete
 
