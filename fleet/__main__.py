@@ -9,6 +9,7 @@ folder that all workers see, or a prefix such as /vsis3/bucket/sharp. Run again,
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -117,7 +118,7 @@ def _client(arguments: argparse.Namespace) -> Iterator[Client]:
     dashboard = None if find_spec("bokeh") is None else ":8787"
     with LocalCluster(
         n_workers=arguments.workers or os.cpu_count(), threads_per_worker=1, memory_limit=arguments.memory,
-        dashboard_address=dashboard,
+        dashboard_address=dashboard, silence_logs=logging.ERROR,  # torch ends later than Dask waits for without a word
     ) as cluster, Client(cluster) as client:  # fmt: skip
         yield client
 
