@@ -115,11 +115,12 @@ def _client(arguments: argparse.Namespace) -> Iterator[Client]:
         with client:
             yield client
         return
-    dashboard = None if find_spec("bokeh") is None else ":8787"
     with LocalCluster(
         n_workers=arguments.workers or os.cpu_count(), threads_per_worker=1, memory_limit=arguments.memory,
-        dashboard_address=dashboard, silence_logs=logging.ERROR,  # torch ends later than Dask waits for without a word
+        dashboard_address=":0", silence_logs=logging.ERROR,  # torch ends later than Dask waits for without a word
     ) as cluster, Client(cluster) as client:  # fmt: skip
+        if find_spec("bokeh") is not None:
+            sys.stderr.write(f"Dashboard: {client.dashboard_link}\n")
         yield client
 
 

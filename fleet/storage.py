@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from osgeo import gdal
@@ -184,7 +184,8 @@ def upload(local: Path, path: str) -> None:
             raise OutputError(f"{path} cannot be written: {words}. {cure(words) or MAY_WRITE}") from error
     whole = local.stat().st_size
     if kept != whole:
-        gdal.Unlink(path)
+        with suppress(RuntimeError):
+            gdal.Unlink(path)
         raise OutputError(f"{path} was not kept whole by the store ({kept} bytes of {whole}). Run again.")
 
 
@@ -202,5 +203,5 @@ def remove(folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         return
     for name in names(folder):
-        gdal.Unlink(child(folder, name))
-    gdal.Rmdir(folder)
+        with suppress(RuntimeError):
+            gdal.Unlink(child(folder, name))
