@@ -1,7 +1,7 @@
 """What a fleet on Dask gives and costs, on synthetic pairs: kills, one large pair, an object store, the scheduler.
 
     python benchmarks/fleet.py FOLDER kills [--scenes 200]      three workers killed, the client killed and restarted
-    python benchmarks/fleet.py FOLDER large [--size 8192]       two workers beside one process of two threads
+    python benchmarks/fleet.py FOLDER large [--size 8192 --rounds 2]       two workers beside one process of two threads
     python benchmarks/fleet.py FOLDER store [--size 8192]       the same from and to an S3-compatible server on loopback
     python benchmarks/fleet.py FOLDER scheduler [--scenes 10000]    fusing stubbed: memory and time of the scheduler
 
@@ -158,7 +158,7 @@ def kills(folder: Path, count: int) -> None:
     )  # fmt: skip
 
 
-def large(folder: Path, size: int) -> None:
+def large(folder: Path, size: int, rounds: int) -> None:
     """One pair: the command with two workers, its start and end included, beside one process with two threads."""
     from speed import make_pair
 
@@ -169,7 +169,7 @@ def large(folder: Path, size: int) -> None:
         "import sys, torch; from pathlib import Path; torch.set_num_threads(2); import fleet\n"
         "print(fleet.single(*map(Path, sys.argv[1:])))"
     )
-    for number in range(2):
+    for number in range(rounds):
         own, output = folder / f"large_{size}_one.cog.tif", folder / f"large_{size}_{number}"
         own.unlink(missing_ok=True)
         found: dict[str, Any] = {}
@@ -313,6 +313,7 @@ def main() -> None:
     parser.add_argument("mode", choices=("kills", "large", "store", "scheduler"))
     parser.add_argument("--scenes", type=int)
     parser.add_argument("--size", type=int, default=8192)
+    parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -320,8 +321,10 @@ def main() -> None:
         kills(folder, arguments.scenes or 200)
     elif arguments.mode == "scheduler":
         scheduler(folder, arguments.scenes or 10_000)
+    elif arguments.mode == "large":
+        large(folder, arguments.size, arguments.rounds)
     else:
-        {"large": large, "store": store}[arguments.mode](folder, arguments.size)
+        store(folder, arguments.size)
 
 
 if __name__ == "__main__":

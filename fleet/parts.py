@@ -22,6 +22,7 @@ from .scene_plan import ScenePlan, local_weights, read_plan, work_of_a_task
 from .storage import child, finished, is_remote, names, remove, size
 
 KEPT_OPTIONS = ("COMPRESS=LZW",)  # of parts that stay; those that are joined are gone soon
+JOINING_THREADS = "NUM_THREADS=2"  # compress: the last scene's other workers are idle
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ def _write(made: ScenePlan, scene: Scene, settings: Settings) -> None:
     plan, folder = made.plan, scene.beside("parts")
     with gdal_exceptions(), opened_pair(plan.pan, plan.ms) as (pan, ms), finished(scene.output) as local:
         grid, form = pan.grid.cropped(plan.window), replace(plan.form, options=settings.creation_options)
+        if "NUM_THREADS" not in form.given:
+            form = replace(form, options=(*form.options, JOINING_THREADS))
         model = pan.sensor_model(plan.window)
         with RasterWriter(local, grid, pan.crs or ms.crs, ms, form, model) as writer:
             for window in made.windows:
