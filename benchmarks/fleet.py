@@ -14,6 +14,7 @@ import argparse
 import csv
 import hashlib
 import json
+import logging
 import os
 import random
 import resource
@@ -192,6 +193,7 @@ def server(folder: Path) -> Iterator[Any]:
     import boto3
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # which else names every request
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()

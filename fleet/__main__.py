@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,7 +122,14 @@ def _client(arguments: argparse.Namespace) -> Iterator[Client]:
     ) as cluster, Client(cluster) as client:  # fmt: skip
         if find_spec("bokeh") is not None:
             sys.stderr.write(f"Dashboard: {client.dashboard_link}\n")
+        loading = [client.submit(_load, workers=[w], pure=False) for w in client.nthreads()]
         yield client
+        del loading
+
+
+def _load() -> None:
+    """Load torch on a worker, while the client does the same."""
+    import_module("otfm_pansharpen.fleet.tasks")
 
 
 def _tune(client: Client, scenes: Sequence[Scene], arguments: argparse.Namespace, output: str) -> int:
@@ -153,7 +161,7 @@ def _sharpen(client: Client, scenes: Sequence[Scene], none: Sequence[Row], setti
         raise PansharpenError(f"The scheduler is gone ({error}). Start it and run the same command again.") from error
     finally:
         _clear(output)
-        files = write_table(_in_order(rows, scenes), output)
+        files = write_table(_in_order(rows, scenes), output) if rows else []
     sys.stderr.write(f"{bar.end()} Table: {', '.join(files)}\n")
     return LEFT if any(r.status == FAILED for r in rows) else 0
 

@@ -16,7 +16,7 @@ from ..model.errors import PansharpenError
 from ..model.product.run import COMPLETE, FAILED, SHARPENED
 from ..model.version import VERSION
 from .job import Row, Scene, Settings
-from .tasks import Done, join_task, part_task, plan_task, version
+from .tasks import Done, examined, join_task, part_task, plan_task
 
 TASKS_AHEAD = 3  # for each thread of the workers: enough to keep them busy, few for the scheduler to hold
 FEWEST_TASKS = 8
@@ -55,12 +55,12 @@ def sharpen_fleet(client: Client, scenes: Iterable[Scene], settings: Settings, h
 
     Raises PansharpenError where no worker comes or one has another version.
     """
-    check_workers(client)
+    check_workers(client, settings)
     return _Fleet(client, scenes, settings, hear).run()
 
 
-def check_workers(client: Client) -> None:
-    """Wait for a worker. Raises PansharpenError where none comes, or where one lacks this version of the plugin."""
+def check_workers(client: Client, settings: Settings) -> None:
+    """Wait for a worker. Raises PansharpenError where none comes, or one lacks this version, or all lack a GPU."""
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError as error:
@@ -68,17 +68,22 @@ def check_workers(client: Client) -> None:
             f"No worker has come to the scheduler in {PATIENCE:.0f} seconds. Start workers and run again."
         ) from error
     try:
-        versions = client.run(version)
+        found = client.run(examined)
     except Exception as error:
         raise PansharpenError(
             f"A worker cannot load the plugin ({type(error).__name__}: {error}). Install otfm_pansharpen, torch, "
             "safetensors and GDAL's bindings where the workers run, and put them on their PYTHONPATH."
         ) from error
-    others = {w: v for w, v in versions.items() if v != VERSION}
+    others = {worker: version for worker, (version, _) in found.items() if version != VERSION}
     if others:
-        worker, found = next(iter(others.items()))
+        worker, other = next(iter(others.items()))
         raise PansharpenError(
-            f"The worker {worker} has version {found} of the plugin, but this is {VERSION}. Install one version."
+            f"The worker {worker} has version {other} of the plugin, but this is {VERSION}. Install one version."
+        )
+    if settings.device == "cuda" and not any(gpu for _, gpu in found.values()):
+        raise PansharpenError(
+            f"None of the {len(found)} workers has the resource GPU. Start those that have one with "
+            '--resources "GPU=1", or give --device cpu.'
         )
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from distributed import get_worker
+from distributed import Worker, get_worker
 from osgeo import gdal
 
 from ..model.errors import PansharpenError
@@ -51,9 +51,9 @@ def join_task(scene: Scene, settings: Settings, digest: str) -> Done:
     return _done(scene, lambda: join_parts(scene, settings, digest))
 
 
-def version() -> str:
-    """The plugin's version on this worker."""
-    return VERSION
+def examined(dask_worker: Worker) -> tuple[str, bool]:
+    """The plugin's version on this worker, and whether it was started with the resource GPU."""
+    return VERSION, "GPU" in dask_worker.state.total_resources
 
 
 def _done(scene: Scene, call: Callable[[], Any]) -> Done:

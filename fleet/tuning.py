@@ -27,7 +27,7 @@ def tune_fleet(
 
     Raises InputError where no scene names its sensor.
     """
-    check_workers(client)
+    check_workers(client, settings)
     groups = drawn(scenes, count, seed)
     futures = {
         client.submit(
