@@ -18,6 +18,7 @@ import logging
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,6 +174,7 @@ def large(folder: Path, size: int, rounds: int) -> None:
     for number in range(rounds):
         own, output = folder / f"large_{size}_one.cog.tif", folder / f"large_{size}_{number}"
         own.unlink(missing_ok=True)
+        shutil.rmtree(output, ignore_errors=True)  # else it would be complete already
         found: dict[str, Any] = {}
         with timed(found, "one process"):
             subprocess.run(
