@@ -1,4 +1,4 @@
-"""One of several processes that train together: python ddp_worker.py FOLDER, started by torchrun.
+"""One of several processes that train together: python ddp_worker.py FOLDER, in the environment that torchrun sets.
 
 Writes its weights and the patches of its last step to FOLDER/RANK.npy.
 """
