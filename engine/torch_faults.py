@@ -61,7 +61,8 @@ def fault_sentence(error: BaseException) -> str:
     """What an error while torch is loaded means and what to do, with the error's own first line."""
     if isinstance(error, ModuleNotFoundError) and error.name in ("torch", "safetensors", "numpy"):
         return MISSING.format(name=error.name, setup=SETUP)
-    text = " ".join(str(part) for part in (getattr(error, "winerror", None) and f"WinError {error.winerror}", error))  # type: ignore[attr-defined]
+    number = getattr(error, "winerror", None)  # Windows's own
+    text = f"WinError {number} {error}" if number else str(error)
     lowered = text.lower()
     for words, sentence in KNOWN:
         if re.search(words, lowered):
