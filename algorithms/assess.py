@@ -54,7 +54,7 @@ class AssessAlgorithm(OtfmAlgorithm):
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         layers = QgsProcessingParameterMultipleLayers
         self._add_pair()
-        self._add(layers("FUSED", tr("Sharpened rasters, by any tool"), QgsProcessing.TypeRaster))
+        self._add(layers("FUSED", tr("Sharpened rasters, by any tool"), QgsProcessing.SourceType.TypeRaster))
         self._add_advanced(
             QgsProcessingParameterBand(
                 "MS_BANDS", tr("Multispectral bands"), None, "MS", optional=True, allowMultiple=True

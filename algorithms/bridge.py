@@ -200,7 +200,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         self._add_advanced(
             QgsProcessingParameterFeatureSource(
                 "MASK", tr("Polygons of ground that is not measured, such as clouds"),
-                [QgsProcessing.TypeVectorPolygon], optional=True,
+                [QgsProcessing.SourceType.TypeVectorPolygon], optional=True,
             )
         )  # fmt: skip
 

@@ -53,8 +53,8 @@ class FinetuneAlgorithm(OtfmAlgorithm):
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         number, layers = QgsProcessingParameterNumber, QgsProcessingParameterMultipleLayers
-        pan = layers("PAN", tr("Panchromatic rasters"), QgsProcessing.TypeRaster)
-        ms = layers("MS", tr("Multispectral rasters, in the same order"), QgsProcessing.TypeRaster)
+        pan = layers("PAN", tr("Panchromatic rasters"), QgsProcessing.SourceType.TypeRaster)
+        ms = layers("MS", tr("Multispectral rasters, in the same order"), QgsProcessing.SourceType.TypeRaster)
         preselect(pan, ms, many=True)
         self._add(pan)
         self._add(ms)

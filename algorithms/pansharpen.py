@@ -104,7 +104,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         )
         more = tr("More bands of the multispectral raster, one raster a band")
         self._add_advanced(
-            QgsProcessingParameterMultipleLayers("MS_MORE", more, QgsProcessing.TypeRaster, optional=True)
+            QgsProcessingParameterMultipleLayers("MS_MORE", more, QgsProcessing.SourceType.TypeRaster, optional=True)
         )
         self._add_choice("ALIGN", tr("Correct the shift between the rasters"), ALIGNMENTS, advanced=True)
         self._add_mask()

@@ -143,6 +143,7 @@ class DrawColours(_Kept):
         if isinstance(layer, QgsRasterLayer) and layer.bandCount() >= max(self.colours):
             layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *self.colours))
             layer.setContrastEnhancement(
-                QgsContrastEnhancement.StretchToMinimumMaximum, QgsRasterMinMaxOrigin.CumulativeCut
+                QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
+                QgsRasterMinMaxOrigin.Limits.CumulativeCut,
             )
             layer.triggerRepaint()

@@ -1,0 +1,118 @@
+"""What Qt 6 asks of the code: enumerations by their full names, and no name that only Qt 5 has.
+
+The code is read, not run: Debian has no QGIS built on Qt 6 yet. Names are looked up in the QGIS that is installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from enum import Enum
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACES = ("plugin.py", "__init__.py", "algorithms", "desktop", "engine", "model")
+QT5_ONLY = {
+    "exec_",
+    "print_",
+    "QRegExp",
+    "QRegExpValidator",
+    "QDesktopWidget",
+    "qApp",
+    "QMatrix",
+    "QSound",
+    "QTextCodec",
+}
+
+
+def _files(place: Path) -> list[Path]:
+    return [place] if place.is_file() else list(place.rglob("*.py"))
+
+
+SHIPPED = sorted(p for place in PLACES for p in _files(ROOT / place))
+
+
+def is_member(value: object) -> bool:
+    """Whether it is one value of an enumeration, of sip's kind or of Python's."""
+    return isinstance(value, Enum) or type(type(value)).__name__ == "enumtype"
+
+
+class Reader(ast.NodeVisitor):
+    """Collects what Qt 6 would not take, as `line: words`."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, object] = {}
+        self.faults: list[str] = []
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        module = node.module or ""
+        if module.split(".")[0] in ("PyQt5", "PyQt6", "sip"):
+            self.faults.append(f"{node.lineno}: {module}")
+        if module.split(".")[0] == "qgis":
+            for name in node.names:
+                self.known[name.asname or name.name] = getattr(importlib.import_module(module), name.name)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self.faults += [
+            f"{node.lineno}: {n.name}" for n in node.names if n.name.split(".")[0] in ("PyQt5", "PyQt6", "sip")
+        ]
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        bases = [self.value(base) for base in node.bases]
+        before = self.known.get("self")
+        self.known["self"] = next((base for base in bases if base is not None), None)
+        self.generic_visit(node)
+        self.known["self"] = before
+
+    def visit_Name(self, node: ast.Name) -> None:
+        if node.id in QT5_ONLY:
+            self.faults.append(f"{node.lineno}: {node.id}")
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        value = self.value(node)
+        if node.attr in QT5_ONLY or (is_member(value) and self.value(node.value) is not type(value)):
+            self.faults.append(f"{node.lineno}: {ast.unparse(node)}")
+        self.generic_visit(node)
+
+    def value(self, node: ast.expr) -> object:
+        """What a dotted name stands for, or None where only running the code would tell."""
+        if isinstance(node, ast.Name):
+            return self.known.get(node.id)
+        return getattr(self.value(node.value), node.attr, None) if isinstance(node, ast.Attribute) else None
+
+
+def faults(code: str) -> list[str]:
+    reader = Reader()
+    reader.visit(ast.parse(code))
+    return reader.faults
+
+
+def test_enumerations_have_their_full_names_and_nothing_is_of_qt5_alone():
+    found = {str(p.relative_to(ROOT)): faults(p.read_text(encoding="utf-8")) for p in SHIPPED}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+    assert any("qgis" in p.read_text(encoding="utf-8") for p in SHIPPED)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from PyQt5.QtCore import Qt",
+        "from qgis.PyQt.QtCore import Qt\nx = Qt.AlignLeft",
+        "from qgis.core import Qgis\nx = Qgis.Warning",
+        "from qgis.core import QgsProcessing as P\nx = [P.TypeRaster]",
+        "from qgis.core import QgsProcessingAlgorithm\nclass A(QgsProcessingAlgorithm):\n    def flags(self):\n"
+        "        return self.FlagNoThreading",
+        "dialog.exec_()",
+    ],
+)
+def test_what_qt6_refuses_is_found(code):
+    assert len(faults(code)) == 1
+
+
+def test_full_names_are_taken():
+    code = (
+        "from qgis.core import Qgis, QgsProcessing\nx = Qgis.MessageLevel.Warning, QgsProcessing.SourceType.TypeRaster"
+    )
+    assert faults(code) == []
