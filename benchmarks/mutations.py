@@ -131,6 +131,8 @@ MUTATIONS = [
     Mutation(10, "engine/worker.py", "os._exit(1)", "pass", "tests/engine/test_client.py -k stuck_ends"),
     Mutation(16, "engine/packages.py", " - NEVER", "", "tests/engine/test_installation.py -k numpy"),
     Mutation(16, "engine/installation.py", "_try_out(new, progress)\n        _swap", "_swap", "tests/engine/test_installation.py -k does_not_load"),
+    Mutation(21, "scripts/zip_plugin.py", 'return re.sub(r" ?%", " percent", plain)', "return plain", "tests/test_package.py -k metadata"),
+    Mutation(21, "scripts/zip_plugin.py", "if PLACEHOLDER in value and", "if False and", "tests/test_package.py -k placeholders"),
     Mutation(22, "engine/worker.py", "os.dup2(2, 1)", "pass", "tests/engine/test_client.py -k print"),
     Mutation(24, "engine/interpreter.py", 'if not name.upper().startswith("PYTHON") and name not in LAUNCHER_VARIABLES', "", "tests/engine/test_client.py -k launchers"),
     Mutation(24, "engine/client.py", "if engine.began:", "if True:", "tests/engine/test_client.py -k meanwhile"),

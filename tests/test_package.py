@@ -3,60 +3,153 @@
 from __future__ import annotations
 
 import configparser
+import json
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LARGEST = 25 * 2**20  # bytes
+FOLDER = "otfm_pansharpen"
+LARGEST = 25_000_000  # bytes
 REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "email", "about", "tracker", "repository")
+FLAGS = ("experimental", "deprecated", "server", "supportsQt6", "hasProcessingProvider")
+BINARIES = (".exe", ".dll", ".so", ".dylib", ".bat", ".sh", ".ps1", ".cmd", ".pyc")
+NOT_SHIPPED = {"tests", "benchmarks", "scripts", "pyproject.toml", "CONTRIBUTING.md", "__pycache__", "__MACOSX"}
+
+
+def pack(file: Path) -> Path:
+    """The zip of the last commit, as a maintainer makes it before the addresses are known."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git checkout to package from")
+    command = ["bash", str(ROOT / "scripts" / "package.sh"), "--draft", str(file)]
+    subprocess.run(command, check=True, capture_output=True)
+    return file
 
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
-    file = tmp_path_factory.mktemp("zip") / "otfm_pansharpen.zip"
-    if not (ROOT / ".git").exists():
-        pytest.skip("no git checkout to package from")
-    subprocess.run(["bash", str(ROOT / "scripts" / "package.sh"), str(file)], check=True, capture_output=True)
-    return file
+    return pack(tmp_path_factory.mktemp("zip") / "otfm_pansharpen.zip")
+
+
+@pytest.fixture(scope="module")
+def unpacked(package, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def metadata(unpacked):
+    """As the plugin repository reads it: keys keep their case, and a percent sign is an error."""
+    parser = configparser.ConfigParser()
+    parser.optionxform = str  # type: ignore[assignment]
+    parser.read(unpacked / FOLDER / "metadata.txt", encoding="utf-8")
+    return dict(parser.items("general"))
 
 
 @pytest.mark.promise(21)
 def test_one_folder_of_what_ships(package):
     with zipfile.ZipFile(package) as archive:
-        names = [n for n in archive.namelist() if not n.endswith("/")]
-    inside = {n.removeprefix("otfm_pansharpen/") for n in names}
-    assert package.stat().st_size < LARGEST
-    assert all(n.startswith("otfm_pansharpen/") for n in names)
+        entries = archive.infolist()
+        assert archive.testzip() is None
+    names = [e.filename for e in entries]
+    inside = {n.removeprefix(f"{FOLDER}/") for n in names}
+    assert package.stat().st_size <= LARGEST
+    assert all(n.startswith(f"{FOLDER}/") and ".." not in n for n in names)
     assert {"metadata.txt", "LICENSE", "__init__.py", "README.md", "resources/weights/fast.safetensors"} <= inside
-    assert not [n for n in inside if any(part.startswith(".") or part == "__MACOSX" for part in n.split("/"))]
-    assert not [n for n in inside if n.startswith(("tests", "benchmarks", "scripts")) or n.endswith((".so", ".pyc"))]
+    assert not [n for n in inside if any(part.startswith(".") or part in NOT_SHIPPED for part in n.split("/"))]
+    assert not [n for n in inside if n.lower().endswith(BINARIES)]
+    assert not [e.filename for e in entries if e.external_attr >> 16 & 0o111]  # nothing is executable
 
 
 @pytest.mark.promise(21)
-def test_metadata_are_complete(package):
-    with zipfile.ZipFile(package) as archive:
-        text = archive.read("otfm_pansharpen/metadata.txt").decode("utf-8")
-    assert "%" not in text
-    metadata = configparser.ConfigParser()
-    metadata.read_string(text)
-    assert [k for k in REQUIRED if not metadata["general"].get(k)] == []
+def test_metadata_are_complete(metadata, unpacked):
+    assert [k for k in REQUIRED if not metadata.get(k, "").strip()] == []
+    assert re.fullmatch(r"[^/]+", metadata["author"])
+    assert re.fullmatch(r"[^@\s]+@[^@\s]+\.[a-z]+", metadata["email"])
+    assert re.fullmatch(r"\d+\.\d+\.\d+", metadata["version"])
+    for key in ("homepage", "tracker", "repository"):
+        address = urlparse(metadata[key])
+        assert address.scheme == "https"
+        assert address.netloc
+    assert {metadata[f] for f in FLAGS} <= {"True", "False", "yes"}
+    assert (unpacked / FOLDER / metadata["icon"]).is_file()
 
 
 @pytest.mark.promise(21)
-def test_bandit_finds_nothing(package, tmp_path):
-    """Without a floor of severity or confidence, as the plugin repository runs it."""
-    with zipfile.ZipFile(package) as archive:
-        archive.extractall(tmp_path)
-    command = [sys.executable, "-m", "bandit", "-q", "-r", str(tmp_path / "otfm_pansharpen")]
+def test_metadata_tell_the_changes(metadata):
+    """In plain words: QGIS shows them without Markdown."""
+    changes = metadata["changelog"]
+    assert changes.startswith(f"{metadata['version']}\n* ")
+    assert "0.1.0\n* otfm:pansharpen with two bundled sets of weights" in changes
+    assert not re.search(r"[`%]|\]\(", changes)
+
+
+@pytest.mark.promise(21)
+def test_qt6_builds_of_qgis_take_it(metadata):
+    """QGIS 3.40 and 3.44 built on Qt6 refuse a plugin that does not say so."""
+    assert metadata["supportsQt6"] == "True"
+
+
+@pytest.mark.promise(21)
+def test_bandit_finds_nothing(unpacked):
+    """Without a floor of severity or confidence."""
+    command = [sys.executable, "-m", "bandit", "-q", "-r", str(unpacked)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.promise(21)
+def test_no_secrets_are_found(unpacked):
+    pytest.importorskip("detect_secrets")
+    command = [sys.executable, "-m", "detect_secrets", "scan", "--all-files", "."]
+    done = subprocess.run(command, cwd=unpacked, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["results"] == {}
+
+
+@pytest.mark.promise(21)
+def test_flake8_finds_nothing(unpacked):
+    """E203 apart, which the formatter's spaces in slices break."""
+    pytest.importorskip("flake8")
+    command = [
+        sys.executable,
+        "-m",
+        "flake8",
+        "--isolated",
+        "--max-line-length=120",
+        "--extend-ignore=E203",
+        str(unpacked),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 def test_the_same_commit_gives_the_same_bytes(package, tmp_path):
-    again = tmp_path / "again.zip"
-    subprocess.run(["bash", str(ROOT / "scripts" / "package.sh"), str(again)], check=True, capture_output=True)
-    assert again.read_bytes() == package.read_bytes()
+    assert pack(tmp_path / "again.zip").read_bytes() == package.read_bytes()
+
+
+@pytest.mark.promise(21)
+@pytest.mark.parametrize("field", ["homepage", "tracker", "repository", "email"])
+def test_placeholders_are_not_packed_unless_as_a_draft(field, tmp_path):
+    addresses = dict.fromkeys(("homepage", "tracker", "repository", "email"), "https://gis.test") | {
+        field: "https://example.org/x"
+    }
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    (folder / "metadata.txt").write_text("[general]\n" + "".join(f"{k}={v}\n" for k, v in addresses.items()))
+    (tmp_path / "CHANGELOG.md").write_text("# Changes\n\n## 1.0.0\n\n* One.\n")
+    file = tmp_path / "plugin.zip"
+    script = [sys.executable, str(ROOT / "scripts" / "zip_plugin.py")]
+    given = [str(folder), str(tmp_path / "CHANGELOG.md"), "1700000000", str(file)]
+    done = subprocess.run([*script, *given], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"example.org in {field}:" in done.stderr
+    assert not file.exists()
+    subprocess.run([*script, "--draft", *given], capture_output=True, check=True)
+    assert file.exists()

@@ -252,7 +252,13 @@ def test_two_processes_train_one_network_on_different_patches(tmp_path):
     )
     worker = Path(__file__).resolve().parents[1] / "helpers" / "ddp_worker.py"
     # What torchrun sets. It cannot be run itself with Debian's torch, whose store has no libuv.
-    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "USE_LIBUV": "0"}
+    shared = {
+        **os.environ,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+        "WORLD_SIZE": "2",
+        "USE_LIBUV": "0",
+    }
     pair = [subprocess.Popen([sys.executable, worker, tmp_path], env={**shared, "RANK": r}) for r in ("0", "1")]
     assert [process.wait(300) for process in pair] == [0, 0]
     first, second = (np.load(tmp_path / f"{rank}.npy") for rank in (0, 1))
