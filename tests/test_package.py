@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import pytest
+from helpers.scenes import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = "otfm_pansharpen"
@@ -153,3 +154,42 @@ def test_placeholders_are_not_packed_unless_as_a_draft(field, tmp_path):
     assert not file.exists()
     subprocess.run([*script, "--draft", *given], capture_output=True, check=True)
     assert file.exists()
+
+
+def former_version(package: Path, file: Path) -> Path:
+    """The zip as an older release: another version, and a file that the newer one no longer has."""
+    with zipfile.ZipFile(package) as archive, zipfile.ZipFile(file, "w") as older:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == f"{FOLDER}/metadata.txt":
+                content = re.sub(rb"(?m)^version=.*$", b"version=0.0.1", content)
+            older.writestr(name, content)
+        older.writestr(f"{FOLDER}/forgotten.py", "")
+    return file
+
+
+@pytest.mark.promise(21)
+def test_the_installer_of_qgis_installs_upgrades_and_uninstalls_it(package, metadata, tmp_path):
+    pair = Recipe(bands=3, ratio=2, height=64, width=64, gain=0.3).write(tmp_path)
+    output = tmp_path / "sharp.tif"
+    script = Path(__file__).resolve().parent / "helpers" / "installing.py"
+    files = [former_version(package, tmp_path / "former.zip"), package, pair.pan, pair.ms, output]
+    command = [sys.executable, str(script), str(tmp_path / "profile"), *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    installed, upgraded, uninstalled = (found[step] for step in ("installed", "upgraded", "uninstalled"))
+    assert installed["active"]
+    assert installed["version"] == "0.0.1"
+    assert "forgotten.py" in installed["files"]
+    assert upgraded["active"]
+    assert upgraded["pansharpen"] == 1
+    assert upgraded["version"] == metadata["version"]
+    assert "forgotten.py" not in upgraded["files"]
+    assert (upgraded["setting"], upgraded["weights"]) == ("cpu", True)
+    assert found["used"]
+    assert output.exists()
+    assert uninstalled["files"] == []
+    assert uninstalled["pansharpen"] == 0
+    assert uninstalled["enabled"] is None
+    assert uninstalled["weights"]
