@@ -35,10 +35,14 @@ TRUTHS = ("YES", "NO", "TRUE", "FALSE", "ON", "OFF")
 
 def creation_options(path: Path, form: OutputForm) -> list[str]:
     """What the driver of a path's format is asked for: the user's options, what the name says, to lose nothing."""
-    driver, order = driver_for(path).ShortName, path.suffix[1:].upper()
+    handler, order = driver_for(path), path.suffix[1:].upper()
+    driver = handler.ShortName
     if driver == "GTiff":
         return geotiff_options(form)
     chosen = {"INTERLEAVE": order} if order in INTERLEAVED else {}
+    listed = handler.GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or ""
+    if driver == "COG" and form.bits in ODD_BITS.get(form.type, ()) and "'INTERLEAVE'" in listed:
+        chosen["INTERLEAVE"] = "PIXEL"  # GDAL 3.13 writes wrong values where bands of odd bits lie one after the other
     lossless = LOSSLESS.get(driver, {}) if driver != "GPKG" or form.type == "Byte" else {}
     if not LOSS & set(form.given):  # else the user has chosen how much to lose
         chosen |= lossless

@@ -139,7 +139,7 @@ def test_lossy_compression_that_would_fill_gaps_is_refused(tmp_path, name, optio
         ("o.tif", {**BYTES, "bands": 4}, ("COMPRESS=JPEG", "PHOTOMETRIC=YCBCR"), "4 bands of Byte.*YCBCR"),
         ("o.tif", {**BYTES, "bands": 5}, ("COMPRESS=WEBP",), "WEBP takes three or four bands of Byte"),
         ("o.tif", {}, ("BLOCKXSIZE=100", "BLOCKYSIZE=100"), "cannot hold 4 bands of UInt16 with BLOCKXSIZE=100"),
-        ("o.tif", BYTES, ("COMPRESS=JPEG", "JPEG_QUALITY=1000"), "JPEG_QUALITY=1000"),
+        ("o.tif", BYTES, ("COMPRESS=JPEG", "JPEG_QUALITY=1000"), "JPEG_QUALITY.*1000"),
         ("o.png", {}, (), "band 4 for transparency"),
         ("o.jpg", {**BYTES, "bands": 4}, (), "makes 3 bands of Byte of them"),
         ("o.jpg", {"bands": 3, "scale": 20}, (), "would change them"),

@@ -244,6 +244,9 @@ def test_a_file_that_a_vrt_does_not_read_may_be_replaced(tmp_path):
     assert load_image(target).shape == (1, 192, 240)
 
 
+rasterlite = pytest.mark.skipif(gdal.GetDriverByName("Rasterlite") is None, reason="this GDAL cannot write .sqlite")
+
+
 def a_layer(path, kind):
     driver = gdal.GetDriverByName({"sqlite": "SQLite"}.get(kind, "GPKG"))
     container = driver.Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
@@ -276,7 +279,7 @@ def two_rasters(path, kind):
         ("o.gpkg", a_layer, "parcels"),
         ("o.gpkg", a_project, "qgis_projects"),
         ("o.gpkg", two_rasters, "2 rasters"),
-        ("o.sqlite", a_layer, "parcels"),
+        pytest.param("o.sqlite", a_layer, "parcels", marks=rasterlite),
         ("o.nc", two_rasters, "3 rasters"),
         ("o.tif", two_rasters, "2 rasters"),
     ],
@@ -287,7 +290,7 @@ def test_a_file_that_holds_more_than_a_raster_is_not_replaced(tmp_path, name, in
     untouched(tmp_path, job(pair, tmp_path / name), f"holds .*{words}.*would be lost.*Choose another")
 
 
-@pytest.mark.parametrize("name", ["o.gpkg", "o.sqlite", "o.jp2", "o.pix"])
+@pytest.mark.parametrize("name", ["o.gpkg", pytest.param("o.sqlite", marks=rasterlite), "o.jp2", "o.pix"])
 @pytest.mark.parametrize("former", [b"", None])
 def test_a_former_output_and_an_empty_file_are_replaced(tmp_path, name, former):
     pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
