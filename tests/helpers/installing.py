@@ -14,6 +14,7 @@ from unittest.mock import MagicMock
 
 del sys.path[0]  # this folder, whose qgis.py would hide QGIS
 
+import qgis.core  # noqa: E402
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsSettings  # noqa: E402
 from qgis.PyQt.QtCore import QSettings  # noqa: E402
 from qgis.PyQt.QtWidgets import QMainWindow  # noqa: E402
@@ -33,9 +34,13 @@ window = QMainWindow()
 qgis.utils.iface = MagicMock()
 qgis.utils.iface.mainWindow.return_value = window
 home = Path(QgsApplication.qgisSettingsDirPath(), "python", "plugins")
-qgis.utils.home_plugin_path = str(home)
+qgis.utils.home_plugin_path = qgis.utils.HOME_PLUGIN_PATH = str(home)  # its name in QGIS 3.22, and later
 qgis.utils.plugin_paths = [str(home)]
 sys.path[:0] = [str(home), str(Path(QgsApplication.pkgDataPath(), "python"))]
+
+if hasattr(qgis.core, "QgsSettingsTree"):  # from QGIS 3.30; the desktop alone declares the installer's settings
+    qgis.core.QgsSettingsTree.node = MagicMock()
+    qgis.core.QgsSettingsTree.node.return_value.childSetting.return_value.value.return_value = []
 
 import pyplugin_installer  # noqa: E402
 
