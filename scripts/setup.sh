@@ -1,32 +1,112 @@
-# Sourced by demo.sh and test.sh: QGIS and GDAL from the system, torch in a virtual environment that sees them.
-# Sets root, python, qgis_process and what QGIS needs in the environment. Quick when everything is there.
+# Sourced by demo.sh, test.sh and train.sh: QGIS and GDAL from the system, torch in a virtual environment that sees them.
+# Sets root, work, python, qgis_process and what QGIS needs in the environment. Quick, and without network, when all is there.
+#     OTFM_TORCH=cpu|cuda     forces a build of torch; else CUDA where an NVIDIA driver is found, CPU elsewhere
+#     OTFM_WORK=FOLDER        where .venv and .demo are made; else in the checkout, or in the user's cache if that is read-only
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-venv=$root/.venv
+debian="qgis python3-qgis qgis-providers gdal-bin python3-gdal python3-venv python3-matplotlib python3-scipy"
+torch_index=https://download.pytorch.org/whl/cpu # torch's own, for CPU builds on Linux where pip's index has none
 say() { printf '\n== %s\n' "$*"; }
-
-as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+stop() {
+  printf '\n%s\n' "$*" >&2
+  exit 1
 }
+
+if [ -n "${OTFM_WORK:-}" ]; then
+  work=$OTFM_WORK
+elif [ -w "$root" ]; then
+  work=$root
+else
+  work=${XDG_CACHE_HOME:-$HOME/.cache}/otfm_pansharpen
+  say "$root cannot be written to: working in $work"
+fi
+venv=$work/.venv demo=$work/.demo
+mkdir -p "$demo/plugins" "$demo/qgis" || stop "$work cannot be made. Name a folder that you may write to: OTFM_WORK=FOLDER bash $0"
 
 system_packages() {
   /usr/bin/python3 -c 'import qgis.core, osgeo.gdal, matplotlib, scipy, ensurepip' 2>/dev/null \
     && command -v qgis_process gdal_pansharpen.py >/dev/null && return
+  local install="apt-get install --no-install-recommends $debian" as_root=()
+  command -v apt-get >/dev/null || stop "QGIS, GDAL, matplotlib or scipy are missing for /usr/bin/python3, and this system has" \
+    "no apt-get. Install what your system calls these packages of Debian, then run again: $debian"
+  if [ "$(id -u)" != 0 ]; then
+    as_root=(sudo)
+    command -v sudo >/dev/null && sudo -v || stop "QGIS and what goes with it are missing, and installing them takes rights that" \
+      "$(id -un) does not have. Ask an administrator to run this, then run again: $install"
+  fi
   say "Installing QGIS and GDAL from the system's packages"
-  as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    qgis python3-qgis qgis-providers gdal-bin python3-gdal python3-venv python3-matplotlib python3-scipy >/dev/null
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -o Acquire::Retries=0) log
+  log=$(mktemp)
+  "${apt[@]}" update -qq 2>/dev/null || true # what is missing after it, the next lines say
+  # shellcheck disable=SC2086
+  "${apt[@]}" install --assume-no --no-install-recommends $debian 2>/dev/null | grep '^Need to get\|^After this' || true
+  # shellcheck disable=SC2086
+  "${apt[@]}" install -y -qq --no-install-recommends $debian >/dev/null 2>"$log" || stop "The system's packages could not be" \
+    "installed. $(grep -a '^E: ' "$log" | head -1)
+If there is no network, run again where there is, or ask an administrator to run: $install"
+  rm "$log"
 }
 
-# Installs the packages given, unless the same list was installed before.
+# pip in the virtual environment; after a failure pip_said has the reason.
+pip_said=
+pip() {
+  local log
+  log=$(mktemp)
+  if "$venv/bin/python" -m pip --disable-pip-version-check "$@" >"$log" 2>&1; then rm "$log"; return; fi
+  pip_said=$(grep -a '^ERROR' "$log" | tail -1)
+  rm "$log"
+  return 1
+}
+
+# Sets wanted_torch to what pip shall install. PyPI's torch for Linux on x86_64 is a CUDA build.
+choose_torch() {
+  local version build=${OTFM_TORCH:-}
+  version=$(sed -n 's/^torch==//p' "$root/scripts/requirements-run.txt")
+  wanted_torch=(torch==$version)
+  [ -n "$build" ] || build=$([ -e /proc/driver/nvidia/version ] || [ -e /dev/nvidiactl ] && echo cuda || echo auto)
+  case $build in cpu | cuda | auto) ;; *) stop "OTFM_TORCH is $build; it may be cpu or cuda." ;; esac
+  if [ "$build" = cuda ]; then
+    wanted_torch=("torch===$version") # three signs: no other build of this version
+  elif [ "$(uname -sm)" = "Linux x86_64" ]; then
+    local try=(install --dry-run --no-deps --ignore-installed "torch==$version+cpu")
+    if pip "${try[@]}"; then
+      build=cpu wanted_torch=("torch==$version+cpu")
+    elif pip "${try[@]}" --retries 0 --timeout 15 --index-url $torch_index; then
+      build=cpu wanted_torch=("torch==$version+cpu" --extra-index-url $torch_index)
+    elif /usr/bin/python3 -c 'import torch; assert torch.__version__ >= "2.2"' 2>/dev/null; then
+      wanted_torch=()
+      say "torch of the system's packages is used; no CPU build of torch $version was found"
+      return
+    elif [ "$build" = cpu ]; then
+      stop "No CPU build of torch $version was found, neither at pip's index nor at torch's own. $pip_said"
+    else
+      pip install --dry-run --no-deps "torch==$version" || stop "torch $version was not found. If there is no network, run again" \
+        "where there is. pip says: $pip_said"
+      build=cuda
+      say "No CPU build of torch was found; the CUDA build runs without a GPU too. Debian 13 has a smaller one of its own: stop" \
+        "this, install python3-torch, and run again"
+    fi
+  fi
+  if [ "$build" = cuda ]; then
+    say "torch $version for CUDA: 2.4 GB to fetch, 4.9 GB on the disk (OTFM_TORCH=cpu asks for the smaller CPU build)"
+  else
+    say "torch $version for CPUs: 0.2 GB to fetch, 0.75 GB on the disk (OTFM_TORCH=cuda asks for the CUDA build)"
+  fi
+}
+
+# Installs the packages of scripts/requirements-NAME.txt, unless the same list was installed before.
 python_packages() {
-  [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv --system-site-packages "$venv"
-  local list=$venv/installed-$1 wanted
-  wanted=$(cat "$root/scripts/requirements-$1.txt")
+  local list=$venv/installed-$1 wanted others wanted_torch=()
+  wanted=$(cat "$root/scripts/requirements-$1.txt")${OTFM_TORCH:+ ${OTFM_TORCH}}
   [ -f "$list" ] && [ "$(cat "$list")" = "$wanted" ] && return
-  say "Installing Python packages: $(grep -v '^#' "$root/scripts/requirements-$1.txt" | tr '\n' ' ')"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$root/scripts/requirements-$1.txt" 2>&1 | grep -v '^WARNING' || true
-  "$venv/bin/python" -c 'import torch, safetensors'
+  [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv --system-site-packages "$venv"
+  mapfile -t others < <(grep -v '^#\|^torch==' "$root/scripts/requirements-$1.txt")
+  ! grep -q '^torch==' "$root/scripts/requirements-$1.txt" || choose_torch
+  say "Installing Python packages into $venv: ${others[*]}"
+  pip install --quiet "${others[@]}" "${wanted_torch[@]}" || stop "The Python packages could not be installed. pip says: $pip_said
+If there is no network, run again where there is; what was installed is kept."
+  "$venv/bin/python" -c 'import torch, safetensors' \
+    || stop "torch is installed but does not load; the reason stands above. Delete $venv and run again."
   printf '%s' "$wanted" >"$list"
 }
 
@@ -34,10 +114,8 @@ system_packages
 python_packages run
 python=$venv/bin/python
 qgis_process=$(command -v qgis_process.bin || command -v qgis_process) # Debian 12's wrapper passes an unknown option
-mkdir -p "$root/.demo/plugins"
-ln -sfn "$root" "$root/.demo/plugins/otfm_pansharpen"
+ln -sfn "$root" "$demo/plugins/otfm_pansharpen"
 site=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
-export QGIS_PLUGINPATH=$root/.demo/plugins QGIS_CUSTOM_CONFIG_PATH=$root/.demo/qgis QT_QPA_PLATFORM=offscreen
+export QGIS_PLUGINPATH=$demo/plugins QGIS_CUSTOM_CONFIG_PATH=$demo/qgis QT_QPA_PLATFORM=offscreen
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} # threads that spin starve each other on a busy machine
 export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
-mkdir -p "$QGIS_CUSTOM_CONFIG_PATH"
