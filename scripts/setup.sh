@@ -53,7 +53,7 @@ pip() {
   local log
   log=$(mktemp)
   if "$venv/bin/python" -m pip --disable-pip-version-check "$@" >"$log" 2>&1; then rm "$log"; return; fi
-  pip_said=$(grep -a '^ERROR' "$log" | tail -1)
+  pip_said=$(grep -ai '^error' "$log" | tail -1 || true)
   rm "$log"
   return 1
 }
