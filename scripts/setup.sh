@@ -5,7 +5,6 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 debian="qgis python3-qgis qgis-providers gdal-bin python3-gdal python3-venv python3-matplotlib python3-scipy"
-torch_index=https://download.pytorch.org/whl/cpu # torch's own, for CPU builds on Linux where pip's index has none
 say() { printf '\n== %s\n' "$*"; }
 stop() {
   printf '\n%s\n' "$*" >&2
@@ -68,23 +67,21 @@ choose_torch() {
   if [ "$build" = cuda ]; then
     wanted_torch=("torch===$version") # three signs: no other build of this version
   elif [ "$(uname -sm)" = "Linux x86_64" ]; then
-    local try=(install --dry-run --no-deps --ignore-installed "torch==$version+cpu")
-    if pip "${try[@]}"; then
+    local smaller="PIP_EXTRA_INDEX_URL names another index for pip to look at; pytorch.org says which has CPU builds"
+    if pip install --dry-run --no-deps --ignore-installed "torch==$version+cpu"; then
       build=cpu wanted_torch=("torch==$version+cpu")
-    elif pip "${try[@]}" --retries 0 --timeout 15 --index-url $torch_index; then
-      build=cpu wanted_torch=("torch==$version+cpu" --extra-index-url $torch_index)
     elif /usr/bin/python3 -c 'import torch; assert torch.__version__ >= "2.2"' 2>/dev/null; then
       wanted_torch=()
       say "torch of the system's packages is used; no CPU build of torch $version was found"
       return
     elif [ "$build" = cpu ]; then
-      stop "No CPU build of torch $version was found, neither at pip's index nor at torch's own. $pip_said"
+      stop "No CPU build of torch $version was found. $smaller. pip says: $pip_said"
     else
       pip install --dry-run --no-deps "torch==$version" || stop "torch $version was not found. If there is no network, run again" \
         "where there is. pip says: $pip_said"
       build=cuda
-      say "No CPU build of torch was found; the CUDA build runs without a GPU too. Debian 13 has a smaller one of its own: stop" \
-        "this, install python3-torch, and run again"
+      say "No CPU build of torch was found; the CUDA build runs without a GPU too. For a smaller one stop this and run again:" \
+        "$smaller; on Debian 13, python3-torch of the system is taken where it is installed"
     fi
   fi
   if [ "$build" = cuda ]; then

@@ -143,7 +143,7 @@ def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
     own = tmp_path / "own.safetensors"
     own.write_bytes(b"from an earlier run")
     before = contents(tmp_path)
-    words = ["run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}", "MINUTES=10", f"OUTPUT={own}"]
+    words = ["run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}", "MINUTES=1", f"OUTPUT={own}"]
     with subprocess.Popen([PROGRAM, *words], env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         while "Step" not in (line := process.stdout.readline()):
