@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers.network import conditions, scene, trained
 from otfm_pansharpen.model.geometry.grids import Window
+from otfm_pansharpen.model.inference import depth_first
 from otfm_pansharpen.model.inference import folded_network as inference
 from otfm_pansharpen.model.inference import tile_fuser as tile_fuser_module
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser
@@ -34,10 +35,12 @@ def fuse(fuser, given, place):
     return torch.from_numpy(fuser.fuse(given, place, lambda values, *_: values.numpy(), lambda: None))
 
 
-@pytest.fixture(params=["as here", "without oneDNN"])
+@pytest.fixture(params=["as here", "without oneDNN", "in low strips"])
 def backend(request, monkeypatch):
-    if request.param == "without oneDNN":
+    if request.param != "as here":
         monkeypatch.setattr(inference, "_runs_opaque", lambda device, dtype: False)
+    if request.param == "in low strips":
+        monkeypatch.setattr(depth_first, "STRIP_BYTES", 1)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
