@@ -1,12 +1,14 @@
 """Speed and memory of whole runs, files in, file out, beside gdal_pansharpen and OTB, on synthetic uint16 pairs.
 
     python benchmarks/speed.py FOLDER [--sizes 4096 8192 16384] [--bands 4 8] [--repeats 3] [--weights FILE ...]
-                               [--precisions bf16 fp32]
+                               [--precisions bf16 fp32] [--cores N]
 
-Pairs (tiled GeoTIFF, ratio 4, --sizes PAN pixels along a side) are made in FOLDER and kept. The programs run one after
-the other, again and again, each as a process of its own, so that a busy machine is as busy for all of them; printed are
-medians of wall time, Mpx of PAN a second, CPU time and peak memory, the share of each peer's wall and CPU time, and the
-CPU seconds of our stages, which count all threads together. A pair of 256 pixels shows the cost of starting.
+Pairs (tiled GeoTIFF, ratio 4, --sizes PAN pixels along a side, textured ground whose PAN is a mixture of the bands) are
+made in FOLDER and kept. Where QGIS_PLUGINPATH leads to the plugin and it is enabled, qgis_process runs as for a user,
+too; its CPU and memory are those of QGIS alone. The programs run one after the other, again and again, each as a
+process of its own, so that a busy machine is as busy for all of them; printed are medians of wall time, Mpx of PAN a
+second, CPU time and peak memory, the share of each peer's wall and CPU time, and the CPU seconds of our stages, which
+count all threads together. A pair of 256 pixels shows the cost of starting.
 """
 
 from __future__ import annotations
@@ -45,11 +47,13 @@ class Cost:
 
 
 def make_pair(folder: Path, size: int, bands: int) -> tuple[Path, Path]:
-    """Files of a pair of `size` PAN pixels along a side; made once."""
+    """Files of a pair of `size` PAN pixels along a side, made once; PAN is the bands' mean, with noise."""
     from osgeo import gdal, osr
 
     gdal.UseExceptions()
-    pan_path, ms_path = folder / f"pan_{size}.tif", folder / f"ms_{size}_{bands}.tif"
+    pan_path, ms_path = (folder / f"{name}_{size}_{bands}.tif" for name in ("ground_pan", "ground_ms"))
+    if ms_path.exists():
+        return pan_path, ms_path
     crs = osr.SpatialReference()
     crs.ImportFromEPSG(32633)
 
@@ -59,27 +63,34 @@ def make_pair(folder: Path, size: int, bands: int) -> tuple[Path, Path]:
         made.SetProjection(crs.ExportToWkt())
         return made
 
-    rng, side = np.random.default_rng(size), size // RATIO
-    ground = np.zeros((side, side), dtype=np.float32)
-    for scale in (8, 32, 128):
-        coarse = rng.standard_normal((side // scale + 1, side // scale + 1)).astype(np.float32)
-        ground += 10.0 * scale**0.5 * np.kron(coarse, np.ones((scale, scale), np.float32))[:side, :side]
-    if not ms_path.exists():
-        ms = create(ms_path, side, bands, 2.0)
+    rng = np.random.default_rng(size)
+    layers = [(s, rng.standard_normal((-(-size // s), -(-size // s)), dtype=np.float32)) for s in (2, 8, 32, 128)]
+    shares = rng.uniform(0.5, 1.5, (bands, len(layers)))  # of each layer in each band
+    pan, ms = create(pan_path, size, 1, 2.0 / RATIO), create(ms_path, size // RATIO, bands, 2.0)
+    for top in range(0, size, ROWS):
+        rows = min(ROWS, size - top)
+        seen = [30.0 * s**0.4 * x[np.arange(top, top + rows) // s].repeat(s, 1)[:, :size] for s, x in layers]
+        fine = sum(share * layer for share, layer in zip(shares.mean(0), seen))
+        noise = 4.0 * rng.standard_normal((rows, size), dtype=np.float32)
+        pan.GetRasterBand(1).WriteArray(np.clip(900 + fine + noise, 1, 5000).astype(np.uint16), 0, top)
+        means = [x.reshape(rows // RATIO, RATIO, size // RATIO, RATIO).mean((1, 3)) for x in seen]
         for band in range(bands):
-            noise = 15.0 * rng.standard_normal(ground.shape, dtype=np.float32)
-            ms.GetRasterBand(band + 1).WriteArray(np.clip(600 + 60 * band + ground + noise, 1, 4000).astype(np.uint16))
-    if not pan_path.exists():
-        pan = create(pan_path, size, 1, 2.0 / RATIO)
-        for top in range(0, size, ROWS):
-            strip = ground[top // RATIO : (top + ROWS) // RATIO].repeat(RATIO, 0).repeat(RATIO, 1)
-            noise = 30.0 * rng.standard_normal(strip.shape, dtype=np.float32)
-            pan.GetRasterBand(1).WriteArray(np.clip(690 + strip + noise, 1, 5000).astype(np.uint16), 0, top)
+            ground = 600 + 60 * band + sum(share * layer for share, layer in zip(shares[band], means))
+            noise = 4.0 * rng.standard_normal(ground.shape, dtype=np.float32)
+            ms.GetRasterBand(band + 1).WriteArray(np.clip(ground + noise, 1, 5000).astype(np.uint16), 0, top // RATIO)
     return pan_path, ms_path
 
 
 def ours(pan: Path, ms: Path, output: Path, weights: str, precision: str) -> list[str]:
     return [sys.executable, __file__, "--run", str(pan), str(ms), str(output), weights, precision]
+
+
+def by_qgis(pan: Path, ms: Path, output: Path) -> dict[str, list[str]]:
+    """The command of a user's script, where QGIS is installed and finds the plugin."""
+    program = shutil.which("qgis_process.bin") or shutil.which("qgis_process")
+    if not program or "QGIS_PLUGINPATH" not in os.environ:
+        return {}
+    return {"qgis_process": [program, "run", "otfm:pansharpen", "--", f"PAN={pan}", f"MS={ms}", f"OUTPUT={output}"]}
 
 
 def peers(pan: Path, ms: Path, output: Path) -> dict[str, list[str]]:
@@ -157,7 +168,7 @@ def stages_timed() -> Iterator[dict[str, float]]:
         setattr(owner, name, measured)
 
     timed(pipeline, "check_pair", "check")
-    timed(pipeline, "measure", "measure")
+    timed(pipeline, "measured_once", "measure")
     timed(tiles, "read_around", "read")
     timed(tiles, "condition", "blur and normalise")
     timed(euler.EulerState, "__init__", "interpolate and modulate")
@@ -172,6 +183,7 @@ def stages_timed() -> Iterator[dict[str, float]]:
 def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> None:
     """One run of ours; prints the CPU seconds of its stages as JSON."""
     before = time.thread_time()
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the engine sets it
     from _package import load
 
     load()
@@ -196,7 +208,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--weights", nargs="*", default=["fast", "best"], help="bundled sets or files")
     parser.add_argument("--precisions", nargs="*", default=["auto", "fp32"])
+    parser.add_argument("--cores", type=int, help="use no more than so many, the other programs likewise")
     chosen = parser.parse_args()
+    if chosen.cores:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: chosen.cores])
     chosen.folder.mkdir(parents=True, exist_ok=True)
     output = chosen.folder / "result.tif"
     for size in (START, *chosen.sizes):
@@ -205,6 +220,7 @@ def main() -> None:
             commands = {
                 f"{Path(w).stem} {p}": ours(pan, ms, output, w, p) for w in chosen.weights for p in chosen.precisions
             }
+            commands.update(by_qgis(pan, ms, output))
             own = len(commands)
             costs, stages = compare({**commands, **peers(pan, ms, output)}, output, chosen.repeats)
             print_table(f"PAN {size} x {size}, {bands} bands", size * size, costs, stages, own)
