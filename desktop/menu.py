@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qgis.core import QgsApplication
+from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QMenu
 
@@ -24,6 +25,7 @@ class Menu:
         self.menu.setObjectName("otfmMenu")
         self.menu.setIcon(QIcon(str(ICON)))
         self.button: Any = None
+        self.dialogs: list[Any] = []  # QGIS keeps their windows, but nobody their Python halves, which run algorithms
         for name in IN_MENU:
             if name:
                 self._add(name)
@@ -49,7 +51,9 @@ class Menu:
         runs, why = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").canExecute()
         if not runs:
             self.iface.messageBar().pushWarning("OTFM Pansharpen", why)
-        processing.createAlgorithmDialog(f"otfm:{name if runs else 'setup'}").show()
+        dialog = processing.createAlgorithmDialog(f"otfm:{name if runs else 'setup'}")
+        self.dialogs = [*(d for d in self.dialogs if not sip.isdeleted(d)), dialog]
+        dialog.show()
 
     def add_example(self) -> None:
         """Load the example data from temporary files."""

@@ -21,6 +21,7 @@ RUN = """
 import signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with it ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup with this one
 sys.path.insert(0, sys.argv[1])
 from _package import load
 load()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from weakref import WeakSet
+
 import otfm_pansharpen
 import processing
 import pytest
 from helpers.qgis import Desktop
 from qgis.core import QgsApplication
+from qgis.PyQt.QtWidgets import QDialog
 
 
 @pytest.fixture
@@ -16,11 +19,13 @@ def desktop(qgis_app, qgis_processing, monkeypatch):
     if registry.providerById("otfm") is not None:
         registry.removeProvider("otfm")
     desktop = Desktop()
-    desktop.opened = []
+    desktop.opened, desktop.alive = [], WeakSet()
 
-    class Dialog:
+    class Dialog(QDialog):
         def __init__(self, name):
+            super().__init__()
             self.name = name
+            desktop.alive.add(self)
 
         def show(self):
             desktop.opened.append(self.name)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
 from qgis.core import QgsApplication, QgsProject
+from qgis.PyQt.QtCore import QCoreApplication, QEvent
 
 
 def entries(desktop):
@@ -17,6 +20,23 @@ def test_the_raster_menu_opens_the_dialogs(desktop):
     for words in ("OTFM Pansharpen…", "OTFM Sharpen a satellite product…", "OTFM Fine-tune weights…"):
         found[words].trigger()
     assert desktop.opened == ["otfm:pansharpen", "otfm:product", "otfm:finetune"]
+
+
+def test_dialogs_stay_whole_until_they_are_closed(desktop):
+    """A dialog whose Python half is collected stands there still, but its Run button does nothing."""
+    for action in entries(desktop).values():
+        if action.text().endswith("…"):
+            action.trigger()
+    gc.collect()
+    assert {dialog.name for dialog in desktop.alive} == set(desktop.opened)
+    assert len(desktop.opened) == 6
+    for dialog in list(desktop.alive):
+        dialog.deleteLater()
+    del dialog
+    QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
+    entries(desktop)["Set up the engine…"].trigger()
+    gc.collect()
+    assert [dialog.name for dialog in desktop.alive] == ["otfm:setup"]
 
 
 def test_the_example_is_loaded_in_natural_colours(desktop):
