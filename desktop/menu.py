@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsApplication
+from qgis.core import QgsApplication, QgsProject
 from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QMenu
@@ -25,6 +25,7 @@ class Menu:
         self.menu.setObjectName("otfmMenu")
         self.menu.setIcon(QIcon(str(ICON)))
         self.button: Any = None
+        self.example: tuple[str, ...] = ()  # files of the example data of this session
         self.dialogs: list[Any] = []  # QGIS keeps their windows, but nobody their Python halves, which run algorithms
         for name in IN_MENU:
             if name:
@@ -56,10 +57,19 @@ class Menu:
         dialog.show()
 
     def add_example(self) -> None:
-        """Load the example data from temporary files."""
+        """Load the example data from temporary files, MS on top, unless the project has them already."""
         import processing
 
-        processing.runAndLoadResults(f"otfm:{EXAMPLE}", {"PAN": "TEMPORARY_OUTPUT", "MS": "TEMPORARY_OUTPUT"})
+        project = QgsProject.instance()
+        if any(layer.source() in self.example for layer in project.mapLayers().values()):
+            return
+        made = processing.runAndLoadResults(f"otfm:{EXAMPLE}", {"PAN": "TEMPORARY_OUTPUT", "MS": "TEMPORARY_OUTPUT"})
+        self.example = (made["PAN"], made["MS"])
+        root = project.layerTreeRoot()
+        for node in root.findLayers():
+            if node.layer() is not None and node.layer().source() == made["MS"]:
+                root.insertChildNode(0, node.clone())
+                node.parent().removeChildNode(node)
 
     def remove(self) -> None:
         """Leave the main window as it was."""

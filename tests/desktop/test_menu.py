@@ -52,6 +52,16 @@ def test_the_example_is_loaded_in_natural_colours(desktop):
     QgsProject.instance().clear()
 
 
+def test_the_example_comes_once_with_the_colours_on_top(desktop):
+    for _ in range(4):  # the temporary names, by which QGIS sorts, are chance
+        QgsProject.instance().clear()
+        for _ in range(2):
+            entries(desktop)["Add example data"].trigger()
+        found = [layer.name() for layer in QgsProject.instance().layerTreeRoot().layerOrder()]
+        assert found == ["Example, multispectral", "Example, panchromatic"]
+    QgsProject.instance().clear()
+
+
 def test_the_button_opens_the_dialog_of_pansharpen(desktop):
     (button,) = desktop.toolbar.actions()
     assert not button.icon().isNull()
