@@ -9,7 +9,6 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingFeedback,
-    QgsProcessingOutputHtml,
     QgsProcessingOutputMultipleLayers,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
@@ -64,7 +63,6 @@ class AssessAlgorithm(OtfmAlgorithm):
         maps = QgsProcessingParameterFolderDestination("MAPS", tr("Folder for block maps"), None, True)
         maps.setCreateByDefault(False)
         self._add(maps)
-        self.addOutput(QgsProcessingOutputHtml("REPORT", tr("Report")))
         self.addOutput(QgsProcessingOutputMultipleLayers("MAP_LAYERS", tr("Block maps")))
         self.addOutput(QgsProcessingOutputString("VERDICT", tr("Verdict")))
         self.addOutput(QgsProcessingOutputString("FAULTS", tr("Faults of the first raster, by one word each")))

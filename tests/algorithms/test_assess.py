@@ -9,6 +9,7 @@ import pytest
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, save
 from qgis.core import (
+    Qgis,
     QgsApplication,
     QgsProcessingContext,
     QgsProcessingException,
@@ -34,6 +35,20 @@ def test_every_parameter_has_help_and_sensible_defaults(assess):
     assert all(len(p.help()) > 20 for p in definitions.values())
     needed = [n for n, p in definitions.items() if not p.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional]
     assert [n for n in needed if definitions[n].defaultValue() is None] == ["PAN", "MS", "FUSED", "REPORT"]
+
+
+def test_the_report_is_one_output_that_qgis_shows(algorithm):
+    said = []
+
+    def hear(text, tag, level):
+        said.append(text)
+
+    log = QgsApplication.messageLog()
+    log.messageReceived[str, str, Qgis.MessageLevel].connect(hear)
+    fresh = QgsApplication.processingRegistry().algorithmById("otfm:assess").create()
+    log.messageReceived[str, str, Qgis.MessageLevel].disconnect(hear)
+    assert not [text for text in said if "Duplicate" in text]
+    assert fresh.outputDefinition("REPORT").type() == "outputHtml"
 
 
 @pytest.mark.promise(18)
