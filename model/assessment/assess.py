@@ -296,7 +296,7 @@ def _reduced_results(
             fused = fuse_arrays(
                 small.pan.numpy(), small.ms.numpy(), (0.0, 1.0, 0.0, height, 0.0, -1.0),
                 (0.0, float(ratio), 0.0, height, 0.0, -float(ratio)), nodata=0.0,
-                progress=replace(progress, report=lambda share: None, log=lambda line: None, notice=lambda n: None),
+                progress=Progress(cancelled=progress.cancelled),
                 weights=path,
             )  # fmt: skip
             yield f"{OURS} ({path.stem})", np.asarray(fused.values, dtype=np.float64)

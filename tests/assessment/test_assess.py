@@ -29,14 +29,15 @@ def plain(pair):
     return zoom(load_image(pair.ms).astype(float), (1, 4, 4), order=3, mode="nearest", grid_mode=True)
 
 
-def assessed(pair, folder, *images, **saved):
+def assessed(pair, folder, *images, progress=None, **saved):
     """The result for arrays, or for files."""
     files = [
         image if isinstance(image, Path) else save(folder / f"result {n}.tif", np.clip(image, 1, None), **saved)
         for n, image in enumerate(images, start=1)
     ]
     fused = tuple(RasterSource(str(f)) for f in files)
-    return assess(AssessJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), fused, folder / "report.html"))
+    sources = (RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), fused)
+    return assess(AssessJob(*sources, folder / "report.html"), progress)
 
 
 @pytest.mark.promise(25)
@@ -261,10 +262,12 @@ def test_a_map_shows_where_it_is_bad(pair, tmp_path):
 @pytest.mark.promise(25)
 def test_our_own_results_are_made_again_one_scale_down(pair, tmp_path):
     fuse_pair(pair, tmp_path, "ours.tif")
-    result = assessed(pair, tmp_path, tmp_path / "ours.tif")
+    lines: list[str] = []
+    result = assessed(pair, tmp_path, tmp_path / "ours.tif", progress=Progress(log=lines.append, detail=lines.append))
     by_name = {r.name: r for r in result.reduced}
     assert by_name["OTFM (fast)"].ergas < by_name["interpolation"].ergas
     assert set(by_name) == {"OTFM (fast)", "interpolation", "Brovey", "GSA", "MTF-GLP-FS", "BDSD-PC"}
+    assert not [line for line in lines if "array" in line], "of the run one scale down"
 
 
 def test_the_report_needs_nothing_else(pair, tmp_path):
