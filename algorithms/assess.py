@@ -85,6 +85,7 @@ class AssessAlgorithm(OtfmAlgorithm):
         given = self.parameterAsLayerList(parameters, "FUSED", context) or [None]
         self._pan = raster_source(pan, [1], "PAN")
         self._ms = raster_source(ms, self._bands(parameters, "MS_BANDS", context), "MS")
+        self._names = tuple(layer.name() if layer else "" for layer in given)
         self._fused = tuple(
             raster_source(opened(layer, "FUSED", parameters.get("FUSED")), [], "FUSED") for layer in given
         )
@@ -131,4 +132,5 @@ class AssessAlgorithm(OtfmAlgorithm):
             fused=self._fused,
             report=Path(self.parameterAsFileOutput(parameters, "REPORT", context)),
             maps=Path(folder) if folder else None,
+            names=self._names,
         )

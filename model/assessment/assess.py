@@ -25,7 +25,6 @@ from ..quality.wald import reduced_pair
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.places import check_place
 from ..raster.reader import Raster
-from ..raster.source import RasterSource
 from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_pair, sample_scene
 from ..scene.registration import Registration, measure_registration
 from .candidate import Candidate, fitted, opened_candidate
@@ -39,6 +38,7 @@ LARGEST_WHOLE = 2**21  # PAN pixels of a scene that is measured whole
 PIECE = 512  # PAN pixels along the side of the pieces of larger ones
 PIECES_PER_AXIS = 3
 OURS = "OTFM"
+UNNAMED = "OUTPUT"  # what QGIS calls a temporary raster that nobody named
 WEIGHTS = "OTFM_WEIGHTS_SHA256"  # metadata that says with which weights the plugin made a raster
 HAS_NETWORK = hasattr(torch, "nn")  # an engine without torch has its arrays alone
 
@@ -64,7 +64,8 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
     sources = (job.pan, job.ms, *job.fused)
     check_place(job.report, [s.path for s in sources])
     with opened_pair(job.pan, job.ms) as (pan, ms), ExitStack() as open_ones:
-        names = _names(job.fused)
+        files = [Path(s.name).stem for s in job.fused]
+        names = _distinct(job.names or files)
         candidates = [opened_candidate(s, pan, n) for s, n in zip(job.fused, names)]
         for candidate in candidates:
             open_ones.callback(candidate.raster.close)
@@ -77,7 +78,9 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         reduced = _reduced(scene, candidates, pairs, progress)
         own, yardsticks = shown[: len(candidates)], shown[len(candidates) :]
         verdicts = tuple(verdict(s.figures, [y.figures for y in yardsticks]) for s in own)
-        maps = tuple(write_map(s.map, pan, job.maps / f"{s.figures.name}_blocks.tif") for s in own if job.maps)
+        maps = tuple(
+            write_map(s.map, pan, job.maps / f"{f}_blocks.tif") for s, f in zip(own, _distinct(files)) if job.maps
+        )
         result = AssessResult(
             job.report, verdicts, tuple(s.figures for s in shown), reduced, maps, time.monotonic() - started
         )
@@ -86,10 +89,10 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
     return result
 
 
-def _names(sources: Sequence[RasterSource]) -> list[str]:
-    """What to call results: by their files, numbered where two are alike."""
-    stems = [Path(s.name).stem for s in sources]
-    return [s if stems.count(s) == 1 else f"{s} ({i})" for i, s in enumerate(stems, start=1)]
+def _distinct(given: Sequence[str]) -> list[str]:
+    """Names of results: by number where nobody named a temporary file, and with it where two are alike."""
+    names = [f"result {i}" if n == UNNAMED else n for i, n in enumerate(given, start=1)]
+    return [n if names.count(n) == 1 else f"{n} ({i})" for i, n in enumerate(names, start=1)]
 
 
 def _scene(pan: Raster, ms: Raster, progress: Progress) -> _Scene:

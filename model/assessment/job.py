@@ -18,13 +18,17 @@ SHADES = (
 
 @dataclass(frozen=True)
 class AssessJob:
-    """Sharpened rasters `fused` of one PAN and MS; `report` is an HTML file, `maps` a folder for block maps or None."""
+    """Sharpened rasters `fused` of one PAN and MS; `report` is an HTML file, `maps` a folder for block maps or None.
+
+    `names` are what to call them, in their order; without names they are called by their files.
+    """
 
     pan: RasterSource
     ms: RasterSource
     fused: tuple[RasterSource, ...]
     report: Path
     maps: Path | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ def test_layers_in_verdict_and_report_out(assess, pair, tmp_path):
     assert results["HQNR"] == pytest.approx((1 - results["D_LAMBDA"]) * (1 - results["D_S"]))
     assert "Its detail lies" in results["VERDICT"]
     assert any("It can be used as it is." in line for line in feedback.lines)
+    assert [line.split()[0] for line in feedback.lines if "has HQNR" in line] == ["true", "s"]
     assert report.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert [Path(p).name for p in results["MAP_LAYERS"]] == ["true_blocks.tif", "shifted_blocks.tif"]
     assert sorted(context.layersToLoadOnCompletion()) == sorted(results["MAP_LAYERS"])
@@ -89,6 +90,23 @@ def test_block_maps_are_drawn_from_bad_to_good_with_a_legend(assess, pair, tmp_p
     assert drawn.color(0, 0) == 0xFFD73027
     blue, red = (getattr(QColor(drawn.color(layer.height() - 1, layer.width() - 1)), c)() for c in ("blue", "red"))
     assert blue > red
+
+
+def test_a_temporary_file_is_called_by_its_layer_or_by_number(assess, pair, tmp_path):
+    (tmp_path / "other").mkdir()
+    files = [save(folder / "OUTPUT.tif", pair.sharp) for folder in (tmp_path, tmp_path / "other")]
+    layer = QgsRasterLayer(str(files[0]), "Rome / sharpened (best)")
+    QgsProject.instance().addMapLayer(layer)
+    context, feedback = QgsProcessingContext(), Listener()
+    context.setProject(QgsProject.instance())
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [layer.id(), str(files[1])]}
+    report, maps = tmp_path / "r.html", tmp_path / "maps"
+    results, passed = assess.run({**given, "REPORT": str(report), "MAPS": str(maps)}, context, feedback, {}, False)
+    assert passed, feedback.lines
+    assert results["VERDICT"].startswith("Rome / sharpened (best) has HQNR")
+    names = [context.layerToLoadOnCompletionDetails(path).name for path in results["MAP_LAYERS"]]
+    assert names == ["Rome / sharpened (best): quality", "result 2: quality"]
+    assert "OUTPUT" not in report.read_text(encoding="utf-8").replace("OUTPUT.tif", "")
 
 
 @pytest.mark.promise(2)
