@@ -77,7 +77,10 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         shown = _measured(scene, candidates, windows, pairs, progress)
         reduced = _reduced(scene, candidates, pairs, progress)
         own, yardsticks = shown[: len(candidates)], shown[len(candidates) :]
-        verdicts = tuple(verdict(s.figures, [y.figures for y in yardsticks]) for s in own)
+        by_name = {r.name: r for r in reduced}
+        again = [by_name.get(_made_again(c)) for c in candidates]
+        others = [by_name[y.figures.name] for y in yardsticks if reduced]
+        verdicts = tuple(verdict(s.figures, [y.figures for y in yardsticks], a, others) for s, a in zip(own, again))
         maps = tuple(
             write_map(s.map, pan, job.maps / f"{f}_blocks.tif") for s, f in zip(own, _distinct(files)) if job.maps
         )
@@ -302,7 +305,17 @@ def _reduced_results(
                 progress=Progress(cancelled=progress.cancelled),
                 weights=path,
             )  # fmt: skip
-            yield f"{OURS} ({path.stem})", np.asarray(fused.values, dtype=np.float64)
+            yield _named(path), np.asarray(fused.values, dtype=np.float64)
+
+
+def _named(weights: Path) -> str:
+    return f"{OURS} ({weights.stem})"
+
+
+def _made_again(candidate: Candidate) -> str:
+    """What a result is called one scale down; empty where it cannot be made again there."""
+    weights = _bundled().get(candidate.made_by.get(WEIGHTS, ""))
+    return _named(weights) if weights else ""
 
 
 def _bundled() -> dict[str, Path]:

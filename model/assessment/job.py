@@ -82,7 +82,7 @@ class ReducedFigures:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Three plain sentences on one result, and the codes of the faults that were found in it."""
+    """On one result: how good it is, what is wrong with it and what to do, and the codes of its faults."""
 
     name: str
     sentences: tuple[str, ...]

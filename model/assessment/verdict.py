@@ -1,11 +1,11 @@
-"""From figures to three plain sentences: how good, what is wrong, what to do."""
+"""From figures to plain sentences: how good, what is wrong, what to do."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 
-from .job import Figures, Verdict
+from .job import Figures, ReducedFigures, Verdict
 
 SHIFTED = 0.5  # PAN pixels between a result's detail and PAN's
 BIASED = 0.03  # of a band's mean
@@ -24,16 +24,27 @@ CURES = {
 }
 
 
-def verdict(own: Figures, yardsticks: Sequence[Figures]) -> Verdict:
-    """The verdict on a result; the first of the yardsticks is interpolation, the others are classical methods."""
+def verdict(
+    own: Figures,
+    yardsticks: Sequence[Figures],
+    again: ReducedFigures | None = None,
+    reduced: Sequence[ReducedFigures] = (),
+) -> Verdict:
+    """The verdict on a result; the first of the yardsticks is interpolation, the others are classical methods.
+
+    `again` is the result made again one scale down, if it was; `reduced` are the yardsticks there, in their order.
+    """
     interpolated, classical = yardsticks[0], yardsticks[1:]
     found = list(_faults(own, interpolated))
     best = max(classical, key=lambda f: f.hqnr)
     beaten = sum(own.hqnr > f.hqnr for f in classical)
     first = (
         f"{own.name} has HQNR {own.hqnr:.3f} (1 is perfect); interpolation has {interpolated.hqnr:.3f}, and the best "
-        f"classical method ({best.name}) {best.hqnr:.3f}; it is better than {beaten} of {len(classical)} of those."
+        f"classical method ({best.name}) {best.hqnr:.3f}; it is better than {beaten} of {len(classical)} of those. "
+        "Differences of a few thousandths of HQNR mean nothing."
     )
+    if again and reduced:
+        first = f"{_one_scale_down(own.name, again, reduced)} {first}"
     second = (
         " ".join(s for _, s in found)
         or "No shift, no wrong amount of detail, no change of colours and no seam was found."
@@ -41,6 +52,14 @@ def verdict(own: Figures, yardsticks: Sequence[Figures]) -> Verdict:
     codes = tuple(dict.fromkeys(c for c, _ in found))
     third = " ".join(CURES[c] for c in codes) or "It can be used as it is."
     return Verdict(own.name, (first, second, third), codes)
+
+
+def _one_scale_down(name: str, again: ReducedFigures, reduced: Sequence[ReducedFigures]) -> str:
+    best = min(reduced[1:], key=lambda f: f.ergas)
+    return (
+        f"One scale down, where MS is the truth, {name} has ERGAS {again.ergas:.3g} (0 is perfect); interpolation has "
+        f"{reduced[0].ergas:.3g}, and the best classical method ({best.name}) {best.ergas:.3g}."
+    )
 
 
 def _faults(own: Figures, interpolated: Figures) -> Iterator[tuple[str, str]]:

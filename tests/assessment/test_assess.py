@@ -267,6 +267,12 @@ def test_our_own_results_are_made_again_one_scale_down(pair, tmp_path):
     by_name = {r.name: r for r in result.reduced}
     assert by_name["OTFM (fast)"].ergas < by_name["interpolation"].ergas
     assert set(by_name) == {"OTFM (fast)", "interpolation", "Brovey", "GSA", "MTF-GLP-FS", "BDSD-PC"}
+    ergas = f"ours has ERGAS {by_name['OTFM (fast)'].ergas:.3g} (0 is perfect)"
+    best = min((r for r in result.reduced if r.name not in ("OTFM (fast)", "interpolation")), key=lambda r: r.ergas)
+    first = result.verdicts[0].sentences[0]
+    assert first.startswith(f"One scale down, where MS is the truth, {ergas}")
+    assert f"the best classical method ({best.name}) {best.ergas:.3g}. ours has HQNR" in first
+    assert "a few thousandths of HQNR mean nothing" in first
     assert not [line for line in lines if "array" in line], "of the run one scale down"
 
 
