@@ -32,7 +32,13 @@ def adapted(job: FusionJob, pair: CheckedPair, weights: Weights, progress: Progr
             minutes=job.adapt, steps=job.adapt_steps, device=job.device, seed=job.seed, keep=False,
         )  # fmt: skip
         room = ADAPTED - MEASURING_SHARE
-        part = replace(progress, report=lambda s: progress.report(MEASURING_SHARE + room * s), log=progress.explain)
+
+        def explain(line: str) -> None:
+            if folder not in line:  # which is gone when anybody reads it
+                progress.explain(line)
+
+        part = replace(progress, report=lambda s: progress.report(MEASURING_SHARE + room * s), log=explain)
+        progress.log(run_log.tuning(job))
         try:
             found = finetune(tuning, part, [(pair.pan, pair.ms)])
         except InputError as error:

@@ -106,6 +106,12 @@ def removed(left: Path) -> str:
     return f"Removed {left}, which a run that was killed had left."
 
 
+def tuning(job: FusionJob) -> str:
+    """What is begun, which takes longer than all else."""
+    length = _count(job.adapt, "minute") if job.adapt_steps is None else _count(job.adapt_steps, "step")
+    return f"Tuning the weights on this scene for {length}."
+
+
 def tuned(found: FinetuneResult) -> str:
     """What tuning on the scene won."""
     before, after = found.before, found.after
@@ -213,6 +219,11 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
             f"{low:.6g} to {high:.6g}: the others are clipped.",
             {"least": measured.least, "most": measured.most},
         )
+
+
+def _count(number: float, word: str) -> str:
+    """A number with its word in the right number: 1 step, 2 steps."""
+    return f"{number:g} {word}{'' if number == 1 else 's'}"
 
 
 def _of_the_place(output: Path) -> Iterator[Notice]:

@@ -33,11 +33,14 @@ def test_the_raster_is_nearer_to_the_truth_and_says_how_it_was_tuned(pair, tmp_p
     shares: list[float] = []
     output = tmp_path / "tuned.tif"
     wanted = job(pair, output, weights=weights, adapt_steps=120)
-    result = fuse(wanted, Progress(log=lines.append, report=shares.append))
+    details: list[str] = []
+    result = fuse(wanted, Progress(log=lines.append, report=shares.append, detail=details.append))
     assert error(pair, load_image(output)) < 0.95 * error(pair, plain)
     (said,) = [line for line in lines if line.startswith("Tuned on this scene")]
     assert "ERGAS of the held-out blocks falls from" in said
-    assert any(result.weights_sha256 in line for line in lines)
+    assert lines[2:4] == ["Tuning the weights on this scene for 120 steps.", said]
+    assert any(result.weights_sha256 in line for line in details)
+    assert not [line for line in details if "tuned.safetensors" in line], "a file that is gone"
     assert "120 steps, seed 1, from SHA-256 " in gdal.Open(str(output)).GetMetadataItem("OTFM_FINETUNED")
     assert shares == sorted(shares)
     assert shares[-1] == 1.0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.fusion import job
 from helpers.scenes import Recipe, load_image, save, sense
+from otfm_pansharpen.model.fusion import run_log
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress, spoken
@@ -62,6 +63,12 @@ def test_what_is_taken_for_granted_is_said(tmp_path, bare):
             save(path, load_image(path), transform=(5e5, pixel, 0, 4e6, 0, -pixel), crs=None)
     words = {"both": "taken to cover the same area", "pan": "PAN names no reference", "ms": "MS names no reference"}
     assert words[bare] in said_by(pair, tmp_path)
+
+
+def test_the_length_of_a_tuning_is_said(tmp_path):
+    one, more = (run_log.tuning(job(Recipe().write(tmp_path), tmp_path / "o.tif", adapt=m)) for m in (1.0, 2.5))
+    assert one == "Tuning the weights on this scene for 1 minute."
+    assert more == "Tuning the weights on this scene for 2.5 minutes."
 
 
 @pytest.mark.parametrize(
