@@ -226,7 +226,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             loading.name = title
         abstract = tr(ABSTRACT).format(
             ms=self._ms_layer.name, pan=self._pan_name, version=VERSION, quality=quality, ratio=result.ratio,
-            rows=result.shift[0], columns=result.shift[1], gain=result.gain,
+            rows=round(result.shift[0], 2) + 0.0, columns=round(result.shift[1], 2) + 0.0, gain=result.gain,
         )  # fmt: skip
         if result.hqnr is not None:
             abstract = f"{abstract} {tr(JUDGED).format(hqnr=result.hqnr)}"

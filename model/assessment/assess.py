@@ -32,7 +32,7 @@ from .faults import Piece, band_figures, seams, shift_from_pan
 from .job import AssessJob, AssessResult, Figures, ReducedFigures
 from .maps import BlockMap, write_map
 from .report import Shown, write_report
-from .verdict import verdict
+from .verdict import signed, verdict
 
 LARGEST_WHOLE = 2**21  # PAN pixels of a scene that is measured whole
 PIECE = 512  # PAN pixels along the side of the pieces of larger ones
@@ -103,10 +103,14 @@ def _scene(pan: Raster, ms: Raster, progress: Progress) -> _Scene:
     registration = measure_registration(list(sample_scene(pan, ms, placement)))
     progress.check()
     progress.log(
-        f"Measured shift of MS against PAN: {registration.shift[0]:+.2f} rows, {registration.shift[1]:+.2f} columns; "
+        f"Measured shift of MS against PAN: {_rows_and_columns(registration)}; "
         f"MTF gain of MS at Nyquist: {registration.gain:.3f}."
     )
     return _Scene(pan, ms, placement.moved(registration.shift), registration, ms.type in INTEGER_TYPES)
+
+
+def _rows_and_columns(found: Registration) -> str:
+    return f"{signed(found.shift[0])} rows, {signed(found.shift[1])} columns"
 
 
 def _windows(scene: _Scene, candidates: Sequence[Candidate]) -> list[Window]:
@@ -358,7 +362,7 @@ def _facts(scene: _Scene, candidates: Sequence[Candidate], windows: Sequence[Win
         "PAN": f"{scene.pan.source.name}, {scene.pan.grid.describe()}, {scene.pan.type}",
         "MS": f"{scene.ms.source.name}, {scene.ms.grid.describe()}, {scene.ms.type}",
         "Ratio": f"{scene.placement.ratio:.4g}",
-        "Shift of MS against PAN": f"{found.shift[0]:+.2f} rows, {found.shift[1]:+.2f} columns (PAN pixels), corrected",
+        "Shift of MS against PAN": f"{_rows_and_columns(found)} (PAN pixels), corrected",
         "MTF gain at Nyquist": f"{found.gain:.3f}, measured",
         "Measured on": part,
     }

@@ -21,6 +21,7 @@ from ..version import VERSION
 from .faults import Piece
 from .job import SHADES, AssessJob, AssessResult, Figures, Verdict
 from .maps import BlockMap
+from .verdict import signed
 
 CROP = 3 * BLOCK  # PAN pixels of a crop, a block with its surroundings
 ZOOM = 240  # CSS pixels that a crop is wide
@@ -82,7 +83,7 @@ def _full_table(figures: Sequence[Figures]) -> str:
             f"{f.d_s:.4f}",
             f"{f.hqnr:.4f}",
             f"{f.sam:.3f}",
-            "" if f.shift is None else ", ".join(f"{round(s, 2) + 0.0:+.2f}" for s in f.shift),  # never -0.00
+            "" if f.shift is None else ", ".join(signed(s) for s in f.shift),
         ]
         for f in figures
     ]
@@ -95,7 +96,7 @@ def _full_table(figures: Sequence[Figures]) -> str:
 
 def _band_table(figures: Sequence[Figures]) -> str:
     rows = [
-        [f"{f.name}: {b.name}", f"{100 * b.bias:+.2f} %", f"{100 * b.error:.2f} %", f"{b.detail:.2f}"]
+        [f"{f.name}: {b.name}", f"{signed(100 * b.bias)} %", f"{100 * b.error:.2f} %", f"{b.detail:.2f}"]
         for f in figures
         for b in f.bands
     ]

@@ -62,13 +62,19 @@ def _one_scale_down(name: str, again: ReducedFigures, reduced: Sequence[ReducedF
     )
 
 
+def signed(number: float, digits: int = 2) -> str:
+    """A number with its sign; what rounds to nothing is +0.00, never -0.00."""
+    return f"{round(number, digits) + 0.0:+.{digits}f}"
+
+
 def _faults(own: Figures, interpolated: Figures) -> Iterator[tuple[str, str]]:
     """Codes and sentences of what is wrong, the plainest first."""
     if own.stretched:
         yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."
     row, column = own.shift or (0.0, 0.0)
     if math.hypot(row, column) >= SHIFTED:
-        yield "shifted", f"Its detail lies {row:+.1f} rows and {column:+.1f} columns (PAN pixels) off that of PAN."
+        off = f"{signed(row, 1)} rows and {signed(column, 1)} columns (PAN pixels)"
+        yield "shifted", f"Its detail lies {off} off that of PAN."
         return  # which changes the figures of all other faults
     details = sorted(b.detail for b in own.bands)
     middle = details[len(details) // 2]

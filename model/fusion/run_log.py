@@ -31,7 +31,7 @@ def inputs(pair: CheckedPair) -> str:
     """The first line: what goes in."""
     pan, ms = pair.pan, pair.ms
     band = f"band {pan.bands[0]} of {pan.dataset.RasterCount}, " if pan.dataset.RasterCount > 1 else ""
-    count = f"{len(ms.bands)} band{'s' if len(ms.bands) > 1 else ''}"
+    count = _count(len(ms.bands), "band")
     return (
         f"PAN {Path(pan.source.name).name} ({band}{pan.grid.width} x {pan.grid.height} pixels) and MS "
         f"{Path(ms.source.name).name} ({count}, {ms.grid.width} x {ms.grid.height} pixels, {ms.type}), ratio "
@@ -50,7 +50,7 @@ def found(measured: Measurement, job: FusionJob) -> str:
         place = f"MS lies on PAN to within {NOTABLE_SHIFT:g} PAN pixels"
     else:
         corrected = "which is corrected" if job.align else "which is not corrected, as asked for"
-        place = f"MS lies {row:+.2f} rows and {column:+.2f} columns (PAN pixels) off PAN, {corrected}"
+        place = f"MS lies {_signed(row)} rows and {_signed(column)} columns (PAN pixels) off PAN, {corrected}"
     return (
         f"{place}; at its finest detail it keeps {100.0 * seen.gain:.0f} % of the contrast (MTF gain {seen.gain:.3f}, "
         f"{measuring})."
@@ -117,14 +117,14 @@ def tuned(found: FinetuneResult) -> str:
     before, after = found.before, found.after
     if not found.improved:
         return (
-            f"Tuned on this scene for {found.steps} steps: nothing better was found on the held-out blocks (ERGAS "
-            f"{before.ergas:.3g}), so the weights are used as they are."
+            f"Tuned on this scene for {_count(found.steps, 'step')}: nothing better was found on the held-out blocks "
+            f"(ERGAS {before.ergas:.3g}), so the weights are used as they are."
         )
     return (
-        f"Tuned on this scene for {found.steps} steps: ERGAS of the held-out blocks falls from {before.ergas:.3g} to "
-        f"{after.ergas:.3g} ({100.0 * (1.0 - after.ergas / before.ergas):.1f} % less), HQNR at full resolution goes "
-        f"from {before.hqnr:.3f} to {after.hqnr:.3f}. What the log says of quality from here on is of ground that "
-        "tuning has seen too."
+        f"Tuned on this scene for {_count(found.steps, 'step')}: ERGAS of the held-out blocks falls from "
+        f"{before.ergas:.3g} to {after.ergas:.3g} ({100.0 * (1.0 - after.ergas / before.ergas):.1f} % less), HQNR at "
+        f"full resolution goes from {before.hqnr:.3f} to {after.hqnr:.3f}. What the log says of quality from here on "
+        "is of ground that tuning has seen too."
     )
 
 
@@ -141,7 +141,7 @@ def not_tuned(error: InputError) -> Notice:
 def engine(chosen: Engine, name: str, reason: str) -> Iterator[str]:
     """What computes."""
     yield f"Weights: {name}, SHA-256 {chosen.weights_sha256}."
-    yield f"Device: {', '.join(chosen.devices)}, {chosen.precision} ({reason}), {chosen.steps} step(s)."
+    yield f"Device: {', '.join(chosen.devices)}, {chosen.precision} ({reason}), {_count(chosen.steps, 'step')}."
 
 
 def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Iterator[str]:
@@ -150,7 +150,7 @@ def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Ite
     if found.reliable:
         row, column = found.shift
         yield (
-            f"Measured shift of MS against PAN: {row:+.2f} rows, {column:+.2f} columns (PAN pixels), "
+            f"Measured shift of MS against PAN: {_signed(row)} rows, {_signed(column)} columns (PAN pixels), "
             f"{'corrected' if job.align else 'not asked for'}; correlation of details "
             f"{found.correlation_unshifted:.4f} before, {found.correlation:.4f} after; "
             f"{100 * found.left_out:.0f} % of the sample left out (clouds, water, no detail)."
@@ -168,7 +168,8 @@ def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Ite
 def work(plan: FusionPlan, budget: int) -> str:
     """How the raster is cut."""
     made = plan.work
-    return f"Tiles of {made.side} pixels, {made.workers} at once, {made.threads} thread(s) each, in {budget} MB."
+    threads = _count(made.threads, "thread")
+    return f"Tiles of {made.side} pixels, {made.workers} at once, {threads} each, in {budget} MB."
 
 
 def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: dict[str, str]) -> Iterator[Notice]:
@@ -182,8 +183,8 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
         numbers = ", ".join(map(str, measured.dead))
         yield Notice(
             "band_without_pixels",
-            f"MS has no valid pixel in band(s) {numbers}: they are nodata in the output too. Leave them out with "
-            "MS_BANDS, or check their nodata value.",
+            f"MS has no valid pixel in {'band' if len(measured.dead) == 1 else 'bands'} {numbers}, so the output has "
+            "none there either. Leave such bands out with MS_BANDS, or check their nodata value.",
             {"bands": numbers},
         )
     if statistics.trust < 1.0:
@@ -223,7 +224,12 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
 
 def _count(number: float, word: str) -> str:
     """A number with its word in the right number: 1 step, 2 steps."""
-    return f"{number:g} {word}{'' if number == 1 else 's'}"
+    return f"{number if isinstance(number, int) else f'{number:g}'} {word}{'' if number == 1 else 's'}"
+
+
+def _signed(pixels: float, digits: int = 2) -> str:
+    """A shift with its sign; what rounds to nothing is +0.00, never -0.00."""
+    return f"{round(pixels, digits) + 0.0:+.{digits}f}"
 
 
 def _of_the_place(output: Path) -> Iterator[Notice]:
@@ -267,7 +273,7 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         )
         return
     if found.distortion > NOTABLE_DISTORTION:
-        places = "; ".join("cannot tell" if s is None else f"{s[0]:+.1f} {s[1]:+.1f}" for s in found.local)
+        places = "; ".join("cannot tell" if s is None else " ".join(_signed(p, 1) for p in s) for s in found.local)
         yield Notice(
             "shift_varies",
             f"The shift differs by up to {found.distortion:.1f} PAN pixels within the scene (terrain, "
@@ -279,8 +285,9 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
     if max(abs(row), abs(column)) > LARGEST_SHIFT:
         yield Notice(
             "large_shift",
-            f"By their georeference the rasters lie {row:+.1f} rows and {column:+.1f} columns (PAN pixels) off each "
-            "other. That is corrected, and the output ends where MS then ends; better check the georeference.",
+            f"By their georeference the rasters lie {_signed(row, 1)} rows and {_signed(column, 1)} columns (PAN "
+            "pixels) off each other. That is corrected, and the output ends where MS then ends; better check the "
+            "georeference.",
             {"rows": row, "columns": column},
         )
 
@@ -298,7 +305,7 @@ def quality(found: Judgement) -> Iterator[str]:
     else:
         yield "The scene is too small, or shows too little, to be measured against a reference one scale down."
     if found.full:
-        pieces = f"{found.full.pieces} piece{'s' if found.full.pieces > 1 else ''}"
+        pieces = _count(found.full.pieces, "piece")
         yield (
             f"Quality without reference at full resolution (HQNR of {pieces}{share}): {found.full.hqnr:.3f}; "
             f"interpolation, which changes no colours and sharpens nothing, has {found.full.interpolated:.3f}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from otfm_pansharpen.model.assessment.job import AssessJob
 from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
+from otfm_pansharpen.model.scene.registration import measure_registration
 from scipy.ndimage import zoom
 
 NAMES = ["blue", "green", "red", "nir"]
@@ -50,6 +52,17 @@ def test_the_truth_has_no_fault(pair, tmp_path):
     assert all(abs(b.bias) < 0.01 for b in truth.bands)
     assert max(map(abs, truth.shift)) < 0.1
     assert [b.name for b in truth.bands] == NAMES
+
+
+def test_a_shift_of_nothing_has_no_minus(pair, tmp_path, monkeypatch):
+    def barely_off(*given):
+        return replace(measure_registration(*given), shift=(-0.001, -0.001))
+
+    monkeypatch.setattr("otfm_pansharpen.model.assessment.assess.measure_registration", barely_off)
+    lines: list[str] = []
+    assessed(pair, tmp_path, pair.sharp, progress=Progress(log=lines.append))
+    assert "+0.00 rows, +0.00 columns" in lines[0]
+    assert "-0.00" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def seamed(sharp):

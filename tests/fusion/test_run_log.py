@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.fusion import job
 from helpers.scenes import Recipe, load_image, save, sense
+from otfm_pansharpen.model.fusion import measure as otfm_measure
 from otfm_pansharpen.model.fusion import run_log
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.notices import Notice
@@ -63,6 +66,19 @@ def test_what_is_taken_for_granted_is_said(tmp_path, bare):
             save(path, load_image(path), transform=(5e5, pixel, 0, 4e6, 0, -pixel), crs=None)
     words = {"both": "taken to cover the same area", "pan": "PAN names no reference", "ms": "MS names no reference"}
     assert words[bare] in said_by(pair, tmp_path)
+
+
+def test_one_is_singular_and_nothing_has_no_minus(tmp_path, monkeypatch):
+    def barely_off(*given):
+        return replace(found(*given), shift=(0.25, -0.001))
+
+    found = otfm_measure.measure_registration
+    monkeypatch.setattr(otfm_measure, "measure_registration", barely_off)
+    said = said_by(Recipe(shift=(0.25, 0.0)).write(tmp_path), tmp_path)
+    assert said.count("+0.25 rows") == 2
+    assert "-0.00" not in said
+    assert ", 1 step." in said
+    assert "(s)" not in said
 
 
 def test_the_length_of_a_tuning_is_said(tmp_path):
