@@ -44,7 +44,8 @@ PANSHARPEN_PARAMETERS = {
     "MEMORY": "How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves "
     "need some 600 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.",
     "TILE": "The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.",
-    "DATA_TYPE": "The type of the output's pixels. Values that it cannot hold are clipped, and the log says so.",
+    "DATA_TYPE": "The type of the output's pixels. A few values that it cannot hold are clipped, and the log says so. "
+    "A run that would clip more than a quarter of a band is refused.",
     "OVERVIEWS": "Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.",
     "CREATE_OPTIONS": "GDAL creation options of the output format, for example COMPRESS=DEFLATE. A GeoTIFF is tiled "
     "and not compressed unless asked for; the predictor then suits the data type.",

@@ -51,6 +51,13 @@ AS_MS = "as MS"
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
 
+def offered_types() -> list[str]:
+    """Data types that the GDAL at hand has, which knows Int8 from 3.7 on only."""
+    from osgeo import gdal
+
+    return [name for name in DATA_TYPES if gdal.GetDataTypeByName(name) != gdal.GDT_Unknown]
+
+
 class PansharpenAlgorithm(OtfmAlgorithm):
     """Declares the parameters, hands one frozen job to `model.fusion`, and its result back."""
 
@@ -122,7 +129,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
 
     def _add_form(self) -> None:
         """How the output is kept."""
-        self._add_choice("DATA_TYPE", tr("Data type of the output"), [AS_MS, *DATA_TYPES], advanced=True)
+        self._add_choice("DATA_TYPE", tr("Data type of the output"), [AS_MS, *offered_types()], advanced=True)
         self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", tr("Build overviews"), False))
         options = QgsProcessingParameterString(
             "CREATE_OPTIONS", tr("Creation options of the output"), "", optional=True

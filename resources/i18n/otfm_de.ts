@@ -300,8 +300,8 @@ Die Ausgabe hat das Gitter von PAN, soweit MS reicht, und Datentyp, Nodata-Wert,
       <translation>Das Raster wird in Quadraten dieser Größe geschärft. Leer: die größten, die MEMORY erlaubt.</translation>
     </message>
     <message>
-      <source>The type of the output's pixels. Values that it cannot hold are clipped, and the log says so.</source>
-      <translation>Der Typ der Ausgabepixel. Werte, die er nicht fasst, werden gekappt, und das Protokoll sagt es.</translation>
+      <source>The type of the output's pixels. A few values that it cannot hold are clipped, and the log says so. A run that would clip more than a quarter of a band is refused.</source>
+      <translation>Der Typ der Ausgabepixel. Einzelne Werte, die er nicht fasst, werden gekappt, und das Protokoll sagt es. Ein Lauf, der mehr als ein Viertel eines Bandes kappen würde, wird abgelehnt.</translation>
     </message>
     <message>
       <source>Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.</source>

@@ -300,8 +300,8 @@ La salida tiene la rejilla de PAN donde hay MS, y el tipo de datos, el valor sin
       <translation>El ráster se realza en cuadrados de este tamaño. Vacío: el mayor que MEMORY permita.</translation>
     </message>
     <message>
-      <source>The type of the output's pixels. Values that it cannot hold are clipped, and the log says so.</source>
-      <translation>El tipo de los píxeles de la salida. Los valores que no caben se recortan, y el registro lo dice.</translation>
+      <source>The type of the output's pixels. A few values that it cannot hold are clipped, and the log says so. A run that would clip more than a quarter of a band is refused.</source>
+      <translation>El tipo de los píxeles de la salida. Los pocos valores que no caben se recortan, y el registro lo dice. Una ejecución que recortaría más de la cuarta parte de una banda se rechaza.</translation>
     </message>
     <message>
       <source>Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.</source>

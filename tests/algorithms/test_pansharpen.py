@@ -155,6 +155,18 @@ def test_nodata_switched_off_on_the_layer_counts_as_image(algorithm, tmp_path):
     assert np.ptp(load_image(tmp_path / "out.tif")[0, 80:120, 80:120]) > 0
 
 
+def test_only_types_that_gdal_has_are_offered(algorithm, tmp_path, monkeypatch):
+    """GDAL before 3.7 has no Int8."""
+    known = gdal.GetDataTypeByName
+    for has_it in (True, False):
+        names = {"Int8": gdal.GDT_Byte if has_it else gdal.GDT_Unknown}
+        monkeypatch.setattr(gdal, "GetDataTypeByName", lambda name, names=names: names.get(name, known(name)))
+        fresh = algorithm.create()
+        offered = fresh.parameterDefinition("DATA_TYPE").options()
+        assert ("Int8" in offered) == has_it
+        assert {"as MS", "Byte", "UInt16", "Float64"} <= set(offered)
+
+
 def test_type_and_overviews_are_passed_on(algorithm, tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     run(algorithm, pair, tmp_path / "out.tif", DATA_TYPE="Float32", OVERVIEWS=True)
