@@ -22,13 +22,26 @@ from qgis.core import (
 
 from ..model.options import BUNDLED, DEVICES
 from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
-from .help import FINETUNE, FINETUNE_PARAMETERS, WEIGHTS_FILTER
+from .help import FINETUNE, FINETUNE_PARAMETERS, STARTS, WEIGHTS_FILTER
 from .pair_of_layers import preselect, refusal
 from .settings import default_quality, weights_folder
 from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.finetuning.job import FinetuneJob, FinetuneResult
+
+
+class StartWidget:
+    """The choice of quality by names alone: what sharpening costs says nothing of weights to start from."""
+
+    def __new__(cls, *given: Any, **options: Any) -> Any:
+        """As QGIS calls a widget wrapper."""
+        from .widgets import QualityWidget
+
+        wrapper = QualityWidget(*given, **options)
+        for choice, label in STARTS.items() if hasattr(wrapper, "combo") else ():
+            wrapper.combo.setItemText(wrapper.combo.findData(choice), tr(label))
+        return wrapper
 
 
 class FinetuneAlgorithm(OtfmAlgorithm):
@@ -59,6 +72,9 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         self._add(pan)
         self._add(ms)
         self._add_quality("START", tr("Weights to start from"), tuple(BUNDLED))
+        start = self.parameterDefinition("START")
+        widget = start.metadata()["widget_wrapper"]
+        start.setMetadata({"widget_wrapper": {**widget, "class": f"{__package__}.finetune.StartWidget"}})
         self._add_minutes(tr("Minutes of tuning"))
         self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
         self._add_mask()

@@ -187,6 +187,7 @@ COSTS = {
     "best": "Best (errors about 4 % smaller, two to five times as long)",
     "tuned": "Tuned on this scene (errors another 4 % smaller, some minutes)",
 }
+STARTS = {"fast": "Fast", "best": "Best"}
 CHOOSE = "A weights file…"
 WEIGHTS_FILTER = "Weights (*.safetensors)"
 SHARPENED_RASTER, SHARPENED_TITLE = "Sharpened raster", "{ms}, sharpened ({quality})"

@@ -524,6 +524,14 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
       <translation>An dieser Szene nachtrainiert (Fehler nochmals 4 % kleiner, einige Minuten)</translation>
     </message>
     <message>
+      <source>Fast</source>
+      <translation>Schnell</translation>
+    </message>
+    <message>
+      <source>Best</source>
+      <translation>Am besten</translation>
+    </message>
+    <message>
       <source>A weights file…</source>
       <translation>Eine Gewichtsdatei…</translation>
     </message>

@@ -524,6 +524,14 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
       <translation>Ajustada a esta escena (errores otro 4 % menores, algunos minutos)</translation>
     </message>
     <message>
+      <source>Fast</source>
+      <translation>Rápida</translation>
+    </message>
+    <message>
+      <source>Best</source>
+      <translation>La mejor</translation>
+    </message>
+    <message>
       <source>A weights file…</source>
       <translation>Un archivo de pesos…</translation>
     </message>

@@ -94,6 +94,13 @@ def test_the_quality_is_one_choice_with_own_weights_in_it(opened, tmp_path):
     assert Path(opened("finetune")["OUTPUT"].parameterValue()).parent == folder
 
 
+def test_weights_to_start_from_are_called_by_name_alone(opened):
+    start = opened("finetune")["START"]
+    assert [start.combo.itemText(i) for i in range(start.combo.count())][:2] == ["Fast", "Best"]
+    start.combo.setCurrentIndex(1)
+    assert start.parameterValue() == "best"
+
+
 def test_the_modeler_takes_quality_from_other_steps_too(algorithm, monkeypatch):
     from processing.modeler.ModelerParametersDialog import ModelerParametersDialog
 
