@@ -20,16 +20,15 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, PRODUCT_BANDS
+from ..model.options import ALIGNMENTS, BUNDLED, DEVICES, PRECISIONS, PRODUCT_BANDS
 from .bridge import OtfmAlgorithm, run_in_engine
 from .help import PRODUCT, PRODUCT_PARAMETERS, SHARPENED_PRODUCTS
+from .pansharpen import AS_MS, offered_types
 from .result_layer import DrawColours
 from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.product.job import ProductJob, ProductResult
-
-AS_MS = "as MS"
 
 
 class ProductAlgorithm(OtfmAlgorithm):
@@ -73,7 +72,7 @@ class ProductAlgorithm(OtfmAlgorithm):
         self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
         self._add(QgsProcessingParameterBoolean("LOAD", tr("Load the sharpened rasters"), True))
         self._add_choice("ALIGN", tr("Correct the shift between the rasters"), ALIGNMENTS, advanced=True)
-        self._add_choice("DATA_TYPE", tr("Data type of the output"), [AS_MS, *DATA_TYPES], advanced=True)
+        self._add_choice("DATA_TYPE", tr("Data type of the output"), [AS_MS, *offered_types()], advanced=True)
         self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", tr("Build overviews"), False))
         self._add_advanced(
             QgsProcessingParameterString("CREATE_OPTIONS", tr("Creation options of the output"), "", optional=True)

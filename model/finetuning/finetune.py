@@ -129,11 +129,11 @@ class _Finetuning:
             scenes.append(scene)
             self.progress.report(READING_SHARE * 0.6 * (number + 1) / len(self.job.pairs))
             blocks = sum(len(w.blocks) for w in scene.windows)
-            row, column = scene.registration.shift
+            row, column = (round(s, 2) + 0.0 for s in scene.registration.shift)  # no -0.00
             self.progress.log(
                 f"{scene.ms}: {scene.statistics.bands} bands, ratio {scene.ratio:.4g}, MTF gain "
                 f"{scene.registration.gain:.3f}, shift {row:+.2f} rows, {column:+.2f} columns, noise of PAN "
-                f"{scene.noise:.3f} deviations; {len(scene.windows)} windows, {blocks} blocks held out."
+                f"{scene.noise:.3f} deviations; windows: {len(scene.windows)}, blocks held out: {blocks}."
             )
         return scenes
 
