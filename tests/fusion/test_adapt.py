@@ -134,4 +134,4 @@ def test_only_windows_with_texture_teach_a_large_scene(tmp_path):
     lines: list[str] = []
     fuse(job(pair, tmp_path / "o.tif", weights=start(tmp_path), adapt_steps=1), Progress(log=lines.append))
     (said,) = [line for line in lines if "blocks held out" in line]
-    assert int(said.split(" windows,")[0].split()[-1]) == 9
+    assert "windows: 9," in said
