@@ -18,8 +18,9 @@ from qgis.core import (
     QgsProcessingParameterMultipleLayers,
 )
 
-from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
+from .bridge import opened, raster_source, run_in_engine
 from .help import ASSESS, ASSESS_PARAMETERS
+from .otfm_algorithm import OtfmAlgorithm
 from .result_layer import DrawShades
 from .translation import tr
 

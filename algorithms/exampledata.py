@@ -13,8 +13,8 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination,
 )
 
-from .bridge import OtfmAlgorithm
 from .help import EXAMPLEDATA, EXAMPLEDATA_PARAMETERS
+from .otfm_algorithm import OtfmAlgorithm
 from .result_layer import DrawColours
 from .translation import tr
 

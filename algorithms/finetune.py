@@ -21,8 +21,9 @@ from qgis.core import (
 )
 
 from ..model.options import BUNDLED, DEVICES
-from .bridge import OtfmAlgorithm, opened, raster_source, run_in_engine
+from .bridge import opened, raster_source, run_in_engine
 from .help import FINETUNE, FINETUNE_PARAMETERS, STARTS, WEIGHTS_FILTER
+from .otfm_algorithm import OtfmAlgorithm
 from .pair_of_layers import preselect, refusal
 from .settings import default_quality, weights_folder
 from .translation import tr

@@ -24,12 +24,7 @@ from qgis.core import (
 )
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, TUNED, TUNED_FROM
-from .bridge import (
-    OtfmAlgorithm,
-    opened,
-    raster_source,
-    run_in_engine,
-)
+from .bridge import opened, raster_source, run_in_engine
 from .help import (
     ABSTRACT,
     FORMER,
@@ -41,6 +36,7 @@ from .help import (
     SHARPENED_TITLE,
     WEIGHTS_FILTER,
 )
+from .otfm_algorithm import OtfmAlgorithm
 from .result_layer import MsLayer, RenderLike, described
 from .translation import tr
 

@@ -21,8 +21,9 @@ from qgis.core import (
 )
 
 from ..model.options import ALIGNMENTS, BUNDLED, DEVICES, PRECISIONS, PRODUCT_BANDS
-from .bridge import OtfmAlgorithm, run_in_engine
+from .bridge import run_in_engine
 from .help import PRODUCT, PRODUCT_PARAMETERS, SHARPENED_PRODUCTS
+from .otfm_algorithm import OtfmAlgorithm
 from .pansharpen import AS_MS, offered_types
 from .result_layer import DrawColours
 from .translation import tr

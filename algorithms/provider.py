@@ -8,9 +8,9 @@ from qgis.core import QgsApplication, QgsProcessingModelAlgorithm, QgsProcessing
 from qgis.PyQt.QtGui import QIcon
 
 from .assess import AssessAlgorithm
-from .bridge import ICON
 from .exampledata import ExampleDataAlgorithm
 from .finetune import FinetuneAlgorithm
+from .otfm_algorithm import ICON
 from .pansharpen import PansharpenAlgorithm
 from .preview import PreviewAlgorithm
 from .product import ProductAlgorithm

@@ -15,8 +15,9 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from .bridge import OtfmAlgorithm, own_packages, progress_for
+from .bridge import own_packages, progress_for
 from .help import SETUP, SETUP_PARAMETERS
+from .otfm_algorithm import OtfmAlgorithm
 from .translation import tr
 
 ACTIONS = ("install", "check", "repair", "remove")

@@ -9,7 +9,7 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QMenu
 
-from ..algorithms.bridge import ICON
+from ..algorithms.otfm_algorithm import ICON
 
 IN_MENU = ("pansharpen", "preview", "product", "assess", "finetune", "", "exampledata", "setup")  # empty: a line
 FIRST = "pansharpen"  # what the button opens

@@ -9,7 +9,7 @@ from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactor
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QLabel, QSpinBox, QWidget
 
-from ..algorithms.bridge import ICON
+from ..algorithms.otfm_algorithm import ICON
 from ..algorithms.settings import DEVICE, MEMORY, QUALITY, WEIGHTS_FOLDER, setting, weights_folder
 from ..algorithms.translation import tr
 from ..model.options import BUNDLED, DEFAULT_SET, DEVICES

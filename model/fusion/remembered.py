@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 from ..progress import Progress
+from ..raster.files_behind import on_disk
 from .check import CheckedPair
 from .job import FusionJob
 from .measure import Measurement, measure
@@ -18,6 +19,8 @@ _SCENES: OrderedDict[Any, Measurement] = OrderedDict()
 def measured_once(pair: CheckedPair, job: FusionJob, progress: Progress) -> Measurement:
     """`measure`, or what it gave for the same rasters, bands and wishes, if no file of theirs has changed since.
 
+    What lies elsewhere than in files, as in a store, may change without a sign, so it is measured anew each time.
+
     Scenes with undeclared fill are measured anew: how much of it is too much depends on the extent. Raises InputError.
     """
     pan, ms = pair.pan, pair.ms
@@ -26,7 +29,8 @@ def measured_once(pair: CheckedPair, job: FusionJob, progress: Progress) -> Meas
     measured = known or measure(pair, job.align, job.gain, progress)
     if known and known.dead:
         ms.leave_out(known.dead)
-    if pan.files and ms.files and not (measured.ms_fill or measured.pan_fill):
+    telling = all(raster.files and on_disk(raster.source.path) for raster in (pan, ms))
+    if telling and not (measured.ms_fill or measured.pan_fill):
         _SCENES[key] = measured
         while len(_SCENES) > MOST_SCENES:
             _SCENES.popitem(last=False)

@@ -31,6 +31,11 @@ def files_behind(name: str) -> set[str]:
     return found
 
 
+def on_disk(name: str) -> bool:
+    """Whether all that is read where this is opened lies in files on disk, whose size and time tell of a change."""
+    return all(any(True for _ in _mentioned(file)) for file in files_behind(name))
+
+
 def _mentioned(name: str) -> Iterator[str]:
     """Files whose path is part of a name, as in GPKG:path:layer, NETCDF:"path":band, /vsizip/path/within."""
     if len(name) > LONGEST_NAME:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.fusion import run
@@ -57,6 +59,22 @@ def test_a_scene_is_measured_anew_where_a_file_or_a_wish_has_changed(tmp_path, m
     run(pair, tmp_path)
     assert len(measured) == 4
     assert image.mean() == pytest.approx(1.5 * pair.sharp.mean(), rel=0.02)
+
+
+def test_a_scene_behind_which_lies_what_is_no_file_is_measured_each_time(tmp_path, measured):
+    """As a mosaic on disk of rasters in a store: that one has changed, no file tells."""
+    pair = Recipe().write(tmp_path)
+    hidden, mosaic = "/vsimem/behind.tif", tmp_path / "mosaic.vrt"
+    gdal.Translate(hidden, str(pair.ms))
+    gdal.Translate(str(mosaic), hidden, format="VRT")
+    pair = replace(pair, ms=mosaic)
+    run(pair, tmp_path)
+    changed = gdal.Open(hidden, gdal.GA_Update)
+    changed.WriteArray(changed.ReadAsArray() // 2)
+    del changed
+    run(pair, tmp_path)
+    assert len(measured) == 2
+    gdal.Unlink(hidden)
 
 
 def test_a_band_without_pixels_stays_empty_the_second_time(tmp_path, measured):
