@@ -120,8 +120,11 @@ def _misplaced(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
     from ..model.geometry.grids import register
 
     if pan.crs() == ms.crs():
+        fine, coarse = _grid(pan), _grid(ms)
+        if fine.georeferenced != coarse.georeferenced:  # pixels of one unit from the origin on may be a place, too
+            return ""
         try:
-            register(_grid(pan), _grid(ms))
+            register(fine, coarse)
         except InputError as error:
             return str(error)
         return ""

@@ -151,6 +151,18 @@ def test_what_can_be_sharpened_is_not_refused_before_run(algorithm, tmp_path):
         assert algorithm.checkParameterValues(parameters, QgsProcessingContext()) == (True, "")
 
 
+@pytest.mark.parametrize(("fine", "ratio"), [(1.0, 4), (0.25, 4)])
+def test_pixels_of_one_unit_from_the_origin_on_are_no_want_of_a_place(algorithm, tmp_path, fine, ratio):
+    """QGIS shows rasters without georeference so, but local grids and reduced pairs lie there, too."""
+    pair, files = Recipe().write(tmp_path), []
+    for path, pixel in ((pair.pan, fine), (pair.ms, ratio * fine)):
+        image = load_image(path)
+        place = (0.0, pixel, 0.0, image.shape[1] * pixel, 0.0, -pixel)
+        files.append(str(save(tmp_path / f"local_{path.name}", image, "uint16", place)))
+    given = {"PAN": files[0], "MS": files[1], "OUTPUT": "TEMPORARY_OUTPUT"}
+    assert algorithm.checkParameterValues(given, QgsProcessingContext()) == (True, "")
+
+
 @pytest.mark.parametrize("former", ["BUNDLED", "WEIGHTS"])
 def test_former_names_mean_what_they_meant(algorithm, tmp_path, former):
     pair = Recipe(bands=2).write(tmp_path)
