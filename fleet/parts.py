@@ -7,6 +7,7 @@ from pathlib import Path
 
 from osgeo import gdal
 
+from ..model.errors import InputError
 from ..model.fusion.memory import TILES_OF_A_GPU, want_of_memory_said
 from ..model.fusion.pipeline import run_plan
 from ..model.fusion.plan import FusionPlan
@@ -18,7 +19,7 @@ from ..model.raster.windows import opened_pair
 from ..model.raster.writer import RasterWriter
 from .catalogue import write_catalogue
 from .job import COG, Scene, Settings
-from .scene_plan import ScenePlan, local_weights, read_plan, work_of_a_task
+from .scene_plan import ScenePlan, inputs_of, local_weights, read_plan, work_of_a_task
 from .storage import child, finished, is_remote, names, remove, size
 
 KEPT_OPTIONS = ("COMPRESS=LZW",)  # of parts that stay; those that are joined are gone soon
@@ -59,6 +60,7 @@ def join_parts(scene: Scene, settings: Settings, digest: str) -> Joined:
     missing = tuple(i for i, w in enumerate(windows) if made.part_name(w) not in there)
     if missing:
         return Joined(missing=missing)
+    _refuse_mixtures(scene, made)
     if settings.form == COG:
         _write(made, scene, settings)
         remove(folder)
@@ -70,6 +72,18 @@ def join_parts(scene: Scene, settings: Settings, digest: str) -> Joined:
         if not is_remote(folder):
             remove_dead(Path(folder))
     return Joined(size(scene.output) or 0)
+
+
+def _refuse_mixtures(scene: Scene, made: ScenePlan) -> None:
+    """Raises InputError where a file has changed since the scene was planned: parts may be of both states."""
+    with gdal_exceptions():
+        before, now = made.inputs.split("; "), inputs_of(scene).split("; ")
+    if before != now:
+        changed = ", ".join(stamp for stamp in now if stamp not in before) or "a file that is gone"
+        raise InputError(
+            f"The files of this scene have changed since it was planned ({changed}), so its parts may be a mixture; "
+            "nothing is written. Run again when nobody changes them."
+        )
 
 
 def _here(plan: FusionPlan, scene: Scene, settings: Settings) -> FusionPlan:

@@ -117,7 +117,7 @@ def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> F
     Raises PansharpenError.
     """
     with gdal_exceptions():
-        inputs, decisive = _inputs(scene), _decisive(scene, settings)
+        inputs, decisive = inputs_of(scene), _decisive(scene, settings)
         kept = _kept(scene, inputs, decisive)
         if complete(scene, settings, inputs, decisive):
             if settings.form == COG:
@@ -247,7 +247,7 @@ def _refuse_small_worker(plan: FusionPlan, config: NetworkConfig, memory: int | 
         )
 
 
-def _inputs(scene: Scene) -> str:
+def inputs_of(scene: Scene) -> str:
     """Name, size and time of every file that the scene is read from."""
     files = scene.product.files if scene.product else (scene.pan, scene.ms)
     behind = [f for file in files for f in (sorted(files_behind(file) | {file}) if os.path.isfile(file) else [file])]

@@ -12,7 +12,7 @@ import pytest
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from otfm_pansharpen.fleet.job import PARTS, Scene, Settings
+from otfm_pansharpen.fleet.job import COG, PARTS, Scene, Settings
 from otfm_pansharpen.fleet.parts import join_parts, make_part
 from otfm_pansharpen.fleet.scene_plan import plan_scene, read_plan
 from otfm_pansharpen.model.errors import PansharpenError
@@ -102,6 +102,21 @@ def test_a_changed_input_makes_its_parts_anew(pair, tmp_path, small_parts):
     read_plan.cache_clear()  # as on a worker that has not seen it
     with pytest.raises(PansharpenError, match="was replaced during the run"):
         make_part(one, TILES, first.digest, 1)
+
+
+@pytest.mark.parametrize(("form", "ending"), [(COG, "cog.tif"), (PARTS, "json")])
+def test_an_input_changed_between_two_parts_is_no_output(pair, tmp_path, small_parts, form, ending):
+    """Each part alone is right; joined they would be a mixture of two scenes."""
+    one, settings = scene(pair, tmp_path / "out", ending), replace(TILES, form=form)
+    found = plan_scene(one, settings, LITTLE)
+    for number in found.missing:
+        if number == 6:
+            save(pair.pan, load_image(pair.pan) // 2)
+        make_part(one, settings, found.digest, number)
+    with pytest.raises(PansharpenError, match=r"have changed .*pan\.tif.* Run again"):
+        join_parts(one, settings, found.digest)
+    assert not os.path.exists(one.output)
+    assert len(plan_scene(one, settings, LITTLE).missing) == found.parts
 
 
 def test_a_damaged_plan_is_made_again(pair, tmp_path, small_parts):
