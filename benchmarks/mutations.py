@@ -44,6 +44,8 @@ MUTATIONS = [
     Mutation(3, "model/inference/tile_fuser.py", "// cell * cell, window.top // cell * cell", ", window.top", "tests/fusion/test_pipeline.py -k extent"),
     Mutation(4, "model/fusion/tiles.py", "values = fuser.fuse(", "torch.manual_seed(id(pair)); pair = replace(pair, ms=pair.ms + torch.rand(1)); conditions = condition(pair, place, fuser.statistics); values = fuser.fuse(", "tests/fusion/test_pipeline.py -k bytes"),
     Mutation(4, "fleet/parts.py", "left, top = window.left - plan.window.left, window.top - plan.window.top", "left, top = window.top - plan.window.top, window.left - plan.window.left", "tests/fleet/test_scene.py -k joined"),
+    Mutation(4, "fleet/parts.py", "    _refuse_mixtures(scene, made)\n", "", "tests/fleet/test_scene.py -k changed"),
+    Mutation(4, "model/fusion/remembered.py", "raster.files and on_disk(raster.source.path)", "raster.files", "tests/fusion/test_remembered.py -k no_file"),
     Mutation(4, "model/fusion/measure.py", "torch.set_num_threads(1)", "pass", "tests/fusion/test_measure.py -k threads"),
     Mutation(5, "model/raster/pixel_types.py", "np.copyto(result, kind.type(self.nodata), where=~valid.numpy())", "pass", "tests/fusion/test_gaps.py -k nodata"),
     Mutation(5, "model/raster/pixel_types.py", "self._avoid_nodata(result, kind)", "pass", "tests/fusion/test_gaps.py -k never_become"),

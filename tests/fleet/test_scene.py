@@ -104,6 +104,7 @@ def test_a_changed_input_makes_its_parts_anew(pair, tmp_path, small_parts):
         make_part(one, TILES, first.digest, 1)
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize(("form", "ending"), [(COG, "cog.tif"), (PARTS, "json")])
 def test_an_input_changed_between_two_parts_is_no_output(pair, tmp_path, small_parts, form, ending):
     """Each part alone is right; joined they would be a mixture of two scenes."""

@@ -61,6 +61,7 @@ def test_a_scene_is_measured_anew_where_a_file_or_a_wish_has_changed(tmp_path, m
     assert image.mean() == pytest.approx(1.5 * pair.sharp.mean(), rel=0.02)
 
 
+@pytest.mark.promise(4)
 def test_a_scene_behind_which_lies_what_is_no_file_is_measured_each_time(tmp_path, measured):
     """As a mosaic on disk of rasters in a store: that one has changed, no file tells."""
     pair = Recipe().write(tmp_path)
