@@ -24,6 +24,7 @@ from ..devices import choose_device
 from ..errors import CancelledError, InputError, OutputError
 from ..geometry.grids import RATIO_TOLERANCE
 from ..inference.precision import choose_precision
+from ..network.band_groups import usual_order
 from ..network.flow_network import FlowNetwork
 from ..network.weights import Weights, load_weights, save_weights
 from ..options import BUNDLED
@@ -144,8 +145,11 @@ class _Finetuning:
         if not sources:
             raise InputError("No window of the scenes is left to train on: too many gaps. Choose other scenes.")
         crop = min(LARGEST_CROP, *(min(s.ms.shape[-2:]) for s in sources))
+        order = self.start.network.config.order
+        if len(order) != scenes[0].statistics.bands:
+            order = usual_order(scenes[0].statistics)
         tuner = Tuner(
-            self.start.network, recipe, simulation(scenes, crop, recipe), sources, PATCH, self.job.seed,
+            self.start.network, order, recipe, simulation(scenes, crop, recipe), sources, PATCH, self.job.seed,
             self.device, self.dtype is torch.bfloat16,
         )  # fmt: skip
         tuner.steps = self.job.steps or 1
@@ -301,7 +305,7 @@ def simulation(scenes: Sequence[TuningScene], crop: int, recipe: Recipe) -> Simu
         gain_error=0.02, shift=recipe.shift, noise=recipe.noise * float(np.mean([s.noise for s in scenes])),
         pan_blur=0.0, stray_share=0.0, paired_share=1.0, synthetic_share=0.0, coarse_share=0.0, saturated_share=0.0,
         haze_share=0.0, cloud_share=0.0, hole_share=0.0, smooth_share=0.0, low_gain_share=0.0, anisotropy=0.0,
-        band_bend_share=0.0,
+        band_bend_share=0.0, ordered_share=recipe.ordered,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ class Recipe:
     rate, floor      learning rate at which it begins and ends, along a cosine
     gain_spread      how far, relatively, simulated MTF gains lie from the measured one
     noise            share of the scene's own PAN noise that simulated pairs get
+    ordered          how often the bands come in the groups that fusion forms; in random ones else, for variety
     full_every       one step in so many reads the pair at full resolution    full_weight   of the spectral cost there
     full_examples    squares of the pair that are kept for that    full_side   their side in PAN pixels
     """
@@ -32,6 +33,7 @@ class Recipe:
     gain_spread: float = 0.05
     noise: float = 0.5
     shift: float = 0.05
+    ordered: float = 0.7
     full_every: int = 4
     full_weight: float = 1.0
     full_examples: int = 8

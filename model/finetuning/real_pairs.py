@@ -23,9 +23,15 @@ class RealPairBuffer:
     """`count` random squares of `side` PAN pixels of the pairs; their target is a placeholder, interpolated MS."""
 
     def __init__(
-        self, sources: Sequence[Source], network: NetworkConfig, count: int, side: int, seed: Sequence[int]
+        self,
+        sources: Sequence[Source],
+        network: NetworkConfig,
+        count: int,
+        side: int,
+        seed: Sequence[int],
+        ordered_share: float = 0.0,
     ) -> None:
-        """Raises TrainingError where no source has a pair so large."""
+        """`ordered_share` of them have a group that fusion forms. Raises TrainingError where no source is so large."""
         pairs = []
         for source in sources:
             if source.pair is not None and min(source.pair.pan.shape) >= side:
@@ -36,7 +42,11 @@ class RealPairBuffer:
             raise TrainingError(f"No scene has a PAN of {side} pixels a side at full resolution to tune on.")
         self.seed = list(seed)
         rng = np.random.default_rng([*self.seed, 3])
-        self.examples = [_square(*pairs[rng.integers(len(pairs))], network, side, rng) for _ in range(count)]
+        self.examples = []
+        for _ in range(count):
+            pair, statistics = pairs[rng.integers(len(pairs))]
+            group = draw_group(statistics.bands, network, rng, bool(rng.random() < ordered_share))
+            self.examples.append(_square(pair, statistics, group, side, rng))
 
     def batch(self, count: int, patch: int, step: int) -> Batch:
         """`count` random patches."""
@@ -44,10 +54,9 @@ class RealPairBuffer:
 
 
 def _square(
-    pair: PairWindow, statistics: SceneStatistics, network: NetworkConfig, side: int, rng: np.random.Generator
+    pair: PairWindow, statistics: SceneStatistics, group: list[int], side: int, rng: np.random.Generator
 ) -> Example:
     """What the network reads of a random square of a pair."""
-    group = draw_group(statistics.bands, network.bands, rng)
     top, left = _corner(pair.pan_valid, side, rng)
     maps = zip(pair.mtf_matrices(statistics.gain), (top, left))
     rows, columns = (as_tensor(m[:, c : c + side]).expand(len(group), -1, -1) for m, c in maps)

@@ -29,6 +29,7 @@ class Tuner(Learner):
     def __init__(
         self,
         start: FlowNetwork,
+        order: tuple[int, ...],
         recipe: Recipe,
         simulation: SimulationConfig,
         sources: Sequence[Source],
@@ -37,14 +38,17 @@ class Tuner(Learner):
         device: torch.device,
         half_precision: bool,
     ) -> None:
-        """`patch` is the side of a training patch in PAN pixels."""
+        """`order` is that of the scene's bands, `patch` the side of a training patch in PAN pixels."""
         torch.manual_seed(seed)
-        super().__init__(start.config, UpdateRule(ema=recipe.ema, half_precision=half_precision), device)
+        super().__init__(
+            replace(start.config, order=order), UpdateRule(ema=recipe.ema, half_precision=half_precision), device
+        )
         self.start_from(start)
         self.recipe, self.patch, self.seed, self.steps = recipe, patch, seed, 1
-        self.buffer = ExampleBuffer(sources, simulation, start.config, recipe.pool, [seed, 0])
+        config = self.network.config
+        self.buffer = ExampleBuffer(sources, simulation, config, recipe.pool, [seed, 0])
         side = min(recipe.full_side, *(min(s.pair.pan.shape) for s in sources if s.pair))
-        self.real = RealPairBuffer(sources, start.config, recipe.full_examples, side, [seed, 0])
+        self.real = RealPairBuffer(sources, config, recipe.full_examples, side, [seed, 0], recipe.ordered)
 
     def advance(self) -> torch.Tensor:
         """Train one step; returns its loss, ()."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Optional
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..geometry.grids import Window
+from ..network.band_groups import Group, group_bands
 from ..network.conditioning import Conditions
 from ..network.flow_network import FlowNetwork
 from ..scene.statistics import SceneStatistics
@@ -22,32 +23,6 @@ from .folded_network import FoldedNetwork
 SMALLEST_PIECE = 128  # PAN pixels; where a GPU has no memory for that much, the CPU takes over
 Check = Callable[[], None]  # may raise to stop
 Encode = Callable[[torch.Tensor, Optional[torch.Tensor], Sequence[int]], NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Band indices that one pass of the network reads, of which it writes the first `written`."""
-
-    bands: tuple[int, ...]
-    written: int
-
-
-def group_bands(statistics: SceneStatistics, size: int) -> list[Group]:
-    """Split the bands into passes of `size`, alike bands together, whatever their order in the raster.
-
-    A pass with room left reads further bands as context, or repeats its own where there are too few.
-    """
-    keys = list(zip(statistics.correlation, statistics.ms_mean, statistics.ms_std))
-    order = sorted(range(statistics.bands), key=lambda b: keys[b], reverse=True)
-    count = -(-len(order) // size)
-    groups = []
-    for i in range(count):
-        own = order[i * len(order) // count : (i + 1) * len(order) // count]
-        others = [b for b in order if b not in own]
-        filled = (own + others)[:size]
-        filled += [own[k % len(own)] for k in range(size - len(filled))]
-        groups.append(Group(tuple(filled), len(own)))
-    return groups
 
 
 class TileFuser:
@@ -72,7 +47,7 @@ class TileFuser:
         self.network, self.statistics, self.steps = network, statistics, steps
         self.cell, self.halo = self.network.config.cell, self.network.config.halo * steps
         self.outputs = tuple(range(statistics.bands) if outputs is None else outputs)
-        groups = group_bands(statistics, self.network.config.bands)
+        groups = group_bands(statistics, self.network.config)
         self.groups = [g for g in groups if set(g.bands[: g.written]) & set(self.outputs)]
         self.largest: int | None = None  # side of a piece, once memory has run out
         self.shortages: list[tuple[str, int | None]] = []

@@ -22,11 +22,12 @@ BRIGHTEST = 4.0  # largest modulation of PAN's detail
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the network; saved with the weights.
+    """Sizes of the network and what it was tuned to; saved with the weights.
 
     bands   bands of a group        width   channels of a layer
     blocks  residual blocks         cell    PAN pixels along the side of one cell of the working grid
     hidden  width of the layer that reads time and scene conditions
+    order   bands of the scenes that the weights were tuned on, as `band_groups` takes them; empty: of no scene
     """
 
     bands: int = 4
@@ -34,6 +35,7 @@ class NetworkConfig:
     blocks: int = 6
     cell: int = 2
     hidden: int = 64
+    order: tuple[int, ...] = ()
 
     @property
     def conditions(self) -> int:

@@ -23,7 +23,7 @@ def grown(small: FlowNetwork, config: NetworkConfig) -> FlowNetwork:
     Raises TrainingError where `config` is narrower, has fewer blocks, or differs in more than width and blocks.
     """
     old = small.config
-    alike = replace(config, width=old.width, blocks=old.blocks) == old
+    alike = replace(config, width=old.width, blocks=old.blocks, order=old.order) == old
     if not alike or config.width < old.width or config.blocks < old.blocks:
         raise TrainingError(f"Weights of {old} cannot grow to {config}: only width and blocks can, and only upwards.")
     large = FlowNetwork(config)

@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -164,16 +164,18 @@ def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
         raise WeightsError(f"{path} was not written by this plugin (its header lacks format {FORMAT}).")
     try:
         values = json.loads(header["network"])
-        names = {field.name for field in fields(NetworkConfig)}
-        if set(values) != names or not all(type(v) is int for v in values.values()):
-            raise ValueError(f"expected whole numbers for {', '.join(sorted(names))}")
+        order = tuple(values.pop("order", ())) if isinstance(values, dict) else ()
+        if sorted(order) != list(range(len(order))) or not all(type(v) is int for v in order):
+            raise ValueError("the order of its bands does not hold each of them once")
+        if set(values) != set(LIMITS) or not all(type(v) is int for v in values.values()):
+            raise ValueError(f"expected whole numbers for {', '.join(sorted(LIMITS))}")
         for name, (least, most) in LIMITS.items():
             if not least <= values[name] <= most:
                 raise ValueError(f"{name} is {values[name]}, not within {least} to {most}")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(f"The header of {path} does not describe a network of this plugin: {error}.") from error
     with torch.device("meta"):  # whatever sizes it claims, memory is taken for what the file holds alone
-        return FlowNetwork(NetworkConfig(**values))
+        return FlowNetwork(NetworkConfig(**values, order=order))
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:

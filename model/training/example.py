@@ -11,8 +11,9 @@ import torch
 from ..geometry.grids import Window
 from ..geometry.resampling import Matrix
 from ..geometry.window_pair import PairWindow
+from ..network.band_groups import grouped
 from ..network.conditioning import condition
-from ..network.flow_network import Guidance
+from ..network.flow_network import Guidance, NetworkConfig
 from ..scene.statistics import SceneStatistics, high_pass
 
 SMALLEST_SCALE = 0.02  # deviations of a band
@@ -86,10 +87,13 @@ def read_example(
     )
 
 
-def draw_group(available: int, size: int, rng: np.random.Generator) -> list[int]:
-    """`size` band indices in random order, repeated where fewer bands are available."""
+def draw_group(available: int, network: NetworkConfig, rng: np.random.Generator, ordered: bool = False) -> list[int]:
+    """Band indices in random order, repeated where fewer are available; if `ordered`, a group that fusion will form."""
+    if ordered:
+        groups = grouped(network.order, network.bands)
+        return list(groups[rng.integers(len(groups))].bands)
     order = rng.permutation(available)
-    return [int(order[i % available]) for i in range(size)]
+    return [int(order[i % available]) for i in range(network.bands)]
 
 
 def as_tensor(matrix: Matrix) -> torch.Tensor:

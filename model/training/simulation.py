@@ -59,6 +59,7 @@ class SimulationConfig:
     anisotropy       relative deviation between the gains along rows and along columns
     band_bend_share  how often every band's histogram is bent by itself
     band_bend        deviation of the logarithm of the exponent that bends it
+    ordered_share    how often all bands come in the groups that fusion forms of the network's `order`
     """
 
     crop: int = 256
@@ -94,6 +95,7 @@ class SimulationConfig:
     anisotropy: float = 0.08
     band_bend_share: float = 0.15
     band_bend: float = 0.15
+    ordered_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,15 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
     corrupt = rng.random() < config.corrupt_share
     if corrupt:
         pan = _corrupt(pan, rng)
-    order = rng.permutation(len(sharp))
-    sharp = sharp[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
+    ordered = bool(config.ordered_share) and rng.random() < config.ordered_share
+    if not ordered:
+        order = rng.permutation(len(sharp))
+        sharp = sharp[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
     sensed = _sense(sharp, pan, valid, smooth, config, rng)
     error = np.exp(rng.normal(0.0, config.gain_error))
     gain = float(np.clip(measure_gain(sensed.pair, sensed.gain) * error, 0.02, 0.7))  # as fusion would measure it
-    return _example(sensed, gain, network, corrupt, rng)
+    group = draw_group(len(sharp), network, rng, ordered)
+    return _example(sensed, gain, group, corrupt)
 
 
 def _soften(
@@ -172,11 +177,10 @@ def _sense(
     return _Sensed(pair, sharp, rows, columns, gain)
 
 
-def _example(seen: _Sensed, gain: float, network: NetworkConfig, corrupt: bool, rng: np.random.Generator) -> Example:
+def _example(seen: _Sensed, gain: float, group: list[int], corrupt: bool) -> Example:
     """What the fusion pipeline would hand to the network for this MS and PAN, and the answer."""
     pair = seen.pair
     statistics = measure_statistics([(pair.ms, *pair.pan_at_ms(gain))], pair.ratio, gain)
-    group = draw_group(len(pair.ms), network.bands, rng)
     degrade = (seen.rows[group], seen.columns[group])
     return read_example(pair, pair.window, statistics, group, degrade, seen.sharp, corrupt)
 

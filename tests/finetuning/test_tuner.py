@@ -36,7 +36,7 @@ def source():
 
 def tuner(source: Source, **changes: Any) -> Tuner:
     recipe = replace(Recipe(rate=2e-3, batch=2, pool=2, warmup=1, full_examples=4, full_side=64), **changes)
-    made = Tuner(FlowNetwork(NETWORK), recipe, SimulationConfig(crop=64), [source], 32, 1, CPU, False)
+    made = Tuner(FlowNetwork(NETWORK), (0, 1, 2, 3), recipe, SimulationConfig(crop=64), [source], 32, 1, CPU, False)
     made.steps = 60
     return made
 

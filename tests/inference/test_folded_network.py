@@ -8,8 +8,8 @@ from helpers.network import conditions, scene, trained
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.inference import depth_first
 from otfm_pansharpen.model.inference import folded_network as inference
-from otfm_pansharpen.model.inference import tile_fuser as tile_fuser_module
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser
+from otfm_pansharpen.model.network.band_groups import group_bands
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig, integrate
 
 CPU = torch.device("cpu")
@@ -20,7 +20,7 @@ def expected(network, given, found, steps):
     fine = given.columns.across(given.rows.down(given.coarse))
     guides = torch.stack([given.pan, fine[0], fine[1]])[None]
     result = torch.empty(found.bands, *given.pan.shape)
-    for group in tile_fuser_module.group_bands(found, network.config.bands):
+    for group in group_bands(found, network.config):
         bands = list(group.bands)
         rows = [
             torch.tensor([v]) for v in ([found.injection[b] for b in bands], found.depth(bands), found.condition(bands))

@@ -9,7 +9,8 @@ import torch
 from helpers.network import scene
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.geometry.resampling import centres, cubic_resampler
-from otfm_pansharpen.model.inference.tile_fuser import TileFuser, group_bands
+from otfm_pansharpen.model.inference.tile_fuser import TileFuser
+from otfm_pansharpen.model.network.band_groups import group_bands
 from otfm_pansharpen.model.network.conditioning import Conditions
 from otfm_pansharpen.model.network.flow_network import BRIGHTEST, FlowNetwork, Guidance, NetworkConfig, integrate
 from otfm_pansharpen.model.scene.statistics import SceneStatistics
@@ -96,7 +97,7 @@ def test_time_and_scene_change_the_velocity():
 
 @pytest.mark.parametrize("count", range(1, 14))
 def test_every_band_is_written_once(count):
-    groups = group_bands(statistics([0.1 * b for b in range(count)]), 4)
+    groups = group_bands(statistics([0.1 * b for b in range(count)]), SMALL)
     written = [b for group in groups for b in group.bands[: group.written]]
     assert sorted(written) == list(range(count))
     assert all(len(group.bands) == 4 for group in groups)
@@ -106,9 +107,17 @@ def test_every_band_is_written_once(count):
 def test_groups_do_not_depend_on_the_order_of_the_bands():
     correlation = [0.9, 0.2, 0.5, 0.7, 0.4, 0.8]
     order = [3, 1, 5, 0, 4, 2]
-    first = group_bands(statistics(correlation), 4)
-    second = group_bands(statistics([correlation[b] for b in order]), 4)
+    first = group_bands(statistics(correlation), SMALL)
+    second = group_bands(statistics([correlation[b] for b in order]), SMALL)
     assert [tuple(order[b] for b in g.bands) for g in second] == [g.bands for g in first]
+
+
+def test_weights_get_the_bands_in_the_order_they_were_tuned_to():
+    """So they may learn what each place is; on another number of bands the order says nothing."""
+    tuned, found = replace(SMALL, order=(4, 0, 5, 1, 3, 2)), statistics([0.9, 0.2, 0.5, 0.7, 0.4, 0.8])
+    assert [g.bands[: g.written] for g in group_bands(found, tuned)] == [(4, 0, 5), (1, 3, 2)]
+    fewer = statistics([0.2, 0.9, 0.5])
+    assert group_bands(fewer, tuned) == group_bands(fewer, SMALL)
 
 
 @pytest.mark.parametrize(("fit", "trust"), [(0.9, 1.0), (0.4, 0.5), (0.1, 0.0)])
@@ -157,6 +166,6 @@ def test_the_network_is_told_every_number_of_the_scene():
 
 def test_a_group_with_room_left_reads_further_bands_and_none_twice():
     """Six bands are two groups of three, each with one more for context."""
-    groups = group_bands(scene(6), 4)
+    groups = group_bands(scene(6), SMALL)
     assert [group.written for group in groups] == [3, 3]
     assert all(len(set(group.bands)) == 4 for group in groups)

@@ -212,7 +212,10 @@ def test_weights_that_give_nonsense_are_refused(tmp_path, name):
 @pytest.mark.parametrize(
     "network",
     ["{}", "[]", "nonsense", '{"bands": 4, "width": 99999999, "blocks": 1, "cell": 4, "hidden": 8}',
-     '{"bands": 4, "width": 8.5, "blocks": 1, "cell": 4, "hidden": 8}'],
+     '{"bands": 4, "width": 8.5, "blocks": 1, "cell": 4, "hidden": 8}',
+     '{"bands": 4, "width": 8, "blocks": 1, "cell": 4, "hidden": 8, "order": [0, 2]}',
+     '{"bands": 4, "width": 8, "blocks": 1, "cell": 4, "hidden": 8, "order": ["0", "1"]}',
+     '{"bands": 4, "width": 8, "blocks": 1, "cell": 4, "hidden": 8, "order": 7}'],
 )  # fmt: skip
 def test_headers_that_describe_no_network_are_refused(good, network):
     with pytest.raises(WeightsError, match="does not describe"):
