@@ -14,6 +14,7 @@ from ..training.batches import ExampleBuffer
 from ..training.dataset import Source
 from ..training.example import SMALLEST_SCALE
 from ..training.learner import Learner, UpdateRule
+from ..training.muon import Muon
 from ..training.simulation import SimulationConfig
 from ..training.trainer import cosine, draw_times, regression_loss
 from ..training.transport import TransportConfig, spectral_cost
@@ -44,6 +45,7 @@ class Tuner(Learner):
             replace(start.config, order=order), UpdateRule(ema=recipe.ema, half_precision=half_precision), device
         )
         self.start_from(start)
+        self.optimizer = Muon(self.network.parameters())
         self.recipe, self.patch, self.seed, self.steps = recipe, patch, seed, 1
         config = self.network.config
         self.buffer = ExampleBuffer(sources, simulation, config, recipe.pool, [seed, 0])

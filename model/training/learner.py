@@ -39,7 +39,9 @@ class Learner:
         self.average = build(config).to(device).requires_grad_(False)
         self.average.load_state_dict(self.network.state_dict())
         self.parallel: nn.Module = self.network  # several processes share its gradients
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=rule.weight_decay)
+        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+            self.network.parameters(), weight_decay=rule.weight_decay
+        )
 
     def start_from(self, network: FlowNetwork) -> None:
         """Begin with trained weights, grown to this network's sizes. Raises TrainingError where they cannot grow so."""
