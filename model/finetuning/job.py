@@ -35,7 +35,7 @@ class Recipe:
     shift: float = 0.05
     ordered: float = 0.7
     full_every: int = 4
-    full_weight: float = 1.0
+    full_weight: float = 0.25
     full_examples: int = 8
     full_side: int = 192
 
