@@ -109,7 +109,7 @@ def read_scene(
         "pan": Path(pan.source.name).name,
         "ms": Path(ms.source.name).name,
         "sensor": ms.dataset.GetMetadataItem("SATELLITEID", "IMAGERY") or "",
-        "band_names": tuple(ms.dataset.GetRasterBand(b).GetDescription() for b in ms.bands),
+        "band_names": ms.band_names,
         "rounded": ms.type in INTEGER_TYPES,
         "ratio": placement.ratio,
     }

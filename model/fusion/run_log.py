@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..finetuning.job import FinetuneResult
 from ..geometry.grids import Window
-from ..network.weights import misfit
+from ..network.weights import misfit, other_order
 from ..notices import Notice
 from ..progress import spoken
 from ..scene.coarse_search import WIDE_REACH
@@ -198,6 +198,9 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
     unlike = misfit(header, statistics.bands, pair.placement.ratio, found.gain)
     if unlike:
         yield Notice("weights_of_another_scene", unlike)
+    turned = other_order(header, pair.ms.band_names)
+    if turned:
+        yield Notice("bands_in_another_order", turned)
     yield from _of_the_place(job.output)
     if pair.form.lossy:
         yield Notice(

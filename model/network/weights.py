@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,23 @@ def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> 
         f"These weights were fine-tuned on another kind of scene ({name[:80]}: {b} bands, ratio {r:.3g}, "
         f"MTF gain {g:.2f}); this one has {bands} bands, ratio {ratio:.3g}, MTF gain {gain:.2f}. The bundled weights "
         "may do better here."
+    )
+
+
+def other_order(header: Mapping[str, str], names: Sequence[str]) -> str | None:
+    """A warning where a scene has the bands that weights were fine-tuned on, by their names, in another order."""
+    try:
+        learnt = [[str(n) for n in s["band_names"]] for s in json.loads(header["finetuned"])["scenes"]]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None  # not fine-tuned, or a header that somebody else wrote
+    alike = [known for known in learnt if sorted(known) == sorted(names)]
+    if not alike or list(names) in alike or len(set(names)) < len(names):
+        return None
+    order = " ".join(f"-b {names.index(name) + 1}" for name in alike[0])
+    return (
+        f"These weights were fine-tuned on the bands in the order {', '.join(alike[0])}; here they come as "
+        f"{', '.join(names)}. So they do no better than general ones. Bring the bands into that order, for example "
+        f"with gdal_translate {order}."
     )
 
 

@@ -321,6 +321,11 @@ class Raster:
         return self.dataset
 
     @property
+    def band_names(self) -> tuple[str, ...]:
+        """The names of the bands that are read, empty where the file names none."""
+        return tuple(self.described.GetRasterBand(b).GetDescription() for b in self.read_bands)
+
+    @property
     def nodata(self) -> float | None:
         """The nodata value of the first wanted band that has one."""
         own = [

@@ -30,22 +30,20 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for value in group["params"]:
                 if value.grad is not None:
-                    change = self._orthogonal(value) if value.dim() == 4 else self._adam(value)
-                    value.sub_(change, alpha=group["lr"])
+                    change = self._orthogonal if value.dim() == 4 else self._adam
+                    value.sub_(change(value, value.grad), alpha=group["lr"])
 
-    def _orthogonal(self, value: torch.Tensor) -> torch.Tensor:
+    def _orthogonal(self, value: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """The change of a convolution's weights at a learning rate of 1, by Nesterov's momentum."""
-        gradient, state = value.grad, self.state[value]
-        assert gradient is not None
+        state = self.state[value]
         mean = state.setdefault("mean", torch.zeros_like(value))
         mean.lerp_(gradient, 1.0 - MOMENTUM)
         matrix = orthogonal(gradient.lerp(mean, MOMENTUM).flatten(1))
         return (STEP_SIZE * max(matrix.shape) ** 0.5 * matrix).view(value.shape)
 
-    def _adam(self, value: torch.Tensor) -> torch.Tensor:
+    def _adam(self, value: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """The change of other weights at a learning rate of 1 (Kingma and Ba, 2015)."""
-        gradient, state = value.grad, self.state[value]
-        assert gradient is not None
+        state = self.state[value]
         mean, square = (state.setdefault(name, torch.zeros_like(value)) for name in ("mean", "square"))
         state["steps"] = state.get("steps", 0) + 1
         mean.lerp_(gradient, 1.0 - BETAS[0])

@@ -17,6 +17,7 @@ import torch
 from helpers.finetuning import QUICK, SENSOR, finetune, job, run, source, spoil, start
 from helpers.fusion import job as fusion_job
 from helpers.scenes import Pair, load_image
+from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.finetuning import finetune as finetuning
 from otfm_pansharpen.model.finetuning.evaluation import HoldoutEvaluator
@@ -34,6 +35,13 @@ from otfm_pansharpen.model.raster.windows import opened_pair
 @pytest.fixture
 def pair(tmp_path):
     return SENSOR.write(tmp_path)
+
+
+def describe(path: Path, names: tuple[str, ...]) -> None:
+    """Name the bands of a raster."""
+    dataset = gdal.Open(str(path), gdal.GA_Update)
+    for number, name in enumerate(names, start=1):
+        dataset.GetRasterBand(number).SetDescription(name)
 
 
 def read(pair: Pair, seed: list[int]) -> TuningScene:
@@ -237,6 +245,16 @@ def test_pansharpen_warns_of_scenes_that_the_weights_were_not_tuned_on(pair, tmp
     result = fuse(fusion_job(scene, other / "f.tif", weights=tmp_path / "own.safetensors"))
     said = [n.sentence for n in result.notices if n.code == "weights_of_another_scene"]
     assert not said if words is None else words in said[0]
+
+
+@pytest.mark.parametrize(("names", "warned"), [(("red", "green", "nir"), False), (("nir", "green", "red"), True)])
+def test_pansharpen_warns_of_bands_in_another_order(pair, tmp_path, names, warned):
+    describe(pair.ms, ("red", "green", "nir"))
+    run(pair, tmp_path / "own.safetensors", steps=1)
+    describe(pair.ms, names)
+    result = fuse(fusion_job(pair, tmp_path / "f.tif", weights=tmp_path / "own.safetensors"))
+    said = [n.sentence for n in result.notices if n.code == "bands_in_another_order"]
+    assert [("red, green, nir" in s, "-b 3 -b 2 -b 1" in s) for s in said] == [(True, True)] * warned
 
 
 def test_several_pairs_of_one_sensor(pair, tmp_path):
