@@ -128,7 +128,7 @@ MUTATIONS = [
     Mutation(12, "model/fusion/pipeline.py", "raster.refuse_changes()", "pass", "tests/attacks/test_hostile_rasters.py -k overwritten"),
     Mutation(23, "model/geometry/resampling.py", "GAUSSIAN_REACH = 3.5", "GAUSSIAN_REACH = 2.0", "tests/geometry/test_resampling.py -k response"),
     Mutation(23, "model/scene/detail_correlation.py", "reach = int(np.ceil(mtf_reach(FIRST_GAIN, window.ratio))) + LARGEST_SHIFT", "reach = 0", "tests/scene/test_registration.py -k gap_of_pan"),
-    Mutation(23, "model/inference/tile_fuser.py", "filled = (own + others)[:size]", "filled = own[:size]", "tests/network/test_flow_network.py -k room"),
+    Mutation(23, "model/network/band_groups.py", "filled = (own + others)[:size]", "filled = own[:size]", "tests/network/test_flow_network.py -k room"),
     Mutation(10, "engine/client.py", "remove_dead(folder)", "pass", "tests/engine/test_client.py -k 'dies or does_not_hear'"),
     Mutation(10, "engine/worker.py", "os._exit(1)", "pass", "tests/engine/test_client.py -k stuck_ends"),
     Mutation(16, "engine/packages.py", " - NEVER", "", "tests/engine/test_installation.py -k numpy"),
