@@ -55,5 +55,5 @@ def test_it_learns_what_a_convolution_does():
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     assert losses[-1] < 0.01 * losses[0]
