@@ -198,7 +198,7 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
     unlike = misfit(header, statistics.bands, pair.placement.ratio, found.gain)
     if unlike:
         yield Notice("weights_of_another_scene", unlike)
-    turned = other_order(header, pair.ms.band_names)
+    turned = other_order(header, pair.ms.band_names, pair.ms.read_bands)
     if turned:
         yield Notice("bands_in_another_order", turned)
     yield from _of_the_place(job.output)

@@ -110,8 +110,11 @@ def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> 
     )
 
 
-def other_order(header: Mapping[str, str], names: Sequence[str]) -> str | None:
-    """A warning where a scene has the bands that weights were fine-tuned on, by their names, in another order."""
+def other_order(header: Mapping[str, str], names: Sequence[str], numbers: Sequence[int]) -> str | None:
+    """A warning where a scene has the bands that weights were fine-tuned on, by their names, in another order.
+
+    `numbers` are those of the bands in their file.
+    """
     try:
         learnt = [[str(n) for n in s["band_names"]] for s in json.loads(header["finetuned"])["scenes"]]
     except (KeyError, TypeError, ValueError, RecursionError):
@@ -119,7 +122,7 @@ def other_order(header: Mapping[str, str], names: Sequence[str]) -> str | None:
     alike = [known for known in learnt if sorted(known) == sorted(names)]
     if not alike or list(names) in alike or len(set(names)) < len(names):
         return None
-    order = " ".join(f"-b {names.index(name) + 1}" for name in alike[0])
+    order = " ".join(f"-b {numbers[names.index(name)]}" for name in alike[0])
     return (
         f"These weights were fine-tuned on the bands in the order {', '.join(alike[0])}; here they come as "
         f"{', '.join(names)}. So they do no better than general ones. Bring the bands into that order, for example "

@@ -9,7 +9,7 @@ import pytest
 from helpers.memory import STATUS, little_memory
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
-from otfm_pansharpen.model.network.weights import FORMAT, load_weights, misfit, save_weights
+from otfm_pansharpen.model.network.weights import FORMAT, load_weights, misfit, other_order, save_weights
 
 SMALL = NetworkConfig(width=8, blocks=1, hidden=8)
 SIZES = json.dumps({"bands": 4, "width": 8, "blocks": 1, "cell": 2, "hidden": 8})
@@ -64,7 +64,8 @@ def test_a_header_that_is_nested_a_hundred_thousand_times(tmp_path):
 
 @pytest.mark.parametrize(
     "told",
-    ["[" * 100_000, "7", '{"scenes": 7}', '{"scenes": [{"bands": 1e999, "ratio": 2, "gain": 0.3, "ms": "a"}]}',
+    ["[" * 100_000, "7", "[]", '{"scenes": [{"band_names": 7}]}', '{"scenes": [{"band_names": [7, [], {}]}]}',
+     '{"scenes": 7}', '{"scenes": [{"bands": 1e999, "ratio": 2, "gain": 0.3, "ms": "a"}]}',
      '{"scenes": [{"bands": 4, "ratio": NaN, "gain": NaN, "ms": "a"}]}',
      '{"scenes": [{"bands": 4, "ratio": 1e999, "gain": 1e999, "ms": "a"}]}'],
 )  # fmt: skip
@@ -72,6 +73,7 @@ def test_a_header_that_lies_of_its_fine_tuning(told):
     """What it says is warned of at most."""
     said = misfit({"finetuned": told}, 4, 2.0, 0.3)
     assert said is None or "fine-tuned on another kind of scene" in said
+    assert other_order({"finetuned": told}, ("red", "green"), (1, 2)) is None
 
 
 def test_a_file_far_too_large_is_not_read(tmp_path):

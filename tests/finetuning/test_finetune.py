@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 import torch
-from helpers.finetuning import QUICK, SENSOR, finetune, job, run, source, spoil, start
+from helpers.finetuning import NETWORK, QUICK, SENSOR, finetune, job, run, source, spoil, start
 from helpers.fusion import job as fusion_job
 from helpers.scenes import Pair, load_image
 from osgeo import gdal
@@ -25,7 +25,8 @@ from otfm_pansharpen.model.finetuning.holdout import GUARD, TuningScene, _window
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, Recipe
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.geometry.grids import Window
-from otfm_pansharpen.model.network.weights import hash_path, load_weights
+from otfm_pansharpen.model.network.flow_network import FlowNetwork
+from otfm_pansharpen.model.network.weights import hash_path, load_weights, save_weights
 from otfm_pansharpen.model.options import BUNDLED
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
@@ -66,6 +67,16 @@ def test_knowing_which_band_is_which_makes_it_better(pair, tmp_path):
         errors[share] = run(pair, output, steps=150, recipe=replace(QUICK, ordered=share)).after.ergas
         assert sorted(load_weights(output).network.config.order) == [0, 1, 2]
     assert errors[0.7] < 0.97 * errors[0.0]
+
+
+def test_tuning_on_keeps_the_order_that_the_weights_know(pair, tmp_path):
+    usual = load_weights(run(pair, tmp_path / "own.safetensors", steps=40).output).network.config.order
+    known = (*usual[1:], usual[0])
+    torch.manual_seed(0)
+    save_weights(FlowNetwork(replace(NETWORK, order=known)), tmp_path / "known.safetensors", {})
+    result = run(pair, tmp_path / "on.safetensors", steps=40, start=tmp_path / "known.safetensors")
+    assert result.improved
+    assert load_weights(result.output).network.config.order == known
 
 
 @pytest.mark.promise(20)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
-from otfm_pansharpen.model.network.weights import hash_path, load_weights, save_weights
+from otfm_pansharpen.model.network.weights import hash_path, load_weights, other_order, save_weights
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -220,6 +220,15 @@ def test_weights_that_give_nonsense_are_refused(tmp_path, name):
 def test_headers_that_describe_no_network_are_refused(good, network):
     with pytest.raises(WeightsError, match="does not describe"):
         load_weights(rewritten(good, change_header=lambda h: h.update(network=network)))
+
+
+def test_the_cure_for_another_order_names_the_bands_of_the_file():
+    """Which do not begin at 1 where a band is left out."""
+    header = {"finetuned": json.dumps({"scenes": [{"band_names": ["red", "green", "nir"]}]})}
+    said = other_order(header, ("green", "red", "nir"), (2, 3, 5))
+    assert "-b 3 -b 2 -b 5" in (said or "")
+    for names in (("red", "green", "nir"), ("red", "green", "blue"), ("red", "nir"), ("", "", "")):
+        assert other_order(header, names, (1, 2, 3)) is None
 
 
 @pytest.mark.promise(15)
