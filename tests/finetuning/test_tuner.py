@@ -15,6 +15,7 @@ from otfm_pansharpen.model.finetuning.real_pairs import RealPairBuffer
 from otfm_pansharpen.model.finetuning.tuner import Tuner
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.training.batches import ExampleBuffer
 from otfm_pansharpen.model.training.dataset import Source
 from otfm_pansharpen.model.training.simulation import SimulationConfig
 from otfm_pansharpen.model.training.transport import spectral_cost
@@ -46,6 +47,27 @@ def test_one_step_in_so_many_is_at_full_resolution(source):
     tuned = tuner(source, full_every=3, full_weight=0.0)
     costs = [float(tuned.advance()) for _ in range(9)]
     assert [cost == 0.0 for cost in costs] == [False, True, False] * 3
+
+
+def test_examples_have_the_bands_in_the_groups_of_fusion_as_often_as_asked():
+    """Seen by how much of PAN's detail each band shares."""
+    rng = np.random.default_rng(5)
+    pan = torch.tensor(landscape(1, 256, 256)[0], dtype=torch.float32)
+    patches = rng.normal(0.0, 4.0 * float(pan.std()), (4, 64, 64)).repeat(4, axis=1).repeat(4, axis=2)
+    noise = torch.tensor(patches, dtype=torch.float32)
+    shares = torch.tensor([0.95, 0.8, 0.6, 0.3])[:, None, None]
+    whole = torch.ones(256, 256, dtype=torch.bool)
+    ms = torch.tensor(sense(np.asarray(shares * pan + (1.0 - shares) * noise), 2.0), dtype=torch.float32)
+    pair = PairWindow(pan, whole, ms, torch.ones(ms.shape[-2:], dtype=torch.bool), (0.5, 0.5), (2.0, 2.0))
+    sources = [Source("pair", "a", ms, pair.pan_at_ms(0.3)[0], pair, 0.3)]
+    network = replace(NETWORK, order=(2, 0, 3, 1))
+    for share, wanted in ((1.0, {(1, 3, 0, 2)}), (0.0, None)):
+        simulation = SimulationConfig(crop=96, paired_share=1.0, synthetic_share=0.0, ordered_share=share)
+        simulated = ExampleBuffer(sources, simulation, network, 6, [1])
+        simulated.advance(0)
+        for examples in (simulated.examples, RealPairBuffer(sources, network, 6, 96, [1], share).examples):
+            ranks = {tuple((-e.injection).argsort().tolist()) for e in examples}
+            assert ranks == wanted if wanted else len(ranks) > 1
 
 
 def test_full_resolution_mends_colours(source):

@@ -33,6 +33,18 @@ def test_a_step_is_as_large_as_the_rate_says_whatever_the_gradient():
     assert sizes == pytest.approx([0.01 * STEP_SIZE] * 3, rel=0.3)
 
 
+def test_what_changes_its_sign_from_step_to_step_is_averaged_away():
+    torch.manual_seed(5)
+    layer = nn.Conv2d(8, 8, 3)
+    steady, noise = torch.linalg.qr(torch.randn(72, 16))[0].T.reshape(2, 8, 8, 3, 3)
+    before, optimizer = layer.weight.detach().clone(), Muon(layer.parameters(), lr=0.01)
+    for step in range(40):
+        layer.weight.grad = steady + 3.0 * (-1.0) ** step * noise
+        optimizer.step()
+    moved = (before - layer.weight.detach()) / (40 * 0.01 * STEP_SIZE * 72**0.5)
+    assert float((moved * steady).sum() / 8) > 0.8
+
+
 def test_vectors_follow_adam():
     torch.manual_seed(3)
     ours, theirs = (nn.Parameter(torch.ones(5)) for _ in range(2))
