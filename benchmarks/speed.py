@@ -148,7 +148,7 @@ def stages_timed() -> Iterator[dict[str, float]]:
     """CPU seconds of each stage of our pipeline, all threads together, within the block."""
     from otfm_pansharpen.model.fusion import pipeline, tiles
     from otfm_pansharpen.model.inference import euler
-    from otfm_pansharpen.model.inference.folded_network import FoldedNetwork
+    from otfm_pansharpen.model.inference.depth_first import DepthFirst
     from otfm_pansharpen.model.raster.pixel_types import PixelEncoder
     from otfm_pansharpen.model.raster.writer import RasterWriter
 
@@ -171,8 +171,8 @@ def stages_timed() -> Iterator[dict[str, float]]:
     timed(pipeline, "measured_once", "measure")
     timed(tiles, "read_around", "read")
     timed(tiles, "condition", "blur and normalise")
-    timed(euler.EulerState, "__init__", "interpolate and modulate")
-    timed(FoldedNetwork, "__call__", "network")
+    timed(euler.EulerState, "depart", "interpolate and modulate")
+    timed(DepthFirst, "through", "network")
     timed(euler.EulerState, "_step", "add to state")
     timed(PixelEncoder, "encode", "round and clip")
     timed(RasterWriter, "write", "write")

@@ -5,80 +5,77 @@ Each layer keeps the last two rows it was given. So no row is computed twice, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch.nn.functional import conv2d
 
-Layer = tuple[torch.Tensor, torch.Tensor]  # weights (out, in, 3, 3), bias (out,)
+from .convolution import Convolution
 
-STRIP_BYTES = 1 << 20  # of a layer's activations in a strip; the second-level cache of a core is about as large
-BUFFERS = 3  # that layers take in turn: a block's input is needed until its second layer is done
+STRIP_BYTES = 1 << 21  # of a layer's activations in a strip; the second-level cache of a core is about as large,
+LOWEST_STRIP = 64  # but lower strips of rows cost more to start than they win
 
 
 class DepthFirst:
     """Head, residual blocks of two layers each, and tail, over one image (channels, h, w) from top to bottom.
 
-    What a layer reads lies in a buffer: rows kept from the strip before, or one of zeros at the image's edge, then new
-    ones. The layer before, its relu or sum included, writes there, so that nothing is copied but the rows kept.
+    What a layer reads lies in one buffer: the rows kept from the strip before, or one of zeros at the image's edge,
+    then new ones. The layer before, its relu or sum included, has written there, so nothing is copied but the rows
+    kept. The second layer of a block adds to the block's input in place; what comes out lies two rows higher there.
     """
 
-    def __init__(self, layers: Sequence[Layer], planes: torch.Tensor) -> None:
+    def __init__(self, layers: Sequence[Convolution], planes: torch.Tensor) -> None:
         self.layers, self.planes = layers, planes
         height, width = planes.shape[1:]
-        row = width * len(layers[0][0]) * planes.element_size()
-        rows = max(STRIP_BYTES // row, len(layers) + 1)  # each layer takes a row off the first strip
+        channels, count = layers[0].outputs, len(layers)
+        # each layer takes a row off the first strip
+        rows = max(STRIP_BYTES // (width * channels * planes.element_size()), LOWEST_STRIP, count + 2)
         self.strips = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
-        most = rows + len(layers) + 2  # which the last strip gets again; and two rows kept
-        self.buffers = [self._empty(c, most) for c in (len(planes), *[len(layers[0][0])] * BUFFERS)]
-        self.kept: list[torch.Tensor | None] = [None] * len(layers)
+        self.given = self._empty(len(planes), rows + 3)
+        self.features = self._empty(channels, count + rows + 2)  # begins `count` rows down, and rises by two a block
+        self.inner = self._empty(channels, rows + count + 3)
+        self.identity = torch.eye(layers[-1].outputs, dtype=planes.dtype)
+        self.kept: list[torch.Tensor | None] = [None] * count
 
-    def run(self, check: Callable[[], None]) -> torch.Tensor:
-        """The output (channels, h, w). `check` is called between strips and may raise to stop."""
-        height, width = self.planes.shape[1:]
-        result, done = self.planes.new_empty(len(self.layers[-1][0]), height, width), 0
+    def run(self, check: Callable[[], None]) -> Iterator[torch.Tensor]:
+        """The output from top to bottom, some rows (channels, n, w) at a time; they lag behind what was read.
+
+        `check` is called between strips and may raise to stop.
+        """
         for strip in self.strips:
             check()
-            rows = self._through(self.planes[None, :, strip], strip.stop == height)[0]
-            result[:, done : done + rows.shape[1]] = rows
-            done += rows.shape[1]
-        return result
+            yield self.through(self.planes[:, strip], strip.stop == self.planes.shape[1])
 
-    def _through(self, x: torch.Tensor, last: bool) -> torch.Tensor:
-        """New rows (1, channels, n, w) through all layers; what comes out lags behind by a row for each."""
-        above = int(self.kept[0] is None)  # rows of zeros at the top of what layers read
-        given, new = self._input(0, x.shape[2], last)
-        new.copy_(x)
-        x = self._convolve(0, given)
-        given, new = self._input(1, x.shape[2], last)
-        torch.clamp_min(x, 0.0, out=new)
+    def through(self, planes: torch.Tensor, last: bool) -> torch.Tensor:
+        """New rows (channels, n, w) through all layers."""
+        lag = 0 if self.kept[0] is None else 2  # rows by which a block's output lies above its input
+        new = slice(2, 2 + planes.shape[1])
+        self.given[0, :, new] = planes
+        read = self._read(0, self.given, new, last)
+        new = slice(len(self.layers), len(self.layers) + read.shape[2] - 2)
+        self.layers[0].relu_into(read, self.features[:, :, new])
         for first in range(1, len(self.layers) - 1, 2):
-            inner = self._convolve(first, given)
-            between, new = self._input(first + 1, inner.shape[2], last)
-            torch.clamp_min(inner, 0.0, out=new)
-            change = self._convolve(first + 1, between)
-            after, new = self._input(first + 2, change.shape[2], last)
-            torch.add(change, given[:, :, above : above + change.shape[2]], out=new)
-            given = after
-        return self._convolve(len(self.layers) - 1, given)
+            read = self._read(first, self.features, new, last)
+            inner = slice(2, read.shape[2])
+            self.layers[first].relu_into(read, self.inner[:, :, inner])
+            read = self._read(first + 1, self.inner, inner, last)
+            new = slice(new.start - lag, new.start - lag + read.shape[2] - 2)
+            self.layers[first + 1].add_to(read, self.features[:, :, new])
+        return self._as_planes(self.layers[-1](self._read(len(self.layers) - 1, self.features, new, last)))
 
-    def _input(self, number: int, count: int, last: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """What a layer reads this time, and the part of that where `count` new rows are to be written."""
+    def _read(self, number: int, buffer: torch.Tensor, new: slice, last: bool) -> torch.Tensor:
+        """What a layer reads this time: `new` rows of a buffer, and those around them."""
         kept = self.kept[number]
-        before = 1 if kept is None else kept.shape[2]
-        buffer = self.buffers[1 + number % BUFFERS if number else 0]
-        whole = buffer[:, :, : before + count + int(last)]  # beyond the image's edges are zeros
-        whole[:, :, :before] = 0.0 if kept is None else kept
-        if last:
-            whole[:, :, -1] = 0.0
-        return whole, whole[:, :, before : before + count]
+        start, stop = new.start - (1 if kept is None else 2), new.stop + int(last)
+        buffer[:, :, start : new.start] = 0.0 if kept is None else kept  # beyond the image's edges are zeros
+        buffer[:, :, new.stop : stop] = 0.0
+        self.kept[number] = buffer[:, :, stop - 2 : stop].clone(memory_format=torch.channels_last)
+        return buffer[:, :, start:stop]
 
-    def _convolve(self, number: int, given: torch.Tensor) -> torch.Tensor:
-        """A layer's output as far as its rows are at hand."""
-        self.kept[number] = given[:, :, -2:].clone(memory_format=torch.channels_last)
-        return conv2d(given, *self.layers[number], padding=(0, 1))
+    def _as_planes(self, rows: torch.Tensor) -> torch.Tensor:
+        """Rows (1, channels, n, w), channels_last, plane by plane. A product with 1 and 0 turns them quickest."""
+        pixels = rows[0].permute(1, 2, 0).reshape(-1, rows.shape[1])
+        return (self.identity @ pixels.T).view(rows.shape[1:])
 
     def _empty(self, channels: int, rows: int) -> torch.Tensor:
-        planes = self.planes
-        shape, form = (1, channels, rows, planes.shape[2]), torch.channels_last
-        return torch.empty(shape, dtype=planes.dtype, device=planes.device, memory_format=form)
+        shape, form = (1, channels, rows, self.planes.shape[2]), torch.channels_last
+        return torch.empty(shape, dtype=self.planes.dtype, memory_format=form)

@@ -6,7 +6,7 @@ costs nothing; the same holds for the length of an Euler step, which scales the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import torch
@@ -14,7 +14,8 @@ from torch import nn
 from torch.nn.functional import conv2d
 
 from ..network.flow_network import FlowNetwork, ResidualBlock
-from .depth_first import DepthFirst, Layer
+from .convolution import Convolution, Layer, convolution
+from .depth_first import DepthFirst
 
 
 class FoldedNetwork:
@@ -44,45 +45,30 @@ class FoldedNetwork:
             layers += [(conv1[0] * scale[:, None, None, None], conv1[1] * scale + shift), conv2]
         weight, bias = _layer(network.tail)
         layers.append((weight * length, bias * length))
-        self.opaque = dtype is torch.bfloat16 and _runs_opaque(device, dtype)
-        self.depth_first = device.type == "cpu" and not self.opaque
-        form = torch.contiguous_format if self.opaque else torch.channels_last
-        self.layers = [(w.to(dtype, memory_format=form).to(device), b.to(dtype).to(device)) for w, b in layers]
+        placed = [(w.to(device, dtype), b.to(device, dtype)) for w, b in layers]
+        self.layers = [convolution(layer) if device.type == "cpu" else Convolution(layer) for layer in placed]
+        self.device = device
 
-    def __call__(self, planes: torch.Tensor, check: Callable[[], None] = lambda: None) -> torch.Tensor:
-        """Velocity times the step's length; (channels, h, w) to (2 bands * cell^2, h, w), both of the network's type.
+    def __call__(self, planes: torch.Tensor, check: Callable[[], None] = lambda: None) -> Iterator[torch.Tensor]:
+        """Velocity times the step's length, from top to bottom: some rows (2 bands * cell^2, n, w) at a time.
 
-        `check` is called often and may raise to stop.
+        `planes` (channels, h, w) and what comes are of the network's type. Rows of `planes` that lie above those that
+        came may be changed in between. `check` is called often and may raise to stop.
         """
-        if self.depth_first:
-            return DepthFirst(self.layers, planes).run(check)
-        x = planes[None].to_mkldnn() if self.opaque else planes[None].contiguous(memory_format=torch.channels_last)
-        x = self._convolve(x, self.layers[0]).relu_()
+        if self.device.type == "cpu":
+            yield from DepthFirst(self.layers, planes).run(check)
+            return
+        x = self._padded(self.layers[0], planes[None].contiguous(memory_format=torch.channels_last)).relu_()
         for i in range(1, len(self.layers) - 1, 2):
             check()
-            x.add_(self._convolve(self._convolve(x, self.layers[i]).relu_(), self.layers[i + 1]))
-        x = self._convolve(x, self.layers[-1])
-        return (x.to_dense() if self.opaque else x.contiguous())[0]
+            x.add_(self._padded(self.layers[i + 1], self._padded(self.layers[i], x).relu_()))
+        yield self._padded(self.layers[-1], x)[0].contiguous()
 
-    def _convolve(self, x: torch.Tensor, layer: Layer) -> torch.Tensor:
-        if self.opaque:
-            return torch.mkldnn_convolution(x, *layer, [1, 1], [1, 1], [1, 1], 1)
-        return conv2d(x, *layer, padding=1)
+    def _padded(self, layer: Convolution, x: torch.Tensor) -> torch.Tensor:
+        """A layer on a whole image."""
+        return conv2d(x, layer.weight, layer.bias, padding=1)
 
 
-def _layer(convolution: nn.Conv2d) -> Layer:
-    bias = convolution.bias
-    return convolution.weight, convolution.weight.new_zeros(len(convolution.weight)) if bias is None else bias
-
-
-def _runs_opaque(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether oneDNN runs whole networks here on tensors in its own layout: in bfloat16 faster than depth first."""
-    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
-        return False
-    try:
-        image = torch.zeros(1, 1, 3, 3, dtype=dtype).to_mkldnn()
-        weight, bias = torch.zeros(1, 1, 3, 3, dtype=dtype), torch.zeros(1, dtype=dtype)
-        torch.mkldnn_convolution(image, weight, bias, [1, 1], [1, 1], [1, 1], 1).relu_().to_dense()
-    except (RuntimeError, AttributeError, NotImplementedError):
-        return False
-    return True
+def _layer(layer: nn.Conv2d) -> Layer:
+    bias = layer.bias
+    return layer.weight, layer.weight.new_zeros(len(layer.weight)) if bias is None else bias

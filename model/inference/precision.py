@@ -42,7 +42,7 @@ def measured_share(network: FlowNetwork) -> float:
                 folded = FoldedNetwork(network, scene, 0.0, 1.0, torch.device("cpu"), dtype)
                 planes = torch.zeros(network.head.in_channels, SIDE, SIDE, dtype=dtype)
                 began = time.perf_counter()
-                folded(planes)
+                list(folded(planes))
                 timed[dtype] = min(time.perf_counter() - began, timed.get(dtype, float("inf")))
     return timed[torch.bfloat16] / timed[torch.float32]
 

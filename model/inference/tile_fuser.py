@@ -116,8 +116,9 @@ class TileFuser:
         with _stream(self.device):
             passes, dtype = self.passes, self.dtype
             conditions = conditions.on(self.device)
+            flow = EulerState(conditions, self.network.config.bands, self.cell, dtype, self.workspace)
             for group, written, networks in passes:
-                flow = EulerState(conditions, group, self.cell, dtype, self.workspace)
+                flow.depart(group)
                 for network in networks[:-1]:
                     flow.advance(network(flow.planes, check))
                 velocity = networks[-1](flow.planes, check)

@@ -118,9 +118,9 @@ def spoiled(monkeypatch):
         real = FoldedNetwork.__call__
 
         def call(self, planes, check=lambda: None):
-            velocity = real(self, planes, check)
-            velocity[:, velocity.shape[1] // 2, velocity.shape[2] // 2] = value
-            return velocity
+            for velocity in real(self, planes, check):
+                velocity[:, velocity.shape[1] // 2, velocity.shape[2] // 2] = value
+                yield velocity
 
         monkeypatch.setattr(FoldedNetwork, "__call__", call)
 

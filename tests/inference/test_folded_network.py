@@ -6,8 +6,7 @@ import pytest
 import torch
 from helpers.network import conditions, scene, trained
 from otfm_pansharpen.model.geometry.grids import Window
-from otfm_pansharpen.model.inference import depth_first
-from otfm_pansharpen.model.inference import folded_network as inference
+from otfm_pansharpen.model.inference import convolution, depth_first
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser
 from otfm_pansharpen.model.network.band_groups import group_bands
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig, integrate
@@ -35,12 +34,13 @@ def fuse(fuser, given, place):
     return torch.from_numpy(fuser.fuse(given, place, lambda values, *_: values.numpy(), lambda: None))
 
 
-@pytest.fixture(params=["as here", "without oneDNN", "in low strips"])
+@pytest.fixture(params=["as here", "without oneDNN", "in low strips", "in low strips without oneDNN"])
 def backend(request, monkeypatch):
-    if request.param != "as here":
-        monkeypatch.setattr(inference, "_runs_opaque", lambda device, dtype: False)
-    if request.param == "in low strips":
+    if "without" in request.param:
+        monkeypatch.setattr(convolution, "fuses", lambda dtype: False)
+    if "strips" in request.param:
         monkeypatch.setattr(depth_first, "STRIP_BYTES", 1)
+        monkeypatch.setattr(depth_first, "LOWEST_STRIP", 1)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
