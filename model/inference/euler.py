@@ -18,7 +18,7 @@ from ..geometry.grids import Window
 from ..network.conditioning import Conditions
 from ..network.flow_network import BRIGHTEST, DARKEST, GUIDES
 
-STRIP = 65536  # PAN pixels of a strip on a CPU
+STRIP = 131072  # PAN pixels of a strip on a CPU
 
 
 @dataclass(frozen=True)
