@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -34,10 +35,9 @@ class Correlation:
         self.check = check
         self.windows = [_with_safe_mask(w) for w in _of_unit_size(windows, check)]
         whole = [_whole(w) for w in self.windows]
-        self.places = [w.flatten().nonzero()[:, 0] for w in whole]  # of the samples
-        pairs = zip(self.windows, self.places)
-        samples = [high_pass(w.ms).flatten(1)[:, places] for w, places in pairs if places.numel()]
+        samples = [high_pass(w.ms)[:, there] for w, there in zip(self.windows, whole) if there.any()]
         self.bands = torch.cat(samples, dim=1).double() if samples else torch.zeros(0, 0, dtype=torch.float64)
+        self.stacks = _stacked(self.windows, whole)
         self.window_numbers, self.blocks = _numbers(whole)
         self.trust = torch.ones(self.bands.shape[1], dtype=torch.float64)
         self._whiten()
@@ -58,18 +58,17 @@ class Correlation:
         return self.down(self.across(gain, shift[1]), gain, shift[0])
 
     def across(self, gain: float, shift: float) -> list[torch.Tensor]:
-        """PAN of each window blurred and sampled along its rows."""
+        """PAN of each stack of windows blurred and sampled along its rows."""
         self.check()
-        return [w.shifted((0.0, shift)).mtf_resamplers(gain)[1].across(w.pan) for w in self.windows]
+        return [s.window.shifted((0.0, shift)).mtf_resamplers(gain)[1].across(s.pan) for s in self.stacks]
 
     def down(self, across: Sequence[torch.Tensor], gain: float, shift: float) -> torch.Tensor:
         """The same along the columns, then the high-pass, (n,)."""
         self.check()
         parts = []
-        for window, places, half_done in zip(self.windows, self.places, across):
-            if places.numel():
-                rows = window.shifted((shift, 0.0)).mtf_resamplers(gain)[0]
-                parts.append(high_pass(rows.down(half_done)).flatten()[places])
+        for stack, half_done in zip(self.stacks, across):
+            rows = stack.window.shifted((shift, 0.0)).mtf_resamplers(gain)[0]
+            parts.append(high_pass(rows.down(half_done)).flatten()[stack.places])
         return torch.cat(parts).double()
 
     def combination(self, pan: torch.Tensor) -> torch.Tensor:
@@ -125,6 +124,27 @@ class Correlation:
         self.mix = (vectors[:, strong] / values[strong].sqrt()).T * scale
         self.check()
         self.basis = self.mix @ trusted
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Windows whose grids lie alike: one of them, PAN of all (k, H, W), and the samples among their MS pixels."""
+
+    window: PairWindow
+    pan: torch.Tensor
+    places: torch.Tensor
+
+
+def _stacked(windows: Sequence[PairWindow], whole: Sequence[torch.Tensor]) -> list[_Stack]:
+    """Windows that follow each other and lie alike, together: many small images take longer than a stack of them."""
+    pairs = [(w, there) for w, there in zip(windows, whole) if there.any()]
+    runs = [list(run) for _, run in groupby(pairs, lambda p: (p[0].pan.shape, p[1].shape, p[0].first, p[0].spacing))]
+    return [
+        _Stack(
+            run[0][0], torch.stack([w.pan for w, _ in run]), torch.stack([t for _, t in run]).flatten().nonzero()[:, 0]
+        )
+        for run in runs
+    ]
 
 
 def correlations(first: torch.Tensor, second: torch.Tensor, groups: torch.Tensor, count: int) -> torch.Tensor:
