@@ -24,7 +24,7 @@ from ..devices import choose_device
 from ..errors import CancelledError, InputError, OutputError
 from ..geometry.grids import RATIO_TOLERANCE
 from ..inference.precision import choose_precision
-from ..network.band_groups import usual_order
+from ..network.band_groups import reordering, usual_order
 from ..network.flow_network import FlowNetwork
 from ..network.weights import Weights, load_weights, save_weights
 from ..options import BUNDLED
@@ -117,7 +117,7 @@ class _Finetuning:
             rng = np.random.default_rng([self.job.seed, number, 9])
             opened = nullcontext(self.pairs[number]) if self.pairs else opened_pair(pair.pan, pair.ms)
             with opened as (pan, ms):
-                scene = read_scene(pan, ms, pair.extent, rng, self.progress.check)
+                scene, numbers = read_scene(pan, ms, pair.extent, rng, self.progress.check), ms.read_bands
             first = (scenes or [scene])[0]
             if (
                 abs(scene.ratio / first.ratio - 1.0) > RATIO_TOLERANCE
@@ -126,6 +126,13 @@ class _Finetuning:
                 raise InputError(
                     f"{scene.ms} has {scene.statistics.bands} bands at ratio {scene.ratio:.3g}, but {first.ms} has "
                     f"{first.statistics.bands} at {first.ratio:.3g}. Fine-tune on pairs of one sensor."
+                )
+            cure = reordering(first.band_names, scene.band_names, numbers)
+            if cure:
+                raise InputError(
+                    f"The bands of {scene.ms} come as {', '.join(scene.band_names)}, those of {first.ms} as "
+                    f"{', '.join(first.band_names)}. Tuning learns which band is which. Bring them into one order, for "
+                    f"example with {cure}."
                 )
             scenes.append(scene)
             self.progress.report(READING_SHARE * 0.6 * (number + 1) / len(self.job.pairs))

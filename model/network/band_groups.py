@@ -46,3 +46,13 @@ def grouped(order: Sequence[int], size: int) -> list[Group]:
         filled += [own[k % len(own)] for k in range(size - len(filled))]
         groups.append(Group(tuple(filled), len(own)))
     return groups
+
+
+def reordering(known: Sequence[str], names: Sequence[str], numbers: Sequence[int]) -> str | None:
+    """The command that brings bands of these names, the `numbers` in their file, into the known order.
+
+    None where they have that order, or where their names do not tell.
+    """
+    if sorted(known) != sorted(names) or list(known) == list(names) or len(set(names)) < len(names):
+        return None
+    return "gdal_translate " + " ".join(f"-b {numbers[names.index(name)]}" for name in known)

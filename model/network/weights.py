@@ -23,6 +23,7 @@ from safetensors.torch import save
 from ..errors import WeightsError
 from ..files import whole_file
 from ..options import BUNDLED
+from .band_groups import reordering
 from .flow_network import FlowNetwork, NetworkConfig
 from .trial import trial_velocity
 
@@ -119,14 +120,14 @@ def other_order(header: Mapping[str, str], names: Sequence[str], numbers: Sequen
         learnt = [[str(n) for n in s["band_names"]] for s in json.loads(header["finetuned"])["scenes"]]
     except (KeyError, TypeError, ValueError, RecursionError):
         return None  # not fine-tuned, or a header that somebody else wrote
-    alike = [known for known in learnt if sorted(known) == sorted(names)]
-    if not alike or list(names) in alike or len(set(names)) < len(names):
+    cures = [(known, cure) for known in learnt if (cure := reordering(known, names, numbers))]
+    if not cures or list(names) in learnt:
         return None
-    order = " ".join(f"-b {numbers[names.index(name)]}" for name in alike[0])
+    known, cure = cures[0]
     return (
-        f"These weights were fine-tuned on the bands in the order {', '.join(alike[0])}; here they come as "
+        f"These weights were fine-tuned on the bands in the order {', '.join(known)}; here they come as "
         f"{', '.join(names)}. So they do no better than general ones. Bring the bands into that order, for example "
-        f"with gdal_translate {order}."
+        f"with {cure}."
     )
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -277,6 +278,18 @@ def test_several_pairs_of_one_sensor(pair, tmp_path):
     third = replace(SENSOR, bands=5).write(tmp_path / "b")
     with pytest.raises(InputError, match=r"5 bands at ratio 2.*3 at 2"):
         run(pair, tmp_path / "own.safetensors", pairs=(source(pair), source(third)))
+
+
+@pytest.mark.parametrize(("names", "refused"), [(("red", "green", "nir"), False), (("nir", "green", "red"), True)])
+def test_pairs_whose_bands_come_in_another_order_are_refused(pair, tmp_path, names, refused):
+    """Tuning learns which band is which from the first pair."""
+    (tmp_path / "b").mkdir()
+    second = replace(SENSOR, seed=8).write(tmp_path / "b")
+    describe(pair.ms, ("red", "green", "nir"))
+    describe(second.ms, names)
+    expected = pytest.raises(InputError, match=r"nir, green, red.*-b 3 -b 2 -b 1") if refused else nullcontext()
+    with expected:
+        run(pair, tmp_path / "own.safetensors", steps=1, pairs=(source(pair), source(second)))
 
 
 def test_an_extent_limits_what_is_learnt_from(pair, tmp_path):
