@@ -15,6 +15,7 @@ import torch
 
 from ..geometry.window_pair import PairWindow
 from .detail_correlation import FIRST_GAIN, LARGEST_SHIFT, Correlation
+from .side_by_side import side_by_side
 
 GAINS = (0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 DEFAULT_GAIN = 0.3  # the usual value of tabulated sensors, where a scene does not tell
@@ -130,10 +131,12 @@ def _voted_shift(curve: Correlation, gain: float, around: tuple[int, int], reach
     Clouds and their shadows move between the recordings of PAN and of MS; water and haze show noise alone.
     """
     offsets = range(-reach, reach + 1)
-    columns = [curve.across(gain, around[1] + x) for x in offsets]
-    scores = torch.stack(
-        [torch.stack([curve.by_block(curve.down(c, gain, around[0] + y)) for c in columns]) for y in offsets]
-    )
+    columns = side_by_side(lambda x: curve.across(gain, around[1] + x), offsets)
+
+    def along(row: int) -> torch.Tensor:
+        return torch.stack([curve.by_block(curve.down(c, gain, around[0] + row)) for c in columns])
+
+    scores = torch.stack(side_by_side(along, offsets))
     peak = scores.flatten(0, 1).max(0)
     telling = (peak.values >= RELIABLE_CORRELATION) & (torch.bincount(curve.blocks) >= MINIMUM_SAMPLES)
     if float(telling.double().mean()) < 1.0 - LARGEST_LEFT_OUT:
@@ -174,8 +177,8 @@ def _local_shifts(curve: Correlation, gain: float, shift: Shift) -> tuple[Shift 
     combined = curve.combination(curve.pan(gain, shift))
     offsets = np.arange(-LOCAL_REACH, LOCAL_REACH + LOCAL_STEP / 2, LOCAL_STEP)
     columns = curve.across(gain, shift[1])
-    down = [curve.by_window(combined, curve.down(columns, gain, shift[0] + o)) for o in offsets]
-    across = [curve.by_window(combined, curve.pan(gain, (shift[0], shift[1] + o))) for o in offsets]
+    down = side_by_side(lambda o: curve.by_window(combined, curve.down(columns, gain, shift[0] + o)), offsets)
+    across = side_by_side(lambda o: curve.by_window(combined, curve.pan(gain, (shift[0], shift[1] + o))), offsets)
     found: list[Shift | None] = []
     for number in range(len(down[0])):
         scores = [[float(s[number]) for s in axis] for axis in (down, across)]
