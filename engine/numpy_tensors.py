@@ -254,5 +254,7 @@ def install() -> None:
         where=where,
         cat=cat,
         unique=unique,
+        get_num_threads=lambda: 1,
+        set_num_threads=lambda count: None,
     )
     sys.modules.update({"torch": torch, "torch.nn.functional": functional})

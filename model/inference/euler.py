@@ -71,7 +71,8 @@ class EulerState:
         self.fine = self._held(space, "fine", 2 + bands)  # PAN at MS sharpness, intensity, and the state
         self.state = [fine[2:] for fine in self.fine]
         self.detail, self.inverse = (self._held(space, name, 1) for name in ("detail", "inverse"))
-        self.group, self.guided = GroupValues((), *[torch.empty(0)] * 4), False
+        self.group: GroupValues  # which is on its way
+        self.guided = False
 
     def depart(self, group: GroupValues) -> None:
         """Begin with the interpolated bands of a group."""
