@@ -5,6 +5,8 @@
 Each pair <name>_pan.tif and <name>_ms.tif is tuned on with the EXTENT of its left half. Before and after, in the right
 half alone less a margin: ERGAS over that of the best classical method, the pair's own ratio (Wald), and HQNR at full
 resolution. Nothing is chosen there. --steps in place of --minutes makes machines comparable.
+
+Beside other work set OMP_WAIT_POLICY=passive, as the engine does: threads that spin starve each other.
 """
 
 from __future__ import annotations
