@@ -191,3 +191,14 @@ def test_what_lies_in_a_gap_of_pan_counts_at_no_shift():
     for shift in (-LARGEST_SHIFT, 0.0, LARGEST_SHIFT):
         largest = float(clean.pan(FIRST_GAIN, (shift, 0.0)).abs().max()) * float(pair.pan.std())
         assert float(holed.pan(FIRST_GAIN, (shift, 0.0)).abs().max()) * float(wild[valid].std()) < 2.0 * largest
+
+
+def test_windows_whose_grids_lie_otherwise_are_read_each_by_its_own():
+    """Windows of one scene share their phase where the grids are nested, and differ in it where they are not."""
+    pair = window()
+    other = replace(pair.shifted((1.3, -0.6)), pan=pair.pan.flip(0))
+    finer = replace(pair, spacing=(3.98, 3.98))
+    windows = [pair, pair, finer, pair, other]
+    together = Correlation(windows).pan(FIRST_GAIN, (0.4, -1.1))
+    apart = [Correlation([w]).pan(FIRST_GAIN, (0.4, -1.1)) for w in windows]
+    assert together.numpy() == pytest.approx(torch.cat(apart).numpy(), abs=1e-5)
