@@ -7,6 +7,7 @@ import torch
 from helpers.network import conditions, scene, trained
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.inference import convolution, depth_first
+from otfm_pansharpen.model.inference.folded_network import FoldedNetwork
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser
 from otfm_pansharpen.model.network.band_groups import group_bands
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig, integrate
@@ -65,3 +66,17 @@ def test_bf16_is_near_fp32(backend):
     exact, short = (fuse(TileFuser(network, found, CPU, t, 1), given, place) for t in (torch.float32, torch.bfloat16))
     added = exact - expected(FlowNetwork(network.config), given, found, 1)
     assert (short - exact).std() < 0.01 * added.std()
+
+
+@pytest.mark.promise(15)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_no_number_is_not_lost_on_the_way(backend, dtype):
+    """A NaN spreads as far as whatever depends on it, through relu too; else it would end as a plausible value."""
+    network = trained(NetworkConfig(width=16, blocks=2, cell=2))
+    folded = FoldedNetwork(network, scene(4).condition(range(4)), 0.0, 1.0, CPU, dtype)
+    planes = torch.randn(network.head.in_channels, 40, 30).to(dtype)
+    planes[3, 20, 12] = float("nan")
+    lost = torch.cat(list(folded(planes)), dim=1).isnan()
+    reach = network.config.halo // network.config.cell - 1
+    assert lost[:, 20 - reach : 21 + reach, 12 - reach : 13 + reach].all()
+    assert lost.sum() == len(lost) * (2 * reach + 1) ** 2
