@@ -18,9 +18,8 @@ from helpers.engine import broken_torch, engines
 from helpers.fusion import job, run, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from otfm_pansharpen.engine import interpreter
 from otfm_pansharpen.engine.client import Engine, Engines, greeting_of
-from otfm_pansharpen.engine.interpreter import Launch, launches
+from otfm_pansharpen.engine.interpreter import Launch
 from otfm_pansharpen.model.errors import CancelledError, EngineError, InputError
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
@@ -33,12 +32,6 @@ def shared():
     """Engines that stay warm from test to test."""
     with engines() as own:
         yield own
-
-
-@pytest.fixture
-def nothing(tmp_path):
-    """A packages' folder that does not exist."""
-    return tmp_path / "packages"
 
 
 class Heard:
@@ -270,60 +263,6 @@ def test_two_at_once_do_not_disturb_each_other(nothing, tmp_path):
     assert gdal.GetUseExceptions() == switched
 
 
-def bad_modules(folder, monkeypatch):
-    for name in ("json.py", "numpy.py", "queue.py"):
-        (folder / name).write_text("raise ImportError('not this one')")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
-
-
-def bad_pythons(folder, monkeypatch):
-    for name in ("python", "python3", f"python3.{sys.version_info.minor}"):
-        (folder / name).write_text("#!/bin/sh\nexit 3\n")
-        (folder / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr(sys, "executable", str(folder / "python3"))
-
-
-def bad_libraries(folder, monkeypatch):
-    for name in ("libgomp.so.1", "libstdc++.so.6", "libz.so.1"):
-        (folder / name).write_bytes(b"no library")
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(folder))
-
-
-def no_streams(folder, monkeypatch):
-    for name in ("stdin", "stdout", "stderr"):
-        monkeypatch.setattr(sys, name, None)
-
-
-def qgis_itself(folder, monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/usr/bin/qgis")
-
-
-def variable(name, value=None):
-    return lambda folder, monkeypatch: monkeypatch.setenv(name, value or str(folder))
-
-
-@pytest.mark.promise(24)
-@pytest.mark.parametrize(
-    "trap",
-    [
-        *(bad_modules, bad_pythons, bad_libraries, no_streams, qgis_itself, variable("PYTHONHOME")),
-        *(variable("PYTHONEXECUTABLE"), variable("PYTHONSTARTUP"), variable("LC_ALL", "de_DE.UTF-8")),
-        *(variable("LC_NUMERIC", "de_DE.UTF-8"), variable("LC_ALL", "C")),
-    ],
-)
-def test_what_launchers_and_users_set_does_not_reach_the_engine(nothing, tmp_path, monkeypatch, trap):
-    folder, other = tmp_path / "Größe, 大 1", tmp_path / "trap"
-    folder.mkdir()
-    other.mkdir()
-    pair = Recipe(bands=1).write(folder)
-    trap(other, monkeypatch)
-    with engines() as own:
-        own.run(job(pair, folder / "schärfer.tif"), nothing, Progress())
-    assert load_image(folder / "schärfer.tif").shape == pair.sharp[:1].shape
-
-
 def test_files_that_qgis_holds_open_are_not_held_by_the_engine(shared, nothing, tmp_path):
     held = tmp_path / "held"
     with held.open("w") as file:
@@ -333,34 +272,6 @@ def test_files_that_qgis_holds_open_are_not_held_by_the_engine(shared, nothing, 
             links = [os.readlink(link) for link in Path(f"/proc/{pids(own)[0]}/fd").iterdir() if link.exists()]
     assert str(held) not in links
     assert links
-
-
-def test_without_a_python_beside_qgis_it_says_where_it_looked(nothing, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))
-    monkeypatch.setattr(sys, "executable", "/usr/bin/qgis")
-    with pytest.raises(EngineError, match=f"looked for {tmp_path}/bin/python3"):
-        interpreter.launches()
-
-
-def test_an_interpreter_of_another_version_is_passed_over(nothing, tmp_path, monkeypatch):
-    other = tmp_path / "python3"
-    other.write_text('#!/bin/sh\nread line\necho \'{"other_python": "3.1.0"}\'\n')
-    other.chmod(0o755)
-    real = launches()
-    monkeypatch.setattr("otfm_pansharpen.engine.client.launches", lambda: [Launch((str(other),), os.environ), *real])
-    pair = Recipe(bands=1).write(tmp_path)
-    with engines() as own:
-        own.run(job(pair, tmp_path / "out.tif"), nothing, Progress())
-    assert (tmp_path / "out.tif").exists()
-
-
-def test_settings_of_gdal_reach_the_engine(nothing, monkeypatch):
-    before = gdal.GetConfigOption("GDAL_HTTP_PROXY")
-    gdal.SetConfigOption("GDAL_HTTP_PROXY", "proxy:3128")
-    try:
-        assert greeting_of(nothing)["gdal"]["GDAL_HTTP_PROXY"] == "proxy:3128"
-    finally:
-        gdal.SetConfigOption("GDAL_HTTP_PROXY", before)
 
 
 def test_cancel_while_the_engine_starts(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from otfm_pansharpen.model.fusion.measure import measure
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import opened_pair
+from otfm_pansharpen.model.scene import side_by_side
 
 
 def with_many_bands(pair, bands, times):
@@ -32,29 +32,33 @@ def with_many_bands(pair, bands, times):
 def test_cancelling_is_heard_at_any_moment_while_many_bands_are_measured(tmp_path):
     """No thread works for a second without asking, by its own seconds, whatever else the machine does."""
     pair = with_many_bands(Recipe(height=512, width=512).write(tmp_path), 64, 4)
-    asked: dict[int, list[float]] = defaultdict(lambda: [0.0])  # by each thread
-    asked[threading.get_ident()] = [time.thread_time()]
+    asked, own = [[time.thread_time()]], threading.local()  # when, by each thread
+    own.asked = asked[0]
     with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
         placed = check_pair(pan, ms, "", None)
 
         def cancelled() -> bool:
-            asked[threading.get_ident()].append(time.thread_time())
+            if not hasattr(own, "asked"):
+                own.asked = [0.0]
+                asked.append(own.asked)
+            own.asked.append(time.thread_time())
             return False
 
         measure(placed, True, None, Progress(cancelled=cancelled))
-    asked[threading.get_ident()].append(time.thread_time())
-    between = np.concatenate([np.diff(times) for times in asked.values()])
+    own.asked.append(time.thread_time())
+    between = np.concatenate([np.diff(times) for times in asked])
     assert between.sum() > 2.0  # else it shows nothing
-    assert between.max() < 1.0
+    assert between.max() < 0.7
 
 
 @pytest.mark.promise(4)
-def test_a_scene_measures_the_same_with_any_number_of_threads(tmp_path):
+def test_a_scene_measures_the_same_with_any_number_of_threads(tmp_path, monkeypatch):
     """A machine with more cores adds in another order; the last bits of the statistics decide pixels."""
     pair = Recipe(height=512, width=512, seed=3).write(tmp_path)
     before, found = torch.get_num_threads(), []
     for threads in (1, 2, 4):
         torch.set_num_threads(threads)
+        monkeypatch.setattr(side_by_side, "CORES", threads)
         try:
             with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
                 found.append(measure(check_pair(pan, ms, "", None), True, None, Progress()).statistics)

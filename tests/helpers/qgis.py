@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingFeedback
+from qgis.core import QgsProcessingContext, QgsProcessingFeedback
 from qgis.PyQt.QtWidgets import QMainWindow
 
 
@@ -72,3 +72,10 @@ class Desktop:
 
     def pushWarning(self, title, text):  # noqa: N802 - QGIS's name
         self.warnings.append(text)
+
+
+def run(algorithm, pair, output, feedback=None, context=None, **parameters):
+    """Sharpen a pair with otfm:pansharpen; its results, and whether it succeeded."""
+    context = context or QgsProcessingContext()
+    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output), "PRECISION": "fp32", **parameters}
+    return algorithm.run(given, context, feedback or Listener(), {}, False)
