@@ -84,7 +84,6 @@ def fuses(dtype: torch.dtype) -> bool:
 
 
 def _outcome(layer: Convolution, rows: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """What a layer does in every way to rows within `before`, one after the other."""
-    layer.relu_into(rows, before[:, :, 1:6])
+    """What a layer makes of rows, added to some of `before` and alone."""
     layer.add_to(rows, before[:, :, 3:8])
     return torch.cat([before.flatten(), layer(rows).flatten()]).float()

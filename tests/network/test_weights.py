@@ -229,6 +229,8 @@ def test_the_cure_for_another_order_names_the_bands_of_the_file():
     assert "-b 3 -b 2 -b 5" in (said or "")
     for names in (("red", "green", "nir"), ("red", "green", "blue"), ("red", "nir"), ("", "", "")):
         assert other_order(header, names, (1, 2, 3)) is None
+    both = {"finetuned": json.dumps({"scenes": [{"band_names": n} for n in (["a", "b"], ["b", "a"])]})}
+    assert other_order(both, ("b", "a"), (1, 2)) is None  # tuned on that order, too
 
 
 @pytest.mark.promise(15)
