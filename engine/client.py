@@ -17,7 +17,7 @@ from typing import IO, Any
 from ..model import errors
 from ..model.errors import CancelledError, EngineError, PansharpenError
 from ..model.progress import Progress
-from ..model.raster.staging import remove_dead
+from ..model.staging import remove_stale_runs
 from .interpreter import START, Launch, launches
 from .messages import from_line, to_line
 from .torch_faults import CPU_TOO_OLD, SETUP
@@ -212,7 +212,7 @@ class Engines:
             else:
                 engine.end()
                 for folder in _places(job):
-                    remove_dead(folder)
+                    remove_stale_runs(folder)
             raise
         self._keep(engine, packages)
         return result

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from ..model.errors import PansharpenError
 from ..model.options import BUNDLED, DATA_TYPES, DEFAULT_SET, PRODUCT_BANDS
 from ..model.product.run import FAILED
-from ..model.raster.staging import remove_dead
+from ..model.staging import remove_stale_runs
 from .job import COG, PARTS, Row, Scene, Settings
 from .pairs import read_scenes
 from .storage import is_remote
@@ -174,10 +174,7 @@ def _in_order(rows: Sequence[Row], scenes: Sequence[Scene]) -> list[Row]:
 def _clear(folder: str) -> None:
     """Remove what workers that died have left half-written."""
     if not is_remote(folder) and os.path.isdir(folder):
-        remove_dead(Path(folder))
-        for draft in Path(folder).glob(".*.part"):
-            if draft.is_file():
-                draft.unlink()
+        remove_stale_runs(Path(folder))
 
 
 if __name__ == "__main__":

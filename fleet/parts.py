@@ -14,9 +14,9 @@ from ..model.fusion.plan import FusionPlan
 from ..model.geometry.grids import Window
 from ..model.progress import Progress
 from ..model.raster.gdal_errors import gdal_exceptions
-from ..model.raster.staging import remove_dead
 from ..model.raster.windows import opened_pair
 from ..model.raster.writer import RasterWriter
+from ..model.staging import remove_stale_runs
 from .catalogue import write_catalogue
 from .job import COG, Scene, Settings
 from .scene_plan import ScenePlan, inputs_of, local_weights, read_plan, work_of_a_task
@@ -70,7 +70,7 @@ def join_parts(scene: Scene, settings: Settings, digest: str) -> Joined:
         for left in names(folder) - own:
             gdal.Unlink(child(folder, left))
         if not is_remote(folder):
-            remove_dead(Path(folder))
+            remove_stale_runs(Path(folder))
     return Joined(size(scene.output) or 0)
 
 

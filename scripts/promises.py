@@ -41,7 +41,10 @@ One of them has to fail.
 END = """
 ## What is left alone
 
-* After SIGKILL a hidden folder `.NAME-*.part` stays beside the output until the next run to the same folder removes it.
+* After SIGKILL a hidden folder `.NAME-*.part` stays next to the output until the next run of the same user on the same
+  machine into that folder removes it. Runs of others leave it alone; then the user removes it.
+* Killed while the files of a raster of several files are exchanged, the output is absent or complete. The next run puts
+  the previous files back. Where others have taken their names meanwhile, it names the folder that holds them.
 * Bytes that are damaged inside a compressed block without breaking the compression cannot be noticed.
 """
 

@@ -19,6 +19,14 @@ import torch  # noqa: E402
 torch.set_num_threads(min(2, torch.get_num_threads()))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_of_the_tests_alone(tmp_path_factory):
+    """Records of runs lie in a folder of the tests, also for processes that they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item, nextitem):
     """Before QGIS ends with the last test: GDAL crashes on datasets, held by old errors, that are freed after it."""

@@ -21,10 +21,10 @@ from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
 from ..raster.places import check_target
 from ..raster.reader import Raster
 from ..raster.stack import stacked
-from ..raster.staging import remove_dead
 from ..raster.windows import opened_pair
 from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
+from ..staging import remove_stale_runs
 from ..version import VERSION
 from . import run_log
 from .adapt import ADAPTED, adapted
@@ -49,8 +49,11 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     if job.more_ms:
         job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
     check_target(job.output, (job.pan.path, job.ms.path, str(job.weights)))
-    for left in remove_dead(job.output.parent):
-        progress.explain(run_log.removed(left))
+    for stale in remove_stale_runs(job.output.parent):
+        if stale.kept:
+            progress.warn(run_log.previous_files_kept(stale))
+        else:
+            progress.explain(run_log.removed(stale))
     with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
         weights, measured, plan = plan_pair(pair, job, progress)

@@ -14,6 +14,7 @@ from ..progress import spoken
 from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
+from ..staging import PREVIOUS, StaleRun
 from .check import CheckedPair
 from .job import FusionJob
 from .judge import Judgement
@@ -101,9 +102,21 @@ def rasters(pair: CheckedPair) -> Iterator[str]:
     yield f"Ratio {pair.placement.ratio:.6g}; first MS pixel centred at PAN row {row:.3f}, column {column:.3f}."
 
 
-def removed(left: Path) -> str:
-    """What was in the way of nobody any more."""
-    return f"Removed {left}, which a run that was killed had left."
+def removed(stale: StaleRun) -> str:
+    """What a killed run had left, and which files it was replacing."""
+    back = f" The files that it was replacing are back: {', '.join(stale.restored)}." if stale.restored else ""
+    return f"Removed {stale.folder}, which a run that was killed had left.{back}"
+
+
+def previous_files_kept(stale: StaleRun) -> Notice:
+    """Files that a killed run was replacing and that could not be put back."""
+    names = ", ".join(stale.kept)
+    return Notice(
+        "previous_files_kept",
+        f"A run that was killed was replacing {names}, and these files cannot be put back, because others have their "
+        f"names. They are in {stale.folder / PREVIOUS}. Move them where you want them, or delete that folder.",
+        {"folder": str(stale.folder), "files": names},
+    )
 
 
 def tuning(job: FusionJob) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from osgeo import gdal
 
 SIDECARS = (".aux.xml", ".ovr", ".ovr.aux.xml", ".msk", ".msk.ovr", "-wal", "-shm", "-journal")  # after the whole name
-POINTERS = ("VRT",)  # drivers whose list of files names other rasters
+POINTERS = ("VRT", "MRF", "PDS4", "ISIS3", "STACTA", "WMS", "WMTS")  # drivers whose files name any other file or server
+SIDECAR_FORMATS = ("", "GTiff", "ENVI")  # overviews and masks are GeoTIFFs; ENVI's takes whatever lies beside a header
 
 
 def family(target: Path) -> list[Path]:
@@ -19,21 +21,43 @@ def family(target: Path) -> list[Path]:
     `gdal_exceptions`.
     """
     found = {target.with_name(target.name + ending) for ending in SIDECARS} | _world_files(target)
-    found |= {f for f in listed(target) if f.parent == target.parent and f.name.startswith(target.stem)}
+    near = {f for f in listed(target) if f.parent == target.parent and f.name.startswith(target.stem)}
+    found |= {f for f in near if _format_of(f) in (*SIDECAR_FORMATS, _format_of(target))}  # no raster of its own
     there = {f for f in found if os.path.isfile(f) and f != target}  # no error where a name would be too long
     kept = _used_by_others(target, there) if there else set()
     return ([target] if os.path.lexists(target) else []) + sorted(there - kept)
 
 
 def listed(path: Path) -> list[Path]:
-    """What GDAL lists for the raster at a path; nothing where it cannot be opened or only points to other rasters."""
+    """What GDAL lists for the raster at a path; nothing where its format is not one that rasters are written in.
+
+    Formats that only point to other files are left out: what somebody wrote into such a file must not decide which
+    files go with it.
+    """
     if not path.exists():
         return []
     try:
-        dataset = gdal.OpenEx(str(path), gdal.OF_RASTER)
-        return [] if dataset.GetDriver().ShortName in POINTERS else [Path(f) for f in dataset.GetFileList() or ()]
+        dataset = gdal.OpenEx(str(path), gdal.OF_RASTER, allowed_drivers=_self_contained())
+        return [Path(f) for f in dataset.GetFileList() or ()]
     except RuntimeError:
         return []
+
+
+def _format_of(file: Path) -> str:
+    """Name of the driver that takes a file for a raster; empty where none does."""
+    try:
+        driver = gdal.IdentifyDriverEx(str(file), gdal.OF_RASTER)
+    except RuntimeError:  # as for a header: "select the data file"
+        return ""
+    return driver.ShortName if driver else ""
+
+
+@functools.lru_cache(maxsize=1)
+def _self_contained() -> list[str]:
+    """Drivers that write rasters whose files are known by their names."""
+    drivers = (gdal.GetDriver(i) for i in range(gdal.GetDriverCount()))
+    able = (gdal.DCAP_CREATE, gdal.DCAP_CREATECOPY)
+    return [d.ShortName for d in drivers if d.ShortName not in POINTERS and any(d.GetMetadataItem(c) for c in able)]
 
 
 def _world_files(target: Path) -> set[Path]:

@@ -17,6 +17,7 @@ from osgeo import gdal
 
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
+from ..staging import staging
 from .creation import check_options, creation_options
 from .delivery import check_clash
 from .family import family
@@ -24,7 +25,6 @@ from .formats import CODECS, HOLDS, OutputForm, driver_for
 from .gdal_errors import said
 from .pixel_types import INTEGER_TYPES, NUMPY_TYPES
 from .reader import Raster
-from .staging import staging
 
 SIDE = 256  # pixels
 NARROW = 16  # pixels across a trial of the full width or height
@@ -64,15 +64,18 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
     shapes = [(min(SIDE, grid.height), min(SIDE, grid.width))]
     shapes += [(NARROW, grid.width)] if grid.width > LONG else []
     shapes += [(grid.height, NARROW)] if grid.height > LONG else []
-    with staging(path) as folder:
-        for shape in shapes:
-            sample = _sample(shape, grid, crs, like, form, values)
-            read = _tried(driver, path, folder, sample, form, like)
-            form = replace(form, lossy=form.lossy or not np.array_equal(read, sample.values, equal_nan=True))
-        if form.type in INTEGER_TYPES:
-            top = form.limits[1]
-            full = _sample((NARROW, NARROW), grid, crs, like, replace(form, nodata=None), (top, top))
-            form = replace(form, highest=_ceiling(driver, path, folder, full, form))
+    try:
+        with staging(path) as made:
+            for shape in shapes:
+                sample = _sample(shape, grid, crs, like, form, values)
+                read = _tried(driver, path, made.folder, sample, form, like)
+                form = replace(form, lossy=form.lossy or not np.array_equal(read, sample.values, equal_nan=True))
+            if form.type in INTEGER_TYPES:
+                top = form.limits[1]
+                full = _sample((NARROW, NARROW), grid, crs, like, replace(form, nodata=None), (top, top))
+                form = replace(form, highest=_ceiling(driver, path, made.folder, full, form))
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}. Choose another folder.") from error
     return form
 
 

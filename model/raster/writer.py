@@ -12,12 +12,12 @@ from osgeo import gdal
 
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
+from ..staging import MADE, staging
 from .creation import creation_options, geotiff_options
 from .delivery import deliver
 from .formats import OutputForm, driver_for, written_directly
 from .gdal_errors import said
 from .reader import Raster
-from .staging import LOCK, staging
 from .trial import lossy_error
 
 OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
@@ -49,12 +49,13 @@ class RasterWriter:
         self.path, self.grid, self.form = path, grid, form
         self.driver = driver_for(path)
         self.stack = ExitStack()
-        self.folder = self.stack.enter_context(staging(path))
         self.direct = written_directly(self.driver.ShortName, form)
-        self.made = self.folder if self.direct else self.folder / "made"
-        self.draft = self.folder / (path.name if self.direct else "draft.tif")
         self.probes: dict[Window, np.ndarray] = {}
         try:
+            self.staging = self.stack.enter_context(staging(path))
+            folder = self.staging.folder
+            self.made = folder if self.direct else folder / MADE
+            self.draft = folder / (path.name if self.direct else "draft.tif")
             self.made.mkdir(exist_ok=True)
             self.dataset = gdal.GetDriverByName("GTiff").Create(
                 str(self.draft), grid.width, grid.height, len(like.bands), gdal.GetDataTypeByName(form.type),
@@ -72,7 +73,7 @@ class RasterWriter:
         except BaseException as error:  # an interrupt too leaves nothing behind
             self.dataset = None
             with self.stack:
-                if isinstance(error, RuntimeError):
+                if isinstance(error, (RuntimeError, OSError)):
                     raise OutputError(f"{path} cannot be created: {said(error)}.") from error
                 raise
 
@@ -130,7 +131,7 @@ class RasterWriter:
             if not self.direct:
                 self._convert()
                 self._verify(self.made / self.path.name, self.form.lossy)
-            deliver([f for f in self.made.iterdir() if f.name != LOCK], self.path, self.folder)
+            deliver(list(self.made.iterdir()), self.path, self.staging)
         except (RuntimeError, OSError) as error:
             raise OutputError(
                 f"{self.path} cannot be written: {said(error)}. Is the disk full or the file in use?"

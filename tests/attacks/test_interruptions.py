@@ -182,7 +182,7 @@ KILLED_WHILE_DELIVERING = """
 import os, signal
 real, calls = os.replace, iter(range(100))
 def replace(source, place):
-    if ".delivery" not in str(place) and next(calls) == int(sys.argv[5]):
+    if next(calls) == int(sys.argv[5]):
         os.kill(os.getpid(), signal.SIGKILL)
     real(source, place)
 os.replace = replace

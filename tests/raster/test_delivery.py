@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import OutputError
 from otfm_pansharpen.model.fusion.pipeline import fuse
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 
 def with_sidecars(path, side=600):
@@ -112,4 +117,86 @@ def test_a_vrt_under_the_name_of_the_output_loses_none_of_its_sources(tmp_path, 
     gdal.Translate(str(folder / "fused.tif"), str(source), format="VRT")
     run(pair, folder)
     assert source.read_bytes() == before
+    assert temporaries(folder) == []
+
+
+WATCHED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from _package import load
+load()
+from otfm_pansharpen.model.files import whole_file
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.raster.source import RasterSource
+target, seen, changes = Path(sys.argv[4]), set(), []
+def watch(event, arguments):
+    if event.startswith(("os.", "shutil.")):  # also of what is about to happen to other files
+        seen.add(target.exists())
+        changes.extend(event for a in arguments if event != "os.scandir" and str(a) == str(target))
+sys.addaudithook(watch)
+if target.suffix == ".tif":
+    fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), target, device="cpu"))
+else:
+    with whole_file(target) as draft:
+        draft.write_bytes(b"new")
+seen.add(target.exists())
+print(seen, changes)
+"""
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("name", ["fused.tif", "weights.safetensors"])
+def test_single_file_is_replaced_in_one_step(tmp_path, folder, name):
+    """At no moment is neither the previous file there nor the new one: one rename, over the previous file."""
+    pair = Recipe(bands=1).write(tmp_path)
+    (folder / name).write_bytes(b"old")
+    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, folder / name)]
+    done = subprocess.run([sys.executable, "-c", WATCHED, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{True} ['os.rename']"
+    assert (folder / name).read_bytes() != b"old"
+
+
+@pytest.mark.promise(26)
+@pytest.mark.parametrize("kind", ["VRT", "DIMAP"])
+def test_files_that_a_planted_raster_points_to_stay(tmp_path, folder, kind):
+    """Under the name of the output lies a file whose text names files of the user."""
+    pair = Recipe().write(tmp_path)
+    others = {n: save(folder / n, np.ones((1, 50, 50))).read_bytes() for n in ("fused_map.tif", "fused.map.tif")}
+    target = folder / "fused.tif"
+    if kind == "VRT":
+        gdal.BuildVRT(str(target), [str(folder / n) for n in others])
+    else:
+        target.write_text(
+            '<Dimap_Document><Metadata_Id><METADATA_FORMAT version="1.1">DIMAP</METADATA_FORMAT></Metadata_Id>'
+            "<Raster_Dimensions><NROWS>50</NROWS><NCOLS>50</NCOLS><NBANDS>1</NBANDS></Raster_Dimensions><Data_Access>"
+            '<Data_File><DATA_FILE_PATH href="fused_map.tif"/></Data_File></Data_Access></Dimap_Document>'
+        )
+    listed = gdal.Open(str(target)).GetFileList()
+    assert str(folder / "fused_map.tif") in listed
+    fuse(job(pair, target))
+    assert {n: (folder / n).read_bytes() for n in others} == others
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("step", range(7))
+def test_interrupted_exchange_brings_the_previous_files_back(tmp_path, folder, monkeypatch, step):
+    """As by Ctrl-C or SIGTERM, right after any of the renames; after the last one the new raster stays."""
+    pair = Recipe(bands=1).write(tmp_path)
+    gdal.Translate(str(folder / "fused.dat"), str(pair.ms), format="ENVI")
+    (folder / "fused.dat.ovr").write_bytes(b"of the previous one")
+    before = {p: p.read_bytes() for p in folder.iterdir()}
+    real, calls = os.replace, iter(range(100))
+
+    def interrupting(source, place):
+        real(source, place)
+        if next(calls) == step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        fuse(job(pair, folder / "fused.dat"))
+    after = {p: p.read_bytes() for p in folder.iterdir()}
+    assert after == before if step < 6 else after.keys() == before.keys() - {folder / "fused.dat.ovr"}
     assert temporaries(folder) == []

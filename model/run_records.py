@@ -1,0 +1,143 @@
+"""Records of living runs in a private folder of the user: the only thing by which a later run knows a stale folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+ENDING = ".run"
+MAX_BYTES = 2**20  # of a record: it names a few files
+
+Identity = tuple[int, int]  # device and inode
+
+
+def state_folder() -> Path:
+    """Return the private folder in which this user's programs keep their state, and create it where it is absent.
+
+    Raises OSError where it cannot be created, is a link, belongs to another user, or others may write to it.
+    """
+    folder = _state_home() / "otfm_pansharpen"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(0o700)
+    if not is_own_folder(folder) or (sys.platform != "win32" and folder.lstat().st_mode & 0o022):
+        raise PermissionError(f"{folder} is not a folder of this user alone")
+    return folder
+
+
+def is_own_folder(path: Path) -> bool:
+    """Whether a path is a real folder, not a link, that this user owns. Raises OSError where there is nothing."""
+    found = path.lstat()
+    return stat.S_ISDIR(found.st_mode) and (sys.platform == "win32" or found.st_uid == os.geteuid())
+
+
+def identify(path: Path) -> Identity:
+    """Return device and inode of a file or folder; of a link, its own. Raises OSError."""
+    found = path.lstat()
+    return found.st_dev, found.st_ino
+
+
+class RunRecord:
+    """A locked file that says which folder a run works in. It is gone once the folder is.
+
+    facts    what it says: "host", "folder" and its "parent" without links, "identity", and "moves" of a delivery
+    """
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self.path, self.file = path, file
+        self.facts: dict[str, Any] = {}
+
+    @classmethod
+    def create(cls, folder: Path) -> RunRecord:
+        """Record that this process works in a folder. Raises OSError where the state folder is not usable."""
+        number, path = tempfile.mkstemp(suffix=ENDING, dir=state_folder())
+        record = cls(Path(path), os.fdopen(number, "r+b"))
+        try:
+            _lock(record.file, wait=True)
+            parent = os.path.realpath(folder.parent)
+            record.add({"host": platform.node(), "parent": parent, "folder": str(folder), "identity": identify(folder)})
+        except BaseException:
+            record.close(remove=True)
+            raise
+        return record
+
+    def add(self, facts: Mapping[str, Any]) -> None:
+        """Append facts as a line of JSON, so that a kill while it is written leaves the earlier lines whole."""
+        self.facts |= facts
+        self.file.write(json.dumps(facts).encode() + b"\n")
+        self.file.flush()
+
+    def read(self) -> None:
+        """Read the facts; of a line that is not complete, nothing."""
+        for line in self.file.read(MAX_BYTES).splitlines(keepends=True):
+            with suppress(ValueError):
+                found = json.loads(line) if line.endswith(b"\n") else {}
+                self.facts |= found if isinstance(found, dict) else {}
+
+    def close(self, remove: bool) -> None:
+        """Unlock the record, and remove it where its folder is gone."""
+        self.file.close()
+        if remove:
+            with suppress(OSError):
+                self.path.unlink()
+
+
+def stale_records(folder: Path) -> Iterator[RunRecord]:
+    """Lock one after another the records of runs on this machine in `folder` whose process has ended.
+
+    The caller closes each of them. Where the state folder is not usable there are none.
+    """
+    try:
+        paths = sorted(state_folder().glob(f"*{ENDING}"))
+    except OSError:
+        return
+    for path in paths:
+        try:
+            record = RunRecord(path, path.open("r+b"))
+        except OSError:  # its run has just removed it
+            continue
+        try:
+            _lock(record.file, wait=False)
+            record.read()
+        except OSError:  # its run lives
+            record.close(remove=False)
+            continue
+        place = record.facts.get("host"), record.facts.get("parent")
+        if place == (platform.node(), os.path.realpath(folder)):
+            yield record
+        else:
+            record.close(remove=False)
+
+
+def _state_home() -> Path:
+    """Return where this system's programs keep their state. Raises OSError where the user has no home."""
+    variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_STATE_HOME")
+    usual = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/state")
+    for place in (Path(os.environ.get(variable, "")), Path(os.path.expanduser("~")) / usual):
+        if place.is_absolute():
+            return place
+    raise FileNotFoundError("This user has no home folder")
+
+
+def _lock(file: IO[bytes], wait: bool) -> None:
+    """Lock an open file until it is closed or the process ends, however that happens.
+
+    Raises OSError where another process holds it and we do not wait, or where the disk knows no locks.
+    """
+    if sys.platform == "win32":
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

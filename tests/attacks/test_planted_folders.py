@@ -1,0 +1,364 @@
+"""Hidden folders, journals, links and records that somebody planted: a run changes its own output and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from helpers.fusion import job, temporaries
+from helpers.scenes import Recipe
+from osgeo import gdal
+from otfm_pansharpen.model.files import whole_file
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.notices import Notice
+from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.run_records import RunRecord, state_folder
+from otfm_pansharpen.model.staging import PREVIOUS, remove_stale_runs, staging
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+NOBODY = 65534
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@pytest.fixture
+def own_state(tmp_path, monkeypatch):
+    """A state folder of this test alone."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "otfm_pansharpen"
+
+
+def snapshot(folder):
+    """Everything below a folder: links as they are, files with their content, folders."""
+    paths = sorted(folder.rglob("*"))
+    return {
+        str(p.relative_to(folder)): os.readlink(p) if p.is_symlink() else p.read_bytes() if p.is_file() else None
+        for p in paths
+    }
+
+
+def plant_journal(out, names, source="made", previous=("config",)):
+    """A folder as earlier versions left it: a free lock, and a journal that names files to move."""
+    part = out / ".x.part"
+    for folder in (".former", "made", "home"):  # the last so that made/../home is a place to move to
+        (part / folder).mkdir(parents=True)
+    (part / ".otfm.lock").write_bytes(b"")
+    (part / "made" / "x.tif").write_bytes(b"not in place yet")
+    for name in previous:
+        (part / ".former" / name).write_bytes(b"planted")
+    (part / ".delivery").write_text(json.dumps([source, names]))
+    return part
+
+
+def plant_outside(out, home):
+    plant_journal(out, [f"../{home.name}/keys", "x.tif"])
+
+
+def plant_absolute(out, home):
+    plant_journal(out, ["keys", "x.tif"], str(home))
+
+
+def plant_links(out, home):
+    part = plant_journal(out, ["keys", "x.tif"])
+    shutil.rmtree(part / ".former")
+    (part / ".former").symlink_to(home)
+    (part / "more").symlink_to(home)
+    (out / ".y.part").symlink_to(home)
+    (home / ".otfm.lock").write_bytes(b"")
+
+
+def plant_overwriting(out, home):
+    (out / "report.doc").write_bytes(b"of the user")
+    plant_journal(out, ["x.tif"], previous=["report.doc"])
+
+
+def plant_video(out, home):
+    (out / ".video.mp4.part").write_bytes(b"half a film")
+    (out / ".music-abc.part").mkdir()
+    (out / ".music-abc.part" / ".otfm.lock").write_bytes(b"")
+    (out / ".music-abc.part" / PREVIOUS).mkdir()
+    (out / ".music-abc.part" / PREVIOUS / "song").write_bytes(b"half a song")
+
+
+@pytest.mark.promise(26)
+@pytest.mark.parametrize("plant", [plant_outside, plant_absolute, plant_links, plant_overwriting, plant_video])
+def test_planted_folder_changes_nothing_else(tmp_path, plant):
+    pair = Recipe(bands=1).write(tmp_path)
+    out, home = tmp_path / "out", tmp_path / "home"
+    out.mkdir()
+    home.mkdir()
+    (home / "keys").write_bytes(b"secret")
+    plant(out, home)
+    before = snapshot(tmp_path)
+    fuse(job(pair, out / "fused.tif"))
+    after = snapshot(tmp_path)
+    assert after.pop("out/fused.tif")
+    assert after == before
+
+
+@pytest.mark.promise(26)
+@pytest.mark.skipif(sys.platform == "win32", reason="links take rights on Windows")
+def test_whole_file_writes_through_no_planted_link(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    target = tmp_path / "out" / "report.html"
+    target.parent.mkdir()
+    target.symlink_to(victim)
+    for number in (os.getpid(), os.getppid()):
+        target.with_name(f".report.html.{number}.part").symlink_to(victim)
+    with whole_file(target) as draft:
+        draft.write_bytes(b"report")
+    assert victim.read_bytes() == b"mine"
+    assert target.read_bytes() == b"report"
+    assert not target.is_symlink()
+    assert len(temporaries(target.parent)) == 2  # the planted ones
+
+
+def identity(path):
+    return [path.lstat().st_dev, path.lstat().st_ino]
+
+
+def left_by_a_kill(target, moves=lambda left: None):
+    """The folder of a run whose process has ended without clearing up: its record is there, and unlocked.
+
+    `moves` gives what the record says of a delivery, as source, place and the file to identify.
+    """
+    with staging(target) as made:
+        copy = shutil.copytree(made.folder, target.parent / "aside")
+        assert made.record is not None
+        facts = dict(made.record.facts)
+    copy.rename(made.folder)
+    facts["identity"] = identity(made.folder)
+    (made.folder / "draft.tif").write_bytes(b"half")
+    record = RunRecord.create(made.folder)
+    record.add(facts)
+    record.add({"moves": [[str(s), str(p), identity(f)] for s, p, f in moves(made.folder) or ()]})
+    record.close(remove=False)
+    return made.folder
+
+
+def test_stale_run_with_its_record_is_removed(tmp_path, own_state):
+    left = left_by_a_kill(tmp_path / "a.tif")
+    assert [s.folder for s in remove_stale_runs(tmp_path)] == [left]
+    assert not left.exists()
+    assert list(own_state.iterdir()) == []
+
+
+def swap_for_link(left, home):
+    shutil.rmtree(left)
+    left.symlink_to(home)
+
+
+def swap_for_folder(left, home):
+    home.rename(left.with_name("new"))  # a new inode under the recorded name
+    shutil.rmtree(left)
+    left.with_name("new").rename(left)
+    home.mkdir()
+
+
+def link_inside(left, home):
+    (left / "link").symlink_to(home)
+
+
+def give_away(left, home):
+    os.chown(left, NOBODY, NOBODY)
+
+
+@pytest.mark.promise(26)
+@pytest.mark.parametrize(
+    ("swap", "goes"),
+    [
+        (swap_for_link, False),
+        (swap_for_folder, False),
+        (link_inside, True),
+        pytest.param(give_away, False, marks=pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")),
+    ],
+)
+def test_record_of_another_folder_removes_nothing(tmp_path, own_state, swap, goes):
+    out, home = tmp_path / "out", tmp_path / "home"
+    out.mkdir()
+    home.mkdir()
+    (home / "keys").write_bytes(b"secret")
+    left = left_by_a_kill(out / "a.tif")
+    swap(left, home)
+    remove_stale_runs(out)
+    kept = left if swap is swap_for_folder else home
+    assert (kept / "keys").read_bytes() == b"secret"
+    assert os.path.lexists(left) is not goes
+
+
+@pytest.mark.promise(26)
+def test_moves_that_leave_the_folder_are_not_made(tmp_path, own_state):
+    out, home = tmp_path / "out", tmp_path / "home"
+    out.mkdir()
+    home.mkdir()
+    (home / "keys").write_bytes(b"secret")
+
+    def moves(left):
+        (left / "a.tif").write_bytes(b"new")
+        return [
+            (out / "keys", home / "keys", home / "keys"),
+            (left / "a.tif", out / "a.tif", left / "a.tif"),
+        ]
+
+    left = left_by_a_kill(out / "a.tif", moves)
+    remove_stale_runs(out)
+    assert not left.exists()
+    assert [p.name for p in out.iterdir()] == []
+    assert (home / "keys").read_bytes() == b"secret"
+
+
+@pytest.mark.promise(26)
+@pytest.mark.skipif(sys.platform == "win32", reason="rights and links of POSIX")
+@pytest.mark.parametrize("kind", ["link", "writable", "foreign"])
+def test_state_folder_that_others_can_write_is_refused(tmp_path, own_state, kind):
+    real = tmp_path / "real"
+    real.mkdir()
+    own_state.parent.mkdir()
+    if kind == "link":
+        own_state.symlink_to(real)
+    else:
+        own_state.mkdir()
+        own_state.chmod(0o777 if kind == "writable" else 0o700)
+        if kind == "foreign":
+            if not IS_ROOT:
+                pytest.skip("only root gives files away")
+            os.chown(own_state, NOBODY, NOBODY)
+    with pytest.raises(PermissionError, match="not a folder of this user alone"):
+        state_folder()
+    pair = Recipe(bands=1).write(tmp_path)
+    fuse(job(pair, tmp_path / "o.tif"))  # a run needs no record
+    assert list(real.iterdir()) == []
+    assert remove_stale_runs(tmp_path) == []
+
+
+def test_state_folder_is_private(own_state):
+    assert state_folder() == own_state
+    assert sys.platform == "win32" or own_state.stat().st_mode & 0o777 == 0o700
+
+
+AS_SOMEBODY = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from _package import load
+load()
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.notices import Notice
+from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.source import RasterSource
+job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), device="cpu", precision="fp32")
+fuse(job, Progress(report=lambda share: print(share, flush=True)))
+"""
+
+
+@pytest.fixture
+def shared_place():
+    """A folder that two users reach, each with a home of his own: (out, {user: environment})."""
+    place = Path(tempfile.mkdtemp())
+    place.chmod(0o755)
+    homes = {}
+    for user in (0, NOBODY):
+        home = place / f"home{user}"
+        home.mkdir(mode=0o700)
+        os.chown(home, user, user)
+        homes[user] = {**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home), "XDG_CACHE_HOME": str(home)}
+    (place / "out").mkdir()
+    (place / "out").chmod(0o777)
+    yield place / "out", homes
+    shutil.rmtree(place)
+
+
+def start(user, homes, pair, target):
+    arguments = [sys.executable, "-c", AS_SOMEBODY, str(SCRIPTS), str(pair.pan), str(pair.ms), str(target)]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=homes[user], user=user, group=user)
+
+
+@pytest.mark.promise(26)
+@pytest.mark.skipif(not IS_ROOT, reason="only root can be two users")
+@pytest.mark.parametrize(("victim", "runner"), [(0, NOBODY), (NOBODY, 0)])
+def test_run_of_one_user_touches_nothing_of_another(shared_place, victim, runner):
+    """What a killed run of the one has left, and what he planted, while the other runs into the same folder."""
+    out, homes = shared_place
+    pair = Recipe(bands=1).write(out.parent)
+    with start(victim, homes, pair, out / "killed.tif") as killed:
+        assert killed.stdout
+        while float(killed.stdout.readline()) < 0.1:
+            pass
+        killed.send_signal(signal.SIGKILL)
+    assert len(temporaries(out)) == 1
+    plant_outside(out, out.parent / f"home{runner}")
+    (out.parent / f"home{runner}" / "keys").write_bytes(b"secret")
+    before = snapshot(out.parent)
+    with start(runner, homes, pair, out / "fused.tif") as run:
+        run.communicate()
+    assert run.returncode == 0
+    after = {k: v for k, v in snapshot(out.parent).items() if not k.endswith("precision.json")}
+    added = set(after) - set(before)
+    assert added <= {"out/fused.tif", f"home{runner}/otfm_pansharpen"}
+    assert {k: v for k, v in after.items() if k not in added} == before
+
+
+KILLED = """
+import os, signal
+real = os.replace
+def replace(source, place):
+    if str(place).endswith("fused.dat") and ".part" not in str(place):
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(source, place)
+os.replace = replace
+"""
+
+
+@pytest.mark.promise(10)
+def test_previous_files_whose_names_are_taken_are_named(tmp_path, own_state):
+    """Killed while a raster of several files is replaced, and somebody has put another one there since."""
+    pair = Recipe(bands=1).write(tmp_path)
+    out = tmp_path / "out"
+    out.mkdir()
+    gdal.Translate(str(out / "fused.dat"), str(pair.ms), format="ENVI")
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, out / "fused.dat")]
+    program = AS_SOMEBODY.replace("job =", KILLED + "job =")
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not (out / "fused.dat").exists()
+    (out / "fused.dat").write_bytes(b"of somebody")
+    heard: list[Notice] = []
+    fuse(job(pair, out / "other.tif"), Progress(notice=heard.append))
+    (notice,) = heard
+    (left,) = temporaries(out)
+    assert notice.code == "previous_files_kept"
+    assert str(out / left / PREVIOUS) in notice.sentence
+    assert (out / "fused.dat").read_bytes() == b"of somebody"
+    assert (out / left / PREVIOUS / "fused.dat").read_bytes() == before["fused.dat"]
+    assert (out / "fused.hdr").read_bytes() == before["fused.hdr"]
+    (out / "fused.dat").unlink()
+    fuse(job(pair, out / "other.tif"))
+    assert {p.name: p.read_bytes() for p in out.iterdir() if p.name != "other.tif"} == before
+
+
+@pytest.mark.promise(26)
+def test_exchanged_previous_file_is_not_put_back(tmp_path, own_state):
+    """After a kill, somebody who may write to the folder has put another file under the recorded name."""
+
+    def moves(left):
+        (left / PREVIOUS).mkdir()
+        (left / "a.dat").write_bytes(b"new")
+        held = left / PREVIOUS / "a.dat"
+        held.write_bytes(b"previous")
+        return [(tmp_path / "a.dat", held, held), (left / "a.dat", tmp_path / "a.dat", left / "a.dat")]
+
+    left = left_by_a_kill(tmp_path / "a.dat", moves)
+    (tmp_path / "keys").write_bytes(b"planted")
+    (tmp_path / "keys").replace(left / PREVIOUS / "a.dat")
+    (stale,) = remove_stale_runs(tmp_path)
+    assert stale.kept == ("a.dat",)
+    assert not (tmp_path / "a.dat").exists()
