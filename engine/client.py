@@ -20,6 +20,7 @@ from ..model.progress import Progress
 from ..model.staging import remove_stale_runs
 from .interpreter import START, Launch, launches
 from .messages import from_line, to_line
+from .outputs import describe_written, read_states
 from .torch_faults import CPU_TOO_OLD, SETUP
 
 POLL = 0.05  # seconds between two looks at whether the user has cancelled
@@ -157,12 +158,12 @@ class Engine:
             how = f"by the system (signal {-code})" if ended else f"(exit code {code})"
             return (
                 f"The engine was ended {how}, most likely for want of memory: lower MEMORY, close other programs, and "
-                "run again. No file was written."
+                "run again."
             )
         said = f" Its last words: {self.printed[-1]}" if self.printed else ""
         return (
             f"The engine ended by itself (exit code {code}), most likely by a fault in torch, GDAL or a driver. Choose "
-            f"DEVICE cpu, or {SETUP} with ACTION check for a report. No file was written.{said}"
+            f"DEVICE cpu, or {SETUP} with ACTION check for a report.{said}"
         )
 
     def _listen(self, stream: IO[bytes]) -> None:
@@ -204,6 +205,7 @@ class Engines:
         return self._run_in(self._start(packages, progress, needs_torch), job, packages, progress)
 
     def _run_in(self, engine: Engine, job: Any, packages: Path, progress: Progress) -> Any:
+        before = read_states(job)
         try:
             result = engine.run(job, progress)
         except BaseException as error:
@@ -213,6 +215,10 @@ class Engines:
                 engine.end()
                 for folder in _places(job):
                     remove_stale_runs(folder)
+            if isinstance(error, CancelledError):
+                raise CancelledError(describe_written(job, before)) from None
+            if isinstance(error, EngineError):
+                raise EngineError(f"{error} {describe_written(job, before)}") from error
             raise
         self._keep(engine, packages)
         return result
@@ -317,8 +323,8 @@ def _pass_on(message: Mapping[str, Any], progress: Progress) -> None:
     elif "crash" in message:
         progress.explain(message["details"])
         raise EngineError(
-            f"An unexpected error ended the run ({message['crash']}). No file was written. This is a fault of the "
-            "plugin: please report it with the log."
+            f"An unexpected error ended the run ({message['crash']}). This is a fault of the plugin: please report it "
+            "with the log."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -39,7 +40,12 @@ def write_table(rows: Sequence[Row], folder: str) -> list[str]:
 def _flat(row: Row) -> dict[str, Any]:
     values = asdict(row)
     values |= values.pop("figures")
-    return {c: round(v, 4) if isinstance(v := values[c], float) else v for c in COLUMNS}
+    return {c: _rounded(v) if isinstance(v := values[c], float) else v for c in COLUMNS}
+
+
+def _rounded(value: float) -> float | None:
+    """Round a figure; None for what is not finite, which JSON has no number for."""
+    return round(value, 4) if math.isfinite(value) else None
 
 
 class Bar:

@@ -13,6 +13,7 @@ from ..model.errors import InputError
 from ..model.finetuning.finetune import finetune
 from ..model.finetuning.job import FinetuneJob, TuningPair
 from ..model.raster.gdal_errors import gdal_exceptions
+from ..model.wording import format_figure
 from .job import Scene, Settings
 from .run import check_workers
 from .scene_plan import local_weights, sources
@@ -67,6 +68,6 @@ def tune_sensor(
         result = finetune(FinetuneJob(pairs, local, start, minutes, steps, device=settings.device, seed=seed))
     what = "the tuned weights" if result.improved else "the start weights, which stayed the best"
     return (
-        f"{output}: {what}, from {len(scenes)} scenes; ERGAS of the held-out blocks {result.before.ergas:.4f} before, "
-        f"{result.after.ergas:.4f} after."
+        f"{output}: {what}, from {len(scenes)} scenes; ERGAS of the held-out blocks "
+        f"{format_figure(result.before.ergas, '.4f')} before, {format_figure(result.after.ergas, '.4f')} after."
     )

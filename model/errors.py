@@ -24,10 +24,10 @@ class TrainingError(PansharpenError):
 
 
 class CancelledError(PansharpenError):
-    """The user cancelled; nothing has been written."""
+    """The user cancelled. Who knows it may say what was `written`."""
 
-    def __init__(self) -> None:
-        super().__init__("Cancelled by the user; no file was written.")
+    def __init__(self, written: str = "") -> None:
+        super().__init__(f"Cancelled by the user. {written}".rstrip())
 
 
 class EngineError(PansharpenError):

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .wording import format_figure
+
 STYLE = (
     "body{font:15px/1.5 sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}"
     "table{border-collapse:collapse}td,th{padding:.25em .8em;border-bottom:1px solid #ddd;text-align:left}"
@@ -58,7 +60,7 @@ def words(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return format_figure(value, ".6g")
     if isinstance(value, (list, tuple)):
         return ", ".join(words(v) for v in value) or "none"
     if isinstance(value, Mapping):
@@ -68,7 +70,7 @@ def words(value: object) -> str:
 
 def stretched(image: NDArray[np.floating], low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Bands (n, h, w) as (h, w, n) for `picture`, those between their `low` and `high` (n,) from dark to bright."""
-    scaled = (image - low[:, None, None]) / np.maximum(high - low, 1e-12)[:, None, None]
+    scaled = np.nan_to_num((image - low[:, None, None]) / np.maximum(high - low, 1e-12)[:, None, None])
     return np.asarray(255 * np.clip(scaled, 0.0, 1.0).transpose(1, 2, 0), dtype=np.uint8)
 
 
@@ -86,7 +88,8 @@ def plot(title: str, across: Sequence[float], curves: Mapping[str, Sequence[floa
     """Curves over `across` as a drawing; `labels` name the places below in place of numbers."""
     width, height, room = PLOT
     values = np.array([list(c) for c in curves.values()], dtype=float)
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
     first, last = min(across), max(across)
 
     def place(x: float, y: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .errors import CancelledError
@@ -34,6 +35,13 @@ class Progress:
         """Raises CancelledError where the user wants no more."""
         if self.cancelled():
             raise CancelledError
+
+    def conclude(self, *sentences: str) -> None:
+        """Report the end, and log the last sentences: the result is in place, so no error here ends the run."""
+        with suppress(Exception):
+            self.report(1.0)
+            for sentence in sentences:
+                self.log(sentence)
 
     def explain(self, sentence: str) -> None:
         """Pass a detail on."""

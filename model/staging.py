@@ -107,7 +107,8 @@ class Staging:
         if not self.kept:
             shutil.rmtree(self.folder, ignore_errors=True)  # which follows no link
         if self.record:
-            self.record.close(remove=not os.path.lexists(self.folder))
+            with suppress(OSError):  # of a full disk elsewhere, once the result is in place
+                self.record.close(remove=not os.path.lexists(self.folder))
 
 
 @contextmanager

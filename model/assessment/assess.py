@@ -27,12 +27,13 @@ from ..raster.places import check_place
 from ..raster.reader import Raster
 from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_pair, sample_scene
 from ..scene.registration import Registration, measure_registration
+from ..wording import format_signed
 from .candidate import Candidate, fitted, opened_candidate
 from .faults import Piece, band_figures, seams, shift_from_pan
 from .job import AssessJob, AssessResult, Figures, ReducedFigures
 from .maps import BlockMap, write_map
 from .report import Shown, write_report
-from .verdict import signed, verdict
+from .verdict import verdict
 
 LARGEST_WHOLE = 2**21  # PAN pixels of a scene that is measured whole
 PIECE = 512  # PAN pixels along the side of the pieces of larger ones
@@ -110,7 +111,7 @@ def _scene(pan: Raster, ms: Raster, progress: Progress) -> _Scene:
 
 
 def _rows_and_columns(found: Registration) -> str:
-    return f"{signed(found.shift[0])} rows, {signed(found.shift[1])} columns"
+    return f"{format_signed(found.shift[0])} rows, {format_signed(found.shift[1])} columns"
 
 
 def _windows(scene: _Scene, candidates: Sequence[Candidate]) -> list[Window]:
@@ -378,5 +379,4 @@ def _say(result: AssessResult, progress: Progress) -> None:
     for each in result.verdicts:
         for sentence in each.sentences:
             progress.log(sentence)
-    progress.report(1.0)
-    progress.log(f"Done in {spoken(result.seconds)}: {result.report}.")
+    progress.conclude(f"Done in {spoken(result.seconds)}: {result.report}.")

@@ -21,6 +21,7 @@ from ..raster.reader import Raster
 from ..raster.reprojection import same_system
 from ..raster.source import RasterSource
 from ..scene.fill_values import find_fill
+from ..wording import format_value
 
 ALIGNED = 0.05  # PAN pixels by which a result may lie off PAN's grid and still be on it
 SAME_SIZE = 1e-4  # share by which its pixels may differ
@@ -30,6 +31,7 @@ CLEARLY = 0.5  # of what correlations lack to 1 in the file's order, that anothe
 STRETCHED = 0.3  # share by which values have to differ from those of MS to be in other units
 LINEAR = 0.9  # correlation with MS that values in other units have to have
 WHOLE = 0.99  # of what PAN and MS share, above which a result shows all of it
+FLAT = 1e-6  # of the largest value: a band that varies by less holds one value, blurred in 32-bit floats
 EIGHT_BITS = ("Byte", "Int8")
 FEWEST = 64  # MS pixels that are compared
 
@@ -178,6 +180,11 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], gain: float, shar
             f"FUSED {candidate.name} shares only {fused.shape[1]} valid MS pixels with PAN and MS; {FEWEST} are "
             "needed. Choose the result of these rasters, or a larger part of it."
         )
+    if not any(map(_varies, ms)):
+        raise InputError(
+            f"MS has one value in each band where FUSED {candidate.name} is valid, so nothing can be compared. Choose "
+            "rasters that show something."
+        )
     related = _correlations(fused, ms)
     used, bands = _matched(related)
     notes = list(candidate.notes)
@@ -192,9 +199,10 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], gain: float, shar
         notes.append(f"Bands of {candidate.name} were matched with those of MS by what they show: {pairs}.")
     if len(bands) < len(ms):
         notes.append(f"{candidate.name} has {len(bands)} of the {len(ms)} bands of MS; only those are compared.")
-    lines = [np.polyfit(fused[u], ms[b], 1) for u, b in zip(used, bands)]
-    off = [abs(float(line[0]) - 1.0) > STRETCHED for line in lines]
-    in_other_numbers = all(off) and float(found.min()) > LINEAR
+    vary = np.array([_varies(fused[u]) and _varies(ms[b]) for u, b in zip(used, bands)])
+    lines = [np.polyfit(fused[u], ms[b], 1) if v else _offset(fused[u], ms[b]) for u, b, v in zip(used, bands, vary)]
+    off = [abs(float(line[0]) - 1.0) > STRETCHED for line, v in zip(lines, vary) if v]
+    in_other_numbers = bool(vary.any()) and all(off) and float(found[vary].min()) > LINEAR
     if in_other_numbers:
         notes.append(
             f"{candidate.name} is in other numbers than MS. A straight line for each band was fitted before comparing, "
@@ -213,6 +221,16 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], gain: float, shar
     )
 
 
+def _varies(band: Image) -> bool:
+    """Whether a band (n,) has more than one value, rounding aside."""
+    return float(np.ptp(band)) > FLAT * float(np.abs(band).max())
+
+
+def _offset(first: Image, second: Image) -> Image:
+    """Slope and start of a line from a band with one value to that of another band."""
+    return np.array([1.0, float(second.mean() - first.mean())])
+
+
 def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
     """With the value that it has in every band where PAN shows an image, if it fills flat areas with one."""
     images = [tuple(map(torch.from_numpy, candidate.read(_place_of(p)))) for p in pieces]
@@ -221,8 +239,8 @@ def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
     if all(f.value != lowest for f in found) or find_fill([(p.pan[None], p.pan_valid) for p in pieces]):
         return candidate
     note = (
-        f"{candidate.name} has {lowest:g} in every band where PAN and MS show an image, and declares no nodata: that "
-        "is taken for a gap and left out."
+        f"{candidate.name} has {format_value(lowest)} in every band where PAN and MS show an image, and declares no "
+        "nodata: that is taken for a gap and left out."
     )
     return replace(candidate, gap=lowest, notes=(*candidate.notes, note))
 

@@ -21,6 +21,8 @@ REACH = 8  # PAN pixels within which a shift is looked for
 RIM = 8  # PAN pixels at the sides of a piece that are left out
 SEAM = 12.0  # times the usual step between two lines, from which on a step is a seam
 FILL_BOX, FILL_SHARE = 33, 0.3  # PAN pixels of a box, and flat ones among them, that lie near fill
+CENTRED = 0.05  # of its usual size: of a band with a smaller mean, a share of the mean tells nothing
+FLAT = 1e-6  # of the largest value: details that are smaller are the rounding of 32-bit floats
 LEAST_LINE = 96  # PAN pixels of a line that a seam runs along
 
 
@@ -41,10 +43,11 @@ def band_figures(pieces: Sequence[Piece], gain: float, names: Sequence[str]) -> 
     fine, coarse = np.sum([d[0] for d in details], axis=0), np.sum([d[1] for d in details], axis=0)
     fine_pan, coarse_pan = sum(d[2] for d in details), sum(d[3] for d in details)
     for band, name in enumerate(names):
-        mean = max(abs(float(ms[band].mean())), 1e-12)
+        mean, spread = abs(float(ms[band].mean())), float(np.sqrt((ms[band] ** 2).mean()))
+        mean = mean if mean > CENTRED * spread else float("nan")
         difference = low[band] - ms[band]
-        expected = coarse[band] / max(coarse_pan, 1e-12)
-        detail = (fine[band] / max(fine_pan, 1e-12)) / expected if expected > 0.0 else float("nan")
+        measurable = fine_pan > 0.0 and coarse_pan > 0.0 and coarse[band] > 0.0
+        detail = (fine[band] / fine_pan) / (coarse[band] / coarse_pan) if measurable else float("nan")
         error = float(np.sqrt((difference**2).mean()))
         found.append(BandFigures(name, float(difference.mean()) / mean, error / mean, float(detail)))
     return tuple(found), sam(ms[:, None], low[:, None])
@@ -64,13 +67,19 @@ def _detail(piece: Piece, gain: float) -> tuple[Image, Image, float, float]:
     pan = (pair.pan - low_pan(pair, gain)).numpy().astype(np.float64)
     bands = piece.fused - interpolated_ms(pair).numpy()
     inner = _inner(piece.valid & pair.valid_on_pan(pair.window).numpy().reshape(-1, *pair.pan.shape).all(0))
-    pan = np.where(inner, pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
+    pan = np.where(inner & _has_detail(pan, pair), pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
     fine = (bands * pan).sum((1, 2))
     coarse_pan, known = pair.pan_at_ms(gain)
     taken = known.numpy()
-    hp_pan = np.where(taken, high_pass(coarse_pan.numpy()[None])[0], 0.0)
+    hp_pan = high_pass(coarse_pan.numpy()[None])[0]
+    hp_pan = np.where(taken & _has_detail(hp_pan, pair), hp_pan, 0.0)
     hp_ms = high_pass(pair.ms.numpy())
     return fine, (hp_ms * hp_pan).sum((1, 2)), float((pan**2).sum()), float((hp_pan**2).sum())
+
+
+def _has_detail(detail: Image, pair: PairWindow) -> bool:
+    """Whether details of PAN are more than rounding."""
+    return float(np.abs(detail).max()) > FLAT * float(pair.pan.abs().max())
 
 
 def high_pass(image: Image) -> Image:
@@ -86,16 +95,24 @@ def _inner(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
-    """(row, column) PAN pixels by which the details of a result lie off those of PAN, at the highest correlation."""
+    """(row, column) PAN pixels by which the details of a result lie off those of PAN, at the highest correlation.
+
+    NaN where one of them has no details.
+    """
     scores = np.zeros((2 * REACH + 1, 2 * REACH + 1))
     for piece in pieces:
         inner = _inner(piece.valid & piece.pair.pan_valid.numpy())
         pan = np.where(inner, high_pass(piece.pair.pan.numpy()[None])[0], 0.0)
         bands = np.where(inner, high_pass(piece.fused), 0.0)
-        bands /= np.maximum(bands.std((1, 2), keepdims=True), 1e-12)
+        spread = bands.std((1, 2), keepdims=True)
+        bands = np.divide(bands, spread, out=np.zeros_like(bands), where=spread > 0.0)
+        if not pan.any() or not _has_detail(pan, piece.pair):
+            continue
         spectrum = np.conj(np.fft.rfft2(pan)) * np.fft.rfft2(bands).sum(0)
-        correlation = np.fft.irfft2(spectrum, s=pan.shape) / max(float(pan.std()), 1e-12)
+        correlation = np.fft.irfft2(spectrum, s=pan.shape) / float(pan.std())
         scores += np.roll(correlation, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
+    if not scores.any():
+        return float("nan"), float("nan")
     row, column = np.unravel_index(int(scores.argmax()), scores.shape)
     return _vertex(scores[:, column], int(row)) - REACH, _vertex(scores[row], int(column)) - REACH
 

@@ -18,10 +18,10 @@ from ..quality.full_resolution import interpolated_ms
 from ..quality.indices import BLOCK, Image
 from ..raster.band_names import rgb_bands
 from ..version import VERSION
+from ..wording import format_figure, format_percent, format_signed
 from .faults import Piece
 from .job import SHADES, AssessJob, AssessResult, Figures, Verdict
 from .maps import BlockMap
-from .verdict import signed
 
 CROP = 3 * BLOCK  # PAN pixels of a crop, a block with its surroundings
 ZOOM = 240  # CSS pixels that a crop is wide
@@ -79,11 +79,9 @@ def _full_table(figures: Sequence[Figures]) -> str:
     rows = [
         [
             f.name,
-            f"{f.d_lambda:.4f}",
-            f"{f.d_s:.4f}",
-            f"{f.hqnr:.4f}",
-            f"{f.sam:.3f}",
-            "" if f.shift is None else ", ".join(signed(s) for s in f.shift),
+            *(format_figure(value, ".4f") for value in (f.d_lambda, f.d_s, f.hqnr)),
+            format_figure(f.sam, ".3f"),
+            "" if f.shift is None else ", ".join(format_signed(s) for s in f.shift),
         ]
         for f in figures
     ]
@@ -96,7 +94,12 @@ def _full_table(figures: Sequence[Figures]) -> str:
 
 def _band_table(figures: Sequence[Figures]) -> str:
     rows = [
-        [f"{f.name}: {b.name}", f"{signed(100 * b.bias)} %", f"{100 * b.error:.2f} %", f"{b.detail:.2f}"]
+        [
+            f"{f.name}: {b.name}",
+            format_percent(b.bias, "+.2f"),
+            format_percent(b.error, ".2f"),
+            format_figure(b.detail, ".2f"),
+        ]
         for f in figures
         for b in f.bands
     ]
@@ -107,7 +110,8 @@ def _band_table(figures: Sequence[Figures]) -> str:
 def _reduced_table(result: AssessResult) -> str:
     if not result.reduced:
         return "<p>The scene is too small.</p>"
-    rows = [[r.name, f"{r.ergas:.3f}", f"{r.sam:.3f}", f"{r.q2n:.4f}", f"{r.scc:.4f}"] for r in result.reduced]
+    forms = (".3f", ".3f", ".4f", ".4f")
+    rows = [[r.name, *map(format_figure, (r.ergas, r.sam, r.q2n, r.scc), forms)] for r in result.reduced]
     note = (
         "<p>ERGAS and SAM are better where they are lower, Q2n and SCC where they are higher. Results of other tools "
         "cannot be made again here.</p>"
@@ -122,6 +126,8 @@ def _pictures(shown: Shown) -> Iterator[str]:
     map_picture = picture(_shade(shown.map.values[0]), words, 2 * ZOOM)
     yield whole((f"<h2>Where {html.escape(shown.figures.name)} is good</h2>", map_picture, f"<p>{legend}</p>"))
     ranked = shown.map.ranked()
+    if not ranked:
+        return
     for word, (row, column) in (("worst", ranked[0]), ("middle", ranked[len(ranked) // 2])):
         yield whole((f"<h3>The {word} block: PAN row {row}, column {column}</h3>", *_crop(shown, row, column)))
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from ..wording import format_figure, format_signed
 from .job import Figures, ReducedFigures, Verdict
 
 SHIFTED = 0.5  # PAN pixels between a result's detail and PAN's
@@ -36,35 +39,36 @@ def verdict(
     """
     interpolated, classical = yardsticks[0], yardsticks[1:]
     found = list(_faults(own, interpolated))
-    best = max(classical, key=lambda f: f.hqnr)
+    best = max(classical, key=lambda f: np.nan_to_num(f.hqnr, nan=-np.inf))
     beaten = sum(own.hqnr > f.hqnr for f in classical)
     first = (
-        f"{own.name} has HQNR {own.hqnr:.3f} (1 is perfect); interpolation has {interpolated.hqnr:.3f}, and the best "
-        f"classical method ({best.name}) {best.hqnr:.3f}; it is better than {beaten} of {len(classical)} of those. "
-        "Differences of a few thousandths of HQNR mean nothing."
+        f"{own.name} has HQNR {format_figure(own.hqnr, '.3f')} (1 is perfect); interpolation has "
+        f"{format_figure(interpolated.hqnr, '.3f')}, and the best classical method ({best.name}) "
+        f"{format_figure(best.hqnr, '.3f')}; it is better than {beaten} of {len(classical)} of those. Differences of a "
+        "few thousandths of HQNR mean nothing."
     )
     if again and reduced:
         first = f"{_one_scale_down(own.name, again, reduced)} {first}"
-    second = (
-        " ".join(s for _, s in found)
-        or "No shift, no wrong amount of detail, no change of colours and no seam was found."
+    measurable = any(math.isfinite(b.detail) for b in own.bands)
+    second = " ".join(s for _, s in found) or (
+        "No shift, no wrong amount of detail, no change of colours and no seam was found."
+        if measurable
+        else "No change of colours and no seam was found."
     )
+    if not measurable:
+        second += " Its shift and detail cannot be measured, because PAN or MS show no detail here."
     codes = tuple(dict.fromkeys(c for c, _ in found))
     third = " ".join(CURES[c] for c in codes) or "It can be used as it is."
     return Verdict(own.name, (first, second, third), codes)
 
 
 def _one_scale_down(name: str, again: ReducedFigures, reduced: Sequence[ReducedFigures]) -> str:
-    best = min(reduced[1:], key=lambda f: f.ergas)
+    best = min(reduced[1:], key=lambda f: np.nan_to_num(f.ergas, nan=np.inf))
+    ours, interpolated, classical = (format_figure(f.ergas, ".3g") for f in (again, reduced[0], best))
     return (
-        f"One scale down, where MS is the truth, {name} has ERGAS {again.ergas:.3g} (0 is perfect); interpolation has "
-        f"{reduced[0].ergas:.3g}, and the best classical method ({best.name}) {best.ergas:.3g}."
+        f"One scale down, where MS is the truth, {name} has ERGAS {ours} (0 is perfect); interpolation has "
+        f"{interpolated}, and the best classical method ({best.name}) {classical}."
     )
-
-
-def signed(number: float, digits: int = 2) -> str:
-    """A number with its sign; what rounds to nothing is +0.00, never -0.00."""
-    return f"{round(number, digits) + 0.0:+.{digits}f}"
 
 
 def _faults(own: Figures, interpolated: Figures) -> Iterator[tuple[str, str]]:
@@ -73,11 +77,11 @@ def _faults(own: Figures, interpolated: Figures) -> Iterator[tuple[str, str]]:
         yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."
     row, column = own.shift or (0.0, 0.0)
     if math.hypot(row, column) >= SHIFTED:
-        off = f"{signed(row, 1)} rows and {signed(column, 1)} columns (PAN pixels)"
+        off = f"{format_signed(row, 1)} rows and {format_signed(column, 1)} columns (PAN pixels)"
         yield "shifted", f"Its detail lies {off} off that of PAN."
         return  # which changes the figures of all other faults
-    details = sorted(b.detail for b in own.bands)
-    middle = details[len(details) // 2]
+    details = sorted(b.detail for b in own.bands if math.isfinite(b.detail))
+    middle = details[len(details) // 2] if details else 1.0
     if middle > TOO_MUCH:
         yield "oversharpened", f"It is oversharpened: it has {middle:.1f} times the detail that this scene should have."
     if middle < TOO_LITTLE:

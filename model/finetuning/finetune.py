@@ -36,6 +36,7 @@ from ..raster.reader import Raster
 from ..raster.windows import opened_pair
 from ..training.simulation import SimulationConfig
 from ..version import VERSION
+from ..wording import format_figure, format_signed
 from .evaluation import HoldoutEvaluator, mean_indices
 from .holdout import TuningScene, read_scene
 from .job import Evaluation, FinetuneJob, FinetuneResult, Recipe
@@ -48,8 +49,10 @@ EVALUATIONS = 5  # on the held-out blocks; more of them take time from the steps
 WAY_BACK = (0.75, 0.5, 0.25)  # shares of the way from the start weights that are tried at the end
 HQNR_PRICE = 6.0  # a loss of 0.01 in HQNR at full resolution counts as much as 6 % more ERGAS,
 HQNR_NOISE = 0.001  # less what it varies by from one evaluation to the next
+SHORTEST_STEP = 1e-6  # seconds, also where a coarse clock has not moved
 PATCH = 64  # side of patches in PAN pixels, which every crop holds
 LARGEST_CROP = 256
+SHOWN = 3  # held-out blocks in the report
 
 
 Pair = tuple[Raster, Raster]
@@ -104,10 +107,9 @@ class _Finetuning:
         result = FinetuneResult(
             job.output, before, self.after, improved, tuner.step, seconds, digest, tuple(self.evaluations)
         )
-        if job.report:
-            self._report(result)
-        progress.report(1.0)
-        progress.log(f"Done in {spoken(time.monotonic() - self.started)}, {tuner.step} steps: {job.output}.")
+        failed = self._report(result)
+        done = f"Done in {spoken(time.monotonic() - self.started)}, {tuner.step} steps: {job.output}."
+        progress.conclude(*([failed] if failed else []), done)
         return result
 
     def _read(self) -> list[TuningScene]:
@@ -137,10 +139,10 @@ class _Finetuning:
             scenes.append(scene)
             self.progress.report(READING_SHARE * 0.6 * (number + 1) / len(self.job.pairs))
             blocks = sum(len(w.blocks) for w in scene.windows)
-            row, column = (round(s, 2) + 0.0 for s in scene.registration.shift)  # no -0.00
+            row, column = map(format_signed, scene.registration.shift)
             self.progress.log(
                 f"{scene.ms}: {scene.statistics.bands} bands, ratio {scene.ratio:.4g}, MTF gain "
-                f"{scene.registration.gain:.3f}, shift {row:+.2f} rows, {column:+.2f} columns, noise of PAN "
+                f"{scene.registration.gain:.3f}, shift {row} rows, {column} columns, noise of PAN "
                 f"{scene.noise:.3f} deviations; windows: {len(scene.windows)}, blocks held out: {blocks}."
             )
         return scenes
@@ -199,15 +201,15 @@ class _Finetuning:
         if self.job.steps is not None:
             return tuner.step / tuner.steps, pace * (tuner.steps - tuner.step)
         left = max(self.started + 60.0 * self.job.minutes - now, 0.0)
-        tuner.steps = tuner.step + int(left / pace)
-        return (now - began) / (now - began + left), left
+        tuner.steps = tuner.step + int(left / max(pace, SHORTEST_STEP))
+        return (now - began) / max(now - began + left, SHORTEST_STEP), left
 
     def _evaluate(self, tuner: Tuner, loss: float, left: float) -> None:
         """Evaluate the averaged weights, and keep them where they are the best so far."""
         found, verdict = self._consider(tuner.average)
         self.evaluations.append(Evaluation(tuner.step, time.monotonic() - self.started, loss, found))
         self.progress.log(
-            f"Step {tuner.step}: loss {loss:.4f}, ERGAS of the held-out blocks {found:.4f}{verdict}; "
+            f"Step {tuner.step}: loss {loss:.4f}, ERGAS of the held-out blocks {format_figure(found, '.4f')}{verdict}; "
             f"{spoken(left)} left."
         )
 
@@ -216,18 +218,19 @@ class _Finetuning:
         for share in WAY_BACK:
             self.progress.check()
             found, verdict = self._consider(between(self.start.network, tuner.average, share))
-            self.progress.log(f"{100.0 * share:.0f} % of the way: ERGAS of the held-out blocks {found:.4f}{verdict}.")
+            ergas = format_figure(found, ".4f")
+            self.progress.log(f"{100.0 * share:.0f} % of the way: ERGAS of the held-out blocks {ergas}{verdict}.")
 
     def _consider(self, network: FlowNetwork) -> tuple[float, str]:
         """Keep a network where the objective, ERGAS and lost HQNR, is the lowest so far; its ERGAS, and the verdict."""
         found = float(np.mean([e.ergas(network) for e in self.evaluators]))
-        share = found / self.before.ergas
-        if share >= self.objective:
+        share = found / self.before.ergas if self.before.ergas else math.inf  # nothing is better than no error
+        if not share < self.objective:  # also where it is NaN
             return found, ""
         indices = self._indices(network)
         objective = share + HQNR_PRICE * max(0.0, self.before.hqnr - indices.hqnr - HQNR_NOISE)
         if objective >= self.objective:
-            return found, f", but HQNR falls to {indices.hqnr:.4f}"
+            return found, f", but HQNR falls to {format_figure(indices.hqnr, '.4f')}"
         self.best, self.after, self.objective = copy.deepcopy(network), indices, objective
         return found, ", the best so far"
 
@@ -269,22 +272,24 @@ class _Finetuning:
             },
         }
 
-    def _report(self, result: FinetuneResult) -> None:
-        """Write the report; where that fails the weights are written already, so it is said and no more."""
+    def _report(self, result: FinetuneResult) -> str:
+        """Write the report, where one is wanted; returns a warning where that fails: the weights are in place."""
         report = self.job.report
         if report is None:
-            return
-        count = 3
-        crops = [
-            (before, after)
-            for e in self.evaluators
-            for before, after in zip(e.crops(self.start.network, count), e.crops(self.best, count))
-        ][:count]  # fmt: skip
-        settings = {**self._settings(), **{f"recipe: {k}": v for k, v in asdict(self.job.recipe).items()}}
+            return ""
         try:
+            for e in self.evaluators:
+                e.check = lambda: None  # who cancelled and keeps the weights has his report too
+            crops = [
+                (before, after)
+                for e in self.evaluators
+                for before, after in zip(e.crops(self.start.network, SHOWN), e.crops(self.best, SHOWN))
+            ][:SHOWN]  # fmt: skip
+            settings = {**self._settings(), **{f"recipe: {k}": v for k, v in asdict(self.job.recipe).items()}}
             write_report(report, result, crops, settings)
-        except OSError as error:
-            self.progress.log(f"Warning: the report {report} cannot be written ({error}); the weights are.")
+        except Exception as error:  # whatever it is, the weights count
+            return f"Warning: the report {report} cannot be written ({error}); the weights are."
+        return ""
 
     def _settings(self) -> dict[str, object]:
         scenes = {f"scene {n}": _scene_notes(s) for n, s in enumerate(self.scenes, start=1)}
@@ -339,6 +344,6 @@ def _scene_notes(scene: TuningScene) -> Mapping[str, Any]:
 
 def _described(indices: QualityIndices) -> str:
     return (
-        f"ERGAS {indices.ergas:.4f}, SAM {indices.sam:.3f} degrees, Q2n {indices.q2n:.4f}; "
-        f"HQNR at full resolution {indices.hqnr:.4f}"
+        f"ERGAS {format_figure(indices.ergas, '.4f')}, SAM {format_figure(indices.sam, '.3f')} degrees, Q2n "
+        f"{format_figure(indices.q2n, '.4f')}; HQNR at full resolution {format_figure(indices.hqnr, '.4f')}"
     )

@@ -27,6 +27,7 @@ from ..scene.pieces import follows, spread, texture, textured
 from ..scene.registration import DEFAULT_GAIN, Registration, measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics
 from ..training.dataset import Source
+from ..wording import format_value
 
 WINDOW_SIDE = 256  # MS pixels along the side of a window, about
 WINDOWS_PER_AXIS = 3
@@ -245,8 +246,9 @@ def _refuse_constant_bands(path: str, pairs: list[PairWindow]) -> None:
     flat = (values.amax(1) == values.amin(1)).nonzero()[:, 0].tolist() if values.shape[1] else []
     if flat:
         raise InputError(
-            f"Band {flat[0] + 1} of those chosen of MS {path} is constant ({float(values[flat[0], 0]):g}); there is "
-            "nothing to learn from it. Choose the other bands, or another extent or scene."
+            f"Band {flat[0] + 1} of those chosen of MS {path} is constant "
+            f"({format_value(float(values[flat[0], 0]))}); there is nothing to learn from it. Choose the other bands, "
+            "or another extent or scene."
         )
 
 

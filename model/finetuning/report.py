@@ -13,6 +13,7 @@ from ..files import whole_file
 from ..page import page, picture, plot, stretched, table, whole, words
 from ..progress import spoken
 from ..quality.indices import QualityIndices
+from ..wording import compare_errors, format_figure
 from .evaluation import Crop
 from .job import FinetuneResult
 
@@ -34,9 +35,9 @@ def write_report(
 ) -> None:
     """Write the report, complete or not at all. `crops` are held-out blocks before and after. Raises OSError."""
     verdict = (
-        f"ERGAS of the held-out blocks went from {result.before.ergas:.4f} to {result.after.ergas:.4f} "
-        f"({100 * (result.after.ergas / result.before.ergas - 1):+.1f} %) in {result.steps} steps and "
-        f"{spoken(result.seconds)}."
+        f"ERGAS of the held-out blocks went from {format_figure(result.before.ergas, '.4f')} to "
+        f"{format_figure(result.after.ergas, '.4f')}, {compare_errors(result.after.ergas, result.before.ergas)} "
+        f"before, in {result.steps} steps and {spoken(result.seconds)}."
         if result.improved
         else f"Nothing better than the start weights was found in {result.steps} steps; they are kept unchanged."
     )
@@ -58,7 +59,7 @@ def write_report(
 
 def _figures_table(before: QualityIndices, after: QualityIndices) -> str:
     names = [*(f.name for f in fields(QualityIndices)), "hqnr"]
-    values = [(n, *(f"{getattr(i, n):.4f}" for i in (before, after))) for n in names]
+    values = [(n, *(format_figure(getattr(i, n), ".4f") for i in (before, after))) for n in names]
     return table(("", "before", "after", ""), [(TITLES[n][0], b, a, TITLES[n][1]) for n, b, a in values])
 
 

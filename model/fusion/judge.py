@@ -102,14 +102,14 @@ class _Judging:
             truth.append(self._numbers(piece.ms[self.bands])[:, counted])
             sharp.append(self._numbers(result)[:, counted])
         whole, reference = Prepared.joined(parts), np.concatenate(truth, axis=1)
-        if not whole.valid.any() or not reference.shape[1] or float(reference.mean(1).min()) <= 0.0:
+        if not whole.valid.any() or not reference.shape[1] or not float(reference.mean(1).min()) > 0.0:
             return None
 
         errors = {"interpolation": ergas(reference, interpolation(whole)[:, whole.valid_fine], ratio)}
         for name, method in CLASSICAL.items():
             self.check()
             errors[name] = ergas(reference, method(whole)[:, whole.valid_fine], ratio)
-        best = min(CLASSICAL, key=errors.__getitem__)
+        best = min(CLASSICAL, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
         ours = ergas(reference, np.concatenate(sharp, axis=1), ratio)
         return Reduced(ratio, ours, errors["interpolation"], errors[best], best)
 
@@ -125,10 +125,11 @@ class _Judging:
                 continue
             sharp = Piece.of(piece, place, self.plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, self.check)
             part = replace(piece.cropped(place), ms=piece.ms[self.bands], band_valid=None)
-            for image, found in ((torch.from_numpy(sharp).float(), ours), (interpolated_ms(part), plain)):
-                quality = full_resolution(part, image, gain, rounded, self.check)
-                if quality:
-                    found.append((quality.d_lambda, quality.d_s))
+            images = torch.from_numpy(sharp).float(), interpolated_ms(part)
+            made, soft = (full_resolution(part, image, gain, rounded, self.check) for image in images)
+            if made and soft and np.isfinite((made.hqnr, soft.hqnr)).all():
+                ours.append((made.d_lambda, made.d_s))
+                plain.append((soft.d_lambda, soft.d_s))
         if not ours:
             return None
         return Full(hqnr(*np.mean(ours, axis=0)), hqnr(*np.mean(plain, axis=0)), len(ours))

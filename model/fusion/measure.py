@@ -22,6 +22,7 @@ from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics
+from ..wording import format_value
 from .check import CheckedPair
 
 MEASURING_SHARE = 0.05  # of the progress bar
@@ -163,11 +164,11 @@ def _find_fill(
         filled = sum(int((is_fill(image, fill) & valid).sum()) for image, valid in (of_raster[n] for n in asked))
         share = filled / max(sum(of_raster[n][1].numel() for n in asked), 1)
         if share > LARGEST_FILL:
-            value = fill[0].value + float(raster.offsets[0])
+            value = format_value(fill[0].value + float(raster.offsets[0]))
             raise InputError(
-                f"{100 * share:.0f} % of the sampled pixels of {raster.role} {raster.source.name} are {value:g} in "
+                f"{100 * share:.0f} % of the sampled pixels of {raster.role} {raster.source.name} are {value} in "
                 "every band, in flat areas, and no nodata value marks them. Declare it first: in the layer's "
-                f"properties (Transparency, Additional no data value), or with gdal_edit.py -a_nodata {value:g}."
+                f"properties (Transparency, Additional no data value), or with gdal_edit.py -a_nodata {value}."
             )
     return fills
 

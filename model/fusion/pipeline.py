@@ -16,7 +16,7 @@ from ..geometry.grids import Window
 from ..inference.tile_fuser import TileFuser
 from ..network.weights import Weights, finetuned, load_weights
 from ..notices import Notice
-from ..progress import Progress
+from ..progress import Progress, spoken
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
 from ..raster.places import check_target
 from ..raster.reader import Raster
@@ -26,6 +26,7 @@ from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
 from ..staging import remove_stale_runs
 from ..version import VERSION
+from ..wording import format_figure
 from . import run_log
 from .adapt import ADAPTED, adapted
 from .check import CheckedPair, check_output, check_pair
@@ -61,11 +62,11 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         pair = replace(pair, window=plan.window)
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
             devices = run_plan(plan, pan, ms, weights, writer, progress.after(ADAPTED if job.adapts else 0.0))
+            summary, facts = run_log.quality_summary(found), provenance(plan, measured.registration, weights)
             progress.check()
-            writer.finish(provenance(plan, measured.registration, weights))
+            writer.finish(facts)
     seconds = time.monotonic() - started
-    progress.report(1.0)
-    progress.log(run_log.done(found, seconds, job.output))
+    progress.conclude(f"{summary}Done in {spoken(seconds)}: {job.output}.")
     return FusionResult(
         output=job.output,
         device=", ".join(devices),
@@ -190,9 +191,9 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
             "OTFM_WEIGHTS_SHA256": plan.engine.weights_sha256,
             "OTFM_STEPS": str(plan.engine.steps),
             "OTFM_PRECISION": plan.engine.precision,
-            "OTFM_MTF_GAIN": f"{registration.gain:.4f}",
-            "OTFM_SHIFT_ROWS_COLUMNS": f"{registration.shift[0]:.3f} {registration.shift[1]:.3f}",
-            "OTFM_MTF_GAIN_BY_BAND": " ".join(f"{g:.3f}" for g in registration.band_gains),
+            "OTFM_MTF_GAIN": format_figure(registration.gain, ".4f"),
+            "OTFM_SHIFT_ROWS_COLUMNS": " ".join(format_figure(s, ".3f") for s in registration.shift),
+            "OTFM_MTF_GAIN_BY_BAND": " ".join(format_figure(g, ".3f") for g in registration.band_gains),
             "OTFM_RATIO": f"{plan.placement.ratio:.6g}",
             "OTFM_PAN": f"{Path(plan.pan.name).name} band {plan.pan.bands[0]}",
             "OTFM_MS": f"{Path(plan.ms.name).name} bands {' '.join(map(str, plan.ms.bands))}",

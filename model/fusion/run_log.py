@@ -10,11 +10,11 @@ from ..finetuning.job import FinetuneResult
 from ..geometry.grids import Window
 from ..network.weights import misfit, other_order
 from ..notices import Notice
-from ..progress import spoken
 from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
 from ..staging import PREVIOUS, StaleRun
+from ..wording import NEGLIGIBLE, compare_errors, format_figure, format_percent, format_signed, format_value
 from .check import CheckedPair
 from .job import FusionJob
 from .judge import Judgement
@@ -51,29 +51,26 @@ def found(measured: Measurement, job: FusionJob) -> str:
         place = f"MS lies on PAN to within {NOTABLE_SHIFT:g} PAN pixels"
     else:
         corrected = "which is corrected" if job.align else "which is not corrected, as asked for"
-        place = f"MS lies {_signed(row)} rows and {_signed(column)} columns (PAN pixels) off PAN, {corrected}"
+        off = f"{format_signed(row)} rows and {format_signed(column)} columns (PAN pixels)"
+        place = f"MS lies {off} off PAN, {corrected}"
     return (
         f"{place}; at its finest detail it keeps {100.0 * seen.gain:.0f} % of the contrast (MTF gain {seen.gain:.3f}, "
         f"{measuring})."
     )
 
 
-def done(judged: Judgement | None, seconds: float, output: Path) -> str:
-    """The last line: how good the result is, where that was judged, and how long it took."""
-    took = f"Done in {spoken(seconds)}: {output}."
+def quality_summary(judged: Judgement | None) -> str:
+    """How good the result is in one sentence with a space behind it; empty where that was not measured."""
     if judged is None:
-        return took
+        return ""
     if judged.reduced is None:
-        quality = "The scene is too small, or shows too little, for its quality to be measured"
-    else:
-        made = judged.reduced
-        best = min(made.interpolated, made.classical)
-        quality = (
-            f"Made {made.ratio:.3g} times coarser, the scene is sharpened with an error (ERGAS) of {made.ergas:.3g}, "
-            f"{100.0 * abs(1.0 - made.ergas / best):.0f} % {'less' if made.ergas <= best else 'more'} than the best of "
-            "interpolation and the classical methods"
-        )
-    return f"{quality}. {took}"
+        return "The scene is too small, or shows too little, for its quality to be measured. "
+    made = judged.reduced
+    return (
+        f"Made {made.ratio:.3g} times coarser, the scene is sharpened with an error (ERGAS) of "
+        f"{format_figure(made.ergas, '.3g')}, {compare_errors(made.ergas, min(made.interpolated, made.classical))} the "
+        "best of interpolation and the classical methods. "
+    )
 
 
 def rasters(pair: CheckedPair) -> Iterator[str]:
@@ -135,9 +132,9 @@ def tuned(found: FinetuneResult) -> str:
         )
     return (
         f"Tuned on this scene for {_count(found.steps, 'step')}: ERGAS of the held-out blocks falls from "
-        f"{before.ergas:.3g} to {after.ergas:.3g} ({100.0 * (1.0 - after.ergas / before.ergas):.1f} % less), HQNR at "
-        f"full resolution goes from {before.hqnr:.3f} to {after.hqnr:.3f}. What the log says of quality from here on "
-        "is of ground that tuning has seen too."
+        f"{before.ergas:.3g} to {after.ergas:.3g}, {compare_errors(after.ergas, before.ergas)} before; HQNR at full "
+        f"resolution goes from {format_figure(before.hqnr, '.3f')} to {format_figure(after.hqnr, '.3f')}. What the log "
+        "says of quality from here on is of ground that tuning has seen too."
     )
 
 
@@ -163,8 +160,8 @@ def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Ite
     if found.reliable:
         row, column = found.shift
         yield (
-            f"Measured shift of MS against PAN: {_signed(row)} rows, {_signed(column)} columns (PAN pixels), "
-            f"{'corrected' if job.align else 'not asked for'}; correlation of details "
+            f"Measured shift of MS against PAN: {format_signed(row)} rows, {format_signed(column)} columns (PAN "
+            f"pixels), {'corrected' if job.align else 'not asked for'}; correlation of details "
             f"{found.correlation_unshifted:.4f} before, {found.correlation:.4f} after; "
             f"{100 * found.left_out:.0f} % of the sample left out (clouds, water, no detail)."
         )
@@ -172,10 +169,12 @@ def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Ite
         per_band = ", ".join(f"{g:.2f}" for g in found.band_gains)
         yield f"MTF gain of MS at Nyquist relative to PAN: {found.gain:.3f} ({source}; by band {per_band})."
     means = ", ".join(
-        f"{m + o:.4g} ({s:.3g})" for m, s, o in zip(statistics.ms_mean, statistics.ms_std, pair.ms.offsets)
+        f"{format_figure(m + o, '.4g')} ({format_figure(s, '.3g')})"
+        for m, s, o in zip(statistics.ms_mean, statistics.ms_std, pair.ms.offsets)
     )
     pan = statistics.pan_mean + float(pair.pan.offsets[0])
-    yield f"Mean (deviation) of PAN {pan:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}."
+    deviation = format_figure(statistics.pan_std, ".3g")
+    yield f"Mean (deviation) of PAN {format_figure(pan, '.4g')} ({deviation}); of the MS bands {means}."
 
 
 def work(plan: FusionPlan, budget: int) -> str:
@@ -243,11 +242,6 @@ def _count(number: float, word: str) -> str:
     return f"{number if isinstance(number, int) else f'{number:g}'} {word}{'' if number == 1 else 's'}"
 
 
-def _signed(pixels: float, digits: int = 2) -> str:
-    """A shift with its sign; what rounds to nothing is +0.00, never -0.00."""
-    return f"{round(pixels, digits) + 0.0:+.{digits}f}"
-
-
 def _of_the_place(output: Path) -> Iterator[Notice]:
     if not output.suffix.strip("."):
         yield Notice(
@@ -265,10 +259,10 @@ def _of_the_place(output: Path) -> Iterator[Notice]:
 def _undeclared(role: str, value: float, share: float) -> Notice:
     return Notice(
         "undeclared_nodata",
-        f"{100 * share:.1f} % of the sampled {role} pixels are {value:g} in every band, in flat areas, but {value:g} "
-        "is not declared as nodata: a collar, holes or saturation. The statistics leave them out; the result shows "
-        f"them as image. If they are gaps, declare {value:g} as nodata in the layer's properties (Transparency), then "
-        "run again.",
+        f"{format_percent(share, '.1f')} of the sampled {role} pixels are {format_value(value)} in every band, in flat "
+        f"areas, but {format_value(value)} is not declared as nodata: a collar, holes or saturation. The statistics "
+        f"leave them out; the result shows them as image. If they are gaps, declare {format_value(value)} as nodata in "
+        "the layer's properties (Transparency), then run again.",
         {"raster": role, "value": value, "share": share},
     )
 
@@ -289,7 +283,8 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         )
         return
     if found.distortion > NOTABLE_DISTORTION:
-        places = "; ".join("cannot tell" if s is None else " ".join(_signed(p, 1) for p in s) for s in found.local)
+        own = (" ".join(format_signed(p, 1) for p in s) if s else "cannot tell" for s in found.local)
+        places = "; ".join(own)
         yield Notice(
             "shift_varies",
             f"The shift differs by up to {found.distortion:.1f} PAN pixels within the scene (terrain, "
@@ -301,9 +296,9 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
     if max(abs(row), abs(column)) > LARGEST_SHIFT:
         yield Notice(
             "large_shift",
-            f"By their georeference the rasters lie {_signed(row, 1)} rows and {_signed(column, 1)} columns (PAN "
-            "pixels) off each other. That is corrected, and the output ends where MS then ends; better check the "
-            "georeference.",
+            f"By their georeference the rasters lie {format_signed(row, 1)} rows and {format_signed(column, 1)} "
+            "columns (PAN pixels) off each other. That is corrected, and the output ends where MS then ends; better "
+            "check the georeference.",
             {"rows": row, "columns": column},
         )
 
@@ -314,9 +309,9 @@ def quality(found: Judgement) -> Iterator[str]:
     if found.reduced:
         made = found.reduced
         yield (
-            f"On this scene, made {made.ratio:.3g} times coarser, ERGAS is {made.ergas:.3g} (0 is perfect{share}); "
-            f"interpolation has {made.interpolated:.3g}, and the best classical method ({made.method}) "
-            f"{made.classical:.3g}."
+            f"On this scene, made {made.ratio:.3g} times coarser, ERGAS is {format_figure(made.ergas, '.3g')} (0 is "
+            f"perfect{share}); interpolation has {format_figure(made.interpolated, '.3g')}, and the best classical "
+            f"method ({made.method}) {format_figure(made.classical, '.3g')}."
         )
     else:
         yield "The scene is too small, or shows too little, to be measured against a reference one scale down."
@@ -332,7 +327,7 @@ def quality_notice(found: Judgement) -> Notice | None:
     """A warning where a result looks worse than interpolation; None else."""
     made, full, signs = found.reduced, found.full, []
     numbers: dict[str, float] = {}
-    if made and made.ergas > NOTABLE_ERROR * made.interpolated:
+    if made and made.ergas > max(NOTABLE_ERROR * made.interpolated, NEGLIGIBLE):
         signs.append(f"ERGAS {made.ergas:.3g} against {made.interpolated:.3g} where it is made coarser")
         numbers |= {"ergas": made.ergas, "ergas_interpolation": made.interpolated}
     if full and full.hqnr < full.interpolated - NOTABLE_LOSS:

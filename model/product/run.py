@@ -24,6 +24,7 @@ from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
 from ..raster.stack import label
+from ..wording import format_figure, format_signed
 from .inputs import ms_source, pan_source, wanted_bands
 from .job import ProductJob, ProductResult, ProductRun
 from .recognise import find_products
@@ -72,10 +73,7 @@ def _all_sharpened(job: ProductJob, progress: Progress, started: float) -> Produ
         progress.check()
     runs += [ProductRun(r.title, "", NO_PRODUCT, r.sentence) for r in refused]
     result = ProductResult(tuple(runs), time.monotonic() - started)
-    progress.report(1.0)
-    if len(runs) > 1:
-        for line in table(runs):
-            progress.log(line)
+    progress.conclude(*(table(runs) if len(runs) > 1 else ()))
     if not result.count(SHARPENED, COMPLETE):
         failures = [r.sentence for r in runs if r.status == FAILED]
         raise InputError(failures[0] if len(failures) == 1 else "No product was sharpened. " + " ".join(failures))
@@ -87,13 +85,10 @@ def table(runs: Sequence[ProductRun]) -> Iterator[str]:
     width = max(len(r.title) for r in runs)
     yield f"{'product':{width}}  {'result':16}  {'ratio':>5}  {'shift':>12}  {'gain':>5}  {'HQNR':>6}  {'seconds':>7}"
     for r in runs:
-        shift = "" if r.shift is None else f"{r.shift[0]:+.2f} {r.shift[1]:+.2f}"
-        figures = f"{_figure(r.ratio, '.3g'):>5}  {shift:>12}  {_figure(r.gain, '.3f'):>5}  {_figure(r.hqnr, '.4f'):>6}"
+        shift = "" if r.shift is None else " ".join(map(format_signed, r.shift))
+        ratio, gain, hqnr = map(format_figure, (r.ratio, r.gain, r.hqnr), (".3g", ".3f", ".4f"), ("", "", ""))
+        figures = f"{ratio:>5}  {shift:>12}  {gain:>5}  {hqnr:>6}"
         yield f"{r.title:{width}}  {r.status:16}  {figures}  {r.seconds:7.1f}  {r.sentence}".rstrip()
-
-
-def _figure(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)
 
 
 def _sensor(product: Product) -> str:
@@ -246,8 +241,13 @@ def _keep(output: Path, pan: RasterSource, ms: RasterSource, progress: Progress)
     for role, source in (("pan", pan), ("ms", ms)):
         if source.path.startswith("<"):
             path = output.with_name(f"{output.stem}_{role}.vrt")
-            with whole_file(path) as draft:
-                draft.write_text(source.path, encoding="utf-8")
+            try:
+                with whole_file(path) as draft:
+                    draft.write_text(source.path, encoding="utf-8")
+            except OSError as error:  # the result is in place
+                sentence = f"{output} is complete, but {path} beside it cannot be written ({error})."
+                progress.warn(Notice("vrt_not_kept", sentence, {"path": str(path)}))
+                continue
             progress.explain(f"Kept {path}, which reads {source.name}.")
 
 
@@ -258,7 +258,8 @@ def _check_gain(product: Product, result: FusionResult, progress: Progress) -> N
         return
     least, largest = gains
     name = product.ms.sensor.name
-    said = f"Tabulated MTF gains of {name}: {least:g} to {largest:g}; measured and used: {result.gain:.3f}."
+    gain = format_figure(result.gain, ".3f")
+    said = f"Tabulated MTF gains of {name}: {least:g} to {largest:g}; measured and used: {gain}."
     progress.explain(said)
     if not least / ODD_GAIN <= result.gain <= largest * ODD_GAIN:
         sentence = f"{said} They are far apart: MS may have been resampled or sharpened before. Look at the result."

@@ -34,28 +34,39 @@ class QualityIndices:
 
 
 def sam(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:
-    """Spectral angle mapper: mean angle in degrees over pixels where neither spectrum is zero (Yuhas et al., 1992)."""
+    """Spectral angle mapper: mean angle in degrees over pixels where neither spectrum is zero (Yuhas et al., 1992).
+
+    NaN where there is no such pixel.
+    """
     a, b = _pixels(reference, valid), _pixels(fused, valid)
     norms = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
     used = norms > 0
+    if not used.any():
+        return float("nan")
     cosine = np.clip((a * b).sum(0)[used] / norms[used], -1.0, 1.0)
     return float(np.degrees(np.arccos(cosine)).mean())
 
 
 def ergas(reference: Image, fused: Image, ratio: float, valid: NDArray[np.bool_] | None = None) -> float:
-    """Relative dimensionless global error: 100/ratio sqrt(mean_b MSE_b / mean(ref_b)^2) (Wald, 2000)."""
+    """Relative dimensionless global error: 100/ratio sqrt(mean_b MSE_b / mean(ref_b)^2) (Wald, 2000).
+
+    NaN where the mean of a band is 0.
+    """
     a, b = _pixels(reference, valid), _pixels(fused, valid)
-    relative = ((a - b) ** 2).mean(1) / a.mean(1) ** 2
+    means = a.mean(1)
+    relative = ((a - b) ** 2).mean(1) / np.where(means != 0.0, means**2, np.nan)
     return float(100.0 / ratio * np.sqrt(relative.mean()))
 
 
 def scc(reference: Image, fused: Image) -> float:
     """Spatial correlation: of the Sobel gradient magnitudes of all bands together, not mean-removed.
 
-    As in the toolbox, a border of one pixel is dropped first and the filter then sees zeros around the rest.
+    As in the toolbox, a border of one pixel is dropped first and the filter then sees zeros around the rest. NaN where
+    an image is flat.
     """
     a, b = (np.stack([_sobel(band) for band in np.asarray(i, dtype=np.float64)]) for i in (reference, fused))
-    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
+    power = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / power if power else float("nan")
 
 
 def q2n(

@@ -13,6 +13,7 @@ from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
+from ..wording import format_value
 from .bands import LARGEST_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
 from .gdal_errors import said
 from .integrity import Stamp, damage_raised, refuse_changed_files, refuse_cut_files, stamps
@@ -155,7 +156,7 @@ class Raster:
         if len(values) > 1:
             raise InputError(
                 f"{self.role} {self.source.name} has another reference system than PAN and several nodata values for "
-                f"band {number} ({', '.join(f'{v:g}' for v in sorted(values))}), which cannot be kept apart while it "
+                f"band {number} ({', '.join(map(format_value, sorted(values)))}), which cannot be kept apart while it "
                 "is reprojected. Reproject it first, for example with gdal:warpreproject."
             )
         mark: int | str | None = self.alpha

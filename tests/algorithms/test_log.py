@@ -50,6 +50,6 @@ def test_a_cancel_is_no_error_on_the_desktop(algorithm, tmp_path, monkeypatch):
     given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), "TILE": 64}
     assert algorithm.prepare(given, context, feedback)
     assert algorithm.runPrepared(given, context, feedback) == {}
-    assert ("info", "Cancelled by the user; no file was written.") in feedback.heard
+    assert ("info", "Cancelled by the user. No file was written.") in feedback.heard
     assert not (tmp_path / "o.tif").exists()
     assert not [line for kind, line in feedback.heard if kind == "error"]

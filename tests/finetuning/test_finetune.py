@@ -177,6 +177,27 @@ def test_cancel_keeps_the_best_so_far(pair, tmp_path):
     assert load_weights(tmp_path / "own.safetensors").sha256 == result.weights_sha256
 
 
+@pytest.mark.promise(27)
+def test_cancel_that_keeps_the_weights_has_its_report(pair, tmp_path):
+    result = run(pair, tmp_path / "own.safetensors", stopping(0.5), steps=60, report=tmp_path / "r.html")
+    assert result.improved
+    assert result.weights_sha256 in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.promise(27)
+def test_report_that_fails_leaves_the_weights_and_a_warning(pair, tmp_path, monkeypatch):
+    """Whatever goes wrong in it: the weights are in place."""
+
+    def broken(*given):
+        raise ZeroDivisionError("float division by zero")
+
+    monkeypatch.setattr(finetuning, "write_report", broken)
+    lines: list[str] = []
+    result = run(pair, tmp_path / "own.safetensors", Progress(log=lines.append), report=tmp_path / "r.html")
+    assert load_weights(tmp_path / "own.safetensors").sha256 == result.weights_sha256
+    assert any("r.html cannot be written (float division by zero); the weights are" in line for line in lines)
+
+
 @pytest.mark.parametrize(("share", "keep"), [(0.5, False), (0.01, True)])
 def test_cancel_leaves_nothing_where_asked_or_nothing_was_found(pair, tmp_path, share, keep):
     wanted = job(pair, tmp_path / "own.safetensors", steps=60, keep=keep)

@@ -27,4 +27,5 @@ PROMISES = {
     24: "A crash, a kill or a lack of memory in the engine is one sentence, and QGIS goes on as it was.",
     25: "An assessment names the faults that a result has, no others, and what it left out.",
     26: "Nothing that lies in a folder leads to a change of any other file, for no user.",
+    27: "After the output is in place nothing fails a run, and every figure is right for 0, NaN and infinity.",
 }

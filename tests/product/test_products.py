@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 
@@ -11,12 +12,12 @@ import pytest
 from helpers.fusion import run as fuse_pair
 from helpers.fusion import temporaries
 from helpers.products import dimap, landsat, named, packed, pair_for, worldview
-from helpers.scenes import load_image
+from helpers.scenes import load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.options import BUNDLED
-from otfm_pansharpen.model.product.job import ProductJob
-from otfm_pansharpen.model.product.run import sharpen_products
+from otfm_pansharpen.model.product.job import ProductJob, ProductRun
+from otfm_pansharpen.model.product.run import sharpen_products, table
 from otfm_pansharpen.model.progress import Progress
 
 
@@ -273,3 +274,35 @@ def test_gdals_settings_are_as_before(tmp_path, landsat_pair):
         assert gdal.GetConfigOption("CPL_VSIL_GZIP_WRITE_PROPERTIES") == "YES"
     finally:
         gdal.SetConfigOption("CPL_VSIL_GZIP_WRITE_PROPERTIES", None)
+
+
+@pytest.mark.promise(27)
+def test_constant_product_is_complete_and_in_the_table(tmp_path, landsat_pair):
+    ms = load_image(landsat_pair.ms)
+    save(landsat_pair.ms, np.full_like(ms, 255), str(ms.dtype), gdal.Open(str(landsat_pair.ms)).GetGeoTransform())
+    landsat(tmp_path / "in" / "one", landsat_pair)
+    result, said = sharpened(tmp_path / "in" / "one", tmp_path / "out")
+    assert [r.status for r in result.runs] == ["sharpened"]
+    assert (load_image(result.runs[0].output) == 255).all()
+    assert not re.search(r"\b(nan|inf)\b", said)
+
+
+@pytest.mark.promise(27)
+def test_vrt_that_cannot_be_kept_fails_no_product(tmp_path, landsat_pair, monkeypatch):
+    """The disk fills up after the result is in place."""
+    landsat(tmp_path / "in" / "one", landsat_pair)
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("otfm_pansharpen.model.product.run.whole_file", full)
+    result, said = sharpened(tmp_path / "in", tmp_path / "out", keep_vrt=True)
+    assert [r.status for r in result.runs] == ["sharpened"]
+    assert re.search(r"_sharp\.tif is complete, but .*_ms\.vrt beside it cannot be written .*No space left", said)
+
+
+def test_table_leaves_out_what_was_not_measured():
+    runs = [ProductRun("a", "s", "sharpened", ratio=2.0, shift=(-0.001, 0.0), gain=float("nan"), hqnr=None)]
+    line = list(table(runs))[1]
+    assert "nan" not in line
+    assert "+0.00 +0.00" in line
