@@ -64,7 +64,7 @@ MUTATIONS = [
     Mutation(7, "model/product/inputs.py", "        band.SetDescription(known.name)", "        pass", "tests/product/test_products.py -k bands_are"),
     Mutation(9, "model/product/run.py", "    except CancelledError:\n        raise\n", "", "tests/product/test_products.py -k cancelled"),
     Mutation(12, "model/product/landsat.py", "elif not COMPLETE.search(", "elif not str(", "tests/product/test_refusals.py -k believed"),
-    Mutation(22, "model/product/run.py", "        gdal.SetConfigOption(TRACES, before)", "        pass", "tests/product/test_products.py -k settings"),
+    Mutation(22, "model/raster/delivered.py", "gdal.SetConfigOption(name, previous)", "pass", "tests/product/test_products.py -k settings"),
     Mutation(8, "algorithms/result_layer.py", "layer.setRenderer(self.renderer.clone())", "pass", "tests/algorithms/test_pansharpen.py -k looks"),
     Mutation(8, "algorithms/result_layer.py", "layer.pipe().set(each.clone())", "pass", "tests/algorithms/test_result_layer.py -k alone"),
     Mutation(8, "algorithms/result_layer.py", "return _Kept.kept[-1]", "return _Kept.kept.pop()", "tests/algorithms/test_pansharpen.py -k looks"),

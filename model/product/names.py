@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from osgeo import gdal
-
+from ..errors import InputError
+from ..raster.delivered import open_delivered
+from ..raster.gdal_errors import said
 from .landsat import FILL
 from .listing import Listing
-from .scene import Band, Part
+from .scene import Band, Part, Refused
 from .sensors import NOT_SHARPENED, SENSORS, UNKNOWN, Sensor
 
-IMAGES = (".tif", ".tiff", ".jp2", ".img", ".ntf", ".pix")
+IMAGES = (".tif", ".tiff", ".jp2", ".j2k", ".ntf", ".nitf")
 FINEST = 1.5  # times smaller than the others' are the pixels of PAN
 NO_IMAGES = re.compile(
     r"(?:^|[_\-. ])(?:browse|thumb(?:nail)?|preview|ql|quicklook|mask|msk|cloud|bqa|qa|psh|psm|pansharp\w*|udm\d?|aux)"
@@ -80,7 +81,7 @@ class _Image:
     pixel: float
 
 
-def read_names(listing: Listing, taken: set[str], check: Callable[[], None]) -> Iterator[Part]:
+def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | Refused]:
     """PAN and MS among the images of a listing that no metadata file has `taken`."""
     groups: dict[str, list[_Named]] = {}
     for file in listing.files:
@@ -89,8 +90,11 @@ def read_names(listing: Listing, taken: set[str], check: Callable[[], None]) -> 
             if named is not None:
                 groups.setdefault(named.scene, []).append(named)
     for group in groups.values():
-        check()
-        yield from _parts(listing, [i for i in (_opened(listing, n) for n in group) if i is not None])
+        listing.check()
+        try:
+            yield from _parts(listing, [i for i in (_opened(listing, n) for n in group) if i is not None])
+        except InputError as error:
+            yield Refused(group[0].title, f"{error}.")
 
 
 def _understood(file: str) -> _Named | None:
@@ -128,17 +132,19 @@ def _token(word: str) -> str:
 
 
 def _opened(listing: Listing, named: _Named) -> _Image | None:
-    """None for what GDAL cannot read, and for results of this plugin."""
+    """None for results of this plugin. Raises InputError, with a sentence without its end, for what cannot be read."""
+    path = listing.path(named.file)
     try:
-        dataset = gdal.OpenEx(listing.path(named.file), gdal.OF_RASTER)
-        if dataset.GetMetadataItem("OTFM_VERSION"):
-            return None
-        transform = dataset.GetGeoTransform()
-        return _Image(
-            named, dataset.RasterCount, (abs(transform[1] * transform[5] - transform[2] * transform[4])) ** 0.5
-        )
-    except RuntimeError:
-        return _Image(named, 1, 0.0)  # opened again later, where the error is said
+        dataset = open_delivered(path)
+    except RuntimeError as error:
+        raise InputError(f"{path} cannot be opened: {said(error)}. Download it again") from error
+    except InputError as error:
+        raise InputError(f"{path} {error}") from error
+    if dataset.GetMetadataItem("OTFM_VERSION"):
+        return None
+    transform = dataset.GetGeoTransform()
+    size = abs(transform[1] * transform[5] - transform[2] * transform[4]) ** 0.5
+    return _Image(named, dataset.RasterCount, size)
 
 
 def _parts(listing: Listing, images: list[_Image]) -> Iterator[Part]:
@@ -180,7 +186,7 @@ def _finest(images: list[_Image]) -> list[_Image]:
 def _of_file(listing: Listing, image: _Image) -> tuple[Band, ...]:
     """Bands of a file with several, by their names in it; else those of the sensor, or of most, where they are four."""
     file, order = listing.path(image.named.file), image.named.sensor.order
-    dataset = gdal.OpenEx(file, gdal.OF_RASTER)
+    dataset = open_delivered(file)
     described = [dataset.GetRasterBand(n).GetDescription().lower() for n in range(1, image.count + 1)]
     names = order if len(order) == image.count else [COLOUR_WORDS.get(d, d) for d in described]
     return tuple(Band(n or f"band {i}", (file,), i) for i, n in enumerate(names, start=1))

@@ -7,7 +7,6 @@ import math
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +19,7 @@ from ..fusion.pipeline import fuse
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.band_names import rgb_bands
+from ..raster.delivered import confined
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
@@ -31,7 +31,6 @@ from .scene import Product, Refused
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # metadata that tell whether an output is complete
-TRACES = "CPL_VSIL_GZIP_WRITE_PROPERTIES"  # an option of GDAL
 LONGEST_NAME = 120  # characters of an output's name
 ODD_GAIN = 3.0  # times smaller or larger than all tabulated ones is a measured gain that is told
 
@@ -45,19 +44,8 @@ def sharpen_products(job: ProductJob, progress: Progress | None = None) -> Produ
     progress = progress or Progress()
     if not job.folder.is_dir():
         raise OutputError(f"The folder {job.folder} for the results does not exist. Create it or choose another one.")
-    with no_traces():
+    with confined():
         return _all_sharpened(job, progress, started)
-
-
-@contextmanager
-def no_traces() -> Iterator[None]:
-    """Has GDAL leave no .properties file beside compressed archives; afterwards its setting is as it was."""
-    before = gdal.GetConfigOption(TRACES)
-    gdal.SetConfigOption(TRACES, "NO")
-    try:
-        yield
-    finally:
-        gdal.SetConfigOption(TRACES, before)
 
 
 def _all_sharpened(job: ProductJob, progress: Progress, started: float) -> ProductResult:
@@ -210,7 +198,7 @@ def _complete(output: Path, facts: dict[str, str]) -> bool:
         return False
     with gdal_exceptions():
         try:
-            dataset = gdal.Open(str(output))
+            dataset = gdal.OpenEx(str(output), gdal.OF_RASTER, allowed_drivers=["GTiff"])
             return all(dataset.GetMetadataItem(key) == facts[key] for key in (INPUTS, SETTINGS))
         except RuntimeError:
             return False

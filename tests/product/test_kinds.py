@@ -21,7 +21,7 @@ EIGHT = ["coastal", "blue", "green", "yellow", "red", "red edge", "nir", "nir2"]
 THREE = ["band 1", "band 2", "band 3"]
 ALI = ["coastal", "blue", "green", "red", "nir", "nir2", "swir", "swir1", "swir2"]
 AIRBUS = ["red", "green", "blue", "nir"]
-NEO = ["Red", "Green", "Blue", "NIR", "Red Edge", "Deep Blue"]
+NEO = ["red", "green", "blue", "nir", "red edge", "deep blue"]
 
 KINDS = {
     "Landsat 7, collection 1": (lambda f, p: landsat(f, p, 7, 1), 2, ETM),
@@ -40,6 +40,7 @@ KINDS = {
     "Pleiades without list of indices": (lambda f, p: dimap(f, p, told=False), 4, AIRBUS),
     "Pleiades, tiles that overlap": (lambda f, p: dimap(f, p, overlap=4), 4, AIRBUS),
     "SPOT 6": (lambda f, p: dimap(f, p, "SPOT", "6", across=1), 4, AIRBUS),
+    "Pleiades Neo, tiles that overlap": (lambda f, p: dimap(f, p, "PNEO", "3", overlap=4), 4, NEO),
     "Pleiades Neo": (lambda f, p: dimap(f, p, "PNEO", "3"), 4, NEO),
     "KOMPSAT-3": (
         lambda f, p: [
