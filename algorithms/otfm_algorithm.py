@@ -202,7 +202,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         feedback: QgsProcessingFeedback,
         pan: QgsRasterLayer,
     ) -> str:
-        """Polygons of MASK that lie on PAN, as one WKT in its system; empty where there are none. Main thread only."""
+        """Polygons of MASK that lie on PAN, as hexadecimal WKB in its system; empty if none. Main thread only."""
         if parameters.get("MASK") in (None, ""):
             return ""
         source = self.parameterAsSource(parameters, "MASK", context)
@@ -215,8 +215,14 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         wanted = QgsFeatureRequest().setFilterRect(pan.extent()).setNoAttributes()
         if pan.crs().isValid():
             wanted.setDestinationCrs(pan.crs(), context.transformContext())
-        shapes = [feature.geometry() for feature in source.getFeatures(wanted)]
-        shapes = [shape for shape in shapes if not shape.isEmpty()]
+        shapes, lost = bridge.read_polygons(source, wanted)
+        if lost:
+            feedback.pushWarning(
+                tr(
+                    "{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. "
+                    "Look at them with native:checkvalidity."
+                ).format(count=lost, mask=source.sourceName())
+            )
         if not shapes:
             feedback.pushWarning(
                 tr("No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.").format(
@@ -224,9 +230,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
                 )
             )
             return ""
-        for shape in shapes:
-            shape.convertToStraightSegment()
-        return str(QgsGeometry.collectGeometry(shapes).asWkt())
+        return bytes(QgsGeometry.collectGeometry(shapes).asWkb()).hex()
 
     def _misread(self, definition: QgsProcessingParameterDefinition, parameters: dict[str, Any]) -> str:
         """Why a word cannot be the value of a parameter; empty where it can be."""

@@ -24,7 +24,8 @@ class RasterSource:
     ignored_nodata  bands whose own nodata value a user switched off
     crs             WKT that replaces the file's own; empty to keep it
     delivered       whether it is an image of a product, which is opened in the formats of products only, and alone
-    unmeasured      polygons, as WKT in PAN's system, of ground that is sharpened but neither measured nor learnt from
+    unmeasured      polygons, as hexadecimal WKB in PAN's system, of ground that is sharpened but neither measured nor
+                    learnt from
     """
 
     path: str
