@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import time
@@ -16,6 +15,7 @@ from ..errors import CancelledError, InputError, OutputError, PansharpenError
 from ..files import whole_file
 from ..fusion.job import Extent, FusionJob, FusionResult
 from ..fusion.pipeline import fuse
+from ..network.weights import sha256_of
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.band_names import rgb_bands
@@ -180,7 +180,7 @@ def _facts(product: Product, job: ProductJob) -> dict[str, str]:
         stamps.append(f"{PurePosixPath(file).name} {status.size if status else 0} {status.mtime if status else 0}")
     decisive = {
         "bands": job.bands,
-        "weights": hashlib.sha256(job.weights.read_bytes()).hexdigest() if job.weights.is_file() else str(job.weights),
+        "weights": sha256_of(job.weights) if job.weights.is_file() else str(job.weights),
         "precision": job.precision,
         "align": job.align,
         "extent": job.extent,
