@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ..errors import InputError
+from ..geometry.grids import RATIO_DIGITS
 from ..raster.delivered import open_delivered
 from ..raster.gdal_errors import said
 from .landsat import FILL
@@ -17,6 +18,7 @@ from .scene import Band, Part, Refused
 from .sensors import NOT_SHARPENED, SENSORS, UNKNOWN, Sensor
 
 IMAGES = (".tif", ".tiff", ".jp2", ".j2k", ".ntf", ".nitf")
+PIXEL_DIGITS = ".4g"  # by which sizes of pixels are the same, also in degrees
 FINEST = 1.5  # times smaller than the others' are the pixels of PAN
 NO_IMAGES = re.compile(
     r"(?:^|[_\-. ])(?:browse|thumb(?:nail)?|preview|ql|quicklook|mask|msk|cloud|bqa|qa|psh|psm|pansharp\w*|udm\d?|aux)"
@@ -179,7 +181,7 @@ def _name(image: _Image) -> str:
 def _finest(images: list[_Image]) -> list[_Image]:
     """The one image of one band whose pixels are smaller than those of all others; none where there is no such one."""
     sized = sorted((i for i in images if i.pixel > 0.0), key=lambda i: i.pixel)
-    clear = len(sized) > 1 and sized[0].count == 1 and sized[1].pixel >= FINEST * sized[0].pixel
+    clear = len(sized) > 1 and sized[0].count == 1 and round(sized[1].pixel / sized[0].pixel, RATIO_DIGITS) >= FINEST
     return sized[:1] if clear else []
 
 
@@ -197,8 +199,8 @@ def _one_a_file(listing: Listing, images: list[_Image]) -> tuple[Band, ...]:
     images = [i for i in images if _name(i) not in NOT_SHARPENED and i.named.mark != "MS"]
     if not images:
         return ()
-    usual = Counter(round(i.pixel, 6) for i in images).most_common(1)[0][0]
-    alike = [i for i in images if round(i.pixel, 6) == usual]
+    usual = Counter(f"{i.pixel:{PIXEL_DIGITS}}" for i in images).most_common(1)[0][0]
+    alike = [i for i in images if f"{i.pixel:{PIXEL_DIGITS}}" == usual]
     order = images[0].named.sensor.order
     alike.sort(key=lambda i: (order.index(_name(i)) if _name(i) in order else len(order), _number(i), i.named.file))
     return tuple(Band(_name(i), (listing.path(i.named.file),)) for i in alike)
