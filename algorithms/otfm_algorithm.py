@@ -19,11 +19,13 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
@@ -31,6 +33,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QIcon
 
+from ..model.files import find_name_fault
 from . import bridge
 from .help import FORMER, NO_BANDS
 from .manual import page_url
@@ -235,8 +238,13 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     def _misread(self, definition: QgsProcessingParameterDefinition, parameters: dict[str, Any]) -> str:
         """Why a word cannot be the value of a parameter; empty where it can be."""
         name, given = definition.name(), parameters.get(definition.name())
+        if isinstance(given, QgsProcessingOutputLayerDefinition):
+            given = given.sink.staticValue()
         if not isinstance(given, str) or not given.strip():
             return ""
+        if definition.isDestination() or isinstance(definition, QgsProcessingParameterFile):
+            fault = find_name_fault(given)
+            return f"{name} {fault}. {tr('Choose another name.')}" if fault else ""
         if isinstance(definition, QgsProcessingParameterBand) and band_numbers(given) is None:
             return tr(NO_BANDS).format(name=name, given=given)
         if isinstance(definition, QgsProcessingParameterNumber) and not _is_number(given):

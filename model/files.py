@@ -6,11 +6,13 @@ import json
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+MAX_NAME_BYTES = 255  # of a file's name on the disks of all systems
 MAX_DIGITS = 20  # of a whole number in JSON; int() takes seconds for a million
 JSON_MARKS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)  # what opens and closes, and characters that are escaped
 STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
@@ -25,6 +27,17 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def find_name_fault(path: str) -> str:
+    """Why no file can have this name, as part of a sentence; empty where nothing speaks against it."""
+    for character in path:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            return f"holds the character {character!a}, which no file name can have"
+    longest = max((len(os.fsencode(part)) for part in re.split(r"[/\\]", path)), default=0)
+    if longest > MAX_NAME_BYTES:
+        return f"has a part of {longest} bytes, but {MAX_NAME_BYTES} are the most that a file name can have"
+    return ""
 
 
 def read_small_file(path: Path, max_bytes: int, own: bool = False) -> bytes:

@@ -23,6 +23,7 @@ from safetensors.torch import save
 from ..errors import WeightsError
 from ..files import parse_json, read_small_file, whole_file
 from ..options import BUNDLED
+from ..progress import format_bytes
 from .band_groups import reordering
 from .flow_network import FlowNetwork, NetworkConfig
 from .trial import trial_velocity
@@ -75,7 +76,7 @@ def load_weights(path: Path) -> Weights:
     if not path.is_file():
         raise WeightsError(f"The weights file {path} does not exist. Choose a .safetensors file, or fast or best.")
     if path.stat().st_size > LARGEST_FILE:
-        raise WeightsError(f"{path} is {path.stat().st_size / 1e6:.0f} MB; weights of this plugin are far smaller.")
+        raise WeightsError(f"{path} is {format_bytes(path.stat().st_size)}; weights of this plugin are far smaller.")
     try:
         digest = _check_hash(path)
         with safe_open(path, framework="pt") as file:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from osgeo import gdal
 
 from ..errors import InputError
+from ..files import find_name_fault
 from ..raster.gdal_errors import said
 
 DEEPEST = 6  # folders below the one that is looked through
@@ -59,9 +60,10 @@ def kind_of_archive(name: str) -> str | None:
 
 
 def of_folder(folder: str, check: Callable[[], None]) -> Listing:
-    """List the regular files of a folder and those below it, without hidden ones and links that lead out of it.
+    """List the regular files of a folder and those below it.
 
-    Raises InputError; `check` may raise to stop.
+    Hidden files, names with control characters, and links that lead out of the folder are left out. Raises
+    InputError; `check` may raise to stop.
     """
     root = Path(folder)
     files: list[str] = []
@@ -70,10 +72,10 @@ def of_folder(folder: str, check: Callable[[], None]) -> Listing:
     for here, folders, names in os.walk(root):
         check()
         depth = len(Path(here).relative_to(root).parts)
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and depth < DEEPEST)
+        folders[:] = sorted(f for f in folders if not (f.startswith(".") or find_name_fault(f)) and depth < DEEPEST)
         for name in sorted(n for n in names if not n.startswith(".")):
             path = Path(here) / name
-            if not _is_regular(path):
+            if find_name_fault(name) or not _is_regular(path):
                 continue
             leads_out = path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(real_root)
             (outside if leads_out else files).append(path.relative_to(root).as_posix())
@@ -113,5 +115,6 @@ def _within(names: list[str] | tuple[str, ...]) -> Iterator[str]:
     for name in names:
         parts = PurePosixPath(name.replace("\\", "/")).parts
         hidden = any(p.startswith(".") for p in parts)
-        if not name.endswith("/") and not name.startswith("/") and ":" not in name and not hidden:
+        odd = name.startswith("/") or ":" in name or find_name_fault(name)
+        if not name.endswith("/") and not hidden and not odd:
             yield name

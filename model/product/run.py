@@ -31,7 +31,7 @@ from .scene import Product, Refused
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # metadata that tell whether an output is complete
-LONGEST_NAME = 120  # characters of an output's name
+LONGEST_NAME = 120  # bytes of an output's name
 ODD_GAIN = 3.0  # times smaller or larger than all tabulated ones is a measured gain that is told
 
 
@@ -105,7 +105,8 @@ def _outputs(products: Sequence[Product], folder: Path) -> list[Path]:
     taken: set[str] = set()
     paths = []
     for product in products:
-        stem = re.sub(r'[\\/:*?"<>|\s]+', "_", product.title).strip("._")[:LONGEST_NAME] or "product"
+        stem = re.sub(r'[\\/:*?"<>|\s]+', "_", product.title).encode()[:LONGEST_NAME].decode(errors="ignore")
+        stem = stem.strip("._") or "product"
         names = (f"{stem}{'' if n == 1 else f'_{n}'}_sharp.tif" for n in range(1, len(products) + 1))
         name = next(n for n in names if n.lower() not in taken)
         taken.add(name.lower())
