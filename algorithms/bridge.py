@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 from qgis.core import (
     QgsApplication,
     QgsCoordinateReferenceSystem,
+    QgsFeatureRequest,
+    QgsGeometry,
     QgsMapLayer,
     QgsProcessingException,
+    QgsProcessingFeatureSource,
     QgsProcessingFeedback,
     QgsProviderRegistry,
     QgsRasterLayer,
+    QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
 
@@ -59,8 +63,29 @@ def own_weights() -> list[Path]:
     return sorted(weights_folder().glob("*.safetensors"))
 
 
+def read_polygons(source: QgsProcessingFeatureSource, request: QgsFeatureRequest) -> tuple[list[QgsGeometry], int]:
+    """Read polygons of a user's layer: flat, without curves, valid. Second, how many features cannot be repaired.
+
+    QGIS's own check of each feature is switched off: it raises through the Python iterator, which breaks QGIS's Python.
+    """
+    polygons, lost = [], 0
+    for feature in source.getFeatures(request, QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks):
+        shape = feature.geometry()
+        if shape.isEmpty():
+            continue
+        shape.convertToStraightSegment()
+        shape.get().dropZValue()
+        shape.get().dropMValue()
+        if not shape.isGeosValid():
+            shape = shape.makeValid()
+        parts = [p for p in shape.asGeometryCollection() if p.type() == QgsWkbTypes.GeometryType.PolygonGeometry]
+        polygons += parts
+        lost += not parts
+    return polygons, lost
+
+
 def raster_source(layer: QgsRasterLayer, bands: list[int], role: str, unmeasured: str = "") -> RasterSource:
-    """Plain data of a layer, with polygons of ground that is not measured (WKT in PAN's system).
+    """Plain data of a layer, with polygons of ground that is not measured (WKB as hexadecimal, in PAN's system).
 
     Raises QgsProcessingException where GDAL does not provide it. Main thread only.
     """

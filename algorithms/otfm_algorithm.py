@@ -19,11 +19,13 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
@@ -31,6 +33,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QIcon
 
+from ..model.files import find_name_fault
 from . import bridge
 from .help import FORMER, NO_BANDS
 from .manual import page_url
@@ -202,7 +205,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         feedback: QgsProcessingFeedback,
         pan: QgsRasterLayer,
     ) -> str:
-        """Polygons of MASK that lie on PAN, as one WKT in its system; empty where there are none. Main thread only."""
+        """Polygons of MASK that lie on PAN, as hexadecimal WKB in its system; empty if none. Main thread only."""
         if parameters.get("MASK") in (None, ""):
             return ""
         source = self.parameterAsSource(parameters, "MASK", context)
@@ -215,8 +218,14 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         wanted = QgsFeatureRequest().setFilterRect(pan.extent()).setNoAttributes()
         if pan.crs().isValid():
             wanted.setDestinationCrs(pan.crs(), context.transformContext())
-        shapes = [feature.geometry() for feature in source.getFeatures(wanted)]
-        shapes = [shape for shape in shapes if not shape.isEmpty()]
+        shapes, lost = bridge.read_polygons(source, wanted)
+        if lost:
+            feedback.pushWarning(
+                tr(
+                    "{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. "
+                    "Look at them with native:checkvalidity."
+                ).format(count=lost, mask=source.sourceName())
+            )
         if not shapes:
             feedback.pushWarning(
                 tr("No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.").format(
@@ -224,15 +233,18 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
                 )
             )
             return ""
-        for shape in shapes:
-            shape.convertToStraightSegment()
-        return str(QgsGeometry.collectGeometry(shapes).asWkt())
+        return bytes(QgsGeometry.collectGeometry(shapes).asWkb()).hex()
 
     def _misread(self, definition: QgsProcessingParameterDefinition, parameters: dict[str, Any]) -> str:
         """Why a word cannot be the value of a parameter; empty where it can be."""
         name, given = definition.name(), parameters.get(definition.name())
+        if isinstance(given, QgsProcessingOutputLayerDefinition):
+            given = given.sink.staticValue()
         if not isinstance(given, str) or not given.strip():
             return ""
+        if definition.isDestination() or isinstance(definition, QgsProcessingParameterFile):
+            fault = find_name_fault(given)
+            return f"{name} {fault}. {tr('Choose another name.')}" if fault else ""
         if isinstance(definition, QgsProcessingParameterBand) and band_numbers(given) is None:
             return tr(NO_BANDS).format(name=name, given=given)
         if isinstance(definition, QgsProcessingParameterNumber) and not _is_number(given):

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from ..model.errors import InputError
 from ..model.product.recognise import find_products
 from ..model.product.run import NO_PRODUCT
+from ..model.raster.delivered import confined
 from ..model.raster.gdal_errors import gdal_exceptions
 from .job import ENDINGS, Row, Scene
 from .storage import child, is_remote, parent, read_bytes, size
@@ -24,7 +25,7 @@ def read_scenes(place: str, folder: str, form: str) -> tuple[list[Scene], list[R
     """Scenes of a CSV file or of a folder of products, and a row for what is none. Raises InputError."""
     if place.lower().endswith(".csv"):
         return _of_list(place, folder, ENDINGS[form]), []
-    with gdal_exceptions():
+    with gdal_exceptions(), confined():
         products, refused = find_products(place, lambda: None)
     names = _different([_plain(p.title) for p in products])
     scenes = [

@@ -31,6 +31,7 @@ from ..model.network.flow_network import NetworkConfig
 from ..model.product.inputs import ms_source, pan_source
 from ..model.product.run import INPUTS, SETTINGS
 from ..model.progress import Progress
+from ..model.raster.delivered import confined
 from ..model.raster.files_behind import files_behind
 from ..model.raster.gdal_errors import gdal_exceptions
 from ..model.raster.places import check_place
@@ -203,7 +204,9 @@ def sources(scene: Scene, settings: Settings) -> tuple[RasterSource, RasterSourc
     if scene.product is None:
         return RasterSource(scene.pan), RasterSource(scene.ms)
     facts = {"PRODUCT": scene.product.title, "SENSOR": scene.sensor, "ACQUISITION_DATE": scene.date}
-    return pan_source(scene.product), ms_source(scene.product, settings.bands, {k: v for k, v in facts.items() if v})
+    with confined():
+        pan = pan_source(scene.product)
+        return pan, ms_source(scene.product, settings.bands, {k: v for k, v in facts.items() if v})
 
 
 def fusion_job(scene: Scene, settings: Settings, pan: RasterSource, ms: RasterSource, folder: Path) -> FusionJob:
@@ -249,7 +252,9 @@ def _refuse_small_worker(plan: FusionPlan, config: NetworkConfig, memory: int | 
 
 def inputs_of(scene: Scene) -> str:
     """Name, size and time of every file that the scene is read from."""
-    files = scene.product.files if scene.product else (scene.pan, scene.ms)
+    if scene.product:  # whose files read no others
+        return "; ".join(stamp(f) for f in scene.product.files)
+    files = (scene.pan, scene.ms)
     behind = [f for file in files for f in (sorted(files_behind(file) | {file}) if os.path.isfile(file) else [file])]
     return "; ".join(stamp(f) for f in dict.fromkeys(behind))
 

@@ -20,6 +20,7 @@ from .storage import child, write_text
 COLUMNS = [
     name for f in fields(Row) for name in ([g.name for g in fields(Figures)] if f.name == "figures" else [f.name])
 ]
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 WIDTH = 30  # characters of the bar
 EVERY = 30.0  # seconds between two lines where the terminal is a file
 
@@ -28,13 +29,20 @@ def write_table(rows: Sequence[Row], folder: str) -> list[str]:
     """Write fleet.csv and fleet.json into a folder; returns their paths. Raises PansharpenError."""
     lines = [_flat(r) for r in rows]
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     table.writeheader()
-    table.writerows({**line, "workers": " ".join(line["workers"])} for line in lines)
+    table.writerows(
+        {c: _escape_formula(v) for c, v in {**line, "workers": " ".join(line["workers"])}.items()} for line in lines
+    )
     paths = [child(folder, "fleet.csv"), child(folder, "fleet.json")]
     for path, content in zip(paths, (text.getvalue(), json.dumps(lines, indent=1))):
         write_text(path, content)
     return paths
+
+
+def _escape_formula(value: Any) -> Any:
+    """Put an apostrophe before a text that a spreadsheet would take for a formula, as OWASP recommends."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 def _flat(row: Row) -> dict[str, Any]:

@@ -1,13 +1,23 @@
-"""Files that appear under their name complete, or not at all."""
+"""Files that appear under their name complete, or not at all, and small files that are read without trust."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import stat
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .staging import staging
+
+MAX_NAME_BYTES = 255  # of a file's name on the disks of all systems
+MAX_DIGITS = 20  # of a whole number in JSON; int() takes seconds for a million
+JSON_MARKS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)  # what opens and closes, and characters that are escaped
+STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 @contextmanager
@@ -19,3 +29,61 @@ def whole_file(path: Path) -> Iterator[Path]:
     with staging(path) as made:
         yield made.folder / path.name
         os.replace(made.folder / path.name, path)
+
+
+def find_name_fault(path: str) -> str:
+    """Why no file can have this name, as part of a sentence; empty where nothing speaks against it."""
+    for character in path:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            return f"holds the character {character!a}, which no file name can have"
+    longest = max((len(os.fsencode(part)) for part in re.split(r"[/\\]", path)), default=0)
+    if longest > MAX_NAME_BYTES:
+        return f"has a part of {longest} bytes, but {MAX_NAME_BYTES} are the most that a file name can have"
+    return ""
+
+
+def read_small_file(path: Path, max_bytes: int, own: bool = False) -> bytes:
+    """Read a small file that anybody may have put there.
+
+    Args:
+        path: the file, or a link to it.
+        max_bytes: no more is read, whatever the file's size.
+        own: whether the file must belong to this user.
+
+    Raises:
+        OSError: with a sentence, for what is not a regular file, is longer, or belongs to somebody else.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe would block for ever
+    with open(os.open(path, flags), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{path} is not a regular file")
+        if own and hasattr(os, "getuid") and status.st_uid != os.getuid():
+            raise OSError(f"{path} belongs to another user")
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise OSError(f"{path} has more than {max_bytes:,} bytes")
+    return content
+
+
+def parse_json(text: str, max_depth: int) -> Any:
+    """Parse JSON that anybody may have written.
+
+    Raises:
+        ValueError: also for deeper nesting than `max_depth`, and for very long whole numbers.
+    """
+    depth, quoted = 0, False
+    for mark in JSON_MARKS.finditer(text):
+        if mark[0] == '"':
+            quoted = not quoted
+        elif not quoted:
+            depth += STEPS.get(mark[0], 0)
+        if depth > max_depth:
+            raise ValueError(f"it is nested more than {max_depth} deep")
+    return json.loads(text, parse_int=_parse_int)
+
+
+def _parse_int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"it holds a number of {len(text):,} digits")
+    return int(text)

@@ -64,3 +64,17 @@ def spoken(seconds: float) -> str:
         return f"{rest} s"
     hours, left = divmod(minutes, 60)
     return f"{hours} h {left} min" if hours else f"{minutes} min {rest} s"
+
+
+def format_bytes(count: float) -> str:
+    """A size in the largest unit of which there is at least one: 12 bytes, 3.4 kB, 812 MB, 1.5 GB."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}" if count < 999.5 * size else f"{count / size:,.0f} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def format_bytes_apart(one: int, other: int) -> tuple[str, str]:
+    """Two sizes, in single bytes where larger units would show them as the same."""
+    texts = format_bytes(one), format_bytes(other)
+    return texts if texts[0] != texts[1] else (f"{one:,} bytes", f"{other:,} bytes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import max_pool2d
 
 from ..errors import InputError
+from ..files import read_small_file
 from ..geometry.grids import Placement, Window, register
 from ..geometry.window_pair import PairWindow
 from ..options import BUNDLED
@@ -40,6 +41,7 @@ PIECE = 512  # PAN pixels along the side of the pieces of larger ones
 PIECES_PER_AXIS = 3
 OURS = "OTFM"
 UNNAMED = "OUTPUT"  # what QGIS calls a temporary raster that nobody named
+MAX_HASH_BYTES = 1024  # of the file of one hash
 WEIGHTS = "OTFM_WEIGHTS_SHA256"  # metadata that says with which weights the plugin made a raster
 HAS_NETWORK = hasattr(torch, "nn")  # an engine without torch has its arrays alone
 
@@ -325,7 +327,11 @@ def _made_again(candidate: Candidate) -> str:
 
 def _bundled() -> dict[str, Path]:
     """The weights that come with the plugin, by their SHA-256."""
-    return {Path(f"{p}.sha256").read_text(encoding="utf-8").split()[0]: p for p in BUNDLED.values()}
+    found = {}
+    for path in BUNDLED.values():
+        with suppress(OSError, IndexError):  # a damaged installation, which load_weights reports
+            found[read_small_file(Path(f"{path}.sha256"), MAX_HASH_BYTES).decode("ascii", "replace").split()[0]] = path
+    return found
 
 
 def _with_left_out(candidate: Candidate) -> Candidate:

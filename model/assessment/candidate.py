@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from osgeo import gdal
 
 from ..errors import InputError
-from ..geometry.grids import Grid, Window
+from ..geometry.grids import RATIO_DIGITS, Grid, Window
 from ..geometry.resampling import resample
 from ..geometry.window_pair import PairWindow
 from ..quality.indices import Image
@@ -100,7 +100,7 @@ def opened_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
         notes.append(note)
     same = same_system(raster.crs, pan.crs, raster.grid)
     coarse = _coarseness(raster.grid, pan.grid) if same else 1.0
-    if coarse > COARSEST:
+    if round(coarse, RATIO_DIGITS) > COARSEST:
         raise InputError(
             f"FUSED {source.name} has pixels {coarse:.2f} times as large as those of PAN: it is no sharpened raster of "
             "this PAN. Choose the result, not MS."

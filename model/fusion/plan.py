@@ -25,7 +25,7 @@ from .job import FusionJob
 from .measure import Measurement
 from .memory import WorkPlan, default_budget, plan_work
 
-FORMAT = "otfm-pansharpen-plan-2"
+FORMAT = "otfm-pansharpen-plan-3"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ GeoTransform = tuple[float, float, float, float, float, float]
 NO_GEOREFERENCE: GeoTransform = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 SMALLEST_RATIO = 1.5
 LARGEST_RATIO = 16.0
+RATIO_DIGITS = 3  # by which ratios are compared and shown: pixels of degrees have no round sizes
 RATIO_TOLERANCE = 0.02  # between the two axes, where nothing but sizes relates the rasters
 LARGEST_UNEVENNESS = 2.0  # between them, where a georeference does: pixels of degrees are square in no place but one
 EDGE_TOLERANCE = 1e-3  # PAN pixels; rounding of geotransforms must not cost a row
@@ -192,13 +193,13 @@ def _check_ratio(pan: Grid, ms: Grid, across: float, down: float) -> None:
     sizes = f"PAN pixels are {pan.pixel_size[0]:.6g}, MS pixels {ms.pixel_size[0]:.6g} map units wide"
     if not pan.georeferenced:
         sizes = f"PAN has {pan.width} x {pan.height} pixels, MS {ms.width} x {ms.height}, neither has a georeference"
-    ratio = math.sqrt(across * down)
+    ratio = round(math.sqrt(across * down), RATIO_DIGITS)
     if ratio < 1.0 / SMALLEST_RATIO:
         raise InputError(f"PAN and MS seem to be swapped: {sizes}. PAN is the raster with the smaller pixels.")
     if not SMALLEST_RATIO <= ratio <= LARGEST_RATIO:
         limits = f"{SMALLEST_RATIO} to {LARGEST_RATIO:g}"
         raise InputError(f"The ratio of the pixel sizes is {ratio:.3f}, but only {limits} can be fused: {sizes}.")
-    uneven = max(across / down, down / across)
+    uneven = round(max(across / down, down / across), RATIO_DIGITS)
     if uneven > (LARGEST_UNEVENNESS if pan.georeferenced else 1.0 + RATIO_TOLERANCE):
         raise InputError(
             f"The ratio is {across:.3f} across but {down:.3f} down, so the rasters do not belong together: {sizes}."

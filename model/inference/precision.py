@@ -11,12 +11,14 @@ from pathlib import Path
 
 import torch
 
-from ..files import whole_file
+from ..files import parse_json, read_small_file, whole_file
 from ..network.flow_network import FlowNetwork
 from .folded_network import FoldedNetwork
 
 SIDE = 64  # planes of the measured tile
 ROUNDS = 4  # of both types in turn; the quickest of each counts
+MAX_BYTES = 65536  # of the file; a processor takes 100
+MIN_SHARE, MAX_SHARE = 0.01, 1000.0  # that any processor can have
 WORTH = 0.85  # bfloat16 is coarser, so it has to take less than this share of float32's time
 
 
@@ -64,8 +66,10 @@ def _kept_share(network: FlowNetwork) -> float:
 
 
 def _kept(file: Path) -> dict[str, float]:
+    """Read what was measured before; nothing where the file is not one that this user's runs write."""
     try:
-        return {str(key): float(share) for key, share in json.loads(file.read_text(encoding="utf-8")).items()}
+        kept = parse_json(read_small_file(file, MAX_BYTES, own=True).decode("utf-8"), max_depth=1)
+        return {str(key): float(share) for key, share in kept.items() if MIN_SHARE <= float(share) <= MAX_SHARE}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 

@@ -21,8 +21,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..errors import WeightsError
-from ..files import whole_file
+from ..files import parse_json, read_small_file, whole_file
 from ..options import BUNDLED
+from ..progress import format_bytes
 from .band_groups import reordering
 from .flow_network import FlowNetwork, NetworkConfig
 from .trial import trial_velocity
@@ -30,6 +31,8 @@ from .trial import trial_velocity
 FORMAT = "otfm-pansharpen-weights-1"
 TENSORS_DIGEST = "tensors_sha256"  # in the header, so that weights parted from the file beside them are checked too
 LARGEST_FILE = 64 * 1024 * 1024
+MAX_HASH_BYTES = 2**20  # of a file of hashes; a line has 100
+MAX_DEPTH = 8  # of JSON in a header
 LARGEST_WEIGHT = 1000.0  # training leaves 2; a flipped bit of the exponent makes 1e37 of a tenth
 LARGEST_VELOCITY = 10.0  # deviations on the trial scenes, where sound weights stay below 1
 LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
@@ -73,7 +76,7 @@ def load_weights(path: Path) -> Weights:
     if not path.is_file():
         raise WeightsError(f"The weights file {path} does not exist. Choose a .safetensors file, or fast or best.")
     if path.stat().st_size > LARGEST_FILE:
-        raise WeightsError(f"{path} is {path.stat().st_size / 1e6:.0f} MB; weights of this plugin are far smaller.")
+        raise WeightsError(f"{path} is {format_bytes(path.stat().st_size)}; weights of this plugin are far smaller.")
     try:
         digest = _check_hash(path)
         with safe_open(path, framework="pt") as file:
@@ -93,9 +96,9 @@ def load_weights(path: Path) -> Weights:
 def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> str | None:
     """A warning where weights were fine-tuned on scenes that a scene of `bands`, `ratio` and MTF gain is unlike."""
     try:
-        scenes = json.loads(header["finetuned"])["scenes"]
+        scenes = parse_json(header["finetuned"], MAX_DEPTH)["scenes"]
         learnt = [(int(s["bands"]), float(s["ratio"]), float(s["gain"]), str(s["ms"])) for s in scenes]
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None  # not fine-tuned, or a header that somebody else wrote
     fits = [
         b == bands and abs(r - ratio) < LIKE_RATIO * ratio and abs(math.log(g / gain)) < LIKE_GAIN if g > 0.0 else False
@@ -117,8 +120,8 @@ def other_order(header: Mapping[str, str], names: Sequence[str], numbers: Sequen
     `numbers` are those of the bands in their file.
     """
     try:
-        learnt = [[str(n) for n in s["band_names"]] for s in json.loads(header["finetuned"])["scenes"]]
-    except (KeyError, TypeError, ValueError, RecursionError):
+        learnt = [[str(n) for n in s["band_names"]] for s in parse_json(header["finetuned"], MAX_DEPTH)["scenes"]]
+    except (KeyError, TypeError, ValueError):
         return None  # not fine-tuned, or a header that somebody else wrote
     cures = [(known, cure) for known in learnt if (cure := reordering(known, names, numbers))]
     if not cures or list(names) in learnt:
@@ -134,15 +137,15 @@ def other_order(header: Mapping[str, str], names: Sequence[str], numbers: Sequen
 def finetuned(header: Mapping[str, str]) -> str:
     """How weights were fine-tuned, in a few words; empty where they were not."""
     try:
-        notes, start = json.loads(header["finetuned"]), json.loads(header["started_from"])
+        notes, start = parse_json(header["finetuned"], MAX_DEPTH), parse_json(header["started_from"], MAX_DEPTH)
         return f"{int(notes['steps'])} steps, seed {int(notes['seed'])}, from SHA-256 {str(start['sha256'])[:64]}"
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return ""  # or a header that somebody else wrote
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file that is small enough to read at once."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Hexadecimal SHA-256 of a weights file. Raises OSError, also for one that is larger than any."""
+    return hashlib.sha256(read_small_file(path, LARGEST_FILE)).hexdigest()
 
 
 def hash_path(path: Path) -> Path:
@@ -168,7 +171,10 @@ def _check_hash(path: Path) -> str:
 
 def _told_digests(beside: Path) -> list[tuple[str, str]]:
     """Every SHA-256 in a file of hashes, and the name it is of, empty where none is told. Raises WeightsError."""
-    content = beside.read_bytes()
+    try:
+        content = read_small_file(beside, MAX_HASH_BYTES)
+    except OSError as error:
+        raise WeightsError(f"The hashes beside the weights cannot be read: {error}. {HASH_CURE}") from error
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
     text = content.decode(encoding, errors="replace").replace("\ufeff", "").strip()
     if not text:
@@ -184,7 +190,7 @@ def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
     if header.get("format") != FORMAT:
         raise WeightsError(f"{path} was not written by this plugin (its header lacks format {FORMAT}).")
     try:
-        values = json.loads(header["network"])
+        values = parse_json(header["network"], MAX_DEPTH)
         order = tuple(values.pop("order", ())) if isinstance(values, dict) else ()
         if sorted(order) != list(range(len(order))) or not all(type(v) is int for v in order):
             raise ValueError("the order of its bands does not hold each of them once")
@@ -193,7 +199,7 @@ def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
         for name, (least, most) in LIMITS.items():
             if not least <= values[name] <= most:
                 raise ValueError(f"{name} is {values[name]}, not within {least} to {most}")
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"The header of {path} does not describe a network of this plugin: {error}.") from error
     with torch.device("meta"):  # whatever sizes it claims, memory is taken for what the file holds alone
         return FlowNetwork(NetworkConfig(**values, order=order))

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from ..errors import InputError
 from .listing import Listing
+from .metadata import MAX_BANDS, Element, check_value, parse_count, parse_xml, read_metadata, refuse_on_error
 from .scene import Band, Part, Refused
 from .sensors import DIMAP_BANDS, SENSORS, UNKNOWN, Sensor
 
-TILE = re.compile(r"<DATA_FILE_PATH[^>]*\bhref\s*=\s*[\"']([^\"']+)[\"']")
-INDEX = re.compile(r"<BAND_ID>\s*([^<]+?)\s*</BAND_ID>\s*(?:<BAND_NAME>[^<]*</BAND_NAME>\s*)?<BAND_INDEX>\s*(\d+)")
 STAMP = re.compile(r"_(\d{14,17})(?=_|$)")
-FILES_OF_ONE_TILE = 2  # where the bands lie in two: red, green, blue and near infrared, red edge, deep blue
+MAX_NODATA = 65535  # of 16-bit integers, in which all are delivered
+BY_MODEL = ("SENSOR", "PRIMARY")  # levels whose pixels are placed by RPC alone
 MISSIONS = {"PNEO": "Pleiades Neo", "PHR": "Pleiades", "S6": "SPOT 6/7", "S7": "SPOT 6/7", "SPOT": "SPOT 6/7"}
 PAN_WORDS, MS_WORDS = ("P", "PAN"), ("MS", "MS-FS", "XS", "MS-N", "MS-X")  # others are sharpened already
 
@@ -22,51 +23,48 @@ def read_dimap(listing: Listing) -> Iterator[Part | Refused]:
     """PAN or MS of every DIM file."""
     for file in listing.files:
         if re.match(r"dim_.*\.xml$", PurePosixPath(file).name, re.IGNORECASE):
-            yield _of_dim(listing, file)
+            yield from refuse_on_error(listing, file, _of_dim)
 
 
-def _of_dim(listing: Listing, file: str) -> Part | Refused:
-    text, stem = listing.text(file), PurePosixPath(file).stem
-    kind = _value(text, "SPECTRAL_PROCESSING").upper()
-    if kind not in PAN_WORDS + MS_WORDS:
-        why = f"is of the kind '{kind}', sharpened by its maker already; the bundle of PAN and MS is needed"
-        why = (
-            why if kind else "does not say what it holds (SPECTRAL_PROCESSING); it may be cut short, download it again"
-        )
-        return Refused(stem, f"{listing.path(file)} {why}.", (listing.path(file),))
+def _of_dim(listing: Listing, file: str) -> Iterator[Part | Refused]:
+    path, stem = listing.path(file), PurePosixPath(file).stem
+    root = parse_xml(read_metadata(path, listing.check), listing.check)
+    kind = root.find_value("SPECTRAL_PROCESSING").upper()
+    why = _reason_to_refuse(kind, root.find_value("PROCESSING_LEVEL").upper())
+    if why:
+        yield Refused(stem, f"{path} {why}.", (path,))
+        return
     role = "PAN" if kind in PAN_WORDS else "MS"
-    mission = _value(text, "MISSION") or _value(text, "METADATA_PROFILE").split("_")[0]
-    sensor = _sensor(mission)
-    date = _value(text, "IMAGING_DATE")[:10]
+    sensor = _sensor(root.find_value("MISSION") or root.find_value("METADATA_PROFILE").split("_")[0])
+    date = root.find_value("IMAGING_DATE")[:10]
     stamp = STAMP.search(stem)
-    when = stamp[1] if stamp else date + _value(text, "IMAGING_TIME")[:5]
-    tiles = {name: listing.beside(file, name) for name in dict.fromkeys(TILE.findall(text))}
-    if kind.endswith("-FS") and _overlap(text) and len(tiles) > FILES_OF_ONE_TILE:
-        return Refused(
-            stem,
-            f"{listing.path(file)} has tiles that overlap, of which GDAL reads the first alone where six bands lie in "
-            "two files. Order tiles without overlap, or put them together first, for example with gdal:merge.",
-            (listing.path(file),),
-        )
-    return Part(
+    when = stamp[1] if stamp else date + root.find_value("IMAGING_TIME")[:5]
+    tiles = {name: listing.beside(file, name) for group in _tile_names(root) for name in group}
+    yield Part(
         role=role,
         sensor=sensor,
-        scene=" ".join([sensor.name, _value(text, "MISSION_INDEX"), when]).strip(),
+        scene=" ".join([sensor.name, root.find_value("MISSION_INDEX"), when]).strip(),
         title=re.sub(r"(?i)^DIM_", "", stem),
-        bands=tuple(_bands(role, kind, text, sensor, _files(listing, file, text, tiles))),
+        bands=tuple(_bands(role, kind, root, sensor, _images(listing, root, tiles))),
         date=date or (f"{when[:4]}-{when[4:6]}-{when[6:8]}" if stamp else ""),
-        metadata=(listing.path(file), *(listing.path(t) for t in tiles.values() if t is not None)),
+        metadata=(path,),
         missing=tuple(n for n, f in tiles.items() if f is None) if tiles else (f"image of {stem}",),
+        nodata=_nodata(root),
     )
 
 
-def _value(text: str, key: str) -> str:
-    found = re.search(rf"<{key}(?:\s[^>]*)?>\s*([^<]*?)\s*</{key}>", text)
-    return found[1] if found else ""
-
-
-def _overlap(text: str) -> bool:
-    return any(int(_value(text, f"OVERLAP_{way}") or 0) > 0 for way in ("ROW", "COL"))
+def _reason_to_refuse(kind: str, level: str) -> str:
+    """Why a DIM file does not name an image that can be sharpened, as part of a sentence; empty if it does."""
+    if not kind:
+        return "does not say what it holds (SPECTRAL_PROCESSING); it may be cut short, download it again"
+    if kind not in PAN_WORDS + MS_WORDS:
+        return f"is of the kind '{kind}', sharpened by its maker already; the bundle of PAN and MS is needed"
+    if level in BY_MODEL:
+        return (
+            f"is of the level {level}, which is placed by rational polynomial coefficients (RPC) only. Warp PAN and MS "
+            "to a map projection first, for example with gdal:warpreproject"
+        )
+    return ""
 
 
 def _sensor(mission: str) -> Sensor:
@@ -74,21 +72,51 @@ def _sensor(mission: str) -> Sensor:
     return next((SENSORS[name] for start, name in MISSIONS.items() if word.startswith(start)), UNKNOWN)
 
 
-def _files(listing: Listing, file: str, text: str, tiles: dict[str, str | None]) -> tuple[str, ...]:
-    """The DIM file, through GDAL's driver; the tiles themselves where they overlap, as it then reads only the first."""
-    there = tuple(listing.path(t) for t in tiles.values() if t is not None)
-    return there if _overlap(text) and len(there) > 1 else (listing.path(file),)
+def _tile_names(root: Element) -> list[list[str]]:
+    """Names of the tiles of each image; Pleiades Neo has its bands in two, three in each."""
+    found = []
+    for group in root.find_all("Data_Files"):
+        hrefs = (path.attributes.get("href", "") for path in group.find_all("DATA_FILE_PATH"))
+        found.append(list(dict.fromkeys(check_value("DATA_FILE_PATH", h) for h in hrefs if h)))
+    return found
 
 
-def _bands(role: str, kind: str, text: str, sensor: Sensor, files: tuple[str, ...]) -> Iterator[Band]:
-    """Bands in the order of the file, which the list of indices tells; else that of the sensor's products."""
+def _images(listing: Listing, root: Element, tiles: dict[str, str | None]) -> list[tuple[str, ...]]:
+    """Paths of the tiles of each image that are there."""
+    found = ((tiles[name] for name in group) for group in _tile_names(root))
+    return [tuple(listing.path(tile) for tile in group if tile is not None) for group in found]
+
+
+def _nodata(root: Element) -> float | None:
+    """The value of gaps, where the file states one. Raises InputError."""
+    for value in root.find_all("Special_Value"):
+        if value.find_value("SPECIAL_VALUE_TEXT").upper() == "NODATA":
+            return float(parse_count("NODATA", value.find_value("SPECIAL_VALUE_COUNT"), 0, MAX_NODATA))
+    return None
+
+
+def _bands(role: str, kind: str, root: Element, sensor: Sensor, images: list[tuple[str, ...]]) -> Iterator[Band]:
+    """Bands in the order of the images, which the list of indices states; else that of the sensor's products."""
     if role == "PAN":
-        yield Band("PAN", files)
+        yield from (Band("PAN", files) for files in images[:1])
         return
-    count = int(_value(text, "NBANDS") or 4)
-    told = {int(index): DIMAP_BANDS.get(name.upper(), name.lower()) for name, index in INDEX.findall(text)}
-    complete = sorted(told) == list(range(1, count + 1)) and not kind.endswith("-FS")
-    order = [told[n] for n in sorted(told)] if complete else list(sensor.order[:count])
+    count = parse_count("NBANDS", root.find_value("NBANDS") or "4", 1, MAX_BANDS)
+    if count % max(len(images), 1):
+        raise InputError(f"has {count} bands in {len(images)} images, which cannot be as many in each")
+    indices = _indices(root)
+    complete = sorted(indices) == list(range(1, count + 1)) and not kind.endswith("-FS")
+    order = [indices[n] for n in sorted(indices)] if complete else list(sensor.order[:count])
     order += [f"band {n}" for n in range(len(order) + 1, count + 1)]
-    for number, name in enumerate(order, start=1):
-        yield Band(name, files, number)
+    each = count // max(len(images), 1)
+    for number, name in enumerate(order if images else []):
+        yield Band(name, images[number // each], number % each + 1)
+
+
+def _indices(root: Element) -> dict[int, str]:
+    """Names of bands by their numbers in the image. Raises InputError."""
+    found = {}
+    for entry in root.find_all("Raster_Index"):
+        name = entry.find_value("BAND_ID")
+        number = parse_count("BAND_INDEX", entry.find_value("BAND_INDEX"), 1, MAX_BANDS)
+        found[number] = DIMAP_BANDS.get(name.upper(), name.lower())
+    return found

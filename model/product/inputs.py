@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from osgeo import gdal
 
 from ..errors import InputError
 from ..options import PRODUCT_BANDS
-from ..raster.gdal_errors import said
+from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.stack import label, mosaic, stack, vrt_text
+from ..raster.stack import join_images, label, mosaic, stack, vrt_text
 from .scene import Band, Part, Product
 from .sensors import COLOURS
 
@@ -24,9 +24,13 @@ def pan_source(product: Product) -> RasterSource:
     if band is None or part.missing:
         raise InputError(_incomplete(part))
     if len(band.files) > 1:
-        text = vrt_text(mosaic(band.files, [band.number], "PAN"))
-        return RasterSource(text, bands=(1,), nodata=_fill(part), label=label(band.files))
-    return RasterSource(band.files[0], bands=(band.number,), nodata=_fill(part))
+        text = vrt_text(mosaic(_delivered(band.files), [band.number], "PAN"))
+        return RasterSource(text, bands=(1,), nodata=_fill(part), label=label(band.files), delivered=True)
+    return RasterSource(band.files[0], bands=(band.number,), nodata=_fill(part), delivered=True)
+
+
+def _delivered(files: Iterable[str]) -> list[RasterSource]:
+    return [RasterSource(file, delivered=True) for file in files]
 
 
 def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> RasterSource:
@@ -36,15 +40,17 @@ def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> Raster
     """
     bands = wanted_bands(product, choice)
     files = list(dict.fromkeys(b.files for b in bands))
-    if len(files) == 1:
-        dataset = _of_one_image(product.ms, files[0], [b.number for b in bands])
+    if len(files) == len(bands) and all(len(f) == 1 for f in files) and len(bands) > 1:
+        dataset = stack(_delivered(f for (f,) in files), "MS")
     else:
-        dataset = stack([RasterSource(b.files[0]) for b in bands], "MS")
+        images = [_of_one_image(product.ms, f, [b.number for b in bands if b.files == f]) for f in files]
+        dataset = images[0] if len(images) == 1 else join_images(images, [label(f) for f in files], "MS")
     for number, band in enumerate(bands, start=1):
         _describe(dataset.GetRasterBand(number), band, product.ms)
     dataset.SetMetadata({**(dataset.GetMetadata() or {}), **facts})
     dataset.FlushCache()
-    return RasterSource(vrt_text(dataset), nodata=_fill(product.ms), label=label([f for some in files for f in some]))
+    name = label([f for some in files for f in some])
+    return RasterSource(vrt_text(dataset), nodata=_fill(product.ms), label=name, delivered=True)
 
 
 def wanted_bands(product: Product, choice: str) -> list[Band]:
@@ -81,22 +87,19 @@ def _fill(part: Part) -> tuple[float, ...]:
     return () if part.nodata is None else (part.nodata,)
 
 
-def _of_one_image(part: Part, files: Sequence[str], numbers: Sequence[int]) -> gdal.Dataset:
-    """The VRT of bands of one image, a raster or tiles of it. Raises InputError where it has other bands than said."""
-    try:
-        image = gdal.OpenEx(files[0], gdal.OF_RASTER)
-    except RuntimeError as error:
-        raise InputError(
-            f"MS {files[0]} cannot be opened: {said(error)}. It may be cut short; download the product again."
-        ) from error
-    if image.RasterCount < len(part.bands):
-        raise InputError(
-            f"MS {files[0]} has {image.RasterCount} band(s), but {part.title} is said to have {len(part.bands)} "
-            f"({', '.join(b.name for b in part.bands)}). Download the product again."
-        )
-    if len(files) > 1:
-        return mosaic(files, numbers, "MS")
-    return gdal.Translate("", files[0], format="VRT", bandList=list(numbers))
+def _of_one_image(part: Part, files: tuple[str, ...], numbers: Sequence[int]) -> gdal.Dataset:
+    """The VRT of bands of one image, a raster or tiles of it. Raises InputError where it has fewer than stated."""
+    sources, stated = _delivered(files), [b.name for b in part.bands if b.files == files]
+    with Raster(sources[0], "MS") as image:
+        count = image.dataset.RasterCount
+        if count < len(stated):
+            raise InputError(
+                f"MS {files[0]} has {count} band(s), but {part.title} is said to have {len(stated)} "
+                f"({', '.join(stated)}). Download the product again."
+            )
+        if len(files) > 1:
+            return mosaic(sources, numbers, "MS")
+        return gdal.Translate("", image.dataset, format="VRT", bandList=list(numbers))
 
 
 def _describe(band: gdal.Band, known: Band, part: Part) -> None:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import InputError
+from ..files import parse_json
 from .listing import Listing
+from .metadata import MAX_DEPTH, Element, check_value, decode_text, parse_xml, read_metadata, refuse_on_error
 from .scene import Band, Part, Refused
 from .sensors import NOT_SHARPENED, SENSORS, Sensor
 
 MTL = re.compile(r"^(.*?)_?MTL(_L1\w+)?\.(txt|xml|json)$", re.IGNORECASE)
 FORMS = ("txt", "xml", "json")  # the same content; the first that is there is read
 FILE_OF_BAND = re.compile(r"FILE_NAME_BAND_(?:ST_B)?(\d+(?:_VCID_\d)?)|BAND(\d+)_FILE_NAME")
-COMPLETE = re.compile(r"(?:\n\s*END|</\w+_METADATA_FILE>)$")  # how text and XML end
-TEXT_LINE = re.compile(r"^\s*(\w+)\s*=\s*(.*?)\s*$", re.MULTILINE)
-XML_ITEM = re.compile(r"<(\w+)>([^<]*)</\1>")
 PAN_ALONE = re.compile(r"^L[CE]0?([789])_L1\w+_(\d{6})_(\d{4})(\d\d)(\d\d)_.*_B8\.TIFF?$", re.IGNORECASE)
 PAN_NUMBER = {"Landsat 7": "8", "Landsat 8": "8", "Landsat 9": "8", "EO-1 ALI": "1"}
 WITHOUT_PAN = re.compile(r"LANDSAT_?([1-5])$", re.IGNORECASE)
+RECORD = "LEVEL1_PROCESSING_RECORD"  # a group that in level 2 names the files of level 1, which are not with it
 FILL = 0.0  # which all levels use, though not all files say so
 
 
@@ -35,54 +34,72 @@ def read_landsat(listing: Listing) -> Iterator[Part | Refused]:
             chosen[stem] = min((chosen.get(stem, file), file), key=lambda f: FORMS.index(f.rsplit(".", 1)[1].lower()))
     listed: set[str] = set()
     for file in chosen.values():
-        try:
-            for found_part in _of_mtl(listing, file):
-                listed |= set(found_part.files)
-                yield found_part
-        except InputError as error:
-            yield Refused(listing.path(file), str(error), (listing.path(file),))
+        listing.check()
+        for found_part in refuse_on_error(listing, file, _of_mtl):
+            listed |= set(found_part.files)
+            yield found_part
     for file in listing.files:
         if listing.path(file) not in listed:
             yield from _pan_alone(listing, file)
 
 
-def items_of(text: str) -> dict[str, str]:
-    """Keys and values of an MTL file, whatever its form; of a key that comes twice the first counts.
+def read_items(listing: Listing, file: str) -> dict[str, str]:
+    """Read keys and values of an MTL file, whatever its form; of a key that comes twice the first counts.
 
     Raises InputError, with part of a sentence, where it is not complete.
     """
-    if text.lstrip().startswith("{"):
+    content = read_metadata(listing.path(file), listing.check)
+    pairs: Iterable[tuple[str, str]]
+    if content.startswith(b"<"):
+        root = parse_xml(content, listing.check)
+        pairs = _leaves(root)
+    elif content.startswith(b"{"):
         try:
-            pairs = list(_flat(json.loads(text)))
+            pairs = _flatten(parse_json(decode_text(content), MAX_DEPTH))
         except ValueError as error:
             raise InputError(f"is cut short ({error})") from error
-    elif not COMPLETE.search(text.rstrip("\0 \r\n\t")[-80:]):
-        raise InputError("is cut short")
-    elif text.lstrip().startswith("<"):
-        pairs = XML_ITEM.findall(text)
     else:
-        pairs = TEXT_LINE.findall(text)
+        lines = decode_text(content).splitlines()
+        if not lines or lines[-1].strip() != "END":
+            raise InputError("is cut short")
+        pairs = _lines(lines)
     items: dict[str, str] = {}
     for key, value in pairs:
-        items.setdefault(key.upper(), str(value).strip().strip('"'))
+        items.setdefault(key.upper(), value.strip().strip('"'))
     return items
 
 
-def _flat(tree: Any) -> Iterator[tuple[str, str]]:
+def _lines(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    skipped = False
+    for key, value in ((k.strip(), v.strip()) for k, sign, v in (line.partition("=") for line in lines) if sign):
+        if value == RECORD:
+            skipped = key == "GROUP"
+        elif not skipped:
+            yield key, value
+
+
+def _leaves(tree: Element) -> Iterator[tuple[str, str]]:
+    for child in tree.children:
+        if child.children and child.name != RECORD:
+            yield from _leaves(child)
+        elif not child.children:
+            yield child.name, child.text
+
+
+def _flatten(tree: Any) -> Iterator[tuple[str, str]]:
     for key, value in tree.items() if isinstance(tree, Mapping) else ():
+        if key == RECORD:
+            continue
         if isinstance(value, Mapping):
-            yield from _flat(value)
+            yield from _flatten(value)
         else:
             yield str(key), str(value)
 
 
 def _of_mtl(listing: Listing, file: str) -> Iterator[Part | Refused]:
-    try:
-        items = items_of(listing.text(file))
-    except InputError as error:
-        raise InputError(f"The metadata file {listing.path(file)} {error}. Download the product again.") from error
-    spacecraft = items.get("SPACECRAFT_ID", "")
-    title = items.get("LANDSAT_PRODUCT_ID") or re.sub(r"_?MTL\w*$", "", PurePosixPath(file).stem, flags=re.IGNORECASE)
+    items = read_items(listing, file)
+    spacecraft = _value(items, "SPACECRAFT_ID")
+    title = _value(items, "LANDSAT_PRODUCT_ID") or re.sub(r"(?i)_?MTL\w*$", "", PurePosixPath(file).stem)
     title = title or PurePosixPath(listing.root).name
     without = WITHOUT_PAN.match(spacecraft)
     if without:
@@ -97,17 +114,19 @@ def _of_mtl(listing: Listing, file: str) -> Iterator[Part | Refused]:
     )
     sensor = SENSORS.get(name)
     if sensor is None:
-        raise InputError(
-            f"{listing.path(file)} names the spacecraft '{spacecraft}'; Landsat 7, 8, 9 and EO-1 ALI are known. "
-            "Download the product again where the file is cut short."
-        )
+        raise InputError(f"names the spacecraft '{spacecraft}', but only Landsat 7, 8, 9 and EO-1 ALI are known")
     yield from _parts(listing, file, items, sensor, title)
 
 
+def _value(items: Mapping[str, str], *keys: str) -> str:
+    """Read the first of `keys` that has a value. Raises InputError for one that no product has."""
+    return next((check_value(key, items[key]) for key in keys if items.get(key)), "")
+
+
 def _parts(listing: Listing, file: str, items: Mapping[str, str], sensor: Sensor, title: str) -> Iterator[Part]:
-    level = 2 if (items.get("PROCESSING_LEVEL") or items.get("DATA_TYPE") or "").upper().startswith("L2") else 1
-    date = items.get("DATE_ACQUIRED") or items.get("ACQUISITION_DATE") or ""
-    scene = _scene(sensor, items.get("WRS_PATH", ""), items.get("WRS_ROW", ""), date)
+    level = 2 if _value(items, "PROCESSING_LEVEL", "DATA_TYPE").upper().startswith("L2") else 1
+    date = _value(items, "DATE_ACQUIRED", "ACQUISITION_DATE")
+    scene = _scene(sensor, _value(items, "WRS_PATH"), _value(items, "WRS_ROW"), date)
     found: dict[str, list[Band]] = {"PAN": [], "MS": []}
     missing: dict[str, list[str]] = {"PAN": [], "MS": []}
     for key, value in items.items():
@@ -115,10 +134,10 @@ def _parts(listing: Listing, file: str, items: Mapping[str, str], sensor: Sensor
         name = sensor.bands.get(matched[1] or matched[2], "") if matched else ""
         if not name or name in NOT_SHARPENED or "_ST_" in key:
             continue
-        role = "PAN" if name == "PAN" else "MS"
-        there = listing.beside(file, value)
+        role, wanted = "PAN" if name == "PAN" else "MS", check_value(key, value)
+        there = listing.beside(file, wanted)
         if there is None:
-            missing[role].append(f"{value} ({name})")
+            missing[role].append(f"{wanted} ({name})")
         else:
             found[role].append(Band(name, (listing.path(there),)))
     for role in ("PAN", "MS"):

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from osgeo import gdal
 
 from ..errors import InputError
+from ..files import find_name_fault
 from ..raster.gdal_errors import said
 
 DEEPEST = 6  # folders below the one that is looked through
 MOST_FILES = 50_000
-LARGEST_TEXT = 8 * 2**20  # bytes of a metadata file that are read
 ARCHIVES = {".tar": "/vsitar/", ".tgz": "/vsitar/", ".tar.gz": "/vsitar/", ".zip": "/vsizip/"}
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".filepart", ".tmp")  # of downloads
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Files (relative, with /) under `root`, which GDAL opens; `archives` are those among them that are archives."""
+    """Files (relative, with /) under `root`, which GDAL opens.
+
+    check     may raise to stop; readers call it from time to time
+    archives  those files that are archives
+    outside   links that lead out of the folder, which are not among the files
+    """
 
     root: str
     files: tuple[str, ...]
+    check: Callable[[], None]
     archives: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
     def path(self, file: str) -> str:
         """What GDAL opens a file by."""
@@ -33,19 +42,11 @@ class Listing:
 
     def beside(self, file: str, name: str) -> str | None:
         """The file of this name in the folder of `file`, whatever its capitals; None where there is none."""
-        wanted = (PurePosixPath(file).parent / name.replace("\\", "/")).as_posix().lower()
-        return next((f for f in self.files if f.lower() == wanted), None)
+        return self._by_lower_case.get((PurePosixPath(file).parent / name.replace("\\", "/")).as_posix().lower())
 
-    def text(self, file: str) -> str:
-        """A metadata file's text. Raises InputError where it cannot be read."""
-        try:
-            handle = gdal.VSIFOpenL(self.path(file), "rb")
-            try:
-                return bytes(gdal.VSIFReadL(1, LARGEST_TEXT, handle)).decode("utf-8", errors="replace")
-            finally:
-                gdal.VSIFCloseL(handle)
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise InputError(f"{self.path(file)} cannot be read: {said(error)}. Get the product again.") from error
+    @functools.cached_property
+    def _by_lower_case(self) -> Mapping[str, str]:
+        return {f.lower(): f for f in reversed(self.files)}
 
     @property
     def unfinished(self) -> tuple[str, ...]:
@@ -59,18 +60,39 @@ def kind_of_archive(name: str) -> str | None:
 
 
 def of_folder(folder: str, check: Callable[[], None]) -> Listing:
-    """Files of a folder and those below it, less hidden ones. Raises InputError; `check` may raise to stop."""
-    root, files = Path(folder), []
+    """List the regular files of a folder and those below it.
+
+    Hidden files, names with control characters, and links that lead out of the folder are left out. Raises
+    InputError; `check` may raise to stop.
+    """
+    root = Path(folder)
+    files: list[str] = []
+    outside: list[str] = []
+    real_root = os.path.realpath(root)
     for here, folders, names in os.walk(root):
         check()
         depth = len(Path(here).relative_to(root).parts)
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and depth < DEEPEST)
-        files += [(Path(here) / n).relative_to(root).as_posix() for n in sorted(names) if not n.startswith(".")]
+        folders[:] = sorted(f for f in folders if not (f.startswith(".") or find_name_fault(f)) and depth < DEEPEST)
+        for name in sorted(n for n in names if not n.startswith(".")):
+            path = Path(here) / name
+            if find_name_fault(name) or not _is_regular(path):
+                continue
+            leads_out = path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(real_root)
+            (outside if leads_out else files).append(path.relative_to(root).as_posix())
         if len(files) > MOST_FILES:
             raise InputError(
                 f"{folder} holds more than {MOST_FILES:,} files. Choose the folder of one product, or of a few."
             )
-    return Listing(folder.rstrip("/\\") or folder, tuple(files), tuple(f for f in files if kind_of_archive(f)))
+    archives = tuple(f for f in files if kind_of_archive(f))
+    return Listing(folder.rstrip("/\\") or folder, tuple(files), check, archives, tuple(outside))
+
+
+def _is_regular(path: Path) -> bool:
+    """Whether it is a file with an end: pipes and devices may block for ever."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def of_archive(path: str, check: Callable[[], None]) -> Listing:
@@ -86,12 +108,13 @@ def of_archive(path: str, check: Callable[[], None]) -> Listing:
         raise InputError(f"{path} holds no files, or is damaged or not complete. Download it again.")
     if len(files) > MOST_FILES:
         raise InputError(f"{path} holds more than {MOST_FILES:,} files. Take the products out of it first.")
-    return Listing(root, files, tuple(f for f in files if kind_of_archive(f)))
+    return Listing(root, files, check, tuple(f for f in files if kind_of_archive(f)))
 
 
 def _within(names: list[str] | tuple[str, ...]) -> Iterator[str]:
     for name in names:
         parts = PurePosixPath(name.replace("\\", "/")).parts
         hidden = any(p.startswith(".") for p in parts)
-        if not name.endswith("/") and not name.startswith("/") and ":" not in name and not hidden:
+        odd = name.startswith("/") or ":" in name or find_name_fault(name)
+        if not name.endswith("/") and not hidden and not odd:
             yield name

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from ..errors import InputError
 from .listing import Listing
+from .metadata import MAX_BANDS, check_value, decode_text, read_metadata, refuse_on_error
 from .scene import Band, Part, Refused
 from .sensors import MAXAR, MAXAR_BANDS, SENSORS, UNKNOWN, Sensor
 
-ITEM = re.compile(r"^\s*(\w+)\s*=\s*\"?([^\";\n]*)\"?\s*;", re.MULTILINE)
-GROUP = re.compile(r"BEGIN_GROUP\s*=\s*BAND_(\w+)")
-TILE = re.compile(r"filename\s*=\s*\"?([^\";\n]+)\"?\s*;", re.IGNORECASE)
 STEM = re.compile(r"^(?P<time>\d{2}[A-Z]{3}\d{8})-(?P<kind>[A-Z])\d[A-Z]{2}-(?P<order>.+)$", re.IGNORECASE)
 IMAGES = (".tif", ".tiff", ".ntf", ".nitf", ".jp2")
+BAND = "BAND_"  # how the name of a group of an IMD file begins that describes a band
 SHARPENED = "S"  # in names: PAN and MS already in one
 FILL = 0.0
 
@@ -23,27 +23,43 @@ def read_maxar(listing: Listing) -> Iterator[Part | Refused]:
     """PAN or MS of every IMD file."""
     for file in listing.files:
         if file.lower().endswith(".imd"):
-            yield _of_imd(listing, file)
+            yield from refuse_on_error(listing, file, _of_imd)
 
 
-def _of_imd(listing: Listing, file: str) -> Part | Refused:
-    text = listing.text(file)
-    items = {key.lower(): value.strip() for key, value in reversed(ITEM.findall(text))}
+def _read_pairs(listing: Listing, file: str) -> Iterator[tuple[str, str]]:
+    """Yield keys, in lower case, and values of an IMD or TIL file. Raises InputError where it is cut short."""
+    lines = decode_text(read_metadata(listing.path(file), listing.check)).splitlines()
+    if not lines or lines[-1].strip() != "END;":
+        raise InputError("is cut short")
+    for line in lines:
+        key, sign, value = line.partition("=")
+        if sign:
+            yield key.strip().lower(), value.strip().rstrip(";").strip().strip('"').strip()
+
+
+def _of_imd(listing: Listing, file: str) -> Iterator[Part | Refused]:
+    items: dict[str, str] = {}
+    groups = []
+    for key, value in _read_pairs(listing, file):
+        items.setdefault(key, value)
+        if key == "begin_group" and value.startswith(BAND):
+            groups.append(check_value("BEGIN_GROUP", value[len(BAND) :]))
+    if not 1 <= len(groups) <= MAX_BANDS:
+        raise InputError(f"lists {len(groups):,} bands, but 1 to {MAX_BANDS} are expected")
     stem = PurePosixPath(file).stem
-    groups = GROUP.findall(text)
     named = STEM.match(stem)
     sensor = SENSORS.get(MAXAR.get(items.get("satid", "").upper(), ""), UNKNOWN)
-    date = (items.get("firstlinetime") or items.get("earliestacqtime") or "")[:10]
-    if not groups or not text.rstrip("\0 \r\n\t").endswith("END;"):
-        return Refused(stem, f"The metadata file {listing.path(file)} is cut short. Download the product again.")
+    date = check_value("firstLineTime", (items.get("firstlinetime") or items.get("earliestacqtime") or "")[:10])
+    catalog = check_value("catId", items.get("catid") or date)
     if named and named["kind"].upper() == SHARPENED:
-        return Refused(stem, f"{stem} was sharpened by its maker already; the unsharpened bundle is needed.", (file,))
+        yield Refused(stem, f"{stem} was sharpened by its maker already; the unsharpened bundle is needed.", (file,))
+        return
     files, missing = _images(listing, file)
     order = named["order"] if named else re.sub(r"(?i)pan|mul|ms", "", stem)
-    return Part(
+    yield Part(
         role="PAN" if groups == ["P"] else "MS",
         sensor=sensor,
-        scene=" ".join([sensor.name, items.get("catid") or date, order]),
+        scene=" ".join([sensor.name, catalog, order]),
         title=order if not named else f"{named['time']}_{order}",
         bands=tuple(_bands(groups, files, sensor)) if files else (),
         date=date,
@@ -63,7 +79,11 @@ def _images(listing: Listing, file: str) -> tuple[tuple[str, ...], tuple[str, ..
     stem = PurePosixPath(file).stem
     list_of_tiles = listing.beside(file, f"{stem}.TIL")
     if list_of_tiles is not None:
-        names = TILE.findall(listing.text(list_of_tiles))
+        try:
+            pairs = list(_read_pairs(listing, list_of_tiles))
+        except InputError as error:
+            raise InputError(f"goes with {PurePosixPath(list_of_tiles).name}, which {error}") from error
+        names = [check_value(key, value) for key, value in pairs if key == "filename"]
         found = {name: listing.beside(file, name) for name in names}
         there = tuple(listing.path(f) for f in found.values() if f is not None)
         return there, tuple(n for n, f in found.items() if f is None)

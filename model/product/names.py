@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from osgeo import gdal
-
+from ..errors import InputError
+from ..geometry.grids import RATIO_DIGITS
+from ..raster.delivered import open_delivered
+from ..raster.gdal_errors import said
 from .landsat import FILL
 from .listing import Listing
-from .scene import Band, Part
+from .scene import Band, Part, Refused
 from .sensors import NOT_SHARPENED, SENSORS, UNKNOWN, Sensor
 
-IMAGES = (".tif", ".tiff", ".jp2", ".img", ".ntf", ".pix")
+IMAGES = (".tif", ".tiff", ".jp2", ".j2k", ".ntf", ".nitf")
+PIXEL_DIGITS = ".4g"  # by which sizes of pixels are the same, also in degrees
 FINEST = 1.5  # times smaller than the others' are the pixels of PAN
 NO_IMAGES = re.compile(
     r"(?:^|[_\-. ])(?:browse|thumb(?:nail)?|preview|ql|quicklook|mask|msk|cloud|bqa|qa|psh|psm|pansharp\w*|udm\d?|aux)"
@@ -80,7 +83,7 @@ class _Image:
     pixel: float
 
 
-def read_names(listing: Listing, taken: set[str], check: Callable[[], None]) -> Iterator[Part]:
+def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | Refused]:
     """PAN and MS among the images of a listing that no metadata file has `taken`."""
     groups: dict[str, list[_Named]] = {}
     for file in listing.files:
@@ -89,8 +92,11 @@ def read_names(listing: Listing, taken: set[str], check: Callable[[], None]) -> 
             if named is not None:
                 groups.setdefault(named.scene, []).append(named)
     for group in groups.values():
-        check()
-        yield from _parts(listing, [i for i in (_opened(listing, n) for n in group) if i is not None])
+        listing.check()
+        try:
+            yield from _parts(listing, [i for i in (_opened(listing, n) for n in group) if i is not None])
+        except InputError as error:
+            yield Refused(group[0].title, f"{error}.")
 
 
 def _understood(file: str) -> _Named | None:
@@ -128,17 +134,19 @@ def _token(word: str) -> str:
 
 
 def _opened(listing: Listing, named: _Named) -> _Image | None:
-    """None for what GDAL cannot read, and for results of this plugin."""
+    """None for results of this plugin. Raises InputError, with a sentence without its end, for what cannot be read."""
+    path = listing.path(named.file)
     try:
-        dataset = gdal.OpenEx(listing.path(named.file), gdal.OF_RASTER)
-        if dataset.GetMetadataItem("OTFM_VERSION"):
-            return None
-        transform = dataset.GetGeoTransform()
-        return _Image(
-            named, dataset.RasterCount, (abs(transform[1] * transform[5] - transform[2] * transform[4])) ** 0.5
-        )
-    except RuntimeError:
-        return _Image(named, 1, 0.0)  # opened again later, where the error is said
+        dataset = open_delivered(path)
+    except RuntimeError as error:
+        raise InputError(f"{path} cannot be opened: {said(error)}. Download it again") from error
+    except InputError as error:
+        raise InputError(f"{path} {error}") from error
+    if dataset.GetMetadataItem("OTFM_VERSION"):
+        return None
+    transform = dataset.GetGeoTransform()
+    size = abs(transform[1] * transform[5] - transform[2] * transform[4]) ** 0.5
+    return _Image(named, dataset.RasterCount, size)
 
 
 def _parts(listing: Listing, images: list[_Image]) -> Iterator[Part]:
@@ -173,14 +181,14 @@ def _name(image: _Image) -> str:
 def _finest(images: list[_Image]) -> list[_Image]:
     """The one image of one band whose pixels are smaller than those of all others; none where there is no such one."""
     sized = sorted((i for i in images if i.pixel > 0.0), key=lambda i: i.pixel)
-    clear = len(sized) > 1 and sized[0].count == 1 and sized[1].pixel >= FINEST * sized[0].pixel
+    clear = len(sized) > 1 and sized[0].count == 1 and round(sized[1].pixel / sized[0].pixel, RATIO_DIGITS) >= FINEST
     return sized[:1] if clear else []
 
 
 def _of_file(listing: Listing, image: _Image) -> tuple[Band, ...]:
     """Bands of a file with several, by their names in it; else those of the sensor, or of most, where they are four."""
     file, order = listing.path(image.named.file), image.named.sensor.order
-    dataset = gdal.OpenEx(file, gdal.OF_RASTER)
+    dataset = open_delivered(file)
     described = [dataset.GetRasterBand(n).GetDescription().lower() for n in range(1, image.count + 1)]
     names = order if len(order) == image.count else [COLOUR_WORDS.get(d, d) for d in described]
     return tuple(Band(n or f"band {i}", (file,), i) for i, n in enumerate(names, start=1))
@@ -191,8 +199,8 @@ def _one_a_file(listing: Listing, images: list[_Image]) -> tuple[Band, ...]:
     images = [i for i in images if _name(i) not in NOT_SHARPENED and i.named.mark != "MS"]
     if not images:
         return ()
-    usual = Counter(round(i.pixel, 6) for i in images).most_common(1)[0][0]
-    alike = [i for i in images if round(i.pixel, 6) == usual]
+    usual = Counter(f"{i.pixel:{PIXEL_DIGITS}}" for i in images).most_common(1)[0][0]
+    alike = [i for i in images if f"{i.pixel:{PIXEL_DIGITS}}" == usual]
     order = images[0].named.sensor.order
     alike.sort(key=lambda i: (order.index(_name(i)) if _name(i) in order else len(order), _number(i), i.named.file))
     return tuple(Band(_name(i), (listing.path(i.named.file),)) for i in alike)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
@@ -64,7 +65,7 @@ def _found_in(place: str, check: Callable[[], None]) -> tuple[list[Product], lis
         else:
             listings.append(found)
     for listing in listings:
-        for item in _read(listing, check):
+        for item in _read(listing):
             if isinstance(item, Refused):
                 refused.append(item)
             else:
@@ -83,7 +84,7 @@ def _listings(place: str, check: Callable[[], None]) -> Iterator[Listing | Refus
         yield from _opened(of_archive(place, check))
         return
     own = of_folder(place, check)
-    yield own
+    yield from _opened(replace(own, archives=()))
     for archive in own.archives:
         try:
             yield from _opened(of_archive(own.path(archive), check))
@@ -98,16 +99,23 @@ def _opened(listing: Listing) -> Iterator[Listing | Refused]:
             PurePosixPath(archive).name,
             f"{listing.path(archive)} is an archive inside an archive, which is not opened. Take it out first.",
         )
+    if listing.outside:
+        names = ", ".join(listing.outside[:MOST_NAMED])
+        yield Refused(
+            PurePosixPath(listing.root).name,
+            f"{len(listing.outside)} link(s) in {listing.root} lead out of it and are not followed: {names}. Copy the "
+            "files of the product into its folder.",
+        )
 
 
-def _read(listing: Listing, check: Callable[[], None]) -> Iterator[Part | Refused]:
+def _read(listing: Listing) -> Iterator[Part | Refused]:
     taken: set[str] = set()
     for reader in READERS:
-        check()
+        listing.check()
         for item in reader(listing):
             taken |= set(item.files)
             yield item
-    yield from read_names(listing, taken, check)
+    yield from read_names(listing, taken)
 
 
 def _paired(parts: Sequence[Part]) -> tuple[list[Product], list[Refused]]:
@@ -127,6 +135,7 @@ def _paired(parts: Sequence[Part]) -> tuple[list[Product], list[Refused]]:
                 refused.append(found)
         else:
             alone += group
+    of_role = {role: [p for p in alone if p.role == role] for role in ("PAN", "MS")}
     days: dict[tuple[str, str], list[Part]] = defaultdict(list)
     for part in alone:
         days[part.sensor.name, part.date].append(part)
@@ -134,7 +143,7 @@ def _paired(parts: Sequence[Part]) -> tuple[list[Product], list[Refused]]:
         if date and sorted(p.role for p in group) == ["MS", "PAN"]:
             products.append(Product(*_by_role(group), (f"PAN and MS are of one sensor and day, {date}.",)))
         else:
-            refused += [_lonely(p, alone) for p in group]
+            refused += [_lonely(p, of_role["MS" if p.role == "PAN" else "PAN"]) for p in group]
     return products, refused
 
 
@@ -165,10 +174,9 @@ def _product(group: Sequence[Part]) -> Product | Refused:
     return Product(pans[0], mss[0], tuple(choices))
 
 
-def _lonely(part: Part, alone: Sequence[Part]) -> Refused:
+def _lonely(part: Part, others: Sequence[Part]) -> Refused:
     """Why a PAN without MS, or an MS without PAN, cannot be sharpened, and what to do."""
     other = "MS" if part.role == "PAN" else "PAN"
-    others = [p for p in alone if p.role == other]
     if part.level > 1 and not others:
         cure = "Level 2 has no panchromatic band: download level 1 of the scene too and put it into the same folder."
     elif others:

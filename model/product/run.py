@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -17,9 +15,11 @@ from ..errors import CancelledError, InputError, OutputError, PansharpenError
 from ..files import whole_file
 from ..fusion.job import Extent, FusionJob, FusionResult
 from ..fusion.pipeline import fuse
+from ..network.weights import sha256_of
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.band_names import rgb_bands
+from ..raster.delivered import confined
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
@@ -32,8 +32,7 @@ from .scene import Product, Refused
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # metadata that tell whether an output is complete
-TRACES = "CPL_VSIL_GZIP_WRITE_PROPERTIES"  # an option of GDAL
-LONGEST_NAME = 120  # characters of an output's name
+LONGEST_NAME = 120  # bytes of an output's name
 ODD_GAIN = 3.0  # times smaller or larger than all tabulated ones is a measured gain that is told
 
 
@@ -46,19 +45,8 @@ def sharpen_products(job: ProductJob, progress: Progress | None = None) -> Produ
     progress = progress or Progress()
     if not job.folder.is_dir():
         raise OutputError(f"The folder {job.folder} for the results does not exist. Create it or choose another one.")
-    with no_traces():
+    with confined():
         return _all_sharpened(job, progress, started)
-
-
-@contextmanager
-def no_traces() -> Iterator[None]:
-    """Has GDAL leave no .properties file beside compressed archives; afterwards its setting is as it was."""
-    before = gdal.GetConfigOption(TRACES)
-    gdal.SetConfigOption(TRACES, "NO")
-    try:
-        yield
-    finally:
-        gdal.SetConfigOption(TRACES, before)
 
 
 def _all_sharpened(job: ProductJob, progress: Progress, started: float) -> ProductResult:
@@ -112,7 +100,8 @@ def _outputs(products: Sequence[Product], folder: Path) -> list[Path]:
     taken: set[str] = set()
     paths = []
     for product in products:
-        stem = re.sub(r'[\\/:*?"<>|\s]+', "_", product.title).strip("._")[:LONGEST_NAME] or "product"
+        stem = re.sub(r'[\\/:*?"<>|\s]+', "_", product.title).encode()[:LONGEST_NAME].decode(errors="ignore")
+        stem = stem.strip("._") or "product"
         names = (f"{stem}{'' if n == 1 else f'_{n}'}_sharp.tif" for n in range(1, len(products) + 1))
         name = next(n for n in names if n.lower() not in taken)
         taken.add(name.lower())
@@ -187,7 +176,7 @@ def _facts(product: Product, job: ProductJob) -> dict[str, str]:
         stamps.append(f"{PurePosixPath(file).name} {status.size if status else 0} {status.mtime if status else 0}")
     decisive = {
         "bands": job.bands,
-        "weights": hashlib.sha256(job.weights.read_bytes()).hexdigest() if job.weights.is_file() else str(job.weights),
+        "weights": sha256_of(job.weights) if job.weights.is_file() else str(job.weights),
         "precision": job.precision,
         "align": job.align,
         "extent": job.extent,
@@ -205,7 +194,7 @@ def _complete(output: Path, facts: dict[str, str]) -> bool:
         return False
     with gdal_exceptions():
         try:
-            dataset = gdal.Open(str(output))
+            dataset = gdal.OpenEx(str(output), gdal.OF_RASTER, allowed_drivers=["GTiff"])
             return all(dataset.GetMetadataItem(key) == facts[key] for key in (INPUTS, SETTINGS))
         except RuntimeError:
             return False

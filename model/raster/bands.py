@@ -9,6 +9,7 @@ import numpy as np
 from osgeo import gdal
 
 from ..errors import InputError
+from ..progress import format_bytes
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .source import RasterSource
 
@@ -101,7 +102,7 @@ def refuse_blocks(dataset: gdal.Dataset, number: int, name: str) -> None:
     size = width * height * count * gdal.GetDataTypeSize(band.DataType) // 8
     if size > LARGEST_BLOCK:
         raise InputError(
-            f"{name} is stored in blocks of {width} x {height} pixels with {count} band(s), {size / 1e9:.1f} GB each, "
+            f"{name} is stored in blocks of {width} x {height} pixels with {count} band(s), {format_bytes(size)} each, "
             "too large to be read piece by piece. If the file is not damaged, convert it first: gdal_translate -co "
             "TILED=YES -co INTERLEAVE=BAND -co BIGTIFF=IF_SAFER."
         )

@@ -66,6 +66,11 @@ def _pointed_to(name: str) -> Iterator[str]:
             return
     except (RuntimeError, AttributeError, OSError):  # it is none
         return
-    for inner in POINTS.findall(text):
-        yield html.unescape(inner)
-        yield str(folder / html.unescape(inner))  # names relative to the VRT
+    for inner in named_in_vrt(text):
+        yield inner
+        yield str(folder / inner)  # names relative to the VRT
+
+
+def named_in_vrt(text: str) -> list[str]:
+    """Names of what a VRT reads, as they stand in its text."""
+    return [html.unescape(name) for name in POINTS.findall(text)]

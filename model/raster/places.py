@@ -11,7 +11,9 @@ from pathlib import Path
 from osgeo import gdal
 
 from ..errors import OutputError
+from ..files import find_name_fault
 from ..geometry.grids import Grid
+from ..progress import format_bytes_apart
 from .family import family
 from .files_behind import files_behind
 from .formats import OutputForm, driver_for, written_directly
@@ -57,6 +59,9 @@ def _refuse_shared_container(path: Path, kind: str) -> None:
 
 def check_place(path: Path, inputs: Sequence[str]) -> None:
     """Refuse a target that is an input or lies behind one, is a folder, or cannot be written to. Raises OutputError."""
+    fault = find_name_fault(str(path))
+    if fault:
+        raise OutputError(f"The name of the output {fault}. Choose another one.")
     _refuse_kind(path)
     for source in inputs:
         if os.path.exists(source) and os.path.realpath(source) == os.path.realpath(path):
@@ -106,9 +111,10 @@ def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
     needed = round(plain * _copies(driver_for(path).ShortName, form))
     free = shutil.disk_usage(path.parent).free
     if needed > free:
+        wanted, left = format_bytes_apart(needed, free)
         raise OutputError(
-            f"The output {path} needs {_size(needed)} ({grid.width} x {grid.height} pixels, {bands} bands of "
-            f"{form.type}), but only {_size(free)} are free in its folder. Choose another folder or a smaller EXTENT."
+            f"The output {path} needs {wanted} ({grid.width} x {grid.height} pixels, {bands} bands of "
+            f"{form.type}), but only {left} are free in its folder. Choose another folder or a smaller EXTENT."
         )
 
 
@@ -118,7 +124,3 @@ def _copies(driver: str, form: OutputForm) -> float:
     draft = 1.0 if not written_directly(driver, form) else 0.0  # beside which the copy grows
     has_overviews = form.given.get("OVERVIEWS", "").upper() != "NONE" if driver == "COG" else form.overviews
     return draft + (0.0 if compressed else 1.0 + (OVERVIEWS_SHARE if has_overviews else 0.0))
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e12:.1f} TB" if count >= 1e12 else f"{count / 1e9:.1f} GB"

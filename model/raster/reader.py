@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
 from ..wording import format_value
 from .bands import LARGEST_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
+from .delivered import confined, open_delivered
 from .gdal_errors import said
 from .integrity import Stamp, damage_raised, refuse_changed_files, refuse_cut_files, stamps
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
@@ -64,10 +66,8 @@ class Raster:
         self.reprojected = False
         self.files: Stamp = {}
         self._kept: list[gdal.Dataset] = []  # datasets that a reprojection reads from
-        try:
-            self.dataset = dataset or gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
-        except RuntimeError as error:
-            raise InputError(f"{role} {source.name} cannot be opened: {said(error)}.") from error
+        self._confinement = ExitStack()
+        self.dataset = dataset or self._open()
         try:
             self._describe()
         except RuntimeError as error:
@@ -79,11 +79,27 @@ class Raster:
             self.close()
             raise
 
+    def _open(self) -> gdal.Dataset:
+        """Open the source; images of products without what lies beside them, until `close`. Raises InputError."""
+        source, role = self.source, self.role
+        try:
+            if source.delivered:
+                self._confinement.enter_context(confined())
+                return open_delivered(source.path)
+            return gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
+        except RuntimeError as error:
+            self._confinement.close()
+            raise InputError(f"{role} {source.name} cannot be opened: {said(error)}.") from error
+        except InputError as error:
+            self._confinement.close()
+            raise InputError(f"{role} {source.name} {error}.") from error
+
     def close(self) -> None:
         """Let go of the files, also where an error still refers to this object."""
         self._planes: dict[int, _Plane] = {}
         self.dataset = None
         self._kept.clear()
+        self._confinement.close()
 
     def __enter__(self) -> Raster:
         return self

@@ -23,7 +23,9 @@ class RasterSource:
     band_nodata     (band, least, largest): values between which a user declared all of one band to be nodata
     ignored_nodata  bands whose own nodata value a user switched off
     crs             WKT that replaces the file's own; empty to keep it
-    unmeasured      polygons, as WKT in PAN's system, of ground that is sharpened but neither measured nor learnt from
+    delivered       whether it is an image of a product, which is opened in the formats of products only, and alone
+    unmeasured      polygons, as hexadecimal WKB in PAN's system, of ground that is sharpened but neither measured nor
+                    learnt from
     """
 
     path: str
@@ -36,6 +38,7 @@ class RasterSource:
     crs: str = ""
     label: str = ""
     unmeasured: str = ""
+    delivered: bool = False
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -65,13 +66,13 @@ def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
         return built
 
 
-def mosaic(paths: Sequence[str], numbers: Sequence[int], role: str) -> gdal.Dataset:
+def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -> gdal.Dataset:
     """The VRT of the tiles of one image, which may overlap, with those of its bands (from 1).
 
     Call within `gdal_exceptions`. Raises InputError where they are no tiles of one image.
     """
     with ExitStack() as open_ones:
-        tiles = [open_ones.enter_context(Raster(RasterSource(p), role)) for p in paths]
+        tiles = [open_ones.enter_context(Raster(source, role)) for source in sources]
         first = tiles[0]
         for tile in tiles:
             if not tile.grid.georeferenced:
@@ -91,13 +92,46 @@ def mosaic(paths: Sequence[str], numbers: Sequence[int], role: str) -> gdal.Data
                     "Get the product again."
                 )
         try:
-            built = gdal.BuildVRT("", list(paths), bandList=list(numbers))
+            built = gdal.BuildVRT("", [s.path for s in sources], bandList=list(numbers))
         except RuntimeError as error:
-            raise InputError(f"{role} tiles beside {paths[0]} cannot be put together: {said(error)}.") from error
+            raise InputError(f"{role} tiles beside {sources[0].name} cannot be put together: {said(error)}.") from error
         for place, number in enumerate(numbers, start=1):
             _describe(built.GetRasterBand(place), first.dataset.GetRasterBand(number))
         built.FlushCache()
         return built
+
+
+def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str) -> gdal.Dataset:
+    """The VRT of the bands of several VRTs on one grid, in their order. Raises InputError where they differ.
+
+    Call within `gdal_exceptions`. `names` are what messages call them.
+    """
+    first = images[0]
+    joined = gdal.GetDriverByName("VRT").Create("", first.RasterXSize, first.RasterYSize, 0)
+    joined.SetProjection(first.GetProjection())
+    joined.SetGeoTransform(first.GetGeoTransform())
+    for image, name in zip(images, names):
+        if _grid(image) != _grid(first):
+            raise InputError(
+                f"{role} {name} ({_grid(image).describe()}) lies on another grid than {names[0]} "
+                f"({_grid(first).describe()}). Get the product again."
+            )
+        text = html.escape(vrt_text(image))
+        for number in range(1, image.RasterCount + 1):
+            band = image.GetRasterBand(number)
+            joined.AddBand(band.DataType)
+            added = joined.GetRasterBand(joined.RasterCount)
+            named = f"<SourceFilename>{text}</SourceFilename><SourceBand>{number}</SourceBand>"
+            added.SetMetadataItem("source_0", f"<SimpleSource>{named}</SimpleSource>", "new_vrt_sources")
+            if band.GetNoDataValue() is not None:
+                added.SetNoDataValue(band.GetNoDataValue())
+            _describe(added, band)
+    joined.FlushCache()
+    return joined
+
+
+def _grid(image: gdal.Dataset) -> Grid:
+    return Grid(image.RasterXSize, image.RasterYSize, tuple(image.GetGeoTransform()))
 
 
 def _refuse_no_band(raster: Raster) -> None:

@@ -13,7 +13,7 @@ from ..geometry.grids import Grid, Window
 def covered(polygons: str, grid: Grid, window: Window) -> NDArray[np.bool_]:
     """Which pixels (h, w) of a window of a grid, which may reach beyond it, polygons touch.
 
-    `polygons` is WKT in the grid's reference system. Raises InputError where it is none.
+    `polygons` is hexadecimal WKB in the grid's reference system. Raises InputError where it is none.
     """
     place = grid.cropped(window)
     dataset = gdal.GetDriverByName("MEM").Create("", place.width, place.height, 1, gdal.GDT_Byte)
@@ -26,11 +26,11 @@ def covered(polygons: str, grid: Grid, window: Window) -> NDArray[np.bool_]:
 def _layer(polygons: str) -> ogr.DataSource:
     """A layer in memory with the polygons as one feature each."""
     try:
-        whole = ogr.CreateGeometryFromWkt(polygons)
-    except RuntimeError:
+        whole = ogr.CreateGeometryFromWkb(bytes.fromhex(polygons))
+    except (RuntimeError, ValueError):
         whole = None
     if whole is None:
-        raise InputError(f"The mask is no geometry in WKT: {polygons[:80]}. Choose a layer of polygons.")
+        raise InputError(f"The mask is not a geometry in hexadecimal WKB: {polygons[:80]}. Choose a layer of polygons.")
     source = ogr.GetDriverByName("Memory").CreateDataSource("mask")
     layer = source.CreateLayer("mask")
     for part in whole if whole.GetGeometryCount() and whole.GetGeometryName() != "POLYGON" else [whole]:

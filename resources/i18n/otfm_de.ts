@@ -112,6 +112,10 @@
       <translation>MASK {given} lässt sich nicht als Polygonlayer öffnen. Wählen Sie einen aus, oder lassen Sie es leer.</translation>
     </message>
     <message>
+      <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
+      <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
+    </message>
+    <message>
       <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
       <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
     </message>

@@ -112,6 +112,10 @@
       <translation>MASK {given} no se puede abrir como capa de polígonos. Elija una, o déjelo vacío.</translation>
     </message>
     <message>
+      <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
+      <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar, por lo que no se dejan fuera. Revíselos con native:checkvalidity.</translation>
+    </message>
+    <message>
       <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
       <translation>Ningún polígono de MASK {mask} está sobre PAN {pan}: no se excluye nada.</translation>
     </message>

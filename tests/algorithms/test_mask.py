@@ -12,6 +12,7 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsFeature,
+    QgsFeatureRequest,
     QgsGeometry,
     QgsProcessingContext,
     QgsProcessingException,
@@ -36,6 +37,23 @@ def polygons(*places):
         feature.setGeometry(shape)
         layer.dataProvider().addFeature(feature)
     return layer
+
+
+def shapes(*texts, kind="Polygon"):
+    """A layer in memory, in EPSG:32633, of geometries as WKT."""
+    layer = QgsVectorLayer(f"{kind}?crs=EPSG:32633", "clouds", "memory")
+    for text in texts:
+        feature = QgsFeature()
+        feature.setGeometry(QgsGeometry.fromWkt(text))
+        assert layer.dataProvider().addFeature(feature)
+    return layer
+
+
+def strict():
+    """A context that stops at the first feature that is not valid, as QGIS's own does by default."""
+    context = QgsProcessingContext()
+    context.setInvalidGeometryCheck(QgsFeatureRequest.InvalidGeometryCheck.GeometryAbortOnInvalid)
+    return context
 
 
 @pytest.fixture
@@ -90,3 +108,62 @@ def test_nothing_is_learnt_under_a_mask(algorithm, cloudy, tmp_path):
     assert tune.prepare(given, context, Listener())
     with pytest.raises(QgsProcessingException, match="too many gaps here to fine-tune on"):
         tune.runPrepared(given, context, Listener())
+
+
+def ring(corners):
+    return "(" + ",".join(f"{5e5 + x} {4e6 - y}" for x, y in corners) + ")"
+
+
+BOX = ring([(232, 152), (368, 152), (368, 248), (232, 248), (232, 152)])
+CROSSED = ring([(232, 152), (368, 248), (368, 152), (232, 248), (232, 152)])
+HIGH = BOX.replace(",", " 7 9,").replace(")", " 7 9)")
+ARC = ring([(232, 200), (300, 132), (368, 200), (300, 268), (232, 200)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("Polygon", f"POLYGON({CROSSED})"),
+        ("Polygon", f"POLYGON({BOX},{CROSSED})"),
+        ("MultiPolygon", f"MULTIPOLYGON(({BOX}),({BOX}))"),
+        ("MultiPolygonZM", f"MULTIPOLYGON ZM(({HIGH}))"),
+        ("CurvePolygon", f"CURVEPOLYGON(CIRCULARSTRING{ARC})"),
+        ("MultiSurface", f"MULTISURFACE(CURVEPOLYGON(CIRCULARSTRING{ARC}))"),
+    ],
+)
+def test_mask_polygons_of_any_form_are_left_out(algorithm, cloudy, tmp_path, kind, text):
+    """Valid or not, flat or not, straight or not, under QGIS's strict check: Python goes on as before."""
+    _, given = cloudy
+    feedback = Listener()
+    given = {**given, "MASK": shapes(text, kind=kind), "OUTPUT": str(tmp_path / "o.tif"), "PRECISION": "fp32"}
+    _, passed = algorithm.run(given, strict(), feedback, {}, False)
+    assert passed, feedback.lines
+    assert any("What the polygons of MASK touch is sharpened" in line for line in feedback.lines)
+    assert not any(kind == "warning" and "MASK" in line for kind, line in feedback.heard)
+    assert sum(number * number for number in range(100)) == 328350  # "unknown opcode" otherwise
+
+
+def test_mask_features_that_cannot_be_repaired_are_reported(algorithm, cloudy, tmp_path):
+    _, given = cloudy
+    line = f"POLYGON({ring([(232, 152), (368, 152), (232, 152)])})"
+    endless = f"POLYGON({BOX.replace(str(5e5 + 368), '1e400')})"
+    feedback = Listener()
+    mask = shapes(line, endless, f"POLYGON({BOX})")
+    given = {**given, "MASK": mask, "OUTPUT": str(tmp_path / "o.tif"), "PRECISION": "fp32"}
+    _, passed = algorithm.run(given, strict(), feedback, {}, False)
+    assert passed, feedback.lines
+    warnings = [line for kind, line in feedback.heard if kind == "warning"]
+    assert any("features of MASK clouds are not polygons that can be repaired" in line for line in warnings)
+
+
+def test_a_crossed_mask_does_not_stop_fine_tuning(algorithm, cloudy, tmp_path):
+    clear, _ = cloudy
+    tune = QgsApplication.processingRegistry().algorithmById("otfm:finetune").create()
+    crossed = ring([(20, 20), (120, 120), (120, 20), (20, 120), (20, 20)])
+    given = {
+        "PAN": [str(clear.pan)], "MS": [str(clear.ms)], "MASK": shapes(f"POLYGON({crossed})"), "STEPS": 1,
+        "OUTPUT": str(tmp_path / "o.safetensors"),
+    }  # fmt: skip
+    context = strict()
+    assert tune.prepare(given, context, Listener())
+    assert tune.runPrepared(given, context, Listener())["STEPS"] == 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 
 import pytest
 from helpers.memory import STATUS, little_memory
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
-from otfm_pansharpen.model.network.weights import FORMAT, load_weights, misfit, other_order, save_weights
+from otfm_pansharpen.model.network.weights import FORMAT, hash_path, load_weights, misfit, other_order, save_weights
 
 SMALL = NetworkConfig(width=8, blocks=1, hidden=8)
 SIZES = json.dumps({"bands": 4, "width": 8, "blocks": 1, "cell": 2, "hidden": 8})
@@ -94,3 +95,14 @@ def test_links(tmp_path):
     for name in ("loop", "folder"):
         with pytest.raises(WeightsError, match="does not exist"):
             load_weights(tmp_path / f"{name}.safetensors")
+
+
+def test_a_hash_file_of_3_gb_is_not_read(tmp_path):
+    good = tmp_path / "good.safetensors"
+    digest = save_weights(FlowNetwork(SMALL), good, {})
+    os.truncate(hash_path(good), 3 * 10**9)
+    with little_memory(500), pytest.raises(WeightsError, match=r"has more than 1,048,576 bytes\. .*delete it"):
+        load_weights(good)
+    hash_path(good).unlink()
+    os.mkfifo(hash_path(good))  # which says nothing of the weights, as no file does
+    assert load_weights(good).sha256 == digest

@@ -126,3 +126,27 @@ def test_an_extent_covers_the_pixels_whose_centres_it_holds_on_every_side(side):
     short[side] += 0.08 if side < 2 else -0.08
     window = grid.covering((short[0], short[1], short[2], short[3]))
     assert (window.width, window.height) == ((40, 41) if side in (0, 2) else (41, 40))
+
+
+@pytest.mark.parametrize("ratio", [1.5, 16.0])
+@pytest.mark.parametrize("pixel", [1 / 21600, 1 / 3600 / 7, 0.1 / 3, 8.983152841195215e-06])
+def test_ratios_at_the_limits_are_fused_in_degrees(ratio, pixel):
+    """Where no pixel has a round size, and text with twelve digits rounds once more."""
+    for digits in (12, 17):
+        fine, coarse = (float(f"{size:.{digits}g}") for size in (pixel, pixel * ratio))
+        pan = Grid(480, 480, (12.3, fine, 0.0, 45.6, 0.0, -fine))
+        ms = Grid(round(480 / ratio), round(480 / ratio), (12.3, coarse, 0.0, 45.6, 0.0, -coarse))
+        assert register(pan, ms).ratio == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize("ratio", [1.499, 16.001])
+def test_a_refused_ratio_is_shown_outside_the_limits(ratio):
+    pan, ms = Grid(480, 480, (0, 1e-5, 0, 45, 0, -1e-5)), Grid(30, 30, (0, ratio * 1e-5, 0, 45, 0, -ratio * 1e-5))
+    with pytest.raises(InputError, match=rf"The ratio of the pixel sizes is {ratio:.3f}, but only 1\.5 to 16"):
+        register(pan, ms)
+
+
+def test_pixels_twice_as_wide_as_high_are_fused_in_degrees():
+    step = 1 / 21600
+    pan, ms = Grid(99, 99, (0, step, 0, 60, 0, -step)), Grid(33, 16, (0, 3 * step, 0, 60, 0, -6.0000000001 * step))
+    assert register(pan, ms).spacing == pytest.approx((6.0, 3.0))

@@ -47,14 +47,87 @@ def landsat_items(product: str, satellite: int, collection: int, level: int) -> 
     kind = "L2SP" if level == 2 else "L1TP"
     if collection == 1:
         return {
-            "METADATA_FILE_INFO": {"LANDSAT_PRODUCT_ID": product},
-            "PRODUCT_METADATA": {"DATA_TYPE": kind, **when, **files},
-        }
-    record = {"LANDSAT_PRODUCT_ID": product.replace("L2SP", "L1TP"), "PROCESSING_LEVEL": "L1TP"}
+            "METADATA_FILE_INFO": {
+                "ORIGIN": "Image courtesy of the U.S. Geological Survey", "REQUEST_ID": "0502007280001_00012",
+                "LANDSAT_SCENE_ID": f"L{product[1]}{satellite}1900242020183LGN00", "LANDSAT_PRODUCT_ID": product,
+                "COLLECTION_NUMBER": "01", "FILE_DATE": "2020-07-08T13:20:11Z", "STATION_ID": "LGN",
+                "PROCESSING_SOFTWARE_VERSION": "LPGS_13.1.0",
+            },
+            "PRODUCT_METADATA": {
+                "DATA_TYPE": kind, "COLLECTION_CATEGORY": "T1", "ELEVATION_SOURCE": "GLS2000",
+                "OUTPUT_FORMAT": "GEOTIFF", **when, **corners(), **files,
+                "FILE_NAME_BAND_QUALITY": f"{product}_BQA.TIF", "METADATA_FILE_NAME": f"{product}_MTL.txt",
+                "CPF_NAME": "LC08CPF_20200701_20200930_01.01",
+            },
+            "IMAGE_ATTRIBUTES": {"CLOUD_COVER": "3.12", "SUN_AZIMUTH": "149.1", "SUN_ELEVATION": "59.6"},
+            **calibration(numbers), "PROJECTION_PARAMETERS": projection(),
+        }  # fmt: skip
+    record = {
+        "ORIGIN": "Image courtesy of the U.S. Geological Survey",
+        "DIGITAL_OBJECT_IDENTIFIER": "https://doi.org/10.5066/P975CC9B", "REQUEST_ID": "L2",
+        "LANDSAT_SCENE_ID": f"L{product[1]}{satellite}1900242020183LGN00",
+        "LANDSAT_PRODUCT_ID": product.replace("L2SP", "L1TP"), "PROCESSING_LEVEL": "L1TP",
+        "COLLECTION_CATEGORY": "T1", "OUTPUT_FORMAT": "GEOTIFF",
+        **{f"FILE_NAME_BAND_{n}": f"{product.replace('L2SP', 'L1TP')}_B{n}.TIF" for n in (*numbers, 8, 9)},
+        "FILE_NAME_METADATA_ODL": f"{product}_MTL.txt", "DATE_PRODUCT_GENERATED": "2020-09-12T10:02:33Z",
+    }  # fmt: skip
+    second = {
+        "PROCESSING_LEVEL": kind,
+        "ALGORITHM_SOURCE_SURFACE_REFLECTANCE": "LaSRC_1.5.0",
+        "DATA_SOURCE_OZONE": "MODIS",
+    }
     return {
-        "PRODUCT_CONTENTS": {"LANDSAT_PRODUCT_ID": product, "PROCESSING_LEVEL": kind, **files},
-        "IMAGE_ATTRIBUTES": when,
+        "PRODUCT_CONTENTS": {
+            "ORIGIN": "Image courtesy of the U.S. Geological Survey",
+            "DIGITAL_OBJECT_IDENTIFIER": "https://doi.org/10.5066/P975CC9B", "LANDSAT_PRODUCT_ID": product,
+            "PROCESSING_LEVEL": kind, "COLLECTION_NUMBER": "02", "COLLECTION_CATEGORY": "T1",
+            "OUTPUT_FORMAT": "GEOTIFF", **files, "FILE_NAME_QUALITY_L1_PIXEL": f"{product}_QA_PIXEL.TIF",
+            "FILE_NAME_QUALITY_L1_RADIOMETRIC_SATURATION": f"{product}_QA_RADSAT.TIF",
+            "FILE_NAME_METADATA_ODL": f"{product}_MTL.txt", "FILE_NAME_METADATA_XML": f"{product}_MTL.xml",
+            **{f"DATA_TYPE_BAND_{n}": "UINT16" for n in numbers}, "PRESENT_BAND_8": "Y",
+        },
+        "IMAGE_ATTRIBUTES": {
+            **when, "WRS_TYPE": "2", "NADIR_OFFNADIR": "NADIR", "TARGET_WRS_PATH": "190", "TARGET_WRS_ROW": "24",
+            "SCENE_CENTER_TIME": "10:02:33.4456789Z", "SENSOR_ID": "OLI_TIRS", "STATION_ID": "LGN",
+            "CLOUD_COVER": "3.12", "SUN_AZIMUTH": "149.1", "SUN_ELEVATION": "59.6", "EARTH_SUN_DISTANCE": "1.0166834",
+        },
+        "PROJECTION_ATTRIBUTES": {**projection(), **corners()},
+        **({"LEVEL2_PROCESSING_RECORD": second} if level == 2 else {}),
         "LEVEL1_PROCESSING_RECORD": record,
+        **{f"LEVEL1_{name}": values for name, values in calibration(numbers).items()},
+        "LEVEL1_PROJECTION_PARAMETERS": projection(),
+    }  # fmt: skip
+
+
+def corners() -> dict[str, str]:
+    """Corners of a Landsat scene as an MTL file lists them."""
+    found: dict[str, str] = {}
+    for corner, (lat, lon) in {"UL": ("51", "12"), "UR": ("51", "15"), "LL": ("49", "12"), "LR": ("49", "15")}.items():
+        found |= {f"CORNER_{corner}_LAT_PRODUCT": f"{lat}.2", f"CORNER_{corner}_LON_PRODUCT": f"{lon}.1"}
+    return {**found, "PANCHROMATIC_LINES": "320", "REFLECTIVE_LINES": "160", "REFLECTIVE_SAMPLES": "192"}
+
+
+def projection() -> dict[str, str]:
+    """The projection as an MTL file states it."""
+    return {
+        "MAP_PROJECTION": "UTM", "DATUM": "WGS84", "ELLIPSOID": "WGS84", "UTM_ZONE": "33",
+        "GRID_CELL_SIZE_PANCHROMATIC": "15.00", "GRID_CELL_SIZE_REFLECTIVE": "30.00", "ORIENTATION": "NORTH_UP",
+        "RESAMPLING_OPTION": "CUBIC_CONVOLUTION",
+    }  # fmt: skip
+
+
+def calibration(numbers: tuple[int, ...]) -> dict[str, dict[str, str]]:
+    """Groups of an MTL file that hold numbers of each band."""
+    return {
+        "MIN_MAX_RADIANCE": {
+            f"RADIANCE_{end}_BAND_{n}": value
+            for n in numbers
+            for end, value in (("MAXIMUM", "776.3"), ("MINIMUM", "-64.1"))
+        },
+        "MIN_MAX_PIXEL_VALUE": {
+            f"QUANTIZE_CAL_{end}_BAND_{n}": value for n in numbers for end, value in (("MAX", "65535"), ("MIN", "1"))
+        },
+        "RADIOMETRIC_RESCALING": {f"REFLECTANCE_MULT_BAND_{n}": "2.0000E-05" for n in numbers},
     }
 
 
@@ -124,14 +197,30 @@ def ali(folder: Path, pair: Pair) -> str:
 
 def imd(groups: tuple[str, ...], rows: int, columns: int, satellite: str, catalog: str, date: str) -> str:
     """The text of an IMD file."""
+    corner_names = [f"{place}{axis}" for place in ("UL", "UR", "LR", "LL") for axis in ("Lon", "Lat", "HAE")]
+    edges = "".join(f"\t{name} = {15.0 + i};\n" for i, name in enumerate(corner_names))
     bands = "".join(
-        f"BEGIN_GROUP = BAND_{g}\n\tULLon = 15.0;\n\tabsCalFactor = 1.0e-02;\nEND_GROUP = BAND_{g}\n" for g in groups
+        f"BEGIN_GROUP = BAND_{g}\n{edges}\tabsCalFactor = 1.0e-02;\n\teffectiveBandwidth = 5.4e-02;\n"
+        f"\tTDILevel = 24;\nEND_GROUP = BAND_{g}\n"
+        for g in groups
     )
+    pan = groups == ("P",)
     return (
-        f'version = "28.3";\ngenerationTime = 2019-01-01T00:00:00.0Z;\nnumRows = {rows};\nnumColumns = {columns};\n'
-        f'bandId = "{"P" if groups == ("P",) else "Multi"}";\nbitsPerPixel = 16;\n{bands}BEGIN_GROUP = IMAGE_1\n'
-        f'\tsatId = "{satellite}";\n\tcatId = "{catalog}";\n\tfirstLineTime = {date}T10:12:13.123456Z;\n'
-        "END_GROUP = IMAGE_1\nEND;\n"
+        f'version = "28.3";\ngenerationTime = 2019-01-01T00:00:00.000000Z;\nproductOrderId = "014493935010_01_P001";\n'
+        f'productCatalogId = "A0300100";\nchildCatalogId = "20200{catalog}";\nimageDescriptor = "OrthoRectified3";\n'
+        f'bandId = "{"P" if pan else "Multi"}";\npanSharpenAlgorithm = "None";\nnumRows = {rows};\n'
+        f'numColumns = {columns};\nproductLevel = "LV3X";\nproductType = "Map Scale Ortho";\nnumberOfLooks = 1;\n'
+        'radiometricLevel = "Corrected";\nradiometricEnhancement = "Off";\nbitsPerPixel = 16;\n'
+        f'compressionType = "None";\n{bands}outputFormat = "GeoTIFF";\n'
+        f'BEGIN_GROUP = IMAGE_1\n\tsatId = "{satellite}";\n\tmode = "FullSwath";\n'
+        f'\tscanDirection = "Forward";\n\tcatId = "{catalog}";\n\tfirstLineTime = {date}T10:12:13.123456Z;\n'
+        "\tavgLineRate = 5000.00;\n\texposureDuration = 0.00020;\n\tminCollectedRowGSD = 0.5;\n"
+        "\tmeanSunAz = 160.2;\n\tmeanSunEl = 51.3;\n\tmeanOffNadirViewAngle = 12.1;\n\tcloudCover = 0.000;\n"
+        '\tresamplingKernel = "CC";\n\tpositionKnowledgeSrc = "R";\n\trevNumber = 48000;\nEND_GROUP = IMAGE_1\n'
+        'BEGIN_GROUP = MAP_PROJECTED_PRODUCT\n\tearliestAcqTime = 2019-04-23T10:12:13.123456Z;\n\tdatumName = "WE";\n'
+        '\tsemiMajorAxis = 6378137.0000;\n\tmapProjName = "UTM";\n\tmapZone = 33;\n\tmapHemi = "N";\n'
+        '\tmapProjParam = (\n\t\t0.0,\n\t\t0.0,\n\t\t0.0 );\n\tproductUnits = "M";\n\toriginX = 500000.0;\n'
+        "\toriginY = 4000000.0;\n\tproductGSD = 0.5;\nEND_GROUP = MAP_PROJECTED_PRODUCT\nEND;\n"
     )
 
 
@@ -165,35 +254,69 @@ def worldview(
         names = tiled(source, place, stem + "_{}-" + order + ".TIF", across, overlap)
         text = imd(groups, image.RasterYSize, image.RasterXSize, satellite, catalog, date)
         (place / f"{stem}-{order}.IMD").write_text(text, encoding="utf-8")
-        til = f'bandId = "P";\nnumTiles = {len(names)};\n' + "".join(
-            f'BEGIN_GROUP = TILE_{i}\n\tfilename = "{n}";\nEND_GROUP = TILE_{i}\n' for i, n in enumerate(names, start=1)
+        offsets = "".join(f"\t{c}{axis}Offset = 0;\n" for c in ("UL", "UR", "LR", "LL") for axis in ("Col", "Row"))
+        til = f'bandId = "{"P" if suffix == "PAN" else "Multi"}";\nnumTiles = {len(names)};\n' + "".join(
+            f'tileSize = 16384;\ntileUnits = "Pixels";\ntileOverlap = 0;\nBEGIN_GROUP = TILE_{i}\n'
+            f'\tfilename = "{n}";\n{offsets}\tULLon = 15.0;\n\tULLat = 36.1;\nEND_GROUP = TILE_{i}\n'
+            for i, n in enumerate(names, start=1)
         )
         (place / f"{stem}-{order}.TIL").write_text(til + "END;\n", encoding="utf-8")
 
 
 DIMAP = """<?xml version="1.0" encoding="UTF-8"?>
+<?xml-stylesheet type="text/xsl" href="STYLE.XSL"?>
 <Dimap_Document>
   <Metadata_Identification><METADATA_FORMAT version="2.15">DIMAP</METADATA_FORMAT>
-    <METADATA_PROFILE>{mission}_ORTHO</METADATA_PROFILE></Metadata_Identification>
-  <Dataset_Identification><DATASET_NAME version="1.0">{name}</DATASET_NAME></Dataset_Identification>
-  <Coordinate_Reference_System><Projected_CRS>
+    <METADATA_PROFILE>{mission}_ORTHO</METADATA_PROFILE><METADATA_SUBPROFILE>PRODUCT</METADATA_SUBPROFILE>
+    <METADATA_LANGUAGE>en</METADATA_LANGUAGE></Metadata_Identification>
+  <Dataset_Identification><DATASET_TYPE>RASTER_ORTHO</DATASET_TYPE><DATASET_NAME version="1.0">{name}</DATASET_NAME>
+    <Legal_Constraints><COPYRIGHT>\u00a9 CNES 2021</COPYRIGHT><LICENSE_NAME>STANDARD</LICENSE_NAME></Legal_Constraints>
+  </Dataset_Identification>
+  <Dataset_Content><SURFACE_AREA unit="square km">1</SURFACE_AREA><CLOUD_COVERAGE unit="percent">0</CLOUD_COVERAGE>
+    <Dataset_Extent><EXTENT_TYPE>Bounding_Polygon</EXTENT_TYPE><Vertex><LON>15.0</LON><LAT>36.1</LAT><X>500000</X>
+      <Y>4000000</Y><COL>1</COL><ROW>1</ROW></Vertex></Dataset_Extent>
+    <Dataset_Components><Component><COMPONENT_TITLE>Cloud Cotation (CLD)</COMPONENT_TITLE><COMPONENT_TYPE>QUALITY
+      </COMPONENT_TYPE><COMPONENT_PATH href="MASKS/CLD_{name}_MSK.GML"/></Component></Dataset_Components>
+  </Dataset_Content>
+  <Product_Information><Delivery_Identification><PRODUCTION_DATE>2021-06-01T10:00:00.000Z</PRODUCTION_DATE>
+    <JOB_ID>7569651</JOB_ID><PRODUCT_TYPE>ORTHO</PRODUCT_TYPE></Delivery_Identification></Product_Information>
+  <Coordinate_Reference_System><Projected_CRS><PROJECTED_CRS_NAME>WGS 84 / UTM zone 33N</PROJECTED_CRS_NAME>
     <PROJECTED_CRS_CODE>urn:ogc:def:crs:EPSG::32633</PROJECTED_CRS_CODE></Projected_CRS></Coordinate_Reference_System>
   <Geoposition><Geoposition_Insert><ULXMAP>500000</ULXMAP><ULYMAP>4000000</ULYMAP><XDIM>{pixel}</XDIM><YDIM>{pixel}</YDIM>
-  </Geoposition_Insert></Geoposition>
+  </Geoposition_Insert><Raster_CRS><RASTER_GEOMETRY>RASTER</RASTER_GEOMETRY></Raster_CRS></Geoposition>
   <Processing_Information><Product_Settings><PROCESSING_LEVEL>ORTHO</PROCESSING_LEVEL>
-    <SPECTRAL_PROCESSING>{kind}</SPECTRAL_PROCESSING></Product_Settings></Processing_Information>
+    <SPECTRAL_PROCESSING>{kind}</SPECTRAL_PROCESSING><Radiometric_Settings><RADIOMETRIC_PROCESSING>BASIC
+    </RADIOMETRIC_PROCESSING></Radiometric_Settings><Geometric_Settings><GEOMETRIC_PROCESSING>ORTHO</GEOMETRIC_PROCESSING>
+    </Geometric_Settings></Product_Settings></Processing_Information>
   <Raster_Data>
-    <Data_Access><DATA_FILE_FORMAT>image/tiff</DATA_FILE_FORMAT><DATA_FILE_TILES>true</DATA_FILE_TILES>
+    <Data_Access><DATA_FILE_ORGANISATION>BAND_COMPOSITE</DATA_FILE_ORGANISATION><DATA_FILE_FORMAT>image/tiff
+      </DATA_FILE_FORMAT><DATA_FILE_TILES>true</DATA_FILE_TILES>
 {files}    </Data_Access>
     <Raster_Dimensions><NROWS>{rows}</NROWS><NCOLS>{columns}</NCOLS><NBANDS>{bands}</NBANDS>
       <Tile_Set><NTILES>{count}</NTILES><Regular_Tiling><NTILES_SIZE nrows="{rows}" ncols="{step}"/>
         <NTILES_COUNT ntiles_R="1" ntiles_C="{count}"/><OVERLAP_ROW>0</OVERLAP_ROW><OVERLAP_COL>{overlap}</OVERLAP_COL>
       </Regular_Tiling></Tile_Set></Raster_Dimensions>
-    <Raster_Encoding><DATA_TYPE>INTEGER</DATA_TYPE><NBITS>16</NBITS><SIGN>UNSIGNED</SIGN></Raster_Encoding>
-    <Raster_Display>{indices}<Special_Value><SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT>
-      <SPECIAL_VALUE_COUNT>0</SPECIAL_VALUE_COUNT></Special_Value></Raster_Display>
+    <Raster_Encoding><DATA_TYPE>INTEGER</DATA_TYPE><NBITS>16</NBITS><SIGN>UNSIGNED</SIGN><BYTEORDER>M</BYTEORDER>
+    </Raster_Encoding>
+    <Raster_Display><Band_Display_Order><RED_CHANNEL>B2</RED_CHANNEL><GREEN_CHANNEL>B1</GREEN_CHANNEL>
+      <BLUE_CHANNEL>B0</BLUE_CHANNEL></Band_Display_Order>{indices}<Special_Value><SPECIAL_VALUE_TEXT>NODATA
+      </SPECIAL_VALUE_TEXT><SPECIAL_VALUE_COUNT>0</SPECIAL_VALUE_COUNT></Special_Value><Special_Value>
+      <SPECIAL_VALUE_TEXT>SATURATED</SPECIAL_VALUE_TEXT><SPECIAL_VALUE_COUNT>4095</SPECIAL_VALUE_COUNT></Special_Value>
+    </Raster_Display>
   </Raster_Data>
-  <Dataset_Sources><Source_Identification><Strip_Source><MISSION>{mission}</MISSION><MISSION_INDEX>{index}</MISSION_INDEX>
+  <Radiometric_Data><Dynamic_Range><ACQUISITION_RANGE unit="bits">12</ACQUISITION_RANGE></Dynamic_Range>
+    <Radiometric_Calibration><Instrument_Calibration><Band_Measurement_List><Band_Radiance><BAND_ID>B0</BAND_ID>
+      <MEASURE_DESC>Raw radiometric counts</MEASURE_DESC><GAIN>9.4</GAIN><BIAS>0</BIAS></Band_Radiance>
+    </Band_Measurement_List></Instrument_Calibration></Radiometric_Calibration></Radiometric_Data>
+  <Geometric_Data><Use_Area><Located_Geometric_Values><LOCATION_TYPE>Center</LOCATION_TYPE><Acquisition_Angles>
+    <AZIMUTH_ANGLE unit="deg">180.1</AZIMUTH_ANGLE></Acquisition_Angles></Located_Geometric_Values></Use_Area>
+  </Geometric_Data>
+  <Quality_Assessment><Planimetric_Accuracy_Measurement><ACCURACY unit="m">6</ACCURACY>
+    </Planimetric_Accuracy_Measurement>
+  </Quality_Assessment>
+  <Dataset_Sources><Source_Identification><SOURCE_ID>DS_{mission}{index}_202105061011123</SOURCE_ID>
+    <SOURCE_TYPE>Strip_Source</SOURCE_TYPE><Strip_Source><MISSION>{mission}</MISSION><MISSION_INDEX>{index}</MISSION_INDEX>
+    <INSTRUMENT>{mission}</INSTRUMENT><BAND_MODE>{kind}</BAND_MODE>
     <IMAGING_DATE>2021-05-06</IMAGING_DATE><IMAGING_TIME>10:11:12.3Z</IMAGING_TIME></Strip_Source></Source_Identification>
   </Dataset_Sources>
 </Dimap_Document>

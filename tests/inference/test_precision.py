@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+
 import pytest
 import torch
+from helpers.memory import little_memory
 from otfm_pansharpen.model.inference import precision
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 
@@ -37,6 +41,53 @@ def test_a_damaged_record_is_measured_anew(cache, monkeypatch, text):
     (cache / "precision.json").write_text(text)
     monkeypatch.setattr(precision, "measured_share", lambda network: 0.5)
     assert precision.choose_precision("auto", CPU, NETWORK)[0] is torch.bfloat16
+
+
+def spoil(file, how):
+    """Put something that this plugin does not write in the place of its record."""
+    if how == "pipe":
+        os.mkfifo(file)
+    elif how == "3 GB":
+        file.write_bytes(b"{}")
+        os.truncate(file, 3 * 10**9)
+    elif how == "device":
+        file.symlink_to("/dev/zero")
+    elif how == "another user's":
+        file.write_text(json.dumps({key_of(NETWORK): 9.0}))
+        os.chown(file, 12345, 12345)
+    else:
+        file.write_text(how.replace("KEY", key_of(NETWORK)))
+
+
+def key_of(network):
+    return f"torch {torch.__version__}, {precision._processor()}, {network.config.width} channels"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"KEY": ' + "9" * 5000 + "}",
+        '{"KEY": NaN}',
+        '{"KEY": 1e999}',
+        '{"KEY": -1}',
+        '{"KEY": [9]}',
+        "pipe",
+        "3 GB",
+        "device",
+        pytest.param("another user's", marks=pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")),
+    ],
+    ids=["lists", "objects", "digits", "NaN", "infinite", "negative", "list", "pipe", "3 GB", "device", "owner"],
+)
+def test_a_record_that_somebody_else_wrote_is_measured_again(cache, monkeypatch, how):
+    cache.mkdir()
+    spoil(cache / "precision.json", how)
+    monkeypatch.setattr(precision, "measured_share", lambda network: 0.5)
+    with little_memory(500):
+        assert precision.choose_precision("auto", CPU, NETWORK)[0] is torch.bfloat16
+    monkeypatch.setattr(precision, "measured_share", None)
+    assert precision.choose_precision("auto", CPU, NETWORK)[0] is torch.bfloat16  # it has been replaced
 
 
 def test_without_a_place_to_keep_it_it_is_measured_all_the_same(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from otfm_pansharpen.model import files
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.network.weights import hash_path, load_weights, other_order, save_weights
@@ -130,10 +131,10 @@ def test_a_hash_file_that_says_nothing_of_the_weights_is_blamed_itself(good, con
 
 
 def test_weights_that_may_not_be_read_are_refused(good, monkeypatch):
-    def forbidden(self):
-        raise PermissionError(13, "Permission denied", str(self))
+    def forbidden(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    monkeypatch.setattr(files.os, "open", forbidden)
     with pytest.raises(WeightsError, match=r"good\.safetensors cannot be read .*Permission denied"):
         load_weights(good)
 

@@ -21,7 +21,17 @@ EIGHT = ["coastal", "blue", "green", "yellow", "red", "red edge", "nir", "nir2"]
 THREE = ["band 1", "band 2", "band 3"]
 ALI = ["coastal", "blue", "green", "red", "nir", "nir2", "swir", "swir1", "swir2"]
 AIRBUS = ["red", "green", "blue", "nir"]
-NEO = ["Red", "Green", "Blue", "NIR", "Red Edge", "Deep Blue"]
+NEO = ["red", "green", "blue", "nir", "red edge", "deep blue"]
+
+
+def converted(folder, pair, ending, driver, options):
+    """PAN and MS in another format, without what GDAL writes beside them."""
+    folder.mkdir(parents=True)
+    for name, source in (("pan", pair.pan), ("ms", pair.ms)):
+        target = str(folder / f"scene_{name}.{ending}")
+        gdal.GetDriverByName(driver).CreateCopy(target, gdal.Open(str(source)), options=options)
+        gdal.Unlink(f"{target}.aux.xml")
+
 
 KINDS = {
     "Landsat 7, collection 1": (lambda f, p: landsat(f, p, 7, 1), 2, ETM),
@@ -40,6 +50,7 @@ KINDS = {
     "Pleiades without list of indices": (lambda f, p: dimap(f, p, told=False), 4, AIRBUS),
     "Pleiades, tiles that overlap": (lambda f, p: dimap(f, p, overlap=4), 4, AIRBUS),
     "SPOT 6": (lambda f, p: dimap(f, p, "SPOT", "6", across=1), 4, AIRBUS),
+    "Pleiades Neo, tiles that overlap": (lambda f, p: dimap(f, p, "PNEO", "3", overlap=4), 4, NEO),
     "Pleiades Neo": (lambda f, p: dimap(f, p, "PNEO", "3"), 4, NEO),
     "KOMPSAT-3": (
         lambda f, p: [
@@ -62,6 +73,10 @@ KINDS = {
     ),
     "names with PAN and MS": (lambda f, p: named(f, p, "scene_pan.tif", "scene_ms.tif"), 4, THREE),
     "folders PAN and MUL": (lambda f, p: named(f, p, "PAN/a 1.TIF", "mul/a 1.TIF"), 4, THREE),
+    "names with PAN and MS, JPEG 2000": (
+        lambda f, p: converted(f, p, "jp2", "JP2OpenJPEG", ["QUALITY=100", "REVERSIBLE=YES", "YCBCR420=NO"]), 4, THREE,
+    ),
+    "names with PAN and MS, NITF": (lambda f, p: converted(f, p, "ntf", "NITF", ["ICORDS=N"]), 4, THREE),
     "names with colours": (
         lambda f, p: [
             named(f, p, "po_37836_pan_0000000.tif", "po_37836_{}_0000000.tif"),

@@ -159,7 +159,7 @@ def test_the_space_for_drafts_copies_and_overviews_is_asked_for(tmp_path, monkey
     needed, usage = round(4 * 192 * 240 * 2 * copies), shutil.disk_usage(tmp_path)
     if copies:
         monkeypatch.setattr("shutil.disk_usage", lambda place: usage._replace(free=needed - 1))
-        untouched(tmp_path, job(pair, tmp_path / name, **changes), r"GB are free in its folder")
+        untouched(tmp_path, job(pair, tmp_path / name, **changes), r"bytes are free in its folder")
     monkeypatch.setattr("shutil.disk_usage", lambda place: usage._replace(free=needed))
     fuse(job(pair, tmp_path / name, **changes))
 
@@ -204,8 +204,8 @@ def protected(path):
         (protected, "o.tif", "write-protected"),
         (os.mkfifo, "o.tif", "a device or a pipe"),
         (Path.mkdir, "o.tif", "is a folder"),
-        (None, "\u0436" * 130 + ".tif", "name too long"),
-        (None, "x" * 255 + ".tif", "name too long"),
+        (None, "\u0436" * 130 + ".tif", "are the most that a file name can have"),
+        (None, "x" * 255 + ".tif", "are the most that a file name can have"),
         (None, ".tif", "nothing before its extension"),
     ],
 )

@@ -120,11 +120,11 @@ def test_tiles_make_one_image(tmp_path, overlap):
     save(tmp_path / "R1C1.tif", image[:, :, : 15 + overlap])
     save(tmp_path / "R1C2.tif", image[:, :, 15:], transform=(5e5 + 30, 2.0, 0, 4e6, 0, -2.0))
     with gdal_exceptions():
-        text = vrt_text(mosaic([str(tmp_path / "R1C1.tif"), str(tmp_path / "R1C2.tif")], [2, 1], "PAN"))
+        text = vrt_text(mosaic([RasterSource(str(tmp_path / f"R1C{c}.tif")) for c in (1, 2)], [2, 1], "PAN"))
     np.testing.assert_array_equal(load_image(text), image[::-1])
 
 
 def test_tiles_of_other_images_are_refused(tmp_path):
     files = [str(save(tmp_path / f"{n}.tif", np.ones((n, 8, 8)))) for n in (1, 2)]
     with pytest.raises(InputError, match=re.escape("2.tif (2 bands")), gdal_exceptions():
-        mosaic(files, [1], "PAN")
+        mosaic([RasterSource(f) for f in files], [1], "PAN")

@@ -1,0 +1,24 @@
+"""The table of a fleet's run, as spreadsheets read it."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from otfm_pansharpen.fleet.job import Figures, Row
+from otfm_pansharpen.fleet.table import write_table
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_write_table_escapes_formulas(tmp_path, start):
+    name = f"{start}1+1"
+    row = Row(name, "failed", output=name, figures=Figures(shift_rows=-0.5), workers=(name,), sentence=f"{name} is no")
+    write_table([row], str(tmp_path))
+    with (tmp_path / "fleet.csv").open(newline="", encoding="utf-8") as file:
+        (found,) = csv.DictReader(file)
+    assert [found[c] for c in ("scene", "output", "workers", "sentence")] == [
+        f"'{t}" for t in (*[name] * 3, f"{name} is no")
+    ]
+    assert (found["status"], found["shift_rows"]) == ("failed", "-0.5")
+    assert json.loads((tmp_path / "fleet.json").read_text())[0]["scene"] == name
