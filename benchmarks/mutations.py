@@ -138,7 +138,7 @@ MUTATIONS = [
     Mutation(22, "engine/worker.py", "os.dup2(2, 1)", "pass", "tests/engine/test_client.py -k print"),
     Mutation(24, "engine/interpreter.py", 'if not name.upper().startswith("PYTHON") and name not in LAUNCHER_VARIABLES', "", "tests/engine/test_interpreter.py -k launchers"),
     Mutation(24, "engine/client.py", "if engine.began:", "if True:", "tests/engine/test_client.py -k meanwhile"),
-    Mutation(16, "engine/worker.py", "        numpy_tensors.install()\n        return {}", "        raise", "tests/engine/test_without_torch.py"),
+    Mutation(16, "engine/worker.py", "        numpy_tensors.install()\n        return \"\"", "        raise", "tests/engine/test_without_torch.py"),
     Mutation(16, "algorithms/assess.py", "needs_torch = False", "needs_torch = True", "tests/algorithms/test_assess.py -k without_torch"),
     Mutation(2, "model/assessment/candidate.py", "    if float(np.median(found)) < UNRELATED:", "    if False:", "tests/assessment/test_assess.py -k refused"),
     Mutation(2, "model/assessment/candidate.py", "    if coarse > COARSEST:", "    if False:", "tests/assessment/test_assess.py -k refused"),

@@ -96,9 +96,9 @@ def loads(folder: Path, progress: Progress) -> str:
     """The version of torch that an engine loads with this folder. Raises EngineError with the reason."""
     own = Engines()
     try:
-        return own.versions(folder, progress)["torch"]
+        return own.torch_version(folder, progress)
     finally:
-        own.close()
+        own.shutdown()
 
 
 def has_nvidia() -> bool:

@@ -93,7 +93,7 @@ def test_repair_installs_where_torch_works_and_replaces_what_was_there(folder, w
 def test_what_was_installed_goes_before_an_older_torch(folder, wheels, tmp_path):
     set_up("repair", folder, wheels)
     with engines() as own:
-        assert own.versions(folder, Progress())["torch"] == "2.13.0"
+        assert own.torch_version(folder, Progress()) == "2.13.0"
         with pytest.raises(EngineError, match="please report"):  # this torch has nothing to compute with
             own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), folder, Progress())
 
