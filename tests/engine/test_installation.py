@@ -51,7 +51,7 @@ def folder(tmp_path):
 @pytest.fixture
 def without_torch(monkeypatch):
     """QGIS's Python as most people have it; the engine then sees the packages' folder alone."""
-    monkeypatch.setattr(setup, "_version", lambda folder: "")
+    monkeypatch.setattr(setup, "_version", lambda folder, progress: "")
 
 
 def set_up(action, folder, wheels=None, progress=None, **wanted):
@@ -146,7 +146,7 @@ def test_a_file_of_another_hash_is_not_installed(folder, wheels, tmp_path, witho
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setattr(installation, "_offers_cpu_build", lambda pip, wanted: True)
+    monkeypatch.setattr(installation, "_offers_cpu_build", lambda *arguments: True)
     with pytest.raises(EngineError, match="another file than"):
         set_up("install", folder, index=index(tmp_path, wheels), build="cpu")
     assert not folder.exists()
@@ -206,7 +206,7 @@ def test_an_installation_that_was_interrupted_is_ignored(folder, wheels, tmp_pat
 @pytest.mark.parametrize(("driver", "build"), [(True, "cuda"), (False, "cpu")])
 def test_the_build_follows_the_machine(folder, wheels, monkeypatch, driver, build):
     monkeypatch.setattr(installation, "has_nvidia", lambda: driver)
-    monkeypatch.setattr(installation, "_offers_cpu_build", lambda pip, wanted: True)
+    monkeypatch.setattr(installation, "_offers_cpu_build", lambda *arguments: True)
     taken = []
     monkeypatch.setattr(installation, "_say_what", lambda folder, build, wanted, progress: taken.append(build))
     monkeypatch.setattr(installation, "_run_pip", lambda *arguments: taken.append(arguments[0]))
