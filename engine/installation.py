@@ -1,4 +1,7 @@
-"""Torch and what it needs, installed by pip into the packages' folder: checked by hash, tried out, then swapped in."""
+"""Torch and what it needs, installed by pip into the packages' folder: checked by hash, tried out, then swapped in.
+
+pip builds nothing and runs nothing that it fetches. From an index it takes only files whose hash ships with the plugin.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ import os
 import shutil
 import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.parser import BytesParser
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -26,6 +32,7 @@ BUILDS = ("auto", "cpu", "cuda")
 SIZES: Mapping[str, tuple[float, float]] = {"cpu": (0.21e9, 0.75e9), "cuda": (2.4e9, 4.9e9)}
 DOWNLOAD_SHARE = 0.85  # of the progress bar; the rest is for trying it out
 NOISE = ("WARNING", "Looking in", "[notice]", "Expected ", "Got ")  # starts of pip's lines that tell users nothing
+ONLY_WHEELS = ("--only-binary", ":all:")  # pip would build any other file, which runs what is in it
 
 
 @dataclass(frozen=True)
@@ -41,15 +48,15 @@ class Wanted:
 
 def install(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, str]:
     """Install into `folder`; returns names and versions. Raises EngineError; the folder is then as it was before."""
-    if wanted.wheels is not None and not list(wanted.wheels.glob("*.whl")):
-        raise EngineError(f"The folder {wanted.wheels} holds no wheels (files *.whl). Choose the folder they lie in.")
+    if wanted.wheels is not None:
+        _check_wheels(wanted.wheels)
     pip = _find_pip(progress)
     build = _build(wanted, pip, progress)
     _say_what(folder, build, wanted, progress)
     with hold_packages(folder) as work:
         new = work / "new"
         new.mkdir()
-        options = ("--progress-bar", "off", "--target", str(new), "--no-compile")
+        options = ("--progress-bar", "off", "--target", str(new), "--no-compile", *ONLY_WHEELS)
         _run_pip([*pip, "install", *options, *_sources(build, wanted)], work, SIZES[build], progress)
         versions = {str(d.metadata["Name"]): d.version for d in distributions(path=[str(new)])}
         (new / MANIFEST).write_text(json.dumps(versions, indent=1), encoding="utf-8")
@@ -100,6 +107,25 @@ def has_nvidia() -> bool:
     return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()
 
 
+def _check_wheels(folder: Path) -> None:
+    """Check a user's folder of wheels. Raises EngineError where it has none, or one that names another address."""
+    wheels = sorted(folder.glob("*.whl"))
+    if not wheels:
+        raise EngineError(f"The folder {folder} holds no wheels (files *.whl). Choose the folder that has them.")
+    for wheel in wheels:
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                texts = [archive.read(name) for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        except (OSError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+            raise EngineError(f"{wheel} cannot be read ({error}). Fetch it again.") from error
+        needed = [need for text in texts for need in BytesParser().parsebytes(text).get_all("Requires-Dist", [])]
+        if addresses := [need for need in needed if "@" in need.partition(";")[0]]:
+            raise EngineError(
+                f"{wheel.name} asks for a file at an address ({addresses[0]}), which pip would fetch and run. Use "
+                "another wheel."
+            )
+
+
 def _find_pip(progress: Progress) -> list[str]:
     """Find pip of QGIS's own Python. Raises EngineError where it has none."""
     for way in launches():
@@ -143,7 +169,7 @@ def _offers_cpu_build(pip: Sequence[str], wanted: Wanted, progress: Progress) ->
     versions = [line.rstrip(" \\") for line in listed.splitlines() if line.startswith("torch==")]
     with tempfile.TemporaryDirectory() as name:
         report = Path(name) / "report.json"
-        options = ("--dry-run", "--no-deps", "--ignore-installed", "--report", str(report))
+        options = ("--dry-run", "--no-deps", "--ignore-installed", "--report", str(report), *ONLY_WHEELS)
         run_child([*pip, "install", *options, *_index(wanted), *versions], _environment(), progress)
         if not report.exists():
             return False
@@ -156,15 +182,7 @@ def _sources(build: str, wanted: Wanted) -> list[str]:
     """What pip installs and from where. A user's own folder of wheels is trusted, an index by hashes alone."""
     if wanted.wheels is not None:
         return ["--no-index", "--find-links", str(wanted.wheels), "torch", "safetensors"]
-    return [
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-        "-r",
-        str(LISTS / f"{build}.txt"),
-        *_index(wanted),
-    ]
+    return ["--no-deps", "--require-hashes", "-r", str(LISTS / f"{build}.txt"), *_index(wanted)]
 
 
 def _index(wanted: Wanted) -> list[str]:

@@ -8,7 +8,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -64,7 +64,8 @@ def serve(answer: Callable[[str], bytes | None]) -> Iterator[str]:
             self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
-            self.wfile.write(body or b"")
+            with suppress(OSError):  # pip was killed meanwhile
+                self.wfile.write(body or b"")
 
         def log_message(self, *arguments: object) -> None:
             pass
