@@ -31,7 +31,14 @@ BUILDS = ("auto", "cpu", "cuda")
 # Bytes to fetch, and on the disk when installed; measured, docs/installing.md.
 SIZES: Mapping[str, tuple[float, float]] = {"cpu": (0.21e9, 0.75e9), "cuda": (3.3e9, 5.5e9)}
 DOWNLOAD_SHARE = 0.85  # of the progress bar; the rest is for trying it out
-NOISE = ("WARNING", "Looking in", "[notice]", "Expected ", "Got ")  # starts of pip's lines that tell users nothing
+NOISE = (
+    "WARNING",
+    "Looking in",
+    "[notice]",
+    "Expected ",
+    "Got ",
+    "Ignoring ",
+)  # starts of pip's lines that tell users nothing
 ONLY_WHEELS = ("--only-binary", ":all:")  # pip would build any other file, which runs what is in it
 
 

@@ -50,6 +50,7 @@ def sources(canary):
     return {f"{name.replace('-', '_')}-{version}.tar.gz": sdist_bytes(name, version, canary) for name, version in PINS}
 
 
+@pytest.mark.promise(26)
 @pytest.mark.parametrize("build", ["auto", "cpu", "cuda"])
 @pytest.mark.parametrize("variable", ["", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"])
 def test_source_packages_of_an_index_are_never_run(tmp_path, canary, monkeypatch, build, variable):
@@ -67,6 +68,7 @@ def test_source_packages_of_an_index_are_never_run(tmp_path, canary, monkeypatch
     assert not (tmp_path / "profile" / "python").exists()
 
 
+@pytest.mark.promise(26)
 @pytest.mark.parametrize("lies", [False, True])
 def test_wheels_of_another_hash_are_never_installed(tmp_path, canary, lies):
     """The index gives its own hash, or the one that is listed."""
@@ -97,12 +99,14 @@ def wheels(tmp_path):
     return folder
 
 
+@pytest.mark.promise(26)
 def test_source_packages_among_wheels_are_never_run(tmp_path, canary, wheels):
     (wheels / "torch-99.0.tar.gz").write_bytes(sdist_bytes("torch", "99.0", canary))
     assert manifest(install(tmp_path, wheels=wheels)) == {"torch": "2.13.0", "safetensors": "0.8.0"}
     assert not canary.exists()
 
 
+@pytest.mark.promise(26)
 @pytest.mark.parametrize("need", ["more @ {}", "more@{} ; python_version > '3'"])
 def test_wheel_that_asks_for_an_address_is_refused(tmp_path, canary, wheels, need):
     source = tmp_path / "more-1.0.tar.gz"
@@ -122,6 +126,7 @@ def test_wheel_that_is_no_archive_is_refused(tmp_path, wheels, content):
         install(tmp_path, wheels=wheels)
 
 
+@pytest.mark.promise(26)
 def test_scripts_run_nothing_of_an_index(tmp_path, canary):
     """Neither where they ask for a CPU build, nor where they install."""
     with serve(index_of(sources(canary))) as address:
@@ -145,6 +150,7 @@ def fetch_scene(tmp_path, digest, address):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.promise(26)
 def test_scene_of_another_hash_is_refused(tmp_path, canary):
     package = sdist_bytes("scene", "0.1.0", canary)
     with serve(index_of({"scene-0.1.0.tar.gz": package}, {"scene-0.1.0.tar.gz": "0" * 64})) as address:
@@ -154,6 +160,7 @@ def test_scene_of_another_hash_is_refused(tmp_path, canary):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["scripts"]
 
 
+@pytest.mark.promise(26)
 def test_scene_is_unpacked_without_running_its_package(tmp_path, canary):
     """Members that lead out of the folder, and links, are left out."""
     packed = io.BytesIO()

@@ -98,9 +98,18 @@ def test_what_was_installed_goes_before_an_older_torch(folder, wheels, tmp_path)
             own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), folder, Progress())
 
 
-def test_a_numpy_in_the_folder_does_not_hide_that_of_gdal(folder, wheels):
+def test_numpy_and_osgeo_in_the_folder_do_not_hide_those_of_qgis(folder, wheels):
     wheel(wheels, "numpy", "9.9", {"numpy/__init__.py": "raise ImportError('not this one')"})
-    wheel(wheels, "torch", "2.13.0", {"torch/__init__.py": TORCH, "numpy/__init__.py": "raise ImportError"})
+    wheel(
+        wheels,
+        "torch",
+        "2.13.0",
+        {
+            "torch/__init__.py": TORCH,
+            "numpy/__init__.py": "raise ImportError",
+            "osgeo/__init__.py": "raise ImportError",
+        },
+    )
     assert set_up("repair", folder, wheels).torch == "2.13.0"
     assert (folder / "numpy").exists()
 
@@ -138,18 +147,6 @@ def index(tmp_path, wheels):
         links = "".join(f'<a href="{w.as_uri()}">{w.name}</a>' for w in wheels.glob(f"{name}-*"))
         (page / "index.html").write_text(f"<html><body>{links}</body></html>")
     return (tmp_path / "index").as_uri()
-
-
-@pytest.mark.promise(16)
-def test_a_file_of_another_hash_is_not_installed(folder, wheels, tmp_path, without_torch, monkeypatch):
-    """The right name and version from an index, but not the bytes that are listed."""
-    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", "")
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setattr(installation, "_offers_cpu_build", lambda *arguments: True)
-    with pytest.raises(EngineError, match="another file than"):
-        set_up("install", folder, index=index(tmp_path, wheels), build="cpu")
-    assert not folder.exists()
 
 
 def test_an_index_without_the_cpu_build_is_said_before_anything_is_fetched(folder, wheels, tmp_path, monkeypatch):

@@ -77,6 +77,7 @@ def test_cancel_ends_a_set_up_whose_index_never_answers(folder, monkeypatch, bui
     assert not folder.parent.exists() or list(folder.parent.iterdir()) == []
 
 
+@pytest.mark.promise(9)
 def test_cancel_kills_a_program_with_its_children():
     lines: list[str] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,7 +17,7 @@ from otfm_pansharpen.engine.messages import MAX_LINE_BYTES
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress
 
-ENDS_AT_ALL = 60  # seconds, generous: without the fix a job waits for ever
+ENDS_AT_ALL = 30  # seconds, generous: without the fix a job waits for ever
 READY = """
 import os, signal, sys, time
 def say(line):
@@ -58,9 +59,14 @@ def run_fake(tmp_path, monkeypatch):
         fake = Launch((sys.executable, str(script)), dict(os.environ))
         monkeypatch.setattr("otfm_pansharpen.engine.client.launches", lambda: [fake])
         pair = Recipe(bands=1).write(tmp_path)
+        over = threading.Event()
         with engines() as own, ThreadPoolExecutor(1) as threads:
-            future = threads.submit(own.run, job(pair, tmp_path / "out.tif"), tmp_path / "none", Progress())
-            return future.result(ENDS_AT_ALL)
+            progress = Progress(cancelled=over.is_set)
+            future = threads.submit(own.run, job(pair, tmp_path / "out.tif"), tmp_path / "none", progress)
+            try:
+                return future.result(ENDS_AT_ALL)
+            finally:
+                over.set()
 
     return run
 

@@ -26,4 +26,5 @@ PROMISES = {
     23: "On real scenes it is better than interpolation and gdal_pansharpen, by a stated margin.",
     24: "A crash, a kill or a lack of memory in the engine is one sentence, and QGIS goes on as it was.",
     25: "An assessment names the faults that a result has, no others, and what it left out.",
+    26: "Nothing that a package index serves is built or run, and only files of listed hashes are installed.",
 }
