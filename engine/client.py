@@ -19,7 +19,7 @@ from ..model.errors import CancelledError, EngineError, PansharpenError
 from ..model.progress import Progress
 from ..model.staging import remove_stale_runs
 from .interpreter import START, Launch, launches
-from .messages import from_line, to_line
+from .messages import FROM_ENGINE, RESULTS, read_messages, to_line
 from .outputs import describe_written, read_states
 from .torch_faults import CPU_TOO_OLD, SETUP
 
@@ -27,12 +27,21 @@ POLL = 0.05  # seconds between two looks at whether the user has cancelled
 PATIENCE = 0.8  # seconds from a cancel until the engine is ended
 KEEPING_PATIENCE = 30.0  # the same where the job keeps on cancel what it has: it still evaluates and writes
 LAST_LINES = 40  # of what an engine printed, for the log where it dies
-# Words, in lower case, with which libraries give up for want of memory.
-WANT_OF_MEMORY = ("allocate memory", "thread creation failed", "bad_alloc", "memoryerror", "paging file")
+MAX_PRINTED_BYTES = 10_000  # of one line; a longer one counts as several
+# Words, in lower case, with which libraries give up when they run out of memory.
+OUT_OF_MEMORY = ("allocate memory", "thread creation failed", "bad_alloc", "memoryerror", "paging file")
 WITHOUT_TORCH = ("AssessJob",)  # jobs that NumPy can do where torch is absent or broken
 LAST_WAIT = 2.0  # seconds for an engine to end as Python ends
+SHORT_WAIT = 0.4  # seconds from the end of an engine's output until the engine has ended, and its last words are read
 MOST_WARM = 2  # engines that wait for jobs
+OTHERS_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")  # with these, somebody else ends a process
 ILLEGAL = (-int(getattr(signal, "SIGILL", 4)), 0xC000001D)  # exit codes of a processor that lacks an instruction
+# Of which errors come back; a cancelled job has a message of its own.
+ERRORS: Mapping[str, type[PansharpenError]] = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, PansharpenError) and kind is not CancelledError
+}
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a console, on Windows
 
 
@@ -53,7 +62,8 @@ class Engine:
         self.messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.printed: deque[str] = deque(maxlen=LAST_LINES)
         self.began = False
-        self.versions: Mapping[str, str] = {}
+        self.torch = ""  # its version; empty where NumPy does the work
+        self.fault = ""  # what the engine sent that is not a message
         self.threads = [
             threading.Thread(target=target, args=(stream,), daemon=True)
             for target, stream in ((self._listen, self.process.stdout), (self._keep_printed, self.process.stderr))
@@ -78,22 +88,27 @@ class Engine:
             if message is None:
                 continue
             if "ready" in message:
-                self.versions = dict(message["ready"])
+                self.torch = message["torch"]
                 return
             if "fault" in message:
                 progress.explain(message["details"])
                 raise EngineError(message["fault"])
-            raise EngineError(f"{self.program} is Python {message.get('other_python')}, not that of QGIS.")
+            if "other_python" in message:
+                raise EngineError(f"{self.program} is Python {message['other_python']}, not that of QGIS.")
+            raise EngineError(_broken_off(f"it sent {[*message]} before it was ready"))
 
     def run(self, job: Any, progress: Progress) -> Any:
         """Have one job done; returns its result. Raises PansharpenError; a job that is cancelled ends in `PATIENCE`."""
         self.began = False
+        self.printed.clear()
         self._send({"job": job})
         patience = KEEPING_PATIENCE if getattr(job, "keep", False) else PATIENCE
         asked = None
         while True:
             message = self._next()
             if message is not None and "result" in message:
+                if type(message["result"]) is not RESULTS[type(job)]:
+                    raise EngineError(_broken_off(f"it sent the result of another job than {type(job).__name__}"))
                 return message["result"]
             if message is not None:
                 self.began = True
@@ -119,8 +134,8 @@ class Engine:
             except OSError:  # it has ended already, and what was to be said to it is lost
                 return
 
-    def see_off(self) -> None:
-        """Let it end, and see it and the threads that listen to it gone; one that does not go is ended."""
+    def shutdown(self) -> None:
+        """Let it end, and wait until it and the threads that listen to it are gone; one that does not end is killed."""
         self.close()
         self.threads[0].join(LAST_WAIT)
         if self.alive:
@@ -144,41 +159,52 @@ class Engine:
             return None
         if message is None:
             self.messages.put(None)
-            raise EngineError(self._epitaph())
+            raise EngineError(self._describe_end())
         return message
 
-    def _epitaph(self) -> str:
-        """Why it ended, as far as the exit code tells."""
+    def _describe_end(self) -> str:
+        """Describe why it ended, as far as its last message and the exit code tell."""
         code = self.process.wait()
-        self.threads[1].join(LAST_WAIT)  # its last words may still be on the way
+        self.threads[1].join(SHORT_WAIT)  # its last words may still be on the way
+        if self.fault:
+            return _broken_off(self.fault)
         if code in ILLEGAL:
             return CPU_TOO_OLD
-        ended = sys.platform != "win32" and code in (-signal.SIGKILL, -signal.SIGTERM)
-        if ended or any(word in line.lower() for word in WANT_OF_MEMORY for line in self.printed):
-            how = f"by the system (signal {-code})" if ended else f"(exit code {code})"
+        name = signal.Signals(-code).name if -code in {*signal.Signals} else ""
+        how = f"signal {name}" if name else f"exit code {code}"
+        if name == "SIGKILL" or any(word in line.lower() for word in OUT_OF_MEMORY for line in self.printed):
             return (
-                f"The engine was ended {how}, most likely for want of memory: lower MEMORY, close other programs, and "
-                "run again."
+                f"The engine was ended ({how}), most likely because it ran out of memory: lower MEMORY, close other "
+                "programs, and run again."
             )
-        said = f" Its last words: {self.printed[-1]}" if self.printed else ""
+        if name in OTHERS_SIGNALS:
+            return f"The engine was ended by another program or by the system ({how}). Run again."
+        printed = f" It printed last: {self.printed[-1]}" if self.printed else ""
         return (
-            f"The engine ended by itself (exit code {code}), most likely by a fault in torch, GDAL or a driver. Choose "
-            f"DEVICE cpu, or {SETUP} with ACTION check for a report.{said}"
+            f"The engine ended by itself ({how}), most likely by a fault in torch, GDAL or a driver. Choose DEVICE "
+            f"cpu, or {SETUP} with ACTION check for a report.{printed}"
         )
 
     def _listen(self, stream: IO[bytes]) -> None:
-        with stream:
-            try:
-                for line in stream:
-                    self.messages.put(from_line(line))
-            except ValueError:  # half a line, from a process that died while it wrote
-                self.process.kill()
-        self.process.wait()
-        self.messages.put(None)
+        """Receive messages until the engine has ended. Whatever happens, None comes last: somebody waits for it."""
+        try:
+            with stream:
+                for message in read_messages(stream, FROM_ENGINE):
+                    self.messages.put(message)
+            self.process.wait(SHORT_WAIT)
+        except subprocess.TimeoutExpired:
+            self.fault = "it closed its output, but went on running"
+        except Exception as error:
+            self.fault = f"it sent {error}"
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.messages.put(None)
 
     def _keep_printed(self, stream: IO[bytes]) -> None:
         with stream:
-            self.printed.extend(line.decode("utf-8", "replace").rstrip() for line in stream)
+            for line in iter(lambda: stream.readline(MAX_PRINTED_BYTES), b""):
+                self.printed.append(line.decode("utf-8", "replace").rstrip())
 
 
 class Engines:
@@ -188,12 +214,22 @@ class Engines:
         self.lock = threading.Lock()
         self.warm: list[tuple[str, Engine]] = []
         self.working: Launch | None = None
+        self.jobs = 0  # that are being done
 
     def run(self, job: Any, packages: Path, progress: Progress) -> Any:
         """Have a job done in an engine that imports from `packages` too. Raises PansharpenError.
 
         What an engine that dies leaves beside the output is removed.
         """
+        with self.lock:
+            self.jobs += 1
+        try:
+            return self._run(job, packages, progress)
+        finally:
+            with self.lock:
+                self.jobs -= 1
+
+    def _run(self, job: Any, packages: Path, progress: Progress) -> Any:
         engine = self._warm_one(packages)
         if engine is not None:
             try:
@@ -223,11 +259,11 @@ class Engines:
         self._keep(engine, packages)
         return result
 
-    def versions(self, packages: Path, progress: Progress) -> Mapping[str, str]:
-        """Versions of what an engine loads with `packages`. Raises EngineError where it does not start."""
+    def torch_version(self, packages: Path, progress: Progress) -> str:
+        """Return the version of torch that an engine loads with `packages`. Raises EngineError where none starts."""
         engine = self._start(packages, progress)
         self._keep(engine, packages)
-        return engine.versions
+        return engine.torch
 
     def close(self) -> None:
         """Let all engines go that wait for jobs."""
@@ -236,12 +272,14 @@ class Engines:
         for _, engine in warm:
             engine.close()
 
-    def see_off(self) -> None:
-        """As `close`, and wait until they are gone: Python crashes where threads still listen as it ends."""
+    def shutdown(self) -> None:
+        """As `close`, and wait until they are gone: Python crashes where threads still listen as it ends, and Windows
+        moves no folder that an engine has loaded from.
+        """
         with self.lock:
             warm, self.warm = self.warm, []
         for _, engine in warm:
-            engine.see_off()
+            engine.shutdown()
 
     def _warm_one(self, packages: Path) -> Engine | None:
         with self.lock:
@@ -254,7 +292,7 @@ class Engines:
 
     def _keep(self, engine: Engine, packages: Path) -> None:
         with self.lock:
-            if len(self.warm) < MOST_WARM and engine.versions:  # one without torch is of no use to other jobs
+            if len(self.warm) < MOST_WARM and engine.torch:  # one without torch is of no use to other jobs
                 self.warm.append((str(packages), engine))
                 return
         engine.close()
@@ -277,7 +315,7 @@ class Engines:
                 engine.end()
                 raise
             self.working = way
-            loaded = f"torch {engine.versions['torch']}" if engine.versions else "torch cannot be loaded, NumPy does it"
+            loaded = f"torch {engine.torch}" if engine.torch else "torch cannot be loaded, NumPy does it"
             progress.explain(f"Engine: {loaded}, {way.command[0]}.")
             return engine
         raise failed[0]
@@ -306,8 +344,12 @@ def _places(job: Any) -> list[Path]:
     return [output.parent] if output else [folder] if folder else []
 
 
+def _broken_off(fault: str) -> str:
+    return f"The engine was ended, because {fault}. Run again. If that fails, {SETUP} with ACTION check for a report."
+
+
 def _pass_on(message: Mapping[str, Any], progress: Progress) -> None:
-    """Tell the user what a job says. Raises what ended the job."""
+    """Pass a job's message on to the user. Raises what ended the job."""
     if "share" in message:
         progress.report(message["share"])
     elif "log" in message:
@@ -319,14 +361,16 @@ def _pass_on(message: Mapping[str, Any], progress: Progress) -> None:
     elif "cancelled" in message:
         raise CancelledError
     elif "error" in message:
-        raise getattr(errors, message["kind"], PansharpenError)(message["error"])
+        raise ERRORS.get(message["kind"], PansharpenError)(message["error"])
     elif "crash" in message:
         progress.explain(message["details"])
         raise EngineError(
             f"An unexpected error ended the run ({message['crash']}). This is a fault of the plugin: please report it "
             "with the log."
         )
+    elif "started" not in message:
+        raise EngineError(_broken_off(f"it sent {[*message]} during a job"))
 
 
 ENGINES = Engines()
-atexit.register(ENGINES.see_off)
+atexit.register(ENGINES.shutdown)

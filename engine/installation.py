@@ -1,37 +1,45 @@
-"""Torch and what it needs, installed by pip into the packages' folder: checked by hash, tried out, then swapped in."""
+"""Torch and what it needs, installed by pip into the packages' folder: checked by hash, tried out, then swapped in.
+
+pip builds nothing and runs nothing that it fetches. From an index it takes only files whose hash ships with the plugin.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import subprocess  # pip is another program  # nosec B404
 import sys
 import tempfile
-import threading
-import time
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.parser import BytesParser
 from importlib.metadata import distributions
 from pathlib import Path
 
-from ..model.errors import CancelledError, EngineError
+from ..model.errors import EngineError
 from ..model.progress import Progress
-from .client import NO_WINDOW, Engines
+from .child_process import run_child
+from .client import Engines
 from .interpreter import launches
+from .package_staging import hold_packages, remove_leftovers, rename, swap_in
 from .packages import MANIFEST
 
 LISTS = Path(__file__).resolve().parent.parent / "resources" / "packages"
 BUILDS = ("auto", "cpu", "cuda")
 # Bytes to fetch, and on the disk when installed; measured, docs/installing.md.
-SIZES: Mapping[str, tuple[float, float]] = {"cpu": (0.21e9, 0.75e9), "cuda": (2.4e9, 4.9e9)}
+SIZES: Mapping[str, tuple[float, float]] = {"cpu": (0.21e9, 0.75e9), "cuda": (3.3e9, 5.5e9)}
 DOWNLOAD_SHARE = 0.85  # of the progress bar; the rest is for trying it out
-POLL = 0.1  # seconds between two looks at pip
-NOISE = ("WARNING", "Looking in", "[notice]", "Expected ", "Got ")  # starts of pip's lines that tell users nothing
-LAST_LINES = 12  # of pip's, for the error
+NOISE = (
+    "WARNING",
+    "Looking in",
+    "[notice]",
+    "Expected ",
+    "Got ",
+    "Ignoring ",
+)  # starts of pip's lines that tell users nothing
+ONLY_WHEELS = ("--only-binary", ":all:")  # pip would build any other file, which runs what is in it
 
 
 @dataclass(frozen=True)
@@ -47,58 +55,56 @@ class Wanted:
 
 def install(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, str]:
     """Install into `folder`; returns names and versions. Raises EngineError; the folder is then as it was before."""
-    if wanted.wheels is not None and not list(wanted.wheels.glob("*.whl")):
-        raise EngineError(f"The folder {wanted.wheels} holds no wheels (files *.whl). Choose the folder they lie in.")
-    pip = _pip()
+    if wanted.wheels is not None:
+        _check_wheels(wanted.wheels)
+    pip = _find_pip(progress)
     build = _build(wanted, pip, progress)
     _say_what(folder, build, wanted, progress)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(folder) as new:
-        command = [
-            *pip,
-            "install",
-            "--progress-bar",
-            "off",
-            "--target",
-            str(new),
-            "--no-compile",
-            *_sources(build, wanted),
-        ]
-        _run_pip(command, new.parent, SIZES[build], progress)
+    with hold_packages(folder) as work:
+        new = work / "new"
+        new.mkdir()
+        options = ("--progress-bar", "off", "--target", str(new), "--no-compile", *ONLY_WHEELS)
+        _run_pip([*pip, "install", *options, *_sources(build, wanted)], work, SIZES[build], progress)
         versions = {str(d.metadata["Name"]): d.version for d in distributions(path=[str(new)])}
         (new / MANIFEST).write_text(json.dumps(versions, indent=1), encoding="utf-8")
         progress.log("Trying out what was installed.")
         _try_out(new, progress)
-        _swap(new, folder)
+        swap_in(new, folder)
     progress.report(1.0)
     progress.log(f"Installed into {folder}: {', '.join(f'{n} {v}' for n, v in sorted(versions.items()))}.")
     return versions
 
 
-def remove(folder: Path, progress: Progress) -> bool:
-    """Remove the packages' folder; returns whether there was one. Raises EngineError where files are in use."""
-    if not folder.exists():
+def remove(folder: Path, progress: Progress) -> None:
+    """Remove the packages' folder. Raises EngineError where that cannot be done, or not completely."""
+    if not os.path.lexists(folder):
+        remove_leftovers(folder)
         progress.log(f"There is nothing to remove: {folder} does not exist.")
-        return False
-    aside = folder.with_name(f"{folder.name}.removed-{os.getpid()}")
-    try:
-        folder.rename(aside)
-    except OSError as error:
-        raise EngineError(
-            f"{folder} cannot be removed ({error}). Close other windows of QGIS and run again."
-        ) from error
-    shutil.rmtree(aside, ignore_errors=True)
+        return
+    with hold_packages(folder) as work:
+        try:
+            rename(folder, work / "removed")
+        except OSError as error:
+            raise EngineError(
+                f"{folder} cannot be removed ({error}). Close other windows of QGIS and run again."
+            ) from error
+        try:
+            shutil.rmtree(work / "removed")
+        except OSError as error:
+            raise EngineError(
+                f"{folder} was removed, but a part of it is left in {work} ({error}). Close other windows of QGIS and "
+                "run again."
+            ) from error
     progress.log(f"Removed {folder}.")
-    return True
 
 
 def loads(folder: Path, progress: Progress) -> str:
     """The version of torch that an engine loads with this folder. Raises EngineError with the reason."""
     own = Engines()
     try:
-        return own.versions(folder, progress)["torch"]
+        return own.torch_version(folder, progress)
     finally:
-        own.close()
+        own.shutdown()
 
 
 def has_nvidia() -> bool:
@@ -108,18 +114,30 @@ def has_nvidia() -> bool:
     return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()
 
 
-def _pip() -> list[str]:
-    """pip of QGIS's own Python. Raises EngineError where it has none."""
+def _check_wheels(folder: Path) -> None:
+    """Check a user's folder of wheels. Raises EngineError where it has none, or one that names another address."""
+    wheels = sorted(folder.glob("*.whl"))
+    if not wheels:
+        raise EngineError(f"The folder {folder} holds no wheels (files *.whl). Choose the folder that has them.")
+    for wheel in wheels:
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                texts = [archive.read(name) for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        except (OSError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+            raise EngineError(f"{wheel} cannot be read ({error}). Fetch it again.") from error
+        needed = [need for text in texts for need in BytesParser().parsebytes(text).get_all("Requires-Dist", [])]
+        if addresses := [need for need in needed if "@" in need.partition(";")[0]]:
+            raise EngineError(
+                f"{wheel.name} asks for a file at an address ({addresses[0]}), which pip would fetch and run. Use "
+                "another wheel."
+            )
+
+
+def _find_pip(progress: Progress) -> list[str]:
+    """Find pip of QGIS's own Python. Raises EngineError where it has none."""
     for way in launches():
         command = [*way.command, "-m", "pip"]
-        done = subprocess.run(  # QGIS's own interpreter  # nosec B603
-            [*command, "--version"],
-            env=dict(way.environment),
-            capture_output=True,
-            check=False,
-            creationflags=NO_WINDOW,
-        )
-        if done.returncode == 0:
+        if run_child([*command, "--version"], way.environment, progress)[0] == 0:
             return command
     raise EngineError(
         f"{way.command[0]} has no pip to install with. On Debian and Ubuntu: sudo apt install python3-pip. Elsewhere "
@@ -139,7 +157,7 @@ def _build(wanted: Wanted, pip: Sequence[str], progress: Progress) -> str:
     if wanted.build == "cuda" or (wanted.build == "auto" and has_nvidia() and sys.platform.startswith("linux")):
         progress.log("Build: CUDA, " + ("as asked." if wanted.build == "cuda" else "since an NVIDIA driver is there."))
         return "cuda"
-    if not sys.platform.startswith("linux") or _offers_cpu_build(pip, wanted):
+    if not sys.platform.startswith("linux") or _offers_cpu_build(pip, wanted, progress):
         progress.log("Build: CPU, " + ("as asked." if wanted.build == "cpu" else "since no NVIDIA driver is there."))
         return "cpu"
     if wanted.build == "cpu":
@@ -152,44 +170,26 @@ def _build(wanted: Wanted, pip: Sequence[str], progress: Progress) -> str:
     return "cuda"
 
 
-def _offers_cpu_build(pip: Sequence[str], wanted: Wanted) -> bool:
-    """Whether the index's torch is one of those in cpu.txt; nothing is installed."""
+def _offers_cpu_build(pip: Sequence[str], wanted: Wanted, progress: Progress) -> bool:
+    """Return whether the index's torch is one of those in cpu.txt. Nothing is installed, built or run."""
+    listed = (LISTS / "cpu.txt").read_text(encoding="ascii")
+    versions = [line.rstrip(" \\") for line in listed.splitlines() if line.startswith("torch==")]
     with tempfile.TemporaryDirectory() as name:
         report = Path(name) / "report.json"
-        version = _torch_version()
-        command = [*pip, "install", "--dry-run", "--no-deps", "--ignore-installed", "--report", str(report)]
-        subprocess.run(  # QGIS's own interpreter  # nosec B603
-            [*command, *_index(wanted), f"torch=={version}"],
-            env=_environment(), capture_output=True, check=False, creationflags=NO_WINDOW,
-        )  # fmt: skip
+        options = ("--dry-run", "--no-deps", "--ignore-installed", "--report", str(report), *ONLY_WHEELS)
+        run_child([*pip, "install", *options, *_index(wanted), *versions], _environment(), progress)
         if not report.exists():
             return False
-        offered = json.loads(report.read_text(encoding="utf-8"))["install"][0]["download_info"]
-        digest = str(offered.get("archive_info", {}).get("hash", "")).rpartition("=")[2]
-        return bool(digest) and digest in (LISTS / "cpu.txt").read_text(encoding="ascii")
-
-
-def _torch_version() -> str:
-    """The version of torch that is listed for this Python."""
-    lines = (LISTS / "cpu.txt").read_text(encoding="ascii").splitlines()
-    listed = [line for line in lines if line.startswith("torch==")]
-    old = sys.version_info < (3, 10)
-    return next(re.split("[= ;]+", line)[1] for line in listed if ('< "3.10"' in line) == old)
+        offered = json.loads(report.read_text(encoding="utf-8"))["install"]
+    digests = [str(each["download_info"].get("archive_info", {}).get("hash", "")) for each in offered]
+    return any(digest and digest.rpartition("=")[2] in listed for digest in digests)
 
 
 def _sources(build: str, wanted: Wanted) -> list[str]:
     """What pip installs and from where. A user's own folder of wheels is trusted, an index by hashes alone."""
     if wanted.wheels is not None:
         return ["--no-index", "--find-links", str(wanted.wheels), "torch", "safetensors"]
-    return [
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-        "-r",
-        str(LISTS / f"{build}.txt"),
-        *_index(wanted),
-    ]
+    return ["--no-deps", "--require-hashes", "-r", str(LISTS / f"{build}.txt"), *_index(wanted)]
 
 
 def _index(wanted: Wanted) -> list[str]:
@@ -214,17 +214,6 @@ def _say_what(folder: Path, build: str, wanted: Wanted, progress: Progress) -> N
         )
 
 
-@contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
-    """A folder to install into, beside the final one, of which nothing is left."""
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        (work / "new").mkdir()
-        yield work / "new"
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
 def _environment() -> dict[str, str]:
     """pip's environment: its own settings count, those of Python and launchers do not."""
     return {**launches()[0].environment, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
@@ -232,40 +221,28 @@ def _environment() -> dict[str, str]:
 
 def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], progress: Progress) -> None:
     """Run pip to its end, with the bytes on the disk as progress. Raises EngineError with pip's last lines."""
-    process = subprocess.Popen(  # QGIS's own interpreter  # nosec B603
-        list(command), env={**_environment(), "TMPDIR": str(work), "TEMP": str(work), "TMP": str(work)},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, creationflags=NO_WINDOW,
-    )  # fmt: skip
-    last: deque[str] = deque(maxlen=LAST_LINES)
+    folders = {"TMPDIR": str(work), "TEMP": str(work), "TMP": str(work)}
 
-    def listen() -> None:
-        for line in process.stdout or ():
-            text = line.decode("utf-8", "replace").strip()
-            if text and not text.startswith(NOISE):
-                last.append(text)
-                progress.log(text[:200])
+    def show(line: str) -> bool:
+        counts = not line.startswith(NOISE)
+        if counts:
+            progress.log(line[:200])
+        return counts
 
-    listener = threading.Thread(target=listen, daemon=True)
-    with process:
-        listener.start()
-        try:
-            while process.poll() is None:
-                progress.check()
-                progress.report(min(DOWNLOAD_SHARE, DOWNLOAD_SHARE * _bytes_in(work) / sum(sizes)))
-                time.sleep(POLL)
-        except CancelledError:
-            process.kill()
-            raise
-        finally:
-            listener.join()
-    if any("DO NOT MATCH THE HASHES" in line for line in last):
+    def report() -> None:
+        progress.report(min(DOWNLOAD_SHARE, DOWNLOAD_SHARE * _bytes_in(work) / sum(sizes)))
+
+    code, last = run_child(command, {**_environment(), **folders}, progress, show, report)
+    if code and any("No space left" in line for line in last):
+        raise EngineError(f"The disk of {work.parent} is full. Nothing was changed. Make room and run again.")
+    if code and any("DO NOT MATCH THE HASHES" in line for line in last):
         raise EngineError(
             "The package index gave another file than the one that this plugin was made with (its hash differs). "
             "Nothing was changed. Choose another index as INDEX, or a folder of wheels as WHEELS."
         )
-    if process.returncode:
+    if code:
         raise EngineError(
-            f"pip could not install torch (exit code {process.returncode}): {' '.join(last)[-700:]} Nothing was "
+            f"pip could not install torch (exit code {code}): {' '.join(last)[-700:]} Nothing was "
             "changed. Check the connection and its proxy, or give a folder of wheels as WHEELS."
         )
 
@@ -285,18 +262,3 @@ def _try_out(new: Path, progress: Progress) -> None:
     """Start an engine with the new folder. Raises EngineError where that does not work."""
     version = loads(new, progress)
     progress.log(f"torch {version} loads.")
-
-
-def _swap(new: Path, folder: Path) -> None:
-    """Put the new folder in the place of the former one. Raises EngineError; the former one is then in place."""
-    aside = new.with_name("former")
-    try:
-        if folder.exists():
-            folder.rename(aside)
-        new.rename(folder)
-    except OSError as error:
-        if aside.exists() and not folder.exists():
-            aside.rename(folder)
-        raise EngineError(
-            f"{folder} cannot be replaced ({error}). Close other windows of QGIS, which may use it, and run again."
-        ) from error

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Callable
 from ..model.errors import CancelledError, PansharpenError
 from ..model.progress import Progress
 from . import numpy_tensors
-from .messages import from_line, to_line
+from .messages import TO_ENGINE, read_messages, to_line
 from .packages import find_packages
 from .torch_faults import fault_sentence
 
@@ -53,14 +53,17 @@ class Line:
                 self.cancelled.set()
 
     def listen(self) -> None:
-        """Take what QGIS says until it ends, and end with it."""
-        for line in self.source:
-            message = from_line(line)
-            if "cancel" in message:
-                self.cancelled.set()
-            else:
-                self.cancelled.clear()
-                self.jobs.put(message)
+        """Receive what QGIS sends until it ends, and end with it. What is not a message ends the engine at once."""
+        try:
+            for message in read_messages(self.source, TO_ENGINE):
+                if "cancel" in message:
+                    self.cancelled.set()
+                else:
+                    self.cancelled.clear()
+                    self.jobs.put(message)
+        except Exception as error:  # without this thread no job would be received, and QGIS would wait for ever
+            self.send(crash=f"the engine received {error}", details=traceback.format_exc())
+            os._exit(1)
         self.cancelled.set()
         self.jobs.put(None)
         if self.working.is_set():  # a job, or loading torch, that hears no cancel must not outlive QGIS
@@ -71,21 +74,23 @@ class Line:
 def main() -> None:
     """Greet, load torch, and work until the connection is closed or no job has come for `IDLE` seconds."""
     line = _connection()
-    greeting = from_line(line.source.readline() or to_line({}))
-    if tuple(greeting.get("python", ())) != tuple(sys.version_info[:2]):
+    greeting = next(read_messages(line.source, TO_ENGINE), None)
+    if greeting is None:  # QGIS has ended
+        return
+    if tuple(greeting["python"]) != tuple(sys.version_info[:2]):
         line.send(other_python=".".join(map(str, sys.version_info[:3])))
         return
     line.working.set()
     threading.Thread(target=line.listen, daemon=True).start()
     find_packages(Path(greeting["packages"]), greeting["path"])
     try:
-        found = load_torch() if greeting["needs_torch"] else load_torch_or_numpy()
+        version = load_torch() if greeting["needs_torch"] else load_torch_or_numpy()
         _configure_gdal(greeting)
     except Exception as error:  # a broken torch raises anything
         line.send(fault=fault_sentence(error), details=traceback.format_exc())
         return
     line.working.clear()
-    line.send(ready=found)
+    line.send(ready=True, torch=version)
     while (message := _next(line)) is not None:
         line.working.set()
         _work(message["job"], line)
@@ -93,20 +98,20 @@ def main() -> None:
     os._exit(0)  # tearing torch down takes longer than ending
 
 
-def load_torch() -> dict[str, str]:
-    """Load what every job needs, torch before GDAL as Windows wants it; returns the versions."""
+def load_torch() -> str:
+    """Load what every job needs, torch before GDAL as Windows wants it; returns the version of torch."""
     modules = [importlib.import_module(name) for name in ("torch", "safetensors.torch", "numpy", "osgeo.gdal_array")]
     modules[0].from_numpy(modules[2].zeros(1))  # fails where numpy and torch do not fit
-    return {"torch": modules[0].__version__, "numpy": modules[2].__version__}
+    return str(modules[0].__version__)
 
 
-def load_torch_or_numpy() -> dict[str, str]:
+def load_torch_or_numpy() -> str:
     """As `load_torch`; where that fails, NumPy takes torch's place, and no version is returned."""
     try:
         return load_torch()
     except Exception:  # a broken torch raises anything
         numpy_tensors.install()
-        return {}
+        return ""
 
 
 def _next(line: Line) -> dict[str, Any] | None:

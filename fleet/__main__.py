@@ -104,7 +104,7 @@ def _client(arguments: argparse.Namespace) -> Iterator[Client]:
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise PansharpenError(
-            f"Dask is not installed ({error}). Install it: python -m pip install dask distributed"
+            f"Dask is not installed ({error}). Install it: python -m pip install --only-binary :all: dask distributed"
         ) from error
     if arguments.scheduler:
         try:

@@ -46,65 +46,70 @@ If there is no network, run again where there is, or ask an administrator to run
   rm "$log"
 }
 
-# pip in the virtual environment; after a failure pip_said has the reason.
+# pip in the virtual environment; after a failure pip_said has the reason. It takes wheels alone: pip would build any other
+# file, which runs what is in it.
 pip_said=
 pip() {
   local log
   log=$(mktemp)
-  if "$venv/bin/python" -m pip --disable-pip-version-check "$@" >"$log" 2>&1; then rm "$log"; return; fi
+  if "$venv/bin/python" -m pip --disable-pip-version-check "$@" --only-binary :all: >"$log" 2>&1; then rm "$log"; return; fi
   pip_said=$(grep -ai '^error' "$log" | tail -1 || true)
   rm "$log"
   return 1
 }
 
-# Sets wanted_torch to what pip shall install. PyPI's torch for Linux on x86_64 is a CUDA build.
-choose_torch() {
-  local version build=${OTFM_TORCH:-}
-  version=$(sed -n 's/^torch==//p' "$root/scripts/requirements-run.txt")
-  wanted_torch=(torch==$version)
+install_list() {
+  pip install --quiet --no-deps --require-hashes -r "$1" || stop "The Python packages could not be installed. pip says: $pip_said
+If there is no network, run again where there is; what was installed is kept."
+}
+
+# Installs torch and what it needs, by the lists that otfm:setup installs too. The index's own torch for Linux is a CUDA build.
+install_torch() {
+  local version build=${OTFM_TORCH:-} lists=$root/resources/packages
+  version=$(sed -n 's/^torch==\([^ ]*+cpu\) .*/\1/p' "$lists/cpu.txt" | head -1)
   [ -n "$build" ] || build=$([ -e /proc/driver/nvidia/version ] || [ -e /dev/nvidiactl ] && echo cuda || echo auto)
   case $build in cpu | cuda | auto) ;; *) stop "OTFM_TORCH is $build; it may be cpu or cuda." ;; esac
-  if [ "$build" = cuda ]; then
-    wanted_torch=("torch===$version") # three signs: no other build of this version
-  elif [ "$(uname -sm)" = "Linux x86_64" ]; then
+  if [ "$build" != cuda ]; then
     local smaller="PIP_EXTRA_INDEX_URL names another index for pip to look at; pytorch.org says which has CPU builds"
-    if pip install --dry-run --no-deps --ignore-installed "torch==$version+cpu"; then
-      build=cpu wanted_torch=("torch==$version+cpu")
+    if pip install --dry-run --no-deps --ignore-installed "torch==$version"; then
+      build=cpu
     elif /usr/bin/python3 -c 'import torch; assert torch.__version__ >= "2.2"' 2>/dev/null; then
-      wanted_torch=()
-      say "torch of the system's packages is used; no CPU build of torch $version was found"
-      return
+      build=system
     elif [ "$build" = cpu ]; then
       stop "No CPU build of torch $version was found. $smaller. pip says: $pip_said"
     else
-      pip install --dry-run --no-deps "torch==$version" || stop "torch $version was not found. If there is no network, run again" \
-        "where there is. pip says: $pip_said"
       build=cuda
       say "No CPU build of torch was found; the CUDA build runs without a GPU too. For a smaller one stop this and run again:" \
         "$smaller; on Debian 13, python3-torch of the system is taken where it is installed"
     fi
   fi
+  case $build in
+    cuda) say "torch for CUDA: 3.3 GB to fetch, 5.5 GB on the disk (OTFM_TORCH=cpu asks for the smaller CPU build)" ;;
+    cpu) say "torch for CPUs: 0.2 GB to fetch, 0.75 GB on the disk (OTFM_TORCH=cuda asks for the CUDA build)" ;;
+    system) say "torch of the system's packages is used; no CPU build of torch $version was found" ;;
+  esac
   if [ "$build" = cuda ]; then
-    say "torch $version for CUDA: 2.4 GB to fetch, 4.9 GB on the disk (OTFM_TORCH=cpu asks for the smaller CPU build)"
+    install_list "$lists/cuda.txt"
   else
-    say "torch $version for CPUs: 0.2 GB to fetch, 0.75 GB on the disk (OTFM_TORCH=cuda asks for the CUDA build)"
+    install_list "$lists/cpu.txt"
   fi
-}
-
-# Installs the packages of scripts/requirements-NAME.txt, unless the same list was installed before.
-python_packages() {
-  local list=$venv/installed-$1 wanted others wanted_torch=()
-  wanted=$(cat "$root/scripts/requirements-$1.txt")${OTFM_TORCH:+ ${OTFM_TORCH}}
-  [ -f "$list" ] && [ "$(cat "$list")" = "$wanted" ] && return
-  [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv --system-site-packages "$venv"
-  mapfile -t others < <(grep -v '^#\|^torch==' "$root/scripts/requirements-$1.txt")
-  ! grep -q '^torch==' "$root/scripts/requirements-$1.txt" || choose_torch
-  say "Installing Python packages into $venv: ${others[*]}"
-  pip install --quiet "${others[@]}" "${wanted_torch[@]}" || stop "The Python packages could not be installed. pip says: $pip_said
-If there is no network, run again where there is; what was installed is kept."
+  # cpu.txt has the hash of torch for one Python on Linux; other builds are taken by their version.
+  [ "$build" != cpu ] || "$venv/bin/python" -c 'import torch' 2>/dev/null || pip install --quiet --no-deps "torch==$version" \
+    || stop "torch could not be installed. pip says: $pip_said"
   "$venv/bin/python" -c 'import torch, safetensors' \
     || stop "torch is installed but does not load; the reason stands above. Delete $venv and run again."
-  printf '%s' "$wanted" >"$list"
+}
+
+# Installs the Python packages of a name, run or test, unless the same lists were installed before.
+python_packages() {
+  local stamp=$venv/installed-$1 lists=("$root/resources/packages/"*.txt) wanted
+  [ "$1" = run ] || lists=("$root/scripts/requirements-$1.txt")
+  wanted="$(sha256sum <(cat "${lists[@]}")) ${OTFM_TORCH:-}"
+  [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return
+  [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv --system-site-packages "$venv"
+  say "Installing Python packages into $venv"
+  if [ "$1" = run ]; then install_torch; else install_list "${lists[0]}"; fi
+  printf '%s' "$wanted" >"$stamp"
 }
 
 system_packages

@@ -158,7 +158,7 @@ def test_an_engine_that_does_not_hear_a_cancel_is_ended(nothing, tmp_path):
 
 @pytest.mark.promise(24)
 @pytest.mark.parametrize(
-    ("how", "words"), [(signal.SIGKILL, "want of memory: lower MEMORY"), (signal.SIGSEGV, "DEVICE cpu")]
+    ("how", "words"), [(signal.SIGKILL, "out of memory: lower MEMORY"), (signal.SIGSEGV, "DEVICE cpu")]
 )
 def test_an_engine_that_dies_is_one_sentence_and_leaves_nothing(nothing, tmp_path, how, words):
     pair = Recipe(height=640, width=640).write(tmp_path)

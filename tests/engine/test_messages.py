@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from otfm_pansharpen.engine.messages import from_line, to_line
+from otfm_pansharpen.engine.messages import CLASSES, FROM_ENGINE, TO_ENGINE, from_line, has_type, to_line
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, TuningPair
 from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.raster.source import RasterSource
 
 SOURCE = RasterSource(
@@ -29,22 +31,62 @@ TUNING = FinetuneJob((TuningPair(SOURCE, SOURCE, None), TuningPair(SOURCE, SOURC
 
 @pytest.mark.parametrize("job", [FUSION, TUNING])
 def test_a_job_comes_back_as_it_was(job):
-    assert from_line(to_line({"job": job})) == {"job": job}
+    assert from_line(to_line({"job": job}), TO_ENGINE) == {"job": job}
 
 
 def test_a_name_that_is_no_text_comes_back_as_it_was():
     odd = Path(b"not utf-8 \xff.tif".decode("utf-8", "surrogateescape"))
-    assert from_line(to_line({"job": replace(FUSION, output=odd)}))["job"].output == odd
+    assert from_line(to_line({"job": replace(FUSION, output=odd)}), TO_ENGINE)["job"].output == odd
 
 
 def test_numbers_of_numpy_become_plain_ones():
-    assert from_line(to_line({"a": np.float32(0.5), "b": np.int64(3)})) == {"a": 0.5, "b": 3}
+    numbers: dict[str, Any] = {"share": np.float32(0.5), "bands": np.int64(3)}
+    notice = Notice("gap", "A gap.", numbers)
+    assert from_line(to_line({"notice": notice}), FROM_ENGINE)["notice"].numbers == {"share": 0.5, "bands": 3}
 
 
 def test_a_message_is_one_line_whatever_is_in_it():
     assert to_line({"log": "two\nlines"}).count(b"\n") == 1
 
 
-def test_what_is_no_message_is_refused():
-    with pytest.raises(ValueError, match="no message"):
-        from_line(b"[1, 2]\n")
+@pytest.mark.parametrize("name", CLASSES)
+def test_annotations_of_messages_are_known(name):
+    for field in fields(CLASSES[name]):
+        assert not has_type(object(), str(field.type))
+
+
+NOTICE = '{"is": "Notice", "code": "a", "sentence": "b", "numbers": {}}'
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("[1, 2]", "not a message"),
+        ("{}", "not a message"),
+        ('{"share": "half"}', "not a message"),
+        ('{"share": 0.5, "log": "x"}', "not a message"),
+        ('{"error": "x"}', "not a message"),
+        ('{"ready": {"torch": 1}}', "not a message"),
+        ('{"notice": {"is": "Path", "path": "x"}}', "not a message"),
+        ('{"result": ' + NOTICE + "}", "not a message"),
+        ("Segmentation fault", "not JSON"),
+        ('{"log": "hal', "not JSON"),
+        ('{"log": ' + "9" * 5000 + "}", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"log": ' + '{"a": ' * 600 + "1" + "}" * 601, "nested too deeply"),
+        ('{"notice": {"is": "Nobody"}}', "unknown class Nobody"),
+        ('{"notice": {"is": ["Notice"]}}', "unknown class"),
+        ('{"notice": {"is": "Path", "path": 5}}', "unknown class Path"),
+        ('{"notice": {"is": "Notice", "code": "a"}}', "Notice whose sentence is absent"),
+        (NOTICE.join(('{"notice": ', "}")).replace('"b"', "5"), "Notice whose sentence is 5"),
+        (NOTICE.join(('{"notice": ', "}")).replace("{}}", '{}, "more": 1}'), "Notice with other fields"),
+    ],
+)
+def test_what_is_not_a_message_is_refused(line, words):
+    with pytest.raises(ValueError, match=words):
+        from_line(line.encode(), FROM_ENGINE)
+
+
+def test_bytes_that_are_not_text_are_refused():
+    with pytest.raises(ValueError, match="not JSON"):
+        from_line(b'{"log": "\xff"}\n', FROM_ENGINE)

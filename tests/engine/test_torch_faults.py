@@ -49,9 +49,9 @@ def test_a_fault_is_one_sentence_with_the_cure(raised, cause, cure):
         (f"raise {FAULTS[7][0]}", "NumPy"),
         (f"raise {FAULTS[12][0]}", "driver"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "too old"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "want of memory"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "out of memory"),
         ("import os; os._exit(7)", "exit code 7"),
-        ("import os; os.write(2, b'libgomp: Thread creation failed'); os._exit(1)", "want of memory"),
+        ("import os; os.write(2, b'libgomp: Thread creation failed'); os._exit(1)", "out of memory"),
         ("class cpu: pass", "cannot be loaded"),
     ],
 )

@@ -28,4 +28,5 @@ PROMISES = {
     25: "An assessment names the faults that a result has, no others, and what it left out.",
     26: "Nothing that lies in a folder leads to a change of any other file, for no user.",
     27: "After the output is in place nothing fails a run, and every figure is right for 0, NaN and infinity.",
+    28: "Nothing that a package index serves is built or run, and only files of listed hashes are installed.",
 }
