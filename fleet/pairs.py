@@ -38,7 +38,7 @@ def _of_list(place: str, folder: str, ending: str) -> list[Scene]:
     if size(place) is None:
         raise InputError(f"The list {place} does not exist. Give a CSV file with the columns pan and ms, or a folder.")
     try:
-        lines = list(csv.DictReader(read_bytes(place).decode("utf-8-sig").splitlines()))
+        lines = list(csv.DictReader(read_bytes(place, 2**28).decode("utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"The list {place} is no CSV text in UTF-8 ({error}). Save it as such.") from error
     heads = set(lines[0]) if lines else set()
