@@ -20,6 +20,7 @@ COLUMNS = [
     name for f in fields(Row) for name in ([g.name for g in fields(Figures)] if f.name == "figures" else [f.name])
 ]
 WIDTH = 30  # characters of the bar
+FORMULA_STARTS = ("=", "+", "-", "@", "\t")  # of a cell, to spreadsheets
 EVERY = 30.0  # seconds between two lines where the terminal is a file
 
 
@@ -29,7 +30,9 @@ def write_table(rows: Sequence[Row], folder: str) -> list[str]:
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     table.writeheader()
-    table.writerows({**line, "workers": " ".join(line["workers"])} for line in lines)
+    table.writerows(
+        {k: _escape(v) for k, v in {**line, "workers": " ".join(line["workers"])}.items()} for line in lines
+    )
     paths = [child(folder, "fleet.csv"), child(folder, "fleet.json")]
     for path, content in zip(paths, (text.getvalue(), json.dumps(lines, indent=1))):
         write_text(path, content)
@@ -42,6 +45,14 @@ def _flat(row: Row) -> dict[str, Any]:
     return {c: round(v, 4) if isinstance(v := values[c], float) else v for c in COLUMNS}
 
 
+def _escape(value: Any) -> Any:
+    """Text as one cell: no formula to a spreadsheet, and no return, which older csv modules leave without quotes."""
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", " ")
+    return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+
+
 class Bar:
     """A progress bar on a terminal; a line from time to time in a file."""
 
@@ -51,10 +62,10 @@ class Bar:
         self.started = self.said = time.monotonic()
 
     def hear(self, row: Row) -> None:
-        """Count a scene, and say a failure at once."""
+        """Count a scene, and report at once why it failed or what was made again."""
         self.counts[row.status] += 1
-        if row.status == FAILED:
-            self._write(f"\r{row.scene} failed: {row.sentence}\n")
+        if row.sentence and row.status != NO_PRODUCT:
+            self._write(f"\r{row.scene}{' failed' if row.status == FAILED else ''}: {row.sentence}\n")
         if self.stream.isatty():
             self._write(f"\r{self.line()}")
         elif time.monotonic() - self.said > EVERY:
