@@ -160,7 +160,7 @@ def _finished_figures(scene: Scene, inputs: str, decisive: str) -> Figures | Non
     try:
         same = (values["inputs"], values["settings"]) == (inputs, decisive)
         figures = Figures(**{name: None if v is None else float(v) for name, v in values["figures"].items()})
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise DamagedFileError(f"{state_path(scene)} is not the state of a scene ({error})") from error
     return figures if same and verify_outputs(scene, state) else None
 

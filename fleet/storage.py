@@ -249,16 +249,19 @@ def make_way(path: str) -> None:
     """
     _make_folder(parent(path))
     kind = _kind(path)
-    with suppress(FileNotFoundError):
+    try:
         if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
             os.unlink(path)
         elif stat.S_ISDIR(kind):
-            try:
-                os.rmdir(path)
-            except OSError as error:
-                raise OutputError(
-                    f"{path} is a folder, but a file has to be written there. Move it away, or choose another output."
-                ) from error
+            os.rmdir(path)
+    except FileNotFoundError:  # another worker was faster
+        pass
+    except OSError as error:
+        what = "a folder" if stat.S_ISDIR(kind) else "a pipe"
+        raise OutputError(
+            f"{path} is {what}, but a file has to be written there ({error.strerror}). Move it away, or choose another "
+            "output."
+        ) from error
 
 
 def make_own_folder(path: str) -> None:
@@ -269,8 +272,7 @@ def make_own_folder(path: str) -> None:
             raise OutputError(
                 f"{path} is a file, but a folder has to be made there. Move it away, or choose another output."
             )
-        with suppress(FileNotFoundError):
-            os.unlink(path)
+        remove_file(path)
     _make_folder(path)
 
 
@@ -321,8 +323,11 @@ def names(folder: str) -> set[str]:
     if not is_remote(folder):
         if not stat.S_ISDIR(_kind(folder)):
             return set()
-        with os.scandir(folder) as entries:
-            return {e.name for e in entries if e.is_file(follow_symlinks=False)}
+        try:
+            with os.scandir(folder) as entries:
+                return {e.name for e in entries if e.is_file(follow_symlinks=False)}
+        except OSError as error:
+            raise InputError(f"{folder} cannot be listed: {error.strerror}. Check who may read it.") from error
     gdal.VSICurlPartialClearCache(folder)
     return {n for n in gdal.ReadDir(folder) or () if n not in (".", "..")}
 

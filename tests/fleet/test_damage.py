@@ -183,6 +183,38 @@ def test_changed_number_in_state_is_noticed(finished):
     check_healed(scene, folder, expected, settings)
 
 
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (["plan"], 7),
+        (["plan", "inputs"], None),
+        (["plan", "figures"], []),
+        (["plan", "figures"], {"unknown": 1.0}),
+        (["plan", "figures", "ergas"], "low"),
+        (["plan", "figures", "ergas"], 10**400),
+        (["outputs", "one_sharp.cog.tif"], 7),
+        (["outputs", "one_sharp.cog.tif"], "sha256 0"),
+        (["outputs", "../../pan.tif"], "sha256 0"),
+        (["outputs", "one_sharp.parts/../../pan.tif"], "sha256 0"),
+    ],
+)
+def test_forged_state_is_made_again(copied, origin, keys, value):
+    """Its checksum is right, as somebody may make it who knows how."""
+    scene, settings, folder = copied("finished")
+    path = folder / "one_sharp.plan.json"
+    state = json.loads(path.read_text())
+    body = {k: state[k] for k in ("plan", "outputs")}
+    place = body
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    checksum = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps({"format": state["format"], "sha256": checksum, **body}))
+    assert sharpen(scene, settings)[0] is False
+    assert np.array_equal(load_image(folder / READ[COG]), origin.pixels)
+    assert sharpen(scene, settings) == (True, [])
+
+
 def test_state_of_another_scene_is_not_taken(finished, tmp_path):
     """Both have inputs of one size and time, as copies of an archive may."""
     scene, folder, expected, settings = finished
