@@ -56,6 +56,7 @@ MUTATIONS = [
     Mutation(5, "model/network/conditioning.py", "ms = fill(ms, known)", "pass", "tests/fusion/test_gaps.py -k nodata_in"),
     Mutation(5, "model/raster/reader.py", "(exact == least) if least == largest else ", "(exact != exact) if least == largest else ", "tests/fusion/test_gaps.py -k users_nodata"),
     Mutation(5, "model/raster/reader.py", "else (exact >= least) & (exact <= largest)", "else (exact != exact)", "tests/algorithms/test_pansharpen.py -k range"),
+    Mutation(5, "model/raster/reader.py", "return self._nodata[number] if by_band else self.source.declared(number)", "return self.source.declared(number)", "tests/fusion/test_gaps.py -k beside_a_mask"),
     Mutation(5, "model/raster/reader.py", "flags == gdal.GMF_NODATA and number in self.source.ignored_nodata", "False", "tests/algorithms/test_pansharpen.py -k switched"),
     Mutation(6, "model/raster/pixel_types.py", ".clamp_(low, high)", "", "tests/fusion/test_output_values.py -k wrap"),
     Mutation(6, "model/raster/pixel_types.py", "exact.round_()", "exact.floor_()", "tests/fusion/test_properties.py -k nearest"),
