@@ -3,7 +3,8 @@
     python benchmarks/fuzz.py --count 2000 --seed 1
 
 Sizes 1 to 300, ratios, data types, contents, nodata, grids, extents, formats and damaged bytes are drawn at random.
-Runs happen in worker processes, so that a crash or a hang is one finding and not the end. --sentences prints those.
+More than half of the cases give a raster. Runs happen in worker processes, so that a crash or a hang is one finding and
+not the end. --sentences prints what was refused.
 """
 
 from __future__ import annotations

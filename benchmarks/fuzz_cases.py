@@ -1,7 +1,11 @@
-"""Random pairs: sizes, ratios, data types, contents, nodata, grids, extents, formats, damaged bytes."""
+"""Random pairs: sizes, ratios, data types, contents, nodata, grids, extents, formats, damaged bytes.
+
+Of two kinds: sound ones, most of which give a raster, and wild ones, most of which are refused.
+"""
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +18,11 @@ KINDS = {
     "uint8": gdal.GDT_Byte, "uint16": gdal.GDT_UInt16, "int16": gdal.GDT_Int16, "uint32": gdal.GDT_UInt32,
     "int32": gdal.GDT_Int32, "float32": gdal.GDT_Float32, "float64": gdal.GDT_Float64,
 }  # fmt: skip
+SOUND_SHARE = 0.65  # of the cases
+LEVELS = [  # mean and deviation: one byte holds the first one, two bytes hold two, four bytes hold four
+    (100.0, 30.0), (1000.0, 200.0), (40000.0, 20000.0), (1e7, 1e6), (0.2, 0.05), (0.0, 1.0),
+]  # fmt: skip
+SOUND_TYPES = ["", "", "", "Float32", "Float64"]
 TYPES = ["", "", "", "Byte", "UInt16", "Int16", "Int32", "Float32", "Float64"]
 
 
@@ -28,9 +37,32 @@ class Case:
     square: tuple[float, float, float] | None  # PAN pixels over which MS lies, from PAN's corner, and the ratio
 
 
-def content(rng: np.random.Generator, bands: int, height: int, width: int, kind: str) -> np.ndarray:
+@dataclass(frozen=True)
+class Layout:
+    """Sizes of PAN and MS, their geotransforms and EPSG codes (None where there is none), and MS from PAN's corner.
+
+    plain   whether MS lies straight over PAN by `top`, `left` (PAN pixels) and `ratio`
+    """
+
+    pan_size: tuple[int, int]
+    ms_size: tuple[int, int]
+    ratio: float
+    top: float
+    left: float
+    transforms: tuple[list[float] | None, list[float] | None]
+    systems: tuple[int | None, int | None]
+    plain: bool
+
+    @property
+    def sign(self) -> float:
+        """Of the step from row to row."""
+        return self.transforms[0][5] if self.transforms[0] else -1.0
+
+
+def content(rng: np.random.Generator, size: tuple[int, int, int], kind: str, sound: bool) -> np.ndarray:
     """Texture, ramps, noise or a constant, at a random level of the type's range, sometimes with odd values."""
-    style = rng.choice(["texture", "texture", "texture", "noise", "constant", "ramp"])
+    bands, height, width = size
+    style = rng.choice(["texture", "texture", "texture", "noise", "ramp" if sound else "constant", "ramp"])
     rows, columns = np.mgrid[:height, :width] / 40.0
     base = {
         "texture": np.sin(7 * rows + rng.random()) * np.cos(5 * columns) + 0.3 * rng.standard_normal((height, width)),
@@ -39,7 +71,8 @@ def content(rng: np.random.Generator, bands: int, height: int, width: int, kind:
         "ramp": rows + columns,
     }[style]
     image = base * rng.uniform(0.5, 1.5, (bands, 1, 1)) + 0.1 * rng.standard_normal((bands, height, width))
-    level, spread = rng.choice([(100.0, 30.0), (1000.0, 200.0), (0.2, 0.05), (0.0, 1.0), (40000.0, 20000.0)])
+    levels = LEVELS[: np.dtype(kind).itemsize] if sound and np.dtype(kind).kind in "ui" else LEVELS
+    level, spread = levels[int(rng.integers(len(levels)))]
     image = image * spread + level
     if np.dtype(kind).kind in "ui":
         limits = np.iinfo(kind)
@@ -141,6 +174,44 @@ def in_degrees(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[
     return (folder / "d.tif" if (folder / "d.tif").exists() else folder / "ms.tif"), ms
 
 
+def with_mask(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """A mask of the whole dataset hides a corner."""
+    dataset = gdal.Open(str(folder / "ms.tif"), gdal.GA_Update)
+    dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+    mask = np.full(ms.shape[1:], 255, np.uint8)
+    mask[: ms.shape[1] // 4, : ms.shape[2] // 4] = 0
+    dataset.GetRasterBand(1).GetMaskBand().WriteArray(mask)
+    return folder / "ms.tif", ms
+
+
+def with_scale(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """Scale, offset, unit and name of each band."""
+    dataset = gdal.Open(str(folder / "ms.tif"), gdal.GA_Update)
+    for number in range(1, len(ms) + 1):
+        band = dataset.GetRasterBand(number)
+        band.SetScale(float(rng.choice([1e-4, -1.0, 1e30])))
+        band.SetOffset(float(rng.choice([0.0, -0.1, 1e9])))
+        band.SetUnitType("W/m²")
+        band.SetDescription(str(rng.choice(["red", "山 <&>", "x" * 300])))
+    return folder / "ms.tif", ms
+
+
+def in_archive(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """MS within a zip."""
+    with zipfile.ZipFile(folder / "ms.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(folder / "ms.tif", "a folder/ms.tif")
+    return Path(f"/vsizip/{{{folder}/ms.zip}}/a folder/ms.tif"), ms
+
+
+def with_overviews(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
+    """Overviews that show another image."""
+    dataset = gdal.Open(str(folder / "ms.tif"), gdal.GA_Update)
+    dataset.BuildOverviews("NEAREST", [2])
+    for number in range(1, len(ms) + 1):
+        dataset.GetRasterBand(number).GetOverview(0).Fill(7)
+    return folder / "ms.tif", ms
+
+
 def beside_old(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[Path, np.ndarray]:
     """Sidecars of a former output under the names that the new one may take."""
     for name in ("out.tif.aux.xml", "out.tif.ovr", "out.img.aux.xml", "out.dat.aux.xml", "out.tfw"):
@@ -149,63 +220,100 @@ def beside_old(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> tuple[
     return folder / "ms.tif", ms
 
 
-TWISTS = {
-    "stack": stacked, "fill": filled, "alpha": with_alpha, "palette": with_palette, "degrees": in_degrees,
-    "sidecars": beside_old,
+SOUND_TWISTS = {
+    "stack": stacked, "sidecars": beside_old, "mask": with_mask, "scale": with_scale, "archive": in_archive,
+    "overviews": with_overviews,
 }  # fmt: skip
+TWISTS = {**SOUND_TWISTS, "fill": filled, "alpha": with_alpha, "palette": with_palette, "degrees": in_degrees}
+SOUND_OPTIONS = (("COMPRESS=DEFLATE",), ("COMPRESS=LZW", "PREDICTOR=2"), ("INTERLEAVE=PIXEL",), ("BIGTIFF=YES",))
 OPTIONS = (
     ("COMPRESS=DEFLATE",), ("COMPRESS=LZW", "PREDICTOR=2"), ("COMPRESS=JPEG",), ("COMPRES=LZW",), ("COMPRESS=FOO",),
     ("INTERLEAVE=PIXEL",), ("TILED=NO",), ("NBITS=12",), ("COMPRESS=LERC", "MAX_Z_ERROR=0.5"), ("QUALITY=90",),
 )  # fmt: skip
 
 
-def draw(number: int, seed: int, folder: Path) -> Case:
-    """Case `number` of a seed, its files in `folder`."""
-    rng = np.random.default_rng([seed, number])
-    kind, pan_kind = rng.choice(list(KINDS), 2)
-    ratio = float(rng.choice([1.5, 2.0, 2.0, 2.5, 3.0, 4.0, 4.0, 5.0, 8.0, 1.0, 20.0], p=[0.108] * 9 + [0.014] * 2))
+def draw_layout(rng: np.random.Generator, sound: bool) -> Layout:
+    """Sizes and places of both rasters."""
+    ratios = [1.5, 2.0, 2.0, 2.5, 3.0, 4.0, 4.0, 5.0, 8.0, 1.0, 20.0]
+    ratio = float(rng.choice(ratios, p=[0.108] * 9 + [0.014] * 2))
+    shares = [1.0, 1.0, 1.0, 0.6, 1.4]
     height, width = (int(n) for n in rng.integers(1 if rng.random() < 0.2 else 60, 301, 2))
-    rows, columns = (max(int(n / ratio * rng.choice([1.0, 1.0, 1.0, 0.6, 1.4])), 1) for n in (height, width))
-    bands = int(rng.integers(1, 9))
-    pan, ms = content(rng, 1, height, width, pan_kind), content(rng, bands, rows, columns, kind)
+    layouts = ["nested"] * 8 + ["offset"] * 4 + ["south up", "none", "rotated", "far", "half"]
+    if sound:
+        ratio = round(float(rng.uniform(1.5, 16.0)), 2) if rng.random() < 0.3 else float(rng.choice(ratios[:9]))
+        shares = [1.0, 1.0, 1.0, 0.8, 1.4]
+        height, width = (int(n) for n in rng.integers(int(16 * ratio), max(int(16 * ratio) + 1, 301), 2))
+        layouts = ["nested"] * 6 + ["offset"] * 4 + ["south up"] * 2
+    layout = str(rng.choice(layouts))
+    rows, columns = (max(int(n / ratio * rng.choice(shares)), 1) for n in (height, width))
+    top, left = (rng.uniform(-3, 3, 2) * ratio).round(2) if layout == "offset" else (0.0, 0.0)
+    sign, skew = (1.0 if layout == "south up" else -1.0), (0.05 if layout == "rotated" else 0.0)
+    x, y = 5e5 + left + (1e6 if layout == "far" else 0.0), 4e6 + sign * top
+    pan = None if layout == "none" else [5e5, 1.0, 0.0, 4e6, 0.0, sign]
+    ms = None if layout in ("none", "half") else [x, ratio, skew * ratio, y, skew * ratio, sign * ratio]
+    system = 32633 if rng.random() < 0.8 else None
+    other = 4326 if not sound and rng.random() < 0.03 else system
+    plain = layout in ("nested", "offset", "south up") and other == system
+    return Layout((height, width), (rows, columns), ratio, top, left, (pan, ms), (system, other), plain)
+
+
+def draw_extent(rng: np.random.Generator, layout: Layout, sound: bool) -> tuple[float, float, float, float] | None:
+    """A fifth of the cases asks for a part, of which sound ones lie over both rasters."""
+    if rng.random() >= 0.2:
+        return None
+    height, width = layout.pan_size
+    x, y = rng.uniform(-20, width, 2), rng.uniform(-20, height, 2)
+    if sound:
+        low = [max(start, 0.0) for start in (layout.left, layout.top)]
+        high = [min(start + n * layout.ratio, size) for start, n, size in zip(
+            (layout.left, layout.top), layout.ms_size[::-1], (width, height), strict=True)]  # fmt: skip
+        x, y = (np.array([a, a + (b - a) * rng.uniform(0.3, 1.0)]) for a, b in zip(low, high, strict=True))
+    x, y = 5e5 + x, 4e6 + layout.sign * y
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+
+def draw_pair(rng: np.random.Generator, layout: Layout, folder: Path, sound: bool) -> tuple[np.ndarray, float | None]:
+    """Write pan.tif and ms.tif; returns the values of MS and its nodata."""
+    kind, pan_kind = (str(k) for k in rng.choice(list(KINDS), 2))
+    rows, columns = layout.ms_size
+    pan = content(rng, (1, *layout.pan_size), pan_kind, sound)
+    ms = content(rng, (int(rng.integers(1, 9)), rows, columns), kind, sound)
     nodata = None
     if rng.random() < 0.4:
         nodata = float(rng.choice([0, 255, 100]) if np.dtype(kind).kind == "u" else rng.choice([0, -99, 100]))
         ms[:, : rows // 3] = nodata
         ms[0, rng.random((rows, columns)) < 0.02] = nodata
-    layouts = ["nested"] * 8 + ["offset"] * 4 + ["south up", "none", "rotated", "far", "half"]
-    layout = rng.choice(layouts)
-    top, left = (rng.uniform(-3, 3, 2) * ratio).round(2) if layout == "offset" else (0.0, 0.0)
-    sign, skew = (1.0 if layout == "south up" else -1.0), (0.05 if layout == "rotated" else 0.0)
-    corner = (5e5 + left + (1e6 if layout == "far" else 0.0), 4e6 + sign * top)
-    transforms = [
-        [5e5, 1.0, 0.0, 4e6, 0.0, sign], [corner[0], ratio, skew * ratio, corner[1], skew * ratio, sign * ratio],
-    ]  # fmt: skip
-    plain = layout in ("nested", "offset", "south up")
-    system = 32633 if rng.random() < 0.8 else None
-    other = 4326 if rng.random() < 0.03 else system
     for path, image, own, index in (("pan.tif", pan, pan_kind, 0), ("ms.tif", ms, kind, 1)):
-        bare = layout == "none" or (layout == "half" and index)
-        given = nodata if index else None
-        save(folder / path, image, own, None if bare else transforms[index], None if bare else (system, other)[index],
-             given, rng)  # fmt: skip
-    damaged = bool(rng.random() < 0.15)
+        bare = layout.transforms[index] is None
+        system = None if bare else layout.systems[index]
+        save(folder / path, image, own, layout.transforms[index], system, nodata if index else None, rng)
+    return ms, nodata
+
+
+def draw(number: int, seed: int, folder: Path) -> Case:
+    """Case `number` of a seed, its files in `folder`."""
+    rng = np.random.default_rng([seed, number])
+    sound = bool(rng.random() < SOUND_SHARE)
+    layout = draw_layout(rng, sound)
+    ms, nodata = draw_pair(rng, layout, folder, sound)
+    damaged = bool(not sound and rng.random() < 0.25)
     if damaged:
         damage(folder / str(rng.choice(["pan.tif", "ms.tif"])), rng)
-    extent = None
-    if rng.random() < 0.2:
-        x, y = 5e5 + rng.uniform(-20, width, 2), 4e6 + sign * rng.uniform(-20, height, 2)
-        extent = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
-    twist = "" if damaged or rng.random() < 0.5 else str(rng.choice(list(TWISTS)))
-    ms_path, ms = TWISTS[twist](folder, ms, rng) if twist else (folder / "ms.tif", ms)
-    options = OPTIONS[int(rng.integers(len(OPTIONS)))] if rng.random() < 0.2 else ()
+    extent = draw_extent(rng, layout, sound)
+    twists = SOUND_TWISTS if sound else TWISTS
+    twist = "" if damaged or rng.random() < 0.5 else str(rng.choice(list(twists)))
+    ms_path, ms = twists[twist](folder, ms, rng) if twist else (folder / "ms.tif", ms)
+    formats = ["tif"] * 9 + ["img", "cog.tif", "dat"]
+    ending = str(rng.choice(formats if sound else [*formats, "png", "jp2", "gpkg", "jpg", "vrt"]))
+    options: tuple[str, ...] = ()
+    if rng.random() < 0.2 and (not sound or ending == "tif"):
+        choices = SOUND_OPTIONS if sound else OPTIONS
+        options = choices[int(rng.integers(len(choices)))]
     job = FusionJob(
-        RasterSource(str(folder / "pan.tif")), RasterSource(str(ms_path)),
-        folder / f"out.{rng.choice(['tif'] * 9 + ['img', 'png', 'cog.tif', 'dat', 'jp2', 'gpkg', 'jpg', 'vrt'])}",
-        creation_options=options,
-        device="cpu", tile=int(rng.choice([64, 128, 1024])), extent=extent, data_type=str(rng.choice(TYPES)),
-        align=bool(rng.random() < 0.8), overviews=bool(rng.random() < 0.1), precision="fp32",
+        RasterSource(str(folder / "pan.tif")), RasterSource(str(ms_path)), folder / f"out.{ending}",
+        data_type=str(rng.choice(SOUND_TYPES if sound else TYPES)), tile=int(rng.choice([64, 128, 1024])),
+        align=bool(rng.random() < 0.8), overviews=bool(rng.random() < 0.1), extent=extent,
+        creation_options=options, device="cpu", precision="fp32",
     )  # fmt: skip
-    whole = plain and extent is None and other == system and twist not in ("degrees", "palette")
-    square = (top, left, ratio) if whole else None
-    return Case(job, ms, nodata, damaged, square)
+    whole = layout.plain and extent is None and twist not in ("degrees", "palette")
+    return Case(job, ms, nodata, damaged, (layout.top, layout.left, layout.ratio) if whole else None)

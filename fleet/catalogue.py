@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ..model.product.run import INPUTS, SETTINGS
 from ..model.raster.gdal_errors import gdal_exceptions
 from .job import Scene
 from .scene_plan import ScenePlan
-from .storage import child, read_bytes, write_text
+from .storage import write_text
 
 SHA256 = "1220"  # how a multihash of SHA-256 begins
 EXTENSIONS = {
@@ -24,11 +25,19 @@ EXTENSIONS = {
 }
 
 
-def write_catalogue(made: ScenePlan, scene: Scene) -> None:
+@dataclass(frozen=True)
+class CatalogueFile:
+    """A part by its path, with its bytes and SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def write_catalogue(made: ScenePlan, scene: Scene, parts: Sequence[CatalogueFile]) -> None:
     """Write the VRT and then the item. Raises PansharpenError."""
-    folder = scene.beside("parts")
-    files = [child(folder, made.part_name(w)) for w in made.windows]
-    inside = folder.rpartition("/")[2]
+    files = [part.path for part in parts]
+    inside = scene.beside("parts").rpartition("/")[2]
     with gdal_exceptions(), tempfile.TemporaryDirectory() as own:
         name = str(Path(own) / "made.vrt")
         dataset = gdal.BuildVRT(name, files)
@@ -45,14 +54,14 @@ def write_catalogue(made: ScenePlan, scene: Scene) -> None:
         text = text.replace(f'relativeToVRT="0">{file}<', f'relativeToVRT="1">{beside}<')
     write_text(scene.beside("vrt"), text)
     item["assets"] = {"vrt": {"href": f"./{scene.beside('vrt').rpartition('/')[2]}", "type": "application/xml"}}
-    for file in files:
-        content = read_bytes(file)
-        item["assets"][file.rpartition("/")[2]] = {
-            "href": f"./{inside}/{file.rpartition('/')[2]}",
+    for part in parts:
+        name = part.path.rpartition("/")[2]
+        item["assets"][name] = {
+            "href": f"./{inside}/{name}",
             "type": "image/tiff; application=geotiff",
             "roles": ["data"],
-            "file:size": len(content),
-            "file:checksum": SHA256 + hashlib.sha256(content).hexdigest(),
+            "file:size": part.size,
+            "file:checksum": SHA256 + part.sha256,
         }
     write_text(scene.output, json.dumps(item, indent=1))
 

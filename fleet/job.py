@@ -85,7 +85,8 @@ NO_FIGURES = Figures()
 class Row:
     """A line of the table: what became of a scene.
 
-    status    one of sharpened, complete already, failed, no product       sentence   why, where it was not sharpened
+    status    one of sharpened, complete already, failed, no product
+    sentence  why it was not sharpened, or what was found damaged and made again
     reused    parts that an earlier run had made       seconds of planning, of all parts together, of joining
     """
 

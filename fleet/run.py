@@ -168,7 +168,7 @@ class _Fleet:
         found = done.value
         work.row = replace(
             work.row, figures=found.figures, plan_seconds=done.seconds, pixels=found.pixels, parts=found.parts,
-            reused=found.parts - len(found.missing),
+            reused=found.parts - len(found.missing), sentence=" ".join(found.notices),
         )  # fmt: skip
         if found.complete:
             work.row = replace(work.row, status=COMPLETE)
@@ -185,10 +185,17 @@ class _Fleet:
             return
         work.rounds += 1
         if work.rounds > ROUNDS:
-            sentence = f"{len(done.value.missing)} parts were removed by somebody while they were joined. Run again."
+            sentence = (
+                f"{len(done.value.missing)} parts were removed or damaged {work.rounds} times before they were joined. "
+                "Check the disk, see that nothing else works in the output folder, and run again."
+            )
             work.row = replace(work.row, status=FAILED, sentence=sentence)
             self._end(work)
             return
+        work.row = replace(
+            work.row, reused=max(work.row.reused - len(done.value.missing), 0),
+            sentence=" ".join((*filter(None, [work.row.sentence]), *done.value.notices)),
+        )  # fmt: skip
         self._make(work, done.value.missing)
 
     def _make(self, work: _Work, missing: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""A scene measured and cut into parts: its plan, kept as JSON beside the output, and what of it is done already."""
+"""A scene measured and cut into parts, and what of it is finished already."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from ..model.fusion.pipeline import judged, plan_pair, provenance
 from ..model.fusion.plan import FusionPlan
 from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
+from ..model.network.weights import LARGEST_FILE
 from ..model.product.inputs import ms_source, pan_source
 from ..model.product.run import INPUTS, SETTINGS
 from ..model.progress import Progress
@@ -39,9 +40,10 @@ from ..model.raster.source import RasterSource
 from ..model.raster.windows import opened_pair
 from ..model.version import VERSION
 from .job import COG, NO_FIGURES, Figures, Scene, Settings
-from .storage import is_remote, names, read_bytes, read_text, remove, size, stamp, write_text
+from .part_files import PartForm, list_parts, remove_parts
+from .scene_state import read_state, state_path, verify_outputs, write_state
+from .storage import DamagedFileError, is_remote, make_own_folder, make_way, read_bytes, size, stamp
 
-FORMAT = "otfm-pansharpen-fleet-1"
 LARGEST_PART = 2048  # PAN pixels along its side: what the death of a worker costs
 SHARE_OF_PART = 0.125  # of a worker's memory that the pixels of a part may take
 
@@ -64,35 +66,35 @@ class ScenePlan:
     def to_json(self) -> str:
         """The plan as text, which `from_json` reads back exactly."""
         values = {f: getattr(self, f) for f in ("part", "inputs", "settings", "provenance")}
-        plan = json.loads(self.plan.to_json())
-        return json.dumps({"format": FORMAT, **values, "figures": asdict(self.figures), "plan": plan}, indent=1)
+        return json.dumps(
+            {**values, "figures": asdict(self.figures), "plan": json.loads(self.plan.to_json())}, indent=1
+        )
 
     @classmethod
     def from_json(cls, text: str) -> ScenePlan:
-        """A plan that `to_json` wrote. Raises InputError where the text is none."""
-        try:
-            values = json.loads(text)
-            if values.pop("format") != FORMAT:
-                raise ValueError(f"its format is not {FORMAT}")
-            plan = FusionPlan.from_json(json.dumps(values.pop("plan")))
-            return cls(plan=plan, figures=Figures(**values.pop("figures")), **values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"This is not a plan of a scene ({error}). Delete it to plan the scene again.") from error
+        """A plan that `to_json` wrote."""
+        values = json.loads(text)
+        plan = FusionPlan.from_json(json.dumps(values.pop("plan")))
+        return cls(plan=plan, figures=Figures(**values.pop("figures")), **values)
 
     @functools.cached_property
     def digest(self) -> str:
         """What names its parts: parts of another plan are not taken for its own."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+        return _digest(self.to_json())
 
     @property
     def windows(self) -> list[Window]:
         """Of PAN, one a part."""
         return self.plan.window.split(self.part)
 
-    def part_name(self, window: Window) -> str:
-        """File name of a part."""
+    @property
+    def part_forms(self) -> list[PartForm]:
+        """What each part has to be."""
+        return [PartForm(self._stem(w), w, len(self.plan.outputs), self.plan.form.type) for w in self.windows]
+
+    def _stem(self, window: Window) -> str:
         row, column = window.top - self.plan.window.top, window.left - self.plan.window.left
-        return f"{row:06d}_{column:06d}_{self.digest}.tif"
+        return f"{row:06d}_{column:06d}_{self.digest}"
 
     @property
     def facts(self) -> dict[str, str]:
@@ -102,7 +104,10 @@ class ScenePlan:
 
 @dataclass(frozen=True)
 class Found:
-    """A scene as its planning left it: complete already, or `missing` (numbers of) parts of `parts` to be made."""
+    """A scene as its planning left it: complete already, or `missing` (numbers of) parts of `parts` to be made.
+
+    notices   what was found damaged, and is made again
+    """
 
     complete: bool
     figures: Figures = NO_FIGURES
@@ -110,39 +115,73 @@ class Found:
     parts: int = 0
     missing: tuple[int, ...] = ()
     pixels: int = 0
+    notices: tuple[str, ...] = ()
 
 
 def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> Found:
-    """Plan a scene, or take up what an earlier run has left. `memory` is what a worker has, in MB.
+    """Plan a scene that is not complete. `memory` is what a worker has, in MB. Raises PansharpenError.
 
-    Raises PansharpenError.
+    Nothing of an earlier plan is believed, because whoever can write there could have written it: the same scene has
+    the same plan, so the parts of an earlier run still carry its digest.
     """
     with gdal_exceptions():
         inputs, decisive = inputs_of(scene), _decisive(scene, settings)
-        kept = _kept(scene, inputs, decisive)
-        if complete(scene, settings, inputs, decisive):
-            if settings.form == COG:
-                remove(scene.beside("parts"))  # that a worker left which died when all was done
-            return Found(True, kept.figures if kept else NO_FIGURES)
-        plan = kept or _planned(scene, settings, memory, inputs, decisive)
-        if kept is None:
-            write_text(scene.beside("plan.json"), plan.to_json())
-    there = names(scene.beside("parts"))
-    missing = tuple(i for i, w in enumerate(plan.windows) if plan.part_name(w) not in there)
+        notices = []
+        try:
+            figures = _finished_figures(scene, inputs, decisive)
+            if figures is not None:
+                if settings.form == COG:
+                    remove_parts(scene.beside("parts"))  # of a worker that died when all was done
+                return Found(True, figures)
+        except DamagedFileError as error:
+            notices.append(f"{error}; it is made again.")
+        if not is_remote(scene.output):
+            make_way(scene.output)
+        plan = _planned(scene, settings, memory, inputs, decisive)
+        if not is_remote(scene.output):
+            make_own_folder(scene.beside("parts"))
+        write_state(scene, plan.to_json(), {})
+    there = list_parts(scene.beside("parts"))
+    missing = tuple(i for i, f in enumerate(plan.part_forms) if f.stem not in there)
     pixels = plan.plan.window.width * plan.plan.window.height
-    return Found(False, plan.figures, plan.digest, len(plan.windows), missing, pixels)
+    return Found(False, plan.figures, plan.digest, len(plan.windows), missing, pixels, tuple(notices))
+
+
+def _finished_figures(scene: Scene, inputs: str, decisive: str) -> Figures | None:
+    """Figures of a complete scene, all of whose files were verified; None where it is not complete.
+
+    Raises DamagedFileError where its state or a finished file is damaged.
+    """
+    state = read_state(state_path(scene))
+    if state is None:
+        if size(scene.output) is not None:
+            raise DamagedFileError(f"{scene.output} is there, but not {state_path(scene)}")
+        return None
+    values = json.loads(state.plan)
+    try:
+        same = (values["inputs"], values["settings"]) == (inputs, decisive)
+        figures = Figures(**{name: None if v is None else float(v) for name, v in values["figures"].items()})
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise DamagedFileError(f"{state_path(scene)} is not the state of a scene ({error})") from error
+    return figures if same and verify_outputs(scene, state) else None
 
 
 @functools.lru_cache(maxsize=8)
 def read_plan(path: str, digest: str) -> ScenePlan:
-    """A plan that is kept at a path. Raises InputError where it is gone or has become another one."""
-    text = read_text(path)
-    if text is None:
+    """The plan of a scene that is in work. Raises InputError where it is gone or has become another one."""
+    try:
+        state = read_state(path)
+    except DamagedFileError as error:
+        raise InputError(f"{error}. Run again.") from error
+    if state is None:
         raise InputError(f"The plan {path} is gone. Run again.")
-    plan = ScenePlan.from_json(text)
-    if plan.digest != digest:
+    if _digest(state.plan) != digest:  # which also guards against plans that somebody made up
         raise InputError(f"The plan {path} was replaced during the run. Run each list once at a time.")
-    return plan
+    return ScenePlan.from_json(state.plan)
+
+
+def _digest(plan: str) -> str:
+    return hashlib.sha256(plan.encode()).hexdigest()[:16]
 
 
 @functools.lru_cache(maxsize=4)
@@ -151,38 +190,13 @@ def local_weights(path: str) -> str:
     if not is_remote(path):
         return path
     copy = Path(tempfile.mkdtemp(prefix="otfm-weights-")) / path.rpartition("/")[2]
-    copy.write_bytes(read_bytes(path))
+    copy.write_bytes(read_bytes(path, LARGEST_FILE))
     return str(copy)
-
-
-def complete(scene: Scene, settings: Settings, inputs: str, decisive: str) -> bool:
-    """Whether the output is there and was made from the same files with the same settings."""
-    if size(scene.output) is None:
-        return False
-    if settings.form != COG:
-        held = json.loads(read_text(scene.output) or "{}").get("properties", {})
-        return bool(held.get(INPUTS) == inputs and held.get(SETTINGS) == decisive)
-    try:
-        dataset = gdal.Open(scene.output)
-        return bool(dataset.GetMetadataItem(INPUTS) == inputs and dataset.GetMetadataItem(SETTINGS) == decisive)
-    except RuntimeError:
-        return False
-
-
-def _kept(scene: Scene, inputs: str, decisive: str) -> ScenePlan | None:
-    """The plan of an earlier run, where it still holds."""
-    text = read_text(scene.beside("plan.json"))
-    try:
-        plan = ScenePlan.from_json(text) if text else None
-    except InputError:
-        return None
-    return plan if plan and (plan.inputs, plan.settings) == (inputs, decisive) else None
 
 
 def _planned(scene: Scene, settings: Settings, memory: int | None, inputs: str, decisive: str) -> ScenePlan:
     pan, ms = sources(scene, settings)
     if not is_remote(scene.output):
-        Path(scene.output).parent.mkdir(parents=True, exist_ok=True)
         check_place(Path(scene.output), [s.path for s in (pan, ms) if len(s.path) < 4096])
     with want_of_memory_said(), opened_pair(pan, ms) as (sharp, colours), tempfile.TemporaryDirectory() as folder:
         job = fusion_job(scene, settings, pan, ms, Path(folder))
@@ -264,5 +278,5 @@ def _decisive(scene: Scene, settings: Settings) -> str:
     path = local_weights(settings.weights_for(scene))
     if not os.path.isfile(path):
         raise OutputError(f"The weights {path} are not on this worker. Put them where all workers see them.")
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256(read_bytes(path, LARGEST_FILE)).hexdigest()
     return f"{VERSION}; " + "; ".join(f"{k} {v}" for k, v in asdict(replace(settings, weights=digest)).items())

@@ -1,11 +1,12 @@
-"""Files on disk and in object stores (GDAL's /vsi paths): read whole, written whole, listed, removed."""
+"""Files on disk and in object stores (GDAL's /vsi paths): read within limits, written whole, listed, removed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -39,6 +40,11 @@ CURES = {  # by words of GDAL or of the store
 
 ABSENT = ("404", "key does not exist", "nosuchkey", "no such object", "blob does not exist")  # of a file, not a bucket
 MAY_WRITE = "Look whether the credentials may write there."
+OPEN_UNFOLLOWED = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+class DamagedFileError(InputError):
+    """A file is not what it should be: its kind, its size or its content."""
 
 
 def is_remote(path: str) -> bool:
@@ -99,8 +105,10 @@ def _refusal(path: str) -> str:
 def stamp(path: str) -> str:
     """Name, size and time of a file, by which a change is seen. Raises InputError where a store does not say."""
     length = size(path)
-    found = gdal.VSIStatL(path) if length is not None else None
-    return f"{path.rpartition('/')[2]} {length or 0} {found.mtime if found else 0}"
+    if length is None:
+        return f"{path.rpartition('/')[2]} 0 0"
+    time = gdal.VSIStatL(path).mtime if is_remote(path) else os.stat(path).st_mtime_ns
+    return f"{path.rpartition('/')[2]} {length} {time}"
 
 
 def cure(words: str) -> str:
@@ -108,29 +116,96 @@ def cure(words: str) -> str:
     return next((c for word, c in CURES.items() if word in words.lower()), "")
 
 
-def read_text(path: str) -> str | None:
-    """A small file's text; None where there is none. Raises InputError."""
-    if size(path) is None:
+def read_text(path: str, limit: int) -> str | None:
+    """A small file's text; None where there is none.
+
+    Raises DamagedFileError where it is not a regular file of UTF-8 within the limit (bytes), else InputError.
+    """
+    if size(path) is None and (is_remote(path) or not os.path.lexists(path)):
         return None
-    return read_bytes(path).decode("utf-8")
+    try:
+        return read_bytes(path, limit, follow_links=False).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(f"{path} is not text in UTF-8") from error
 
 
-def read_bytes(path: str) -> bytes:
-    """A whole file. Raises InputError."""
+def read_bytes(path: str, limit: int, follow_links: bool = True) -> bytes:
+    """A whole file of at most `limit` bytes. Raises as `read_chunks`."""
+    return b"".join(read_chunks(path, limit, follow_links))
+
+
+def read_chunks(path: str, limit: int | None = None, follow_links: bool = True) -> Iterator[bytes]:
+    """Yield a file's content, which is never held as a whole.
+
+    Raises DamagedFileError where it is not a regular file of at most `limit` bytes, else InputError.
+    """
+    yield from _read_remote(path, limit) if is_remote(path) else _read_local(path, limit, follow_links)
+
+
+def _read_local(path: str, limit: int | None, follow_links: bool) -> Iterator[bytes]:
+    if not follow_links and os.path.islink(path):
+        raise DamagedFileError(f"{path} is a link")
+    try:
+        handle = os.open(os.path.realpath(path) if follow_links else path, OPEN_UNFOLLOWED)
+        with open(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise DamagedFileError(f"{path} is not a regular file")
+            _check_length(path, status.st_size, limit)
+            yield from iter(lambda: file.read(CHUNK), b"")
+    except OSError as error:
+        raise DamagedFileError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def _read_remote(path: str, limit: int | None) -> Iterator[bytes]:
     with gdal_exceptions():
+        gdal.VSICurlPartialClearCache(path)
         try:
             handle = gdal.VSIFOpenL(path, "rb")
             if handle is None:
                 raise RuntimeError("there is no such file")
             try:
                 gdal.VSIFSeekL(handle, 0, os.SEEK_END)
-                length = gdal.VSIFTellL(handle)
+                left = gdal.VSIFTellL(handle)
+                _check_length(path, left, limit)
                 gdal.VSIFSeekL(handle, 0, os.SEEK_SET)
-                return bytes(gdal.VSIFReadL(1, length, handle) or b"") if length else b""
+                while left:
+                    chunk = bytes(gdal.VSIFReadL(1, min(left, CHUNK), handle) or b"")
+                    if not chunk:
+                        raise RuntimeError("the store sent less than the file holds")
+                    left -= len(chunk)
+                    yield chunk
             finally:
                 gdal.VSIFCloseL(handle)
         except RuntimeError as error:
             raise InputError(f"{path} cannot be read: {said(error)}. {cure(str(error))}".strip()) from error
+
+
+def _check_length(path: str, length: int, limit: int | None) -> None:
+    if limit is not None and length > limit:
+        raise DamagedFileError(f"{path} has {length} bytes, but at most {limit} are read")
+
+
+def fingerprint(path: str, sha256: str = "") -> str:
+    """What changes with a file's content: the SHA-256 on disk (`sha256` where it is known), the ETag in a store.
+
+    Raises DamagedFileError where there is no regular file, InputError where a store does not answer.
+    """
+    if not is_remote(path):
+        return f"sha256 {sha256 or compute_sha256(path)}"
+    if size(path) is None:
+        raise DamagedFileError(f"{path} does not exist")
+    headers = gdal.GetFileMetadata(path, "HEADERS") or {}
+    tag = next((value for name, value in headers.items() if name.lower() == "etag"), "")
+    return f"etag {tag}" if tag else f"sha256 {sha256 or compute_sha256(path)}"
+
+
+def compute_sha256(path: str) -> str:
+    """SHA-256 of a file in hexadecimal digits. Raises as `read_chunks`."""
+    digest = hashlib.sha256()
+    for chunk in read_chunks(path, follow_links=False):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def write_text(path: str, text: str) -> None:
@@ -144,22 +219,76 @@ def write_text(path: str, text: str) -> None:
 
 
 @contextmanager
-def finished(path: str) -> Iterator[Path]:
+def finished(path: str, final_name: Callable[[Path], str] | None = None) -> Iterator[Path]:
     """Where to write a file, complete or not at all: its own place on disk, else one that is uploaded at the end.
+
+    `final_name` gives the file's name by its content, once that is written. Raises OutputError.
+    """
+    if is_remote(path):
+        with tempfile.TemporaryDirectory(prefix="otfm-fleet-") as folder:
+            local = Path(folder) / path.rpartition("/")[2]
+            yield local
+            upload(local, child(parent(path), final_name(local)) if final_name else path)
+        return
+    local = Path(path)
+    make_way(path)
+    yield local
+    if final_name:
+        final = local.with_name(final_name(local))
+        make_way(str(final))
+        try:
+            os.replace(local, final)
+        except OSError as error:
+            raise OutputError(f"{final} cannot be written: {error}. Is it in use?") from error
+
+
+def make_way(path: str) -> None:
+    """Make the folder of a path on disk, and remove what holds no data from the place of the file itself.
 
     Raises OutputError.
     """
-    if not is_remote(path):
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"The folder of {path} cannot be made: {error}. Choose another one.") from error
-        yield Path(path)
-        return
-    with tempfile.TemporaryDirectory(prefix="otfm-fleet-") as folder:
-        local = Path(folder) / path.rpartition("/")[2]
-        yield local
-        upload(local, path)
+    _make_folder(parent(path))
+    kind = _kind(path)
+    try:
+        if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
+            os.unlink(path)
+        elif stat.S_ISDIR(kind):
+            os.rmdir(path)
+    except FileNotFoundError:  # another worker was faster
+        pass
+    except OSError as error:
+        what = "a folder" if stat.S_ISDIR(kind) else "a pipe"
+        raise OutputError(
+            f"{path} is {what}, but a file has to be written there ({error.strerror}). Move it away, or choose another "
+            "output."
+        ) from error
+
+
+def make_own_folder(path: str) -> None:
+    """Make a folder on disk; a link or another thing without data in its place is removed. Raises OutputError."""
+    kind = _kind(path)
+    if kind and not stat.S_ISDIR(kind):
+        if stat.S_ISREG(kind) and os.path.getsize(path):
+            raise OutputError(
+                f"{path} is a file, but a folder has to be made there. Move it away, or choose another output."
+            )
+        remove_file(path)
+    _make_folder(path)
+
+
+def _make_folder(path: str) -> None:
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {path} cannot be made: {error}. Choose another one.") from error
+
+
+def _kind(path: str) -> int:
+    """Mode of what lies at a path on disk, of a link itself; 0 where there is nothing."""
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
 
 
 def upload(local: Path, path: str) -> None:
@@ -190,18 +319,24 @@ def upload(local: Path, path: str) -> None:
 
 
 def names(folder: str) -> set[str]:
-    """Names of the files in a folder as it is now; none where there is no folder."""
+    """Names of the regular files in a folder as it is now; none where there is no folder, or a link to one."""
     if not is_remote(folder):
-        return {e.name for e in os.scandir(folder) if e.is_file()} if os.path.isdir(folder) else set()
+        if not stat.S_ISDIR(_kind(folder)):
+            return set()
+        try:
+            with os.scandir(folder) as entries:
+                return {e.name for e in entries if e.is_file(follow_symlinks=False)}
+        except OSError as error:
+            raise InputError(f"{folder} cannot be listed: {error.strerror}. Check who may read it.") from error
     gdal.VSICurlPartialClearCache(folder)
     return {n for n in gdal.ReadDir(folder) or () if n not in (".", "..")}
 
 
-def remove(folder: str) -> None:
-    """Remove a folder and the files in it; what is not there is no error."""
-    if not is_remote(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    for name in names(folder):
+def remove_file(path: str) -> None:
+    """Remove a file or a link; what is not there is no error."""
+    if is_remote(path):
         with suppress(RuntimeError):
-            gdal.Unlink(child(folder, name))
+            gdal.Unlink(path)
+        return
+    with suppress(OSError):
+        os.unlink(path)

@@ -20,7 +20,7 @@ from .storage import child, write_text
 COLUMNS = [
     name for f in fields(Row) for name in ([g.name for g in fields(Figures)] if f.name == "figures" else [f.name])
 ]
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")  # of a cell, to spreadsheets
 WIDTH = 30  # characters of the bar
 EVERY = 30.0  # seconds between two lines where the terminal is a file
 
@@ -32,17 +32,12 @@ def write_table(rows: Sequence[Row], folder: str) -> list[str]:
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     table.writeheader()
     table.writerows(
-        {c: _escape_formula(v) for c, v in {**line, "workers": " ".join(line["workers"])}.items()} for line in lines
+        {k: _escape(v) for k, v in {**line, "workers": " ".join(line["workers"])}.items()} for line in lines
     )
     paths = [child(folder, "fleet.csv"), child(folder, "fleet.json")]
     for path, content in zip(paths, (text.getvalue(), json.dumps(lines, indent=1))):
         write_text(path, content)
     return paths
-
-
-def _escape_formula(value: Any) -> Any:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula, as OWASP recommends."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 def _flat(row: Row) -> dict[str, Any]:
@@ -56,6 +51,14 @@ def _rounded(value: float) -> float | None:
     return round(value, 4) if math.isfinite(value) else None
 
 
+def _escape(value: Any) -> Any:
+    """Text as one cell: no formula to a spreadsheet, and no return, which older csv modules leave without quotes."""
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", " ")
+    return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+
+
 class Bar:
     """A progress bar on a terminal; a line from time to time in a file."""
 
@@ -65,10 +68,10 @@ class Bar:
         self.started = self.said = time.monotonic()
 
     def hear(self, row: Row) -> None:
-        """Count a scene, and say a failure at once."""
+        """Count a scene, and report at once why it failed or what was made again."""
         self.counts[row.status] += 1
-        if row.status == FAILED:
-            self._write(f"\r{row.scene} failed: {row.sentence}\n")
+        if row.sentence and row.status != NO_PRODUCT:
+            self._write(f"\r{row.scene}{' failed' if row.status == FAILED else ''}: {row.sentence}\n")
         if self.stream.isatty():
             self._write(f"\r{self.line()}")
         elif time.monotonic() - self.said > EVERY:

@@ -148,7 +148,7 @@ class Raster:
         refuse_local(self.role, self.source.name, self.crs, crs)
         systems, path = (self.crs, crs), self.source.name
         alike = all(f == gdal.GMF_ALL_VALID or f & gdal.GMF_PER_DATASET for f in self._flags.values())
-        plain = not any(self.source.declared(b) for b in self.read_bands)
+        plain = not any(self._unmasked(b) for b in self.read_bands)
         if alike and plain and self.alpha_is_seen:
             warped = warp(self.dataset, self.role, path, systems, pan, None)
             alpha = warped.GetRasterBand(warped.RasterCount)
@@ -269,16 +269,23 @@ class Raster:
         told = [] if reached is None else [reached]
         if exact.dtype.kind == "f":
             told.append(np.abs(exact) < LARGEST_VALUE)
-        if self.source.declared(number) and not self.reprojected:
-            told.append(~_within(exact, self.source.declared(number)))
+        if self._unmasked(number) and not self.reprojected:
+            told.append(~_within(exact, self._unmasked(number)))
         if self._flags[number] & gdal.GMF_NODATA and not self.reprojected:
             told.append(self._planes[number].band.GetMaskBand().ReadAsArray(*place) != 0)
         return functools.reduce(np.logical_and, told) if told else None
 
     def _declared(self, number: int) -> list[tuple[float, float]]:
         """Ranges (least, largest) that are nodata of one band, by its user or by its file."""
-        own = self.dataset.GetRasterBand(number).GetNoDataValue() if self._flags[number] & gdal.GMF_NODATA else None
-        return self.source.declared(number) + ([] if own is None else [(own, own)])
+        counts = self._flags[number] & (gdal.GMF_NODATA | gdal.GMF_PER_DATASET)
+        own = self.dataset.GetRasterBand(number).GetNoDataValue()
+        ignored = own is None or not counts or number in self.source.ignored_nodata
+        return self.source.declared(number) + ([] if ignored else [(own, own)])
+
+    def _unmasked(self, number: int) -> list[tuple[float, float]]:
+        """Nodata that GDAL's mask of a band leaves out: the user's, and the file's where there is a mask band too."""
+        by_band = self._flags[number] & gdal.GMF_PER_DATASET
+        return self._nodata[number] if by_band else self.source.declared(number)
 
     def _all_declared(self) -> list[tuple[float, float]]:
         """What any band that is read declares, but for NaN, which is no measurement in the others either."""

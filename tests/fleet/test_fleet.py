@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers.fleet import zero
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image
 from otfm_pansharpen.fleet.__main__ import main
@@ -55,7 +57,7 @@ def test_a_killed_worker_and_a_broken_scene_cost_no_other(cluster, archive, tmp_
     folder, expected = archive
     output = tmp_path / "out"
     killed: list[int] = []
-    killer = threading.Thread(target=kill_while_it_works, args=(cluster, output, killed))
+    killer = threading.Thread(target=kill_while_it_works, args=(cluster, output, killed), daemon=True)
     killer.start()
     words = [str(folder / "pairs.csv"), str(output), "--scheduler", cluster.scheduler_address, *QUICK]
     code = main(words)
@@ -77,8 +79,14 @@ def test_a_killed_worker_and_a_broken_scene_cost_no_other(cluster, archive, tmp_
 
     written = {p: p.stat().st_mtime_ns for p in output.glob("*.cog.tif")}
     (output / "scene1_sharp.cog.tif").unlink()
+    zero(output / "scene2_sharp.cog.tif")
+    capsys.readouterr()
     main(words)
     again = rows(output)
+    assert again["scene2"]["status"] == "sharpened"
+    assert "scene2_sharp.cog.tif has changed since it was finished; it is made again" in again["scene2"]["sentence"]
+    assert f"scene2: {again['scene2']['sentence']}" in capsys.readouterr().err
+    assert np.array_equal(load_image(output / "scene2_sharp.cog.tif"), expected[2])
     assert again["scene0"]["status"] == again["scene3"]["status"] == "complete already"
     assert again["scene1"]["status"] == "sharpened"
     assert again["scene0"]["ergas"] == table["scene0"]["ergas"]
@@ -89,7 +97,7 @@ def test_a_gpu_that_no_worker_has_is_said_at_once(cluster, archive, tmp_path, ca
     """Dask would wait for such a worker for ever."""
     words = [str(archive[0] / "pairs.csv"), str(tmp_path), "--scheduler", cluster.scheduler_address]
     assert main([*words, "--device", "cuda"]) == 1
-    assert "None of the 2 workers has the resource GPU" in capsys.readouterr().err
+    assert re.search(r"None of the \d workers has the resource GPU", capsys.readouterr().err)  # one may be restarting
     assert list(tmp_path.iterdir()) == []
 
 

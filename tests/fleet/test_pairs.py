@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from helpers.products import landsat, pair_for
 from otfm_pansharpen.fleet.job import COG, PARTS
@@ -30,13 +32,50 @@ def test_a_list_names_scenes_by_pan_or_as_it_says(tmp_path):
     [
         ("pan,xs\na,b\n", r"has the columns pan, xs. It needs pan and ms"),
         ("", "has the columns nothing"),
+        ("pan,ms\n", "names no scene"),
         ("pan,ms\na.tif,\n", "Line 2 of .* names no MS"),
         ("pan,ms\na/p.tif,m.tif\nb/p.tif,n.tif\n", "Lines 2 and 3 of .* are both called p"),
+        ("pan,ms\na,b,c\n", "Line 2 of .* has more values than the list has columns"),
+        ("pan,ms\na,b\nc,d,e\n", "Line 3 of .* has more values than the list has columns"),
+        ("pan,ms,pan\na,b,c\n", "has the columns pan, ms, pan"),
+        ("pan,ms\na\0,b\n", r"Line 2 of .* control characters"),
+        ("pan,ms\n\x1b[2Ja,b\n", r"Line 2 of .* control characters"),
+        ("pan,ms\n" + "a" * 9000 + ",b\n", "Line 2 of .* has a value of 9000 characters"),
+        ("pan,ms\n" + "a" * 200_000 + ",b\n", "is not CSV text in UTF-8"),
+        ("pan,ms,sensor\na,b,../../WV\n", r"Line 2 of .* sensor \.\./\.\./WV"),
+        ("pan,ms,sensor\na,b,..\n", r"Line 2 of .* sensor"),
+        ("pan,ms,date\na,b,yesterday\n", r"Line 2 of .* date yesterday.*2020-07-01"),
+        ("pan,ms,date\na,b,2020-13-01\n", r"Line 2 of .* date 2020-13-01"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, words):
     with pytest.raises(InputError, match=words):
         listed(tmp_path, text)
+
+
+def test_read_scenes_keeps_file_names_within_255_bytes(tmp_path):
+    (scene,) = listed(tmp_path, f"pan,ms,name\na,b,{'山' * 200}\n")
+    assert len(scene.beside("plan.json").rpartition("/")[2].encode()) < 200
+    assert scene.name == "山" * 40
+
+
+def test_read_scenes_keeps_line_numbers_of_quoted_lines(tmp_path):
+    with pytest.raises(InputError, match=r"Line 4 of .* names no MS"):
+        listed(tmp_path, 'name,pan,ms\n"one\u2028two",a,b\n\nthree,c,\n')
+
+
+@pytest.mark.parametrize("kind", ["large", "fifo", "folder"])
+def test_read_scenes_refuses_lists_that_are_no_table(tmp_path, kind):
+    place = tmp_path / "pairs.csv"
+    if kind == "large":
+        with place.open("wb") as file:
+            file.truncate(3 * 2**30)
+    elif kind == "fifo":
+        os.mkfifo(place)
+    else:
+        place.mkdir()
+    with pytest.raises(InputError, match=r"pairs\.csv (does not exist|has 3221225472 bytes)"):
+        read_scenes(str(place), "out", COG)
 
 
 def test_a_list_that_is_not_there_is_refused(tmp_path):

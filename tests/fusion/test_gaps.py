@@ -65,6 +65,30 @@ def test_a_mask_band_marks_gaps_too(tmp_path):
 
 
 @pytest.mark.promise(5)
+@pytest.mark.parametrize("system", [None, "EPSG:32632"])
+def test_a_nodata_value_counts_beside_a_mask_band(tmp_path, system):
+    """GDAL's own mask of a band is then the mask band alone."""
+    pair = Recipe(nodata=0.0).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, 30:40, 30:40] = 0
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8), nodata=0.0)
+    if system:
+        gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS=system, resampleAlg="near")
+        pair = replace(pair, ms=tmp_path / "other.tif")
+    dataset = gdal.Open(str(pair.ms), gdal.GA_Update)
+    dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+    mask = np.full((dataset.RasterYSize, dataset.RasterXSize), 255, dtype=np.uint8)
+    mask[:10] = 0
+    dataset.GetRasterBand(1).GetMaskBand().WriteArray(mask)
+    dataset = None
+    image, _ = run(pair, tmp_path)
+    assert (image[:, 128:152, 128:152] == 0).all()
+    assert (image[:, 80:110, 60:100] != 0).all()
+    if not system:  # elsewhere the masked rows are oblique
+        assert (image[:, :40] == 0).all()
+
+
+@pytest.mark.promise(5)
 def test_a_users_nodata_counts(tmp_path):
     pair = Recipe().write(tmp_path)
     ms = load_image(pair.ms)
