@@ -5,7 +5,7 @@
 
 Reduced resolution (Wald): PAN is brought to the MS pixels and MS degraded by 4 and by the pair's own ratio, with the
 pair's measured MTF; the original MS is the reference. Full resolution: HQNR. Ours runs as users run it, files in,
-file out, and measures shift and gain by itself; the classical methods are given both.
+file out, and measures shift and transfer function by itself; the classical methods are given both.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def compare_reduced(scene: Scene, ratio: int, plugin: Ours) -> dict[str, dict[st
         pan, ms = RasterSource(str(pan_path)), RasterSource(str(ms_path))
         small = Scene(pan, ms)
         pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
-        prepared = prepare(pair, scene.registration.gain, inside)
+        prepared = prepare(pair, scene.registration.transfer, inside)
         results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()}
         results[OURS] = plugin.fuse(pan, ms, folder / "fused.tif")
     return {name: indices(reference, image, ratio, inside, scene.rounded) for name, image in results.items()}
@@ -75,14 +75,14 @@ def compare_full(
         output = Path(name) / "fused.tif"
         fused = plugin.fuse(pan, ms, output)
         pair = scene.cropped_to(read(output)[1])
-    gain = scene.registration.gain
-    prepared = prepare(pair, gain, pair.pan_valid.numpy())
+    transfer = scene.registration.transfer
+    prepared = prepare(pair, transfer, pair.pan_valid.numpy())
     results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()} | {OURS: fused}
     if sheet:
         contact_sheet(sheet, pair, results, rgb_bands(band_names(Path(ms.path))))
     table = {}
     for name, result in results.items():
-        found = full_resolution(pair, torch.from_numpy(result.astype(np.float32)), gain, scene.rounded)
+        found = full_resolution(pair, torch.from_numpy(result.astype(np.float32)), transfer, scene.rounded)
         table[name] = found.hqnr if found else float("nan")
     return table
 
@@ -137,7 +137,10 @@ def main() -> None:
         own = round(scene.placement.ratio)
         row, column = scene.registration.shift
         sheet = arguments.sheets / f"{name}.png" if arguments.sheets else None
-        print(f"{name}: ratio {own}, gain {scene.registration.gain:.3f}, shift {row:+.2f} {column:+.2f}", flush=True)
+        print(
+            f"{name}: ratio {own}, gain {scene.registration.transfer.gain:.3f}, shift {row:+.2f} {column:+.2f}",
+            flush=True,
+        )
         for label, ratio in (("ratio 4", 4), ("own ratio", own)):
             for method, values in compare_reduced(scene, ratio, plugin).items():
                 for index, value in values.items():

@@ -190,7 +190,7 @@ def _planned(scene: Scene, settings: Settings, memory: int | None, inputs: str, 
         quality = judged(pair, plan, weights, measured, Progress())
     registration = measured.registration
     figures = Figures(
-        plan.placement.ratio, *registration.shift, registration.gain,
+        plan.placement.ratio, *registration.shift, registration.transfer.gain,
         quality.full.hqnr if quality.full else None, quality.reduced.ergas if quality.reduced else None,
     )  # fmt: skip
     _refuse_small_worker(plan, weights.network.config, memory)

@@ -35,8 +35,8 @@ class RealPairBuffer:
         pairs = []
         for source in sources:
             if source.pair is not None and min(source.pair.pan.shape) >= side:
-                low, valid = source.pair.pan_at_ms(source.gain)
-                statistics = measure_statistics([(source.pair.ms, low, valid)], source.pair.ratio, source.gain)
+                low, valid = source.pair.pan_at_ms(source.transfer)
+                statistics = measure_statistics([(source.pair.ms, low, valid)], source.pair.ratio, source.transfer)
                 pairs.append((source.pair, statistics))
         if not pairs:
             raise TrainingError(f"No scene has a PAN of {side} pixels a side at full resolution to tune on.")
@@ -58,7 +58,7 @@ def _square(
 ) -> Example:
     """What the network reads of a random square of a pair."""
     top, left = _corner(pair.pan_valid, side, rng)
-    maps = zip(pair.mtf_matrices(statistics.gain), (top, left))
+    maps = zip(pair.mtf_matrices(statistics.transfer), (top, left))
     rows, columns = (as_tensor(m[:, c : c + side]).expand(len(group), -1, -1) for m, c in maps)
     return read_example(pair, Window(left, top, side, side), statistics, group, (rows, columns))
 

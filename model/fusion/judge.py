@@ -1,7 +1,7 @@
 """Between plan and run: how good the result is on pieces of the scene, before all of it is made.
 
-One scale down there is a reference: pieces are made coarser by the scene's own ratio and gain, so that MS itself is the
-truth (Wald's protocol). At full resolution there is none, and HQNR tells.
+One scale down there is a reference: pieces are made coarser by the scene's own ratio and transfer function, so that MS
+itself is the truth (Wald's protocol). At full resolution there is none, and HQNR tells.
 """
 
 from __future__ import annotations
@@ -85,20 +85,22 @@ class _Judging:
 
     def reduced(self, pieces: Sequence[PairWindow]) -> Reduced | None:
         """The figures one scale down; None where too few pixels are left, or where ERGAS divides by nothing."""
-        gain, ratio = self.plan.statistics.gain, self.plan.placement.ratio
+        transfer, ratio = self.plan.statistics.transfer, self.plan.placement.ratio
         large = [p for p in pieces if min(p.ms_valid.shape) >= SMALLEST_SIDE * ratio]
-        small = [reduced_pair(p, ratio, gain) for p in large]
+        small = [reduced_pair(p, ratio, transfer) for p in large]
         if not small:
             return None
         try:
-            statistics = measure_statistics([(s.ms, *s.pan_at_ms(gain)) for s in small], ratio, gain, self.check)
+            statistics = measure_statistics(
+                [(s.ms, *s.pan_at_ms(transfer)) for s in small], ratio, transfer, self.check
+            )
         except ValueError:  # too few pixels
             return None
         fuser, parts, sharp, truth = self._fuser(statistics), [], [], []
         for piece, coarse in zip(large, small):
             counted = _counted(coarse, ratio)
             result = Piece.of(coarse, coarse.window, statistics, fuser.cell, fuser.halo).sharpened(fuser, self.check)
-            parts.append(prepare(self._exact(coarse), gain, counted))
+            parts.append(prepare(self._exact(coarse), transfer, counted))
             truth.append(self._numbers(piece.ms[self.bands])[:, counted])
             sharp.append(self._numbers(result)[:, counted])
         whole, reference = Prepared.joined(parts), np.concatenate(truth, axis=1)
@@ -115,7 +117,7 @@ class _Judging:
 
     def full(self, pieces: Sequence[PairWindow]) -> Full | None:
         """The figures at full resolution; None where no piece holds a block of valid pixels."""
-        fuser, gain = self._fuser(self.plan.statistics), self.plan.statistics.gain
+        fuser, transfer = self._fuser(self.plan.statistics), self.plan.statistics.transfer
         rounded = self.pair.ms.type in INTEGER_TYPES
         ours: list[tuple[float, float]] = []
         plain: list[tuple[float, float]] = []
@@ -126,7 +128,7 @@ class _Judging:
             sharp = Piece.of(piece, place, self.plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, self.check)
             part = replace(piece.cropped(place), ms=piece.ms[self.bands], band_valid=None)
             for image, found in ((torch.from_numpy(sharp).float(), ours), (interpolated_ms(part), plain)):
-                quality = full_resolution(part, image, gain, rounded, self.check)
+                quality = full_resolution(part, image, transfer, rounded, self.check)
                 if quality:
                     found.append((quality.d_lambda, quality.d_s))
         if not ours:

@@ -11,6 +11,7 @@ import torch
 
 from ..errors import InputError
 from ..geometry.grids import Placement, Window
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
 from ..raster.pixel_types import value_limits
@@ -71,10 +72,10 @@ class Measurement:
         return max(band[-1] - band[0] for band in self.percentiles)
 
 
-def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:
-    """Shift (unless `align` is False), MTF gain (unless given) and statistics of a scene. Raises InputError."""
+def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
+    """Measure shift (unless `align` is False), transfer function (unless given) and statistics. Raises InputError."""
     with _one_thread():
-        return _measured(pair, align, gain, progress)
+        return _measured(pair, align, transfer, progress)
 
 
 @contextmanager
@@ -88,19 +89,19 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _measured(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:
+def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
     windows = _sample(pair, progress)
     dead, windows = _without_dead_bands(pair.ms, windows)
     ms_fill, pan_fill = _find_fill(pair, windows, progress)
     windows = [without_fill(w, ms_fill, pan_fill) for w in windows]
-    registration = measure_registration(windows, align, gain, progress.check)
+    registration = measure_registration(windows, align, transfer, progress.check)
     if align:
 
         def read(moved: Placement, reach: float) -> list[PairWindow]:
             again = _read(replace(pair, placement=moved), [w.ms_place for w in windows], progress, reach)
             return [without_fill(w, ms_fill, pan_fill) for w in again]
 
-        registration = _wider(pair.placement, read, registration, gain, progress)
+        registration = _wider(pair.placement, read, registration, transfer, progress)
     statistics = _statistics(pair, windows, registration, progress)
     least, most = _range(pair.ms, windows)
     return Measurement(
@@ -184,7 +185,7 @@ def _wider(
     placement: Placement,
     read: Callable[[Placement, float], list[PairWindow]],
     near: Registration,
-    gain: float | None,
+    transfer: TransferFunction | None,
     progress: Progress,
 ) -> Registration:
     """The registration that a search of WIDE_REACH finds, where the small one found nothing sure.
@@ -196,7 +197,7 @@ def _wider(
         return near
     coarse = find_coarse_shift(read(placement, WIDE_REACH + LARGEST_SHIFT))
     if coarse is not None and max(abs(s) for s in coarse) > 0.0 and _left(placement, coarse) > LEAST_LEFT:
-        found = measure_registration(read(placement.moved(coarse), LARGEST_SHIFT), True, gain, progress.check)
+        found = measure_registration(read(placement.moved(coarse), LARGEST_SHIFT), True, transfer, progress.check)
         if found.reliable and not found.at_edge and found.correlation > near.correlation:
             shift = (coarse[0] + found.shift[0], coarse[1] + found.shift[1])
             local = tuple(None if s is None else (s[0] + coarse[0], s[1] + coarse[1]) for s in found.local)
@@ -237,9 +238,9 @@ def _statistics(
     for window in windows:
         progress.check()
         moved = window.shifted(registration.shift)
-        samples.append((window.ms, *moved.pan_at_ms(registration.gain)))
+        samples.append((window.ms, *moved.pan_at_ms(registration.transfer)))
     try:
-        return measure_statistics(samples, pair.placement.ratio, registration.gain, progress.check)
+        return measure_statistics(samples, pair.placement.ratio, registration.transfer, progress.check)
     except ValueError as error:
         pan, ms = pair.pan.source.name, pair.ms.source.name
         raise InputError(f"PAN {pan} and MS {ms} share too little: {error}.") from error

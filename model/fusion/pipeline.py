@@ -68,7 +68,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         device=", ".join(devices),
         ratio=plan.placement.ratio,
         shift=measured.registration.shift,
-        gain=measured.registration.gain,
+        gain=measured.registration.transfer.gain,
         weights_sha256=weights.sha256,
         seconds=seconds,
         hqnr=found.full.hqnr if found and found.full else None,
@@ -187,14 +187,19 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
             "OTFM_WEIGHTS_SHA256": plan.engine.weights_sha256,
             "OTFM_STEPS": str(plan.engine.steps),
             "OTFM_PRECISION": plan.engine.precision,
-            "OTFM_MTF_GAIN": f"{registration.gain:.4f}",
+            "OTFM_MTF_GAIN": f"{registration.transfer.gain:.4f}",
+            "OTFM_TRANSFER_ROWS": _values(registration.transfer.rows),
+            "OTFM_TRANSFER_COLUMNS": _values(registration.transfer.columns),
             "OTFM_SHIFT_ROWS_COLUMNS": f"{registration.shift[0]:.3f} {registration.shift[1]:.3f}",
-            "OTFM_MTF_GAIN_BY_BAND": " ".join(f"{g:.3f}" for g in registration.band_gains),
             "OTFM_RATIO": f"{plan.placement.ratio:.6g}",
             "OTFM_PAN": f"{Path(plan.pan.name).name} band {plan.pan.bands[0]}",
             "OTFM_MS": f"{Path(plan.ms.name).name} bands {' '.join(map(str, plan.ms.bands))}",
         }
     )
+
+
+def _values(values: Iterable[float]) -> str:
+    return " ".join(f"{value:.3f}" for value in values)
 
 
 def _remembering(progress: Progress, notices: list[Notice]) -> Progress:

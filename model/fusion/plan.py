@@ -14,6 +14,7 @@ import torch
 from ..devices import choose_devices
 from ..errors import InputError, WeightsError
 from ..geometry.grids import Placement, Window
+from ..geometry.transfer import TransferFunction
 from ..inference.precision import choose_precision
 from ..network.weights import Weights, load_weights
 from ..raster.formats import OutputForm
@@ -25,7 +26,7 @@ from .job import FusionJob
 from .measure import Measurement
 from .memory import WorkPlan, default_budget, plan_work
 
-FORMAT = "otfm-pansharpen-plan-2"
+FORMAT = "otfm-pansharpen-plan-3"
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,14 @@ class FusionPlan:
                 raise ValueError(f"its format is not {FORMAT}")
             placement = values.pop("placement")
             overlap = Window(**placement.pop("overlap"))
+            statistics = values.pop("statistics")
+            transfer = _made(TransferFunction, statistics.pop("transfer"))
             return cls(
                 pan=_made(RasterSource, values.pop("pan")),
                 ms=_made(RasterSource, values.pop("ms")),
                 window=Window(**values.pop("window")),
                 placement=_made(Placement, {**placement, "overlap": overlap}),
-                statistics=_made(SceneStatistics, values.pop("statistics")),
+                statistics=_made(SceneStatistics, {**statistics, "transfer": transfer}),
                 engine=_made(Engine, values.pop("engine")),
                 form=_made(OutputForm, values.pop("form")),
                 work=WorkPlan(**values.pop("work")),

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..finetuning.job import FinetuneResult
 from ..geometry.grids import Window
+from ..geometry.transfer import TransferFunction
 from ..network.weights import misfit, other_order
 from ..notices import Notice
 from ..progress import spoken
@@ -23,6 +24,7 @@ from .plan import Engine, FusionPlan
 COARSE_STEPS = 32.0  # fewer whole numbers than these show
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
 NOTABLE_SHIFT = 0.05  # PAN pixels; less cannot be seen
+NOTABLE_CREST = 1.05  # of the transfer function; makers sharpen by up to 1.4
 NOTABLE_LOSS = 0.05  # of HQNR against interpolation
 NOTABLE_ERROR = 1.02  # ERGAS over that of interpolation
 
@@ -43,18 +45,25 @@ def found(measured: Measurement, job: FusionJob) -> str:
     """The second line: how MS lies on PAN and how sharp it is."""
     seen = measured.registration
     if not seen.reliable:
-        return f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.gain:.2f} is used."
+        return (
+            f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.transfer.gain:.2f} is used."
+        )
     row, column = seen.shift
-    measuring = "measured" if job.gain is None else "given"
     if max(abs(row), abs(column)) < NOTABLE_SHIFT:
         place = f"MS lies on PAN to within {NOTABLE_SHIFT:g} PAN pixels"
     else:
         corrected = "which is corrected" if job.align else "which is not corrected, as asked for"
         place = f"MS lies {_signed(row)} rows and {_signed(column)} columns (PAN pixels) off PAN, {corrected}"
-    return (
-        f"{place}; at its finest detail it keeps {100.0 * seen.gain:.0f} % of the contrast (MTF gain {seen.gain:.3f}, "
-        f"{measuring})."
-    )
+    return f"{place}; {_sharpness(seen.transfer, job)}."
+
+
+def _sharpness(transfer: TransferFunction, job: FusionJob) -> str:
+    """How sharp MS is, in words."""
+    measuring = "measured" if job.gain is None else "given"
+    said = f"at its finest detail it keeps {100.0 * transfer.gain:.0f} % of the contrast ({measuring})"
+    if transfer.peak < NOTABLE_CREST:
+        return said
+    return f"{said} and was sharpened by its maker, up to {transfer.peak:.2f} times at medium detail"
 
 
 def done(judged: Judgement | None, seconds: float, output: Path) -> str:
@@ -156,13 +165,18 @@ def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Ite
             f"{100 * found.left_out:.0f} % of the sample left out (clouds, water, no detail)."
         )
         source = "measured on this scene" if job.gain is None else "as given"
-        per_band = ", ".join(f"{g:.2f}" for g in found.band_gains)
-        yield f"MTF gain of MS at Nyquist relative to PAN: {found.gain:.3f} ({source}; by band {per_band})."
+        rows, columns = (
+            ", ".join(f"{v:.2f}" for v in values) for values in (found.transfer.rows, found.transfer.columns)
+        )
+        yield (
+            f"Transfer function of MS relative to PAN, at 0.1 to 1.0 of the MS Nyquist frequency ({source}): along "
+            f"rows {rows}; along columns {columns}."
+        )
     means = ", ".join(
         f"{m + o:.4g} ({s:.3g})" for m, s, o in zip(statistics.ms_mean, statistics.ms_std, pair.ms.offsets)
     )
-    pan = statistics.pan_mean + float(pair.pan.offsets[0])
-    yield f"Mean (deviation) of PAN {pan:.4g} ({statistics.pan_std:.3g}); of the MS bands {means}."
+    pan = statistics.pan_mean[0] + float(pair.pan.offsets[0])
+    yield f"Mean (deviation) of PAN {pan:.4g} ({statistics.pan_std[0]:.3g}); of the MS bands {means}."
 
 
 def work(plan: FusionPlan, budget: int) -> str:
@@ -195,7 +209,7 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
             "rasters show the same scene.",
             {"correlation": statistics.fit, "used": statistics.trust},
         )
-    unlike = misfit(header, statistics.bands, pair.placement.ratio, found.gain)
+    unlike = misfit(header, statistics.bands, pair.placement.ratio, found.transfer.gain)
     if unlike:
         yield Notice("weights_of_another_scene", unlike)
     turned = other_order(header, pair.ms.band_names, pair.ms.read_bands)
@@ -271,8 +285,8 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         yield Notice(
             "not_measurable",
             f"Shift and MTF gain cannot be measured here (correlation of details {found.correlation:.2f}): "
-            f"no shift is corrected and the gain is taken as {found.gain:.2f}.{cure}",
-            {"correlation": found.correlation, "gain": found.gain},
+            f"no shift is corrected and the gain is taken as {found.transfer.gain:.2f}.{cure}",
+            {"correlation": found.correlation, "gain": found.transfer.gain},
         )
         return
     if found.distortion > NOTABLE_DISTORTION:

@@ -106,7 +106,8 @@ class _Work:
         self.check()
         tiling = self.tiling
         any_fuser = self.fusers[0]
-        reach = mtf_reach(any_fuser.statistics.gain, max(tiling.placement.spacing))
+        transfer, spacing = any_fuser.statistics.transfer, max(tiling.placement.spacing)
+        reach = max(mtf_reach(values, spacing) for values in (transfer.rows, transfer.columns))
         around = aligned(tile.grown(any_fuser.halo), any_fuser.cell)
         return *read_around(tiling.pan, tiling.ms, tiling.placement, around, reach), around
 

@@ -16,7 +16,7 @@ import torch
 
 from ..geometry.grids import Window
 from ..network.conditioning import Conditions
-from ..network.flow_network import BRIGHTEST, DARKEST, GUIDES
+from ..network.flow_network import BRIGHTEST, DARKEST, SHARED_GUIDES
 
 STRIP = 131072  # PAN pixels of a strip on a CPU
 
@@ -61,9 +61,9 @@ class EulerState:
     def __init__(self, conditions: Conditions, bands: int, cell: int, dtype: torch.dtype, space: Workspace) -> None:
         """`bands` is how many a group has."""
         self.conditions, self.cell = conditions, cell
-        pan = conditions.pan
+        pan = conditions.pan[0]
         height, width = (n // cell for n in pan.shape)
-        self.inputs = space.empty("inputs", (2 * bands + GUIDES, cell, cell, height, width), dtype, pan.device)
+        self.inputs = space.empty("inputs", (2 * bands + SHARED_GUIDES, cell, cell, height, width), dtype, pan.device)
         self.planes = self.inputs.view(-1, height, width)
         rows = max(STRIP // (cell * cell * width), 1) if pan.device.type == "cpu" else height
         self.strips = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
@@ -131,12 +131,12 @@ class EulerState:
 
     def _guide(self, number: int, strip: slice) -> None:
         """PAN, PAN at MS sharpness and the intensity of a strip, and what follows from them."""
-        pan = self.conditions.pan[strip.start * self.cell : strip.stop * self.cell]
+        pan = self.conditions.pan[0, strip.start * self.cell : strip.stop * self.cell]
         pan = pan.unflatten(0, (-1, self.cell)).unflatten(2, (-1, self.cell)).permute(1, 0, 3, 2)
         guides = self.fine[number][:2]
         torch.sub(pan, guides[0], out=self.detail[number][0])
         torch.add(guides[0], self.group.depth[-1], out=self.inverse[number][0]).clamp_min_(DARKEST).reciprocal_()
-        first = (len(self.inputs) - GUIDES) // 2
+        first = (len(self.inputs) - SHARED_GUIDES) // 2
         self._store(first, pan[None], strip)
         self._store(first + 1, guides, strip)
 
@@ -144,7 +144,7 @@ class EulerState:
         """PAN's detail in proportion to each band's brightness, as `Guidance.modulated`, in rows of a strip."""
         depth = self.group.depth[:-1, None, None, None, None]
         ratio = (self.state[number][:, :, rows] + depth).mul_(self.inverse[number][:, :, rows]).clamp_(0.0, BRIGHTEST)
-        self._store(len(depth) + GUIDES, ratio.mul_(self.detail[number][:, :, rows]), strip)
+        self._store(len(depth) + SHARED_GUIDES, ratio.mul_(self.detail[number][:, :, rows]), strip)
 
     def _store(self, first: int, planes: torch.Tensor, strip: slice) -> None:
         """Hand planes (n, cell, rows, cell, w) to the network as its channels from `first` on."""

@@ -72,7 +72,13 @@ class TileFuser:
         found = self.statistics
         rows = (found.ms_mean, found.ms_std, [i * found.trust / self.steps for i in found.injection])
         mean, std, injection = (torch.tensor([row[b] for b in group.bands], device=device) for row in rows)
-        return GroupValues(group.bands, mean, std, injection, torch.tensor(found.depth(group.bands), device=device))
+        return GroupValues(
+            group.bands,
+            mean,
+            std,
+            injection,
+            torch.tensor(found.depth(group.bands)[: len(group.bands) + 1], device=device),
+        )
 
     def fuse(self, conditions: Conditions, place: Window, finish: Encode, check: Check) -> NDArray[Any]:
         """Final values (bands, h, w) of the window `place` of the conditions, in as many pieces as memory asks for.

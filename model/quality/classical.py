@@ -1,7 +1,7 @@
 """The classical methods of pansharpening, each as its paper gives it, on real grids: what any result is measured by.
 
-All take what `prepare` makes of a pair at hand (how the grids lie is known, and the gain). The methods look at pixels,
-not at where they lie: pieces of a scene may be `joined` and are then treated as one.
+All take what `prepare` makes of a pair whose grids and transfer function are known. The methods look at pixels, not at
+where they lie: pieces of a scene may be `joined` and are then treated as one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.resampling import centres, mtf_resampler, resample
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from .full_resolution import interpolated_ms, low_pan
 from .indices import Image
@@ -44,13 +45,14 @@ class Prepared:
         return cls(**lines)
 
 
-def prepare(pair: PairWindow, gain: float, valid_fine: NDArray[np.bool_]) -> Prepared:
+def prepare(pair: PairWindow, transfer: TransferFunction, valid_fine: NDArray[np.bool_]) -> Prepared:
     """Blur and interpolate a pair once for all methods. `valid_fine` (H, W) says where their parameters are fitted."""
-    pan_at_ms, valid = pair.pan_at_ms(gain)
+    pan_at_ms, valid = pair.pan_at_ms(transfer)
     height, width = pair.ms_valid.shape
-    blur = (mtf_resampler(n, centres(n, 0.0, 1.0), gain, pair.ratio) for n in (height, width))
+    axes = ((height, transfer.rows), (width, transfer.columns))
+    blur = (mtf_resampler(n, centres(n, 0.0, 1.0), values, pair.ratio) for n, values in axes)
     images = (pair.ms, resample(pair.ms, *blur), pan_at_ms)
-    fine = (pair.pan, low_pan(pair, gain), interpolated_ms(pair))
+    fine = (pair.pan, low_pan(pair, transfer), interpolated_ms(pair))
     ms, ms_low, low, pan, pan_low, lms = (np.asarray(i, dtype=np.float64) for i in (*images, *fine))
     return Prepared(ms, ms_low, low, valid.numpy(), pan, pan_low, lms, valid_fine)
 
