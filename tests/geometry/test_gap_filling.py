@@ -7,7 +7,10 @@ import pytest
 import torch
 from otfm_pansharpen.model.geometry.gap_filling import fill, fill_pan
 from otfm_pansharpen.model.geometry.grids import Window
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
+
+USUAL = TransferFunction.gaussian(0.3)
 
 
 @pytest.mark.promise(5)
@@ -37,7 +40,7 @@ def test_ms_pixels_that_hardly_hold_any_pan_do_not_say_how_pan_differs():
     ms = torch.zeros(1, 12, 12)
     whole = torch.ones(12, 12, dtype=torch.bool)
     pair = PairWindow(pan, valid, ms, whole, (1.5, 1.5), (4.0, 4.0))
-    filled = fill_pan(pan, valid, ms[0], pair.mtf_resamplers(0.3), pair.cubic_resamplers(Window(0, 0, 48, 48)))
+    filled = fill_pan(pan, valid, ms[0], pair.mtf_resamplers(USUAL), pair.cubic_resamplers(Window(0, 0, 48, 48)))
     assert float(filled[24, 30:].mean()) < 2.0
 
 
@@ -46,5 +49,5 @@ def test_a_pan_pixel_counts_at_ms_only_where_pan_is_whole():
     valid[:, 24:] = False
     whole = torch.ones(12, 12, dtype=torch.bool)
     pair = PairWindow(torch.ones(48, 48), valid, torch.zeros(1, 12, 12), whole, (1.5, 1.5), (4.0, 4.0))
-    _, counted = pair.pan_at_ms(0.3)
+    _, counted = pair.pan_at_ms(USUAL)
     assert np.flatnonzero(counted[6].numpy()).max() <= 4  # the blur of the sixth reads the gap

@@ -40,7 +40,7 @@ def sources(tmp_path_factory):
     ms, pan = sense(sharp, 2.0).round().astype(np.uint16), sharp.mean(0).round().astype(np.uint16)
     other = landscape(4, 200, 200, seed=2).astype(np.float32) / 10_000
     write_recordings(
-        path, [Recording("pair", "a", ms, pan, (0.5, 0.5), (2.0, 2.0), 0.3), Recording("ms", "b", other)], 10**7
+        path, [Recording("pair", "a", ms, pan, (0.5, 0.5), (2.0, 2.0)), Recording("ms", "b", other)], 10**7
     )
     return read_sources(path)
 
@@ -247,9 +247,7 @@ def free_port():
 def test_two_processes_train_one_network_on_different_patches(tmp_path):
     sharp = landscape(5, 384, 384)
     ms, pan = sense(sharp, 2.0).astype(np.float32), sharp.mean(0).astype(np.float32)
-    write_recordings(
-        tmp_path / "scenes.safetensors", [Recording("p", "a", ms, pan, (0.5, 0.5), (2.0, 2.0), 0.3)], 10**8
-    )
+    write_recordings(tmp_path / "scenes.safetensors", [Recording("p", "a", ms, pan, (0.5, 0.5), (2.0, 2.0))], 10**8)
     worker = Path(__file__).resolve().parents[1] / "helpers" / "ddp_worker.py"
     # What torchrun sets. It cannot be run itself with Debian's torch, whose store has no libuv.
     shared = {
@@ -309,7 +307,7 @@ def test_targets_lie_between_the_truth_and_the_mean_of_the_teachers(sources):
     for learning in (plain, half, whole):
         learning.buffer.advance(0)
     for truth, between, taught in zip(plain.buffer.examples, half.buffer.examples, whole.buffer.examples, strict=True):
-        injected = truth.lms + truth.injection[:, None, None] * (truth.guides[0] - truth.guides[1])
+        injected = truth.lms + truth.injection[:, None, None] * (truth.guides[:4] - truth.guides[4:8])
         assert torch.allclose(taught.target, injected, atol=1e-4)
         assert torch.allclose(between.target, 0.5 * (truth.target + injected), atol=1e-4)
         assert not torch.allclose(truth.target, injected, atol=1e-2)
