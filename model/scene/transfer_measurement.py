@@ -22,6 +22,7 @@ from ..geometry.window_pair import PairWindow
 SEGMENTS = (64, 32, 20)  # MS pixels along the side of a segment; smaller ones where gaps leave few of the larger
 ENOUGH_SEGMENTS = 4
 MIN_VALID = 0.97  # of the pixels of a segment
+FLAT = 1e-9  # of the mean; a constant plane has no more contrast than this, by rounding
 DEFAULT_GAIN = 0.3  # the usual value of tabulated sensors, where a scene gives no evidence
 FIT_BAND = (0.04, 0.3)  # of the MS Nyquist frequency, where the bands' weights are fitted
 SHIFT_BAND = (0.05, 0.7)  # where each segment's residual shift is fitted
@@ -104,7 +105,7 @@ def _window_spectra(
     window: PairWindow, side: int, check: Callable[[], None]
 ) -> Iterator[tuple[Spectrum, Spectrum, float]]:
     """Spectra of PAN (n, m) and of the bands (bands, n, m) below the MS Nyquist frequency, and the power of PAN's
-    noise, of every segment of a window that is valid."""
+    noise, of every segment of a window that is valid and not constant."""
     ms, ms_valid = np.asarray(window.ms, dtype=np.float64), np.asarray(window.ms_valid)
     pan, pan_valid = np.asarray(window.pan, dtype=np.float64), np.asarray(window.pan_valid)
     pan = pan.mean(0) if pan.ndim == 3 else pan
@@ -126,15 +127,13 @@ def _window_spectra(
             axes = [(np.arange(*span) - m) / s for span, m, s in zip(spans, middles, window.spacing)]
             own = np.arange(side) - 0.5 * (side - 1)
             sharp = _centred(pan[fine][None], pan_valid[fine], axes[0], axes[1], side)
+            soft = _centred(ms[(slice(None), *cut)], ms_valid[cut], own, own, side)
+            if not (sharp.any() and soft.any()):
+                continue
             scale = 1.0 / (window.spacing[0] * window.spacing[1])
             yield (
                 _transform(sharp, axes, _cycles(side), side)[0] * scale,
-                _transform(
-                    _centred(ms[(slice(None), *cut)], ms_valid[cut], own, own, side),
-                    [own, own],
-                    _cycles(side),
-                    side,
-                ),
+                _transform(soft, [own, own], _cycles(side), side),
                 _noise_power(sharp, axes, window.spacing, side) * scale**2,
             )
 
@@ -166,10 +165,12 @@ def _taper(positions: Array, side: int) -> Array:
 
 
 def _centred(planes: Array, valid: NDArray[np.bool_], rows: Array, columns: Array, side: int) -> Array:
-    """Planes (k, h, w) minus their tapered mean, 0 where invalid."""
+    """Planes (k, h, w) minus their tapered mean, 0 where invalid and where a plane is constant."""
     weights = np.outer(_taper(rows, side), _taper(columns, side)) * valid
     mean = (planes * weights).sum(axis=(1, 2), keepdims=True) / max(float(weights.sum()), 1e-30)
-    return np.where(valid, planes - mean, 0.0)
+    centred = np.where(valid, planes - mean, 0.0)
+    contrast = np.abs(centred).max(axis=(1, 2), keepdims=True)
+    return np.where(contrast > FLAT * np.abs(mean), centred, 0.0)
 
 
 def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[Array], side: int) -> Spectrum:
