@@ -28,8 +28,9 @@ FIT_BAND = (0.04, 0.3)  # of the MS Nyquist frequency, where the bands' weights 
 SHIFT_BAND = (0.05, 0.7)  # where each segment's residual shift is fitted
 QUALITY_BAND = (0.1, 0.8)  # where segments are compared with each other
 MAX_SHIFT = 1.0  # MS pixels from the scene's shift, beyond which a segment moved by itself, as clouds do
-MIN_COHERENCE = 0.7  # of a segment, in units of the median
-MAX_CONTRAST = 1.6  # factor by which a segment's transfer may differ from the median
+MIN_SHOWN = 0.5  # of the highest coherence, below which a segment shows noise alone
+MIN_COHERENCE = 0.7  # of a segment, in units of the median of those that show more than noise
+MAX_CONTRAST = 1.6  # factor by which a segment's transfer may differ from that median
 NOISE_BAND = (0.86, 0.90, 0.94, 0.98)  # of PAN's Nyquist frequency, where its power is noise
 NOISE_LOW = (0.08, 0.12, 0.16, 0.20)  # cycles per MS pixel, along the other axis
 NOISE_SHARE = (
@@ -239,9 +240,10 @@ def _agreeing(cross: Array, power: Array, own: Array, shifts: Array, at: _Freque
     shared, sharp, other = ((v * weight).sum(axis=(1, 2)) for v in (cross, power, own))
     coherence = shared / np.sqrt(np.maximum(sharp * other, 1e-300))
     contrast = np.maximum(shared / np.maximum(sharp, 1e-300), 1e-3)
-    near = np.abs(shifts - np.median(shifts, axis=0)).max(axis=1) < MAX_SHIFT
-    alike = np.abs(np.log(contrast / np.median(contrast))) < math.log(MAX_CONTRAST)
-    kept = (coherence >= MIN_COHERENCE * np.median(coherence)) & near & alike
+    shown = coherence >= MIN_SHOWN * coherence.max()  # else most of a scene under water would decide what is usual
+    near = np.abs(shifts - np.median(shifts[shown], axis=0)).max(axis=1) < MAX_SHIFT
+    alike = np.abs(np.log(contrast / np.median(contrast[shown]))) < math.log(MAX_CONTRAST)
+    kept = (coherence >= MIN_COHERENCE * np.median(coherence[shown])) & near & alike
     return np.asarray(kept if kept.any() else np.ones_like(kept))
 
 

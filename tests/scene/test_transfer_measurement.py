@@ -149,6 +149,21 @@ def test_scene_smaller_than_a_segment_gets_the_default():
         assert measure_transfer(windows).transfer == TransferFunction.gaussian(DEFAULT_GAIN)
 
 
+@pytest.mark.parametrize("noise", [0.5, 30.0])
+def test_water_over_most_of_a_scene_does_not_mislead(noise):
+    """Six of seven windows show noise alone, which is not related in PAN and MS."""
+    known, random = KNOWN["sharpened down the rows"], torch.Generator().manual_seed(2)
+
+    def water(image):
+        return 300.0 + noise * torch.randn(image.shape, generator=random)
+
+    pair = made(known)
+    windows = [replace(pair, pan=water(pair.pan), ms=water(pair.ms)) for _ in range(6)]
+    found = measure_transfer([*windows[:3], pair, *windows[3:]])
+    assert furthest(found, known) < 0.05
+    assert found.segments <= 9
+
+
 def test_flat_part_of_a_scene_does_not_mislead():
     """Half of the windows lie over water of one value."""
     known = KNOWN["sharpened down the rows"]
