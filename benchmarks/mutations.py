@@ -110,7 +110,7 @@ MUTATIONS = [
     Mutation(5, "model/raster/bands.py", "LARGEST_VALUE = 1e30", "LARGEST_VALUE = 3e38", "tests/raster/test_reader.py -k sensor"),
     Mutation(5, "model/geometry/gap_filling.py", "FILL_DISTANCE = 8", "FILL_DISTANCE = 1", "tests/geometry/test_gap_filling.py"),
     Mutation(5, "model/geometry/gap_filling.py", "WHOLE_SHARE = 0.95", "WHOLE_SHARE = 0.05", "tests/geometry/test_gap_filling.py"),
-    Mutation(5, "model/geometry/window_pair.py", "rows, columns) > 0.99", "rows, columns) > 0.01", "tests/geometry/test_gap_filling.py"),
+    Mutation(5, "model/geometry/window_pair.py", "covered(self.pan_valid, rows, columns)", "covered(self.pan_valid, rows, columns, 0.99)", "tests/geometry/test_gap_filling.py"),
     Mutation(5, "model/raster/reader.py", "if flags & gdal.GMF_ALPHA and self.alpha is None else flags", "if False else flags", "tests/algorithms/test_field_bands.py -k infrared"),
     Mutation(5, "model/raster/reader.py", 'mark = f"mask,{number}"', "pass", "tests/algorithms/test_field_gaps.py -k file_masks"),
     Mutation(5, "model/raster/reader.py", "~(nowhere & mark)", "~mark", "tests/algorithms/test_field_gaps.py -k what_one_band"),

@@ -13,7 +13,7 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..geometry.grids import Grid, Window
-from ..geometry.resampling import resample
+from ..geometry.resampling import covered, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.indices import Image
@@ -251,8 +251,8 @@ def _at_ms(candidate: Candidate, pair: PairWindow, transfer: TransferFunction) -
     values, valid = candidate.read(_place_of(pair))
     blur = pair.mtf_resamplers(transfer)
     low = resample(torch.from_numpy(values).float(), *blur).numpy()
-    known = resample(torch.from_numpy(valid).float(), *blur).numpy() > 0.99
-    known &= pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
+    known = covered(torch.from_numpy(valid), *blur).numpy()
+    known = known & pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
     return low[:, known].astype(np.float64), pair.ms.numpy()[:, known].astype(np.float64)
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import avg_pool2d
 
-from ..geometry.resampling import resample
+from ..geometry.resampling import covered, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.full_resolution import interpolated_ms, low_pan
@@ -56,8 +56,8 @@ def band_figures(
 def _at_ms(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image]:
     pair, blur = piece.pair, piece.pair.mtf_resamplers(transfer)
     low = resample(torch.from_numpy(piece.fused).float(), *blur).numpy().astype(np.float64)
-    known = resample(torch.from_numpy(piece.valid).float(), *blur).numpy() > 0.99
-    known &= pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
+    known = covered(torch.from_numpy(piece.valid), *blur).numpy()
+    known = known & pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
     return low[:, known], pair.ms.numpy()[:, known].astype(np.float64)
 
 

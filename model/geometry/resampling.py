@@ -153,6 +153,19 @@ def _resampler(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix],
     return Resampler1D(first, kept)
 
 
+def covered(valid: torch.Tensor, rows: Map, columns: Map, lost: float = 0.01) -> torch.Tensor:
+    """Where maps (h from H, w from W) read valid pixels (H, W): at most a share `lost` of their weights lies elsewhere.
+
+    Weights count by their absolute value: kernels have negative lobes, which may cancel what lies beyond an edge.
+    """
+    if bool(valid.all()):
+        return torch.ones(len(rows), len(columns), dtype=torch.bool)
+    sizes = [
+        Resampler1D(m.first, np.abs(m.weights)) if isinstance(m, Resampler1D) else np.abs(m) for m in (rows, columns)
+    ]
+    return resample((~valid).float(), *sizes) <= lost
+
+
 def resample(image: torch.Tensor, rows: Map, columns: Map) -> torch.Tensor:
     """Apply a row map (h from H) and a column map (w from W), both dense or both not; (..., H, W) to (..., h, w)."""
     if isinstance(rows, Resampler1D) and isinstance(columns, Resampler1D):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .grids import Window
-from .resampling import Matrix, Resampler1D, centres, cubic_resampler, nearest, regular_mtf_resampler, resample
+from .resampling import Matrix, Resampler1D, centres, covered, cubic_resampler, nearest, regular_mtf_resampler, resample
 from .transfer import TransferFunction
 
 
@@ -78,8 +78,8 @@ class PairWindow:
     def pan_at_ms(self, transfer: TransferFunction) -> tuple[torch.Tensor, torch.Tensor]:
         """PAN blurred and sampled at the MS pixels, and where both are valid; (h, w) each."""
         rows, columns = self.mtf_matrices(transfer)
-        covered = resample(self.pan_valid.to(self.pan.dtype), rows, columns) > 0.99
-        return resample(self.pan, rows, columns), covered & self.ms_valid & self.inside(0.5 * self.ratio)
+        known = covered(self.pan_valid, rows, columns) & self.ms_valid & self.inside(0.5 * self.ratio)
+        return resample(self.pan, rows, columns), known
 
     def mtf_matrices(self, transfer: TransferFunction) -> tuple[Matrix, Matrix]:
         """Maps that blur PAN and sample it at the MS rows and columns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..geometry.resampling import centres, mtf_matrix, resample
+from ..geometry.resampling import centres, covered, mtf_matrix, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 
@@ -14,11 +14,11 @@ def reduced_pair(
 
     `moved` (row, column) displaces MS, in pixels of the reduced PAN, from where the grid says. The truth is `pair.ms`.
     """
-    pan, covered = pair.pan_at_ms(transfer)
+    pan, valid = pair.pan_at_ms(transfer)
     origin = (ratio - 1.0) / 2.0
-    lines = list(zip(covered.shape, moved))
+    lines = list(zip(valid.shape, moved))
     positions = [centres(int((n - 1 - origin) / ratio) + 1, origin + away, ratio) for n, away in lines]
-    axes = zip(covered.shape, positions, (transfer.rows, transfer.columns))
-    blur = [mtf_matrix(n, p, values, ratio) for n, p, values in axes]
-    known = resample(covered.float(), *blur) > 0.999
-    return PairWindow(pan, covered, resample(pair.ms, *blur), known, (origin, origin), (ratio, ratio))
+    axes = zip(valid.shape, positions, (transfer.rows, transfer.columns))
+    rows, columns = (mtf_matrix(n, p, values, ratio) for n, p, values in axes)
+    known = covered(valid, rows, columns, 0.001)
+    return PairWindow(pan, valid, resample(pair.ms, rows, columns), known, (origin, origin), (ratio, ratio))
