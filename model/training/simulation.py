@@ -197,7 +197,8 @@ def _sense(
     rows, columns = (as_tensor(np.stack(axis)) for axis in maps)
     ms = rows @ sharp @ columns.transpose(1, 2)
     ms, pan = _record(ms, config.noise, config, rng), _record(pan, config.pan_noise, config, rng)
-    ms_valid, pan_valid = (rows @ valid @ columns.transpose(1, 2) > 0.999).all(0), valid > 0.999
+    lost = rows.abs() @ (1.0 - valid) @ columns.abs().transpose(1, 2)  # kernels have negative lobes
+    ms_valid, pan_valid = (lost < 0.001).all(0), valid > 0.999
     if rng.random() < config.hole_share:
         ms_valid = ms_valid & sensor_effects.holes(count, rng)
         if rng.random() < 0.5:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.scenes import landscape
+from helpers.training import CALM
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.scene.noise import noise_level
@@ -20,12 +21,6 @@ from otfm_pansharpen.model.training.dataset import Source
 from otfm_pansharpen.model.training.simulation import SimulationConfig, simulate
 
 NETWORK = NetworkConfig()
-CALM = SimulationConfig(
-    crop=64, gamma=1.0, glare=0.0, built_share=0.0, noise=0.0, pan_noise=0.0, pan_blur=0.0, stray_share=0.0,
-    mixed_share=0.0, coarse_share=0.0, saturated_share=0.0, haze_share=0.0, cloud_share=0.0, hole_share=0.0, shift=0.0,
-    band_shift=0.0, guides_share=0.0, sharpened_share=0.0, bright_share=0.0,
-    smooth_share=0.0, low_gain_share=0.0, anisotropy=0.0, band_bend_share=0.0,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
