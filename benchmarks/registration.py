@@ -53,7 +53,7 @@ def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> t
     """ERGAS at reduced and HQNR at full resolution of the default weights."""
     ratio, own = round(scene.placement.ratio), scene.registration.shift
     with tempfile.TemporaryDirectory() as name:
-        low_pan, low_ms, reference, inside = reduced(scene, ratio, Path(name), own)
+        low_pan, low_ms, reference, inside = reduced(scene, ratio, Path(name), moved=own)
         output = Path(name) / "fused.tif"
         fuse(FusionJob(RasterSource(str(low_pan)), RasterSource(str(low_ms)), output, align=align))
         error = ergas(reference, read(output)[0], ratio, inside)

@@ -95,13 +95,18 @@ def write(path: Path, image: np.ndarray, transform: tuple[float, ...]) -> None:
 
 
 def reduced(
-    scene: Scene, ratio: int, folder: Path, moved: tuple[float, float] = (0.0, 0.0)
+    scene: Scene,
+    ratio: int,
+    folder: Path,
+    transfer: TransferFunction | None = None,
+    moved: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Path, Path, np.ndarray, np.ndarray]:
     """Files of the reduced pair, the reference (bands, h, w) and where it is to be compared (h, w).
 
-    MS is seen `moved` (row, column) pixels of the reduced PAN away from where its georeference says.
+    Both are reduced by `transfer`, without one by the scene's own. MS is seen `moved` (row, column) pixels of the reduced
+    PAN away from where its georeference says.
     """
-    pair, transfer = scene.pair, scene.registration.transfer
+    pair, transfer = scene.pair, transfer or scene.registration.transfer
     height, width = (n // ratio * ratio for n in pair.ms_valid.shape)
     pair = replace(pair, ms=pair.ms[:, :height, :width], ms_valid=pair.ms_valid[:height, :width])
     small = reduced_pair(pair, ratio, transfer, moved)
