@@ -103,8 +103,8 @@ def reduced(
 ) -> tuple[Path, Path, np.ndarray, np.ndarray]:
     """Files of the reduced pair, the reference (bands, h, w) and where it is to be compared (h, w).
 
-    Both are reduced by `transfer`, without one by the scene's own. MS is seen `moved` (row, column) pixels of the reduced
-    PAN away from where its georeference says.
+    Both are reduced by `transfer`, without one by the scene's own. MS is seen `moved` (row, column) pixels of the
+    reduced PAN away from where its georeference says.
     """
     pair, transfer = scene.pair, transfer or scene.registration.transfer
     height, width = (n // ratio * ratio for n in pair.ms_valid.shape)

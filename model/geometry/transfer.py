@@ -51,7 +51,7 @@ class TransferFunction:
         return cls(along_rows, along_columns)
 
     def nearest_gaussian(self) -> TransferFunction:
-        """The Gaussian, alike along both axes, that is nearest in least squares; what methods of the literature know."""
+        """The Gaussian, alike along both axes, that is nearest in least squares: what the literature uses."""
         measured = np.array(self.rows + self.columns)
         trials = (0.01 * np.arange(1, 91))[:, None] ** (2 * tuple(f * f for f in FREQUENCIES))
         return TransferFunction.gaussian(0.01 * (1 + int(((trials - measured) ** 2).sum(axis=1).argmin())))

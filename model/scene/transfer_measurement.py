@@ -21,8 +21,10 @@ from ..geometry.window_pair import PairWindow
 
 SEGMENTS = (64, 32, 20)  # MS pixels along the side of a segment; smaller ones where gaps leave few of the larger
 ENOUGH_SEGMENTS = 4
-MIN_VALID = 0.97  # of the pixels of a segment
+MIN_VALID = 0.3  # of the weight of a segment
 FLAT = 1e-9  # of the mean; a constant plane has no more contrast than this, by rounding
+TAPER = 2  # MS pixels around gaps over which weights fall to 0
+SHARP = TransferFunction.gaussian(0.3)  # brings the validity of PAN to the MS pixels
 DEFAULT_GAIN = 0.3  # the usual value of tabulated sensors, where a scene gives no evidence
 FIT_BAND = (0.04, 0.3)  # of the MS Nyquist frequency, where the bands' weights are fitted
 SHIFT_BAND = (0.05, 0.7)  # where each segment's residual shift is fitted
@@ -41,6 +43,7 @@ BEND = 0.06  # usual second difference of the function between FREQUENCIES
 GAUSSIAN_ERROR = 0.25  # usual distance from the Gaussian of the same fall
 LOW_ERRORS = (0.02, 0.08)  # usual distance from 1 at the two lowest FREQUENCIES
 FLOOR = 0.02  # deviation, at each frequency, that no number of segments averages out
+LAST_FALL = (0.4, 1.0)  # of the value at 0.9 that is left at 1, where both signs of a frequency fall together
 DEFAULT_WEIGHT = 1.0 / 9.0  # of DEFAULT_GAIN in the Gaussian that estimates fall back to
 ROUNDS = 12  # of alternating least squares; measured to suffice
 
@@ -106,37 +109,54 @@ def _window_spectra(
     window: PairWindow, side: int, check: Callable[[], None]
 ) -> Iterator[tuple[Spectrum, Spectrum, float]]:
     """Spectra of PAN (n, m) and of the bands (bands, n, m) below the MS Nyquist frequency, and the power of PAN's
-    noise, of every segment of a window that is valid and not constant."""
-    ms, ms_valid = np.asarray(window.ms, dtype=np.float64), np.asarray(window.ms_valid)
-    pan, pan_valid = np.asarray(window.pan, dtype=np.float64), np.asarray(window.pan_valid)
-    pan = pan.mean(0) if pan.ndim == 3 else pan
-    if min(ms_valid.shape) < side:
+    noise, of every segment of a window that is valid enough and not constant. Gaps are tapered alike in both."""
+    ms, pan = (np.asarray(image, dtype=np.float64) for image in (window.ms, window.pan))
+    pan = pan if pan.ndim == 2 else pan.mean(axis=0)
+    shape = window.ms_valid.shape
+    if min(shape) < side:
         return
-    for top in _starts(ms_valid.shape[0], side):
-        for left in _starts(ms_valid.shape[1], side):
+    weight = _tapered_gaps(np.asarray(window.pan_at_ms(SHARP)[1]))
+    own = np.arange(side) - 0.5 * (side - 1)
+    taper = np.outer(_taper(own, side), _taper(own, side))
+    for top in _starts(shape[0], side):
+        for left in _starts(shape[1], side):
             check()
-            cut = np.s_[top : top + side, left : left + side]
-            middles = [f + s * (o + 0.5 * (side - 1)) for f, s, o in zip(window.first, window.spacing, (top, left))]
-            spans = [
-                (max(math.ceil(m - 0.5 * s * side), 0), min(math.floor(m + 0.5 * s * side) + 1, n))
-                for m, s, n in zip(middles, window.spacing, pan.shape)
-            ]
-            covered = all(b - a >= s * side - 2 for (a, b), s in zip(spans, window.spacing))
-            fine = tuple(slice(*span) for span in spans)
-            if not covered or min(ms_valid[cut].mean(), pan_valid[fine].mean()) < MIN_VALID:
+            inner = weight[top : top + side, left : left + side]
+            if float((taper * inner**2).sum()) < MIN_VALID * float(taper.sum()):
                 continue
-            axes = [(np.arange(*span) - m) / s for span, m, s in zip(spans, middles, window.spacing)]
-            own = np.arange(side) - 0.5 * (side - 1)
-            sharp = _centred(pan[fine][None], pan_valid[fine], axes[0], axes[1], side)
-            soft = _centred(ms[(slice(None), *cut)], ms_valid[cut], own, own, side)
-            if not (sharp.any() and soft.any()):
-                continue
+            axes, fine = [], []
+            for start, spacing, first, size in zip((top, left), window.spacing, window.first, pan.shape):
+                middle = first + spacing * (start + 0.5 * (side - 1))
+                low = max(math.ceil(middle - 0.5 * spacing * side), 0)
+                high = min(math.floor(middle + 0.5 * spacing * side) + 1, size)
+                axes.append((np.arange(low, high) - middle) / spacing)
+                fine.append(slice(low, high))
+            maps = [np.maximum(1.0 - np.abs(p.clip(own[0], own[-1])[:, None] - own), 0.0) for p in axes]
+            over_pan = maps[0] @ inner @ maps[1].T * np.outer(*(_taper(p, side) for p in axes))
+            sharp = _centred(pan[tuple(fine)][None], over_pan)
             scale = 1.0 / (window.spacing[0] * window.spacing[1])
+            bands = _centred(ms[:, top : top + side, left : left + side], taper * inner)
+            if not (sharp.any() and bands.any()):
+                continue
             yield (
-                _transform(sharp, axes, _cycles(side), side)[0] * scale,
-                _transform(soft, [own, own], _cycles(side), side),
-                _noise_power(sharp, axes, window.spacing, side) * scale**2,
+                _transform(sharp, axes, _cycles(side))[0] * scale,
+                _transform(bands, [own, own], _cycles(side)),
+                _noise_power(sharp, axes, window.spacing) * scale**2,
             )
+
+
+def _tapered_gaps(valid: NDArray[np.bool_]) -> Array:
+    """Weights (h, w) from 0 in gaps and beside them to 1, smoothly; the border of the window is no gap."""
+
+    def box(image: Array) -> Array:
+        padded = np.pad(image, TAPER, mode="edge")
+        for axis in (0, 1):
+            total = np.cumsum(np.insert(padded, 0, 0.0, axis=axis), axis=axis)
+            ends = [np.take(total, range(k, k + image.shape[axis]), axis=axis) for k in (0, 2 * TAPER + 1)]
+            padded = (ends[1] - ends[0]) / (2 * TAPER + 1)
+        return padded
+
+    return box((box(valid.astype(np.float64)) > 1.0 - 1e-6).astype(np.float64))
 
 
 def _cycles(side: int) -> tuple[Array, Array]:
@@ -145,12 +165,12 @@ def _cycles(side: int) -> tuple[Array, Array]:
     return np.concatenate([columns[: -(-side // 2)], -columns[side // 2 : 0 : -1]]), columns
 
 
-def _noise_power(sharp: Array, axes: Sequence[Array], spacing: tuple[float, float], side: int) -> float:
+def _noise_power(sharp: Array, axes: Sequence[Array], spacing: tuple[float, float]) -> float:
     """Power of PAN's noise: what PAN (1, h, w) has near its own Nyquist frequency, where that is least."""
     low = np.array(NOISE_LOW)
     high = [0.5 * s * np.array(NOISE_BAND) for s in spacing]
     places = ((high[0], high[1]), (high[0], low), (low, high[1]))
-    powers = [float(np.median(_power(_transform(sharp, axes, place, side)))) for place in places]
+    powers = [float(np.median(_power(_transform(sharp, axes, place)))) for place in places]
     return NOISE_SHARE * min(powers) / math.log(2.0)  # the median of an exponential distribution
 
 
@@ -165,20 +185,21 @@ def _taper(positions: Array, side: int) -> Array:
     return np.where(np.abs(positions) < 0.5 * side, np.cos(np.pi * positions / side) ** 2, 0.0)
 
 
-def _centred(planes: Array, valid: NDArray[np.bool_], rows: Array, columns: Array, side: int) -> Array:
-    """Planes (k, h, w) minus their tapered mean, 0 where invalid and where a plane is constant."""
-    weights = np.outer(_taper(rows, side), _taper(columns, side)) * valid
-    mean = (planes * weights).sum(axis=(1, 2), keepdims=True) / max(float(weights.sum()), 1e-30)
-    centred = np.where(valid, planes - mean, 0.0)
+def _centred(planes: Array, weight: Array) -> Array:
+    """Planes (k, h, w) minus their weighted mean, times the weight (h, w); 0 where a plane is constant.
+
+    Where the weight is 0, planes may hold NaN.
+    """
+    known = np.where(weight > 0.0, planes, 0.0)
+    mean = (known * weight).sum(axis=(1, 2), keepdims=True) / max(float(weight.sum()), 1e-30)
+    centred = (known - mean) * weight
     contrast = np.abs(centred).max(axis=(1, 2), keepdims=True)
     return np.where(contrast > FLAT * np.abs(mean), centred, 0.0)
 
 
-def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[Array], side: int) -> Spectrum:
-    """Tapered Fourier transform of planes (k, h, w) at positions in MS pixels; frequencies in cycles per MS pixel."""
-    rows, columns = (
-        np.exp(-2j * np.pi * f[:, None] * p[None, :]) * _taper(p, side) for p, f in zip(positions, frequencies)
-    )
+def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[Array]) -> Spectrum:
+    """Fourier transform of planes (k, h, w) at positions in MS pixels; frequencies in cycles per MS pixel."""
+    rows, columns = (np.exp(-2j * np.pi * f[:, None] * p[None, :]) for p, f in zip(positions, frequencies))
     return np.asarray((rows @ planes) @ columns.T)
 
 
@@ -263,6 +284,8 @@ def _separated(ratio: Array, error: Array, at: _Frequencies, segments: int) -> T
         level = math.sqrt(max(values[0][0], 1e-3) / max(values[1][0], 1e-3))
         values = [values[0] / level, values[1] * level]
     scaled = [np.clip(v[1:] / max(v[0], 1e-3), 0.0, MAX_TRANSFER) for v in values]
+    for value in scaled:
+        value[-1] = np.clip(value[-1], LAST_FALL[0] * value[-2], LAST_FALL[1] * value[-2])
     known = [np.minimum(e[1:] / max(v[0], 1e-3), GAUSSIAN_ERROR) for e, v in zip(errors, values)]
     rows, columns = (tuple(v.tolist()) for v in scaled)
     row_errors, column_errors = (tuple(e.tolist()) for e in known)
