@@ -192,6 +192,7 @@ CHOOSE = "A weights file…"
 WEIGHTS_FILTER = "Weights (*.safetensors)"
 SHARPENED_RASTER, SHARPENED_TITLE = "Sharpened raster", "{ms}, sharpened ({quality})"
 PREVIEW_NAME, PREVIEW_TITLE = "Preview", "{ms}, preview ({quality})"
+NOT_SHARPENED_TITLE = "{ms}, not sharpened"
 ABSTRACT = (
     "{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected "
     "{rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}."

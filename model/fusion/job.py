@@ -66,7 +66,8 @@ class FusionResult:
     """What was done.
 
     `hqnr` is that of pieces of the scene, `ergas` of the same pieces made coarser by the ratio; None where the scene
-    is too small. `bands` are the numbers of the bands of MS that the output holds.
+    is too small. `bands` are the numbers of the bands of MS that the output holds. `sharpened` is False where PAN does
+    not follow the bands, so that the result is interpolated MS.
     """
 
     output: Path
@@ -80,3 +81,4 @@ class FusionResult:
     ergas: float | None = None
     bands: tuple[int, ...] = ()
     notices: tuple[Notice, ...] = ()
+    sharpened: bool = True

@@ -22,6 +22,7 @@ from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
+from ..scene.scene_match import match_scenes
 from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics
 from .check import CheckedPair
 
@@ -102,6 +103,7 @@ def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None,
             return [without_fill(w, ms_fill, pan_fill) for w in again]
 
         registration = _wider(pair.placement, read, registration, transfer, progress)
+        _refuse_other_scene(pair, windows, registration, progress)
     statistics = _statistics(pair, windows, registration, progress)
     least, most = _range(pair.ms, windows)
     return Measurement(
@@ -179,6 +181,22 @@ def _meets_output(pair: CheckedPair, window: PairWindow) -> bool:
     top, left = (round(f + c) for f, c in zip(first, window.pan_corner))
     place = Window(left, top, round(width * window.spacing[1]), round(height * window.spacing[0]))
     return not place.clipped(pair.window).empty
+
+
+def _refuse_other_scene(
+    pair: CheckedPair, windows: Sequence[PairWindow], registration: Registration, progress: Progress
+) -> None:
+    """Raises InputError where PAN and MS show different scenes; clouds, water and noise are no reason to."""
+    if registration.reliable:
+        return
+    match = match_scenes(windows, progress.check)
+    if match.contradicts:
+        raise InputError(
+            f"PAN {pair.pan.source.name} and MS {pair.ms.source.name} do not show the same scene: their details "
+            f"correlate by {registration.correlation:.2f} and their larger structures by {match.correlation:.2f}, "
+            f"whatever the shift within {WIDE_REACH} PAN pixels; rasters of one scene reach 0.9. Choose PAN and MS of "
+            "one recording, or register them first (Raster, Georeferencer). ALIGN=off fuses them all the same."
+        )
 
 
 def _wider(

@@ -30,7 +30,7 @@ from . import run_log
 from .adapt import ADAPTED, adapted
 from .check import CheckedPair, check_output, check_pair
 from .job import FusionJob, FusionResult
-from .judge import Judgement, judge
+from .judge import Judgement, Reduced, judge, judge_reduced
 from .measure import MEASURING_SHARE, Measurement
 from .memory import bounded_cache, default_budget, want_of_memory_said
 from .plan import FusionPlan, choose_engine, make_plan
@@ -53,8 +53,8 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         progress.explain(run_log.removed(left))
     with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
-        weights, measured, plan = plan_pair(pair, job, progress)
-        found = judged(pair, plan, weights, measured, progress) if job.judged else None
+        weights, measured, plan, reduced = plan_pair(pair, job, progress)
+        found = judged(pair, plan, weights, measured, reduced, progress) if job.judged else None
         pair = replace(pair, window=plan.window)
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
             devices = run_plan(plan, pan, ms, weights, writer, progress.after(ADAPTED if job.adapts else 0.0))
@@ -75,10 +75,13 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         ergas=found.reduced.ergas if found and found.reduced else None,
         bands=plan.ms.bands,
         notices=tuple(notices),
+        sharpened=measured.statistics.trust > 0.0,
     )
 
 
-def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[Weights, Measurement, FusionPlan]:
+def plan_pair(
+    pair: CheckedPair, job: FusionJob, progress: Progress
+) -> tuple[Weights, Measurement, FusionPlan, Reduced | None]:
     """Measure a checked pair and decide everything, saying what and why. Raises PansharpenError."""
     weights = load_weights(job.weights)
     engine, reason = choose_engine(job, weights)
@@ -98,14 +101,23 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
         engine = replace(engine, weights=str(weights.path), weights_sha256=weights.sha256)
     plan = make_plan(job, pair, measured, engine, weights)
     progress.explain(run_log.work(plan, job.memory or default_budget()))
-    return weights, measured, plan
+    reduced = judge_reduced(pair, plan, weights.network, measured.pieces, progress.check)
+    if reduced and reduced.network_share < 1.0:
+        progress.warn(run_log.network_left_out(reduced))
+        plan = replace(plan, network_share=reduced.network_share)
+    return weights, measured, plan, reduced
 
 
 def judged(
-    pair: CheckedPair, plan: FusionPlan, weights: Weights, measured: Measurement, progress: Progress
+    pair: CheckedPair,
+    plan: FusionPlan,
+    weights: Weights,
+    measured: Measurement,
+    reduced: Reduced | None,
+    progress: Progress,
 ) -> Judgement:
     """How good the result is on pieces of the scene, said in the log, with a warning where that is not good."""
-    found = judge(pair, plan, weights.network, measured.pieces, progress.check)
+    found = judge(pair, plan, weights.network, measured.pieces, reduced, progress.check)
     _explain(run_log.quality(found), progress)
     worse = run_log.quality_notice(found)
     if worse:
@@ -141,7 +153,9 @@ def run_plan(
     """
     engine = plan.engine
     fusers = [
-        TileFuser(weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs)
+        TileFuser(
+            weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs, plan.network_share
+        )
         for device in engine.torch_devices
     ]
     encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)

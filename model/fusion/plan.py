@@ -66,6 +66,8 @@ class FusionPlan:
     lowest      values below it are clipped to it; None clips nothing
     outputs     for each band of the output its place in the statistics; -1 for one that has no valid pixel
     offsets     what is taken off each band as it is read
+    network_share   how much of what the network adds to the injection of PAN's detail is used: 1, or 0 where the
+                scene, made coarser, shows that the injection alone is better
     work        tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
     """
 
@@ -80,6 +82,7 @@ class FusionPlan:
     outputs: tuple[int, ...]
     offsets: tuple[float, ...]
     work: WorkPlan
+    network_share: float = 1.0
 
     def tiles(self) -> list[Window]:
         """The output's tiles, as windows of PAN."""

@@ -17,7 +17,7 @@ from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
 from .check import CheckedPair
 from .job import FusionJob
-from .judge import Judgement
+from .judge import Judgement, Reduced
 from .measure import Measurement
 from .plan import Engine, FusionPlan
 
@@ -186,6 +186,17 @@ def work(plan: FusionPlan, budget: int) -> str:
     return f"Tiles of {made.side} pixels, {made.workers} at once, {threads} each, in {budget} MB."
 
 
+def network_left_out(found: Reduced) -> Notice:
+    """The warning that the injection of PAN's detail is used alone."""
+    return Notice(
+        "network_left_out",
+        f"Made {found.ratio:.3g} times coarser, the scene is sharpened better by plain injection of PAN's detail "
+        f"(ERGAS {found.injection:.3g}) than by the network ({found.network:.3g}), so the injection is used alone. "
+        "QUALITY=tuned may do better.",
+        {"injection": found.injection, "network": found.network},
+    )
+
+
 def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: dict[str, str]) -> Iterator[Notice]:
     """What the user should know before trusting the result."""
     found, statistics = measured.registration, measured.statistics
@@ -201,7 +212,14 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
             "none there either. Leave such bands out with MS_BANDS, or check their nodata value.",
             {"bands": numbers},
         )
-    if statistics.trust < 1.0:
+    if statistics.trust <= 0.0:
+        yield Notice(
+            "not_sharpened",
+            f"The result is not sharpened, only interpolated: PAN does not follow the bands (correlation of details "
+            f"{statistics.fit:.2f}). Choose PAN and MS of one recording.",
+            {"correlation": statistics.fit},
+        )
+    elif statistics.trust < 1.0:
         yield Notice(
             "pan_unrelated",
             f"PAN hardly follows the bands (correlation of details {statistics.fit:.2f}), so only "

@@ -40,11 +40,13 @@ class TileFuser:
         dtype: torch.dtype,
         steps: int,
         outputs: Sequence[int] | None = None,
+        share: float = 1.0,
     ) -> None:
         """`outputs` are the bands of the result, by their places in `statistics`, -1 for one that stays empty; all of
         them where it is not given. Bands are grouped in one way whichever are wanted, so that values are the same.
+        `share` is how much of what the network adds to the injection of PAN's detail is used, in [0, 1].
         """
-        self.network, self.statistics, self.steps = network, statistics, steps
+        self.network, self.statistics, self.steps, self.share = network, statistics, steps, share
         self.cell, self.halo = self.network.config.cell, self.network.config.halo * steps
         self.outputs = tuple(range(statistics.bands) if outputs is None else outputs)
         groups = group_bands(statistics, self.network.config)
@@ -60,7 +62,7 @@ class TileFuser:
         self.passes = []
         for group in self.groups:
             scene = self.statistics.condition(group.bands)
-            length = self.statistics.trust / self.steps
+            length = self.share * self.statistics.trust / self.steps
             networks = [
                 FoldedNetwork(self.network, scene, step / self.steps, length, device, dtype)
                 for step in range(self.steps)
