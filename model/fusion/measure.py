@@ -44,7 +44,8 @@ class Measurement:
     ms_fill, pan_fill   values that fill flat areas and look like gaps that nobody declared
     percentiles   of the values of each band of MS in the sample
     pieces        windows of the sample, their shift corrected, that show the scene at work
-    least, most   values of MS in the sample        negative   whether MS holds negative values anywhere
+    extremes      lowest and highest value of each band of MS in the sample
+    negative      whether MS holds negative values anywhere
     """
 
     registration: Registration
@@ -52,11 +53,20 @@ class Measurement:
     dead: tuple[int, ...]
     ms_fill: tuple[FillValue, ...]
     pan_fill: tuple[FillValue, ...]
-    least: float
-    most: float
+    extremes: tuple[tuple[float, float], ...]
     negative: bool
     percentiles: tuple[tuple[float, ...], ...]
     pieces: tuple[PairWindow, ...]
+
+    @property
+    def least(self) -> float:
+        """Lowest value of MS in the sample."""
+        return min(low for low, _ in self.extremes)
+
+    @property
+    def most(self) -> float:
+        """Highest value of MS in the sample."""
+        return max(high for _, high in self.extremes)
 
     def share_outside(self, low: float, high: float) -> float:
         """Share of a band's values in the sample that lie below `low` or above `high`, about, of the worst band."""
@@ -105,16 +115,15 @@ def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None,
         registration = _wider(pair.placement, read, registration, transfer, progress)
         _refuse_other_scene(pair, windows, registration, progress)
     statistics = _statistics(pair, windows, registration, progress)
-    least, most = _range(pair.ms, windows)
+    extremes = _extremes(pair.ms, windows)
     return Measurement(
         registration=registration,
         statistics=statistics,
         dead=dead,
         ms_fill=tuple(ms_fill),
         pan_fill=tuple(pan_fill),
-        least=least,
-        most=most,
-        negative=least < 0.0 or _any_negative(pair.ms, progress),
+        extremes=extremes,
+        negative=min(low for low, _ in extremes) < 0.0 or _any_negative(pair.ms, progress),
         percentiles=_percentiles(pair.ms, windows),
         pieces=tuple(telling_pieces(windows, registration, progress.check)),
     )
@@ -230,16 +239,12 @@ def _left(placement: Placement, shift: tuple[float, float]) -> float:
     return rows * columns
 
 
-def _range(ms: Raster, windows: Sequence[PairWindow]) -> tuple[float, float]:
-    """Least and largest value of MS in the sample, where all of its bands are valid."""
-    lows, highs = [], []
-    for window in windows:
-        for image, offset in zip(window.ms, ms.offsets):
-            values = image[window.ms_valid]
-            if len(values):
-                lows.append(float(values.min()) + offset)
-                highs.append(float(values.max()) + offset)
-    return float(min(lows)), float(max(highs))
+def _extremes(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, float], ...]:
+    """Lowest and highest value of each band of MS in the sample, where all of its bands are valid."""
+    known = [w.ms[:, w.ms_valid] for w in windows if bool(w.ms_valid.any())]
+    lows, highs = (torch.stack([f(v, 1) for v in known], 1) for f in (torch.amin, torch.amax))
+    ends = (lows.amin(1).double().numpy() + ms.offsets, highs.amax(1).double().numpy() + ms.offsets)
+    return tuple((float(low), float(high)) for low, high in zip(*ends))
 
 
 def _percentiles(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, ...], ...]:

@@ -35,9 +35,10 @@ from .measure import MEASURING_SHARE, Measurement
 from .memory import bounded_cache, default_budget, want_of_memory_said
 from .plan import FusionPlan, choose_engine, make_plan
 from .remembered import measured_once
-from .tiles import Target, Tiling
+from .tiles import Finish, Target, Tiling
 
 LARGEST_CLIPPED = 0.25  # of the values; a few bright ones may be cut off, and the log says so
+MAX_CLIPPED = 0.001  # of the pixels of a band in the result, beyond which it is warned of
 FEWEST_STEPS = 2.0  # whole numbers over which the values of a band have to spread
 
 
@@ -147,7 +148,7 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
 def run_plan(
     plan: FusionPlan, pan: Raster, ms: Raster, weights: Weights, target: Target, progress: Progress
 ) -> list[str]:
-    """Make the pixels of the plan's window; returns the devices used.
+    """Make the pixels of the plan's window; returns the devices used. Values that are clipped are warned of.
 
     Raises PansharpenError, also where a file of the rasters has changed since it was opened.
     """
@@ -160,9 +161,14 @@ def run_plan(
     ]
     encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)
     with bounded_cache(plan.work.cache):
-        Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, encoder, target, progress)
+        finish = Finish(plan.plausible, encoder)
+        Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, finish, target, progress)
     for raster in (pan, ms):
         raster.refuse_changes()
+    if finish.clipped:
+        share = max(finish.clipped.values()) / (plan.window.width * plan.window.height)
+        report = progress.warn if share > MAX_CLIPPED else lambda notice: progress.explain(notice.sentence)
+        report(run_log.clipped(plan, finish.clipped, share))
     return list(dict.fromkeys(str(f.device) for f in fusers))
 
 

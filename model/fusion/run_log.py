@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import InputError
@@ -184,6 +184,18 @@ def work(plan: FusionPlan, budget: int) -> str:
     made = plan.work
     threads = _count(made.threads, "thread")
     return f"Tiles of {made.side} pixels, {made.workers} at once, {threads} each, in {budget} MB."
+
+
+def clipped(plan: FusionPlan, counts: Mapping[int, int], share: float) -> Notice:
+    """The warning that values of the result lay beyond what the output holds; `counts` by place in the statistics."""
+    numbers = {plan.ms.bands[plan.outputs.index(place)]: count for place, count in sorted(counts.items())}
+    told = ", ".join(f"{count} of band {band}" for band, count in numbers.items())
+    return Notice(
+        "result_clipped",
+        f"Values of the result beyond what {plan.form.type} holds were clipped: {told} (up to {100.0 * share:.2g} % of "
+        "a band). Leave such pixels out before computing ratios of bands.",
+        {f"band_{band}": count for band, count in numbers.items()},
+    )
 
 
 def network_left_out(found: Reduced) -> Notice:

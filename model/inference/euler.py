@@ -97,13 +97,12 @@ class EulerState:
 
     def arrive(
         self, velocity: Iterable[torch.Tensor], place: Window, count: int
-    ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor | None]]:
+    ) -> Iterator[tuple[slice, torch.Tensor]]:
         """The last Euler step within the window `place`, some rows at a time.
 
-        Gives rows of `place`, digital numbers (count, rows, width) of the first bands, and which pixels are valid, of
-        all bands or band by band.
+        Gives rows of `place` and digital numbers (count, rows, width) of the first bands.
         """
-        cell, valid = self.cell, self.conditions.valid
+        cell = self.cell
         across = slice(place.left // cell, -(-place.right // cell))
         inner = slice(place.left - across.start * cell, place.right - across.start * cell)
         mean, std = (v[:count, None, None] for v in (self.group.mean, self.group.std))
@@ -116,10 +115,7 @@ class EulerState:
             planes = self.state[number][:count, :, rows, :, across]
             numbers = planes.permute(0, 2, 1, 4, 3).reshape(count, cell * planes.shape[2], -1).mul_(std).add_(mean)
             numbers = numbers[:, top - down.start * cell : bottom - down.start * cell, inner]
-            told = None if valid is None else valid[..., top:bottom, place.left : place.right]
-            if told is not None and told.dim() == 3:
-                told = told[list(self.group.bands[:count])]
-            yield slice(top - place.top, bottom - place.top), numbers, told
+            yield slice(top - place.top, bottom - place.top), numbers
 
     def _held(self, space: Workspace, name: str, images: int) -> list[torch.Tensor]:
         """Room for images, strip by strip."""
