@@ -40,7 +40,8 @@ PANSHARPEN_PARAMETERS = {
     "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it; "
     "off trusts the georeference, even where PAN and MS do not seem to show the same scene.",
     "MTF_GAIN": "Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for "
-    "a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is crisp.",
+    "a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 "
+    "is crisp.",
     "MEMORY": "How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves "
     "need some 600 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.",
     "TILE": "The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.",
