@@ -88,7 +88,7 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         result = AssessResult(
             job.report, verdicts, tuple(s.figures for s in shown), reduced, maps, time.monotonic() - started
         )
-        write_report(job, result, own, _facts(scene, candidates, windows))
+        write_report(job, result, own, scene.transfer, _facts(scene, candidates, windows))
     _say(result, progress)
     return result
 
