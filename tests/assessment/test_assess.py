@@ -15,6 +15,7 @@ from otfm_pansharpen.model.assessment.assess import assess
 from otfm_pansharpen.model.assessment.job import AssessJob
 from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.quality.classical import CLASSICAL
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.scene.registration import measure_registration
 from scipy.ndimage import zoom
