@@ -38,9 +38,10 @@ PANSHARPEN_PARAMETERS = {
     "else float32. fp32 gives the same raster whatever the tile size.",
     "STEPS": "How many steps the flow takes. 1 is what the weights are trained for; more costs more time.",
     "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it; "
-    "off trusts the georeference.",
-    "MTF_GAIN": "How much contrast MS keeps at its Nyquist frequency relative to PAN: about 0.05 for products that are "
-    "much softer than their pixels, 0.5 for crisp ones. Leave empty to measure it on the scene.",
+    "off trusts the georeference, even where PAN and MS do not seem to show the same scene.",
+    "MTF_GAIN": "Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for "
+    "a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 "
+    "is crisp.",
     "MEMORY": "How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves "
     "need some 600 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.",
     "TILE": "The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.",
@@ -192,6 +193,7 @@ CHOOSE = "A weights file…"
 WEIGHTS_FILTER = "Weights (*.safetensors)"
 SHARPENED_RASTER, SHARPENED_TITLE = "Sharpened raster", "{ms}, sharpened ({quality})"
 PREVIEW_NAME, PREVIEW_TITLE = "Preview", "{ms}, preview ({quality})"
+NOT_SHARPENED_TITLE = "{ms}, not sharpened"
 ABSTRACT = (
     "{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected "
     "{rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}."

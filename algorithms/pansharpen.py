@@ -30,6 +30,7 @@ from .help import (
     FORMER,
     HISTORY,
     JUDGED,
+    NOT_SHARPENED_TITLE,
     PANSHARPEN,
     PANSHARPEN_PARAMETERS,
     SHARPENED_RASTER,
@@ -224,8 +225,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         from ..model.version import VERSION
 
         quality = quality if quality in self.qualities else Path(quality).stem
-        title = tr(self.title).format(ms=self._ms_layer.name, quality=quality)
-        if loading.name == tr(self.result_name):
+        title = tr(self.title if result.sharpened else NOT_SHARPENED_TITLE)
+        title = title.format(ms=self._ms_layer.name, quality=quality)
+        if loading.name == tr(self.result_name) or not result.sharpened:
             loading.name = title
         abstract = tr(ABSTRACT).format(
             ms=self._ms_layer.name, pan=self._pan_name, version=VERSION, quality=quality, ratio=result.ratio,
@@ -238,7 +240,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             sha256=result.weights_sha256,
         )  # fmt: skip
         metadata = described(self._ms_layer, title, abstract, history)
-        loading.setPostProcessor(RenderLike.of(self._ms_layer, result.bands, metadata))
+        loading.setPostProcessor(
+            RenderLike.of(self._ms_layer, result.bands, metadata, "" if result.sharpened else title)
+        )
 
     @staticmethod
     def _outputs(result: FusionResult) -> dict[str, Any]:

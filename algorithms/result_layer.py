@@ -94,14 +94,19 @@ class _Kept(QgsProcessingLayerPostProcessorInterface):
 class RenderLike(_Kept):
     """Gives the loaded result the rendering of the MS layer, its brightness and saturation too, and its metadata."""
 
-    def __init__(self, ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata) -> None:
-        """`bands` are the numbers of the bands of MS that the result holds."""
+    def __init__(self, ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, warning: str = "") -> None:
+        """`bands` are the numbers of the bands of MS that the result holds; a `warning` goes to the message bar."""
         super().__init__()
         self.renderer = renderer_of_result(ms.renderer, bands)
         self.filters = ms.filters
         self.metadata = metadata
+        self.warning = warning
 
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
+        from qgis.utils import iface
+
+        if self.warning and iface:
+            iface.messageBar().pushWarning("OTFM Pansharpen", self.warning)
         if not isinstance(layer, QgsRasterLayer):
             return
         if self.renderer is not None:

@@ -116,7 +116,7 @@ def cases(folder: Path, zero_is_nodata: list[str], store: Path) -> list[Case]:
             pan, ms, reference, inside = reduced(scene, ratio, place)
             small = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
             pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
-            given = prepare(pair, scene.registration.gain, inside)
+            given = prepare(pair, scene.registration.transfer, inside)
             best = min(ergas(reference, m(given), ratio, inside) for m in CLASSICAL.values())
             found.append(Case(pan, ms, reference, inside, ratio, best))
     return found

@@ -61,7 +61,7 @@ class Halves:
         self.seen_not[:, : self.middle + MARGIN] = False
         small = Scene(RasterSource(str(self.coarse)), RasterSource(str(self.fine)))
         pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
-        prepared = prepare(pair, self.scene.registration.gain, inside)
+        prepared = prepare(pair, self.scene.registration.transfer, inside)
         self.classical = min(self._ergas(method(prepared)) for method in CLASSICAL.values())
 
     @property
@@ -82,7 +82,7 @@ class Halves:
         pair = self.scene.cropped_to(read(output)[1])
         right = Window(first, 0, pair.pan.shape[1] - first, pair.pan.shape[0])
         result = torch.from_numpy(sharp[:, :, first:].astype(np.float32))
-        found = full_resolution(pair.cropped(right), result, self.scene.registration.gain, self.scene.rounded)
+        found = full_resolution(pair.cropped(right), result, self.scene.registration.transfer, self.scene.rounded)
         return Judged(error, found.hqnr if found else float("nan"))
 
     def _ergas(self, image: np.ndarray) -> float:

@@ -53,14 +53,16 @@ def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> t
     """ERGAS at reduced and HQNR at full resolution of the default weights."""
     ratio, own = round(scene.placement.ratio), scene.registration.shift
     with tempfile.TemporaryDirectory() as name:
-        low_pan, low_ms, reference, inside = reduced(scene, ratio, Path(name), own)
+        low_pan, low_ms, reference, inside = reduced(scene, ratio, Path(name), moved=own)
         output = Path(name) / "fused.tif"
         fuse(FusionJob(RasterSource(str(low_pan)), RasterSource(str(low_ms)), output, align=align))
         error = ergas(reference, read(output)[0], ratio, inside)
         fuse(FusionJob(pan, ms, output, align=align))
         fused, grid = read(output)
         pair = scene.cropped_to(grid)
-    found = full_resolution(pair, torch.from_numpy(fused.astype(np.float32)), scene.registration.gain, scene.rounded)
+    found = full_resolution(
+        pair, torch.from_numpy(fused.astype(np.float32)), scene.registration.transfer, scene.rounded
+    )
     return error, found.hqnr if found else float("nan")
 
 
@@ -72,7 +74,7 @@ def main() -> None:
     parser.add_argument("--moved", action="store_true", help="also measure after known moves of MS")
     parser.add_argument("--aligned", action="store_true", help="also fuse with ALIGN off and auto")
     arguments = parser.parse_args()
-    print(f"{'':22}{'gain':>7}  {'of the bands':40}{'shift, PAN pixels':>20}{'correlation':>20}")
+    print(f"{'':22}{'gain':>7}  {'rows, columns at .25 .5 .75 1':40}{'shift, PAN pixels':>20}{'correlation':>20}")
     for pan in sorted(p for folder in arguments.folders for p in folder.glob("*_pan.tif")):
         name = pan.name.removesuffix("_pan.tif")
         if arguments.only and name not in arguments.only:
@@ -81,10 +83,13 @@ def main() -> None:
         ms = RasterSource(str(pan.with_name(f"{name}_ms.tif")), nodata=nodata)
         scene = Scene(RasterSource(str(pan), bands=(1,), nodata=nodata), ms)
         registration = scene.registration
-        bands = " ".join(f"{g:.2f}" for g in registration.band_gains)
+        bands = " ".join(f"{v:.2f}" for v in registration.transfer.summary())
         row, column = registration.shift
         correlation = f"{registration.correlation_unshifted:.4f} > {registration.correlation:.4f}"
-        print(f"{name:22}{registration.gain:7.3f}  {bands:40}{row:+10.2f}{column:+10.2f}{correlation:>20}", flush=True)
+        print(
+            f"{name:22}{registration.transfer.gain:7.3f}  {bands:40}{row:+10.2f}{column:+10.2f}{correlation:>20}",
+            flush=True,
+        )
         if arguments.moved:
             errors = missed(scene)
             print("    missed: " + ", ".join(f"{y:+.2f} {x:+.2f}" for y, x in errors))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from otfm_pansharpen.model.network.flow_network import GUIDES, FlowNetwork, Guidance, NetworkConfig
+from otfm_pansharpen.model.network.flow_network import SHARED_GUIDES, FlowNetwork, Guidance, NetworkConfig
 from torch import nn
 from torch.nn.functional import interpolate
 
@@ -31,7 +31,7 @@ class RivalUNet(FlowNetwork):
         nn.Module.__init__(self)  # none of the layers of FlowNetwork
         self.config = config
         a, b, c = self.widths
-        self.head = nn.Conv2d(2 * config.bands + GUIDES, a, 3, padding=1)
+        self.head = nn.Conv2d(2 * config.bands + SHARED_GUIDES, a, 3, padding=1)
         self.levels = nn.ModuleList(
             nn.Sequential(*(_Residual(w) for _ in range(n))) for w, n in zip(self.widths, self.counts, strict=True)
         )

@@ -11,6 +11,7 @@ from osgeo import gdal
 from otfm_pansharpen.model.geometry.gap_filling import fill
 from otfm_pansharpen.model.geometry.grids import Grid, Placement, Window, register
 from otfm_pansharpen.model.geometry.resampling import centres, mtf_matrix, resample
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.quality.indices import ergas, q2n, sam, scc
 from otfm_pansharpen.model.quality.wald import reduced_pair
@@ -61,7 +62,7 @@ def softened(pan: RasterSource, ms: RasterSource, gain: float, path: Path) -> Ra
     pair, known = scene.pair, scene.pair.ms_valid
     mean = pair.ms[:, known].mean(1)[:, None, None]
     whole = fill(pair.ms - mean, known) + mean
-    strength = min(gain / scene.registration.gain, 0.999)
+    strength = TransferFunction.gaussian(min(gain / scene.registration.transfer.gain, 0.999)).rows
     blur = [mtf_matrix(n, centres(n, 0.0, 1.0), strength, 1.0) for n in known.shape]
     write(path, (resample(whole, *blur) * known).numpy(), scene.ms.grid.transform)
     return RasterSource(str(path))
@@ -94,16 +95,21 @@ def write(path: Path, image: np.ndarray, transform: tuple[float, ...]) -> None:
 
 
 def reduced(
-    scene: Scene, ratio: int, folder: Path, moved: tuple[float, float] = (0.0, 0.0)
+    scene: Scene,
+    ratio: int,
+    folder: Path,
+    transfer: TransferFunction | None = None,
+    moved: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Path, Path, np.ndarray, np.ndarray]:
     """Files of the reduced pair, the reference (bands, h, w) and where it is to be compared (h, w).
 
-    MS is seen `moved` (row, column) pixels of the reduced PAN away from where its georeference says.
+    Both are reduced by `transfer`, without one by the scene's own. MS is seen `moved` (row, column) pixels of the
+    reduced PAN away from where its georeference says.
     """
-    pair, gain = scene.pair, scene.registration.gain
+    pair, transfer = scene.pair, transfer or scene.registration.transfer
     height, width = (n // ratio * ratio for n in pair.ms_valid.shape)
     pair = replace(pair, ms=pair.ms[:, :height, :width], ms_valid=pair.ms_valid[:height, :width])
-    small = reduced_pair(pair, ratio, gain, moved)
+    small = reduced_pair(pair, ratio, transfer, moved)
     pan, covered = small.pan, small.pan_valid
     pan_path, ms_path = folder / "pan.tif", folder / "ms.tif"
     write(pan_path, (pan * covered)[None].numpy(), (0.0, 1.0, 0.0, float(height), 0.0, -1.0))

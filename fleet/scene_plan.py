@@ -201,11 +201,11 @@ def _planned(scene: Scene, settings: Settings, memory: int | None, inputs: str, 
     with want_of_memory_said(), opened_pair(pan, ms) as (sharp, colours), tempfile.TemporaryDirectory() as folder:
         job = fusion_job(scene, settings, pan, ms, Path(folder))
         pair = check_output(check_pair(sharp, colours, job.data_type, None), job)
-        weights, measured, plan = plan_pair(pair, job, Progress())
-        quality = judged(pair, plan, weights, measured, Progress())
+        weights, measured, plan, reduced = plan_pair(pair, job, Progress())
+        quality = judged(pair, plan, weights, measured, reduced, Progress())
     registration = measured.registration
     figures = Figures(
-        plan.placement.ratio, *registration.shift, registration.gain,
+        plan.placement.ratio, *registration.shift, registration.transfer.gain,
         quality.full.hqnr if quality.full else None, quality.reduced.ergas if quality.reduced else None,
     )  # fmt: skip
     _refuse_small_worker(plan, weights.network.config, memory)

@@ -93,7 +93,7 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
     print(f"{'':18}{'ERGAS':>9}{'SAM':>9}{'Q2n':>9}{'HQNR':>9}")
     for name, image in results.items():
         row = indices(reference, image, RATIO, inside, scene.rounded)
-        whole = full_resolution(pair, fused[name], scene.registration.gain, scene.rounded)
+        whole = full_resolution(pair, fused[name], scene.registration.transfer, scene.rounded)
         quality = whole.hqnr if whole else float("nan")
         print(f"{name:18}{row['ERGAS']:9.3f}{row['SAM']:9.3f}{1 - row['1-Q2n']:9.4f}{quality:9.4f}")
 

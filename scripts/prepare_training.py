@@ -14,6 +14,7 @@ import argparse
 import json
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,16 @@ def sensor_of(words: str) -> str:
     return "Landsat-8" if name == "Landsat-9" else re.sub(r"^(Sentinel-2)[A-D]$", r"\1", name)
 
 
-def record(folder: Path, item: dict[str, Any]) -> Recording:
-    """One scene of the index. Raises PansharpenError where it cannot be trained on."""
+def record(folder: Path, item: dict[str, Any], halved: Sequence[str] = ()) -> Recording:
+    """One scene of the index, its left half if its name begins with one of `halved`.
+
+    Raises PansharpenError where it cannot be trained on.
+    """
     name, pan_path = item["name"], folder / f"{item['name']}_pan.tif"
     family = f"{sensor_of(item['sensor'])} {item['gsd_pan_ms_m'][1]} m"
     with gdal_exceptions(), Raster(RasterSource(str(folder / f"{name}_ms.tif"), nodata=(0.0,)), "MS") as ms:
-        window = Window(0, 0, min(ms.grid.width, LARGEST_SIDE), min(ms.grid.height, LARGEST_SIDE))
+        width = ms.grid.width // 2 if name.startswith(tuple(halved)) else ms.grid.width
+        window = Window(0, 0, min(width, LARGEST_SIDE), min(ms.grid.height, LARGEST_SIDE))
         values, valid = ms.read(window)
         if not pan_path.exists():
             return _checked(Recording(name, family, _compact(values)), valid)
@@ -60,10 +65,10 @@ def record(folder: Path, item: dict[str, Any]) -> Recording:
             cut = pan_window(placement, window, 2.0 * placement.ratio).clipped(pan.grid.window)
             fine, fine_valid = pan.read(cut)
     origin = [o + s - c for o, s, c in zip(placement.origin, registration.shift, (cut.top, cut.left), strict=True)]
-    log.info("%s: gain %.3f, shift %+.2f %+.2f", name, registration.gain, *registration.shift)
-    scene = Recording(
-        name, family, _compact(values), _compact(fine[0]), (origin[0], origin[1]), placement.spacing, registration.gain
-    )
+    transfer = registration.transfer
+    log.info("%s: gain %.3f, peak %.2f, shift %+.2f %+.2f", name, transfer.gain, transfer.peak, *registration.shift)
+    pan_values, start = _compact(fine[0]), (origin[0], origin[1])
+    scene = Recording(name, family, _compact(values), pan_values, start, placement.spacing, transfer)
     reason = why_unfit(fine, fine_valid)
     if reason:
         raise PansharpenError(f"its PAN cannot be used, {reason}")
@@ -89,13 +94,16 @@ def main() -> None:
     parser.add_argument("index", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--budget", type=float, default=200.0, help="size of the file in megabytes")
+    parser.add_argument(
+        "--halve", nargs="*", default=[], metavar="NAME", help="scenes whose right half is for validation"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recordings = []
     for item in json.loads(arguments.index.read_text())["items"]:
         if item["group"] in GROUPS:
             try:
-                recordings.append(record(arguments.index.parent / item["group"], item))
+                recordings.append(record(arguments.index.parent / item["group"], item, arguments.halve))
             except PansharpenError as error:
                 log.warning("%s is left out: %s.", item["name"], str(error).rstrip("."))
     left_out = write_recordings(arguments.output, recordings, int(arguments.budget * MEGABYTE))

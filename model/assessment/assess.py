@@ -16,6 +16,7 @@ from torch.nn.functional import max_pool2d
 from ..errors import InputError
 from ..files import read_small_file
 from ..geometry.grids import Placement, Window, register
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..options import BUNDLED
 from ..progress import Progress, spoken
@@ -57,8 +58,8 @@ class _Scene:
     rounded: bool
 
     @property
-    def gain(self) -> float:
-        return self.registration.gain
+    def transfer(self) -> TransferFunction:
+        return self.registration.transfer
 
 
 def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
@@ -76,7 +77,7 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         windows = _windows(scene, candidates)
         pairs = [_read(scene, w) for w in windows]
         shared = scene.placement.overlap.clipped(pan.grid.window)
-        candidates = [_with_left_out(fitted(c, pairs, scene.gain, shared)) for c in candidates]
+        candidates = [_with_left_out(fitted(c, pairs, scene.transfer, shared)) for c in candidates]
         shown = _measured(scene, candidates, windows, pairs, progress)
         reduced = _reduced(scene, candidates, pairs, progress)
         own, yardsticks = shown[: len(candidates)], shown[len(candidates) :]
@@ -90,7 +91,7 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         result = AssessResult(
             job.report, verdicts, tuple(s.figures for s in shown), reduced, maps, time.monotonic() - started
         )
-        write_report(job, result, own, _facts(scene, candidates, windows))
+        write_report(job, result, own, scene.transfer, _facts(scene, candidates, windows))
     _say(result, progress)
     return result
 
@@ -107,7 +108,7 @@ def _scene(pan: Raster, ms: Raster, progress: Progress) -> _Scene:
     progress.check()
     progress.log(
         f"Measured shift of MS against PAN: {_rows_and_columns(registration)}; "
-        f"MTF gain of MS at Nyquist: {registration.gain:.3f}."
+        f"MTF gain of MS at Nyquist: {registration.transfer.gain:.3f}."
     )
     return _Scene(pan, ms, placement.moved(registration.shift), registration, ms.type in INTEGER_TYPES)
 
@@ -165,7 +166,7 @@ def _measured(
     progress: Progress,
 ) -> list[Shown]:
     """Figures, block map and pieces of each result, then of interpolation and of the classical methods."""
-    prepared = [prepare(p, scene.gain, p.pan_valid.numpy()) for p in pairs]
+    prepared = [prepare(p, scene.transfer, p.pan_valid.numpy()) for p in pairs]
     methods = {"interpolation": interpolation, **CLASSICAL}
     shown: list[Shown] = []
     for number in range(len(candidates) + len(methods)):
@@ -199,7 +200,7 @@ def _shown(
     for window, piece in zip(windows, pieces):
         pair = replace(piece.pair, pan_valid=piece.pair.pan_valid & torch.from_numpy(piece.valid))
         fused = torch.from_numpy(piece.fused.astype(np.float32))
-        found = block_qualities(pair, fused, scene.gain, scene.rounded, progress.check)
+        found = block_qualities(pair, fused, scene.transfer, scene.rounded, progress.check)
         if found is not None:
             blocks.append((window, found))
     if not blocks:
@@ -208,13 +209,13 @@ def _shown(
             "larger part of the scene."
         )
     quality = BlockQualities.joined([b for _, b in blocks]).indices
-    bands, angle = band_figures(pieces, scene.gain, names)
+    bands, angle = band_figures(pieces, scene.transfer, names)
     figures = Figures(name, quality.d_lambda, quality.d_s, quality.hqnr, angle, None, bands)
     if judged:
         figures = replace(
             figures,
             shift=shift_from_pan(pieces),
-            seams=seams(pieces, scene.gain),
+            seams=seams(pieces, scene.transfer),
             notes=judged.notes,
             stretched=judged.stretched,
         )
@@ -236,7 +237,7 @@ def _reduced(
     for whole in _over_ms(scene, pairs):
         height, width = (n // ratio * ratio for n in whole.ms_valid.shape)
         pair = replace(whole, ms=whole.ms[:, :height, :width], ms_valid=whole.ms_valid[:height, :width])
-        small = reduced_pair(pair, ratio, scene.gain)
+        small = reduced_pair(pair, ratio, scene.transfer)
         small = replace(small, pan=small.pan * small.pan_valid, ms=small.ms * small.ms_valid)  # gaps are 0 for all
         inside = _inside(small.pan_valid, ratio)
         if not _holds_a_block(inside):
@@ -296,7 +297,7 @@ def _reduced_results(
     inside: NDArray[np.bool_],
     progress: Progress,
 ) -> Iterator[tuple[str, Image]]:
-    prepared = prepare(small, scene.gain, inside)
+    prepared = prepare(small, scene.transfer, inside)
     yield "interpolation", interpolation(prepared)
     for name, method in CLASSICAL.items():
         yield name, method(prepared)
@@ -370,7 +371,7 @@ def _facts(scene: _Scene, candidates: Sequence[Candidate], windows: Sequence[Win
         "MS": f"{scene.ms.source.name}, {scene.ms.grid.describe()}, {scene.ms.type}",
         "Ratio": f"{scene.placement.ratio:.4g}",
         "Shift of MS against PAN": f"{_rows_and_columns(found)} (PAN pixels), corrected",
-        "MTF gain at Nyquist": f"{found.gain:.3f}, measured",
+        "MTF gain at Nyquist": f"{found.transfer.gain:.3f}, measured",
         "Measured on": part,
     }
     for candidate in candidates:

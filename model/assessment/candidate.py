@@ -13,7 +13,8 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..geometry.grids import RATIO_DIGITS, Grid, Window
-from ..geometry.resampling import resample
+from ..geometry.resampling import covered, resample
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.indices import Image
 from ..raster.gdal_errors import said
@@ -167,13 +168,13 @@ def _resampled(raster: Raster, pan: Raster) -> Raster:
     return Raster(replace(raster.source, crs=""), "FUSED", moved)
 
 
-def fitted(candidate: Candidate, pieces: Sequence[PairWindow], gain: float, shared: Window) -> Candidate:
+def fitted(candidate: Candidate, pieces: Sequence[PairWindow], transfer: TransferFunction, shared: Window) -> Candidate:
     """Its bands and numbers matched to those of MS. Raises InputError where it shows another scene.
 
     `shared` is the window of PAN that PAN and MS share.
     """
     candidate = _with_coverage(_with_gap(candidate, pieces), pieces, shared)
-    pixels = [_at_ms(candidate, p, gain) for p in pieces]
+    pixels = [_at_ms(candidate, p, transfer) for p in pieces]
     fused, ms = (np.concatenate([p[i] for p in pixels], axis=1) for i in (0, 1))
     if fused.shape[1] < FEWEST:
         raise InputError(
@@ -263,13 +264,13 @@ def _place_of(pair: PairWindow) -> Window:
     return Window(pair.pan_corner[1], pair.pan_corner[0], width, height)
 
 
-def _at_ms(candidate: Candidate, pair: PairWindow, gain: float) -> tuple[Image, Image]:
+def _at_ms(candidate: Candidate, pair: PairWindow, transfer: TransferFunction) -> tuple[Image, Image]:
     """Values of the result, blurred as MS is, and of MS at the MS pixels that both have, (bands, n) each."""
     values, valid = candidate.read(_place_of(pair))
-    blur = pair.mtf_resamplers(gain)
+    blur = pair.mtf_resamplers(transfer)
     low = resample(torch.from_numpy(values).float(), *blur).numpy()
-    known = resample(torch.from_numpy(valid).float(), *blur).numpy() > 0.99
-    known &= pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
+    known = covered(torch.from_numpy(valid), *blur).numpy()
+    known = known & pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
     return low[:, known].astype(np.float64), pair.ms.numpy()[:, known].astype(np.float64)
 
 

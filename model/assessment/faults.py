@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import avg_pool2d
 
-from ..geometry.resampling import resample
+from ..geometry.resampling import covered, resample
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.full_resolution import interpolated_ms, low_pan
 from ..quality.indices import Image, sam
@@ -35,10 +36,12 @@ class Piece:
     valid: NDArray[np.bool_]
 
 
-def band_figures(pieces: Sequence[Piece], gain: float, names: Sequence[str]) -> tuple[tuple[BandFigures, ...], float]:
+def band_figures(
+    pieces: Sequence[Piece], transfer: TransferFunction, names: Sequence[str]
+) -> tuple[tuple[BandFigures, ...], float]:
     """Colours and detail of each band, and the mean angle between MS and the degraded result."""
-    low, ms = (np.concatenate(i, axis=1) for i in zip(*(_at_ms(p, gain) for p in pieces)))
-    details = [_detail(p, gain) for p in pieces]
+    low, ms = (np.concatenate(i, axis=1) for i in zip(*(_at_ms(p, transfer) for p in pieces)))
+    details = [_detail(p, transfer) for p in pieces]
     found = []
     fine, coarse = np.sum([d[0] for d in details], axis=0), np.sum([d[1] for d in details], axis=0)
     fine_pan, coarse_pan = sum(d[2] for d in details), sum(d[3] for d in details)
@@ -53,23 +56,23 @@ def band_figures(pieces: Sequence[Piece], gain: float, names: Sequence[str]) -> 
     return tuple(found), sam(ms[:, None], low[:, None])
 
 
-def _at_ms(piece: Piece, gain: float) -> tuple[Image, Image]:
-    pair, blur = piece.pair, piece.pair.mtf_resamplers(gain)
+def _at_ms(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image]:
+    pair, blur = piece.pair, piece.pair.mtf_resamplers(transfer)
     low = resample(torch.from_numpy(piece.fused).float(), *blur).numpy().astype(np.float64)
-    known = resample(torch.from_numpy(piece.valid).float(), *blur).numpy() > 0.99
-    known &= pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
+    known = covered(torch.from_numpy(piece.valid), *blur).numpy()
+    known = known & pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
     return low[:, known], pair.ms.numpy()[:, known].astype(np.float64)
 
 
-def _detail(piece: Piece, gain: float) -> tuple[Image, Image, float, float]:
+def _detail(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image, float, float]:
     """Products of the details of the bands with PAN's, in the result and one scale down, and PAN's squares there."""
     pair = piece.pair
-    pan = (pair.pan - low_pan(pair, gain)).numpy().astype(np.float64)
+    pan = (pair.pan - low_pan(pair, transfer)).numpy().astype(np.float64)
     bands = piece.fused - interpolated_ms(pair).numpy()
     inner = _inner(piece.valid & pair.valid_on_pan(pair.window).numpy().reshape(-1, *pair.pan.shape).all(0))
     pan = np.where(inner & _has_detail(pan, pair), pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
     fine = (bands * pan).sum((1, 2))
-    coarse_pan, known = pair.pan_at_ms(gain)
+    coarse_pan, known = pair.pan_at_ms(transfer)
     taken = known.numpy()
     hp_pan = high_pass(coarse_pan.numpy()[None])[0]
     hp_pan = np.where(taken & _has_detail(hp_pan, pair), hp_pan, 0.0)
@@ -126,12 +129,12 @@ def _vertex(line: Image, top: int) -> float:
     return top + (0.5 * (before - after) / bend if bend < 0.0 else 0.0)
 
 
-def seams(pieces: Sequence[Piece], gain: float) -> tuple[tuple[str, float], ...]:
+def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[str, float], ...]:
     """Straight steps in what neither MS nor PAN explains: "column 512" and so on, and how many times the usual step."""
     found: dict[str, float] = {}
     for piece in pieces:
         pair = piece.pair
-        pan = (pair.pan - low_pan(pair, gain)).numpy().astype(np.float64)
+        pan = (pair.pan - low_pan(pair, transfer)).numpy().astype(np.float64)
         rest = piece.fused - interpolated_ms(pair).numpy()
         inner = _inner(piece.valid & pair.pan_valid.numpy()) & ~_near_fill(pair.pan)
         power = float((pan[inner] ** 2).sum())

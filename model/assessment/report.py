@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import OutputError
 from ..files import whole_file
 from ..geometry.grids import Window
+from ..geometry.transfer import FREQUENCIES, TransferFunction
 from ..page import page, picture, plot, stretched, table, whole
 from ..quality.full_resolution import interpolated_ms
 from ..quality.indices import BLOCK, Image
@@ -38,7 +39,9 @@ class Shown:
     pieces: tuple[Piece, ...]
 
 
-def write_report(job: AssessJob, result: AssessResult, shown: Sequence[Shown], facts: Mapping[str, str]) -> None:
+def write_report(
+    job: AssessJob, result: AssessResult, shown: Sequence[Shown], transfer: TransferFunction, facts: Mapping[str, str]
+) -> None:
     """Write the report, complete or not at all. Raises OutputError."""
     parts = [
         *(_verdict(v) for v in result.verdicts),
@@ -53,6 +56,11 @@ def write_report(job: AssessJob, result: AssessResult, shown: Sequence[Shown], f
         "<h2>Spectra and histograms</h2>",
         *_curves(shown),
         "<h2>How it was measured</h2>",
+        plot(
+            "Contrast that MS keeps of PAN's, at frequencies in units of the MS Nyquist frequency",
+            FREQUENCIES,
+            {"along rows": transfer.rows, "along columns": transfer.columns},
+        ),
         table(
             (),
             [

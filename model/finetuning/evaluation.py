@@ -49,11 +49,11 @@ class HoldoutEvaluator:
     ) -> None:
         self.scene, self.device, self.dtype, self.check = scene, device, dtype, check
         self.cell, self.halo = network.config.cell, network.config.halo
-        reduced = [reduced_pair(w.pair, scene.ratio, scene.registration.gain) for w in scene.windows]
+        reduced = [reduced_pair(w.pair, scene.ratio, scene.registration.transfer) for w in scene.windows]
         measured = measure_registration(reduced, align=False, check=check)
-        gain = measured.gain if measured.reliable else scene.registration.gain
-        samples = [(r.ms, *r.pan_at_ms(gain)) for r in reduced]
-        self.statistics = measure_statistics(samples, scene.ratio, gain)
+        transfer = measured.transfer if measured.reliable else scene.registration.transfer
+        samples = [(r.ms, *r.pan_at_ms(transfer)) for r in reduced]
+        self.statistics = measure_statistics(samples, scene.ratio, transfer)
         self.tasks = [
             self._task(r, block, self.statistics, window.pair.ms)
             for r, window in zip(reduced, scene.windows) for block in window.blocks
@@ -92,7 +92,9 @@ class HoldoutEvaluator:
 
     def _full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> FullResolution | None:
         part, sharp = self._sharpen_full(network, pair, block)
-        return full_resolution(part, torch.from_numpy(sharp).float(), self.scene.registration.gain, self.scene.rounded)
+        return full_resolution(
+            part, torch.from_numpy(sharp).float(), self.scene.registration.transfer, self.scene.rounded
+        )
 
     def _sharpen_full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> tuple[PairWindow, Image]:
         """A block's pair, PAN cut to it, and its sharp bands at full resolution."""

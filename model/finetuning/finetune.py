@@ -142,7 +142,7 @@ class _Finetuning:
             row, column = map(format_signed, scene.registration.shift)
             self.progress.log(
                 f"{scene.ms}: {scene.statistics.bands} bands, ratio {scene.ratio:.4g}, MTF gain "
-                f"{scene.registration.gain:.3f}, shift {row} rows, {column} columns, noise of PAN "
+                f"{scene.registration.transfer.gain:.3f}, shift {row} rows, {column} columns, noise of PAN "
                 f"{scene.noise:.3f} deviations; windows: {len(scene.windows)}, blocks held out: {blocks}."
             )
         return scenes
@@ -308,16 +308,15 @@ UNCHANGED = (
 
 
 def simulation(scenes: Sequence[TuningScene], crop: int, recipe: Recipe) -> SimulationConfig:
-    """The scenes' own sensor: their ratio, gain and noise, and nothing that they do not show."""
-    gains = [s.registration.gain for s in scenes]
-    spread = math.exp(recipe.gain_spread)
+    """The scenes' own sensor: their ratio, transfer functions and noise, and nothing that they do not show."""
+    noise = recipe.noise * float(np.mean([s.noise for s in scenes]))
     return SimulationConfig(
         crop=crop, shrunk_share=0.0, gamma=1.0, glare=0.0, built_share=0.0, ratios=(scenes[0].ratio,) * 3,
-        ratio_shares=(1.0, 0.0, 0.0), gain=(min(gains) / spread, min(max(gains) * spread, 0.7)), band_jitter=0.03,
-        gain_error=0.02, shift=recipe.shift, noise=recipe.noise * float(np.mean([s.noise for s in scenes])),
+        ratio_shares=(1.0, 0.0, 0.0), transfers=tuple(s.registration.transfer for s in scenes), exact_share=0.7,
+        band_jitter=recipe.gain_spread, shift=recipe.shift, band_shift=0.0, noise=noise, pan_noise=noise,
         pan_blur=0.0, stray_share=0.0, paired_share=1.0, synthetic_share=0.0, coarse_share=0.0, saturated_share=0.0,
-        haze_share=0.0, cloud_share=0.0, hole_share=0.0, smooth_share=0.0, low_gain_share=0.0, anisotropy=0.0,
-        band_bend_share=0.0, ordered_share=recipe.ordered,
+        guides_share=0.0, sharpened_share=0.0, bright_share=0.0, haze_share=0.0, cloud_share=0.0, hole_share=0.0,
+        smooth_share=0.0, low_gain_share=0.0, band_bend_share=0.0, ordered_share=recipe.ordered,
     )  # fmt: skip
 
 
@@ -338,7 +337,7 @@ def _scene_notes(scene: TuningScene) -> Mapping[str, Any]:
         "bands": scene.statistics.bands,
         "band_names": list(scene.band_names),
         "ratio": round(scene.ratio, 6),
-        "gain": round(scene.registration.gain, 4),
+        "gain": round(scene.registration.transfer.gain, 4),
     }
 
 

@@ -20,11 +20,11 @@ from ..geometry.window_pair import PairWindow
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
 from ..raster.windows import ms_window, output_window, read_with_margin
-from ..scene.detail_correlation import LARGEST_SHIFT
+from ..scene.detail_correlation import FIRST_TRANSFER, LARGEST_SHIFT
 from ..scene.fill_values import find_fill, without_fill
 from ..scene.noise import noise_level
 from ..scene.pieces import follows, spread, texture, textured
-from ..scene.registration import DEFAULT_GAIN, Registration, measure_registration
+from ..scene.registration import Registration, measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics
 from ..training.dataset import Source
 from ..wording import format_value
@@ -73,9 +73,11 @@ class TuningScene:
         """What training simulates from: MS, and PAN as sharp as MS, where both may be used."""
         sources = []
         for window in self.windows:
-            low, valid = window.open.pan_at_ms(self.registration.gain)
+            low, valid = window.open.pan_at_ms(self.registration.transfer)
             if float(valid.float().mean()) >= MINIMUM_OPEN:
-                sources.append(Source(self.ms, family, window.open.ms, low, window.open, self.registration.gain, valid))
+                sources.append(
+                    Source(self.ms, family, window.open.ms, low, window.open, self.registration.transfer, valid)
+                )
         return sources
 
 
@@ -123,7 +125,7 @@ def _windows_with_texture(shared: Window, ratio: float, read: Callable[[Window],
     most = WINDOWS_PER_AXIS**2
     if len(candidates) <= most:
         return _windows(shared, ratio)
-    textures = [texture(*read(w).pan_at_ms(DEFAULT_GAIN)) for w in candidates]
+    textures = [texture(*read(w).pan_at_ms(FIRST_TRANSFER)) for w in candidates]
     return [candidates[number] for number in spread(textured(textures), most)] or _windows(shared, ratio)
 
 
@@ -155,7 +157,7 @@ def _hold_out(
     rng: np.random.Generator, check: Check,
 ) -> TuningScene:  # fmt: skip
     """Choose the blocks, measure the registration of what is left, and put the scene together."""
-    valid = [p.pan_at_ms(DEFAULT_GAIN)[1] for p in pairs]
+    valid = [p.pan_at_ms(FIRST_TRANSFER)[1] for p in pairs]
     usable = [float(v.float().mean()) >= MINIMUM_VALID for v in valid]
     blocks = [_choose_blocks(v, rng) if use else () for v, use in zip(valid, usable)]
     if not any(blocks):
@@ -175,14 +177,14 @@ def _hold_out(
     found = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
     fitting = follows(registration, len(found))
     found = [w for w, fits in zip(found, fitting) if fits and w.blocks] or found
-    low = [(w.open.ms, *w.open.pan_at_ms(registration.gain)) for w in found]
+    low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in found]
     try:
-        statistics = measure_statistics(low, placement.ratio, registration.gain)
+        statistics = measure_statistics(low, placement.ratio, registration.transfer)
     except ValueError as error:
         raise InputError(f"PAN and MS {path} share too little: {error}.") from error
     fine = noise_level([(w.open.pan, w.open.pan_valid) for w in found])
     coarse = noise_level([(pan, valid) for _, pan, valid in low])
-    noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std
+    noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std[0]
     return TuningScene(**described, registration=registration, statistics=statistics, noise=noise, windows=tuple(found))
 
 

@@ -9,10 +9,11 @@ import torch
 
 from ..errors import TrainingError
 from ..geometry.grids import Window
+from ..geometry.resampling import Matrix
 from ..geometry.window_pair import PairWindow
 from ..network.flow_network import NetworkConfig
 from ..scene.statistics import SceneStatistics, measure_statistics
-from ..training.batches import Batch
+from ..training.batches import MAX_LOST, Batch
 from ..training.dataset import Source
 from ..training.example import Example, as_tensor, draw_group, read_example
 
@@ -35,8 +36,8 @@ class RealPairBuffer:
         pairs = []
         for source in sources:
             if source.pair is not None and min(source.pair.pan.shape) >= side:
-                low, valid = source.pair.pan_at_ms(source.gain)
-                statistics = measure_statistics([(source.pair.ms, low, valid)], source.pair.ratio, source.gain)
+                low, valid = source.pair.pan_at_ms(source.transfer)
+                statistics = measure_statistics([(source.pair.ms, low, valid)], source.pair.ratio, source.transfer)
                 pairs.append((source.pair, statistics))
         if not pairs:
             raise TrainingError(f"No scene has a PAN of {side} pixels a side at full resolution to tune on.")
@@ -58,9 +59,16 @@ def _square(
 ) -> Example:
     """What the network reads of a random square of a pair."""
     top, left = _corner(pair.pan_valid, side, rng)
-    maps = zip(pair.mtf_matrices(statistics.gain), (top, left))
-    rows, columns = (as_tensor(m[:, c : c + side]).expand(len(group), -1, -1) for m, c in maps)
+    maps = zip(pair.mtf_matrices(statistics.transfer), (top, left))
+    rows, columns = (as_tensor(_cut(m, slice(c, c + side))).expand(len(group), -1, -1) for m, c in maps)
     return read_example(pair, Window(left, top, side, side), statistics, group, (rows, columns))
+
+
+def _cut(matrix: Matrix, square: slice) -> Matrix:
+    """The columns of a map (k, n) that lie in a square, 0 where a kernel reaches beyond it."""
+    part = matrix[:, square]
+    part[np.abs(matrix).sum(1) - np.abs(part).sum(1) > MAX_LOST] = 0.0
+    return part
 
 
 def _corner(valid: torch.Tensor, side: int, rng: np.random.Generator) -> tuple[int, int]:

@@ -58,8 +58,8 @@ def fuse_arrays(
     ):
         pair = check_pair(sharp, colours, job.data_type, job.extent)
         progress = progress or Progress()
-        weights, measured, plan = plan_pair(pair, job, progress)
-        found = judged(pair, plan, weights, measured, progress)
+        weights, measured, plan, reduced = plan_pair(pair, job, progress)
+        found = judged(pair, plan, weights, measured, reduced, progress)
         target = ArrayTarget(len(colours.bands), plan.window, plan.form.type)
         run_plan(plan, sharp, colours, weights, target, progress)
         hqnr = found.full.hqnr if found.full else None

@@ -1,7 +1,7 @@
 """Between plan and run: how good the result is on pieces of the scene, before all of it is made.
 
-One scale down there is a reference: pieces are made coarser by the scene's own ratio and gain, so that MS itself is the
-truth (Wald's protocol). At full resolution there is none, and HQNR tells.
+One scale down there is a reference: pieces are made coarser by the scene's own ratio and transfer function, so that MS
+itself is the truth (Wald's protocol). At full resolution there is none, and HQNR tells.
 """
 
 from __future__ import annotations
@@ -37,13 +37,25 @@ SMALLEST_SIDE = 8  # MS pixels of a reduced piece
 
 @dataclass(frozen=True)
 class Reduced:
-    """ERGAS on the pieces made `ratio` times coarser: of ours, of interpolation, of the best classical method."""
+    """ERGAS on the pieces made `ratio` times coarser: of the network, of the injection of PAN's detail that it starts
+    from, of interpolation, of the best classical method."""
 
     ratio: float
-    ergas: float
+    network: float
+    injection: float
     interpolated: float
     classical: float
     method: str
+
+    @property
+    def ergas(self) -> float:
+        """That of what is delivered."""
+        return float(np.fmin(self.network, self.injection))
+
+    @property
+    def network_share(self) -> float:
+        """1, or 0 where the injection alone is better."""
+        return 0.0 if self.injection < self.network else 1.0
 
 
 @dataclass(frozen=True)
@@ -65,14 +77,31 @@ class Judgement:
     bands: int
 
 
-def judge(
+def judge_reduced(
     pair: CheckedPair, plan: FusionPlan, network: FlowNetwork, pieces: Sequence[PairWindow], check: Check
+) -> Reduced | None:
+    """Evaluate the plan one scale down on pieces of its scene, their shift corrected; None where they are too small."""
+    return _Judging(pair, plan, network, _bands(plan), check).reduced(pieces)
+
+
+def judge(
+    pair: CheckedPair,
+    plan: FusionPlan,
+    network: FlowNetwork,
+    pieces: Sequence[PairWindow],
+    reduced: Reduced | None,
+    check: Check,
 ) -> Judgement:
-    """Judge the plan on pieces of its scene, their shift corrected."""
+    """Evaluate the plan at full resolution too."""
+    bands = _bands(plan)
+    full = _Judging(pair, plan, network, bands, check).full(pieces)
+    return Judgement(reduced, full, len(bands), len(plan.outputs))
+
+
+def _bands(plan: FusionPlan) -> list[int]:
+    """At most MOST_BANDS of the bands of the output, spread over them, by their places in the statistics."""
     live = [band for band in plan.outputs if band >= 0]
-    bands = [live[i] for i in np.linspace(0, len(live) - 1, min(len(live), MOST_BANDS)).round().astype(int)]
-    judging = _Judging(pair, plan, network, bands, check)
-    return Judgement(judging.reduced(pieces), judging.full(pieces), len(bands), len(plan.outputs))
+    return [live[i] for i in np.linspace(0, len(live) - 1, min(len(live), MOST_BANDS)).round().astype(int)]
 
 
 @dataclass(frozen=True)
@@ -85,22 +114,26 @@ class _Judging:
 
     def reduced(self, pieces: Sequence[PairWindow]) -> Reduced | None:
         """The figures one scale down; None where too few pixels are left, or where ERGAS divides by nothing."""
-        gain, ratio = self.plan.statistics.gain, self.plan.placement.ratio
+        transfer, ratio = self.plan.statistics.transfer, self.plan.placement.ratio
         large = [p for p in pieces if min(p.ms_valid.shape) >= SMALLEST_SIDE * ratio]
-        small = [reduced_pair(p, ratio, gain) for p in large]
+        small = [reduced_pair(p, ratio, transfer) for p in large]
         if not small:
             return None
         try:
-            statistics = measure_statistics([(s.ms, *s.pan_at_ms(gain)) for s in small], ratio, gain, self.check)
+            statistics = measure_statistics(
+                [(s.ms, *s.pan_at_ms(transfer)) for s in small], ratio, transfer, self.check
+            )
         except ValueError:  # too few pixels
             return None
-        fuser, parts, sharp, truth = self._fuser(statistics), [], [], []
+        fusers, parts, truth = [self._fuser(statistics, share) for share in (1.0, 0.0)], [], []
+        sharp: tuple[list[Image], list[Image]] = ([], [])
         for piece, coarse in zip(large, small):
             counted = _counted(coarse, ratio)
-            result = Piece.of(coarse, coarse.window, statistics, fuser.cell, fuser.halo).sharpened(fuser, self.check)
-            parts.append(prepare(self._exact(coarse), gain, counted))
+            given = Piece.of(coarse, coarse.window, statistics, fusers[0].cell, fusers[0].halo)
+            parts.append(prepare(self._exact(coarse), transfer, counted))
             truth.append(self._numbers(piece.ms[self.bands])[:, counted])
-            sharp.append(self._numbers(result)[:, counted])
+            for fuser, found in zip(fusers, sharp):
+                found.append(self._numbers(given.sharpened(fuser, self.check))[:, counted])
         whole, reference = Prepared.joined(parts), np.concatenate(truth, axis=1)
         if not whole.valid.any() or not reference.shape[1] or not float(reference.mean(1).min()) > 0.0:
             return None
@@ -110,12 +143,13 @@ class _Judging:
             self.check()
             errors[name] = ergas(reference, method(whole)[:, whole.valid_fine], ratio)
         best = min(CLASSICAL, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
-        ours = ergas(reference, np.concatenate(sharp, axis=1), ratio)
-        return Reduced(ratio, ours, errors["interpolation"], errors[best], best)
+        network, injection = (ergas(reference, np.concatenate(found, axis=1), ratio) for found in sharp)
+        return Reduced(ratio, network, injection, errors["interpolation"], errors[best], best)
 
     def full(self, pieces: Sequence[PairWindow]) -> Full | None:
         """The figures at full resolution; None where no piece holds a block of valid pixels."""
-        fuser, gain = self._fuser(self.plan.statistics), self.plan.statistics.gain
+        transfer = self.plan.statistics.transfer
+        fuser = self._fuser(self.plan.statistics, self.plan.network_share)
         rounded = self.pair.ms.type in INTEGER_TYPES
         ours: list[tuple[float, float]] = []
         plain: list[tuple[float, float]] = []
@@ -126,7 +160,7 @@ class _Judging:
             sharp = Piece.of(piece, place, self.plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, self.check)
             part = replace(piece.cropped(place), ms=piece.ms[self.bands], band_valid=None)
             images = torch.from_numpy(sharp).float(), interpolated_ms(part)
-            made, soft = (full_resolution(part, image, gain, rounded, self.check) for image in images)
+            made, soft = (full_resolution(part, image, transfer, rounded, self.check) for image in images)
             if made and soft and np.isfinite((made.hqnr, soft.hqnr)).all():
                 ours.append((made.d_lambda, made.d_s))
                 plain.append((soft.d_lambda, soft.d_s))
@@ -134,9 +168,9 @@ class _Judging:
             return None
         return Full(hqnr(*np.mean(ours, axis=0)), hqnr(*np.mean(plain, axis=0)), len(ours))
 
-    def _fuser(self, statistics: SceneStatistics) -> TileFuser:
-        engine = self.plan.engine
-        return TileFuser(self.network, statistics, engine.torch_devices[0], engine.dtype, engine.steps, self.bands)
+    def _fuser(self, statistics: SceneStatistics, share: float) -> TileFuser:
+        engine, device = self.plan.engine, self.plan.engine.torch_devices[0]
+        return TileFuser(self.network, statistics, device, engine.dtype, engine.steps, self.bands, share)
 
     def _numbers(self, image: torch.Tensor | Image) -> Image:
         """Images of the judged bands in the numbers of the file: offsets were taken off as they were read."""

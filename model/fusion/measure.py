@@ -11,6 +11,7 @@ import torch
 
 from ..errors import InputError
 from ..geometry.grids import Placement, Window
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
 from ..raster.pixel_types import value_limits
@@ -21,6 +22,7 @@ from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
+from ..scene.scene_match import match_scenes
 from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics
 from ..wording import format_value
 from .check import CheckedPair
@@ -43,7 +45,8 @@ class Measurement:
     ms_fill, pan_fill   values that fill flat areas and look like gaps that nobody declared
     percentiles   of the values of each band of MS in the sample
     pieces        windows of the sample, their shift corrected, that show the scene at work
-    least, most   values of MS in the sample        negative   whether MS holds negative values anywhere
+    extremes      lowest and highest value of each band of MS in the sample
+    negative      whether MS holds negative values anywhere
     """
 
     registration: Registration
@@ -51,11 +54,20 @@ class Measurement:
     dead: tuple[int, ...]
     ms_fill: tuple[FillValue, ...]
     pan_fill: tuple[FillValue, ...]
-    least: float
-    most: float
+    extremes: tuple[tuple[float, float], ...]
     negative: bool
     percentiles: tuple[tuple[float, ...], ...]
     pieces: tuple[PairWindow, ...]
+
+    @property
+    def least(self) -> float:
+        """Lowest value of MS in the sample."""
+        return min(low for low, _ in self.extremes)
+
+    @property
+    def most(self) -> float:
+        """Highest value of MS in the sample."""
+        return max(high for _, high in self.extremes)
 
     def share_outside(self, low: float, high: float) -> float:
         """Share of a band's values in the sample that lie below `low` or above `high`, about, of the worst band."""
@@ -72,10 +84,10 @@ class Measurement:
         return max(band[-1] - band[0] for band in self.percentiles)
 
 
-def measure(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:
-    """Shift (unless `align` is False), MTF gain (unless given) and statistics of a scene. Raises InputError."""
+def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
+    """Measure shift (unless `align` is False), transfer function (unless given) and statistics. Raises InputError."""
     with _one_thread():
-        return _measured(pair, align, gain, progress)
+        return _measured(pair, align, transfer, progress)
 
 
 @contextmanager
@@ -89,30 +101,30 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _measured(pair: CheckedPair, align: bool, gain: float | None, progress: Progress) -> Measurement:
+def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
     windows = _sample(pair, progress)
     dead, windows = _without_dead_bands(pair.ms, windows)
     ms_fill, pan_fill = _find_fill(pair, windows, progress)
     windows = [without_fill(w, ms_fill, pan_fill) for w in windows]
-    registration = measure_registration(windows, align, gain, progress.check)
+    registration = measure_registration(windows, align, transfer, progress.check)
     if align:
 
         def read(moved: Placement, reach: float) -> list[PairWindow]:
             again = _read(replace(pair, placement=moved), [w.ms_place for w in windows], progress, reach)
             return [without_fill(w, ms_fill, pan_fill) for w in again]
 
-        registration = _wider(pair.placement, read, registration, gain, progress)
+        registration = _wider(pair.placement, read, registration, transfer, progress)
+        _refuse_other_scene(pair, windows, registration, progress)
     statistics = _statistics(pair, windows, registration, progress)
-    least, most = _range(pair.ms, windows)
+    extremes = _extremes(pair.ms, windows)
     return Measurement(
         registration=registration,
         statistics=statistics,
         dead=dead,
         ms_fill=tuple(ms_fill),
         pan_fill=tuple(pan_fill),
-        least=least,
-        most=most,
-        negative=least < 0.0 or _any_negative(pair.ms, progress),
+        extremes=extremes,
+        negative=min(low for low, _ in extremes) < 0.0 or _any_negative(pair.ms, progress),
         percentiles=_percentiles(pair.ms, windows),
         pieces=tuple(telling_pieces(windows, registration, progress.check)),
     )
@@ -181,11 +193,27 @@ def _meets_output(pair: CheckedPair, window: PairWindow) -> bool:
     return not place.clipped(pair.window).empty
 
 
+def _refuse_other_scene(
+    pair: CheckedPair, windows: Sequence[PairWindow], registration: Registration, progress: Progress
+) -> None:
+    """Raises InputError where PAN and MS show different scenes; clouds, water and noise are no reason to."""
+    if registration.reliable:
+        return
+    match = match_scenes(windows, progress.check)
+    if match.contradicts:
+        raise InputError(
+            f"PAN {pair.pan.source.name} and MS {pair.ms.source.name} do not show the same scene: their details "
+            f"correlate by {registration.correlation:.2f} and their larger structures by {match.correlation:.2f}, "
+            f"whatever the shift within {WIDE_REACH} PAN pixels; rasters of one scene reach 0.9. Choose PAN and MS of "
+            "one recording, or register them first (Raster, Georeferencer). ALIGN=off fuses them all the same."
+        )
+
+
 def _wider(
     placement: Placement,
     read: Callable[[Placement, float], list[PairWindow]],
     near: Registration,
-    gain: float | None,
+    transfer: TransferFunction | None,
     progress: Progress,
 ) -> Registration:
     """The registration that a search of WIDE_REACH finds, where the small one found nothing sure.
@@ -197,7 +225,7 @@ def _wider(
         return near
     coarse = find_coarse_shift(read(placement, WIDE_REACH + LARGEST_SHIFT))
     if coarse is not None and max(abs(s) for s in coarse) > 0.0 and _left(placement, coarse) > LEAST_LEFT:
-        found = measure_registration(read(placement.moved(coarse), LARGEST_SHIFT), True, gain, progress.check)
+        found = measure_registration(read(placement.moved(coarse), LARGEST_SHIFT), True, transfer, progress.check)
         if found.reliable and not found.at_edge and found.correlation > near.correlation:
             shift = (coarse[0] + found.shift[0], coarse[1] + found.shift[1])
             local = tuple(None if s is None else (s[0] + coarse[0], s[1] + coarse[1]) for s in found.local)
@@ -212,16 +240,12 @@ def _left(placement: Placement, shift: tuple[float, float]) -> float:
     return rows * columns
 
 
-def _range(ms: Raster, windows: Sequence[PairWindow]) -> tuple[float, float]:
-    """Least and largest value of MS in the sample, where all of its bands are valid."""
-    lows, highs = [], []
-    for window in windows:
-        for image, offset in zip(window.ms, ms.offsets):
-            values = image[window.ms_valid]
-            if len(values):
-                lows.append(float(values.min()) + offset)
-                highs.append(float(values.max()) + offset)
-    return float(min(lows)), float(max(highs))
+def _extremes(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, float], ...]:
+    """Lowest and highest value of each band of MS in the sample, where all of its bands are valid."""
+    known = [w.ms[:, w.ms_valid] for w in windows if bool(w.ms_valid.any())]
+    lows, highs = (torch.stack([f(v, 1) for v in known], 1) for f in (torch.amin, torch.amax))
+    ends = (lows.amin(1).double().numpy() + ms.offsets, highs.amax(1).double().numpy() + ms.offsets)
+    return tuple((float(low), float(high)) for low, high in zip(*ends))
 
 
 def _percentiles(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, ...], ...]:
@@ -238,9 +262,9 @@ def _statistics(
     for window in windows:
         progress.check()
         moved = window.shifted(registration.shift)
-        samples.append((window.ms, *moved.pan_at_ms(registration.gain)))
+        samples.append((window.ms, *moved.pan_at_ms(registration.transfer)))
     try:
-        return measure_statistics(samples, pair.placement.ratio, registration.gain, progress.check)
+        return measure_statistics(samples, pair.placement.ratio, registration.transfer, progress.check)
     except ValueError as error:
         pan, ms = pair.pan.source.name, pair.ms.source.name
         raise InputError(f"PAN {pan} and MS {ms} share too little: {error}.") from error

@@ -12,7 +12,7 @@ import torch
 from osgeo import gdal
 
 from ..errors import PansharpenError
-from ..network.flow_network import GUIDES, NetworkConfig
+from ..network.flow_network import SHARED_GUIDES, NetworkConfig
 
 MEGABYTE = 2**20
 LARGEST_BUDGET = 2048  # MB
@@ -107,7 +107,7 @@ def _own_limit() -> int | None:
 def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
     """Memory of a tile in work per PAN pixel: planes that the network reads and gives, its layers, the flow's state."""
     size = torch.finfo(dtype).bits // 8
-    planes = 2 * (2 * config.bands + GUIDES) + 2 * 2 * config.bands + 3 * config.width / config.cell**2
+    planes = 2 * (2 * config.bands + SHARED_GUIDES) + 2 * 2 * config.bands + 3 * config.width / config.cell**2
     return int(size * planes + 4 * (config.bands + 2) + 2 * 4 * bands) + HOST_BYTES
 
 
@@ -149,7 +149,7 @@ def plan_work(
 
 def _is_kept(side: int, config: NetworkConfig, dtype: torch.dtype) -> bool:
     """Whether `KeptMemory` keeps the largest buffer of a tile, what the network reads."""
-    planes = 2 * config.bands + GUIDES
+    planes = 2 * config.bands + SHARED_GUIDES
     return planes * side**2 * torch.finfo(dtype).bits // 8 <= KEPT_PIECE
 
 

@@ -31,14 +31,15 @@ from . import run_log
 from .adapt import ADAPTED, adapted
 from .check import CheckedPair, check_output, check_pair
 from .job import FusionJob, FusionResult
-from .judge import Judgement, judge
+from .judge import Judgement, Reduced, judge, judge_reduced
 from .measure import MEASURING_SHARE, Measurement
 from .memory import bounded_cache, default_budget, want_of_memory_said
 from .plan import FusionPlan, choose_engine, make_plan
 from .remembered import measured_once
-from .tiles import Target, Tiling
+from .tiles import Finish, Target, Tiling
 
 LARGEST_CLIPPED = 0.25  # of the values; a few bright ones may be cut off, and the log says so
+MAX_CLIPPED = 0.001  # of the pixels of a band in the result, beyond which it is warned of
 FEWEST_STEPS = 2.0  # whole numbers over which the values of a band have to spread
 
 
@@ -57,8 +58,8 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
             progress.explain(run_log.removed(stale))
     with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
-        weights, measured, plan = plan_pair(pair, job, progress)
-        found = judged(pair, plan, weights, measured, progress) if job.judged else None
+        weights, measured, plan, reduced = plan_pair(pair, job, progress)
+        found = judged(pair, plan, weights, measured, reduced, progress) if job.judged else None
         pair = replace(pair, window=plan.window)
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
             devices = run_plan(plan, pan, ms, weights, writer, progress.after(ADAPTED if job.adapts else 0.0))
@@ -72,17 +73,20 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         device=", ".join(devices),
         ratio=plan.placement.ratio,
         shift=measured.registration.shift,
-        gain=measured.registration.gain,
+        gain=measured.registration.transfer.gain,
         weights_sha256=weights.sha256,
         seconds=seconds,
         hqnr=found.full.hqnr if found and found.full else None,
         ergas=found.reduced.ergas if found and found.reduced else None,
         bands=plan.ms.bands,
         notices=tuple(notices),
+        sharpened=measured.statistics.trust > 0.0,
     )
 
 
-def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[Weights, Measurement, FusionPlan]:
+def plan_pair(
+    pair: CheckedPair, job: FusionJob, progress: Progress
+) -> tuple[Weights, Measurement, FusionPlan, Reduced | None]:
     """Measure a checked pair and decide everything, saying what and why. Raises PansharpenError."""
     weights = load_weights(job.weights)
     engine, reason = choose_engine(job, weights)
@@ -102,14 +106,23 @@ def plan_pair(pair: CheckedPair, job: FusionJob, progress: Progress) -> tuple[We
         engine = replace(engine, weights=str(weights.path), weights_sha256=weights.sha256)
     plan = make_plan(job, pair, measured, engine, weights)
     progress.explain(run_log.work(plan, job.memory or default_budget()))
-    return weights, measured, plan
+    reduced = judge_reduced(pair, plan, weights.network, measured.pieces, progress.check)
+    if reduced and reduced.network_share < 1.0:
+        progress.warn(run_log.network_left_out(reduced))
+        plan = replace(plan, network_share=reduced.network_share)
+    return weights, measured, plan, reduced
 
 
 def judged(
-    pair: CheckedPair, plan: FusionPlan, weights: Weights, measured: Measurement, progress: Progress
+    pair: CheckedPair,
+    plan: FusionPlan,
+    weights: Weights,
+    measured: Measurement,
+    reduced: Reduced | None,
+    progress: Progress,
 ) -> Judgement:
     """How good the result is on pieces of the scene, said in the log, with a warning where that is not good."""
-    found = judge(pair, plan, weights.network, measured.pieces, progress.check)
+    found = judge(pair, plan, weights.network, measured.pieces, reduced, progress.check)
     _explain(run_log.quality(found), progress)
     worse = run_log.quality_notice(found)
     if worse:
@@ -139,20 +152,27 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
 def run_plan(
     plan: FusionPlan, pan: Raster, ms: Raster, weights: Weights, target: Target, progress: Progress
 ) -> list[str]:
-    """Make the pixels of the plan's window; returns the devices used.
+    """Make the pixels of the plan's window; returns the devices used. Values that are clipped are warned of.
 
     Raises PansharpenError, also where a file of the rasters has changed since it was opened.
     """
     engine = plan.engine
     fusers = [
-        TileFuser(weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs)
+        TileFuser(
+            weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs, plan.network_share
+        )
         for device in engine.torch_devices
     ]
     encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)
     with bounded_cache(plan.work.cache):
-        Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, encoder, target, progress)
+        finish = Finish(plan.plausible, encoder)
+        Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, finish, target, progress)
     for raster in (pan, ms):
         raster.refuse_changes()
+    if finish.clipped:
+        share = max(finish.clipped.values()) / (plan.window.width * plan.window.height)
+        report = progress.warn if share > MAX_CLIPPED else lambda notice: progress.explain(notice.sentence)
+        report(run_log.clipped(plan, finish.clipped, share))
     return list(dict.fromkeys(str(f.device) for f in fusers))
 
 
@@ -191,14 +211,19 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
             "OTFM_WEIGHTS_SHA256": plan.engine.weights_sha256,
             "OTFM_STEPS": str(plan.engine.steps),
             "OTFM_PRECISION": plan.engine.precision,
-            "OTFM_MTF_GAIN": format_figure(registration.gain, ".4f"),
+            "OTFM_MTF_GAIN": format_figure(registration.transfer.gain, ".4f"),
+            "OTFM_TRANSFER_ROWS": _values(registration.transfer.rows),
+            "OTFM_TRANSFER_COLUMNS": _values(registration.transfer.columns),
             "OTFM_SHIFT_ROWS_COLUMNS": " ".join(format_figure(s, ".3f") for s in registration.shift),
-            "OTFM_MTF_GAIN_BY_BAND": " ".join(format_figure(g, ".3f") for g in registration.band_gains),
             "OTFM_RATIO": f"{plan.placement.ratio:.6g}",
             "OTFM_PAN": f"{Path(plan.pan.name).name} band {plan.pan.bands[0]}",
             "OTFM_MS": f"{Path(plan.ms.name).name} bands {' '.join(map(str, plan.ms.bands))}",
         }
     )
+
+
+def _values(values: Iterable[float]) -> str:
+    return " ".join(f"{value:.3f}" for value in values)
 
 
 def _remembering(progress: Progress, notices: list[Notice]) -> Progress:

@@ -14,9 +14,11 @@ import torch
 from ..devices import choose_devices
 from ..errors import InputError, WeightsError
 from ..geometry.grids import Placement, Window
+from ..geometry.transfer import TransferFunction
 from ..inference.precision import choose_precision
 from ..network.weights import Weights, load_weights
 from ..raster.formats import OutputForm
+from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.source import RasterSource
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.statistics import SceneStatistics
@@ -24,6 +26,7 @@ from .check import CheckedPair
 from .job import FusionJob
 from .measure import Measurement
 from .memory import WorkPlan, default_budget, plan_work
+from .plausible_range import PlausibleRange
 
 FORMAT = "otfm-pansharpen-plan-3"
 
@@ -65,6 +68,9 @@ class FusionPlan:
     lowest      values below it are clipped to it; None clips nothing
     outputs     for each band of the output its place in the statistics; -1 for one that has no valid pixel
     offsets     what is taken off each band as it is read
+    plausible   where values are held, as they are read
+    network_share   how much of what the network adds to the injection of PAN's detail is used: 1, or 0 where the
+                scene, made coarser, shows that the injection alone is better
     work        tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
     """
 
@@ -79,6 +85,8 @@ class FusionPlan:
     outputs: tuple[int, ...]
     offsets: tuple[float, ...]
     work: WorkPlan
+    plausible: PlausibleRange
+    network_share: float = 1.0
 
     def tiles(self) -> list[Window]:
         """The output's tiles, as windows of PAN."""
@@ -97,15 +105,18 @@ class FusionPlan:
                 raise ValueError(f"its format is not {FORMAT}")
             placement = values.pop("placement")
             overlap = Window(**placement.pop("overlap"))
+            statistics = values.pop("statistics")
+            transfer = _made(TransferFunction, statistics.pop("transfer"))
             return cls(
                 pan=_made(RasterSource, values.pop("pan")),
                 ms=_made(RasterSource, values.pop("ms")),
                 window=Window(**values.pop("window")),
                 placement=_made(Placement, {**placement, "overlap": overlap}),
-                statistics=_made(SceneStatistics, values.pop("statistics")),
+                statistics=_made(SceneStatistics, {**statistics, "transfer": transfer}),
                 engine=_made(Engine, values.pop("engine")),
                 form=_made(OutputForm, values.pop("form")),
                 work=WorkPlan(**values.pop("work")),
+                plausible=_made(PlausibleRange, values.pop("plausible")),
                 outputs=tuple(values.pop("outputs")),
                 offsets=tuple(values.pop("offsets")),
                 **values,
@@ -135,7 +146,17 @@ def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: 
         outputs=pair.ms.outputs,
         offsets=tuple(pair.ms.offsets.tolist()),
         work=replace(work, cache=cache),
+        plausible=_plausible(pair, measured),
     )
+
+
+def _plausible(pair: CheckedPair, measured: Measurement) -> PlausibleRange:
+    """Where values are held: within what the output holds and, where MS has none, away from its ends."""
+    kind, (low, high) = pair.form.type, pair.form.limits
+    whole = kind in INTEGER_TYPES
+    limits = (low if measured.negative else max(low, 0.0), high)
+    ranges = PlausibleRange.of(measured.extremes, limits, 1.0 if whole else 0.0, pair.placement.ratio)
+    return ranges.without(pair.ms.offsets.tolist())
 
 
 def _within_ms(pair: CheckedPair, placement: Placement) -> Window:

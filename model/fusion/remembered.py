@@ -26,7 +26,7 @@ def measured_once(pair: CheckedPair, job: FusionJob, progress: Progress) -> Meas
     pan, ms = pair.pan, pair.ms
     key = pan.state, ms.state, job.align, job.gain
     known = _SCENES.pop(key, None)
-    measured = known or measure(pair, job.align, job.gain, progress)
+    measured = known or measure(pair, job.align, job.transfer, progress)
     if known and known.dead:
         ms.leave_out(known.dead)
     telling = all(raster.files and on_disk(raster.source.path) for raster in (pan, ms))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import InputError
 from ..finetuning.job import FinetuneResult
 from ..geometry.grids import Window
+from ..geometry.transfer import TransferFunction
 from ..network.weights import misfit, other_order
 from ..notices import Notice
 from ..scene.coarse_search import WIDE_REACH
@@ -17,13 +18,14 @@ from ..staging import PREVIOUS, StaleRun
 from ..wording import NEGLIGIBLE, compare_errors, format_figure, format_percent, format_signed, format_value
 from .check import CheckedPair
 from .job import FusionJob
-from .judge import Judgement
+from .judge import Judgement, Reduced
 from .measure import Measurement
 from .plan import Engine, FusionPlan
 
 COARSE_STEPS = 32.0  # fewer whole numbers than these show
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
 NOTABLE_SHIFT = 0.05  # PAN pixels; less cannot be seen
+NOTABLE_CREST = 1.05  # of the transfer function; makers sharpen by up to 1.4
 NOTABLE_LOSS = 0.05  # of HQNR against interpolation
 NOTABLE_ERROR = 1.02  # ERGAS over that of interpolation
 
@@ -44,19 +46,26 @@ def found(measured: Measurement, job: FusionJob) -> str:
     """The second line: how MS lies on PAN and how sharp it is."""
     seen = measured.registration
     if not seen.reliable:
-        return f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.gain:.2f} is used."
+        return (
+            f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.transfer.gain:.2f} is used."
+        )
     row, column = seen.shift
-    measuring = "measured" if job.gain is None else "given"
     if max(abs(row), abs(column)) < NOTABLE_SHIFT:
         place = f"MS lies on PAN to within {NOTABLE_SHIFT:g} PAN pixels"
     else:
         corrected = "which is corrected" if job.align else "which is not corrected, as asked for"
         off = f"{format_signed(row)} rows and {format_signed(column)} columns (PAN pixels)"
         place = f"MS lies {off} off PAN, {corrected}"
-    return (
-        f"{place}; at its finest detail it keeps {100.0 * seen.gain:.0f} % of the contrast (MTF gain {seen.gain:.3f}, "
-        f"{measuring})."
-    )
+    return f"{place}; {_sharpness(seen.transfer, job)}."
+
+
+def _sharpness(transfer: TransferFunction, job: FusionJob) -> str:
+    """How sharp MS is, in words."""
+    measuring = "measured" if job.gain is None else "given"
+    said = f"at its finest detail it keeps {100.0 * transfer.gain:.0f} % of the contrast ({measuring})"
+    if transfer.peak < NOTABLE_CREST:
+        return said
+    return f"{said} and was sharpened by its maker, up to {transfer.peak:.2f} times at medium detail"
 
 
 def quality_summary(judged: Judgement | None) -> str:
@@ -166,14 +175,19 @@ def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Ite
             f"{100 * found.left_out:.0f} % of the sample left out (clouds, water, no detail)."
         )
         source = "measured on this scene" if job.gain is None else "as given"
-        per_band = ", ".join(f"{g:.2f}" for g in found.band_gains)
-        yield f"MTF gain of MS at Nyquist relative to PAN: {found.gain:.3f} ({source}; by band {per_band})."
+        rows, columns = (
+            ", ".join(f"{v:.2f}" for v in values) for values in (found.transfer.rows, found.transfer.columns)
+        )
+        yield (
+            f"Transfer function of MS relative to PAN, at 0.1 to 1.0 of the MS Nyquist frequency ({source}): along "
+            f"rows {rows}; along columns {columns}."
+        )
     means = ", ".join(
         f"{format_figure(m + o, '.4g')} ({format_figure(s, '.3g')})"
         for m, s, o in zip(statistics.ms_mean, statistics.ms_std, pair.ms.offsets)
     )
-    pan = statistics.pan_mean + float(pair.pan.offsets[0])
-    deviation = format_figure(statistics.pan_std, ".3g")
+    pan = statistics.pan_mean[0] + float(pair.pan.offsets[0])
+    deviation = format_figure(statistics.pan_std[0], ".3g")
     yield f"Mean (deviation) of PAN {format_figure(pan, '.4g')} ({deviation}); of the MS bands {means}."
 
 
@@ -182,6 +196,29 @@ def work(plan: FusionPlan, budget: int) -> str:
     made = plan.work
     threads = _count(made.threads, "thread")
     return f"Tiles of {made.side} pixels, {made.workers} at once, {threads} each, in {budget} MB."
+
+
+def clipped(plan: FusionPlan, counts: Mapping[int, int], share: float) -> Notice:
+    """The warning that values of the result lay beyond what the output holds; `counts` by place in the statistics."""
+    numbers = {plan.ms.bands[plan.outputs.index(place)]: count for place, count in sorted(counts.items())}
+    told = ", ".join(f"{count} of band {band}" for band, count in numbers.items())
+    return Notice(
+        "result_clipped",
+        f"Values of the result beyond what {plan.form.type} holds were clipped: {told} (up to {100.0 * share:.2g} % of "
+        "a band). Leave such pixels out before computing ratios of bands.",
+        {f"band_{band}": count for band, count in numbers.items()},
+    )
+
+
+def network_left_out(found: Reduced) -> Notice:
+    """The warning that the injection of PAN's detail is used alone."""
+    return Notice(
+        "network_left_out",
+        f"Made {found.ratio:.3g} times coarser, the scene is sharpened better by plain injection of PAN's detail "
+        f"(ERGAS {found.injection:.3g}) than by the network ({found.network:.3g}), so the injection is used alone. "
+        "QUALITY=tuned may do better.",
+        {"injection": found.injection, "network": found.network},
+    )
 
 
 def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: dict[str, str]) -> Iterator[Notice]:
@@ -199,7 +236,14 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
             "none there either. Leave such bands out with MS_BANDS, or check their nodata value.",
             {"bands": numbers},
         )
-    if statistics.trust < 1.0:
+    if statistics.trust <= 0.0:
+        yield Notice(
+            "not_sharpened",
+            f"The result is not sharpened, only interpolated: PAN does not follow the bands (correlation of details "
+            f"{statistics.fit:.2f}). Choose PAN and MS of one recording.",
+            {"correlation": statistics.fit},
+        )
+    elif statistics.trust < 1.0:
         yield Notice(
             "pan_unrelated",
             f"PAN hardly follows the bands (correlation of details {statistics.fit:.2f}), so only "
@@ -207,7 +251,7 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
             "rasters show the same scene.",
             {"correlation": statistics.fit, "used": statistics.trust},
         )
-    unlike = misfit(header, statistics.bands, pair.placement.ratio, found.gain)
+    unlike = misfit(header, statistics.bands, pair.placement.ratio, found.transfer.gain)
     if unlike:
         yield Notice("weights_of_another_scene", unlike)
     turned = other_order(header, pair.ms.band_names, pair.ms.read_bands)
@@ -278,8 +322,8 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         yield Notice(
             "not_measurable",
             f"Shift and MTF gain cannot be measured here (correlation of details {found.correlation:.2f}): "
-            f"no shift is corrected and the gain is taken as {found.gain:.2f}.{cure}",
-            {"correlation": found.correlation, "gain": found.gain},
+            f"no shift is corrected and the gain is taken as {found.transfer.gain:.2f}.{cure}",
+            {"correlation": found.correlation, "gain": found.transfer.gain},
         )
         return
     if found.distortion > NOTABLE_DISTORTION:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,14 +21,16 @@ from ..geometry.window_pair import PairWindow
 from ..inference.tile_fuser import TileFuser, aligned
 from ..network.conditioning import condition
 from ..progress import Progress
-from ..raster.pixel_types import PixelEncoder
+from ..raster.pixel_types import INTEGER_TYPES, PixelEncoder
 from ..raster.reader import Raster
 from ..raster.windows import read_around
 from . import run_log
 from .measure import MEASURING_SHARE
 from .memory import KeptMemory, WorkPlan
+from .plausible_range import PlausibleRange
 
 PIECES_KEPT = 6  # buffers that a thread's network has in use at once
+ROWS = 64  # of a tile that are encoded at once, so that they stay in the cache
 WAKING = 0.1  # seconds between two looks at whether the user has cancelled
 
 
@@ -49,7 +51,7 @@ class Tiling:
     window: Window
     plan: WorkPlan
 
-    def run(self, fusers: Sequence[TileFuser], encoder: PixelEncoder, target: Target, progress: Progress) -> None:
+    def run(self, fusers: Sequence[TileFuser], finish: Finish, target: Target, progress: Progress) -> None:
         """Fuse and write all tiles.
 
         The fusers, one a device, take the tiles in turn. One thread reads, `plan.workers` threads compute, this one
@@ -57,7 +59,7 @@ class Tiling:
         user's wish, once all threads have stopped.
         """
         tiles, stop = self._tiles(), threading.Event()
-        work = _Work(self, fusers, encoder, stop)
+        work = _Work(self, fusers, finish, stop)
         threads_before = torch.get_num_threads()
         waiting: deque[tuple[Window, Future[NDArray[Any]]]] = deque()
         with (
@@ -94,7 +96,7 @@ class _Work:
 
     tiling: Tiling
     fusers: Sequence[TileFuser]
-    encoder: PixelEncoder
+    finish: Finish
     stop: threading.Event
 
     def check(self) -> None:
@@ -106,8 +108,9 @@ class _Work:
         self.check()
         tiling = self.tiling
         any_fuser = self.fusers[0]
-        reach = mtf_reach(any_fuser.statistics.gain, max(tiling.placement.spacing))
-        around = aligned(tile.grown(any_fuser.halo), any_fuser.cell)
+        transfer, spacing = any_fuser.statistics.transfer, max(tiling.placement.spacing)
+        reach = max(mtf_reach(values, spacing) for values in (transfer.rows, transfer.columns))
+        around = aligned(tile.grown(any_fuser.halo + self.finish.plausible.margin), any_fuser.cell)
         return *read_around(tiling.pan, tiling.ms, tiling.placement, around, reach), around
 
     def fuse(self, tile: Window, reading: Future[tuple[PairWindow, Window, Window]], fuser: TileFuser) -> NDArray[Any]:
@@ -118,18 +121,60 @@ class _Work:
             place.top + inner.top : place.top + inner.bottom, place.left + inner.left : place.left + inner.right
         ]
         if not bool(pair.pan_valid[core].any()) or not pair.any_ms_valid:
-            return self.encoder.empty(len(fuser.outputs), tile)
+            return self.finish.encoder.empty(len(fuser.outputs), tile)
         conditions = condition(pair, place, fuser.statistics)
+        numbers = fuser.fuse(conditions, inner.grown(self.finish.plausible.margin), self.check)
+        return self.finish(numbers, conditions.valid, inner, tile, fuser.outputs)
 
-        def finish(numbers: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> NDArray[Any]:
-            if not _finite(numbers, valid):
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done to the digital numbers of a tile before they are written: held in a range, encoded.
+
+    clipped   how many valid values of each band lay beyond what the output holds, by the band's place
+    """
+
+    plausible: PlausibleRange
+    encoder: PixelEncoder
+    clipped: Counter[int] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(
+        self, numbers: torch.Tensor, valid: torch.Tensor | None, inner: Window, tile: Window, outputs: Sequence[int]
+    ) -> NDArray[Any]:
+        """Final values of the tile: `numbers` reach `margin` beyond it, `inner` is its place in `valid`.
+
+        Raises PansharpenError where a valid pixel is not finite.
+        """
+        margin, live = self.plausible.margin, [n for n, band in enumerate(outputs) if band >= 0]
+        bands = [outputs[n] for n in live]
+        self.plausible.hold(numbers, outputs)
+        numbers = numbers[:, margin : margin + tile.height, margin : margin + tile.width]
+        known = None if valid is None else valid[..., inner.top : inner.bottom, inner.left : inner.right]
+        values = self.encoder.empty(len(outputs), tile)
+        for top in range(0, tile.height, ROWS):
+            rows = slice(top, top + ROWS)
+            part, told = numbers[live, rows], None if known is None else known[..., rows, :]
+            told = told[bands] if told is not None and told.dim() == 3 else told
+            if not _finite(part, told):
                 raise PansharpenError(run_log.not_finite(tile))
-            return self.encoder.encode(numbers, valid, bands)
-
-        values = fuser.fuse(conditions, inner, finish, self.check)
-        dead = [number for number, band in enumerate(fuser.outputs) if band < 0]
-        values[dead] = self.encoder.empty(len(dead), tile)
+            self._count_clipped(part, told, bands)
+            values[live, rows] = self.encoder.encode(part, told, bands)
         return values
+
+    def _count_clipped(self, numbers: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> None:
+        """Count the valid values (n, h, w) that encoding will clip."""
+        step = 0.5 if self.encoder.type in INTEGER_TYPES else 0.0
+        for number, band in enumerate(bands):
+            low, high = self.plausible.low[band] - step, self.plausible.high[band] + step
+            least, most = torch.aminmax(numbers[number])
+            if float(least) >= low and float(most) <= high:
+                continue
+            beyond = (numbers[number] < low) | (numbers[number] > high)
+            if valid is not None:
+                beyond &= valid if valid.dim() == 2 else valid[number]
+            with self.lock:
+                self.clipped[band] += int(beyond.sum())
 
 
 def say_shortages(fusers: Sequence[TileFuser], progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""MTF degradation and interpolation between a PAN grid and an MS grid.
+"""Degradation by a transfer function and interpolation between a PAN grid and an MS grid.
 
 Both are separable linear maps, so each is a pair of small matrices built from the pixel centres alone.
 One primitive therefore serves nested and non-nested grids, any ratio, and any sub-pixel shift.
@@ -7,7 +7,6 @@ One primitive therefore serves nested and non-nested grids, any ratio, and any s
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Union
@@ -16,27 +15,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .transfer import Values, kernel_samples
+
 Matrix = NDArray[np.float64]
 Block = tuple[slice, slice, torch.Tensor]
 
-GAUSSIAN_REACH = 3.5  # in deviations; the weight left out is below 0.05 %
 CUBIC_REACH = 2.0
 TIE = 1e-6  # pixels
 BLOCK = 32  # outputs of a reading that one small dense matrix gives; measured
 
 
-def mtf_sigma(gain: float, ratio: float) -> float:
-    """Deviation, in PAN pixels, of the Gaussian whose frequency response is `gain` at the MS Nyquist frequency.
-
-    A Gaussian exp(-f^2 / 2 s_f^2) equals `gain` at f = 1 / (2 ratio); its spatial deviation is 1 / (2 pi s_f).
-    `gain` lies in (0, 1), `ratio` is the MS pixel size over the PAN pixel size (Aiazzi et al., 2006).
-    """
-    return ratio * math.sqrt(-2.0 * math.log(gain)) / math.pi
-
-
-def mtf_reach(gain: float, ratio: float) -> float:
+def mtf_reach(values: Values, ratio: float) -> float:
     """Radius, in PAN pixels, within which `mtf_matrix` reads."""
-    return max(GAUSSIAN_REACH * mtf_sigma(gain, ratio), 1.0)
+    return max(float(kernel_samples(values)[0][-1]) * ratio, 1.0)
 
 
 def centres(count: int, origin: float, step: float) -> Matrix:
@@ -108,16 +99,23 @@ class Resampler1D:
 Map = Union[Matrix, Resampler1D]
 
 
-def mtf_resampler(size: int, positions: Matrix, gain: float, ratio: float) -> Resampler1D:
-    """Reads a Gaussian-MTF blurred signal of `size` samples at `positions`."""
-    sigma = mtf_sigma(gain, ratio)
-    return _resampler(size, positions, lambda d: np.exp(-0.5 * (d / sigma) ** 2), mtf_reach(gain, ratio))
+def mtf_resampler(size: int, positions: Matrix, values: Values, ratio: float) -> Resampler1D:
+    """Reads a signal of `size` samples, blurred by a transfer function, at `positions`.
+
+    `values` are one axis of a `TransferFunction`, `ratio` is the MS pixel size over the PAN pixel size.
+    """
+    distances, kernel = kernel_samples(values)
+
+    def weights(distance: Matrix) -> Matrix:
+        return np.interp(np.abs(distance) / ratio, distances, kernel, right=0.0)
+
+    return _resampler(size, positions, weights, mtf_reach(values, ratio))
 
 
 @functools.lru_cache(maxsize=64)
-def regular_mtf_resampler(size: int, count: int, origin: float, step: float, gain: float) -> Resampler1D:
+def regular_mtf_resampler(size: int, count: int, origin: float, step: float, values: Values) -> Resampler1D:
     """`mtf_resampler` at `count` regular positions; windows of one scene share it."""
-    return mtf_resampler(size, centres(count, origin, step), gain, step)
+    return mtf_resampler(size, centres(count, origin, step), values, step)
 
 
 def cubic_resampler(size: int, positions: Matrix) -> Resampler1D:
@@ -125,14 +123,9 @@ def cubic_resampler(size: int, positions: Matrix) -> Resampler1D:
     return _resampler(size, positions, _keys_cubic, CUBIC_REACH)
 
 
-def mtf_matrix(size: int, positions: Matrix, gain: float, ratio: float) -> Matrix:
+def mtf_matrix(size: int, positions: Matrix, values: Values, ratio: float) -> Matrix:
     """`mtf_resampler` as a dense matrix of shape (len(positions), size), for small images."""
-    return mtf_resampler(size, positions, gain, ratio).dense(size)
-
-
-def cubic_matrix(size: int, positions: Matrix) -> Matrix:
-    """`cubic_resampler` as a dense matrix of shape (len(positions), size), for small images."""
-    return cubic_resampler(size, positions).dense(size)
+    return mtf_resampler(size, positions, values, ratio).dense(size)
 
 
 def _keys_cubic(distance: Matrix) -> Matrix:
@@ -158,6 +151,19 @@ def _resampler(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix],
     rows = np.broadcast_to(np.arange(len(taps))[:, None], taps.shape)
     np.add.at(kept, (rows, np.clip(taps, 0, size - 1) - first[:, None]), weights)
     return Resampler1D(first, kept)
+
+
+def covered(valid: torch.Tensor, rows: Map, columns: Map, lost: float = 0.01) -> torch.Tensor:
+    """Where maps (h from H, w from W) read valid pixels (H, W): at most a share `lost` of their weights lies elsewhere.
+
+    Weights count by their absolute value: kernels have negative lobes, which may cancel what lies beyond an edge.
+    """
+    if bool(valid.all()):
+        return torch.ones(len(rows), len(columns), dtype=torch.bool)
+    sizes = [
+        Resampler1D(m.first, np.abs(m.weights)) if isinstance(m, Resampler1D) else np.abs(m) for m in (rows, columns)
+    ]
+    return resample((~valid).float(), *sizes) <= lost
 
 
 def resample(image: torch.Tensor, rows: Map, columns: Map) -> torch.Tensor:

@@ -10,14 +10,15 @@ import numpy as np
 import torch
 
 from .grids import Window
-from .resampling import Matrix, Resampler1D, centres, cubic_resampler, nearest, regular_mtf_resampler, resample
+from .resampling import Matrix, Resampler1D, centres, covered, cubic_resampler, nearest, regular_mtf_resampler, resample
+from .transfer import TransferFunction
 
 
 @dataclass(frozen=True)
 class PairWindow:
     """A piece of both rasters and how their grids lie.
 
-    pan, pan_valid (H, W)     ms (bands, h, w)
+    pan, pan_valid (H, W)     ms (bands, h, w); pan may be (bands, H, W) where every band has a PAN of its own
     ms_valid (h, w)           where every band of MS is valid: what is measured is measured there
     band_valid (bands, h, w)  where each band is; None where all bands are valid in the same pixels
     origin, spacing           of the scene: centre of MS pixel (0, 0) in PAN pixel indices (row, column), MS pixel size
@@ -72,29 +73,30 @@ class PairWindow:
         """The pair with PAN cut to a window of it; MS stays as it is."""
         cut = np.s_[place.top : place.bottom, place.left : place.right]
         corner = (self.pan_corner[0] + place.top, self.pan_corner[1] + place.left)
-        return replace(self, pan=self.pan[cut], pan_valid=self.pan_valid[cut], pan_corner=corner)
+        return replace(self, pan=self.pan[(..., *cut)], pan_valid=self.pan_valid[cut], pan_corner=corner)
 
-    def pan_at_ms(self, gain: float) -> tuple[torch.Tensor, torch.Tensor]:
+    def pan_at_ms(self, transfer: TransferFunction) -> tuple[torch.Tensor, torch.Tensor]:
         """PAN blurred and sampled at the MS pixels, and where both are valid; (h, w) each."""
-        rows, columns = self.mtf_matrices(gain)
-        covered = resample(self.pan_valid.to(self.pan.dtype), rows, columns) > 0.99
-        return resample(self.pan, rows, columns), covered & self.ms_valid & self.inside(0.5 * self.ratio)
+        rows, columns = self.mtf_matrices(transfer)
+        known = covered(self.pan_valid, rows, columns) & self.ms_valid & self.inside(0.5 * self.ratio)
+        return resample(self.pan, rows, columns), known
 
-    def mtf_matrices(self, gain: float) -> tuple[Matrix, Matrix]:
+    def mtf_matrices(self, transfer: TransferFunction) -> tuple[Matrix, Matrix]:
         """Maps that blur PAN and sample it at the MS rows and columns."""
-        rows, columns = self.mtf_resamplers(gain)
-        return rows.dense(self.pan.shape[0]), columns.dense(self.pan.shape[1])
+        rows, columns = self.mtf_resamplers(transfer)
+        return rows.dense(self.pan.shape[-2]), columns.dense(self.pan.shape[-1])
 
-    def mtf_resamplers(self, gain: float) -> tuple[Resampler1D, Resampler1D]:
+    def mtf_resamplers(self, transfer: TransferFunction) -> tuple[Resampler1D, Resampler1D]:
         """The same maps, of which only the samples that count are kept."""
-        lines = zip(self.pan.shape, self.ms_valid.shape, self.first, self.spacing)
-        rows, columns = (regular_mtf_resampler(size, count, origin, step, gain) for size, count, origin, step in lines)
+        axes = (transfer.rows, transfer.columns)
+        lines = zip(self.pan.shape[-2:], self.ms_valid.shape, self.first, self.spacing, axes)
+        rows, columns = (regular_mtf_resampler(*line) for line in lines)
         return rows, columns
 
     def inside(self, margin: float) -> torch.Tensor:
         """Which MS pixel centres lie in PAN's window, at least `margin` - 1/2 PAN pixels from its border; (h, w)."""
         rows, columns = (
-            (s >= margin - 0.5) & (s <= n - 0.5 - margin) for n, s in zip(self.pan.shape, self.positions_in_pan())
+            (s >= margin - 0.5) & (s <= n - 0.5 - margin) for n, s in zip(self.pan.shape[-2:], self.positions_in_pan())
         )
         return torch.from_numpy(np.outer(rows, columns))
 
@@ -111,7 +113,7 @@ class PairWindow:
     @property
     def window(self) -> Window:
         """The whole of PAN, in its own pixels."""
-        return Window(0, 0, self.pan.shape[1], self.pan.shape[0])
+        return Window(0, 0, self.pan.shape[-1], self.pan.shape[-2])
 
     def positions_in_ms(self, place: Window) -> tuple[Matrix, Matrix]:
         """MS pixel indices of the rows and of the columns of a window of PAN."""

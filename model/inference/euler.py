@@ -16,7 +16,7 @@ import torch
 
 from ..geometry.grids import Window
 from ..network.conditioning import Conditions
-from ..network.flow_network import BRIGHTEST, DARKEST, GUIDES
+from ..network.flow_network import BRIGHTEST, DARKEST, SHARED_GUIDES
 
 STRIP = 131072  # PAN pixels of a strip on a CPU
 
@@ -61,9 +61,9 @@ class EulerState:
     def __init__(self, conditions: Conditions, bands: int, cell: int, dtype: torch.dtype, space: Workspace) -> None:
         """`bands` is how many a group has."""
         self.conditions, self.cell = conditions, cell
-        pan = conditions.pan
+        pan = conditions.pan[0]
         height, width = (n // cell for n in pan.shape)
-        self.inputs = space.empty("inputs", (2 * bands + GUIDES, cell, cell, height, width), dtype, pan.device)
+        self.inputs = space.empty("inputs", (2 * bands + SHARED_GUIDES, cell, cell, height, width), dtype, pan.device)
         self.planes = self.inputs.view(-1, height, width)
         rows = max(STRIP // (cell * cell * width), 1) if pan.device.type == "cpu" else height
         self.strips = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
@@ -97,13 +97,12 @@ class EulerState:
 
     def arrive(
         self, velocity: Iterable[torch.Tensor], place: Window, count: int
-    ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor | None]]:
+    ) -> Iterator[tuple[slice, torch.Tensor]]:
         """The last Euler step within the window `place`, some rows at a time.
 
-        Gives rows of `place`, digital numbers (count, rows, width) of the first bands, and which pixels are valid, of
-        all bands or band by band.
+        Gives rows of `place` and digital numbers (count, rows, width) of the first bands.
         """
-        cell, valid = self.cell, self.conditions.valid
+        cell = self.cell
         across = slice(place.left // cell, -(-place.right // cell))
         inner = slice(place.left - across.start * cell, place.right - across.start * cell)
         mean, std = (v[:count, None, None] for v in (self.group.mean, self.group.std))
@@ -116,10 +115,7 @@ class EulerState:
             planes = self.state[number][:count, :, rows, :, across]
             numbers = planes.permute(0, 2, 1, 4, 3).reshape(count, cell * planes.shape[2], -1).mul_(std).add_(mean)
             numbers = numbers[:, top - down.start * cell : bottom - down.start * cell, inner]
-            told = None if valid is None else valid[..., top:bottom, place.left : place.right]
-            if told is not None and told.dim() == 3:
-                told = told[list(self.group.bands[:count])]
-            yield slice(top - place.top, bottom - place.top), numbers, told
+            yield slice(top - place.top, bottom - place.top), numbers
 
     def _held(self, space: Workspace, name: str, images: int) -> list[torch.Tensor]:
         """Room for images, strip by strip."""
@@ -131,12 +127,12 @@ class EulerState:
 
     def _guide(self, number: int, strip: slice) -> None:
         """PAN, PAN at MS sharpness and the intensity of a strip, and what follows from them."""
-        pan = self.conditions.pan[strip.start * self.cell : strip.stop * self.cell]
+        pan = self.conditions.pan[0, strip.start * self.cell : strip.stop * self.cell]
         pan = pan.unflatten(0, (-1, self.cell)).unflatten(2, (-1, self.cell)).permute(1, 0, 3, 2)
         guides = self.fine[number][:2]
         torch.sub(pan, guides[0], out=self.detail[number][0])
         torch.add(guides[0], self.group.depth[-1], out=self.inverse[number][0]).clamp_min_(DARKEST).reciprocal_()
-        first = (len(self.inputs) - GUIDES) // 2
+        first = (len(self.inputs) - SHARED_GUIDES) // 2
         self._store(first, pan[None], strip)
         self._store(first + 1, guides, strip)
 
@@ -144,7 +140,7 @@ class EulerState:
         """PAN's detail in proportion to each band's brightness, as `Guidance.modulated`, in rows of a strip."""
         depth = self.group.depth[:-1, None, None, None, None]
         ratio = (self.state[number][:, :, rows] + depth).mul_(self.inverse[number][:, :, rows]).clamp_(0.0, BRIGHTEST)
-        self._store(len(depth) + GUIDES, ratio.mul_(self.detail[number][:, :, rows]), strip)
+        self._store(len(depth) + SHARED_GUIDES, ratio.mul_(self.detail[number][:, :, rows]), strip)
 
     def _store(self, first: int, planes: torch.Tensor, strip: slice) -> None:
         """Hand planes (n, cell, rows, cell, w) to the network as its channels from `first` on."""

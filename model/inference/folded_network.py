@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d
 
-from ..network.flow_network import FlowNetwork, ResidualBlock
+from ..network.flow_network import FlowNetwork, NetworkConfig, ResidualBlock
 from .convolution import Convolution, Layer, convolution
 from .depth_first import DepthFirst
 
@@ -38,7 +38,7 @@ class FoldedNetwork:
         conditions = torch.tensor([[time, *scene]])
         modulation = network.modulate(torch.relu(network.film(conditions.to(network.film.weight))))[0]
         parts = modulation.chunk(2 * network.config.blocks)
-        layers = [_layer(network.head)]
+        layers = [_shared_pan(*_layer(network.head), network.config)]
         for i, block in enumerate(network.blocks):
             conv1, conv2 = _layer(cast(ResidualBlock, block).conv1), _layer(cast(ResidualBlock, block).conv2)
             scale, shift = 1.0 + parts[2 * i], parts[2 * i + 1]
@@ -67,6 +67,14 @@ class FoldedNetwork:
     def _padded(self, layer: Convolution, x: torch.Tensor) -> torch.Tensor:
         """A layer on a whole image."""
         return conv2d(x, layer.weight, layer.bias, padding=1)
+
+
+def _shared_pan(weight: torch.Tensor, bias: torch.Tensor, config: NetworkConfig) -> Layer:
+    """The first layer where all bands share one PAN: its channels of PAN, and of PAN at MS sharpness, added up."""
+    planes = weight.unflatten(1, (-1, config.cell**2))
+    bands, pan, low, rest = planes.split([config.bands] * 3 + [config.bands + 1], dim=1)
+    shared = [part.sum(dim=1, keepdim=True) for part in (pan, low)]
+    return torch.cat([bands, *shared, rest], dim=1).flatten(1, 2), bias
 
 
 def _layer(layer: nn.Conv2d) -> Layer:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.nn.functional import pad
 
@@ -35,11 +33,7 @@ class Piece:
     def sharpened(self, fuser: TileFuser, check: Check) -> NDArray[np.float64]:
         """The window's sharp bands (bands, H, W)."""
         check()
-        return fuser.fuse(self.conditions, self.place, _as_they_are, check).astype(np.float64)
-
-
-def _as_they_are(values: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> NDArray[np.float32]:
-    return values.numpy()
+        return fuser.fuse(self.conditions, self.place, check).numpy().astype(np.float64)
 
 
 def _extended(pair: PairWindow, cell: int) -> PairWindow:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from ..files import parse_json, read_small_file, whole_file
-from ..network.flow_network import FlowNetwork
+from ..network.flow_network import SHARED_GUIDES, FlowNetwork
 from .folded_network import FoldedNetwork
 
 SIDE = 64  # planes of the measured tile
@@ -36,13 +36,14 @@ def choose_precision(wanted: str, device: torch.device, network: FlowNetwork) ->
 
 def measured_share(network: FlowNetwork) -> float:
     """Time of a tile in bfloat16 over that in float32, on the CPU."""
-    scene = [0.0] * (network.film.in_features - 1)
+    scene, config = [0.0] * (network.film.in_features - 1), network.config
+    channels = (2 * config.bands + SHARED_GUIDES) * config.cell**2  # of bands that share one PAN
     timed: dict[torch.dtype, float] = {}
     with torch.inference_mode():
         for _ in range(ROUNDS):
             for dtype in (torch.float32, torch.bfloat16):
                 folded = FoldedNetwork(network, scene, 0.0, 1.0, torch.device("cpu"), dtype)
-                planes = torch.zeros(network.head.in_channels, SIDE, SIDE, dtype=dtype)
+                planes = torch.zeros(channels, SIDE, SIDE, dtype=dtype)
                 began = time.perf_counter()
                 list(folded(planes))
                 timed[dtype] = min(time.perf_counter() - began, timed.get(dtype, float("inf")))

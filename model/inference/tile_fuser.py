@@ -6,11 +6,9 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..geometry.grids import Window
 from ..network.band_groups import Group, group_bands
@@ -22,7 +20,6 @@ from .folded_network import FoldedNetwork
 
 SMALLEST_PIECE = 128  # PAN pixels; where a GPU has no memory for that much, the CPU takes over
 Check = Callable[[], None]  # may raise to stop
-Encode = Callable[[torch.Tensor, Optional[torch.Tensor], Sequence[int]], NDArray[Any]]
 
 
 class TileFuser:
@@ -40,11 +37,13 @@ class TileFuser:
         dtype: torch.dtype,
         steps: int,
         outputs: Sequence[int] | None = None,
+        share: float = 1.0,
     ) -> None:
         """`outputs` are the bands of the result, by their places in `statistics`, -1 for one that stays empty; all of
         them where it is not given. Bands are grouped in one way whichever are wanted, so that values are the same.
+        `share` is how much of what the network adds to the injection of PAN's detail is used, in [0, 1].
         """
-        self.network, self.statistics, self.steps = network, statistics, steps
+        self.network, self.statistics, self.steps, self.share = network, statistics, steps, share
         self.cell, self.halo = self.network.config.cell, self.network.config.halo * steps
         self.outputs = tuple(range(statistics.bands) if outputs is None else outputs)
         groups = group_bands(statistics, self.network.config)
@@ -60,7 +59,7 @@ class TileFuser:
         self.passes = []
         for group in self.groups:
             scene = self.statistics.condition(group.bands)
-            length = self.statistics.trust / self.steps
+            length = self.share * self.statistics.trust / self.steps
             networks = [
                 FoldedNetwork(self.network, scene, step / self.steps, length, device, dtype)
                 for step in range(self.steps)
@@ -72,29 +71,35 @@ class TileFuser:
         found = self.statistics
         rows = (found.ms_mean, found.ms_std, [i * found.trust / self.steps for i in found.injection])
         mean, std, injection = (torch.tensor([row[b] for b in group.bands], device=device) for row in rows)
-        return GroupValues(group.bands, mean, std, injection, torch.tensor(found.depth(group.bands), device=device))
+        return GroupValues(
+            group.bands,
+            mean,
+            std,
+            injection,
+            torch.tensor(found.depth(group.bands)[: len(group.bands) + 1], device=device),
+        )
 
-    def fuse(self, conditions: Conditions, place: Window, finish: Encode, check: Check) -> NDArray[Any]:
-        """Final values (bands, h, w) of the window `place` of the conditions, in as many pieces as memory asks for.
+    def fuse(self, conditions: Conditions, place: Window, check: Check) -> torch.Tensor:
+        """Digital numbers (bands, h, w) of the window `place` of the conditions, in as many pieces as memory asks for.
 
         The conditions reach `halo` beyond `place` where the result is to be exact, and their sides are multiples of
-        `cell`. `finish` turns digital numbers (n, h, w), validity and the places of the n bands into final values.
+        `cell`. Bands of the output that stay empty are 0. The result is float32, on the CPU.
         """
         side = max(place.width, place.height)
         if self.largest is not None and side > self.largest:
             wide = place.width >= place.height
             halves = place.halves(wide)
-            return np.concatenate([self.fuse(conditions, h, finish, check) for h in halves], axis=2 if wide else 1)
+            return torch.cat([self.fuse(conditions, h, check) for h in halves], dim=2 if wide else 1)
         device = self.device
         try:
             around = aligned(place.grown(self.halo), self.cell).clipped(conditions.window)
             inner = replace(place, left=place.left - around.left, top=place.top - around.top)
-            return self._fuse(conditions.cropped(around), inner, finish, check)
+            return self._fuse(conditions.cropped(around), inner, check)
         except torch.cuda.OutOfMemoryError:
             if device.type == "cpu":
                 raise
         self._take_less(device, side)
-        return self.fuse(conditions, place, finish, check)
+        return self.fuse(conditions, place, check)
 
     def _take_less(self, device: torch.device, side: int) -> None:
         """Smaller pieces from now on, or the CPU, after `device` had no memory for a piece of `side` pixels."""
@@ -110,9 +115,9 @@ class TileFuser:
                 self._move(torch.device("cpu"), torch.float32)
 
     @torch.inference_mode()
-    def _fuse(self, conditions: Conditions, place: Window, finish: Encode, check: Check) -> NDArray[Any]:
+    def _fuse(self, conditions: Conditions, place: Window, check: Check) -> torch.Tensor:
         """As `fuse`, in one piece."""
-        result: NDArray[Any] | None = None
+        result = torch.zeros(len(self.outputs), place.height, place.width)
         with _stream(self.device):
             passes, dtype = self.passes, self.dtype
             conditions = conditions.on(self.device)
@@ -122,15 +127,10 @@ class TileFuser:
                 for network in networks[:-1]:
                     flow.advance(network(flow.planes, check))
                 velocity = networks[-1](flow.planes, check)
-                for rows, numbers, valid in flow.arrive(velocity, place, written):
-                    values = finish(numbers.cpu(), valid, group.bands[:written])
-                    if result is None:
-                        result = np.zeros((len(self.outputs), place.height, place.width), dtype=values.dtype)
+                for rows, numbers in flow.arrive(velocity, place, written):
                     for number, band in enumerate(self.outputs):
                         if band in group.bands[:written]:
-                            result[number, rows] = values[group.bands.index(band)]
-        if result is None:
-            raise ValueError(f"{place} is empty")
+                            result[number, rows] = numbers[group.bands.index(band)].to(result.device)
         return result
 
 

@@ -21,8 +21,8 @@ from ..scene.statistics import SceneStatistics
 class Conditions:
     """What the network reads in a window of PAN, before interpolation; all in units of the scene's deviations.
 
-    pan (H, W)                 PAN
-    coarse (2 + bands, h, w)   PAN at MS sharpness, the intensity that the bands give, and the bands, at MS pixels
+    pan (pans, H, W)           PAN, one for all bands or one per band
+    coarse (pans + 1 + bands, h, w)   at MS pixels: PAN at MS sharpness, the intensity of the bands, and the bands
     rows, columns              read the coarse images at the window's rows and columns
     valid (H, W) or (bands, H, W)   which pixels are valid; None where all are
     """
@@ -36,7 +36,7 @@ class Conditions:
     @property
     def window(self) -> Window:
         """The whole of it, in its own pixels."""
-        return Window(0, 0, self.pan.shape[1], self.pan.shape[0])
+        return Window(0, 0, self.pan.shape[2], self.pan.shape[1])
 
     def on(self, device: torch.device) -> Conditions:
         """The same with its images on a device; validity stays where it is."""
@@ -46,34 +46,38 @@ class Conditions:
         return replace(self, pan=pan, coarse=coarse)
 
     def lifted(self, bands: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The guides (3, H, W), PAN, PAN at MS sharpness and intensity, and interpolated MS (len(bands), H, W)."""
-        fine = resample(self.coarse[[0, 1, *(2 + b for b in bands)]], self.rows, self.columns)
-        return torch.stack([self.pan, fine[0], fine[1]]), fine[2:]
+        """The guides (2 len(bands) + 1, H, W), as in `Guidance`, and interpolated MS (len(bands), H, W)."""
+        pans = len(self.pan)
+        own = [band % pans for band in bands]
+        fine = resample(self.coarse[[*range(pans + 1), *(pans + 1 + b for b in bands)]], self.rows, self.columns)
+        return torch.cat([self.pan[own], fine[own], fine[pans : pans + 1]]), fine[pans + 1 :]
 
     def cropped(self, window: Window) -> Conditions:
         """Those of a window within this one, in its pixels."""
         down, across = slice(window.top, window.bottom), slice(window.left, window.right)
         valid = None if self.valid is None else self.valid[..., down, across]
-        return Conditions(self.pan[down, across], self.coarse, self.rows[down], self.columns[across], valid)
+        return Conditions(self.pan[:, down, across], self.coarse, self.rows[down], self.columns[across], valid)
 
 
 def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> Conditions:
     """Conditions of the window `place` of the PAN of `pair`."""
     mean, std = (_planes(v, pair.ms) for v in (statistics.ms_mean, statistics.ms_std))
     ms = (pair.ms - mean).div_(std)
-    pan = (pair.pan - statistics.pan_mean).div_(statistics.pan_std)
+    pan = pair.pan.reshape(-1, *pair.pan_valid.shape)
+    pan = (pan - _planes(statistics.pan_mean, pan)).div_(_planes(statistics.pan_std, pan))
     known = pair.ms_valid if pair.band_valid is None else pair.band_valid
     whole_ms, whole_pan = bool(known.all()), bool(pair.pan_valid.all())
     if not whole_ms:
         ms = fill(ms, known)
     intensity = (_planes(statistics.intensity, ms) * ms).sum(0)
-    to_ms = pair.mtf_resamplers(statistics.gain)
+    to_ms = pair.mtf_resamplers(statistics.transfer)
     if not whole_pan:
-        pan = fill_pan(pan, pair.pan_valid, intensity, to_ms, pair.cubic_resamplers(pair.window))
+        filling = (pair.pan_valid, intensity, to_ms, pair.cubic_resamplers(pair.window))
+        pan = torch.stack([fill_pan(p, *filling) for p in pan])
     rows, columns = pair.cubic_resamplers(place)
     return Conditions(
-        pan=pan[place.top : place.bottom, place.left : place.right],
-        coarse=torch.stack([resample(pan, *to_ms), intensity, *ms]),
+        pan=pan[:, place.top : place.bottom, place.left : place.right],
+        coarse=torch.cat([resample(pan, *to_ms), intensity[None], ms]),
         rows=rows,
         columns=columns,
         valid=None if whole_ms and whole_pan else pair.valid_on_pan(place),

@@ -15,7 +15,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from ..scene.statistics import CONDITIONS_PER_BAND, CONDITIONS_PER_SCENE
 
-GUIDES = 3  # PAN, PAN at MS sharpness, and the intensity that the MS bands give
+SHARED_GUIDES = 3  # of bands that share one PAN: PAN, PAN at MS sharpness, and the intensity that the MS bands give
 DARKEST = 0.25  # deviations above the dark level, below which modulation divides by no less
 BRIGHTEST = 4.0  # largest modulation of PAN's detail
 
@@ -42,6 +42,11 @@ class NetworkConfig:
         return 1 + CONDITIONS_PER_SCENE + CONDITIONS_PER_BAND * self.bands
 
     @property
+    def guides(self) -> int:
+        """Images beside the state: PAN of each band, the same at MS sharpness, and the intensity."""
+        return 2 * self.bands + 1
+
+    @property
     def halo(self) -> int:
         """PAN pixels around a pixel that its result depends on, a multiple of `cell`."""
         return self.cell * (2 * self.blocks + 2 + 1)
@@ -51,9 +56,9 @@ class NetworkConfig:
 class Guidance:
     """What the flow is conditioned on, in units of the scene's deviations.
 
-    guides (n, 3, H, W)    PAN, PAN at MS sharpness, intensity of the bands
+    guides (n, 2 bands + 1, H, W)   PAN of each band, the same at MS sharpness, intensity of the bands
     injection (n, bands)   share of PAN's detail in each band
-    depth (n, bands + 1)   how far the means of the bands and of PAN lie above their dark levels
+    depth (n, 2 bands)     how far the means of the bands and of their PANs lie above their dark levels
     scene (n, conditions - 1)   numbers that describe the scene, from `SceneStatistics.condition`
     """
 
@@ -68,10 +73,21 @@ class Guidance:
         High-pass modulation: (x - dark) / (PAN low - dark) * (PAN - PAN low), with dark levels for haze (Lolli et
         al., 2017).
         """
-        low = self.guides[:, 1:2]
-        above = (low + self.depth[:, -1:, None, None]).clamp_min(DARKEST)
-        ratio = ((x + self.depth[:, :-1, None, None]) / above).clamp(0.0, BRIGHTEST)
-        return ratio * (self.guides[:, 0:1] - low)
+        bands = x.shape[1]
+        above = (self.low + self.depth[:, bands:, None, None]).clamp_min(DARKEST)
+        ratio = ((x + self.depth[:, :bands, None, None]) / above).clamp(0.0, BRIGHTEST)
+        return ratio * self.detail
+
+    @property
+    def low(self) -> torch.Tensor:
+        """PAN of each band at MS sharpness, (n, bands, H, W)."""
+        bands = self.injection.shape[1]
+        return self.guides[:, bands : 2 * bands]
+
+    @property
+    def detail(self) -> torch.Tensor:
+        """What PAN of each band has beyond MS sharpness, (n, bands, H, W)."""
+        return self.guides[:, : self.injection.shape[1]] - self.low
 
 
 class ResidualBlock(nn.Module):
@@ -100,7 +116,7 @@ class FlowNetwork(nn.Module):
         super().__init__()
         self.config = config
         pixels = config.cell**2
-        self.head = nn.Conv2d((2 * config.bands + GUIDES) * pixels, config.width, 3, padding=1)
+        self.head = nn.Conv2d((2 * config.bands + config.guides) * pixels, config.width, 3, padding=1)
         self.blocks = nn.ModuleList(ResidualBlock(config.width) for _ in range(config.blocks))
         self.tail = nn.Conv2d(config.width, 2 * config.bands * pixels, 3, padding=1)
         self.film = nn.Linear(config.conditions, config.hidden)
@@ -119,8 +135,8 @@ class FlowNetwork(nn.Module):
         """Velocity (n, bands, H, W) at the state x (n, bands, H, W) and time (n,); H and W are multiples of `cell`."""
         cell, bands = self.config.cell, self.config.bands
         modulated = given.modulated(x)  # (n, bands, H, W)
-        images = torch.cat([x, given.guides, modulated], dim=1)  # (n, 2 bands + 3, H, W)
-        cells = pixel_unshuffle(images, cell)  # (n, (2 bands + 3) cell^2, H / cell, W / cell)
+        images = torch.cat([x, given.guides, modulated], dim=1)  # (n, 4 bands + 1, H, W)
+        cells = pixel_unshuffle(images, cell)  # (n, (4 bands + 1) cell^2, H / cell, W / cell)
         features = torch.relu(self.head(cells))  # (n, width, H / cell, W / cell)
         conditions = torch.cat([time[:, None], given.scene], dim=1)  # (n, conditions)
         modulation = self.modulate(torch.relu(self.film(conditions)))  # (n, 2 blocks width)
@@ -128,8 +144,7 @@ class FlowNetwork(nn.Module):
         for i, block in enumerate(self.blocks):
             features = block(features, parts[2 * i], parts[2 * i + 1])  # (n, width, H / cell, W / cell)
         out = pixel_shuffle(self.tail(features), cell)  # (n, 2 bands, H, W): shares of modulated detail, remainders
-        detail = given.guides[:, 0:1] - given.guides[:, 1:2]  # (n, 1, H, W)
-        return given.injection[:, :, None, None] * detail + out[:, :bands] * modulated + out[:, bands:]
+        return given.injection[:, :, None, None] * given.detail + out[:, :bands] * modulated + out[:, bands:]
 
 
 def integrate(network: FlowNetwork, lms: torch.Tensor, given: Guidance, steps: int = 1) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ..geometry.transfer import TransferFunction
 from ..scene.statistics import SceneStatistics
 from .flow_network import FlowNetwork, Guidance
 
@@ -21,7 +22,7 @@ def trial_velocity(network: FlowNetwork) -> float:
     pan = low + 0.5 * torch.outer(line.sin(), (1.3 * line).sin())
     x = torch.stack([low * (1.0 - 0.5 * b / bands) for b in range(bands)])
     given = Guidance(
-        guides=torch.stack([pan, low, low]).expand(len(scenes), -1, -1, -1),
+        guides=torch.stack([pan] * bands + [low] * (bands + 1)).expand(len(scenes), -1, -1, -1),
         injection=torch.tensor([s.injection for s in scenes]),
         depth=torch.tensor([s.depth(range(bands)) for s in scenes]),
         scene=torch.tensor([s.condition(range(bands)) for s in scenes]),
@@ -33,8 +34,9 @@ def _scene(bands: int, sign: float) -> SceneStatistics:
     """An ordinary scene whose numbers lie on one `sign` of the usual ones, so that no layer reads zeros alone."""
     wave = [sign * (-1.0) ** b for b in range(bands)]
     return SceneStatistics(
-        ratio=3.0 * 2.0 ** (0.5 * sign), gain=0.3 - 0.15 * sign, ms_mean=(0.0,) * bands, ms_std=(1.0,) * bands,
-        ms_dark=tuple(-1.6 - 0.4 * w for w in wave), pan_mean=0.0, pan_std=1.0, pan_dark=-1.6 + 0.4 * sign,
+        ratio=3.0 * 2.0 ** (0.5 * sign), transfer=TransferFunction.gaussian(0.3 - 0.15 * sign),
+        ms_mean=(0.0,) * bands, ms_std=(1.0,) * bands, ms_dark=tuple(-1.6 - 0.4 * w for w in wave),
+        pan_mean=(0.0,), pan_std=(1.0,), pan_dark=(-1.6 + 0.4 * sign,),
         injection=tuple(0.7 + 0.2 * w for w in wave), slope=tuple(0.05 * w for w in wave),
         correlation=tuple(0.8 + 0.1 * w for w in wave), intensity=(1.0 / bands,) * bands, fit=0.9 + 0.05 * sign,
     )  # fmt: skip

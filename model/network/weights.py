@@ -28,7 +28,7 @@ from .band_groups import reordering
 from .flow_network import FlowNetwork, NetworkConfig
 from .trial import trial_velocity
 
-FORMAT = "otfm-pansharpen-weights-1"
+FORMAT = "otfm-pansharpen-weights-2"
 TENSORS_DIGEST = "tensors_sha256"  # in the header, so that weights parted from the file beside them are checked too
 LARGEST_FILE = 64 * 1024 * 1024
 MAX_HASH_BYTES = 2**20  # of a file of hashes; a line has 100
@@ -37,7 +37,7 @@ LARGEST_WEIGHT = 1000.0  # training leaves 2; a flipped bit of the exponent make
 LARGEST_VELOCITY = 10.0  # deviations on the trial scenes, where sound weights stay below 1
 LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
 LIKE_GAIN = 0.4  # the same of the logarithm of the MTF gain
-FORMER_NAMES = {".enter.": ".conv1.", ".leave.": ".conv2.", "read.": "film."}  # of layers, in files of version 0.1
+PREVIOUS_FORMATS = ("otfm-pansharpen-weights-1",)  # networks that were told a Gaussian gain alone
 HASH_LINE = re.compile(  # as sha256sum, shasum, openssl and BSD's sha256 write it
     r"(sha2?-?256 ?\((?P<first>.+)\) ?= ?)?(?P<digest>[0-9a-f]{64})(\s+\*?(?P<name>.+))?", re.IGNORECASE
 )
@@ -187,6 +187,11 @@ def _told_digests(beside: Path) -> list[tuple[str, str]]:
 
 def _empty_network(path: Path, header: Mapping[str, str]) -> FlowNetwork:
     """The network that the header describes, unfilled and without memory for its weights."""
+    if header.get("format") in PREVIOUS_FORMATS:
+        raise WeightsError(
+            f"{path} was written by an earlier version, whose network was told less of a scene. Fine-tune again from "
+            "the weights of this version."
+        )
     if header.get("format") != FORMAT:
         raise WeightsError(f"{path} was not written by this plugin (its header lacks format {FORMAT}).")
     try:
@@ -218,18 +223,18 @@ def _checked_tensors(
     path: Path, file: Any, wanted: Mapping[str, torch.Tensor], digest: str | None
 ) -> dict[str, torch.Tensor]:
     """Every tensor the network needs and no other, with its shape, as finite float32 that `digest`, if any, is of."""
-    stored = {_present_name(name): name for name in file.keys()}  # noqa: SIM118 - not a dictionary
-    if set(stored) != set(wanted):
-        odd = sorted(set(stored) ^ set(wanted))[:3]
+    stored = set(file.keys())
+    if stored != set(wanted):
+        odd = sorted(stored ^ set(wanted))[:3]
         raise WeightsError(f"{path} does not fit the network: tensors missing or unknown ({', '.join(odd)}).")
     tensors = {}
     for name, like in wanted.items():
-        part = file.get_slice(stored[name])
+        part = file.get_slice(name)
         if list(part.get_shape()) != list(like.shape) or part.get_dtype() != "F32":
             shape, dtype = part.get_shape(), part.get_dtype()
             raise WeightsError(f"{path}: tensor {name} is {dtype} {shape}, but F32 {list(like.shape)} is needed.")
-        tensors[name] = file.get_tensor(stored[name]).clone()  # no part of a file that may change
-    if digest is not None and digest != _digest({stored[name]: value for name, value in tensors.items()}):
+        tensors[name] = file.get_tensor(name).clone()  # no part of a file that may change
+    if digest is not None and digest != _digest(tensors):
         raise WeightsError(
             f"The tensors of {path} do not match the SHA-256 in its header: the file is damaged. Download or train it "
             "again."
@@ -251,11 +256,3 @@ def _refuse_nonsense(path: Path, network: FlowNetwork) -> None:
             f"The weights of {path} give nonsense: on a made-up scene they move colours by {found:.3g} deviations, "
             f"sound ones by less than {LARGEST_VELOCITY:g}. Download or train it again."
         )
-
-
-def _present_name(name: str) -> str:
-    """What the network calls a layer that an older file may call otherwise."""
-    for former, present in FORMER_NAMES.items():
-        if former in name if former.startswith(".") else name.startswith(former):
-            return name.replace(former, present, 1)
-    return name

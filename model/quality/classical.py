@@ -1,7 +1,7 @@
 """The classical methods of pansharpening, each as its paper gives it, on real grids: what any result is measured by.
 
-All take what `prepare` makes of a pair at hand (how the grids lie is known, and the gain). The methods look at pixels,
-not at where they lie: pieces of a scene may be `joined` and are then treated as one.
+All take what `prepare` makes of a pair whose grids and transfer function are known. The methods look at pixels, not at
+where they lie: pieces of a scene may be `joined` and are then treated as one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.resampling import centres, mtf_resampler, resample
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from .full_resolution import interpolated_ms, low_pan
 from .indices import Image
@@ -23,7 +24,10 @@ LEAST_INTENSITY = 1e-9  # below which Brovey does not divide by it
 @dataclass(frozen=True)
 class Prepared:
     """What the methods share: at MS resolution ms (bands, h, w), ms_low (blurred once more) and pan_at_ms, where
-    `valid`; on the PAN grid pan (H, W), pan_low and lms (bands, H, W), where `valid_fine`."""
+    `valid`; on the PAN grid pan (H, W), pan_low and lms (bands, H, W), where `valid_fine`.
+
+    Blurs are Gaussian, as the papers have them, except that of `pan_measured`, PAN at MS sharpness by the measured
+    transfer function."""
 
     ms: Image
     ms_low: Image
@@ -31,6 +35,7 @@ class Prepared:
     valid: NDArray[np.bool_]
     pan: Image
     pan_low: Image
+    pan_measured: Image
     lms: Image
     valid_fine: NDArray[np.bool_]
 
@@ -44,15 +49,17 @@ class Prepared:
         return cls(**lines)
 
 
-def prepare(pair: PairWindow, gain: float, valid_fine: NDArray[np.bool_]) -> Prepared:
+def prepare(pair: PairWindow, transfer: TransferFunction, valid_fine: NDArray[np.bool_]) -> Prepared:
     """Blur and interpolate a pair once for all methods. `valid_fine` (H, W) says where their parameters are fitted."""
-    pan_at_ms, valid = pair.pan_at_ms(gain)
+    gaussian = transfer.nearest_gaussian()
+    pan_at_ms, valid = pair.pan_at_ms(gaussian)
     height, width = pair.ms_valid.shape
-    blur = (mtf_resampler(n, centres(n, 0.0, 1.0), gain, pair.ratio) for n in (height, width))
+    axes = ((height, gaussian.rows), (width, gaussian.columns))
+    blur = (mtf_resampler(n, centres(n, 0.0, 1.0), values, pair.ratio) for n, values in axes)
     images = (pair.ms, resample(pair.ms, *blur), pan_at_ms)
-    fine = (pair.pan, low_pan(pair, gain), interpolated_ms(pair))
-    ms, ms_low, low, pan, pan_low, lms = (np.asarray(i, dtype=np.float64) for i in (*images, *fine))
-    return Prepared(ms, ms_low, low, valid.numpy(), pan, pan_low, lms, valid_fine)
+    fine = (pair.pan, low_pan(pair, gaussian), low_pan(pair, transfer), interpolated_ms(pair))
+    ms, ms_low, low, pan, pan_low, pan_measured, lms = (np.asarray(i, dtype=np.float64) for i in (*images, *fine))
+    return Prepared(ms, ms_low, low, valid.numpy(), pan, pan_low, pan_measured, lms, valid_fine)
 
 
 def interpolation(p: Prepared) -> Image:
@@ -87,6 +94,13 @@ def mtf_glp_fs(p: Prepared) -> Image:
     return np.asarray(p.lms + np.array(gains)[:, None, None] * (p.pan - p.pan_low))
 
 
+def mtf_glp(p: Prepared) -> Image:
+    """MTF-GLP with regression gains (Aiazzi et al., 2006) and the measured transfer function instead of a Gaussian."""
+    low = p.pan_measured[p.valid_fine]
+    gains = [_share(np.cov(band[p.valid_fine], low)[0, 1], low.var(ddof=1)) for band in p.lms]
+    return np.asarray(p.lms + np.array(gains)[:, None, None] * (p.pan - p.pan_measured))
+
+
 def bdsd_pc(p: Prepared) -> Image:
     """Band-dependent spatial detail with physical constraints: PAN adds, bands subtract (Vivone, 2019)."""
     design = np.concatenate([p.pan_at_ms[None, p.valid], -p.ms_low[:, p.valid]]).T
@@ -104,6 +118,7 @@ CLASSICAL: Mapping[str, Callable[[Prepared], Image]] = {
     "GSA": gsa,
     "MTF-GLP-FS": mtf_glp_fs,
     "BDSD-PC": bdsd_pc,
+    "MTF-GLP measured": mtf_glp,
 }
 
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..geometry.resampling import centres, mtf_resampler, nearest, resample
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from .indices import BLOCK, Check, Image, hqnr, q2n_of_blocks, quality_of_blocks
 
@@ -60,30 +61,31 @@ def interpolated_ms(pair: PairWindow) -> torch.Tensor:
     return _to_pan(pair, pair.ms)
 
 
-def low_pan(pair: PairWindow, gain: float) -> torch.Tensor:
+def low_pan(pair: PairWindow, transfer: TransferFunction) -> torch.Tensor:
     """PAN as sharp as MS, on the PAN grid: blurred, sampled at the MS pixels, interpolated; (H, W)."""
-    return _to_pan(pair, resample(pair.pan, *pair.mtf_resamplers(gain)))
+    return _to_pan(pair, resample(pair.pan, *pair.mtf_resamplers(transfer)))
 
 
 def full_resolution(
-    pair: PairWindow, fused: torch.Tensor, gain: float, rounded: bool, check: Check = lambda: None
+    pair: PairWindow, fused: torch.Tensor, transfer: TransferFunction, rounded: bool, check: Check = lambda: None
 ) -> FullResolution | None:
     """D_lambda, D_s and HQNR of `fused` (bands, H, W) over the whole blocks of valid pixels; None where there is none.
 
-    `gain` is the measured one, for MS and for PAN alike. `rounded` says that the data are integers. `check` is called
-    often and may raise to stop.
+    `transfer` is the measured one, for MS and for PAN alike. `rounded` says that the data are integers. `check` is
+    called often and may raise to stop.
     """
-    blocks = block_qualities(pair, fused, gain, rounded, check)
+    blocks = block_qualities(pair, fused, transfer, rounded, check)
     return blocks.indices if blocks else None
 
 
 def block_qualities(
-    pair: PairWindow, fused: torch.Tensor, gain: float, rounded: bool, check: Check = lambda: None
+    pair: PairWindow, fused: torch.Tensor, transfer: TransferFunction, rounded: bool, check: Check = lambda: None
 ) -> BlockQualities | None:
     """The parts of `full_resolution`, whose words hold here too, for each block."""
-    lms, pan_low = interpolated_ms(pair), low_pan(pair, gain)
+    lms, pan_low = interpolated_ms(pair), low_pan(pair, transfer)
     (height, width), (down, across) = pair.pan.shape, pair.spacing
-    blur = (mtf_resampler(n, centres(n, 0.0, 1.0), gain, step) for n, step in ((height, down), (width, across)))
+    axes = ((height, transfer.rows, down), (width, transfer.columns, across))
+    blur = (mtf_resampler(n, centres(n, 0.0, 1.0), values, step) for n, values, step in axes)
     fused_low = resample(fused, *blur)
     valid = _whole_blocks(pair)
     if not valid.any():

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from ..geometry.resampling import centres, mtf_matrix, resample
+from ..geometry.resampling import centres, covered, mtf_matrix, resample
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 
 
-def reduced_pair(pair: PairWindow, ratio: float, gain: float, moved: tuple[float, float] = (0.0, 0.0)) -> PairWindow:
-    """PAN at the MS pixels, and MS blurred with its own `gain` and sampled in steps of `ratio`, on a nested grid.
+def reduced_pair(
+    pair: PairWindow, ratio: float, transfer: TransferFunction, moved: tuple[float, float] = (0.0, 0.0)
+) -> PairWindow:
+    """PAN at the MS pixels, and MS blurred by `transfer` again and sampled in steps of `ratio`, on a nested grid.
 
     `moved` (row, column) displaces MS, in pixels of the reduced PAN, from where the grid says. The truth is `pair.ms`.
     """
-    pan, covered = pair.pan_at_ms(gain)
+    pan, valid = pair.pan_at_ms(transfer)
     origin = (ratio - 1.0) / 2.0
-    lines = list(zip(covered.shape, moved))
+    lines = list(zip(valid.shape, moved))
     positions = [centres(int((n - 1 - origin) / ratio) + 1, origin + away, ratio) for n, away in lines]
-    blur = [mtf_matrix(n, p, gain, ratio) for n, p in zip(covered.shape, positions)]
-    known = resample(covered.float(), *blur) > 0.999
-    return PairWindow(pan, covered, resample(pair.ms, *blur), known, (origin, origin), (ratio, ratio))
+    axes = zip(valid.shape, positions, (transfer.rows, transfer.columns))
+    rows, columns = (mtf_matrix(n, p, values, ratio) for n, p, values in axes)
+    known = covered(valid, rows, columns, 0.001)
+    return PairWindow(pan, valid, resample(pair.ms, rows, columns), known, (origin, origin), (ratio, ratio))

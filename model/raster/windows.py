@@ -13,7 +13,7 @@ import torch
 from ..errors import InputError
 from ..geometry.gap_filling import FILL_DISTANCE
 from ..geometry.grids import Placement, Window
-from ..geometry.resampling import mtf_reach
+from ..geometry.transfer import REACH
 from ..geometry.window_pair import PairWindow
 from ..scene.detail_correlation import LARGEST_SHIFT
 from .gdal_errors import gdal_exceptions
@@ -27,7 +27,6 @@ WINDOW_SIDE = 128  # MS pixels
 GOLDEN = 0.618  # of the cells lie between two that are tried one after the other
 MOST_CELLS = 4096  # that are tried
 MOSTLY_VALID = 0.5  # of a cell
-WIDEST_GAIN = 0.03  # the widest blur that is tried needs the widest margin
 
 
 @contextmanager
@@ -134,7 +133,7 @@ def read_with_margin(
 
     Ground that `ms.source` leaves out of measuring is invalid there.
     """
-    pair = read_pair(pan, ms, placement, window, mtf_reach(WIDEST_GAIN, placement.ratio) + reach)
+    pair = read_pair(pan, ms, placement, window, REACH * placement.ratio + reach)
     if not ms.source.unmeasured:
         return pair
     seen = torch.from_numpy(~covered(ms.source.unmeasured, ms.grid, window))

@@ -12,10 +12,10 @@ import torch
 from torch.nn.functional import avg_pool2d, pad
 
 from ..geometry.window_pair import PairWindow
+from .detail_correlation import FIRST_TRANSFER
 from .statistics import HIGH_PASS_SIZE, MINIMUM_PIXELS
 
 WIDE_REACH = 50  # PAN pixels searched in each direction
-COARSE_GAIN = 0.25  # of the blur that brings PAN to MS resolution
 CLEAR_PEAK = 1.25  # the peak's correlation over the largest one elsewhere
 PEAK_RADIUS = 3  # MS pixels around the peak that belong to it
 LEAST_CORRELATION = 0.4
@@ -54,7 +54,7 @@ def _explained(window: PairWindow, reach: tuple[int, int]) -> tuple[torch.Tensor
     if min(window.ms_valid.shape) < HIGH_PASS_SIZE:
         return None
     wide = _extended(window, reach)
-    pan, pan_valid = wide.pan_at_ms(COARSE_GAIN)
+    pan, pan_valid = wide.pan_at_ms(FIRST_TRANSFER)
     counted = _whole(window.ms_valid)
     if int(counted.sum()) < MINIMUM_PIXELS:
         return None

@@ -1,6 +1,6 @@
-"""How well the details of the MS bands explain PAN's, as a function of MTF gain and shift, robustly.
+"""How well the details of the MS bands explain PAN's, as a function of transfer and shift, robustly.
 
-The details are high-passed MS and high-passed PAN, which a Gaussian MTF brings to the MS pixels. Blocks can be
+The details are high-passed MS and high-passed PAN, which a transfer function brings to the MS pixels. Blocks can be
 asked one by one and left out, and those of much contrast weigh less, so that clouds do not outvote the scene.
 """
 
@@ -16,10 +16,11 @@ import torch
 from torch.nn.functional import max_pool2d
 
 from ..geometry.resampling import mtf_reach, nearest
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from .statistics import HIGH_PASS_SIZE, high_pass, whole_boxes
 
-FIRST_GAIN = 0.25  # where the search begins
+FIRST_TRANSFER = TransferFunction.gaussian(0.25)  # with which the search begins
 LARGEST_SHIFT = 5  # PAN pixels searched in each direction
 BLOCK_SIDE = 24  # MS pixels
 SMALLEST_WINDOW = 300  # samples, below which a window tells nothing alone
@@ -44,30 +45,30 @@ class Correlation:
         if self.count:
             self._weigh_blocks_alike()
 
-    def __call__(self, gain: float, shift: tuple[float, float]) -> float:
+    def __call__(self, transfer: TransferFunction, shift: tuple[float, float]) -> float:
         """Multiple correlation in [0, 1]."""
-        return self.score(self.pan(gain, shift))
+        return self.score(self.pan(transfer, shift))
 
     def score(self, pan: torch.Tensor) -> float:
         """Multiple correlation with details of PAN (n,)."""
         weighed = pan * self.trust
         return float(torch.sqrt((self.basis @ weighed).pow(2).sum() / (weighed @ weighed).clamp_min(1e-30)))
 
-    def pan(self, gain: float, shift: tuple[float, float]) -> torch.Tensor:
+    def pan(self, transfer: TransferFunction, shift: tuple[float, float]) -> torch.Tensor:
         """High-passed PAN at the samples, (n,)."""
-        return self.down(self.across(gain, shift[1]), gain, shift[0])
+        return self.down(self.across(transfer, shift[1]), transfer, shift[0])
 
-    def across(self, gain: float, shift: float) -> list[torch.Tensor]:
+    def across(self, transfer: TransferFunction, shift: float) -> list[torch.Tensor]:
         """PAN of each stack of windows blurred and sampled along its rows."""
         self.check()
-        return [s.window.shifted((0.0, shift)).mtf_resamplers(gain)[1].across(s.pan) for s in self.stacks]
+        return [s.window.shifted((0.0, shift)).mtf_resamplers(transfer)[1].across(s.pan) for s in self.stacks]
 
-    def down(self, across: Sequence[torch.Tensor], gain: float, shift: float) -> torch.Tensor:
+    def down(self, across: Sequence[torch.Tensor], transfer: TransferFunction, shift: float) -> torch.Tensor:
         """The same along the columns, then the high-pass, (n,)."""
         self.check()
         parts = []
         for stack, half_done in zip(self.stacks, across):
-            rows = stack.window.shifted((shift, 0.0)).mtf_resamplers(gain)[0]
+            rows = stack.window.shifted((shift, 0.0)).mtf_resamplers(transfer)[0]
             parts.append(high_pass(rows.down(half_done)).flatten()[stack.places])
         return torch.cat(parts).double()
 
@@ -98,7 +99,7 @@ class Correlation:
 
     def _weigh_blocks_alike(self) -> None:
         """Give blocks of more than the usual contrast no more than the usual weight."""
-        pan = self.pan(FIRST_GAIN, (0.0, 0.0))
+        pan = self.pan(FIRST_TRANSFER, (0.0, 0.0))
         counts = torch.bincount(self.blocks)
         strength = (torch.zeros(len(counts), dtype=pan.dtype).index_add(0, self.blocks, pan * pan) / counts).sqrt()
         usual = float(strength.median())
@@ -210,7 +211,7 @@ def _numbers(whole: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]
 
 def _with_safe_mask(window: PairWindow) -> PairWindow:
     """Keep only MS pixels whose PAN neighbourhood is valid at every shift that will be tried."""
-    reach = int(np.ceil(mtf_reach(FIRST_GAIN, window.ratio))) + LARGEST_SHIFT
+    reach = int(np.ceil(mtf_reach(FIRST_TRANSFER.rows, window.ratio))) + LARGEST_SHIFT
     if bool(window.pan_valid.all()):
         return replace(window, ms_valid=window.ms_valid & window.inside(reach))
     bad = max_pool2d((~window.pan_valid).float()[None, None], 2 * reach + 1, 1, reach)[0, 0]

@@ -27,7 +27,7 @@ def telling_pieces(
     textures = []
     for window in moved:
         check()
-        textures.append(texture(*window.pan_at_ms(registration.gain)))
+        textures.append(texture(*window.pan_at_ms(registration.transfer)))
     fitting = follows(registration, len(moved))
     telling = [number for number in textured(textures) if fitting[number]] or textured(textures)
     return [moved[number] for number in spread(telling, MOST_PIECES)]

@@ -1,27 +1,25 @@
 """The registration of PAN and MS that their pixels show: residual shift, and sharpness of MS relative to PAN.
 
-Both are read off the same curve: the multiple correlation of the high-passed MS bands with high-passed PAN after PAN
-has been brought to the MS pixels by a Gaussian MTF. It peaks where shift and gain are right.
+The shift is where the multiple correlation of the high-passed MS bands with high-passed PAN, brought to the MS pixels,
+is highest. The transfer function is measured where that shift is corrected.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
-from .detail_correlation import FIRST_GAIN, LARGEST_SHIFT, Correlation
+from .detail_correlation import FIRST_TRANSFER, LARGEST_SHIFT, Correlation
 from .side_by_side import side_by_side
+from .transfer_measurement import DEFAULT_GAIN, measure_transfer
 
-GAINS = (0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
-DEFAULT_GAIN = 0.3  # the usual value of tabulated sensors, where a scene does not tell
 RELIABLE_CORRELATION = 0.6
 EDGE = 1.0  # PAN pixels from the end of the search
-BAND_CORRELATION = 0.9  # below it, a band takes the gain of the scene
 MINIMUM_SAMPLES = 200
 NEAREST_VOTES = 0.5  # PAN pixels around the median within which a block's own shift agrees,
 VOTE_SPREAD = 3.0  # or this many times the median distance, where votes are scattered
@@ -38,16 +36,15 @@ Shift = tuple[float, float]  # rows, columns
 
 @dataclass(frozen=True)
 class Registration:
-    """What was measured: shift (row, column) of MS in PAN pixels, gain at Nyquist, correlations in [0, 1].
+    """What was measured: shift (row, column) of MS in PAN pixels, transfer function, correlations in [0, 1].
 
-    `reliable` is False where the scene does not tell (low texture, water, cloud); shift and gain are then defaults.
-    `band_gains` holds each band's own gain, the scene's where that band does not tell. `left_out` is the share of the
-    scene that does not follow it (clouds, water). `local` holds each window's own shift, None where it does not tell.
+    `reliable` is False where the scene does not tell (low texture, water, cloud); shift and transfer are then defaults.
+    `left_out` is the share of the scene that does not follow it (clouds, water). `local` holds each window's own shift,
+    None where it does not tell.
     """
 
     shift: Shift
-    gain: float
-    band_gains: tuple[float, ...]
+    transfer: TransferFunction
     correlation: float
     correlation_unshifted: float
     reliable: bool
@@ -69,72 +66,66 @@ class Registration:
 def measure_registration(
     windows: Sequence[PairWindow],
     align: bool = True,
-    gain: float | None = None,
+    transfer: TransferFunction | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Registration:
-    """Measure shift (unless `align` is False) and gain (unless given) over sample windows of one scene.
+    """Measure shift (unless `align` is False) and transfer function (unless given) over sample windows of one scene.
 
     `check` is called often and may raise to stop.
     """
     curve = Correlation(windows, check)
-    bands = len(windows[0].ms) if windows else 0
-    default = gain or DEFAULT_GAIN
+    default, first = transfer or TransferFunction.gaussian(DEFAULT_GAIN), transfer or FIRST_TRANSFER
     if curve.count < MINIMUM_SAMPLES:
-        return Registration((0.0, 0.0), default, (default,) * bands, 0.0, 0.0, False)
+        return Registration((0.0, 0.0), default, 0.0, 0.0, False)
     shift, left_out = (0.0, 0.0), 0.0
     if align:
-        shift, kept = _searched_shift(curve, windows, gain or FIRST_GAIN)
+        shift, kept = _searched_shift(curve, windows, first)
         left_out = 1.0 - float(kept.double().mean())
         if left_out > LARGEST_LEFT_OUT:
-            unshifted = curve(gain or FIRST_GAIN, shift)
-            return Registration(shift, default, (default,) * bands, unshifted, unshifted, False, left_out)
+            unshifted = curve(first, shift)
+            return Registration(shift, default, unshifted, unshifted, False, left_out)
         curve.keep_blocks(kept)
-        shift = _refined_shift(curve, gain or FIRST_GAIN, shift, 0.5)
-        shift = _refined_shift(curve, gain or _peak(lambda g: curve(g, shift)), shift, 0.15)
+        shift = _refined_shift(curve, first, shift, 0.5)
+    found = transfer or measure_transfer([w.shifted(shift) for w in windows], check).transfer
+    if align:
+        shift = _refined_shift(curve, found, shift, 0.15)
     curve.weigh_samples_alike()
-    measured, band_gains = _gains(curve, shift)
-    found = gain or measured
     best, unshifted = curve(found, shift), curve(found, (0.0, 0.0))
     if best < RELIABLE_CORRELATION:
-        return Registration((0.0, 0.0), default, (default,) * bands, best, unshifted, False, left_out)
+        return Registration((0.0, 0.0), default, best, unshifted, False, left_out)
     local = _local_shifts(curve, found, shift)
-    return Registration(shift, found, (gain,) * bands if gain else band_gains, best, unshifted, True, left_out, local)
+    return Registration(shift, found, best, unshifted, True, left_out, local)
 
 
-def measure_gain(window: PairWindow, default: float = DEFAULT_GAIN) -> float:
-    """The gain alone, of a window that is already aligned; `default` where it is too small to tell."""
-    curve = Correlation([window])
-    if curve.count < MINIMUM_SAMPLES:
-        return default
-    curve.weigh_samples_alike()
-    return _peak(lambda g: curve(g, (0.0, 0.0)))
-
-
-def _searched_shift(curve: Correlation, windows: Sequence[PairWindow], gain: float) -> tuple[Shift, torch.Tensor]:
+def _searched_shift(
+    curve: Correlation, windows: Sequence[PairWindow], transfer: TransferFunction
+) -> tuple[Shift, torch.Tensor]:
     """As `_voted_shift` over all shifts; of many windows most are asked only near what a few of them agree on."""
     if len(windows) >= MANY_WINDOWS:
         few = Correlation(windows[::ROUGH_SHARE], curve.check)
         if few.count >= MINIMUM_SAMPLES:
-            rough, agreed = _voted_shift(few, gain, (0, 0), LARGEST_SHIFT)
+            rough, agreed = _voted_shift(few, transfer, (0, 0), LARGEST_SHIFT)
             limit = LARGEST_SHIFT - NEAR_REACH
             row, column = (min(max(round(s), -limit), limit) for s in rough)
-            shift, kept = _voted_shift(curve, gain, (row, column), NEAR_REACH)
+            shift, kept = _voted_shift(curve, transfer, (row, column), NEAR_REACH)
             agree = min(float(agreed.double().mean()), float(kept.double().mean())) >= 1.0 - MOST_LEFT_OUT
             if agree and max(abs(shift[0] - row), abs(shift[1] - column)) < NEAR_REACH - 0.5:
                 return shift, kept
-    return _voted_shift(curve, gain, (0, 0), LARGEST_SHIFT)
+    return _voted_shift(curve, transfer, (0, 0), LARGEST_SHIFT)
 
 
-def _voted_shift(curve: Correlation, gain: float, around: tuple[int, int], reach: int) -> tuple[Shift, torch.Tensor]:
+def _voted_shift(
+    curve: Correlation, transfer: TransferFunction, around: tuple[int, int], reach: int
+) -> tuple[Shift, torch.Tensor]:
     """The median of the shifts that the blocks see within `reach` of `around`, and which blocks agree, (blocks,).
 
     Clouds and their shadows move between the recordings of PAN and of MS; water and haze show noise alone.
     """
     offsets = range(-reach, reach + 1)
-    columns = side_by_side(lambda x: curve.across(gain, around[1] + x), offsets)
+    columns = side_by_side(lambda x: curve.across(transfer, around[1] + x), offsets)
 
     def along(row: int) -> torch.Tensor:
-        return torch.stack([curve.by_block(curve.down(c, gain, around[0] + row)) for c in columns])
+        return torch.stack([curve.by_block(curve.down(c, transfer, around[0] + row)) for c in columns])
 
     scores = torch.stack(side_by_side(along, offsets))
     peak = scores.flatten(0, 1).max(0)
@@ -159,7 +150,7 @@ def _tops(scores: torch.Tensor) -> torch.Tensor:
     return best - scores.shape[0] // 2 + (0.5 * (before - after) / bend).clamp(-1.0, 1.0)
 
 
-def _refined_shift(curve: Correlation, gain: float, shift: Shift, step: float) -> Shift:
+def _refined_shift(curve: Correlation, transfer: TransferFunction, shift: Shift, step: float) -> Shift:
     """Top of the parabola through three points of each axis in turn."""
     moved = list(shift)
     for axis in (0, 1):
@@ -167,18 +158,18 @@ def _refined_shift(curve: Correlation, gain: float, shift: Shift, step: float) -
         for offset in (-step, 0.0, step):
             trial = moved.copy()
             trial[axis] += offset
-            scores.append(curve(gain, (trial[0], trial[1])))
+            scores.append(curve(transfer, (trial[0], trial[1])))
         moved[axis] = float(np.clip(moved[axis] + step * _vertex(scores), -LARGEST_SHIFT, LARGEST_SHIFT))
     return moved[0], moved[1]
 
 
-def _local_shifts(curve: Correlation, gain: float, shift: Shift) -> tuple[Shift | None, ...]:
+def _local_shifts(curve: Correlation, transfer: TransferFunction, shift: Shift) -> tuple[Shift | None, ...]:
     """Each window's own shift near the scene's, one axis after the other."""
-    combined = curve.combination(curve.pan(gain, shift))
+    combined = curve.combination(curve.pan(transfer, shift))
     offsets = np.arange(-LOCAL_REACH, LOCAL_REACH + LOCAL_STEP / 2, LOCAL_STEP)
-    columns = curve.across(gain, shift[1])
-    down = side_by_side(lambda o: curve.by_window(combined, curve.down(columns, gain, shift[0] + o)), offsets)
-    across = side_by_side(lambda o: curve.by_window(combined, curve.pan(gain, (shift[0], shift[1] + o))), offsets)
+    columns = curve.across(transfer, shift[1])
+    down = side_by_side(lambda o: curve.by_window(combined, curve.down(columns, transfer, shift[0] + o)), offsets)
+    across = side_by_side(lambda o: curve.by_window(combined, curve.pan(transfer, (shift[0], shift[1] + o))), offsets)
     found: list[Shift | None] = []
     for number in range(len(down[0])):
         scores = [[float(s[number]) for s in axis] for axis in (down, across)]
@@ -192,51 +183,6 @@ def _top(places: np.ndarray, scores: Sequence[float]) -> float:
     """Where evenly spaced scores are highest, between them by a parabola."""
     best = int(np.clip(np.argmax(scores), 1, len(scores) - 2))
     return float(places[best] + LOCAL_STEP * _vertex(scores[best - 1 : best + 2]))
-
-
-def _gains(curve: Correlation, shift: Shift) -> tuple[float, tuple[float, ...]]:
-    """Gain of the highest correlation of the scene, and of each band where it shares enough of PAN."""
-
-    @functools.cache
-    def pan(gain: float) -> torch.Tensor:
-        return curve.pan(gain, shift)
-
-    scene = _peak(lambda g: curve.score(pan(g)))
-    return scene, tuple(_band_gain(band, curve.trust, pan, scene, curve.check) for band in curve.bands)
-
-
-def _band_gain(
-    band: torch.Tensor,
-    trust: torch.Tensor,
-    pan: Callable[[float], torch.Tensor],
-    otherwise: float,
-    check: Callable[[], None],
-) -> float:
-    """Gain at which one band (n,) follows PAN best; `otherwise` where it does not follow PAN."""
-    check()
-    weighed = band * trust
-    scores: dict[float, float] = {}
-
-    def score(gain: float) -> float:
-        sharp = pan(gain) * trust
-        scores[gain] = float((weighed @ sharp).abs() / (weighed.norm() * sharp.norm()).clamp_min(1e-30))
-        return scores[gain]
-
-    peak = _peak(score)
-    return peak if max(scores.values()) > BAND_CORRELATION else otherwise
-
-
-def _peak(score: Callable[[float], float]) -> float:
-    """The gain at the top of the score over GAINS, between them by a parabola; every third is tried first."""
-    scores = {i: score(GAINS[i]) for i in range(1, len(GAINS), 3)}
-    middle = max(scores, key=scores.__getitem__)
-    for i in range(max(middle - 2, 0), min(middle + 3, len(GAINS))):
-        scores.setdefault(i, score(GAINS[i]))
-    best = max(scores, key=scores.__getitem__)
-    if best in (0, len(GAINS) - 1) or not {best - 1, best + 1} <= scores.keys():
-        return GAINS[best]
-    step = _vertex([scores[best - 1], scores[best], scores[best + 1]])
-    return float(GAINS[best] + step * (GAINS[best + 1] - GAINS[best] if step > 0 else GAINS[best] - GAINS[best - 1]))
 
 
 def _vertex(scores: Sequence[float]) -> float:

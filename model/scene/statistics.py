@@ -13,12 +13,15 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import avg_pool2d
 
+from ..geometry.transfer import SUMMARY, TransferFunction
+
 HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
 RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
 MINIMUM_PIXELS = 64
 LEAST_DEVIATION = 1e-12  # of the mean; what a constant band has by rounding
 UNRELATED_FIT, RELATED_FIT = 0.2, 0.6  # below the first PAN says nothing of the bands, above the second all
 LARGEST_INJECTION = 3.0  # beyond it, PAN has so little detail at MS resolution that the regression is chance
+USUAL_TRANSFER = (0.95, 0.8, 0.55, 0.3)  # values of ordinary products at SUMMARY, along an axis
 DARK_SHARE = 0.01  # of the pixels lie below the dark level, which stands for zero reflectance under haze
 
 
@@ -27,8 +30,9 @@ class SceneStatistics:
     """Scene constants; bands in the order of the MS raster, relations in units of the standard deviations.
 
     ratio          MS pixel size over PAN pixel size
-    gain           gain of the MS relative to PAN at the MS Nyquist frequency, in (0, 1)
-    ms_mean, ms_std, ms_dark, pan_mean, pan_std, pan_dark   in digital numbers; PAN's are those of PAN at MS resolution
+    transfer       transfer function of MS relative to PAN
+    ms_mean, ms_std, ms_dark, pan_mean, pan_std, pan_dark   in digital numbers; PAN's are those of PAN at MS resolution,
+                   one for all bands or, where every band has a PAN of its own, one per band
     injection      regression of each band's high-pass on PAN's: how much of PAN's detail the band shares
     slope          injection less the same at details twice as coarse: it rises where MS is crisper than its MTF says
     correlation    correlation of the same details as injection's, in [-1, 1]
@@ -37,13 +41,13 @@ class SceneStatistics:
     """
 
     ratio: float
-    gain: float
+    transfer: TransferFunction
     ms_mean: tuple[float, ...]
     ms_std: tuple[float, ...]
     ms_dark: tuple[float, ...]
-    pan_mean: float
-    pan_std: float
-    pan_dark: float
+    pan_mean: tuple[float, ...]
+    pan_std: tuple[float, ...]
+    pan_dark: tuple[float, ...]
     injection: tuple[float, ...]
     slope: tuple[float, ...]
     correlation: tuple[float, ...]
@@ -61,16 +65,17 @@ class SceneStatistics:
         return min(max((self.fit - none) / (full - none), 0.0), 1.0)
 
     def depth(self, bands: Sequence[int]) -> list[float]:
-        """How far the mean lies above the dark level, in deviations: of the bands, then of PAN."""
+        """How far the mean lies above the dark level, in deviations: of the bands, then of the PAN of each."""
         own = [(self.ms_mean[b] - self.ms_dark[b]) / self.ms_std[b] for b in bands]
-        return [*own, (self.pan_mean - self.pan_dark) / self.pan_std]
+        pans = [b % len(self.pan_mean) for b in bands]
+        return [*own, *((self.pan_mean[p] - self.pan_dark[p]) / self.pan_std[p] for p in pans)]
 
     def condition(self, bands: Sequence[int]) -> list[float]:
         """Numbers of order one that tell the network what kind of scene this is, for one group of bands."""
         return [
             math.log2(self.ratio) - 1.5,
-            math.log(self.gain) / 2.0 + 0.75,
             self.fit - 0.9,
+            *(2.0 * (value - usual) for value, usual in zip(self.transfer.summary(), 2 * USUAL_TRANSFER)),
             *(self.injection[b] - 0.7 for b in bands),
             *(self.correlation[b] - 0.7 for b in bands),
             *(2.0 * self.slope[b] for b in bands),
@@ -78,8 +83,8 @@ class SceneStatistics:
         ]
 
 
-CONDITIONS_PER_SCENE = 4
-CONDITIONS_PER_BAND = 4
+CONDITIONS_PER_SCENE = 2 + 2 * len(SUMMARY)
+CONDITIONS_PER_BAND = 5
 
 
 def box_mean(image: torch.Tensor) -> torch.Tensor:
@@ -101,12 +106,12 @@ def high_pass(image: torch.Tensor) -> torch.Tensor:
 
 
 def high_pass_samples(ms: torch.Tensor, pan: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """High-passed MS (bands, n) and PAN (n,) where the whole box is valid.
+    """High-passed MS (bands, n) and PAN (pans, n) where the whole box is valid.
 
-    `ms` is (bands, h, w), `pan` and `valid` are (h, w), all at MS resolution.
+    `ms` is (bands, h, w), `pan` (pans, h, w) and `valid` (h, w), all at MS resolution.
     """
     whole = whole_boxes(valid)
-    return high_pass(ms)[:, whole], high_pass(pan)[whole]
+    return high_pass(ms)[:, whole], high_pass(pan)[:, whole]
 
 
 def whole_boxes(valid: torch.Tensor) -> torch.Tensor:
@@ -134,42 +139,43 @@ def explain(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, float
 def measure_statistics(
     windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
     ratio: float,
-    gain: float,
+    transfer: TransferFunction,
     check: Callable[[], None] = lambda: None,
 ) -> SceneStatistics:
     """Statistics of a scene from sample windows (ms (bands, h, w), PAN at MS resolution (h, w), valid (h, w)).
 
+    PAN may be (bands, h, w), a PAN for each band; `fit` and `intensity` are then those of their mean.
     Raises ValueError where fewer than MINIMUM_PIXELS pixels are valid in PAN and in every band. `check` is called
     often and may raise to stop.
     """
-    windows = [(ms.double(), pan.double(), valid) for ms, pan, valid in windows]
+    windows = [(ms.double(), pan.double().reshape(-1, *valid.shape), valid) for ms, pan, valid in windows]
     ms = torch.cat([w[:, v] for w, _, v in windows], dim=1)
-    pan = torch.cat([p[v] for _, p, v in windows])
-    if len(pan) < MINIMUM_PIXELS:
-        raise ValueError(f"only {len(pan)} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
+    pan = torch.cat([p[:, v] for _, p, v in windows], dim=1)
+    if pan.shape[1] < MINIMUM_PIXELS:
+        raise ValueError(f"only {pan.shape[1]} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
     check()
-    ms_mean, pan_mean = ms.mean(1), pan.mean()
-    ms_std, pan_std = _nonzero(ms.std(1), ms_mean), _nonzero(pan.std(), pan_mean)
-    units = [((w - ms_mean[:, None, None]) / ms_std[:, None, None], (p - pan_mean) / pan_std, v) for w, p, v in windows]
+    (ms_mean, ms_std), (pan_mean, pan_std) = (_moments(values) for values in (ms, pan))
+    units = [(_unit(w, ms_mean, ms_std), _unit(p, pan_mean, pan_std), v) for w, p, v in windows]
     check()
-    bands, sharp = _details(units, ms_mean)
+    details = _details(units)
+    bands, pans = details if details else (ms.new_zeros(len(ms), 0), pan.new_zeros(len(pan), 0))
     check()
-    injection, correlation = _regress(bands, sharp)
-    coarse = _details([_halved(*unit) for unit in units if min(unit[2].shape) > 1], ms_mean)
+    injection, correlation = _regress(bands, pans)
+    coarse = _details([_halved(*unit) for unit in units if min(unit[2].shape) > 1])
     check()
-    enough = coarse[0].shape[1] >= MINIMUM_PIXELS
+    enough = bool(coarse) and coarse[0].shape[1] >= MINIMUM_PIXELS
     slope = injection - _regress(*coarse)[0] if enough else torch.zeros_like(injection)
     injection = injection.clamp(-LARGEST_INJECTION, LARGEST_INJECTION)
-    intensity, fit = explain(bands, sharp)
+    intensity, fit = explain(bands, pans.mean(0))
     return SceneStatistics(
         ratio=float(ratio),
-        gain=float(gain),
+        transfer=transfer,
         ms_mean=tuple(ms_mean.tolist()),
         ms_std=tuple(ms_std.tolist()),
         ms_dark=tuple(_dark_level(band, check) for band in ms),
-        pan_mean=float(pan_mean),
-        pan_std=float(pan_std),
-        pan_dark=_dark_level(pan, check),
+        pan_mean=tuple(pan_mean.tolist()),
+        pan_std=tuple(pan_std.tolist()),
+        pan_dark=tuple(_dark_level(p, check) for p in pan),
         injection=tuple(injection.tolist()),
         slope=tuple(slope.clamp(-0.5, 0.5).tolist()),
         correlation=tuple(correlation.tolist()),
@@ -178,20 +184,28 @@ def measure_statistics(
     )
 
 
-def _details(
-    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], like: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """High-passed MS (bands, n) and PAN (n,) of all windows that hold a whole box; `like` is (bands,)."""
+def _moments(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation of each plane of (planes, n); a constant one has no deviation and is left unscaled."""
+    mean = values.mean(1)
+    return mean, _nonzero(values.std(1), mean)
+
+
+def _unit(planes: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+    return (planes - mean[:, None, None]) / std[:, None, None]
+
+
+def _details(windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> list[torch.Tensor]:
+    """High-passed MS (bands, n) and PAN (pans, n) of all windows that hold a whole box; empty where none does."""
     whole = [window for window in windows if min(window[2].shape) >= HIGH_PASS_SIZE]
-    parts = [(like.new_zeros(len(like), 0), like.new_zeros(0)), *(high_pass_samples(*window) for window in whole)]
-    return torch.cat([p[0] for p in parts], dim=1), torch.cat([p[1] for p in parts])
+    parts = [high_pass_samples(*window) for window in whole]
+    return [torch.cat(p, dim=1) for p in zip(*parts)]
 
 
 def _halved(
     ms: torch.Tensor, pan: torch.Tensor, valid: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """A window at half the resolution."""
-    return avg_pool2d(ms, 2), avg_pool2d(pan[None], 2)[0], avg_pool2d(valid.double()[None], 2)[0] > 0.99
+    return avg_pool2d(ms, 2), avg_pool2d(pan, 2), avg_pool2d(valid.double()[None], 2)[0] > 0.99
 
 
 def _dark_level(values: torch.Tensor, check: Callable[[], None]) -> float:
@@ -200,9 +214,9 @@ def _dark_level(values: torch.Tensor, check: Callable[[], None]) -> float:
     return float(torch.quantile(values, DARK_SHARE))
 
 
-def _regress(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Regression coefficient of each band (bands, n) on PAN (n,), both of zero mean, and their correlation."""
-    power, shared = (pan @ pan).clamp_min(1e-30), bands @ pan
+def _regress(bands: torch.Tensor, pans: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Regression coefficient of each band (bands, n) on its PAN (pans, n), all of zero mean, and their correlation."""
+    power, shared = (pans * pans).sum(1).clamp_min(1e-30), (bands * pans).sum(1)
     spread = torch.sqrt((bands * bands).sum(1) * power).clamp_min(1e-30)
     return shared / power, shared / spread
 

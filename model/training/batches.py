@@ -16,6 +16,8 @@ from .example import Example
 from .simulation import SimulationConfig, simulate
 from .teaching import Teachers
 
+MAX_LOST = 0.01  # absolute weight of a blur that may fall outside a patch or on invalid pixels
+
 
 class ExampleBuffer:
     """The last `size` simulated examples; number n depends on the seed numbers and n alone."""
@@ -100,20 +102,21 @@ class Batch(Example):
 
 def _patch(e: Example, patch: int, room: int, top: int, left: int) -> tuple[torch.Tensor, ...]:
     window = np.s_[:, top : top + patch, left : left + patch]
-    rows, known_rows, first_row = _inside(e.rows[:, :, top : top + patch], room)
-    columns, known_columns, first_column = _inside(e.columns[:, :, left : left + patch], room)
+    rows, known_rows, first_row = _inside(e.rows, slice(top, top + patch), room)
+    columns, known_columns, first_column = _inside(e.columns, slice(left, left + patch), room)
     ms = e.ms.new_zeros(len(e.ms), room, room)
     piece = e.ms[:, first_row : first_row + room, first_column : first_column + room]
     ms[:, : piece.shape[1], : piece.shape[2]] = piece
     known = (known_rows[:, None] & known_columns[None, :]).expand(len(ms), -1, -1)
-    known = known & (rows @ e.valid[window].float() @ columns.transpose(1, 2) > 0.999)
+    known = known & (rows.abs() @ (~e.valid[window]).float() @ columns.abs().transpose(1, 2) <= MAX_LOST)
     images = (e.lms[window], e.target[window], e.valid[window], e.guides[window])
     return (*images, e.injection, e.depth, e.scene, e.scale, ms, rows, columns, e.corrupt, known)
 
 
-def _inside(matrix: torch.Tensor, room: int) -> tuple[torch.Tensor, torch.Tensor, int]:
-    """The rows of (bands, k, patch) that lie in the patch with nearly all their weight, in `room` places."""
-    whole = (matrix.sum(2) > 0.999).all(0)
+def _inside(matrix: torch.Tensor, patch: slice, room: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """The rows of (bands, k, s) that lie in the patch with nearly all their weight, cut to it, in `room` places."""
+    weight, matrix = matrix.abs().sum(2), matrix[:, :, patch]
+    whole = ((weight > 0.0) & (weight - matrix.abs().sum(2) <= MAX_LOST)).all(0)
     indices = torch.nonzero(whole)[:, 0]
     first = int(indices[0]) if len(indices) else 0
     count = min(len(indices), room)

@@ -20,17 +20,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..errors import TrainingError
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 
 SMALLEST_SIDE = 160  # MS pixels; smaller scenes hold no crop worth simulating
 MINIMUM_VALID = 0.98  # of the pixels
+USUAL = TransferFunction.gaussian(0.3)  # of scenes without a PAN, where it is not used
 
 
 @dataclass(frozen=True)
 class Recording:
     """A scene as it was recorded.
 
-    ms (bands, h, w)   pan (H, W) or None   gain of MS at Nyquist relative to PAN
+    ms (bands, h, w)   pan (H, W) or None   transfer   transfer function of MS relative to PAN
     origin, spacing   centre of MS pixel (0, 0) in PAN pixel indices, shift corrected, and MS pixel size in PAN pixels
     """
 
@@ -40,7 +42,7 @@ class Recording:
     pan: np.ndarray | None = None
     origin: tuple[float, float] = (0.0, 0.0)
     spacing: tuple[float, float] = (1.0, 1.0)
-    gain: float = 0.3
+    transfer: TransferFunction = USUAL
 
     def pair(self) -> PairWindow | None:
         """The pair at full resolution, as float32; None without PAN."""
@@ -55,7 +57,7 @@ class Recording:
 class Source:
     """A scene to simulate from: ms (bands, h, w) float32 and, where it has one, PAN on the same grid (h, w).
 
-    `pair` and `gain` are the scene at full resolution, where it has a PAN. `valid` (h, w) says which pixels may be
+    `pair` and `transfer` are the scene at full resolution, where it has a PAN. `valid` (h, w) says which pixels may be
     learnt from; None stands for all.
     """
 
@@ -64,7 +66,7 @@ class Source:
     ms: torch.Tensor
     pan: torch.Tensor | None = None
     pair: PairWindow | None = None
-    gain: float = 0.3
+    transfer: TransferFunction = USUAL
     valid: torch.Tensor | None = None
 
     @property
@@ -105,7 +107,7 @@ def write_recordings(path: Path, recordings: Sequence[Recording], budget: int) -
             "family": recording.family,
             "origin": recording.origin,
             "spacing": recording.spacing,
-            "gain": recording.gain,
+            "transfer": [recording.transfer.rows, recording.transfer.columns],
             "arrays": {kind: [str(a.dtype), a.shape] for kind, a in parts.items()},
         }
         tensors |= {f"{recording.name}.{kind}": torch.frombuffer(bytearray(b), dtype=torch.uint8)
@@ -133,9 +135,9 @@ def _recording(file: Any, name: str, notes: dict[str, Any]) -> Recording:
         for kind, (dtype, shape) in notes["arrays"].items()
     }
     origin, spacing = ((float(notes[key][0]), float(notes[key][1])) for key in ("origin", "spacing"))
-    return Recording(
-        name, notes["family"], arrays["ms"], arrays.get("pan"), origin, spacing, float(notes["gain"])
-    )  # fmt: skip
+    rows, columns = (tuple(float(value) for value in axis) for axis in notes["transfer"])
+    transfer = TransferFunction(rows, columns)
+    return Recording(name, notes["family"], arrays["ms"], arrays.get("pan"), origin, spacing, transfer)
 
 
 def _source(recording: Recording) -> Source:
@@ -143,11 +145,11 @@ def _source(recording: Recording) -> Source:
     ms, pair = torch.from_numpy(recording.ms.astype(np.float32)), recording.pair()
     if pair is None:
         return Source(recording.name, recording.family, ms)
-    low, _ = pair.pan_at_ms(recording.gain)
+    low, _ = pair.pan_at_ms(recording.transfer)
     inside = pair.inside(3.0 * pair.ratio)
     rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
     cut = np.s_[..., int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
-    return Source(recording.name, recording.family, ms[cut], low[cut], pair, recording.gain)
+    return Source(recording.name, recording.family, ms[cut], low[cut], pair, recording.transfer)
 
 
 def _in_turn(recordings: Sequence[Recording]) -> list[Recording]:

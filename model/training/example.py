@@ -24,7 +24,8 @@ class Example:
     """A window of PAN in normalised units, for one group of bands.
 
     lms, target (bands, s, s)   valid (1, s, s)   where the target counts
-    guides (3, s, s)   injection, scale (bands,)   depth (bands + 1,)   scene (conditions - 1,)   as in `Guidance`
+    guides (2 bands + 1, s, s)   injection, scale (bands,)   depth (2 bands,)   scene (conditions - 1,)
+                       as in `Guidance`
     ms (bands, k, k) is MS, and rows, columns (bands, k, s) are the maps from sharp to MS.
     `scale` is the deviation of the target's high-pass, by which errors are weighed.
     `corrupt` () is 1 where PAN was made not to fit.
@@ -80,7 +81,7 @@ def read_example(
         depth=torch.tensor(statistics.depth(group)),
         scene=torch.tensor(statistics.condition(group)),
         scale=high_pass(target).std(dim=(1, 2)).clamp_min(SMALLEST_SCALE),
-        ms=given.coarse[[2 + b for b in group]],
+        ms=given.coarse[[len(given.pan) + 1 + b for b in group]],
         rows=degrade[0],
         columns=degrade[1],
         corrupt=torch.tensor(float(corrupt)),

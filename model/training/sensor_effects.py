@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn.functional import conv2d, interpolate, pad
 
-from ..geometry.resampling import centres, mtf_matrix
+from ..geometry.resampling import Matrix, centres
 
 STRAY_SCALES = (1.0, 2.0, 4.0, 8.0)  # deviations, in pixels, of the Gaussians that stand for a blur with long tails
 
@@ -25,10 +25,41 @@ def scatter(pan: torch.Tensor, shares: np.ndarray) -> torch.Tensor:
     side = pan.shape[-1]
     result = pan * float(1.0 - shares.sum())
     for share, scale in zip(shares, STRAY_SCALES):
-        gain = float(np.exp(-0.5 * (np.pi * scale) ** 2))  # at ratio 1, a Gaussian of this deviation
-        blur = torch.from_numpy(mtf_matrix(side, centres(side, 0.0, 1.0), max(gain, 1e-300), 1.0).astype(np.float32))
+        blur = torch.from_numpy(_gaussian_matrix(side, scale).astype(np.float32))
         result = result + float(share) * (blur @ pan @ blur.T)
     return result
+
+
+def _gaussian_matrix(side: int, deviation: float) -> Matrix:
+    """A blur (side, side) by a Gaussian of a deviation in pixels."""
+    lines = centres(side, 0.0, 1.0)
+    weights = np.exp(-0.5 * ((lines[:, None] - lines[None, :]) / deviation) ** 2)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def sharpen(pan: torch.Tensor, deviation: float, strength: float) -> torch.Tensor:
+    """PAN (h, w) with `strength` times its detail beyond a Gaussian blur added: makers sharpen PAN too."""
+    return pan + strength * (pan - soften(pan, deviation))
+
+
+def bright_objects(planes: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Few small bright objects over (n, s, s) with little contrast otherwise: ships on the sea, roofs, rocks in snow.
+
+    Each is a rectangle of 1 to 12 pixels a side, 4 to 40 deviations above (seldom below) the scene.
+    """
+    mean, std = planes.mean(dim=(1, 2), keepdim=True), planes.std(dim=(1, 2), keepdim=True)
+    planes = mean + float(rng.uniform(0.03, 1.0)) * (planes - mean)
+    std = planes.std(dim=(1, 2), keepdim=True).clamp_min(0.02 * std)
+    planes = planes.clone()
+    side, colour = planes.shape[-1], torch.tensor(rng.uniform(0.3, 1.0, (len(planes), 1, 1)), dtype=torch.float32)
+    sign = -0.2 if rng.random() < 0.1 else 1.0
+    for _ in range(int(rng.integers(1, 9))):
+        height, width = np.exp(rng.uniform(0.0, np.log(12.0), 2)).round().astype(int)
+        top, left = rng.integers(0, side - 12, 2)
+        contrast = sign * float(np.exp(rng.uniform(np.log(4.0), np.log(40.0))))
+        box = np.s_[:, top : top + height, left : left + width]
+        planes[box] = planes[box] + contrast * colour * std
+    return planes
 
 
 def add_noise(planes: torch.Tensor, level: float, rng: np.random.Generator) -> torch.Tensor:
@@ -63,8 +94,8 @@ def haze(planes: torch.Tensor, strength: float, rng: np.random.Generator) -> tor
     return planes + strength * weight * field * (std - 0.5 * (planes - mean))
 
 
-def clouds(planes: torch.Tensor, moved: tuple[int, int], rng: np.random.Generator) -> torch.Tensor:
-    """Clouds over (n, s, s); those of the last plane, PAN, lie `moved` pixels away, as they do from another angle."""
+def clouds(planes: torch.Tensor, pans: int, moved: tuple[int, int], rng: np.random.Generator) -> torch.Tensor:
+    """Clouds over (n, s, s); those of the last `pans` planes lie `moved` pixels away, as they do from another angle."""
     side, reach = planes.shape[-1], max(abs(m) for m in moved)
     field = smooth_field(side + 2 * reach, int(rng.integers(6, 16)), rng)
     cover = ((field - float(rng.uniform(0.8, 1.6))) * 2.5).clamp(0.0, 1.0) ** 0.7
@@ -74,8 +105,8 @@ def clouds(planes: torch.Tensor, moved: tuple[int, int], rng: np.random.Generato
         share = cover[top : top + side, left : left + side]
         return image + share * (white - image)
 
-    below = over(planes[:-1], reach, reach, light[:-1])
-    return torch.cat([below, over(planes[-1:], reach + moved[0], reach + moved[1], light[-1:])])
+    below = over(planes[:-pans], reach, reach, light[:-pans])
+    return torch.cat([below, over(planes[-pans:], reach + moved[0], reach + moved[1], light[-pans:])])
 
 
 def holes(side: int, rng: np.random.Generator) -> torch.Tensor:

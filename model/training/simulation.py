@@ -6,22 +6,25 @@ target, or synthesised with a random spectral response. What varies is named in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from ..geometry.resampling import Matrix, centres, mtf_matrix, resample
+from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..network.flow_network import NetworkConfig
-from ..scene.registration import measure_gain
-from ..scene.statistics import measure_statistics
+from ..scene.statistics import explain, high_pass, measure_statistics, whole_boxes
+from ..scene.transfer_measurement import measure_transfer
 from . import sensor_effects
 from .dataset import Source
 from .example import Example, as_tensor, draw_group, read_example
 from .structures import build_over
+from .transfer_shapes import draw_transfer, jittered
 
 SMOOTH_LOW_SHARE = 0.7  # of smooth scenes get a gain from `low_gain`
+MAX_GUIDES = 4  # of which the PAN of each band is made
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,18 @@ class SimulationConfig:
     glare            largest exponent of exp(glare x deviation), which gives the histogram a long bright tail
     built_share      how often synthetic structure is drawn over the scene
     ratios           ratios that are drawn         ratio_shares   of each of them; the rest is uniform between them
-    gain             range of the MTF gain at Nyquist of MS relative to PAN
-    band_jitter      relative deviation of the gain between bands
-    gain_error       relative deviation, beside that of measuring it, of the gain that the network is told
-    shift            deviation, in PAN pixels, of the residual misregistration
-    noise            largest noise of PAN and of MS
+    gain             range of the transfer function at the MS Nyquist frequency, before sharpening and resampling
+    transfers        transfer functions that are drawn instead, where there are any
+    gaussian_share   how often the transfer function is Gaussian; else it is flat with a steep fall, sharpened or
+                     resampled
+    band_jitter      deviation of the logarithm of the transfer function at Nyquist between bands
+    exact_share      how often the network is given the true transfer function, else the one measured on the example
+    shift            deviation, in PAN pixels, of the residual misregistration of all bands
+    band_shift       the same, of each band by itself
+    noise, pan_noise   largest noise of MS and of PAN
+    guides_share     how often every band has a PAN of its own, made of up to MAX_GUIDES random ones
+    sharpened_share  how often PAN is sharpened, by up to `sharpened` of its detail
+    bright_share     how often few small bright objects lie on an even scene
     pan_blur         largest deviation, in PAN pixels, of a blur that makes PAN softer than the target
     stray_share      how often PAN's blur has long tails   stray   largest share of the light in one of its scales
     paired_share     how often a scene with a PAN is drawn rather than one without; their sensors then take turns
@@ -71,10 +81,18 @@ class SimulationConfig:
     ratios: tuple[float, float, float] = (2.0, 3.0, 4.0)
     ratio_shares: tuple[float, float, float] = (0.35, 0.1, 0.45)
     gain: tuple[float, float] = (0.03, 0.65)
+    transfers: tuple[TransferFunction, ...] = ()
+    gaussian_share: float = 0.3
     band_jitter: float = 0.08
-    gain_error: float = 0.05
+    exact_share: float = 0.3
     shift: float = 0.12
-    noise: float = 0.02
+    band_shift: float = 0.08
+    noise: float = 0.03
+    pan_noise: float = 0.06
+    guides_share: float = 0.15
+    sharpened_share: float = 0.3
+    sharpened: float = 0.6
+    bright_share: float = 0.08
     pan_blur: float = 0.5
     stray_share: float = 0.4
     stray: float = 0.12
@@ -100,13 +118,13 @@ class SimulationConfig:
 
 @dataclass(frozen=True)
 class _Sensed:
-    """What the sensor recorded, the truth, the maps (bands, k, s) of its blur, and its gain."""
+    """What the sensor recorded, the truth, the maps (bands, k, s) of its blur, and its transfer function."""
 
     pair: PairWindow
     sharp: torch.Tensor
     rows: torch.Tensor
     columns: torch.Tensor
-    gain: float
+    transfer: TransferFunction
 
 
 def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, rng: np.random.Generator) -> Example:
@@ -117,21 +135,28 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
         sharp, real_pan, valid = _soften(sharp, real_pan, valid, float(rng.uniform(*config.smooth)))
     if rng.random() < config.band_bend_share:
         sharp = torch.cat([_bend(b[None], float(np.exp(rng.normal(0.0, config.band_bend)))) for b in sharp])
-    pan = _synthetic_pan(sharp, config, rng) if real_pan is None else real_pan
+    guided = not config.ordered_share and rng.random() < config.guides_share
+    if guided:
+        pan = torch.stack([_synthetic_pan(sharp, config, rng) for _ in range(rng.integers(2, MAX_GUIDES + 1))])
+    else:
+        pan = (_synthetic_pan(sharp, config, rng) if real_pan is None else real_pan)[None]
+    if rng.random() < config.bright_share:
+        sharp, pan = sensor_effects.bright_objects(torch.cat([sharp, pan]), rng).split([len(sharp), len(pan)])
     sharp, pan = _weather(sharp, pan, config, rng)
     pan = _blur_pan(pan, config, rng)
     corrupt = rng.random() < config.corrupt_share
     if corrupt:
-        pan = _corrupt(pan, rng)
+        pan = torch.stack([_corrupt(p, rng) for p in pan])
     ordered = bool(config.ordered_share) and rng.random() < config.ordered_share
     if not ordered:
         order = rng.permutation(len(sharp))
         sharp = sharp[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
     sensed = _sense(sharp, pan, valid, smooth, config, rng)
-    error = np.exp(rng.normal(0.0, config.gain_error))
-    gain = float(np.clip(measure_gain(sensed.pair, sensed.gain) * error, 0.02, 0.7))  # as fusion would measure it
+    transfer = sensed.transfer
+    if rng.random() >= config.exact_share:
+        transfer = measure_transfer([sensed.pair]).transfer  # as fusion would measure it
     group = draw_group(len(sharp), network, rng, ordered)
-    return _example(sensed, gain, group, corrupt)
+    return _example(sensed, transfer, group, corrupt)
 
 
 def _soften(
@@ -156,31 +181,52 @@ def _sense(
     gain = float(rng.uniform(*config.gain))
     if rng.random() < (SMOOTH_LOW_SHARE if smooth else config.low_gain_share):
         gain = float(np.exp(rng.uniform(*np.log(config.low_gain))))
-    uneven = np.exp(rng.normal(0.0, config.anisotropy, 2))
+    if config.transfers:
+        transfer = config.transfers[rng.integers(len(config.transfers))]
+    else:
+        transfer = draw_transfer(gain, config.anisotropy, config.gaussian_share, rng)
     origin = _draw_origin(ratio, rng)
     shift = rng.normal(0.0, config.shift, 2)
     count = int((config.crop - 1 - origin.max()) / ratio) + 1
-    gains = np.clip(gain * np.exp(rng.normal(0.0, config.band_jitter, len(sharp))), 0.02, 0.7)
-    positions = [centres(count, origin[axis] + shift[axis], ratio) for axis in (0, 1)]
-    rows = as_tensor(np.stack([mtf_matrix(config.crop, positions[0], min(g * uneven[0], 0.7), ratio) for g in gains]))
-    columns = as_tensor(
-        np.stack([mtf_matrix(config.crop, positions[1], min(g * uneven[1], 0.7), ratio) for g in gains])
-    )
+    maps: tuple[list[Matrix], list[Matrix]] = ([], [])
+    for _ in sharp:
+        own, moved = jittered(transfer, config.band_jitter, rng), shift + rng.normal(0.0, config.band_shift, 2)
+        for axis, values in enumerate((own.rows, own.columns)):
+            positions = centres(count, origin[axis] + moved[axis], ratio)
+            maps[axis].append(mtf_matrix(config.crop, positions, values, ratio))
+    rows, columns = (as_tensor(np.stack(axis)) for axis in maps)
     ms = rows @ sharp @ columns.transpose(1, 2)
-    ms, pan = _record(ms, config, rng), _record(pan[None], config, rng)[0]
-    ms_valid, pan_valid = (rows @ valid @ columns.transpose(1, 2) > 0.999).all(0), valid > 0.999
+    ms, pan = _record(ms, config.noise, config, rng), _record(pan, config.pan_noise, config, rng)
+    lost = rows.abs() @ (1.0 - valid) @ columns.abs().transpose(1, 2)  # kernels have negative lobes
+    ms_valid, pan_valid = (lost < 0.001).all(0), valid > 0.999
     if rng.random() < config.hole_share:
         ms_valid = ms_valid & sensor_effects.holes(count, rng)
         if rng.random() < 0.5:
             pan_valid = pan_valid & sensor_effects.holes(config.crop, rng)
     pair = PairWindow(pan, pan_valid, ms, ms_valid, (float(origin[0]), float(origin[1])), (ratio, ratio))
-    return _Sensed(pair, sharp, rows, columns, gain)
+    if len(pan) > 1:
+        pair = _with_pan_per_band(pair, transfer)
+    return _Sensed(pair, sharp, rows, columns, transfer)
 
 
-def _example(seen: _Sensed, gain: float, group: list[int], corrupt: bool) -> Example:
+def _with_pan_per_band(pair: PairWindow, transfer: TransferFunction) -> PairWindow:
+    """The pair whose guides (guides, H, W) are combined, for each band, to the PAN that follows it best.
+
+    The weights are least squares on details at MS resolution (Selva et al., 2015).
+    """
+    low, valid = pair.pan_at_ms(transfer)
+    whole = whole_boxes(valid)
+    if not whole.any():
+        return replace(pair, pan=pair.pan[torch.arange(len(pair.ms)) % len(pair.pan)])
+    details = high_pass(low)[:, whole].double()
+    weights = torch.stack([explain(details, high_pass(band)[whole].double())[0] for band in pair.ms]).float()
+    return replace(pair, pan=torch.einsum("bg,ghw->bhw", weights, pair.pan))
+
+
+def _example(seen: _Sensed, transfer: TransferFunction, group: list[int], corrupt: bool) -> Example:
     """What the fusion pipeline would hand to the network for this MS and PAN, and the answer."""
     pair = seen.pair
-    statistics = measure_statistics([(pair.ms, *pair.pan_at_ms(gain))], pair.ratio, gain)
+    statistics = measure_statistics([(pair.ms, *pair.pan_at_ms(transfer))], pair.ratio, transfer)
     degrade = (seen.rows[group], seen.columns[group])
     return read_example(pair, pair.window, statistics, group, degrade, seen.sharp, corrupt)
 
@@ -188,24 +234,29 @@ def _example(seen: _Sensed, gain: float, group: list[int], corrupt: bool) -> Exa
 def _weather(
     sharp: torch.Tensor, pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Haze, clouds and saturation over the scene and its PAN."""
-    planes = torch.cat([sharp, pan[None]])
+    """Haze, clouds and saturation over the scene and its PANs (pans, s, s)."""
+    planes = torch.cat([sharp, pan])
     if rng.random() < config.haze_share:
         planes = sensor_effects.haze(planes, float(rng.uniform(0.3, 2.0)), rng)
     if rng.random() < config.cloud_share:
         moved = rng.integers(-8, 9, 2)
-        planes = sensor_effects.clouds(planes, (int(moved[0]), int(moved[1])), rng)
+        planes = sensor_effects.clouds(planes, len(pan), (int(moved[0]), int(moved[1])), rng)
     if rng.random() < config.saturated_share:
         planes = sensor_effects.saturate(planes, float(np.exp(rng.uniform(np.log(0.001), np.log(0.03)))))
-    return planes[:-1], planes[-1]
+    return planes[: len(sharp)], planes[len(sharp) :]
 
 
 def _blur_pan(pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
-    """PAN softer than the target, near its own resolution or by stray light over many pixels."""
+    """PANs (pans, s, s) softer than the target, near their own resolution or by stray light, or sharpened."""
     if config.pan_blur > 0.0:
-        pan = sensor_effects.soften(pan, config.pan_blur * float(rng.random()))
+        deviation = config.pan_blur * float(rng.random())
+        pan = torch.stack([sensor_effects.soften(p, deviation) for p in pan])
     if rng.random() < config.stray_share:
-        pan = sensor_effects.scatter(pan, config.stray * rng.random(len(sensor_effects.STRAY_SCALES)))
+        shares = config.stray * rng.random(len(sensor_effects.STRAY_SCALES))
+        pan = torch.stack([sensor_effects.scatter(p, shares) for p in pan])
+    if rng.random() < config.sharpened_share:
+        deviation, strength = float(rng.uniform(0.5, 1.2)), config.sharpened * float(rng.random())
+        pan = torch.stack([sensor_effects.sharpen(p, deviation, strength) for p in pan])
     return pan
 
 
@@ -218,7 +269,7 @@ def _corrupt(pan: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         return torch.roll(pan, moved, (0, 1))
     if choice == 1:
         return sensor_effects.saturate(pan[None], 0.33)[0]
-    return sensor_effects.clouds(torch.stack([pan, pan]), (0, 0), rng)[1]
+    return sensor_effects.clouds(torch.stack([pan, pan]), 1, (0, 0), rng)[1]
 
 
 def _crop(
@@ -246,7 +297,7 @@ def _crop(
         valid = source.valid[None, top : top + side, left : left + side].float()
     if shrink > 1.0:
         positions = centres(config.crop, (shrink - 1.0) / 2.0, shrink)
-        matrix = mtf_matrix(side, positions, rng.uniform(0.1, 0.5), shrink)
+        matrix = mtf_matrix(side, positions, TransferFunction.gaussian(rng.uniform(0.1, 0.5)).rows, shrink)
         planes, valid = resample(planes, matrix, matrix), resample(valid, matrix, matrix)
     planes = build_over(planes, rng) if built else planes
     planes = torch.cat([planes, valid])
@@ -293,9 +344,9 @@ def _synthetic_pan(sharp: torch.Tensor, config: SimulationConfig, rng: np.random
     return pan
 
 
-def _record(planes: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
-    """Noise and quantisation of a sensor."""
-    planes = sensor_effects.add_noise(planes, config.noise * float(rng.random()) ** 2, rng)
+def _record(planes: torch.Tensor, noise: float, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
+    """Noise, up to `noise` deviations, and quantisation of a sensor."""
+    planes = sensor_effects.add_noise(planes, noise * float(rng.random()) ** 2, rng)
     return (
         sensor_effects.quantise(planes, float(rng.uniform(0.01, 0.08)))
         if rng.random() < config.coarse_share

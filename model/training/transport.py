@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn.functional import leaky_relu, softplus
 
-from ..network.flow_network import GUIDES, Guidance
+from ..network.flow_network import Guidance
 from ..scene.statistics import high_pass
 from .batches import Batch
 
@@ -93,8 +93,8 @@ def spatial_cost(batch: Batch, y: torch.Tensor) -> torch.Tensor:
 
     Details are what a box of HIGH_PASS_SIZE pixels takes away; this is D_s with correlations in place of Q.
     """
-    sharp = _detail_correlation(y, batch.guides[:, 0:1])
-    coarse = _detail_correlation(batch.lms, batch.guides[:, 1:2])
+    sharp = _detail_correlation(y, batch.given.low + batch.given.detail)
+    coarse = _detail_correlation(batch.lms, batch.given.low)
     return (sharp - coarse).abs().mean(1)
 
 
@@ -117,7 +117,7 @@ class Potential(nn.Module):
 
     def __init__(self, bands: int, width: int = 16) -> None:
         super().__init__()
-        sizes = (2 * bands + GUIDES, width, 2 * width, 3 * width)
+        sizes = (4 * bands + 1, width, 2 * width, 3 * width)
         self.layers = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(sizes, sizes[1:]))
         self.score = nn.Conv2d(sizes[-1], 1, 1)
 

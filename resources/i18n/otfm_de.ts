@@ -64,30 +64,6 @@
       <translation>{name}: Qualität</translation>
     </message>
     <message>
-      <source>Panchromatic raster</source>
-      <translation>Panchromatisches Raster</translation>
-    </message>
-    <message>
-      <source>Multispectral raster</source>
-      <translation>Multispektrales Raster</translation>
-    </message>
-    <message>
-      <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
-      <translation>{name} ist {given}, das ist keine Zahl. Geben Sie eine Zahl an, oder lassen Sie es leer, wo es optional ist.</translation>
-    </message>
-    <message>
-      <source>{name} is {given}, which is neither true nor false. Give true or false.</source>
-      <translation>{name} ist {given}, das ist weder wahr noch falsch. Geben Sie true oder false an.</translation>
-    </message>
-    <message>
-      <source>{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, or the path of a .safetensors file.</source>
-      <translation>{name} ist {quality}, das ist weder {choices} noch eine vorhandene Gewichtsdatei. Geben Sie eines dieser Wörter oder den Pfad einer .safetensors-Datei an.</translation>
-    </message>
-    <message>
-      <source>Polygons of ground that is not measured, such as clouds</source>
-      <translation>Polygone von Flächen, die nicht vermessen werden, etwa Wolken</translation>
-    </message>
-    <message>
       <source>Details</source>
       <translation>Einzelheiten</translation>
     </message>
@@ -102,26 +78,6 @@
     <message>
       <source>{role} {name} ({source}) can be opened by this QGIS alone, not by the engine, which is a process of its own. Export the layer to a GeoTIFF first (right click, Export, Save As).</source>
       <translation>{role} {name} ({source}) kann nur dieses QGIS öffnen, nicht die Recheneinheit, die ein eigener Prozess ist. Exportieren Sie den Layer zuerst als GeoTIFF (Rechtsklick, Export, Speichern als).</translation>
-    </message>
-    <message>
-      <source>QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY says. Give QUALITY alone, and MINUTES for tuning.</source>
-      <translation>QUALITY={given} und {name}={value} sind beide angegeben, aber {name} ist der frühere Name dessen, was QUALITY sagt. Geben Sie nur QUALITY an, und MINUTES zum Nachtrainieren.</translation>
-    </message>
-    <message>
-      <source>MASK {given} cannot be opened as a layer of polygons. Choose one, or leave it empty.</source>
-      <translation>MASK {given} lässt sich nicht als Polygonlayer öffnen. Wählen Sie einen aus, oder lassen Sie es leer.</translation>
-    </message>
-    <message>
-      <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
-      <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
-    </message>
-    <message>
-      <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
-      <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
-    </message>
-    <message>
-      <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
-      <translation>Die Ausdehnung {extent} lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Wählen Sie eine Ausdehnung, die auf den Rastern liegt, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
     </message>
     <message>
       <source>Add example data</source>
@@ -288,12 +244,12 @@ Die Ausgabe hat das Gitter von PAN, soweit MS reicht, und Datentyp, Nodata-Wert,
       <translation>Wie viele Schritte der Fluss macht. Für 1 sind die Gewichte trainiert; mehr kosten mehr Zeit.</translation>
     </message>
     <message>
-      <source>auto measures the shift between the rasters on their pixels and corrects it; off trusts the georeference.</source>
-      <translation>auto misst den Versatz der Raster an ihren Pixeln und gleicht ihn aus; off vertraut der Georeferenz.</translation>
+      <source>auto measures the shift between the rasters on their pixels and corrects it; off trusts the georeference, even where PAN and MS do not seem to show the same scene.</source>
+      <translation>auto misst die Verschiebung zwischen den Rastern an ihren Pixeln und korrigiert sie; off vertraut der Georeferenz, auch wo PAN und MS nicht dieselbe Szene zu zeigen scheinen.</translation>
     </message>
     <message>
-      <source>How much contrast MS keeps at its Nyquist frequency relative to PAN: about 0.05 for products that are much softer than their pixels, 0.5 for crisp ones. Leave empty to measure it on the scene.</source>
-      <translation>Wie viel Kontrast MS bei seiner Nyquist-Frequenz gegenüber PAN behält: etwa 0,05 bei Produkten, die viel weicher sind als ihre Pixel, 0,5 bei scharfen. Leer: an der Szene messen.</translation>
+      <source>Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is crisp.</source>
+      <translation>Leer lassen, um an der Szene zu messen, wie viel Kontrast MS bei jeder Frequenz behält. Eine Zahl steht für eine Gauß-Funktion, die diesen Kontrast bei der Nyquist-Frequenz von MS behält: 0,05 ist viel weicher als die Pixel, 0,5 ist knackig.</translation>
     </message>
     <message>
       <source>How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves need some 600 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.</source>
@@ -560,6 +516,10 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
       <translation>{ms}, Vorschau ({quality})</translation>
     </message>
     <message>
+      <source>{ms}, not sharpened</source>
+      <translation>{ms}, nicht geschärft</translation>
+    </message>
+    <message>
       <source>{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected {rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}.</source>
       <translation>{ms}, so scharf wie {pan}, von OTFM Pansharpen {version} ({quality}). Verhältnis {ratio:.4g}; ausgeglichener Versatz {rows:+.2f} Zeilen, {columns:+.2f} Spalten von PAN; MTF-Wert {gain:.3f}.</translation>
     </message>
@@ -590,6 +550,54 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
       <source>{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1.</source>
       <translation>{name} ist {given}, aber Kanäle werden mit ihren Nummern ab 1 angegeben, zum Beispiel 3,2,1.</translation>
+    </message>
+    <message>
+      <source>Panchromatic raster</source>
+      <translation>Panchromatisches Raster</translation>
+    </message>
+    <message>
+      <source>Multispectral raster</source>
+      <translation>Multispektrales Raster</translation>
+    </message>
+    <message>
+      <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
+      <translation>{name} ist {given}, das ist keine Zahl. Geben Sie eine Zahl an, oder lassen Sie es leer, wo es optional ist.</translation>
+    </message>
+    <message>
+      <source>{name} is {given}, which is neither true nor false. Give true or false.</source>
+      <translation>{name} ist {given}, das ist weder wahr noch falsch. Geben Sie true oder false an.</translation>
+    </message>
+    <message>
+      <source>{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, or the path of a .safetensors file.</source>
+      <translation>{name} ist {quality}, das ist weder {choices} noch eine vorhandene Gewichtsdatei. Geben Sie eines dieser Wörter oder den Pfad einer .safetensors-Datei an.</translation>
+    </message>
+    <message>
+      <source>Polygons of ground that is not measured, such as clouds</source>
+      <translation>Polygone von Flächen, die nicht vermessen werden, etwa Wolken</translation>
+    </message>
+    <message>
+      <source>QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY says. Give QUALITY alone, and MINUTES for tuning.</source>
+      <translation>QUALITY={given} und {name}={value} sind beide angegeben, aber {name} ist der frühere Name dessen, was QUALITY sagt. Geben Sie nur QUALITY an, und MINUTES zum Nachtrainieren.</translation>
+    </message>
+    <message>
+      <source>MASK {given} cannot be opened as a layer of polygons. Choose one, or leave it empty.</source>
+      <translation>MASK {given} lässt sich nicht als Polygonlayer öffnen. Wählen Sie einen aus, oder lassen Sie es leer.</translation>
+    </message>
+    <message>
+      <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
+      <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
+    </message>
+    <message>
+      <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
+      <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
+    </message>
+    <message>
+      <source>Choose another name.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
+      <translation>Die Ausdehnung {extent} lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Wählen Sie eine Ausdehnung, die auf den Rastern liegt, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
     </message>
     <message>
       <source>PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.</source>

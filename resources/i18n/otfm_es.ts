@@ -64,30 +64,6 @@
       <translation>{name}: calidad</translation>
     </message>
     <message>
-      <source>Panchromatic raster</source>
-      <translation>Ráster pancromático</translation>
-    </message>
-    <message>
-      <source>Multispectral raster</source>
-      <translation>Ráster multiespectral</translation>
-    </message>
-    <message>
-      <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
-      <translation>{name} es {given}, que no es un número. Dé un número, o déjelo vacío donde sea opcional.</translation>
-    </message>
-    <message>
-      <source>{name} is {given}, which is neither true nor false. Give true or false.</source>
-      <translation>{name} es {given}, que no es ni verdadero ni falso. Dé true o false.</translation>
-    </message>
-    <message>
-      <source>{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, or the path of a .safetensors file.</source>
-      <translation>{name} es {quality}, que no es ni {choices} ni un archivo de pesos que exista. Dé una de estas palabras, o la ruta de un archivo .safetensors.</translation>
-    </message>
-    <message>
-      <source>Polygons of ground that is not measured, such as clouds</source>
-      <translation>Polígonos de terreno que no se mide, como nubes</translation>
-    </message>
-    <message>
       <source>Details</source>
       <translation>Detalles</translation>
     </message>
@@ -102,26 +78,6 @@
     <message>
       <source>{role} {name} ({source}) can be opened by this QGIS alone, not by the engine, which is a process of its own. Export the layer to a GeoTIFF first (right click, Export, Save As).</source>
       <translation>{role} {name} ({source}) solo puede abrirlo este QGIS, no el motor, que es un proceso aparte. Exporte antes la capa a un GeoTIFF (clic derecho, Exportar, Guardar como).</translation>
-    </message>
-    <message>
-      <source>QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY says. Give QUALITY alone, and MINUTES for tuning.</source>
-      <translation>Se dan QUALITY={given} y {name}={value}, pero {name} es el nombre antiguo de lo que dice QUALITY. Dé solo QUALITY, y MINUTES para el ajuste.</translation>
-    </message>
-    <message>
-      <source>MASK {given} cannot be opened as a layer of polygons. Choose one, or leave it empty.</source>
-      <translation>MASK {given} no se puede abrir como capa de polígonos. Elija una, o déjelo vacío.</translation>
-    </message>
-    <message>
-      <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
-      <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar, por lo que no se dejan fuera. Revíselos con native:checkvalidity.</translation>
-    </message>
-    <message>
-      <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
-      <translation>Ningún polígono de MASK {mask} está sobre PAN {pan}: no se excluye nada.</translation>
-    </message>
-    <message>
-      <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
-      <translation>La extensión {extent} no se puede llevar al sistema de referencia de {name} ({system}). Elija una extensión que esté sobre los rásteres, o déjela vacía para todo lo que ambos cubren.</translation>
     </message>
     <message>
       <source>Add example data</source>
@@ -288,12 +244,12 @@ La salida tiene la rejilla de PAN donde hay MS, y el tipo de datos, el valor sin
       <translation>Cuántos pasos da el flujo. Los pesos están entrenados para 1; más cuestan más tiempo.</translation>
     </message>
     <message>
-      <source>auto measures the shift between the rasters on their pixels and corrects it; off trusts the georeference.</source>
-      <translation>auto mide el desplazamiento entre los rásteres en sus píxeles y lo corrige; off confía en la georreferencia.</translation>
+      <source>auto measures the shift between the rasters on their pixels and corrects it; off trusts the georeference, even where PAN and MS do not seem to show the same scene.</source>
+      <translation>auto mide en los píxeles el desplazamiento entre los rásteres y lo corrige; off confía en la georreferencia, aunque PAN y MS no parezcan mostrar la misma escena.</translation>
     </message>
     <message>
-      <source>How much contrast MS keeps at its Nyquist frequency relative to PAN: about 0.05 for products that are much softer than their pixels, 0.5 for crisp ones. Leave empty to measure it on the scene.</source>
-      <translation>Cuánto contraste conserva MS en su frecuencia de Nyquist respecto a PAN: cerca de 0,05 en productos mucho más suaves que sus píxeles, 0,5 en los nítidos. Vacío: medirlo en la escena.</translation>
+      <source>Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is crisp.</source>
+      <translation>Déjelo vacío para medir en la escena cuánto contraste conserva MS en cada frecuencia. Un número representa una gaussiana que conserva ese contraste en la frecuencia de Nyquist de MS: 0,05 es mucho más suave que sus píxeles, 0,5 es nítido.</translation>
     </message>
     <message>
       <source>How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves need some 600 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.</source>
@@ -560,6 +516,10 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
       <translation>{ms}, vista previa ({quality})</translation>
     </message>
     <message>
+      <source>{ms}, not sharpened</source>
+      <translation>{ms}, sin aumentar la resolución</translation>
+    </message>
+    <message>
       <source>{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected {rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}.</source>
       <translation>{ms}, tan nítido como {pan}, con OTFM Pansharpen {version} ({quality}). Relación {ratio:.4g}; desplazamiento corregido {rows:+.2f} filas, {columns:+.2f} columnas de PAN; ganancia MTF {gain:.3f}.</translation>
     </message>
@@ -590,6 +550,54 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
       <source>{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1.</source>
       <translation>{name} es {given}, pero las bandas se dan por sus números desde 1, por ejemplo 3,2,1.</translation>
+    </message>
+    <message>
+      <source>Panchromatic raster</source>
+      <translation>Ráster pancromático</translation>
+    </message>
+    <message>
+      <source>Multispectral raster</source>
+      <translation>Ráster multiespectral</translation>
+    </message>
+    <message>
+      <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
+      <translation>{name} es {given}, que no es un número. Dé un número, o déjelo vacío donde sea opcional.</translation>
+    </message>
+    <message>
+      <source>{name} is {given}, which is neither true nor false. Give true or false.</source>
+      <translation>{name} es {given}, que no es ni verdadero ni falso. Dé true o false.</translation>
+    </message>
+    <message>
+      <source>{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, or the path of a .safetensors file.</source>
+      <translation>{name} es {quality}, que no es ni {choices} ni un archivo de pesos que exista. Dé una de estas palabras, o la ruta de un archivo .safetensors.</translation>
+    </message>
+    <message>
+      <source>Polygons of ground that is not measured, such as clouds</source>
+      <translation>Polígonos de terreno que no se mide, como nubes</translation>
+    </message>
+    <message>
+      <source>QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY says. Give QUALITY alone, and MINUTES for tuning.</source>
+      <translation>Se dan QUALITY={given} y {name}={value}, pero {name} es el nombre antiguo de lo que dice QUALITY. Dé solo QUALITY, y MINUTES para el ajuste.</translation>
+    </message>
+    <message>
+      <source>MASK {given} cannot be opened as a layer of polygons. Choose one, or leave it empty.</source>
+      <translation>MASK {given} no se puede abrir como capa de polígonos. Elija una, o déjelo vacío.</translation>
+    </message>
+    <message>
+      <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
+      <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar, por lo que no se dejan fuera. Revíselos con native:checkvalidity.</translation>
+    </message>
+    <message>
+      <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
+      <translation>Ningún polígono de MASK {mask} está sobre PAN {pan}: no se excluye nada.</translation>
+    </message>
+    <message>
+      <source>Choose another name.</source>
+      <translation type="unfinished" />
+    </message>
+    <message>
+      <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
+      <translation>La extensión {extent} no se puede llevar al sistema de referencia de {name} ({system}). Elija una extensión que esté sobre los rásteres, o déjela vacía para todo lo que ambos cubren.</translation>
     </message>
     <message>
       <source>PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.</source>

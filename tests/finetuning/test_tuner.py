@@ -16,7 +16,7 @@ from otfm_pansharpen.model.finetuning.tuner import Tuner
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.training.batches import ExampleBuffer
-from otfm_pansharpen.model.training.dataset import Source
+from otfm_pansharpen.model.training.dataset import USUAL, Source
 from otfm_pansharpen.model.training.simulation import SimulationConfig
 from otfm_pansharpen.model.training.transport import spectral_cost
 
@@ -32,7 +32,7 @@ def source():
     ms = torch.tensor(sense(sharp, 2.0), dtype=torch.float32)
     whole = [torch.ones(i.shape[-2:], dtype=torch.bool) for i in (pan, ms)]
     pair = PairWindow(pan, whole[0], ms, whole[1], (0.5, 0.5), (2.0, 2.0))
-    return Source("pair", "a", ms, pair.pan_at_ms(0.3)[0], pair, 0.3)
+    return Source("pair", "a", ms, pair.pan_at_ms(USUAL)[0], pair, USUAL)
 
 
 def tuner(source: Source, **changes: Any) -> Tuner:
@@ -59,7 +59,7 @@ def test_examples_have_the_bands_in_the_groups_of_fusion_as_often_as_asked():
     whole = torch.ones(256, 256, dtype=torch.bool)
     ms = torch.tensor(sense(np.asarray(shares * pan + (1.0 - shares) * noise), 2.0), dtype=torch.float32)
     pair = PairWindow(pan, whole, ms, torch.ones(ms.shape[-2:], dtype=torch.bool), (0.5, 0.5), (2.0, 2.0))
-    sources = [Source("pair", "a", ms, pair.pan_at_ms(0.3)[0], pair, 0.3)]
+    sources = [Source("pair", "a", ms, pair.pan_at_ms(USUAL)[0], pair, USUAL)]
     network = replace(NETWORK, order=(2, 0, 3, 1))
     for share, wanted in ((1.0, {(1, 3, 0, 2)}), (0.0, None)):
         simulation = SimulationConfig(crop=96, paired_share=1.0, synthetic_share=0.0, ordered_share=share)

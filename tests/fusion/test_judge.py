@@ -15,6 +15,8 @@ from otfm_pansharpen.model.fusion.judge import Full, Judgement, Reduced
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.fusion.run_log import quality_notice
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.network.weights import save_weights
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.quality.indices import ergas
 from otfm_pansharpen.model.raster.source import RasterSource
@@ -78,10 +80,14 @@ def test_hqnr_is_that_of_several_pieces_with_texture(tmp_path):
 @pytest.mark.parametrize(
     ("reduced", "full", "said"),
     [
-        (Reduced(4.0, 3.0, 5.0, 3.5, "GSA"), Full(0.95, 0.97, 3), ()),  # interpolation stands high there by its nature
-        (Reduced(4.0, 5.5, 5.0, 4.5, "GSA"), Full(0.97, 0.95, 3), ("ERGAS 5.5 against 5",)),
-        (Reduced(4.0, 3.0, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("HQNR 0.850 against 0.950",)),
-        (Reduced(4.0, 5.5, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("ERGAS 5.5", "HQNR 0.850")),
+        (
+            Reduced(4.0, 3.0, 9.0, 5.0, 3.5, "GSA"),
+            Full(0.95, 0.97, 3),
+            (),
+        ),  # interpolation stands high there by its nature
+        (Reduced(4.0, 5.5, 9.0, 5.0, 4.5, "GSA"), Full(0.97, 0.95, 3), ("ERGAS 5.5 against 5",)),
+        (Reduced(4.0, 3.0, 9.0, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("HQNR 0.850 against 0.950",)),
+        (Reduced(4.0, 5.5, 9.0, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("ERGAS 5.5", "HQNR 0.850")),
         (None, None, ()),
     ],
 )
@@ -139,3 +145,19 @@ def test_pieces_show_texture_and_neither_cloud_nor_water():
     taken = [next(i for i, w in enumerate(windows) if w.ms is p.ms) for p in pieces]
     assert taken == [0, 1, 2, 4, 6, 7]
     assert math.hypot(*registration.shift) < 0.2
+
+
+def test_judge_uses_the_injection_where_the_network_is_worse(tmp_path):
+    """Weights that double PAN's detail lose one scale down: the result is that of weights that add nothing."""
+    pair = Recipe(height=400, width=400).write(tmp_path)
+    plain = FlowNetwork(NetworkConfig(width=8, blocks=1))
+    doubled = FlowNetwork(plain.config)
+    doubled.tail.get_parameter("bias").data[: plain.config.bands * plain.config.cell**2] = 1.0
+    for name, network in (("plain", plain), ("doubled", doubled)):
+        save_weights(network, tmp_path / f"{name}.safetensors", {})
+    images = {}
+    for name in ("plain", "doubled"):
+        images[name], result = run(pair, tmp_path, f"{name}.tif", weights=tmp_path / f"{name}.safetensors")
+    assert [n.code for n in result.notices] == ["network_left_out"]
+    assert result.ergas == pytest.approx(result.notices[0].numbers["injection"])
+    assert np.array_equal(images["plain"], images["doubled"])

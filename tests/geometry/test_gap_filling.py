@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from otfm_pansharpen.model.geometry.gap_filling import fill, fill_pan
 from otfm_pansharpen.model.geometry.grids import Window
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.quality.wald import reduced_pair
+
+USUAL = TransferFunction.gaussian(0.3)
 
 
 @pytest.mark.promise(5)
@@ -37,8 +43,28 @@ def test_ms_pixels_that_hardly_hold_any_pan_do_not_say_how_pan_differs():
     ms = torch.zeros(1, 12, 12)
     whole = torch.ones(12, 12, dtype=torch.bool)
     pair = PairWindow(pan, valid, ms, whole, (1.5, 1.5), (4.0, 4.0))
-    filled = fill_pan(pan, valid, ms[0], pair.mtf_resamplers(0.3), pair.cubic_resamplers(Window(0, 0, 48, 48)))
+    filled = fill_pan(pan, valid, ms[0], pair.mtf_resamplers(USUAL), pair.cubic_resamplers(Window(0, 0, 48, 48)))
     assert float(filled[24, 30:].mean()) < 2.0
+
+
+@pytest.mark.promise(5)
+def test_negative_lobes_that_read_a_gap_do_not_count():
+    """A sharpened function's kernel has lobes of a seventh of its weight, which cancel each other in a gap's share."""
+    sharpened = TransferFunction(*[(1.05, 1.09, 1.16, 1.23, 1.28, 1.2, 0.95, 0.62, 0.26, 0.1)] * 2)
+    pan, valid = torch.full((96, 96), 500.0), torch.ones(96, 96, dtype=torch.bool)
+    valid[:, 48:] = False
+    whole = torch.ones(24, 24, dtype=torch.bool)
+    pair = PairWindow(pan * valid, valid, torch.zeros(1, 24, 24), whole, (1.5, 1.5), (4.0, 4.0))
+    low, counted = pair.pan_at_ms(sharpened)
+    assert 100 < int(counted.sum()) < 24 * 12
+    assert low[counted].numpy() == pytest.approx(500.0, rel=0.01)
+    assert reduced_pair(replace(pair, pan=pan, pan_valid=torch.ones_like(valid)), 2.0, sharpened).ms_valid.all()
+    ms = 500.0 * torch.ones(1, 24, 24)
+    ms[:, :, 12:] = 0.0
+    gap = replace(pair, pan=pan, pan_valid=torch.ones_like(valid), ms=ms, ms_valid=ms[0] > 0)
+    small = reduced_pair(gap, 2.0, sharpened)
+    assert int(small.ms_valid.sum()) >= 12
+    assert small.ms[0, small.ms_valid].numpy() == pytest.approx(500.0, rel=0.01)
 
 
 def test_a_pan_pixel_counts_at_ms_only_where_pan_is_whole():
@@ -46,5 +72,5 @@ def test_a_pan_pixel_counts_at_ms_only_where_pan_is_whole():
     valid[:, 24:] = False
     whole = torch.ones(12, 12, dtype=torch.bool)
     pair = PairWindow(torch.ones(48, 48), valid, torch.zeros(1, 12, 12), whole, (1.5, 1.5), (4.0, 4.0))
-    _, counted = pair.pan_at_ms(0.3)
+    _, counted = pair.pan_at_ms(USUAL)
     assert np.flatnonzero(counted[6].numpy()).max() <= 4  # the blur of the sixth reads the gap

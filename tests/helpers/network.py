@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from otfm_pansharpen.model.geometry.resampling import centres, cubic_resampler
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.network.conditioning import Conditions
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.scene.statistics import SceneStatistics
@@ -24,8 +25,9 @@ def trained(config, seed=0):
 def scene(bands):
     one = [1.0 + 0.1 * b for b in range(bands)]
     return SceneStatistics(
-        ratio=4.0, gain=0.3, ms_mean=tuple(300.0 * v for v in one), ms_std=tuple(50.0 * v for v in one),
-        ms_dark=tuple(200.0 * v for v in one), pan_mean=500.0, pan_std=80.0, pan_dark=350.0,
+        ratio=4.0, transfer=TransferFunction.gaussian(0.3), ms_mean=tuple(300.0 * v for v in one),
+        ms_std=tuple(50.0 * v for v in one), ms_dark=tuple(200.0 * v for v in one),
+        pan_mean=(500.0,), pan_std=(80.0,), pan_dark=(350.0,),
         injection=tuple(0.8 * v for v in one), slope=(0.1,) * bands,
         correlation=tuple(0.9 - 0.05 * b for b in range(bands)),
         intensity=(1.0 / bands,) * bands, fit=0.95,
@@ -37,4 +39,4 @@ def conditions(bands, height, width):
     torch.manual_seed(bands)
     coarse = torch.randn(2 + bands, height // 4 + 4, width // 4 + 4)
     rows, columns = (cubic_resampler(n // 4 + 4, centres(n, 1.625, 0.25)) for n in (height, width))
-    return Conditions(torch.randn(height, width), coarse, rows, columns, None)
+    return Conditions(torch.randn(1, height, width), coarse, rows, columns, None)

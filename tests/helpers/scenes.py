@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from osgeo import gdal, osr
+from otfm_pansharpen.model.geometry.transfer import TransferFunction, Values, evaluate
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 
@@ -24,14 +25,36 @@ def landscape(bands: int, height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.clip(gaussian_filter(image, (0, 0.5, 0.5)), 200, 3000)
 
 
-def sense(sharp: np.ndarray, ratio: float, gain: float = 0.3, shift: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
-    """MS of a sharp image on a nested grid, displaced by `shift` (row, column) sharp pixels."""
+def sense(
+    sharp: np.ndarray,
+    ratio: float,
+    gain: float = 0.3,
+    shift: tuple[float, float] = (0.0, 0.0),
+    transfer: TransferFunction | None = None,
+) -> np.ndarray:
+    """MS of a sharp image on a nested grid, displaced by `shift` (row, column) sharp pixels.
+
+    Its transfer function is a Gaussian of `gain` at Nyquist, unless one is given.
+    """
     sigma = ratio * np.sqrt(-2 * np.log(gain)) / np.pi
-    height, width = (int(n / ratio) for n in sharp.shape[1:])
-    rows = (ratio - 1) / 2 + ratio * np.arange(height) + shift[0]
-    columns = (ratio - 1) / 2 + ratio * np.arange(width) + shift[1]
+    rows, columns = ((ratio - 1) / 2 + ratio * np.arange(int(n / ratio)) + s for n, s in zip(sharp.shape[1:], shift))
+    if transfer:
+        down = spectral_map(sharp.shape[1], rows, ratio, transfer.rows)
+        return np.asarray(down @ sharp @ spectral_map(sharp.shape[2], columns, ratio, transfer.columns).T)
     places = np.meshgrid(rows, columns, indexing="ij")
     return np.stack([map_coordinates(gaussian_filter(b, sigma), places, order=3, mode="nearest") for b in sharp])
+
+
+def spectral_map(size: int, positions: np.ndarray, ratio: float, values: Values) -> np.ndarray:
+    """Map (positions, size) that blurs by a transfer function and samples, exactly, in the cosine transform.
+
+    The image is mirrored at its ends. No kernel is cut or tapered, so this is independent of the code under test.
+    """
+    frequencies = np.arange(size) / size  # of the sharp image's Nyquist frequency
+    waves = np.cos(np.pi * frequencies * (np.arange(size)[:, None] + 0.5))
+    sampled = np.cos(np.pi * frequencies * (positions[:, None] + 0.5))
+    share = np.where(frequencies > 0, 2.0, 1.0) / size
+    return np.asarray((sampled * share * evaluate(values, ratio * frequencies)) @ waves.T)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.conditioning import condition
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.scene.statistics import measure_statistics
-from otfm_pansharpen.model.training.dataset import Source
+from otfm_pansharpen.model.training.dataset import USUAL, Source
 
 SIDE = 128
 
@@ -31,15 +31,16 @@ def pair_with_gaps(origin: float) -> PairWindow:
 def test_tuning_at_full_resolution_reads_what_fusion_reads():
     for origin in (0.0, 0.5):
         pair = pair_with_gaps(origin)
-        source = Source("pair", "a", pair.ms, pair.pan_at_ms(0.3)[0], pair, 0.3)
+        source = Source("pair", "a", pair.ms, pair.pan_at_ms(USUAL)[0], pair, USUAL)
         read = RealPairBuffer([source], NetworkConfig(bands=4), 1, SIDE, [1]).examples[0]
-        found = measure_statistics([(pair.ms, *pair.pan_at_ms(0.3))], 2.0, 0.3)
+        found = measure_statistics([(pair.ms, *pair.pan_at_ms(USUAL))], 2.0, USUAL)
         given = condition(pair, Window(0, 0, SIDE, SIDE), found)
         fine = given.columns.across(given.rows.down(given.coarse))
         assert given.valid is not None
         assert torch.equal(read.valid[0], given.valid)
-        assert torch.allclose(read.guides[0], given.pan, atol=1e-5)
-        assert torch.allclose(read.guides[1:], fine[:2], atol=1e-4)
+        assert torch.allclose(read.guides[:4], given.pan.expand(4, -1, -1), atol=1e-5)
+        assert torch.allclose(read.guides[4:8], fine[:1].expand(4, -1, -1), atol=1e-4)
+        assert torch.allclose(read.guides[8], fine[1], atol=1e-4)
         bands = [int(np.argmin([float((band - lms).abs().max()) for band in fine[2:]])) for lms in read.lms]
         assert sorted(bands) == [0, 1, 2, 3]
         assert torch.allclose(read.lms, fine[2:][bands], atol=1e-4)

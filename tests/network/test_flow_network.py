@@ -9,6 +9,7 @@ import torch
 from helpers.network import scene
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.geometry.resampling import centres, cubic_resampler
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser
 from otfm_pansharpen.model.network.band_groups import group_bands
 from otfm_pansharpen.model.network.conditioning import Conditions
@@ -16,6 +17,7 @@ from otfm_pansharpen.model.network.flow_network import BRIGHTEST, FlowNetwork, G
 from otfm_pansharpen.model.scene.statistics import SceneStatistics
 
 SMALL = NetworkConfig(width=8, blocks=2, hidden=8)
+USUAL = TransferFunction.gaussian(0.3)
 
 
 def trained(config=SMALL, seed=0):
@@ -30,7 +32,7 @@ def trained(config=SMALL, seed=0):
 def inputs(side=64, seed=1):
     torch.manual_seed(seed)
     scene = torch.randn(1, SMALL.conditions - 1)
-    guides, injection, depth = torch.randn(1, 3, side, side), torch.rand(1, 4), 1.0 + torch.rand(1, 5)
+    guides, injection, depth = torch.randn(1, 9, side, side), torch.rand(1, 4), 1.0 + torch.rand(1, 8)
     return torch.randn(1, 4, side, side), Guidance(guides, injection, depth, scene)
 
 
@@ -38,14 +40,14 @@ def statistics(correlation):
     n = len(correlation)
     one, half = (1.0,) * n, (0.5,) * n
     return SceneStatistics(
-        4.0, 0.3, one, one, (0.0,) * n, 0.0, 1.0, -1.0, half, (0.0,) * n, tuple(correlation), (0.2,) * n, 0.9
-    )
+        4.0, USUAL, one, one, (0.0,) * n, (0.0,), (1.0,), (-1.0,), half, (0.0,) * n, tuple(correlation), (0.2,) * n, 0.9
+    )  # fmt: skip
 
 
 def test_untrained_network_injects_the_detail_of_pan():
     lms, given = inputs()
     sharp = integrate(FlowNetwork(SMALL), lms, given)
-    expected = lms + given.injection[:, :, None, None] * (given.guides[:, :1] - given.guides[:, 1:2])
+    expected = lms + given.injection[:, :, None, None] * (given.guides[:, :4] - given.guides[:, 4:8])
     assert torch.allclose(sharp, expected, atol=1e-6)
 
 
@@ -60,15 +62,17 @@ def test_modulated_detail_keeps_the_colour():
     """Brightness above the dark level grows by PAN's share: the ratios between bands stay (high-pass modulation)."""
     ground = torch.tensor([1.0, 2.0, 0.5, 1.5])[None, :, None, None] * (0.5 + torch.rand(1, 1, 8, 8))
     pan, low = 1.0 + torch.rand(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
-    depth = torch.tensor([[1.0, 1.0, 1.0, 1.0, 0.7]])
-    given = Guidance(torch.cat([pan - 0.7, low - 0.7, low], 1), torch.zeros(1, 4), depth, torch.zeros(1, 1))
+    depth = torch.tensor([[1.0] * 4 + [0.7] * 4])
+    given = Guidance(
+        torch.cat([pan - 0.7] * 4 + [low - 0.7] * 4 + [low], 1), torch.zeros(1, 4), depth, torch.zeros(1, 1)
+    )
     sharp = ground + given.modulated(ground - 1.0)
     assert torch.allclose(sharp, ground * pan, atol=1e-5)
 
 
 def test_modulation_is_bounded_in_the_dark():
-    given = Guidance(torch.tensor([-3.0, -4.0, 0.0])[None, :, None, None].expand(1, 3, 8, 8),
-                     torch.zeros(1, 4), torch.ones(1, 5), torch.zeros(1, 1))  # fmt: skip
+    given = Guidance(torch.tensor([-3.0] * 4 + [-4.0] * 4 + [0.0])[None, :, None, None].expand(1, 9, 8, 8),
+                     torch.zeros(1, 4), torch.ones(1, 8), torch.zeros(1, 1))  # fmt: skip
     assert given.modulated(torch.full((1, 4, 8, 8), 50.0)).max() <= BRIGHTEST
 
 
@@ -131,24 +135,22 @@ def test_the_engine_modulates_each_band_above_its_own_dark_level(fit, trust):
     with torch.no_grad():
         network.tail.get_parameter("bias")[: SMALL.bands * SMALL.cell**2] = 1.0  # the whole of the modulated detail
     found = SceneStatistics(
-        ratio=4.0, gain=0.3, fit=fit, slope=(0.0,) * 4, intensity=(0.25,) * 4, correlation=(0.2, 0.9, 0.4, 0.7),
+        ratio=4.0, transfer=USUAL, fit=fit, slope=(0.0,) * 4, intensity=(0.25,) * 4, correlation=(0.2, 0.9, 0.4, 0.7),
         ms_mean=(500.0, 900.0, 300.0, 700.0), ms_std=(100.0, 200.0, 50.0, 150.0), ms_dark=(350.0, 400.0, 220.0, 380.0),
-        pan_mean=600.0, pan_std=120.0, pan_dark=330.0, injection=(0.5, 0.8, 0.6, 0.9),
+        pan_mean=(600.0,), pan_std=(120.0,), pan_dark=(330.0,), injection=(0.5, 0.8, 0.6, 0.9),
     )  # fmt: skip
     low, pan = 600.0 + 60.0 * torch.rand(2, 16, 16)
     columns = torch.tensor(list(zip(found.ms_mean, found.ms_std, found.ms_dark, found.injection, strict=True))).T
     mean, std, dark, gain = (c[:, None, None] for c in columns)
     lms = mean + std * (torch.rand(4, 16, 16) - 0.5)
-    pan_low = torch.stack([pan, low]).sub(found.pan_mean).div(found.pan_std)
+    pan_low = torch.stack([pan, low]).sub(found.pan_mean[0]).div(found.pan_std[0])
     straight = cubic_resampler(16, centres(16, 0.0, 1.0))
     coarse = torch.cat([pan_low[1:], pan_low[1:], (lms - mean) / std])
-    conditions = Conditions(pan_low[0], coarse, straight, straight, None)
+    conditions = Conditions(pan_low[:1], coarse, straight, straight, None)
     fuser = TileFuser(network.eval(), found, torch.device("cpu"), torch.float32, 1)
-    sharp = torch.from_numpy(
-        fuser.fuse(conditions, Window(0, 0, 16, 16), lambda values, *_: values.numpy(), lambda: None)
-    )
+    sharp = fuser.fuse(conditions, Window(0, 0, 16, 16), lambda: None)
     detail = pan - low
-    added = gain * std / found.pan_std * detail + (lms - dark) / (low - found.pan_dark) * detail
+    added = gain * std / found.pan_std[0] * detail + (lms - dark) / (low - found.pan_dark[0]) * detail
     assert torch.allclose(sharp, lms + trust * added, rtol=1e-4)
 
 
@@ -157,11 +159,17 @@ def test_the_network_is_told_every_number_of_the_scene():
     base = statistics([0.9, 0.8, 0.7, 0.6])
     told = torch.tensor(base.condition([0, 1, 2, 3]))
     changes = {
-        "ratio": 2.0, "gain": 0.1, "fit": 0.5, "injection": (0.1,) * 4, "correlation": (0.1,) * 4,
-        "slope": (0.3,) * 4, "ms_dark": (-0.5,) * 4, "pan_dark": -2.0,
+        "ratio": 2.0, "fit": 0.5, "injection": (0.1,) * 4, "correlation": (0.1,) * 4,
+        "slope": (0.3,) * 4, "ms_dark": (-0.5,) * 4, "pan_dark": (-2.0,),
     }  # fmt: skip
     for name, value in changes.items():
         assert not torch.equal(told, torch.tensor(replace(base, **{name: value}).condition([0, 1, 2, 3]))), name
+    for axis in ("rows", "columns"):
+        for place in range(10):
+            values = tuple(0.5 * v if k == place else v for k, v in enumerate(USUAL.rows))
+            other = replace(base, transfer=replace(USUAL, **{axis: values})).condition([0, 1, 2, 3])
+            known = place in (1, 2, 4, 6, 7, 9)  # what the values at SUMMARY are interpolated between
+            assert torch.equal(told, torch.tensor(other)) != known, (axis, place)
 
 
 def test_a_group_with_room_left_reads_further_bands_and_none_twice():

@@ -247,6 +247,11 @@ def test_other_formats_are_refused(good, tmp_path):
         load_weights(tmp_path / "absent.safetensors")
 
 
+def test_weights_of_an_earlier_version_are_refused(good):
+    with pytest.raises(WeightsError, match=r"earlier version.*Fine-tune again from the weights of this version"):
+        load_weights(rewritten(good, change_header=lambda h: h.update(format="otfm-pansharpen-weights-1")))
+
+
 @pytest.mark.promise(20)
 def test_interrupted_saving_leaves_the_old_weights(good, monkeypatch):
     before = good.read_bytes()

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from helpers.scenes import landscape
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.quality.classical import CLASSICAL, Prepared, non_negative, prepare
 from otfm_pansharpen.model.quality.indices import ergas
 from scipy.optimize import nnls
 
-RATIO, GAIN = 4.0, 0.3
+RATIO, TRANSFER = 4.0, TransferFunction.gaussian(0.3)
 SHARES = np.array([0.4, 0.8, 1.3])
 
 
@@ -26,7 +27,7 @@ def pair_of(pan, shares=SHARES):
         fine, torch.ones_like(fine, dtype=torch.bool), empty, torch.ones(height, width, dtype=torch.bool), nested,
         (RATIO, RATIO),
     )  # fmt: skip
-    low = pair.pan_at_ms(GAIN)[0]
+    low = pair.pan_at_ms(TRANSFER)[0]
     return replace(pair, ms=torch.from_numpy(shares)[:, None, None] * low)
 
 
@@ -35,7 +36,7 @@ def test_bands_that_are_shares_of_pan_come_back_sharp(name):
     pan = landscape(1, 128, 160)[0].astype(float)
     inside = np.zeros(pan.shape, dtype=bool)
     inside[16:-16, 16:-16] = True
-    truth, prepared = SHARES[:, None, None] * pan, prepare(pair_of(pan), GAIN, inside)
+    truth, prepared = SHARES[:, None, None] * pan, prepare(pair_of(pan), TRANSFER, inside)
     error, plain = (ergas(truth, i, RATIO, inside) for i in (CLASSICAL[name](prepared), prepared.lms))
     assert plain > 2.0
     by_means = name in ("Brovey", "GSA")  # these match PAN to the bands by its mean over the scene, which blur moves
@@ -44,7 +45,7 @@ def test_bands_that_are_shares_of_pan_come_back_sharp(name):
 
 def test_pieces_that_are_joined_are_one_scene():
     sharp = landscape(3, 128, 160)
-    whole = prepare(pair_of(sharp.mean(0).astype(float)), GAIN, np.ones(sharp.shape[1:], dtype=bool))
+    whole = prepare(pair_of(sharp.mean(0).astype(float)), TRANSFER, np.ones(sharp.shape[1:], dtype=bool))
     noisy = replace(whole, ms=whole.ms + np.random.default_rng(0).normal(0.0, 40.0, whole.ms.shape))
     fine = {"pan", "pan_low", "lms", "valid_fine"}
     parts = []

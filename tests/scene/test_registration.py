@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from helpers.scenes import landscape, sense
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.scene import registration as alignment
-from otfm_pansharpen.model.scene.detail_correlation import FIRST_GAIN, LARGEST_SHIFT, Correlation
-from otfm_pansharpen.model.scene.registration import DEFAULT_GAIN, ROUGH_SHARE, measure_gain, measure_registration
+from otfm_pansharpen.model.scene.detail_correlation import FIRST_TRANSFER, LARGEST_SHIFT, Correlation
+from otfm_pansharpen.model.scene.registration import ROUGH_SHARE, measure_registration
+from otfm_pansharpen.model.scene.transfer_measurement import DEFAULT_GAIN, measure_transfer
 
 
 def window(ratio=4, gain=0.3, shift=(0.0, 0.0), seed=3, noise=0.0, side=320, water=0):
@@ -37,8 +39,7 @@ def test_shift_is_recovered(shift):
 @pytest.mark.parametrize("gain", [0.06, 0.3, 0.5])
 def test_gain_is_recovered(gain, ratio):
     registration = measure_registration([window(ratio=ratio, gain=gain)])
-    assert registration.gain == pytest.approx(gain, rel=0.2)
-    assert registration.band_gains == pytest.approx((gain,) * 4, rel=0.3)
+    assert registration.transfer.gain == pytest.approx(gain, rel=0.2)
 
 
 def test_shift_off_is_not_corrected():
@@ -46,8 +47,9 @@ def test_shift_off_is_not_corrected():
     assert registration.shift == (0.0, 0.0)
 
 
-def test_given_gain_is_kept():
-    assert measure_registration([window()], gain=0.15).gain == 0.15
+def test_given_transfer_is_kept():
+    given = TransferFunction.gaussian(0.15, 0.4)
+    assert measure_registration([window()], transfer=given).transfer == given
 
 
 def test_nothing_is_invented_where_the_scene_does_not_tell():
@@ -58,7 +60,7 @@ def test_nothing_is_invented_where_the_scene_does_not_tell():
     )
     assert not registration.reliable
     assert registration.shift == (0.0, 0.0)
-    assert registration.gain == DEFAULT_GAIN
+    assert registration.transfer == TransferFunction.gaussian(DEFAULT_GAIN)
 
 
 @pytest.fixture
@@ -67,9 +69,9 @@ def searches(monkeypatch):
     asked: list[tuple[tuple[int, int], int]] = []
     real = alignment._voted_shift
 
-    def noted(curve, gain, around, reach):
+    def noted(curve, transfer, around, reach):
         asked.append((around, reach))
-        return real(curve, gain, around, reach)
+        return real(curve, transfer, around, reach)
 
     monkeypatch.setattr(alignment, "_voted_shift", noted)
     return asked
@@ -148,7 +150,7 @@ def test_water_does_not_make_a_scene_unreliable():
     assert 0.2 < registration.left_out < 0.6
 
 
-def test_the_gain_that_training_is_told_is_the_one_that_fusion_measures():
+def test_the_transfer_that_training_is_told_is_the_one_that_fusion_measures():
     """Also where a few strong edges are sharper than the rest of the scene."""
     crisp, soft = window(gain=0.5), window(gain=0.2, seed=4)
     pair = replace(
@@ -158,8 +160,9 @@ def test_the_gain_that_training_is_told_is_the_one_that_fusion_measures():
         pan_valid=torch.cat([soft.pan_valid, crisp.pan_valid]),
         ms_valid=torch.cat([soft.ms_valid, crisp.ms_valid]),
     )
-    assert measure_gain(pair) == pytest.approx(measure_registration([pair], align=False).gain, abs=1e-6)
-    assert measure_gain(pair) == pytest.approx(0.5, rel=0.1)
+    told = measure_transfer([pair]).transfer
+    assert 0.15 < told.gain < 0.6
+    assert told == measure_registration([pair], align=False).transfer
 
 
 def test_a_shift_that_is_not_to_be_corrected_is_no_distortion():
@@ -189,8 +192,8 @@ def test_what_lies_in_a_gap_of_pan_counts_at_no_shift():
     holed = Correlation([replace(pair, pan=wild, pan_valid=valid)])
     clean = Correlation([pair])
     for shift in (-LARGEST_SHIFT, 0.0, LARGEST_SHIFT):
-        largest = float(clean.pan(FIRST_GAIN, (shift, 0.0)).abs().max()) * float(pair.pan.std())
-        assert float(holed.pan(FIRST_GAIN, (shift, 0.0)).abs().max()) * float(wild[valid].std()) < 2.0 * largest
+        largest = float(clean.pan(FIRST_TRANSFER, (shift, 0.0)).abs().max()) * float(pair.pan.std())
+        assert float(holed.pan(FIRST_TRANSFER, (shift, 0.0)).abs().max()) * float(wild[valid].std()) < 2.0 * largest
 
 
 def test_windows_whose_grids_lie_otherwise_are_read_each_by_its_own():
@@ -199,6 +202,6 @@ def test_windows_whose_grids_lie_otherwise_are_read_each_by_its_own():
     other = replace(pair.shifted((1.3, -0.6)), pan=pair.pan.flip(0))
     finer = replace(pair, spacing=(3.98, 3.98))
     windows = [pair, pair, finer, pair, other]
-    together = Correlation(windows).pan(FIRST_GAIN, (0.4, -1.1))
-    apart = [Correlation([w]).pan(FIRST_GAIN, (0.4, -1.1)) for w in windows]
+    together = Correlation(windows).pan(FIRST_TRANSFER, (0.4, -1.1))
+    apart = [Correlation([w]).pan(FIRST_TRANSFER, (0.4, -1.1)) for w in windows]
     assert together.numpy() == pytest.approx(torch.cat(apart).numpy(), abs=1e-5)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from helpers.scenes import Recipe, landscape, load_image, save, sense
 from otfm_pansharpen.model.errors import TrainingError
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.training.dataset import Recording, read_sources, why_unfit, write_recordings
 
 
@@ -30,13 +31,15 @@ def test_pixels_come_back_exactly(tmp_path, kind):
 
 def test_pan_comes_to_the_pixels_of_ms_as_sharp_as_ms(tmp_path):
     sharp = landscape(3, 400, 400)
-    ms = sense(sharp, 2.0, gain=0.25).astype(np.float32)
-    pair = Recording("p", "a", ms, sharp.mean(0).astype(np.float32), (0.5, 0.5), (2.0, 2.0), 0.25)
+    transfer = TransferFunction.gaussian(0.25, 0.4)
+    ms = sense(sharp, 2.0, transfer=transfer).astype(np.float32)
+    pair = Recording("p", "a", ms, sharp.mean(0).astype(np.float32), (0.5, 0.5), (2.0, 2.0), transfer)
     write_recordings(tmp_path / "s.safetensors", [pair], 10**8)
     (source,) = read_sources(tmp_path / "s.safetensors")
     assert source.pan is not None
     assert source.pair is not None
     assert pair.pan is not None
+    assert source.transfer == transfer
     assert source.pan.shape == source.ms.shape[1:]
     difference = (source.pan - source.ms.mean(0)).abs().mean()
     assert difference < 0.02 * source.ms.mean(0).std()

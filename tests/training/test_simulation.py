@@ -9,19 +9,18 @@ import numpy as np
 import pytest
 import torch
 from helpers.scenes import landscape
+from helpers.training import CALM
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.scene.noise import noise_level
+from otfm_pansharpen.model.scene.statistics import USUAL_TRANSFER, high_pass
+from otfm_pansharpen.model.scene.transfer_measurement import DEFAULT_GAIN
 from otfm_pansharpen.model.training import sensor_effects
 from otfm_pansharpen.model.training.batches import ExampleBuffer
 from otfm_pansharpen.model.training.dataset import Source
 from otfm_pansharpen.model.training.simulation import SimulationConfig, simulate
 
 NETWORK = NetworkConfig()
-CALM = SimulationConfig(
-    crop=64, gamma=1.0, glare=0.0, built_share=0.0, noise=0.0, pan_blur=0.0, stray_share=0.0, mixed_share=0.0,
-    coarse_share=0.0, saturated_share=0.0, haze_share=0.0, cloud_share=0.0, hole_share=0.0, shift=0.0,
-    smooth_share=0.0, low_gain_share=0.0, anisotropy=0.0, band_bend_share=0.0,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +48,8 @@ def test_pairs_are_consistent(sources, seed):
     if example.valid.all():
         assert (degraded - example.ms).abs().mean() < 0.06
     assert example.lms.shape == (4, 64, 64)
-    assert example.guides.shape == (3, 64, 64)
-    assert example.depth.shape == (5,)
+    assert example.guides.shape == (9, 64, 64)
+    assert example.depth.shape == (8,)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -60,6 +59,30 @@ def test_a_calm_sensor_is_exact(sources, seed):
     assert torch.allclose(degraded, example.ms, atol=1e-4)
     assert example.valid.all()
     assert example.corrupt == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_pan_per_band_differs_between_bands_and_fits_each(sources, seed):
+    example = one(sources[seed % 2], seed, guides_share=1.0, ratio_shares=(1.0, 0.0, 0.0))
+    degraded = example.rows @ example.target @ example.columns.transpose(1, 2)
+    assert all(torch.isfinite(v).all() for v in vars(example).values())
+    assert torch.allclose(degraded, example.ms, atol=1e-4)
+    assert example.guides.shape == (9, 64, 64)
+    pan, low = example.guides[:4], example.guides[4:8]
+    assert bool((pan - low).std(dim=(1, 2)).min() > 0.01)  # PAN is sharper than the same at MS sharpness
+    apart = [(a, b) for a in range(4) for b in range(a) if not torch.equal(example.target[a], example.target[b])]
+    for a, b in apart:
+        assert not torch.allclose(pan[a], pan[b], atol=1e-2)
+        assert not torch.allclose(low[a], low[b], atol=1e-2)
+
+
+def test_pans_per_band_follow_their_bands_better_than_one_pan(sources):
+    def fit(share):
+        found = [one(sources[1], s, guides_share=share, ratio_shares=(1.0, 0.0, 0.0)) for s in range(12)]
+        details = [(high_pass(e.guides[:4]).flatten(1), high_pass(e.target).flatten(1)) for e in found]
+        return np.mean([float(torch.cosine_similarity(pan, band, dim=1).mean()) for pan, band in details])
+
+    assert fit(1.0) > fit(0.0) + 0.02
 
 
 def test_gaps_do_not_count_and_are_filled(sources):
@@ -82,13 +105,15 @@ def test_pixels_that_may_not_be_learnt_from_do_not_count(sources, seed):
     assert example.target[:, inside].amin() > example.target[:, ~inside].amin() + 0.1
 
 
-def test_a_scene_too_small_to_measure_tells_its_true_gain(sources):
-    """Few valid pixels at a large ratio: the gain that is told is the one simulated, not a default."""
+@pytest.mark.parametrize(("exact_share", "gain"), [(1.0, 0.55), (0.0, DEFAULT_GAIN)])
+def test_the_transfer_told_is_the_true_or_the_measured_one(sources, exact_share, gain):
+    """Few valid pixels at a large ratio: nothing can be measured, and the default is told, as in fusion."""
     valid = torch.ones(160, 160, dtype=torch.bool)
     valid[50:110, 50:110] = False
-    fixed = {"gain": (0.55, 0.55), "ratio_shares": (0.0, 0.0, 1.0), "gain_error": 0.0, "crop": 128, "shrunk_share": 0.0}
-    told = one(replace(sources[0], valid=valid), 3, **fixed).scene[1]
-    assert float(np.exp(2.0 * (told - 0.75))) == pytest.approx(0.55, rel=0.01)
+    fixed = {"gain": (0.55, 0.55), "gaussian_share": 1.0, "ratio_shares": (0.0, 0.0, 1.0), "crop": 128}
+    told = one(replace(sources[0], valid=valid), 3, **fixed, exact_share=exact_share, shrunk_share=0.0).scene[2:10]
+    expected = 2.0 * (np.array(TransferFunction.gaussian(gain).summary()) - 2 * USUAL_TRANSFER)
+    assert told.numpy() == pytest.approx(expected, abs=1e-6)
 
 
 def test_only_the_ratios_asked_for_are_drawn(sources):
@@ -134,12 +159,50 @@ def test_clouds_of_pan_lie_elsewhere():
     rng = np.random.default_rng(2)
     dark = torch.zeros(3, 64, 64)
     dark[:, 0, 0] = 1.0
-    cloudy = sensor_effects.clouds(dark, (3, -2), rng)
+    cloudy = sensor_effects.clouds(dark, 1, (3, -2), rng)
     ms, pan = cloudy[0], cloudy[2]
     assert ms.max() > 0.5
     assert torch.allclose(ms[3:, :-2], pan[:-3, 2:], atol=0.5 * float(ms.max()))
     assert torch.corrcoef(torch.stack([ms[3:, :-2].flatten(), pan[:-3, 2:].flatten()]))[0, 1] > 0.99
     assert torch.corrcoef(torch.stack([ms.flatten(), pan.flatten()]))[0, 1] < 0.98
+
+
+def test_clouds_of_several_pans_lie_in_one_place():
+    dark = torch.zeros(5, 64, 64)
+    dark[:, 0, 0] = 1.0
+    cloudy = sensor_effects.clouds(dark, 3, (3, -2), np.random.default_rng(2))
+    assert torch.equal(cloudy[2], cloudy[3])
+    assert torch.equal(cloudy[2], cloudy[4])
+    assert torch.equal(cloudy[0], cloudy[1])
+    assert not torch.equal(cloudy[1], cloudy[2])
+
+
+def test_sharpen_raises_detail_and_leaves_the_rest():
+    line = torch.arange(64.0)
+    slow, fast = ((line * cycles * 2.0 * np.pi / 64.0).sin().expand(64, 64) for cycles in (2, 24))
+    flat = torch.full((64, 64), 3.0)
+    assert torch.allclose(sensor_effects.sharpen(flat, 1.0, 0.5), flat, atol=1e-5)
+    inner = np.s_[4:-4, 4:-4]
+    shares = [float(sensor_effects.sharpen(i, 1.0, 0.5)[inner].std() / i[inner].std()) for i in (slow, fast)]
+    assert shares == pytest.approx([1.01, 1.5], abs=0.03)
+    assert torch.equal(sensor_effects.sharpen(fast, 1.0, 0.0), fast)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bright_objects_are_few_small_and_far_above_an_even_scene(seed):
+    """Outside the objects all contrasts shrink alike, and the objects lie at the same pixels of all planes."""
+    planes = torch.randn(3, 96, 96, generator=torch.Generator().manual_seed(seed)) * torch.tensor(
+        [[[1.0]], [[5.0]], [[0.2]]]
+    )
+    found = sensor_effects.bright_objects(planes, np.random.default_rng(seed))
+    assert torch.equal(found, sensor_effects.bright_objects(planes, np.random.default_rng(seed)))
+    mean = planes.mean(dim=(1, 2), keepdim=True)
+    even = (found - mean).abs().flatten(1).median(1).values / (planes - mean).abs().flatten(1).median(1).values
+    added = found - mean - even.mean() * (planes - mean)
+    objects = added.abs() > 0.1 * planes.std(dim=(1, 2), keepdim=True)
+    assert float(even.max()) < 1.02
+    assert 0 < objects[0].sum() <= 8 * 12**2
+    assert bool((objects == objects[0]).float().mean() > 0.99)
 
 
 def test_haze_lowers_contrast():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from otfm_pansharpen.model.network.flow_network import GUIDES, NetworkConfig
+from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.training.batches import Batch
 from otfm_pansharpen.model.training.transport import (
     Potential,
@@ -33,14 +33,15 @@ def batch(lms, target, ratio=2):
     n, bands, side, _ = lms.shape
     k = side // ratio
     rows = torch.kron(torch.eye(k), torch.full((1, ratio), 1.0 / ratio)).expand(n, bands, k, side)
-    detail = torch.randn(n, 1, side, side)
+    pan = (target.mean(1, keepdim=True) + torch.randn(n, 1, side, side)).expand(-1, bands, -1, -1)
+    low = lms.mean(1, keepdim=True)
     return Batch(
         lms=lms,
         target=target,
         valid=torch.ones(n, 1, side, side, dtype=torch.bool),
-        guides=torch.cat([target.mean(1, keepdim=True) + detail, lms.mean(1, keepdim=True), detail], 1),
+        guides=torch.cat([pan, low.expand(-1, bands, -1, -1), low], 1),
         injection=torch.ones(n, bands),
-        depth=torch.ones(n, bands + 1),
+        depth=torch.ones(n, 2 * bands),
         scene=torch.zeros(n, 3),
         scale=torch.full((n, bands), 0.5),
         ms=rows @ target @ rows.transpose(2, 3),
@@ -88,7 +89,7 @@ def test_costs_are_one_number_a_patch_and_vanish_at_the_truth(patches):
         pixel_cost(patches, truth, 1.0, 3.0),
         spectral_cost(patches, truth),
         distance_cost(patches, patches.lms),
-        spatial_cost(replace(patches, guides=patches.guides[:, [1, 1, 2]]), patches.lms),
+        spatial_cost(replace(patches, guides=patches.guides[:, [*range(BANDS, 2 * BANDS)] * 2 + [-1]]), patches.lms),
     ):
         assert cost.shape == (6,)
         assert torch.allclose(cost, torch.zeros(6), atol=1e-6)
@@ -112,8 +113,8 @@ def test_gaps_cost_nothing(patches):
 
 
 def test_spatial_cost_sees_wrong_detail(patches):
-    pan = patches.guides[:, :1].expand(-1, BANDS, -1, -1)
-    given = replace(patches, guides=torch.cat([patches.guides[:, :1]] * GUIDES, 1), lms=pan)
+    pan = patches.guides[:, :BANDS]
+    given = replace(patches, guides=torch.cat([pan, pan, pan[:, :1]], 1), lms=pan)
     assert (spatial_cost(given, pan) < 1e-3).all()
     assert (spatial_cost(given, torch.randn_like(pan)) > 0.5).all()
 

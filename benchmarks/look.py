@@ -1,0 +1,164 @@
+"""How a result looks: the energy of its details against MTF-GLP-FS's, at both scales, and places at four times zoom.
+
+    python benchmarks/look.py FOLDER [--weights NAME] [--only NAME ...] [--sheets FOLDER] [--zero-is-nodata NAME ...]
+
+For each pair <name>_pan.tif and <name>_ms.tif it prints the energy of the high-passed brightness ("detail") and of the
+high-passed differences between bands ("colour") of ours over MTF-GLP-FS's: at full resolution, one scale down (by
+the measured transfer function), and the quotient of the two. A result that looks at full resolution as one scale down,
+where it can be compared with a reference, has a quotient near 1; speckle, rims and coloured lines raise it.
+--sheets draws the flattest, darkest, brightest and most edged places next to MS, PAN and MTF-GLP-FS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
+from _package import load
+
+load()
+
+from contact_sheet import coarse_ms  # noqa: E402
+from matplotlib import pyplot  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
+from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
+from otfm_pansharpen.model.geometry.window_pair import PairWindow  # noqa: E402
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
+from otfm_pansharpen.model.quality.classical import mtf_glp_fs, prepare  # noqa: E402
+from otfm_pansharpen.model.quality.indices import Image  # noqa: E402
+from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
+from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
+from scipy.ndimage import uniform_filter  # noqa: E402
+from wald import Scene, band_names, read, reduced  # noqa: E402
+
+SIZE = 5  # pixels of the box that the high-pass takes away
+RIM = 16  # pixels at the sides that are not compared
+CROP = 64  # PAN pixels along the side of a place
+ZOOM = 4
+STRETCH = (1.0, 99.0)  # percentiles
+
+
+def energies(image: Image, inside: np.ndarray) -> tuple[float, float]:
+    """Mean square of the high-passed brightness of (bands, H, W), and of the differences of bands from it."""
+    details = np.stack([band - uniform_filter(band, SIZE) for band in image])
+    brightness = details.mean(axis=0)
+    colour = details - brightness
+    return float((brightness[inside] ** 2).mean()), float((colour[:, inside] ** 2).mean())
+
+
+def compared(pair: PairWindow, scene: Scene, fused: Image, inside: np.ndarray) -> tuple[tuple[float, float], Image]:
+    """Energies of the fused image over those of MTF-GLP-FS on the same pair, and the latter's image."""
+    plain = mtf_glp_fs(prepare(pair, scene.registration.transfer, inside))
+    ours, theirs = energies(fused, inside), energies(plain, inside)
+    return (ours[0] / theirs[0], ours[1] / theirs[1]), plain
+
+
+def at_full_resolution(scene: Scene, job: FusionJob) -> tuple[tuple[float, float], PairWindow, Image, Image]:
+    """Energies at full resolution, with the pair, our result and MTF-GLP-FS's."""
+    fuse(job)
+    fused, grid = read(job.output)
+    pair = scene.cropped_to(grid)
+    valid = np.asarray(replace(pair, band_valid=None).valid_on_pan(pair.window))
+    found, plain = compared(pair, scene, fused, valid & away_from_sides(valid.shape))
+    return found, pair, fused, plain
+
+
+def one_scale_down(scene: Scene, folder: Path, job: FusionJob) -> tuple[float, float]:
+    """Energies one scale down."""
+    pan, ms, _, inside = reduced(scene, round(scene.placement.ratio), folder)
+    sources = RasterSource(str(pan)), RasterSource(str(ms))
+    small = Scene(*sources)
+    pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
+    fuse(replace(job, pan=sources[0], ms=sources[1], output=folder / "reduced.tif"))
+    return compared(pair, scene, read(folder / "reduced.tif")[0], inside)[0]
+
+
+def away_from_sides(shape: tuple[int, ...]) -> np.ndarray:
+    """True (H, W) but for RIM pixels at each side."""
+    inside = np.zeros(shape, dtype=bool)
+    inside[RIM:-RIM, RIM:-RIM] = True
+    return inside
+
+
+def places(pan: Image, valid: np.ndarray) -> Mapping[str, tuple[slice, slice]]:
+    """The flattest, darkest, brightest and most edged wholly valid squares of PAN."""
+    edges = np.hypot(*np.gradient(uniform_filter(pan, 3)))
+    squares = [
+        (slice(top, top + CROP), slice(left, left + CROP))
+        for top in range(RIM, pan.shape[0] - CROP - RIM, CROP // 2)
+        for left in range(RIM, pan.shape[1] - CROP - RIM, CROP // 2)
+    ]
+    squares = [s for s in squares if valid[s].all()]
+    scores = {
+        "flattest": lambda s: pan[s].std(), "darkest": lambda s: pan[s].mean(), "brightest": lambda s: -pan[s].mean(),
+        "most edged": lambda s: -edges[s].mean(),
+    }  # fmt: skip
+    return {name: min(squares, key=score) for name, score in scores.items()} if squares else {}
+
+
+def draw(path: Path, pair: PairWindow, images: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
+    """Write a sheet with a row for each place and a column for PAN, MS and each image, every place stretched by MS."""
+    pan, valid = np.asarray(pair.pan, dtype=np.float64), np.asarray(pair.pan_valid)
+    shown = {"MS": coarse_ms(pair), **images}
+    found = places(pan, valid)
+    size = (1 + len(shown)) * CROP * ZOOM / 100.0, max(len(found), 1) * CROP * ZOOM / 100.0
+    figure, axes = pyplot.subplots(max(len(found), 1), 1 + len(shown), figsize=size, squeeze=False)
+    for row, (name, cut) in zip(axes, found.items()):
+        low, high = np.percentile(shown["MS"][list(rgb)][(slice(None), *cut)], STRETCH, axis=(1, 2))
+        row[0].imshow(pan[cut], cmap="gray", interpolation="nearest")
+        row[0].set_title(f"PAN, {name}", fontsize=8)
+        for axis, (title, image) in zip(row[1:], shown.items()):
+            part = image[list(rgb)][(slice(None), *cut)] - low[:, None, None]
+            colours = part / np.maximum(high - low, 1e-9)[:, None, None]
+            axis.imshow(np.clip(colours, 0.0, 1.0).transpose(1, 2, 0), interpolation="nearest")
+            axis.set_title(title, fontsize=8)
+    for axis in axes.flat:
+        axis.axis("off")
+    figure.tight_layout(pad=0.3)
+    figure.savefig(path, dpi=100)
+    pyplot.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--weights", default=DEFAULT_SET, help=f"{' or '.join(BUNDLED)}, or a file")
+    parser.add_argument("--only", nargs="*", default=[], help="names to take")
+    parser.add_argument("--sheets", type=Path, help="folder for a sheet of each pair")
+    parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names whose zeros are gaps")
+    arguments = parser.parse_args()
+    weights = BUNDLED.get(arguments.weights, Path(arguments.weights))
+    print(
+        f"{'':22}{'detail: full':>14}{'reduced':>9}{'quotient':>10}{'colour: full':>14}{'reduced':>9}{'quotient':>10}"
+    )
+    for pan_path in sorted(arguments.folder.glob("*_pan.tif")):
+        name = pan_path.name.removesuffix("_pan.tif")
+        if arguments.only and name not in arguments.only:
+            continue
+        nodata = (0.0,) if name in arguments.zero_is_nodata else ()
+        pan = RasterSource(str(pan_path), bands=(1,), nodata=nodata)
+        ms = RasterSource(str(pan_path.with_name(f"{name}_ms.tif")), nodata=nodata)
+        scene = Scene(pan, ms)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            job = FusionJob(pan, ms, folder / "fused.tif", weights=weights, judged=False)
+            full, pair, fused, plain = at_full_resolution(scene, job)
+            small = one_scale_down(scene, folder, job)
+        parts = [(full[k], small[k], full[k] / small[k]) for k in (0, 1)]
+        print(f"{name:22}" + "".join(f"{a:14.2f}{b:9.2f}{c:10.2f}" for a, b, c in parts), flush=True)
+        if arguments.sheets:
+            arguments.sheets.mkdir(parents=True, exist_ok=True)
+            images = {"MTF-GLP-FS": plain, f"OTFM ({weights.stem})": fused}
+            draw(arguments.sheets / f"{name}.png", pair, images, rgb_bands(band_names(Path(ms.path))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Values held within what is plausible for a band, without a step, while every neighbourhood keeps its mean.
+
+Next to strong edges a sharpened image undershoots. Below the darkest plausible value it would be clipped, and valid
+pixels would become 0, which no pixel of MS is; ratios of bands then divide by nothing. The same holds at saturation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import avg_pool2d, pad
+
+MIN_ROOM = 1e-3  # between a limit and its knee, as a share of their size; where there is less, values are clipped
+
+
+@dataclass(frozen=True)
+class PlausibleRange:
+    """Where the values of each band are held, as they are read; bands in the order of the statistics.
+
+    low, high             limits that are never passed
+    low_knee, high_knee   values from which on they are approached; infinite where nothing is held
+    side                  width in PAN pixels, odd, of the neighbourhoods that keep their means
+    """
+
+    low: tuple[float, ...]
+    low_knee: tuple[float, ...]
+    high: tuple[float, ...]
+    high_knee: tuple[float, ...]
+    side: int
+
+    @classmethod
+    def of(
+        cls, extremes: Sequence[tuple[float, float]], limits: tuple[float, float], step: float, ratio: float
+    ) -> PlausibleRange:
+        """The range of bands whose lowest and highest values in MS are `extremes`.
+
+        `limits` are what the output holds, and `step` is its smallest difference, 0 for fractions. A band that reaches
+        a limit in MS, or stays far from it, is not held there.
+        """
+        low, high = limits[0] + step, limits[1] - step
+        floor = [low < least <= low + (most - least) for least, most in extremes]
+        ceiling = [high - (most - least) <= most < high for least, most in extremes]
+        return cls(
+            low=tuple(low if held else limits[0] for held in floor),
+            low_knee=tuple(least if held else -math.inf for held, (least, _) in zip(floor, extremes)),
+            high=tuple(high if held else limits[1] for held in ceiling),
+            high_knee=tuple(most if held else math.inf for held, (_, most) in zip(ceiling, extremes)),
+            side=2 * math.ceil(0.5 * (ratio - 1.0)) + 1,
+        )
+
+    def without(self, offsets: Sequence[float]) -> PlausibleRange:
+        """The range of values from which `offsets` (bands,) were taken off as they were read."""
+
+        def moved(values: tuple[float, ...]) -> tuple[float, ...]:
+            return tuple(value - offset for value, offset in zip(values, offsets))
+
+        return PlausibleRange(moved(self.low), moved(self.low_knee), moved(self.high), moved(self.high_knee), self.side)
+
+    @property
+    def margin(self) -> int:
+        """PAN pixels around a pixel that its result depends on."""
+        return self.side // 2
+
+    @torch.inference_mode()
+    def hold(self, values: torch.Tensor, bands: Sequence[int]) -> None:
+        """Hold values (n, h, w) of the bands, in place; their outermost `margin` pixels are not exact then.
+
+        A band of -1 is left as it is.
+        """
+        for band, image in zip(bands, values):
+            if band < 0:
+                continue
+            if float(image.min()) < self.low_knee[band]:
+                image.copy_(self._raised(image, self.low[band], self.low_knee[band]))
+            if float(image.max()) > self.high_knee[band]:
+                image.copy_(-self._raised(-image, -self.high[band], -self.high_knee[band]))
+
+    def _raised(self, image: torch.Tensor, low: float, knee: float) -> torch.Tensor:
+        """An image (h, w) above `low`, from `knee` on along an exponential; what is added is taken from around it."""
+        room = max(knee - low, MIN_ROOM * max(abs(low), 1.0))
+        raised = torch.where(image < knee, low + room * torch.exp((image - knee) / room), image)
+        added, above = (self._means(part) for part in (raised - image, raised - low))
+        return low + (raised - low) * (1.0 - added / above.clamp_min(1e-30)).clamp_min(0.0)
+
+    def _means(self, image: torch.Tensor) -> torch.Tensor:
+        """Means over neighbourhoods, of the shape of the image."""
+        reach = self.margin
+        padded = pad(image[None, None], (reach, reach, reach, reach), mode="replicate")
+        return avg_pool2d(padded, self.side, stride=1)[0, 0]

@@ -1,0 +1,331 @@
+"""The transfer function of MS relative to PAN, measured on a scene whose PAN and MS are aligned.
+
+PAN's spectrum below the MS Nyquist frequency and that of the combination of bands that follows PAN at low frequencies
+give the function: their cross-spectrum over PAN's power, averaged over segments of the scene (Welch, 1967). It is a
+product of one function along the rows' axis and one along the columns' axis, which alternating least squares separates.
+The estimate is smooth, and falls back towards a Gaussian where the evidence is weak.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.transfer import FREQUENCIES, MAX_TRANSFER, TransferFunction
+from ..geometry.window_pair import PairWindow
+
+SEGMENTS = (64, 32, 20)  # MS pixels along the side of a segment; smaller ones where gaps leave few of the larger
+ENOUGH_SEGMENTS = 4
+MIN_VALID = 0.3  # of the weight of a segment
+FLAT = 1e-9  # of the mean; a constant plane has no more contrast than this, by rounding
+TAPER = 2  # MS pixels around gaps over which weights fall to 0
+SHARP = TransferFunction.gaussian(0.3)  # brings the validity of PAN to the MS pixels
+DEFAULT_GAIN = 0.3  # the usual value of tabulated sensors, where a scene gives no evidence
+FIT_BAND = (0.04, 0.3)  # of the MS Nyquist frequency, where the bands' weights are fitted
+SHIFT_BAND = (0.05, 0.7)  # where each segment's residual shift is fitted
+QUALITY_BAND = (0.1, 0.8)  # where segments are compared with each other
+MAX_SHIFT = 1.0  # MS pixels from the scene's shift, beyond which a segment moved by itself, as clouds do
+MIN_SHOWN = 0.5  # of the highest coherence, below which a segment shows noise alone
+MIN_COHERENCE = 0.7  # of a segment, in units of the median of those that show more than noise
+MAX_CONTRAST = 1.6  # factor by which a segment's transfer may differ from that median
+NOISE_BAND = (0.86, 0.90, 0.94, 0.98)  # of PAN's Nyquist frequency, where its power is noise
+NOISE_LOW = (0.08, 0.12, 0.16, 0.20)  # cycles per MS pixel, along the other axis
+NOISE_SHARE = (
+    0.6  # of that power is subtracted: interpolated noise is not white; chosen where Landsat-7 scenes agree best
+)
+MIN_SIGNAL = 0.3  # share of PAN's power that noise leaves at least
+BEND = 0.06  # usual second difference of the function between FREQUENCIES
+GAUSSIAN_ERROR = 0.25  # usual distance from the Gaussian of the same fall
+LOW_ERRORS = (0.02, 0.08)  # usual distance from 1 at the two lowest FREQUENCIES
+FLOOR = 0.02  # deviation, at each frequency, that no number of segments averages out
+LAST_FALL = (0.4, 1.0)  # of the value at 0.9 that is left at 1, where both signs of a frequency fall together
+DEFAULT_WEIGHT = 1.0 / 9.0  # of DEFAULT_GAIN in the Gaussian that estimates fall back to
+ROUNDS = 12  # of alternating least squares; measured to suffice
+
+Array = NDArray[np.float64]
+Spectrum = NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class TransferMeasurement:
+    """A measured transfer function.
+
+    errors     standard errors at FREQUENCIES, along the rows' axis, then the columns' axis
+    segments   pieces of the scene that agree and were averaged; 0 where the scene gives no evidence
+    """
+
+    transfer: TransferFunction
+    errors: tuple[tuple[float, ...], tuple[float, ...]]
+    segments: int
+
+
+def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> TransferMeasurement:
+    """Measure the transfer function over aligned windows of one scene.
+
+    Where PAN is given per band, their mean is used. `check` is called often and may raise to stop.
+    """
+    found: list[tuple[Spectrum, Spectrum, float]] = []
+    for side in SEGMENTS:
+        smaller = [spectra for window in windows for spectra in _window_spectra(window, side, check)]
+        if not found or len(smaller) * side**2 > len(found) * len(found[0][0]) ** 2:
+            found = smaller
+        if len(found) >= ENOUGH_SEGMENTS:
+            break
+    if not found:
+        unknown = (GAUSSIAN_ERROR,) * len(FREQUENCIES)
+        return TransferMeasurement(TransferFunction.gaussian(DEFAULT_GAIN), (unknown, unknown), 0)
+    side = len(found[0][0])
+    pan, noise = np.stack([f[0] for f in found]), np.array([f[2] for f in found])
+    bands = np.stack([f[1] for f in found], axis=1)  # (bands, segments, rows, columns)
+    ratio, error, kept = _ratios(pan, bands, noise, _Frequencies.of(side))
+    check()
+    return _separated(ratio, error, _Frequencies.of(side), kept)
+
+
+@dataclass(frozen=True)
+class _Frequencies:
+    """Frequencies of a segment's spectrum in MS Nyquist frequencies: rows (n, 1), columns (1, m), radius (n, m)."""
+
+    rows: Array
+    columns: Array
+    radius: Array
+
+    @classmethod
+    def of(cls, side: int) -> _Frequencies:
+        rows, columns = _cycles(side)
+        rows, columns = 2.0 * rows[:, None], 2.0 * columns[None, :]
+        return cls(rows, columns, np.hypot(rows, columns))
+
+    def within(self, band: tuple[float, float]) -> NDArray[np.bool_]:
+        return np.asarray((self.radius > band[0]) & (self.radius < band[1]))
+
+
+def _window_spectra(
+    window: PairWindow, side: int, check: Callable[[], None]
+) -> Iterator[tuple[Spectrum, Spectrum, float]]:
+    """Spectra of PAN (n, m) and of the bands (bands, n, m) below the MS Nyquist frequency, and the power of PAN's
+    noise, of every segment of a window that is valid enough and not constant. Gaps are tapered alike in both."""
+    ms, pan = (np.asarray(image, dtype=np.float64) for image in (window.ms, window.pan))
+    pan = pan if pan.ndim == 2 else pan.mean(axis=0)
+    shape = window.ms_valid.shape
+    if min(shape) < side:
+        return
+    weight = _tapered_gaps(np.asarray(window.pan_at_ms(SHARP)[1]))
+    own = np.arange(side) - 0.5 * (side - 1)
+    taper = np.outer(_taper(own, side), _taper(own, side))
+    for top in _starts(shape[0], side):
+        for left in _starts(shape[1], side):
+            check()
+            inner = weight[top : top + side, left : left + side]
+            if float((taper * inner**2).sum()) < MIN_VALID * float(taper.sum()):
+                continue
+            axes, fine = [], []
+            for start, spacing, first, size in zip((top, left), window.spacing, window.first, pan.shape):
+                middle = first + spacing * (start + 0.5 * (side - 1))
+                low = max(math.ceil(middle - 0.5 * spacing * side), 0)
+                high = min(math.floor(middle + 0.5 * spacing * side) + 1, size)
+                axes.append((np.arange(low, high) - middle) / spacing)
+                fine.append(slice(low, high))
+            maps = [np.maximum(1.0 - np.abs(p.clip(own[0], own[-1])[:, None] - own), 0.0) for p in axes]
+            over_pan = maps[0] @ inner @ maps[1].T * np.outer(*(_taper(p, side) for p in axes))
+            sharp = _centred(pan[tuple(fine)][None], over_pan)
+            scale = 1.0 / (window.spacing[0] * window.spacing[1])
+            bands = _centred(ms[:, top : top + side, left : left + side], taper * inner)
+            if not (sharp.any() and bands.any()):
+                continue
+            yield (
+                _transform(sharp, axes, _cycles(side))[0] * scale,
+                _transform(bands, [own, own], _cycles(side)),
+                _noise_power(sharp, axes, window.spacing) * scale**2,
+            )
+
+
+def _tapered_gaps(valid: NDArray[np.bool_]) -> Array:
+    """Weights (h, w) from 0 in gaps and beside them to 1, smoothly; the border of the window is no gap."""
+
+    def box(image: Array) -> Array:
+        padded = np.pad(image, TAPER, mode="edge")
+        for axis in (0, 1):
+            total = np.cumsum(np.insert(padded, 0, 0.0, axis=axis), axis=axis)
+            ends = [np.take(total, range(k, k + image.shape[axis]), axis=axis) for k in (0, 2 * TAPER + 1)]
+            padded = (ends[1] - ends[0]) / (2 * TAPER + 1)
+        return padded
+
+    return box((box(valid.astype(np.float64)) > 1.0 - 1e-6).astype(np.float64))
+
+
+def _cycles(side: int) -> tuple[Array, Array]:
+    """Frequencies of the rows and of the columns of a real spectrum, in cycles per MS pixel, as FFTs order them."""
+    columns = np.arange(side // 2 + 1) / side
+    return np.concatenate([columns[: -(-side // 2)], -columns[side // 2 : 0 : -1]]), columns
+
+
+def _noise_power(sharp: Array, axes: Sequence[Array], spacing: tuple[float, float]) -> float:
+    """Power of PAN's noise: what PAN (1, h, w) has near its own Nyquist frequency, where that is least."""
+    low = np.array(NOISE_LOW)
+    high = [0.5 * s * np.array(NOISE_BAND) for s in spacing]
+    places = ((high[0], high[1]), (high[0], low), (low, high[1]))
+    powers = [float(np.median(_power(_transform(sharp, axes, place)))) for place in places]
+    return NOISE_SHARE * min(powers) / math.log(2.0)  # the median of an exponential distribution
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Return where segments of `side` begin that overlap by half and cover `length`."""
+    count = -(-2 * (length - side) // side) + 1
+    return [int(s) for s in np.linspace(0, length - side, count).round()]
+
+
+def _taper(positions: Array, side: int) -> Array:
+    """Hann window at positions in MS pixels from the middle of a segment."""
+    return np.where(np.abs(positions) < 0.5 * side, np.cos(np.pi * positions / side) ** 2, 0.0)
+
+
+def _centred(planes: Array, weight: Array) -> Array:
+    """Planes (k, h, w) minus their weighted mean, times the weight (h, w); 0 where a plane is constant.
+
+    Where the weight is 0, planes may hold NaN.
+    """
+    known = np.where(weight > 0.0, planes, 0.0)
+    mean = (known * weight).sum(axis=(1, 2), keepdims=True) / max(float(weight.sum()), 1e-30)
+    centred = (known - mean) * weight
+    contrast = np.abs(centred).max(axis=(1, 2), keepdims=True)
+    return np.where(contrast > FLAT * np.abs(mean), centred, 0.0)
+
+
+def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[Array]) -> Spectrum:
+    """Fourier transform of planes (k, h, w) at positions in MS pixels; frequencies in cycles per MS pixel."""
+    rows, columns = (np.exp(-2j * np.pi * f[:, None] * p[None, :]) for p, f in zip(positions, frequencies))
+    return np.asarray((rows @ planes) @ columns.T)
+
+
+def _ratios(pan: Spectrum, bands: Spectrum, noise: Array, at: _Frequencies) -> tuple[Array, Array, int]:
+    """Transfer at each frequency (n, m), its standard error, and how many segments agree."""
+    power = _power(pan)
+    strength = (power * at.radius**2)[:, at.within((0.2, 1.0))].mean(axis=1)
+    weight = 1.0 / (strength + np.median(strength) + 1e-300)  # bright segments count no more than others
+    kept = np.ones(len(pan), dtype=bool)
+    for _ in range(2):
+        combined = np.tensordot(_band_weights(pan, bands, weight * kept, at), bands, 1)
+        combined, shifts = _without_shifts(pan, combined, at)
+        cross: Array = (pan.conj() * combined).real
+        own = _power(combined)
+        kept = _agreeing(cross, power, own, shifts, at)
+    used = (weight * kept)[:, None, None]
+    total, shared, other = ((used * v).sum(axis=0) for v in (power, cross, own))
+    clean = np.maximum(total - float((weight * kept) @ noise), MIN_SIGNAL * total)
+    coherence = np.clip(shared**2 / np.maximum(total * other, 1e-300), 0.0, 0.999)
+    count = 0.5 * used.sum() ** 2 / (used**2).sum()  # segments overlap by half
+    variance = other / np.maximum(total, 1e-300) * (1.0 - coherence) / (2.0 * count) * (total / clean) ** 2
+    return shared / np.maximum(clean, 1e-300), np.sqrt(variance + FLOOR**2), int(kept.sum())
+
+
+def _power(spectrum: Spectrum) -> Array:
+    return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag), dtype=np.float64)
+
+
+def _band_weights(pan: Spectrum, bands: Spectrum, weight: Array, at: _Frequencies) -> Array:
+    """Weights (bands,) of the combination that follows PAN at low frequencies."""
+    band = at.within(FIT_BAND)
+    scale = at.radius[band] * np.sqrt(weight)[:, None]
+    target, parts = (pan[:, band] * scale).ravel(), (bands[:, :, band] * scale).reshape(len(bands), -1)
+    gram = (parts.conj() @ parts.T).real
+    gram += (1e-3 * np.trace(gram) / len(gram) + 1e-300) * np.eye(len(gram))
+    return np.asarray(np.linalg.solve(gram, (parts.conj() @ target).real))
+
+
+def _without_shifts(pan: Spectrum, combined: Spectrum, at: _Frequencies) -> tuple[Spectrum, Array]:
+    """Each segment moved to where it fits PAN, and by how many MS pixels, (segments, 2): least squares on phases."""
+    band = at.within(SHIFT_BAND)
+    frequencies = [np.broadcast_to(0.5 * f, at.radius.shape)[band] for f in (at.rows, at.columns)]
+    shifts, moved = np.zeros((len(pan), 2)), combined
+    for _ in range(3):
+        cross = (pan.conj() * moved)[:, band] * at.radius[band]
+        inner = np.maximum(cross.real, 0.0)
+        slope = np.stack([cross.imag @ f for f in frequencies], axis=1)
+        bend = np.stack([np.stack([inner @ (f * g) for g in frequencies], axis=1) for f in frequencies], axis=1)
+        bend += (1e-3 * np.trace(bend, axis1=1, axis2=2) + 1e-300)[:, None, None] * np.eye(2)
+        shifts += np.clip(np.linalg.solve(2.0 * np.pi * bend, slope[:, :, None])[:, :, 0], -1.0, 1.0)
+        turns = 0.5 * (at.rows * shifts[:, 0, None, None] + at.columns * shifts[:, 1, None, None])
+        moved = combined * np.exp(-2j * np.pi * turns)
+    return moved, shifts
+
+
+def _agreeing(cross: Array, power: Array, own: Array, shifts: Array, at: _Frequencies) -> NDArray[np.bool_]:
+    """Segments that show the scene: neither moved, nor incoherent, nor of another contrast, as clouds and water are."""
+    weight = np.where(at.within(QUALITY_BAND), at.radius**1.5, 0.0)
+    shared, sharp, other = ((v * weight).sum(axis=(1, 2)) for v in (cross, power, own))
+    coherence = shared / np.sqrt(np.maximum(sharp * other, 1e-300))
+    contrast = np.maximum(shared / np.maximum(sharp, 1e-300), 1e-3)
+    shown = coherence >= MIN_SHOWN * coherence.max()  # else most of a scene under water would decide what is usual
+    near = np.abs(shifts - np.median(shifts[shown], axis=0)).max(axis=1) < MAX_SHIFT
+    alike = np.abs(np.log(contrast / np.median(contrast[shown]))) < math.log(MAX_CONTRAST)
+    kept = (coherence >= MIN_COHERENCE * np.median(coherence[shown])) & near & alike
+    return np.asarray(kept if kept.any() else np.ones_like(kept))
+
+
+def _separated(ratio: Array, error: Array, at: _Frequencies, segments: int) -> TransferMeasurement:
+    """The functions along both axes whose product is nearest to the ratios, smooth and regularised."""
+    nyquist = (np.abs(at.rows) > 0.98) | (at.columns > 0.98)  # both of its signs fall together there
+    weight = np.where((at.radius > 0.03) & ~nyquist, error**-2.0, 0.0)
+    hats = [_hats(np.abs(f).ravel()) for f in (at.rows, at.columns)]
+    values = [np.exp(-1.2 * _knots() ** 2) for _ in hats]
+    errors = [np.ones_like(v) for v in values]
+    for _ in range(ROUNDS):
+        for axis, other in ((0, 1), (1, 0)):
+            across = (hats[other] @ values[other])[None, :] if axis == 0 else (hats[other] @ values[other])[:, None]
+            pull = (weight * across**2).sum(axis=1 - axis)
+            goal = (weight * across * ratio).sum(axis=1 - axis)
+            values[axis], errors[axis] = _solved(hats[axis], pull, goal, values[axis])
+        level = math.sqrt(max(values[0][0], 1e-3) / max(values[1][0], 1e-3))
+        values = [values[0] / level, values[1] * level]
+    scaled = [np.clip(v[1:] / max(v[0], 1e-3), 0.0, MAX_TRANSFER) for v in values]
+    for value in scaled:
+        value[-1] = np.clip(value[-1], LAST_FALL[0] * value[-2], LAST_FALL[1] * value[-2])
+    known = [np.minimum(e[1:] / max(v[0], 1e-3), GAUSSIAN_ERROR) for e, v in zip(errors, values)]
+    rows, columns = (tuple(v.tolist()) for v in scaled)
+    row_errors, column_errors = (tuple(e.tolist()) for e in known)
+    return TransferMeasurement(TransferFunction(rows, columns), (row_errors, column_errors), segments)
+
+
+def _solved(hats: Array, pull: Array, goal: Array, before: Array) -> tuple[Array, Array]:
+    """Values at 0 and FREQUENCIES, (11,), by least squares with the priors, and their standard errors."""
+    gaussian = _gaussian_like(before)
+    priors = np.r_[1e-9, [e**-2.0 for e in LOW_ERRORS], np.full(len(FREQUENCIES) - 2, GAUSSIAN_ERROR**-2.0)]
+    centre = np.r_[before[0], np.full(2, before[0]), gaussian[3:]]
+    bends = _second_differences(len(before))
+    gram = hats.T @ (pull[:, None] * hats) + bends.T @ bends / BEND**2 + np.diag(priors)
+    inverse = np.linalg.inv(gram)
+    return inverse @ (hats.T @ goal + priors * centre), np.sqrt(np.diag(inverse))
+
+
+def _gaussian_like(values: Array) -> Array:
+    """The Gaussian of the same fall, drawn a little towards DEFAULT_GAIN."""
+    knots, level = _knots(), max(values[0], 1e-3)
+    logs = np.log(np.clip(values[1:] / level, 1e-2, 1.5))
+    fall = min(float((logs * knots[1:] ** 2).sum() / (knots[1:] ** 4).sum()), -0.2)
+    fall += DEFAULT_WEIGHT * (math.log(DEFAULT_GAIN) - fall)
+    return np.asarray(level * np.exp(fall * knots**2))
+
+
+def _knots() -> Array:
+    return np.array((0.0, *FREQUENCIES))
+
+
+def _hats(frequencies: Array) -> Array:
+    """Weights (n, 11) of the values at 0 and FREQUENCIES in linear interpolation."""
+    return np.stack([np.interp(frequencies, _knots(), unit) for unit in np.eye(len(FREQUENCIES) + 1)], axis=1)
+
+
+@functools.cache
+def _second_differences(count: int) -> Array:
+    """Second differences (count - 1, count) of values of an even function from 0 on."""
+    matrix = np.zeros((count - 1, count))
+    matrix[0, :2] = -2.0, 2.0
+    for k in range(1, count - 1):
+        matrix[k, k - 1 : k + 2] = 1.0, -2.0, 1.0
+    return matrix

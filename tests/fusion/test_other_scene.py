@@ -1,0 +1,71 @@
+"""PAN of one scene with MS of another is refused; water, clouds and noise are not taken for another scene."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers.fusion import run
+from helpers.scenes import Recipe, load_image, save
+from otfm_pansharpen.model.errors import InputError
+
+PAN_GRID = (5e5, 2.0, 0.0, 4e6, 0.0, -2.0)
+MS_GRID = (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
+
+
+@pytest.fixture
+def exchanged(tmp_path):
+    """PAN of one place and MS of another, on grids that fit."""
+    (tmp_path / "other").mkdir()
+    pair = Recipe(height=400, width=400, seed=1).write(tmp_path)
+    other = Recipe(height=400, width=400, seed=2).write(tmp_path / "other")
+    other.ms.replace(pair.ms)
+    return pair
+
+
+def test_fuse_refuses_pan_of_another_scene(exchanged, tmp_path):
+    with pytest.raises(InputError) as caught:
+        run(exchanged, tmp_path)
+    sentence = str(caught.value)
+    assert "do not show the same scene" in sentence
+    assert "correlate by 0.0" in sentence
+    assert "ALIGN=off" in sentence
+    assert not (tmp_path / "fused.tif").exists()
+
+
+def test_fuse_align_off_overrides_and_says_not_sharpened(exchanged, tmp_path):
+    image, result = run(exchanged, tmp_path, align=False)
+    assert image.shape == (4, 400, 400)
+    assert not result.sharpened
+    assert "not_sharpened" in [n.code for n in result.notices]
+
+
+def test_fuse_takes_open_water_without_structures(tmp_path):
+    """Noise proves nothing: a scene of open sea is fused, with a word that nothing could be measured."""
+    rng = np.random.default_rng(0)
+    pair = Recipe(height=400, width=400).write(tmp_path)
+    save(pair.pan, 300.0 + 8.0 * rng.standard_normal((1, 400, 400)), transform=PAN_GRID)
+    save(pair.ms, 300.0 + 8.0 * rng.standard_normal((4, 100, 100)), transform=MS_GRID)
+    _, result = run(pair, tmp_path)
+    assert "not_measurable" in [n.code for n in result.notices]
+
+
+def test_fuse_takes_a_scene_half_under_moved_clouds(tmp_path):
+    pair = Recipe(height=640, width=640).write(tmp_path)
+    for path, step, move in ((pair.pan, 1, 0), (pair.ms, 4, 12)):
+        image = load_image(path).astype(float)
+        rows, columns = np.mgrid[: image.shape[1], : image.shape[2]] * step
+        cover = np.sin((rows + move) / 37.0) * np.sin((columns - move) / 53.0) + 0.3 * np.sin((rows + columns) / 11.0)
+        cloudy = np.where(cover > 0.0, 2500.0 + 900.0 * cover, image)
+        save(path, cloudy, transform=PAN_GRID if step == 1 else MS_GRID)
+    _, result = run(pair, tmp_path)
+    assert result.sharpened
+
+
+def test_fuse_takes_haze_that_leaves_a_tenth_of_the_contrast(tmp_path):
+    rng = np.random.default_rng(3)
+    pair = Recipe(height=400, width=400).write(tmp_path)
+    for path in (pair.pan, pair.ms):
+        image = load_image(path)
+        hazy = 2000.0 + 0.1 * (image - image.mean()) + 20.0 * rng.standard_normal(image.shape)
+        save(path, hazy, transform=PAN_GRID if path == pair.pan else MS_GRID)
+    assert run(pair, tmp_path)[1].sharpened
