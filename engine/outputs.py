@@ -18,7 +18,7 @@ def read_states(job: Any) -> dict[Path, State]:
     for path in _outputs(job):
         try:
             found = path.lstat()
-        except OSError:
+        except (OSError, ValueError):  # a name with a NUL is no file
             continue
         states[path] = found.st_ino, found.st_mtime_ns, found.st_size
     return states

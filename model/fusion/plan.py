@@ -18,7 +18,7 @@ from ..geometry.transfer import TransferFunction
 from ..inference.precision import choose_precision
 from ..network.weights import Weights, load_weights
 from ..raster.formats import OutputForm
-from ..raster.pixel_types import INTEGER_TYPES
+from ..raster.pixel_types import INTEGER_TYPES, value_limits
 from ..raster.source import RasterSource
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.statistics import SceneStatistics
@@ -151,11 +151,11 @@ def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: 
 
 
 def _plausible(pair: CheckedPair, measured: Measurement) -> PlausibleRange:
-    """Where values are held: within what the output holds and, where MS has none, away from its ends."""
-    kind, (low, high) = pair.form.type, pair.form.limits
-    whole = kind in INTEGER_TYPES
+    """Where values are held: within what the type of MS holds, whatever that of the output, and above 0 as MS is."""
+    low, high = value_limits(pair.ms.type)
     limits = (low if measured.negative else max(low, 0.0), high)
-    ranges = PlausibleRange.of(measured.extremes, limits, 1.0 if whole else 0.0, pair.placement.ratio)
+    step = 1.0 if pair.ms.type in INTEGER_TYPES else 0.0
+    ranges = PlausibleRange.of(measured.extremes, limits, step, pair.placement.ratio)
     return ranges.without(pair.ms.offsets.tolist())
 
 

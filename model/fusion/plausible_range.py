@@ -80,7 +80,7 @@ class PlausibleRange:
 
     def _raised(self, image: torch.Tensor, low: float, knee: float) -> torch.Tensor:
         """An image (h, w) above `low`, from `knee` on along an exponential; what is added is taken from around it."""
-        room = max(knee - low, MIN_ROOM * max(abs(low), 1.0))
+        room = max(knee - low, MIN_ROOM * abs(knee))
         raised = torch.where(image < knee, low + room * torch.exp((image - knee) / room), image)
         added, above = (self._means(part) for part in (raised - image, raised - low))
         return low + (raised - low) * (1.0 - added / above.clamp_min(1e-30)).clamp_min(0.0)

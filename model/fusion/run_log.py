@@ -202,10 +202,12 @@ def clipped(plan: FusionPlan, counts: Mapping[int, int], share: float) -> Notice
     """The warning that values of the result lay beyond what the output holds; `counts` by place in the statistics."""
     numbers = {plan.ms.bands[plan.outputs.index(place)]: count for place, count in sorted(counts.items())}
     told = ", ".join(f"{count} of band {band}" for band, count in numbers.items())
+    low, high = plan.form.limits
+    low = low if plan.lowest is None else max(low, plan.lowest)
     return Notice(
         "result_clipped",
-        f"Values of the result beyond what {plan.form.type} holds were clipped: {told} (up to {100.0 * share:.2g} % of "
-        "a band). Leave such pixels out before computing ratios of bands.",
+        f"Values of the result beyond {low:.6g} to {high:.6g} were clipped: {told} (up to {100.0 * share:.2g} % of a "
+        "band). Leave such pixels out before computing ratios of bands.",
         {f"band_{band}": count for band, count in numbers.items()},
     )
 

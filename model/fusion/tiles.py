@@ -166,11 +166,11 @@ class Finish:
         """Count the valid values (n, h, w) that encoding will clip."""
         step = 0.5 if self.encoder.type in INTEGER_TYPES else 0.0
         for number, band in enumerate(bands):
-            low, high = self.plausible.low[band] - step, self.plausible.high[band] + step
+            low, high = self.encoder.limits(band)
             least, most = torch.aminmax(numbers[number])
-            if float(least) >= low and float(most) <= high:
+            if float(least) >= low - step and float(most) <= high + step:
                 continue
-            beyond = (numbers[number] < low) | (numbers[number] > high)
+            beyond = (numbers[number] < low - step) | (numbers[number] > high + step)
             if valid is not None:
                 beyond &= valid if valid.dim() == 2 else valid[number]
             with self.lock:

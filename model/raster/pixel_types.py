@@ -71,6 +71,14 @@ class PixelEncoder:
     offsets: tuple[float, ...] = ()
     highest: float | None = None
 
+    def limits(self, band: int) -> tuple[float, float]:
+        """Least and largest value, as it is read, that is not clipped; `band` is its place among `offsets`."""
+        low, high = value_limits(self.type)
+        low = low if self.lowest is None else max(low, self.lowest)
+        high = high if self.highest is None else min(high, self.highest)
+        offset = self.offsets[band] if self.offsets else 0.0
+        return low - offset, high - offset
+
     def empty(self, bands: int, tile: Window) -> NDArray[Any]:
         """A tile without a valid pixel."""
         return np.full((bands, tile.height, tile.width), self.nodata or 0, dtype=NUMPY_TYPES[self.type])

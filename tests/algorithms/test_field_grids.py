@@ -62,12 +62,14 @@ def test_a_large_shift_is_found_where_little_of_the_scene_shows(algorithm, pair,
     assert (results["SHIFT_X"], results["SHIFT_Y"]) == (pytest.approx(20, abs=0.2), pytest.approx(0, abs=0.2))
 
 
-def test_rasters_of_two_places_are_said_to_be_so(algorithm, pair, tmp_path):
+def test_pansharpen_refuses_rasters_of_two_places(algorithm, pair, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     elsewhere = Recipe(bands=6, ratio=RATIO, height=SIDE, width=SIDE, seed=99).write(other)
-    _, said = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(elsewhere.ms))
-    assert "register them first" in said
+    sentence = refusal(algorithm, pair, tmp_path / "o.tif", MS=str(elsewhere.ms))
+    assert "do not show the same scene" in sentence
+    _, said = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(elsewhere.ms), ALIGN="off")
+    assert "not sharpened" in said
 
 
 @pytest.mark.promise(2)

@@ -84,7 +84,7 @@ def test_it_runs_and_says_what_it_decided(algorithm, tmp_path):
         "SHA-256",
         "Device: cpu, float32 (as asked)",
         "shift",
-        "MTF gain",
+        "Transfer function",
         "Mean",
         "HQNR",
         "Done",

@@ -333,7 +333,7 @@ def test_previous_files_whose_names_are_taken_are_named(tmp_path, own_state):
     (out / "fused.dat").write_bytes(b"of somebody")
     heard: list[Notice] = []
     fuse(job(pair, out / "other.tif"), Progress(notice=heard.append))
-    (notice,) = heard
+    (notice,) = [n for n in heard if n.code == "previous_files_kept"]
     (left,) = temporaries(out)
     assert notice.code == "previous_files_kept"
     assert str(out / left / PREVIOUS) in notice.sentence

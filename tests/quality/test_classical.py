@@ -47,7 +47,7 @@ def test_pieces_that_are_joined_are_one_scene():
     sharp = landscape(3, 128, 160)
     whole = prepare(pair_of(sharp.mean(0).astype(float)), TRANSFER, np.ones(sharp.shape[1:], dtype=bool))
     noisy = replace(whole, ms=whole.ms + np.random.default_rng(0).normal(0.0, 40.0, whole.ms.shape))
-    fine = {"pan", "pan_low", "lms", "valid_fine"}
+    fine = {"pan", "pan_low", "pan_measured", "lms", "valid_fine"}
     parts = []
     for first, last in ((0, 24), (24, 40)):
         cut = {f.name: getattr(noisy, f.name)[..., (1, 4)[f.name in fine] * first : (1, 4)[f.name in fine] * last]

@@ -160,7 +160,7 @@ def test_metadata_of_the_scene_are_kept_and_those_of_the_run_added(tmp_path):
     assert told["OTFM_MS"] == "ms.tif bands 1 2 3 4"
     assert told["OTFM_WEIGHTS_SHA256"] == result.weights_sha256
     assert float(told["OTFM_MTF_GAIN"]) == pytest.approx(result.gain, abs=1e-3)
-    assert len(told["OTFM_MTF_GAIN_BY_BAND"].split()) == 4
+    assert len(told["OTFM_TRANSFER_ROWS"].split()) == len(told["OTFM_TRANSFER_COLUMNS"].split()) == 10
 
 
 @pytest.mark.promise(7)
