@@ -116,6 +116,10 @@
       <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
     </message>
     <message>
+      <source>{name} {fault}. Choose another name.</source>
+      <translation>{name} {fault}. Wählen Sie einen anderen Namen.</translation>
+    </message>
+    <message>
       <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
       <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
     </message>

@@ -116,6 +116,10 @@
       <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar, por lo que no se dejan fuera. Revíselos con native:checkvalidity.</translation>
     </message>
     <message>
+      <source>{name} {fault}. Choose another name.</source>
+      <translation>{name} {fault}. Elija otro nombre.</translation>
+    </message>
+    <message>
       <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
       <translation>Ningún polígono de MASK {mask} está sobre PAN {pan}: no se excluye nada.</translation>
     </message>
