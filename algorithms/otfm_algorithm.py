@@ -244,7 +244,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             return ""
         if definition.isDestination() or isinstance(definition, QgsProcessingParameterFile):
             fault = find_name_fault(given)
-            return f"{name} {fault}. {tr('Choose another name.')}" if fault else ""
+            return tr("{name} {fault}. Choose another name.").format(name=name, fault=fault) if fault else ""
         if isinstance(definition, QgsProcessingParameterBand) and band_numbers(given) is None:
             return tr(NO_BANDS).format(name=name, given=given)
         if isinstance(definition, QgsProcessingParameterNumber) and not _is_number(given):

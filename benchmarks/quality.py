@@ -56,8 +56,11 @@ class Ours:
         return read(output)[0]
 
 
-def compare_reduced(scene: Scene, ratio: int, plugin: Ours, transfer: TransferFunction) -> dict[str, dict[str, float]]:
-    """Indices of all methods on the pair reduced by `ratio`."""
+def compare_reduced(
+    scene: Scene, ratio: int, plugin: Ours, transfer: TransferFunction | None = None
+) -> dict[str, dict[str, float]]:
+    """Indices of all methods on the pair reduced by `ratio` and `transfer`, without one the scene's own."""
+    transfer = transfer or scene.registration.transfer
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pan_path, ms_path, reference, inside = reduced(scene, ratio, folder, transfer)

@@ -592,8 +592,8 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
       <translation>Ningún polígono de MASK {mask} está sobre PAN {pan}: no se excluye nada.</translation>
     </message>
     <message>
-      <source>Choose another name.</source>
-      <translation>Elija otro nombre.</translation>
+      <source>{name} {fault}. Choose another name.</source>
+      <translation type="unfinished" />
     </message>
     <message>
       <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>

@@ -10,16 +10,15 @@ import shutil
 import socket
 import subprocess
 import sys
-import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from helpers.products import dimap, landsat, named, packed, pair_for, worldview
+from helpers.products import dimap, landsat, named, pair_for, worldview
 from helpers.scenes import load_image
 from osgeo import gdal
-from otfm_pansharpen.model.errors import CancelledError, InputError, PansharpenError
-from otfm_pansharpen.model.product import listing, metadata
+from otfm_pansharpen.model.errors import CancelledError, PansharpenError
+from otfm_pansharpen.model.product import metadata
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.recognise import find_products
 from otfm_pansharpen.model.product.run import sharpen_products
@@ -378,39 +377,6 @@ def test_a_result_that_is_a_virtual_raster_is_made_again(tmp_path, seven, web):
     planted.write_text(f"<GDAL_WMS><Service name='TiledWMS'><ServerUrl>{web}/</ServerUrl></Service></GDAL_WMS>")
     runs, _ = sharpened(tmp_path / "in", tmp_path / "out")
     assert runs[product].status == "sharpened"
-
-
-def test_names_of_archives_that_are_no_files_below_it_are_left_out(tmp_path):
-    """Hidden files, and names that lead out of the archive or to another disk."""
-    names = ["a/good_pan.tif", ".hidden_pan.tif", "a/.hidden/pan.tif", "C:/pan.tif"]
-    with zipfile.ZipFile(tmp_path / "p.zip", "w") as target:
-        for name in names:
-            target.writestr(name, b"x")
-    with tarfile.open(tmp_path / "p.tar", "w") as target:
-        (tmp_path / "x").write_bytes(b"x")
-        for name in [*names, "../out_pan.tif"]:
-            target.add(tmp_path / "x", name)
-    for archive in ("p.zip", "p.tar"):
-        with gdal_exceptions():
-            found = listing.of_archive(str(tmp_path / archive), lambda: None)
-        assert found.files == ("a/good_pan.tif",)
-
-
-@pytest.mark.parametrize("form", ["folder", ".zip", ".tar.gz"])
-def test_more_files_than_a_product_has_are_refused(tmp_path, monkeypatch, form):
-    monkeypatch.setattr(listing, "MOST_FILES", 3)
-    (tmp_path / "in").mkdir()
-    read = listing.of_folder if form == "folder" else listing.of_archive
-    for count in (3, 4):
-        for number in range(count):
-            (tmp_path / "in" / f"{number}.txt").write_text("x")
-        place = tmp_path / "in" if form == "folder" else packed(tmp_path / "in", tmp_path / f"{count}{form}")
-        with gdal_exceptions():
-            if count == 3:
-                assert len(read(str(place), lambda: None).files) == 3
-            else:
-                with pytest.raises(InputError, match=re.escape(f"{place} holds more than 3 files")):
-                    read(str(place), lambda: None)
 
 
 def test_texts_of_metadata_reach_no_log_as_control_characters(tmp_path, seven):
