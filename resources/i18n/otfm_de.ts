@@ -593,7 +593,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     </message>
     <message>
       <source>{name} {fault}. Choose another name.</source>
-      <translation type="unfinished" />
+      <translation>{name} {fault}. Wählen Sie einen anderen Namen.</translation>
     </message>
     <message>
       <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>

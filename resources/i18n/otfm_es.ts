@@ -593,7 +593,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
       <source>{name} {fault}. Choose another name.</source>
-      <translation type="unfinished" />
+      <translation>{name} {fault}. Elija otro nombre.</translation>
     </message>
     <message>
       <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
