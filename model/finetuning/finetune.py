@@ -312,7 +312,7 @@ def simulation(scenes: Sequence[TuningScene], crop: int, recipe: Recipe) -> Simu
     noise = recipe.noise * float(np.mean([s.noise for s in scenes]))
     return SimulationConfig(
         crop=crop, shrunk_share=0.0, gamma=1.0, glare=0.0, built_share=0.0, ratios=(scenes[0].ratio,) * 3,
-        ratio_shares=(1.0, 0.0, 0.0), transfers=tuple(s.registration.transfer for s in scenes), exact_share=0.7,
+        ratio_shares=(1.0, 0.0, 0.0), transfers=tuple(s.registration.transfer for s in scenes), exact_share=1.0,
         band_jitter=recipe.gain_spread, shift=recipe.shift, band_shift=0.0, noise=noise, pan_noise=noise,
         pan_blur=0.0, stray_share=0.0, paired_share=1.0, synthetic_share=0.0, coarse_share=0.0, saturated_share=0.0,
         guides_share=0.0, sharpened_share=0.0, bright_share=0.0, haze_share=0.0, cloud_share=0.0, hole_share=0.0,

@@ -105,7 +105,7 @@ def test_arrays_are_tuned_on_too(pair, tmp_path):
 def test_cancelling_in_tuning_leaves_nothing(pair, tmp_path):
     lines: list[str] = []
     kept = tmp_path / "kept.safetensors"
-    wanted = job(pair, tmp_path / "o.tif", weights=start(tmp_path), adapt_steps=10_000, weights_out=kept)
+    wanted = job(pair, tmp_path / "o.tif", weights=start(tmp_path), adapt_steps=1_000, weights_out=kept)
     tuning = Progress(log=lines.append, cancelled=lambda: any("Step " in line for line in lines))
     with pytest.raises(CancelledError):
         fuse(wanted, tuning)
