@@ -32,7 +32,8 @@ MAX_PRINTED_BYTES = 10_000  # of one line; a longer one counts as several
 OUT_OF_MEMORY = ("allocate memory", "thread creation failed", "bad_alloc", "memoryerror", "paging file")
 WITHOUT_TORCH = ("AssessJob",)  # jobs that NumPy can do where torch is absent or broken
 LAST_WAIT = 2.0  # seconds for an engine to end as Python ends
-SHORT_WAIT = 0.4  # seconds from the end of an engine's output until the engine has ended, and its last words are read
+SHORT_WAIT = 0.8  # seconds from the end of an engine's output until the engine has ended, also on a busy machine
+KILLED = (-int(getattr(signal, "SIGKILL", 9)), 1)  # exit codes of what is killed here, the second on Windows
 MOST_WARM = 2  # engines that wait for jobs
 OTHERS_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")  # with these, somebody else ends a process
 ILLEGAL = (-int(getattr(signal, "SIGILL", 4)), 0xC000001D)  # exit codes of a processor that lacks an instruction
@@ -165,9 +166,9 @@ class Engine:
     def _describe_end(self) -> str:
         """Describe why it ended, as far as its last message and the exit code tell."""
         code = self.process.wait()
-        self.threads[1].join(SHORT_WAIT)  # its last words may still be on the way
         if self.fault:
             return _broken_off(self.fault)
+        self.threads[1].join(SHORT_WAIT)  # its last words may still be on the way
         if code in ILLEGAL:
             return CPU_TOO_OLD
         name = signal.Signals(-code).name if -code in {*signal.Signals} else ""
@@ -193,7 +194,9 @@ class Engine:
                     self.messages.put(message)
             self.process.wait(SHORT_WAIT)
         except subprocess.TimeoutExpired:
-            self.fault = "it closed its output, but went on running"
+            self.process.kill()
+            if self.process.wait() in KILLED:  # otherwise it was just ending
+                self.fault = "it closed its output, but went on running"
         except Exception as error:
             self.fault = f"it sent {error}"
         finally:
