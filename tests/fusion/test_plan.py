@@ -83,7 +83,7 @@ def test_a_plan_comes_back_from_text_as_it_was(tmp_path):
     assert back.form.nodata != back.form.nodata
 
 
-@pytest.mark.parametrize("spoil", ["not json", "another format", "a missing field", "an unknown field"])
+@pytest.mark.parametrize("spoil", ["not json", "another format", "a missing field", "an unknown field", "no transfer"])
 def test_text_that_is_no_plan_is_refused(tmp_path, spoil):
     text = planned(job(Recipe().write(tmp_path), tmp_path / "out.tif")).to_json()
     values = json.loads(text)
@@ -91,6 +91,8 @@ def test_text_that_is_no_plan_is_refused(tmp_path, spoil):
         values["format"] = "otfm-pansharpen-plan-9"
     if spoil == "a missing field":
         del values["statistics"]["fit"]
+    if spoil == "no transfer":
+        values["statistics"]["transfer"]["rows"][3] = 2.5
     if spoil == "an unknown field":
         values["colour"] = "red"
     with pytest.raises(InputError, match="not a plan"):

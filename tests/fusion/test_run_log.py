@@ -11,6 +11,7 @@ from helpers.scenes import Recipe, load_image, save, sense
 from otfm_pansharpen.model.fusion import measure as otfm_measure
 from otfm_pansharpen.model.fusion import run_log
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress, spoken
 
@@ -35,6 +36,20 @@ def test_a_shift_that_differs_within_the_scene_is_said(tmp_path):
     )
     save(pair.ms, bent, transform=(5e5, 4, 0, 4e6, 0, -4))
     assert warned(pair, tmp_path)["shift_varies"]["pixels"] == pytest.approx(1.0, abs=0.3)  # from the middle
+
+
+@pytest.mark.parametrize(
+    ("crest", "words"), [(1.28, "sharpened by its maker, up to 1."), (1.0, "of the contrast (measured)")]
+)
+def test_an_ms_that_its_maker_sharpened_is_said(tmp_path, crest, words):
+    pair = Recipe(ratio=2.0, height=400, width=400).write(tmp_path)
+    steep = (1.0, 1.0, 0.96, 0.86, 0.72, 0.54, 0.32, 0.19, 0.08, 0.04)
+    transfer = TransferFunction(tuple(max(v, min(crest, 1.6 * v)) if crest > 1.0 else v for v in steep), steep)
+    save(pair.ms, sense(pair.sharp, 2.0, transfer=transfer), transform=(5e5, 4, 0, 4e6, 0, -4))
+    said = said_by(pair, tmp_path)
+    assert words in said
+    assert ("sharpened by its maker" in said) == (crest > 1.0)
+    assert "Transfer function of MS relative to PAN" in said
 
 
 @pytest.mark.parametrize("rows", [4.9, 9.0])
