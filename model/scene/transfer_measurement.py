@@ -81,8 +81,11 @@ def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = 
         return TransferMeasurement(TransferFunction.gaussian(DEFAULT_GAIN), (unknown, unknown), 0)
     side = len(found[0][0])
     pan, noise = np.stack([f[0] for f in found]), np.array([f[2] for f in found])
-    bands = np.stack([f[1] for f in found], axis=1)  # (bands, segments, rows, columns)
-    ratio, error, kept = _ratios(pan, bands, noise, _Frequencies.of(side))
+    bands = np.empty((len(found[0][1]), *pan.shape), dtype=pan.dtype)  # (bands, segments, rows, columns)
+    for number, (_, spectra, _) in enumerate(found):
+        check()
+        bands[:, number] = spectra
+    ratio, error, kept = _ratios(pan, bands, noise, _Frequencies.of(side), check)
     check()
     return _separated(ratio, error, _Frequencies.of(side), kept)
 
@@ -203,14 +206,19 @@ def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[
     return np.asarray((rows @ planes) @ columns.T)
 
 
-def _ratios(pan: Spectrum, bands: Spectrum, noise: Array, at: _Frequencies) -> tuple[Array, Array, int]:
+def _ratios(
+    pan: Spectrum, bands: Spectrum, noise: Array, at: _Frequencies, check: Callable[[], None]
+) -> tuple[Array, Array, int]:
     """Transfer at each frequency (n, m), its standard error, and how many segments agree."""
     power = _power(pan)
     strength = (power * at.radius**2)[:, at.within((0.2, 1.0))].mean(axis=1)
     weight = 1.0 / (strength + np.median(strength) + 1e-300)  # bright segments count no more than others
     kept = np.ones(len(pan), dtype=bool)
     for _ in range(2):
-        combined = np.tensordot(_band_weights(pan, bands, weight * kept, at), bands, 1)
+        check()
+        weights = _band_weights(pan, bands, weight * kept, at)
+        check()
+        combined = np.tensordot(weights, bands, 1)
         combined, shifts = _without_shifts(pan, combined, at)
         cross: Array = (pan.conj() * combined).real
         own = _power(combined)
