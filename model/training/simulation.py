@@ -87,8 +87,8 @@ class SimulationConfig:
     exact_share: float = 0.3
     shift: float = 0.12
     band_shift: float = 0.08
-    noise: float = 0.03
-    pan_noise: float = 0.06
+    noise: float = 0.08
+    pan_noise: float = 0.1
     guides_share: float = 0.15
     sharpened_share: float = 0.3
     sharpened: float = 0.6
@@ -100,7 +100,7 @@ class SimulationConfig:
     synthetic_share: float = 0.1
     negative_share: float = 0.15
     mixed_share: float = 0.3
-    coarse_share: float = 0.15
+    coarse_share: float = 0.25
     saturated_share: float = 0.05
     haze_share: float = 0.08
     cloud_share: float = 0.03

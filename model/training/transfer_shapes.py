@@ -13,6 +13,7 @@ MAX_CREST = 0.45  # by which a sharpened function exceeds the plain one
 RESAMPLED_SHARE = 0.3  # are multiplied by the response of an interpolation kernel
 RIPPLE = 0.015  # deviation of random bends between FREQUENCIES
 EXPONENTS = (1.3, 9.0)  # of the fall; 2 is a Gaussian's
+STEEP_EXPONENTS = (4.0, 12.0)  # of sharpened functions: on an early fall a crest would not exceed 1
 MIN_GAIN = 0.015
 MAX_GAIN = 0.9
 
@@ -25,8 +26,8 @@ def draw_transfer(gain: float, uneven: float, gaussian_share: float, rng: np.ran
     gains = np.clip(gain * np.exp(rng.normal(0.0, uneven, 2)), MIN_GAIN, MAX_GAIN)
     if rng.random() < gaussian_share:
         return TransferFunction.gaussian(*(float(g) for g in gains))
-    exponent = math.exp(rng.uniform(*np.log(EXPONENTS)))
-    crest = MAX_CREST * float(rng.random()) if rng.random() < SHARPENED_SHARE else 0.0
+    crest = MAX_CREST * float(rng.uniform(0.2, 1.0)) if rng.random() < SHARPENED_SHARE else 0.0
+    exponent = math.exp(rng.uniform(*np.log(STEEP_EXPONENTS if crest else EXPONENTS)))
     place, resampled = float(rng.uniform(0.4, 0.85)), rng.random() < RESAMPLED_SHARE
     kernel = float(rng.uniform(0.2, 1.0)) if resampled else 0.0
     axes = []

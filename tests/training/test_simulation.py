@@ -46,7 +46,7 @@ def test_pairs_are_consistent(sources, seed):
     degraded = example.rows @ example.target @ example.columns.transpose(1, 2)
     assert all(torch.isfinite(v).all() for v in vars(example).values())
     if example.valid.all():
-        assert (degraded - example.ms).abs().mean() < 0.06
+        assert (degraded - example.ms).abs().mean() < 0.1
     assert example.lms.shape == (4, 64, 64)
     assert example.guides.shape == (9, 64, 64)
     assert example.depth.shape == (8,)
