@@ -5,9 +5,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 index=$1 run=$2
 mkdir -p "$run"
-[ -f "$run/scenes.safetensors" ] || "$python" "$root/scripts/prepare_training.py" "$index" "$run/scenes.safetensors"
+[ -f "$run/scenes.safetensors" ] || "$python" "$root/scripts/prepare_training.py" "$index" "$run/scenes.safetensors" --halve S2_virginia
 train() { "$python" "$root/scripts/train.py" "$run/scenes.safetensors" "$run/$1" --name "$@"; }
-train fast --width 16 --blocks 3 --regression 48000 --transport 6000
-train middle --width 32 --blocks 6 --regression 48000 --transport 6000
-train best --width 48 --blocks 8 --regression 30000 --transport 5000 --rate 0.0006 --start "$run/middle/middle.safetensors"
+train fast --width 16 --blocks 3 --regression 44000 --transport 5000
+train middle --width 32 --blocks 6 --regression 40000 --transport 0
+train best --width 48 --blocks 8 --regression 25000 --transport 4000 --rate 0.0006 --start "$run/middle/middle.safetensors"
 say "The weights: $run/fast/fast.safetensors and $run/best/best.safetensors"
