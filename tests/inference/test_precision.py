@@ -102,16 +102,15 @@ def test_what_was_asked_for_is_not_measured(monkeypatch):
     assert precision.choose_precision("fp32", CPU, NETWORK)[0] is torch.float32
 
 
-def test_a_slower_bfloat16_is_seen(monkeypatch):
-    """A processor without bfloat16: every convolution in it is done three times."""
-    real = precision.FoldedNetwork.__call__
+@pytest.mark.parametrize(("seconds", "share"), [(1.0, 0.5), (6.0, 3.0)])
+def test_measured_share_is_that_of_the_clock(monkeypatch, seconds, share):
+    """float32 takes 2 seconds by the clock that runs here, bfloat16 a half or three times as long."""
+    now = [0.0]
 
-    def slow(self, planes, check=lambda: None):
-        for _ in range(2 if planes.dtype is torch.bfloat16 else 0):
-            list(real(self, planes, check))
-            list(real(self, planes, check))
-        return real(self, planes, check)
+    def computed(self, planes, check=lambda: None):
+        now[0] += seconds if planes.dtype is torch.bfloat16 else 2.0
+        return iter(())
 
-    plain = precision.measured_share(NETWORK)
-    monkeypatch.setattr(precision.FoldedNetwork, "__call__", slow)
-    assert precision.measured_share(NETWORK) > 1.5 * plain
+    monkeypatch.setattr(precision.FoldedNetwork, "__call__", computed)
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: now[0])
+    assert precision.measured_share(NETWORK) == share
