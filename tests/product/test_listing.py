@@ -13,7 +13,7 @@ from otfm_pansharpen.model.product import listing
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 
 
-def test_names_of_archives_that_are_no_files_below_it_are_left_out(tmp_path):
+def test_listing_leaves_out_archive_names_outside_of_it(tmp_path):
     """Hidden files, and names that lead out of the archive or to another disk."""
     names = ["a/good_pan.tif", ".hidden_pan.tif", "a/.hidden/pan.tif", "C:/pan.tif"]
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as target:

@@ -150,7 +150,7 @@ def test_water_does_not_make_a_scene_unreliable():
     assert 0.2 < registration.left_out < 0.6
 
 
-def test_the_transfer_that_training_is_told_is_the_one_that_fusion_measures():
+def test_training_measures_transfer_as_fusion_does():
     """Also where a few strong edges are sharper than the rest of the scene."""
     crisp, soft = window(gain=0.5), window(gain=0.2, seed=4)
     pair = replace(

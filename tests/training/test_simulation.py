@@ -189,7 +189,7 @@ def test_sharpen_raises_detail_and_leaves_the_rest():
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_bright_objects_are_few_small_and_far_above_an_even_scene(seed):
+def test_bright_objects_are_few_small_and_bright(seed):
     """Outside the objects all contrasts shrink alike, and the objects lie at the same pixels of all planes."""
     planes = torch.randn(3, 96, 96, generator=torch.Generator().manual_seed(seed)) * torch.tensor(
         [[[1.0]], [[5.0]], [[0.2]]]
