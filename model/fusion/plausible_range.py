@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import avg_pool2d, pad
 
+EVEN = 0.1  # of the room; ground that differs less from a limit, on average, lies at it
 MIN_ROOM = 1e-3  # between a limit and its knee, as a share of their size; where there is less, values are clipped
 
 
@@ -83,7 +84,9 @@ class PlausibleRange:
         room = max(knee - low, MIN_ROOM * abs(knee))
         raised = torch.where(image < knee, low + room * torch.exp((image - knee) / room), image)
         added, above = (self._means(part) for part in (raised - image, raised - low))
-        return low + (raised - low) * (1.0 - added / above.clamp_min(1e-30)).clamp_min(0.0)
+        held = low + (raised - low) * (1.0 - added / above.clamp_min(1e-30)).clamp_min(0.0)
+        even = (self._means((image - low).abs()) < EVEN * room) & (image < knee)  # no edge is near: really so dark
+        return torch.where(even, image, held)
 
     def _means(self, image: torch.Tensor) -> torch.Tensor:
         """Means over neighbourhoods, of the shape of the image."""

@@ -47,6 +47,12 @@ def test_hold_leaves_even_dark_ground_unchanged():
     assert held(np.full((60, 60), 7.0), (30.0, 900.0)) == pytest.approx(np.full((60, 60), 7.0), abs=1e-3)
 
 
+def test_hold_leaves_ground_at_the_floor_at_the_floor():
+    """Ground that is 0, though no sample showed it, does not become 1."""
+    ground = 0.2 * np.random.default_rng(0).standard_normal((60, 60))
+    assert held(ground, (30.0, 900.0)) == pytest.approx(ground, abs=1e-3)
+
+
 def test_hold_at_saturation_mirrors_the_floor():
     assert held(255.0 - undershoot(40.0), (10.0, 230.0), (0.0, 255.0)).max() <= 254.0
 
