@@ -37,7 +37,7 @@ from otfm_pansharpen.model.quality.indices import Image  # noqa: E402
 from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from scipy.ndimage import uniform_filter  # noqa: E402
-from wald import Scene, band_names, read, reduced  # noqa: E402
+from wald import Scene, band_names, list_pairs, read, reduced  # noqa: E402
 
 SIZE = 5  # pixels of the box that the high-pass takes away
 RIM = 16  # pixels at the sides that are not compared
@@ -139,13 +139,7 @@ def main() -> None:
     print(
         f"{'':22}{'detail: full':>14}{'reduced':>9}{'quotient':>10}{'colour: full':>14}{'reduced':>9}{'quotient':>10}"
     )
-    for pan_path in sorted(arguments.folder.glob("*_pan.tif")):
-        name = pan_path.name.removesuffix("_pan.tif")
-        if arguments.only and name not in arguments.only:
-            continue
-        nodata = (0.0,) if name in arguments.zero_is_nodata else ()
-        pan = RasterSource(str(pan_path), bands=(1,), nodata=nodata)
-        ms = RasterSource(str(pan_path.with_name(f"{name}_ms.tif")), nodata=nodata)
+    for name, pan, ms in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
         scene = Scene(pan, ms)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)

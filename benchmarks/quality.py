@@ -37,7 +37,7 @@ from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
 from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from wald import Scene, band_names, indices, read, reduced, softened  # noqa: E402
+from wald import Scene, band_names, indices, list_pairs, read, reduced, softened  # noqa: E402
 
 OURS = "OTFM"
 PUBLISHED = [name for name in CLASSICAL if not name.endswith("measured")]
@@ -131,15 +131,9 @@ def main() -> None:
         arguments.sheets.mkdir(parents=True, exist_ok=True)
     softer = tempfile.TemporaryDirectory()
     report: dict[str, dict[str, dict[str, float]]] = {}
-    for pan_path in sorted(arguments.folder.glob("*_pan.tif")):
-        name = pan_path.name.removesuffix("_pan.tif")
-        if arguments.only and name not in arguments.only:
-            continue
-        nodata = (0.0,) if name in arguments.zero_is_nodata else ()
-        pan = RasterSource(str(pan_path), bands=(1,), nodata=nodata)
-        ms = RasterSource(str(pan_path.with_name(f"{name}_ms.tif")), nodata=nodata)
-        if arguments.soften:
-            ms = softened(pan, ms, arguments.soften, Path(softer.name) / f"{name}_ms.tif")
+    for name, pan, crisp in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
+        soft = Path(softer.name) / f"{name}_ms.tif"
+        ms = softened(pan, crisp, arguments.soften, soft) if arguments.soften else crisp
         scene = Scene(pan, ms)
         own = round(scene.placement.ratio)
         row, column = scene.registration.shift

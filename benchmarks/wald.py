@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,19 @@ class Scene:
         own, other = self.pan.grid.transform, grid.transform
         left, top = round((other[0] - own[0]) / own[1]), round((other[3] - own[3]) / own[5])
         return self.on_pan().cropped(Window(left, top, grid.width, grid.height))
+
+
+def list_pairs(
+    folder: Path, only: Sequence[str], zero_is_nodata: Sequence[str]
+) -> Iterator[tuple[str, RasterSource, RasterSource]]:
+    """Name, PAN and MS of each pair <name>_pan.tif and <name>_ms.tif of a folder; of all, or those named in `only`."""
+    for path in sorted(folder.glob("*_pan.tif")):
+        name = path.name.removesuffix("_pan.tif")
+        if only and name not in only:
+            continue
+        nodata = (0.0,) if name in zero_is_nodata else ()
+        pan = RasterSource(str(path), bands=(1,), nodata=nodata)
+        yield name, pan, RasterSource(str(path.with_name(f"{name}_ms.tif")), nodata=nodata)
 
 
 def softened(pan: RasterSource, ms: RasterSource, gain: float, path: Path) -> RasterSource:
