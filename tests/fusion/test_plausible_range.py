@@ -10,6 +10,9 @@ import torch
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save, sense
 from otfm_pansharpen.model.fusion.plausible_range import PlausibleRange
+from otfm_pansharpen.model.fusion.tiles import Finish
+from otfm_pansharpen.model.geometry.grids import Window
+from otfm_pansharpen.model.raster.pixel_types import PixelEncoder
 
 MS_GRID = (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
 
@@ -108,3 +111,14 @@ def test_fuse_warns_of_many_clipped_values(dark_roofs, tmp_path):
     _, result = run(dark_roofs, tmp_path, data_type="Byte")
     notice = next(n for n in result.notices if n.code == "result_clipped")
     assert max(notice.numbers.values()) > 57
+
+
+def test_finish_counts_clipped_values_of_valid_pixels_alone():
+    tile = Window(0, 0, 8, 8)
+    valid = torch.ones(8, 8, dtype=torch.bool)
+    valid[:, :4] = False
+    numbers = torch.full((1, 8, 8), 100.0)
+    numbers[0, 0] = -50.0  # four valid pixels and four in a gap
+    finish = Finish(PlausibleRange((0.0,), (-math.inf,), (255.0,), (math.inf,), 1), PixelEncoder("Byte", 0.0, 0.0))
+    finish(numbers, valid, tile, tile, [0])
+    assert finish.clipped == {0: 4}
