@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import math
 import os
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from osgeo import gdal
 
+from ..model.codec import Codec
 from ..model.errors import InputError, OutputError, PansharpenError
 from ..model.fusion.check import CheckedPair, check_output, check_pair
 from ..model.fusion.job import FusionJob
@@ -25,7 +25,7 @@ from ..model.fusion.memory import (
     want_of_memory_said,
 )
 from ..model.fusion.pipeline import judged, plan_pair, provenance
-from ..model.fusion.plan import FusionPlan
+from ..model.fusion.plan import PLAN_CLASSES, FusionPlan
 from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
 from ..model.network.weights import LARGEST_FILE
@@ -65,17 +65,15 @@ class ScenePlan:
 
     def to_json(self) -> str:
         """The plan as text, which `from_json` reads back exactly."""
-        values = {f: getattr(self, f) for f in ("part", "inputs", "settings", "provenance")}
-        return json.dumps(
-            {**values, "figures": asdict(self.figures), "plan": json.loads(self.plan.to_json())}, indent=1
-        )
+        return CODEC.to_json(self, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> ScenePlan:
-        """A plan that `to_json` wrote."""
-        values = json.loads(text)
-        plan = FusionPlan.from_json(json.dumps(values.pop("plan")))
-        return cls(plan=plan, figures=Figures(**values.pop("figures")), **values)
+        """A plan that `to_json` wrote. Raises ValueError where the text is none."""
+        plan = CODEC.from_json(text)
+        if not isinstance(plan, cls):
+            raise ValueError("it holds no plan")
+        return plan
 
     @functools.cached_property
     def digest(self) -> str:
@@ -100,6 +98,9 @@ class ScenePlan:
     def facts(self) -> dict[str, str]:
         """Metadata of a complete output."""
         return {**self.provenance, INPUTS: self.inputs, SETTINGS: self.settings}
+
+
+CODEC = Codec(*PLAN_CLASSES, ScenePlan, Figures)
 
 
 @dataclass(frozen=True)
@@ -157,13 +158,12 @@ def _finished_figures(scene: Scene, inputs: str, decisive: str) -> Figures | Non
         if size(scene.output) is not None:
             raise DamagedFileError(f"{scene.output} is there, but not {state_path(scene)}")
         return None
-    values = json.loads(state.plan)
     try:
-        same = (values["inputs"], values["settings"]) == (inputs, decisive)
-        figures = Figures(**{name: None if v is None else float(v) for name, v in values["figures"].items()})
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        plan = ScenePlan.from_json(state.plan)
+    except ValueError as error:
         raise DamagedFileError(f"{state_path(scene)} is not the state of a scene ({error})") from error
-    return figures if same and verify_outputs(scene, state) else None
+    same = (plan.inputs, plan.settings) == (inputs, decisive)
+    return plan.figures if same and verify_outputs(scene, state) else None
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -10,14 +9,10 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from .staging import staging
 
 MAX_NAME_BYTES = 255  # of a file's name on the disks of all systems
-MAX_DIGITS = 20  # of a whole number in JSON; int() takes seconds for a million
-JSON_MARKS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)  # what opens and closes, and characters that are escaped
-STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 @contextmanager
@@ -64,26 +59,3 @@ def read_small_file(path: Path, max_bytes: int, own: bool = False) -> bytes:
     if len(content) > max_bytes:
         raise OSError(f"{path} has more than {max_bytes:,} bytes")
     return content
-
-
-def parse_json(text: str, max_depth: int) -> Any:
-    """Parse JSON that anybody may have written.
-
-    Raises:
-        ValueError: also for deeper nesting than `max_depth`, and for very long whole numbers.
-    """
-    depth, quoted = 0, False
-    for mark in JSON_MARKS.finditer(text):
-        if mark[0] == '"':
-            quoted = not quoted
-        elif not quoted:
-            depth += STEPS.get(mark[0], 0)
-        if depth > max_depth:
-            raise ValueError(f"it is nested more than {max_depth} deep")
-    return json.loads(text, parse_int=_parse_int)
-
-
-def _parse_int(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise ValueError(f"it holds a number of {len(text):,} digits")
-    return int(text)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from ..codec import Codec
 from ..devices import choose_devices
 from ..errors import InputError, WeightsError
 from ..geometry.grids import Placement, Window
@@ -28,7 +26,7 @@ from .measure import Measurement
 from .memory import WorkPlan, default_budget, plan_work
 from .plausible_range import PlausibleRange
 
-FORMAT = "otfm-pansharpen-plan-3"
+FORMAT = "otfm-pansharpen-plan-4"
 
 
 @dataclass(frozen=True)
@@ -94,35 +92,27 @@ class FusionPlan:
 
     def to_json(self) -> str:
         """The plan as text, which `from_json` reads back exactly."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+        return CODEC.to_json({"format": FORMAT, "plan": self}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> FusionPlan:
         """A plan that `to_json` wrote. Raises InputError where the text is none."""
         try:
-            values = json.loads(text)
-            if values.pop("format") != FORMAT:
+            values = CODEC.from_json(text)
+            if not isinstance(values, dict) or values.get("format") != FORMAT:
                 raise ValueError(f"its format is not {FORMAT}")
-            placement = values.pop("placement")
-            overlap = Window(**placement.pop("overlap"))
-            statistics = values.pop("statistics")
-            transfer = _made(TransferFunction, statistics.pop("transfer"))
-            return cls(
-                pan=_made(RasterSource, values.pop("pan")),
-                ms=_made(RasterSource, values.pop("ms")),
-                window=Window(**values.pop("window")),
-                placement=_made(Placement, {**placement, "overlap": overlap}),
-                statistics=_made(SceneStatistics, {**statistics, "transfer": transfer}),
-                engine=_made(Engine, values.pop("engine")),
-                form=_made(OutputForm, values.pop("form")),
-                work=WorkPlan(**values.pop("work")),
-                plausible=_made(PlausibleRange, values.pop("plausible")),
-                outputs=tuple(values.pop("outputs")),
-                offsets=tuple(values.pop("offsets")),
-                **values,
-            )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            if not isinstance(values.get("plan"), cls):
+                raise ValueError("it holds no plan")
+        except ValueError as error:
             raise InputError(f"This is not a plan of a fusion ({error}). Plan the scene again.") from error
+        return values["plan"]
+
+
+PLAN_CLASSES = (
+    *(FusionPlan, RasterSource, Window, Placement, SceneStatistics, TransferFunction, Engine, OutputForm, WorkPlan),
+    PlausibleRange,
+)
+CODEC = Codec(*PLAN_CLASSES)
 
 
 def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: Engine, weights: Weights) -> FusionPlan:
@@ -185,15 +175,3 @@ def choose_engine(job: FusionJob, weights: Weights) -> tuple[Engine, str]:
     names = tuple(str(d) for d in devices)
     precision = str(dtype).removeprefix("torch.")
     return Engine(str(weights.path), weights.sha256, names, precision, job.steps), reason
-
-
-def _made(kind: Any, values: Mapping[str, Any]) -> Any:
-    """A dataclass of plain fields from JSON, lists as tuples."""
-    names = {f.name for f in fields(kind)}
-    if set(values) != names:
-        raise ValueError(f"{kind.__name__} has the fields {', '.join(sorted(names))}")
-    return kind(**{k: _tuples(v) for k, v in values.items()})
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-from ..files import parse_json, read_small_file, whole_file
+from ..codec import parse_json
+from ..files import read_small_file, whole_file
 from ..network.flow_network import SHARED_GUIDES, FlowNetwork
 from .folded_network import FoldedNetwork
 

@@ -20,8 +20,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from ..codec import parse_json
 from ..errors import WeightsError
-from ..files import parse_json, read_small_file, whole_file
+from ..files import read_small_file, whole_file
 from ..options import BUNDLED
 from ..progress import format_bytes
 from .band_groups import reordering

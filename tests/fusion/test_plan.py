@@ -83,18 +83,23 @@ def test_a_plan_comes_back_from_text_as_it_was(tmp_path):
     assert back.form.nodata != back.form.nodata
 
 
-@pytest.mark.parametrize("spoil", ["not json", "another format", "a missing field", "an unknown field", "no transfer"])
+@pytest.mark.parametrize("spoil", ["not json", "another format", "a missing field", "an unknown field", "no transfer", "a wrong type", "no plan"])
 def test_text_that_is_no_plan_is_refused(tmp_path, spoil):
     text = planned(job(Recipe().write(tmp_path), tmp_path / "out.tif")).to_json()
     values = json.loads(text)
+    plan = values["plan"]
     if spoil == "another format":
         values["format"] = "otfm-pansharpen-plan-9"
     if spoil == "a missing field":
-        del values["statistics"]["fit"]
+        del plan["statistics"]["fit"]
     if spoil == "no transfer":
-        values["statistics"]["transfer"]["rows"][3] = 2.5
+        plan["statistics"]["transfer"]["rows"][3] = 2.5
+    if spoil == "a wrong type":
+        plan["offsets"] = ["0"]
+    if spoil == "no plan":
+        values["plan"] = plan["window"]
     if spoil == "an unknown field":
-        values["colour"] = "red"
+        plan["colour"] = "red"
     with pytest.raises(InputError, match="not a plan"):
         FusionPlan.from_json("half a pl" if spoil == "not json" else json.dumps(values))
 
