@@ -184,7 +184,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         return {"OUTPUT": output, **self._outputs(result)}
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
-        from ..model.fusion.job import FusionJob
+        from ..model.fusion.job import FusionJob, FusionOptions
 
         quality, minutes = self._quality(parameters, context), 0.0
         if quality == TUNED:
@@ -194,13 +194,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         kept = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
         kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
-        return FusionJob(
-            pan=self._pan,
-            ms=self._ms,
-            more_ms=tuple(self._more_ms),
-            output=output,
+        chosen = FusionOptions(
             weights=BUNDLED.get(quality, Path(quality)),
-            extent=self._extent,
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             precision=self.parameterAsEnumString(parameters, "PRECISION", context),
             steps=self.parameterAsInt(parameters, "STEPS", context),
@@ -213,8 +208,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
             adapt=minutes,
             seed=self.parameterAsInt(parameters, "SEED", context),
-            weights_out=Path(kept) if kept else None,
         )
+        weights_out = Path(kept) if kept else None
+        return FusionJob(self._pan, self._ms, output, chosen, self._extent, tuple(self._more_ms), weights_out)
 
     def _gain(self, parameters: dict[str, Any], context: QgsProcessingContext) -> float | None:
         given = parameters.get("MTF_GAIN") is not None
@@ -224,17 +220,18 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         """Name, rendering and metadata of the result; the name that a model gives stays."""
         from ..model.version import VERSION
 
+        metrics = result.metrics
         quality = quality if quality in self.qualities else Path(quality).stem
         title = tr(self.title if result.sharpened else NOT_SHARPENED_TITLE)
         title = title.format(ms=self._ms_layer.name, quality=quality)
         if loading.name == tr(self.result_name) or not result.sharpened:
             loading.name = title
         abstract = tr(ABSTRACT).format(
-            ms=self._ms_layer.name, pan=self._pan_name, version=VERSION, quality=quality, ratio=result.ratio,
-            rows=round(result.shift[0], 2) + 0.0, columns=round(result.shift[1], 2) + 0.0, gain=result.gain,
+            ms=self._ms_layer.name, pan=self._pan_name, version=VERSION, quality=quality, ratio=metrics.ratio,
+            rows=round(metrics.shift[0], 2) + 0.0, columns=round(metrics.shift[1], 2) + 0.0, gain=metrics.gain,
         )  # fmt: skip
-        if result.hqnr is not None:
-            abstract = f"{abstract} {tr(JUDGED).format(hqnr=result.hqnr)}"
+        if metrics.hqnr is not None:
+            abstract = f"{abstract} {tr(JUDGED).format(hqnr=metrics.hqnr)}"
         history = tr(HISTORY).format(
             date=date.today().isoformat(), version=VERSION, pan=self._pan.name, ms=self._ms.name,
             sha256=result.weights_sha256,
@@ -246,14 +243,15 @@ class PansharpenAlgorithm(OtfmAlgorithm):
 
     @staticmethod
     def _outputs(result: FusionResult) -> dict[str, Any]:
+        metrics = result.metrics
         return {
             "DEVICE_USED": result.device,
-            "RATIO": result.ratio,
-            "SHIFT_X": result.shift[1],
-            "SHIFT_Y": result.shift[0],
-            "MTF_GAIN_USED": result.gain,
-            "HQNR": result.hqnr,
-            "ERGAS": result.ergas,
+            "RATIO": metrics.ratio,
+            "SHIFT_X": metrics.shift[1],
+            "SHIFT_Y": metrics.shift[0],
+            "MTF_GAIN_USED": metrics.gain,
+            "HQNR": metrics.hqnr,
+            "ERGAS": metrics.ergas,
             "WEIGHTS_SHA256": result.weights_sha256,
             "SECONDS": result.seconds,
         }

@@ -96,20 +96,16 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         return shown.xMinimum(), shown.yMinimum(), shown.xMaximum(), shown.yMaximum()
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
-        from ..model.fusion.job import FusionJob
+        from ..model.fusion.job import FusionJob, FusionOptions
 
         quality = self._quality(parameters, context)
-        return FusionJob(
-            pan=self._pan,
-            ms=self._ms,
-            more_ms=tuple(self._more_ms),
-            output=output,
+        chosen = FusionOptions(
             weights=BUNDLED.get(quality, Path(quality)),
-            extent=self._extent,
             align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
             gain=self._gain(parameters, context),
             judged=False,
         )
+        return FusionJob(self._pan, self._ms, output, chosen, self._extent, tuple(self._more_ms))
 
     @staticmethod
     def _outputs(result: FusionResult) -> dict[str, Any]:

@@ -139,18 +139,13 @@ class ProductAlgorithm(OtfmAlgorithm):
         }
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, folder: Path) -> ProductJob:
+        from ..model.fusion.job import FusionOptions
         from ..model.product.job import ProductJob
 
         quality = self._quality(parameters, context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
         kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
-        return ProductJob(
-            place=self.parameterAsFile(parameters, "INPUT", context),
-            folder=folder,
-            bands=self.parameterAsEnumString(parameters, "BANDS", context),
-            keep_vrt=self.parameterAsBool(parameters, "KEEP_VRT", context),
-            extent=self._extent,
-            extent_crs=self._extent_crs,
+        chosen = FusionOptions(
             weights=BUNDLED.get(quality, Path(quality)),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             precision=self.parameterAsEnumString(parameters, "PRECISION", context),
@@ -159,6 +154,15 @@ class ProductAlgorithm(OtfmAlgorithm):
             creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
             data_type="" if kind == AS_MS else kind,
             overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
+        )
+        return ProductJob(
+            place=self.parameterAsFile(parameters, "INPUT", context),
+            folder=folder,
+            options=chosen,
+            bands=self.parameterAsEnumString(parameters, "BANDS", context),
+            keep_vrt=self.parameterAsBool(parameters, "KEEP_VRT", context),
+            extent=self._extent,
+            extent_crs=self._extent_crs,
         )
 
     def _load(self, result: ProductResult, context: QgsProcessingContext) -> None:

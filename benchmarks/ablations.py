@@ -28,7 +28,7 @@ from _package import load
 load()
 
 from classical import CLASSICAL, prepare  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions  # noqa: E402
 from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig  # noqa: E402
@@ -130,7 +130,7 @@ def score(network: FlowNetwork, found: list[Case]) -> dict[str, float]:
         save_weights(network, weights, {"name": "arm"})
         for case in found:
             output = Path(name) / "fused.tif"
-            fuse(FusionJob(RasterSource(str(case.pan)), RasterSource(str(case.ms)), output, weights=weights))
+            fuse(FusionJob(RasterSource(str(case.pan)), RasterSource(str(case.ms)), output, FusionOptions(weights)))
             error = ergas(case.reference, read(output)[0], case.ratio, case.inside)
             shares.setdefault(f"ratio {case.ratio}", []).append(error / case.classical)
     return {label: float(np.mean(values)) for label, values in shares.items()}

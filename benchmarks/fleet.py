@@ -77,12 +77,14 @@ def digest(path: str) -> str:
 
 def single(pan: Path, ms: Path, output: Path) -> float:
     """One run of the pipeline in this process, kept; seconds."""
-    from otfm_pansharpen.model.fusion.job import FusionJob
+    from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
     from otfm_pansharpen.model.fusion.pipeline import fuse
     from otfm_pansharpen.model.raster.source import RasterSource
 
     started = time.monotonic()
-    fuse(FusionJob(RasterSource(str(pan)), RasterSource(str(ms)), output, precision="fp32", device="cpu"))
+    fuse(
+        FusionJob(RasterSource(str(pan)), RasterSource(str(ms)), output, FusionOptions(precision="fp32", device="cpu"))
+    )
     return time.monotonic() - started
 
 
@@ -242,13 +244,12 @@ def store(folder: Path, size: int) -> None:
 
 
 def stub_plan(scene: Any, settings: Any) -> Any:
-    from otfm_pansharpen.fleet.job import Figures
     from otfm_pansharpen.fleet.scene_plan import Found
     from otfm_pansharpen.fleet.tasks import Done
+    from otfm_pansharpen.model.fusion.job import SceneMetrics
 
-    found = Found(
-        False, Figures(4.0, 0.1, 0.1, 0.3, 0.9, 1.0), "0" * 16, SIMULATED_PARTS, (*range(SIMULATED_PARTS),), 1
-    )
+    metrics = SceneMetrics(4.0, (0.1, 0.1), 0.3, 0.9, 1.0)
+    found = Found(False, metrics, "0" * 16, SIMULATED_PARTS, (*range(SIMULATED_PARTS),), 1)
     return Done(found, 0.0, "0")
 
 

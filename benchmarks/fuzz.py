@@ -54,10 +54,11 @@ class Through:
         pan, ms = (QgsRasterLayer(source.path, "a raster") for source in (job.pan, job.ms))
         x0, y0, x1, y1 = job.extent or (0.0, 0.0, 0.0, 0.0)
         given = {
-            "PAN": pan, "MS": ms, "OUTPUT": str(job.output), "DEVICE": "cpu", "PRECISION": "fp32", "TILE": job.tile,
-            "EXTENT": f"{x0},{x1},{y0},{y1}" if job.extent else None, "DATA_TYPE": job.data_type or "as MS",
-            "ALIGN": "auto" if job.align else "off", "OVERVIEWS": job.overviews,
-            "CREATE_OPTIONS": "|".join(job.creation_options),
+            "PAN": pan, "MS": ms, "OUTPUT": str(job.output), "DEVICE": "cpu", "PRECISION": "fp32",
+            "TILE": job.options.tile,
+            "EXTENT": f"{x0},{x1},{y0},{y1}" if job.extent else None, "DATA_TYPE": job.options.data_type or "as MS",
+            "ALIGN": "auto" if job.options.align else "off", "OVERVIEWS": job.options.overviews,
+            "CREATE_OPTIONS": "|".join(job.options.creation_options),
         }  # fmt: skip
         context, feedback = QgsProcessingContext(), QgsProcessingFeedback(False)
         try:

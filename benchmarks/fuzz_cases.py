@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from osgeo import gdal, osr
-from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.raster.source import RasterSource
 
 KINDS = {
@@ -305,15 +305,16 @@ def draw(number: int, seed: int, folder: Path) -> Case:
     ms_path, ms = twists[twist](folder, ms, rng) if twist else (folder / "ms.tif", ms)
     formats = ["tif"] * 9 + ["img", "cog.tif", "dat"]
     ending = str(rng.choice(formats if sound else [*formats, "png", "jp2", "gpkg", "jpg", "vrt"]))
-    options: tuple[str, ...] = ()
+    creation: tuple[str, ...] = ()
     if rng.random() < 0.2 and (not sound or ending == "tif"):
         choices = SOUND_OPTIONS if sound else OPTIONS
-        options = choices[int(rng.integers(len(choices)))]
-    job = FusionJob(
-        RasterSource(str(folder / "pan.tif")), RasterSource(str(ms_path)), folder / f"out.{ending}",
+        creation = choices[int(rng.integers(len(choices)))]
+    options = FusionOptions(
         data_type=str(rng.choice(SOUND_TYPES if sound else TYPES)), tile=int(rng.choice([64, 128, 1024])),
-        align=bool(rng.random() < 0.8), overviews=bool(rng.random() < 0.1), extent=extent,
-        creation_options=options, device="cpu", precision="fp32",
+        align=bool(rng.random() < 0.8), overviews=bool(rng.random() < 0.1),
+        creation_options=creation, device="cpu", precision="fp32",
     )  # fmt: skip
+    sources = RasterSource(str(folder / "pan.tif")), RasterSource(str(ms_path))
+    job = FusionJob(*sources, folder / f"out.{ending}", options, extent)
     whole = layout.plain and extent is None and twist not in ("degrees", "palette")
     return Case(job, ms, nodata, damaged, (layout.top, layout.left, layout.ratio) if whole else None)

@@ -19,7 +19,7 @@ def wrong(case: Case) -> str:
 def wrong_image(case: Case, dataset: gdal.Dataset, image: np.ndarray) -> str:
     """The same for the pixels (bands, h, w) of a pair that was not damaged."""
     band = dataset.GetRasterBand(1)
-    expected = case.job.data_type or gdal.GetDataTypeName(KINDS[str(case.ms.dtype)])
+    expected = case.job.options.data_type or gdal.GetDataTypeName(KINDS[str(case.ms.dtype)])
     source = gdal.Open(case.job.ms.path)
     last = source.GetRasterBand(source.RasterCount)
     if len(image) == len(case.ms) - 1 and last.GetColorInterpretation() == gdal.GCI_AlphaBand:
@@ -62,7 +62,7 @@ def wrong_values(case: Case, image: np.ndarray, gaps: np.ndarray) -> str:
     steady = np.logical_and.reduce([bad[:, 1:-1, 1:-1], *around])  # rounding at edges
     if (steady & ~gaps[:, 1:-1, 1:-1]).any():
         return "a gap of MS holds values"
-    if case.job.data_type or gaps.all():
+    if case.job.options.data_type or gaps.all():
         return ""
     for band, truth, hole, spoilt in zip(image, ms, gaps, bad, strict=True):
         inside = ~hole & ~spoilt

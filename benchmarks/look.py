@@ -27,7 +27,7 @@ load()
 
 from contact_sheet import coarse_ms  # noqa: E402
 from matplotlib import pyplot  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions  # noqa: E402
 from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
 from otfm_pansharpen.model.geometry.window_pair import PairWindow  # noqa: E402
@@ -143,7 +143,7 @@ def main() -> None:
         scene = Scene(pan, ms)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            job = FusionJob(pan, ms, folder / "fused.tif", weights=weights, judged=False)
+            job = FusionJob(pan, ms, folder / "fused.tif", FusionOptions(weights, judged=False))
             full, pair, fused, plain = at_full_resolution(scene, job)
             small = one_scale_down(scene, folder, job)
         parts = [(full[k], small[k], full[k] / small[k]) for k in (0, 1)]

@@ -20,7 +20,7 @@ from _package import load
 load()
 
 from otfm_pansharpen.engine.client import ENGINES  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions  # noqa: E402
 from otfm_pansharpen.model.options import BUNDLED  # noqa: E402
 from otfm_pansharpen.model.progress import Progress  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
@@ -47,7 +47,7 @@ def main() -> None:
             extent = (left, top - HEIGHT * PIXEL, left + WIDTH * PIXEL, top)
             output = arguments.folder / "preview.tif"
             job = FusionJob(
-                RasterSource(str(pan)), RasterSource(str(ms)), output, weights=weights, extent=extent, judged=False
+                RasterSource(str(pan)), RasterSource(str(ms)), output, FusionOptions(weights, judged=False), extent
             )
             started = time.monotonic()
             ENGINES.run(job, arguments.folder / "packages", Progress())

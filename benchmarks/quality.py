@@ -29,7 +29,7 @@ load()
 
 from classical import CLASSICAL, SIMPLE, prepare  # noqa: E402
 from contact_sheet import contact_sheet  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions  # noqa: E402
 from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
 from otfm_pansharpen.model.geometry.transfer import TransferFunction  # noqa: E402
@@ -52,7 +52,7 @@ class Ours:
 
     def fuse(self, pan: RasterSource, ms: RasterSource, output: Path) -> np.ndarray:
         """The plugin's result, (bands, h, w)."""
-        fuse(FusionJob(pan, ms, output, weights=self.weights, steps=self.steps))
+        fuse(FusionJob(pan, ms, output, FusionOptions(self.weights, steps=self.steps)))
         return read(output)[0]
 
 

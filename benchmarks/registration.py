@@ -24,7 +24,7 @@ from _package import load
 
 load()
 
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions  # noqa: E402
 from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
 from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
@@ -55,9 +55,9 @@ def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> t
     with tempfile.TemporaryDirectory() as name:
         low_pan, low_ms, reference, inside = reduced(scene, ratio, Path(name), moved=own)
         output = Path(name) / "fused.tif"
-        fuse(FusionJob(RasterSource(str(low_pan)), RasterSource(str(low_ms)), output, align=align))
+        fuse(FusionJob(RasterSource(str(low_pan)), RasterSource(str(low_ms)), output, FusionOptions(align=align)))
         error = ergas(reference, read(output)[0], ratio, inside)
-        fuse(FusionJob(pan, ms, output, align=align))
+        fuse(FusionJob(pan, ms, output, FusionOptions(align=align)))
         fused, grid = read(output)
         pair = scene.cropped_to(grid)
     found = full_resolution(

@@ -187,7 +187,7 @@ def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> No
     from _package import load
 
     load()
-    from otfm_pansharpen.model.fusion.job import FusionJob
+    from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
     from otfm_pansharpen.model.fusion.pipeline import fuse
     from otfm_pansharpen.model.options import BUNDLED
     from otfm_pansharpen.model.raster.source import RasterSource
@@ -195,7 +195,7 @@ def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> No
     loaded = time.thread_time() - before
     with stages_timed() as spent:
         chosen = BUNDLED.get(weights) or Path(weights)
-        job = FusionJob(RasterSource(pan), RasterSource(ms), Path(output), weights=chosen, precision=precision)
+        job = FusionJob(RasterSource(pan), RasterSource(ms), Path(output), FusionOptions(chosen, precision=precision))
         fuse(job)
     print(json.dumps({"import": loaded, **spent}))
 

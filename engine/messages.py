@@ -8,7 +8,7 @@ from typing import IO, Any, Union
 from ..model.assessment.job import AssessJob, AssessResult, BandFigures, Figures, ReducedFigures, Verdict
 from ..model.codec import MAX_SHOWN, Codec
 from ..model.finetuning.job import Evaluation, FinetuneJob, FinetuneResult, Recipe, TuningPair
-from ..model.fusion.job import FusionJob, FusionResult
+from ..model.fusion.job import FusionJob, FusionOptions, FusionResult, SceneMetrics
 from ..model.notices import Notice
 from ..model.product.job import ProductJob, ProductResult, ProductRun
 from ..model.quality.indices import QualityIndices
@@ -25,6 +25,7 @@ RESULTS: Mapping[type, type] = {
 }
 CODEC = Codec(
     *(*RESULTS.keys(), *RESULTS.values(), RasterSource, Notice, QualityIndices),
+    *(FusionOptions, SceneMetrics),
     *(BandFigures, Figures, ReducedFigures, Verdict, ProductRun, TuningPair, Recipe, Evaluation),
 )
 Kind = Union[type, tuple[type, ...]]

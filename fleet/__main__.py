@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..model.errors import PansharpenError
+from ..model.fusion.job import FusionOptions
 from ..model.options import BUNDLED, DATA_TYPES, DEFAULT_SET, PRODUCT_BANDS
 from ..model.product.run import FAILED
 from ..model.staging import remove_stale_runs
@@ -86,14 +87,16 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     weights = arguments.weights
     return Settings(
         weights=weights if weights in BUNDLED or is_remote(weights) else os.path.abspath(weights),
-        device=arguments.device,
-        precision=arguments.precision,
-        align=arguments.align == "auto",
         bands=arguments.bands,
-        tile=arguments.tile,
         form=arguments.form,
-        data_type=arguments.data_type,
-        creation_options=tuple(arguments.creation_option),
+        options=FusionOptions(
+            device=arguments.device,
+            precision=arguments.precision,
+            tile=arguments.tile,
+            align=arguments.align == "auto",
+            creation_options=tuple(arguments.creation_option),
+            data_type=arguments.data_type,
+        ),
     )
 
 

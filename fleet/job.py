@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..model.errors import WeightsError
+from ..model.fusion.job import FusionOptions, SceneMetrics
 from ..model.options import BUNDLED, DEFAULT_SET, PRODUCT_BANDS
 from ..model.product.scene import Product
 from .storage import child, size
 
 COG, PARTS = "cog", "parts"  # forms of an output
 ENDINGS = {COG: "_sharp.cog.tif", PARTS: "_sharp.json"}
+
+
+FLEET_OPTIONS = FusionOptions(device="cpu", precision="fp32")
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,14 @@ class Settings:
     """How every scene is sharpened.
 
     weights    name of a bundled set, a file that all workers see, or a folder of SENSOR.safetensors
-    device     cpu or cuda, one for all windows, because their bytes differ        precision   fp32 or bf16
-    tile       side in PAN pixels, 0 for that of one machine with the usual memory
     form       COG or PARTS                                      bands   one of PRODUCT_BANDS, for products
+    options    device and number type are one for all windows, because their bytes differ
     """
 
     weights: str = DEFAULT_SET
-    device: str = "cpu"
-    precision: str = "fp32"
-    align: bool = True
     bands: str = PRODUCT_BANDS[0]
-    tile: int = 0
     form: str = COG
-    data_type: str = ""
-    creation_options: tuple[str, ...] = ()
+    options: FusionOptions = FLEET_OPTIONS
 
     def weights_for(self, scene: Scene) -> str:
         """Path of a scene's weights on this machine. Raises WeightsError where the folder has none for its sensor."""
@@ -67,21 +65,6 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What was measured on a scene; None where it is too small."""
-
-    ratio: float | None = None
-    shift_rows: float | None = None
-    shift_columns: float | None = None
-    gain: float | None = None
-    hqnr: float | None = None
-    ergas: float | None = None
-
-
-NO_FIGURES = Figures()
-
-
-@dataclass(frozen=True)
 class Row:
     """A line of the table: what became of a scene.
 
@@ -93,7 +76,7 @@ class Row:
     scene: str
     status: str = ""
     output: str = ""
-    figures: Figures = NO_FIGURES
+    metrics: SceneMetrics | None = None
     pixels: int = 0
     bytes: int = 0
     parts: int = 0

@@ -44,7 +44,7 @@ def make_part(scene: Scene, settings: Settings, digest: str, number: int) -> Non
     """Fuse a part and write it, complete, under a name with its checksum. Raises PansharpenError."""
     made = read_plan(state_path(scene), digest)
     part, plan = made.part_forms[number], _here(made.plan, scene, settings)
-    options = () if settings.form == COG else (settings.creation_options or KEPT_OPTIONS)
+    options = () if settings.form == COG else (settings.options.creation_options or KEPT_OPTIONS)
     form = replace(plan.form, options=options, overviews=False)
     with (
         want_of_memory_said(),
@@ -94,16 +94,18 @@ def _refuse_mixtures(scene: Scene, made: ScenePlan) -> None:
 def _here(plan: FusionPlan, scene: Scene, settings: Settings) -> FusionPlan:
     """The plan for this machine: its own copy of the weights, its device, one thread."""
     engine = replace(plan.engine, weights=local_weights(settings.weights_for(scene)))
-    if settings.device == "cuda":
+    if settings.options.device == "cuda":
         engine = replace(engine, devices=("cuda:0",))
-    return replace(plan, engine=engine, work=work_of_a_task(plan, TILES_OF_A_GPU if settings.device == "cuda" else 1))
+    return replace(
+        plan, engine=engine, work=work_of_a_task(plan, TILES_OF_A_GPU if settings.options.device == "cuda" else 1)
+    )
 
 
 def _join(made: ScenePlan, scene: Scene, settings: Settings, there: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Write the COG; returns its fingerprint by its name. Each part is read once, and verified as it is read."""
     plan, damaged = made.plan, []
     with gdal_exceptions(), opened_pair(plan.pan, plan.ms) as (pan, ms), finished(scene.output) as local:
-        grid, form = pan.grid.cropped(plan.window), replace(plan.form, options=settings.creation_options)
+        grid, form = pan.grid.cropped(plan.window), replace(plan.form, options=settings.options.creation_options)
         if "NUM_THREADS" not in form.given:
             form = replace(form, options=(*form.options, JOINING_THREADS))
         model = pan.sensor_model(plan.window)

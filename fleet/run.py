@@ -80,7 +80,7 @@ def check_workers(client: Client, settings: Settings) -> None:
         raise PansharpenError(
             f"The worker {worker} has version {other} of the plugin, but this is {VERSION}. Install one version."
         )
-    if settings.device == "cuda" and not any(gpu for _, gpu in found.values()):
+    if settings.options.device == "cuda" and not any(gpu for _, gpu in found.values()):
         raise PansharpenError(
             f"None of the {len(found)} workers has the resource GPU. Start those that have one with "
             '--resources "GPU=1", or give --device cpu.'
@@ -128,7 +128,7 @@ class _Fleet:
     def _submitted(self, task: _Task) -> Future:
         """Hand over a task. Dask groups keys by what stands before the number, and keeps every group for ever."""
         scene = task.work.scene
-        on_gpu = self.settings.device == "cuda" and task.kind == "part"
+        on_gpu = self.settings.options.device == "cuda" and task.kind == "part"
         future = self.client.submit(
             task.function, scene, self.settings, *task.arguments,
             key=f"{task.kind}-{next(self.serial)}-{scene.name}-{self.token}",
@@ -167,7 +167,7 @@ class _Fleet:
     def _planned(self, work: _Work, done: Done) -> None:
         found = done.value
         work.row = replace(
-            work.row, figures=found.figures, plan_seconds=done.seconds, pixels=found.pixels, parts=found.parts,
+            work.row, metrics=found.metrics, plan_seconds=done.seconds, pixels=found.pixels, parts=found.parts,
             reused=found.parts - len(found.missing), sentence=" ".join(found.notices),
         )  # fmt: skip
         if found.complete:

@@ -15,7 +15,7 @@ from osgeo import gdal
 from ..model.codec import Codec
 from ..model.errors import InputError, OutputError, PansharpenError
 from ..model.fusion.check import CheckedPair, check_output, check_pair
-from ..model.fusion.job import FusionJob
+from ..model.fusion.job import FusionJob, SceneMetrics
 from ..model.fusion.memory import (
     FIXED_PART,
     LARGEST_BUDGET,
@@ -24,7 +24,7 @@ from ..model.fusion.memory import (
     pixel_bytes,
     want_of_memory_said,
 )
-from ..model.fusion.pipeline import judged, plan_pair, provenance
+from ..model.fusion.pipeline import judged, plan_pair, provenance, scene_metrics
 from ..model.fusion.plan import PLAN_CLASSES, FusionPlan
 from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
@@ -39,7 +39,7 @@ from ..model.raster.places import check_place
 from ..model.raster.source import RasterSource
 from ..model.raster.windows import opened_pair
 from ..model.version import VERSION
-from .job import COG, NO_FIGURES, Figures, Scene, Settings
+from .job import COG, Scene, Settings
 from .part_files import PartForm, list_parts, remove_parts
 from .scene_state import read_state, state_path, verify_outputs, write_state
 from .storage import DamagedFileError, is_remote, make_own_folder, make_way, read_bytes, size, stamp
@@ -61,7 +61,7 @@ class ScenePlan:
     inputs: str
     settings: str
     provenance: dict[str, str]
-    figures: Figures
+    metrics: SceneMetrics
 
     def to_json(self) -> str:
         """The plan as text, which `from_json` reads back exactly."""
@@ -100,7 +100,7 @@ class ScenePlan:
         return {**self.provenance, INPUTS: self.inputs, SETTINGS: self.settings}
 
 
-CODEC = Codec(*PLAN_CLASSES, ScenePlan, Figures)
+CODEC = Codec(*PLAN_CLASSES, ScenePlan, SceneMetrics)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Found:
     """
 
     complete: bool
-    figures: Figures = NO_FIGURES
+    metrics: SceneMetrics | None = None
     digest: str = ""
     parts: int = 0
     missing: tuple[int, ...] = ()
@@ -129,11 +129,11 @@ def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> F
         inputs, decisive = inputs_of(scene), _decisive(scene, settings)
         notices = []
         try:
-            figures = _finished_figures(scene, inputs, decisive)
-            if figures is not None:
+            metrics = _finished_metrics(scene, inputs, decisive)
+            if metrics is not None:
                 if settings.form == COG:
                     remove_parts(scene.beside("parts"))  # of a worker that died when all was done
-                return Found(True, figures)
+                return Found(True, metrics)
         except DamagedFileError as error:
             notices.append(f"{error}; it is made again.")
         if not is_remote(scene.output):
@@ -145,11 +145,11 @@ def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> F
     there = list_parts(scene.beside("parts"))
     missing = tuple(i for i, f in enumerate(plan.part_forms) if f.stem not in there)
     pixels = plan.plan.window.width * plan.plan.window.height
-    return Found(False, plan.figures, plan.digest, len(plan.windows), missing, pixels, tuple(notices))
+    return Found(False, plan.metrics, plan.digest, len(plan.windows), missing, pixels, tuple(notices))
 
 
-def _finished_figures(scene: Scene, inputs: str, decisive: str) -> Figures | None:
-    """Figures of a complete scene, all of whose files were verified; None where it is not complete.
+def _finished_metrics(scene: Scene, inputs: str, decisive: str) -> SceneMetrics | None:
+    """Metrics of a complete scene, all of whose files were verified; None where it is not complete.
 
     Raises DamagedFileError where its state or a finished file is damaged.
     """
@@ -163,7 +163,7 @@ def _finished_figures(scene: Scene, inputs: str, decisive: str) -> Figures | Non
     except ValueError as error:
         raise DamagedFileError(f"{state_path(scene)} is not the state of a scene ({error})") from error
     same = (plan.inputs, plan.settings) == (inputs, decisive)
-    return plan.figures if same and verify_outputs(scene, state) else None
+    return plan.metrics if same and verify_outputs(scene, state) else None
 
 
 @functools.lru_cache(maxsize=8)
@@ -200,17 +200,13 @@ def _planned(scene: Scene, settings: Settings, memory: int | None, inputs: str, 
         check_place(Path(scene.output), [s.path for s in (pan, ms) if len(s.path) < 4096])
     with want_of_memory_said(), opened_pair(pan, ms) as (sharp, colours), tempfile.TemporaryDirectory() as folder:
         job = fusion_job(scene, settings, pan, ms, Path(folder))
-        pair = check_output(check_pair(sharp, colours, job.data_type, None), job)
+        pair = check_output(check_pair(sharp, colours, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, Progress())
         quality = judged(pair, plan, weights, measured, reduced, Progress())
-    registration = measured.registration
-    figures = Figures(
-        plan.placement.ratio, *registration.shift, registration.transfer.gain,
-        quality.full.hqnr if quality.full else None, quality.reduced.ergas if quality.reduced else None,
-    )  # fmt: skip
     _refuse_small_worker(plan, weights.network.config, memory)
     side = part_side(plan, pair, memory)
-    return ScenePlan(plan, side, inputs, decisive, provenance(plan, registration, weights), figures)
+    facts = provenance(plan, measured.registration, weights)
+    return ScenePlan(plan, side, inputs, decisive, facts, scene_metrics(plan, measured, quality))
 
 
 def sources(scene: Scene, settings: Settings) -> tuple[RasterSource, RasterSource]:
@@ -225,20 +221,10 @@ def sources(scene: Scene, settings: Settings) -> tuple[RasterSource, RasterSourc
 
 def fusion_job(scene: Scene, settings: Settings, pan: RasterSource, ms: RasterSource, folder: Path) -> FusionJob:
     """What one machine would be asked for. Tiles are those of its usual memory, whatever a worker has."""
-    ending = "cog.tif" if settings.creation_options else "tif"  # a plain GeoTIFF needs no trial
-    return FusionJob(
-        pan=pan,
-        ms=ms,
-        output=(folder if is_remote(scene.output) else Path(scene.output).parent) / f"trial.{ending}",
-        weights=Path(local_weights(settings.weights_for(scene))),
-        device="cpu",
-        precision=settings.precision,
-        tile=settings.tile,
-        memory=LARGEST_BUDGET,
-        align=settings.align,
-        data_type=settings.data_type,
-        creation_options=settings.creation_options,
-    )
+    ending = "cog.tif" if settings.options.creation_options else "tif"  # a plain GeoTIFF needs no trial
+    output = (folder if is_remote(scene.output) else Path(scene.output).parent) / f"trial.{ending}"
+    weights = Path(local_weights(settings.weights_for(scene)))
+    return FusionJob(pan, ms, output, replace(settings.options, weights=weights, device="cpu", memory=LARGEST_BUDGET))
 
 
 def work_of_a_task(plan: FusionPlan, tiles: int) -> WorkPlan:
@@ -279,4 +265,5 @@ def _decisive(scene: Scene, settings: Settings) -> str:
     if not os.path.isfile(path):
         raise OutputError(f"The weights {path} are not on this worker. Put them where all workers see them.")
     digest = hashlib.sha256(read_bytes(path, LARGEST_FILE)).hexdigest()
-    return f"{VERSION}; " + "; ".join(f"{k} {v}" for k, v in asdict(replace(settings, weights=digest)).items())
+    decisive = {**asdict(settings.options), "weights": digest, "bands": settings.bands, "form": settings.form}
+    return f"{VERSION}; " + "; ".join(f"{k} {v}" for k, v in decisive.items())

@@ -14,12 +14,11 @@ from dataclasses import asdict, fields
 from typing import Any, TextIO
 
 from ..model.product.run import COMPLETE, FAILED, NO_PRODUCT, SHARPENED
-from .job import Figures, Row
+from .job import Row
 from .storage import child, write_text
 
-COLUMNS = [
-    name for f in fields(Row) for name in ([g.name for g in fields(Figures)] if f.name == "figures" else [f.name])
-]
+METRICS = ("ratio", "shift_rows", "shift_columns", "gain", "hqnr", "ergas")
+COLUMNS = [name for f in fields(Row) for name in (METRICS if f.name == "metrics" else (f.name,))]
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")  # of a cell, to spreadsheets
 WIDTH = 30  # characters of the bar
 EVERY = 30.0  # seconds between two lines where the terminal is a file
@@ -41,8 +40,8 @@ def write_table(rows: Sequence[Row], folder: str) -> list[str]:
 
 
 def _flat(row: Row) -> dict[str, Any]:
-    values = asdict(row)
-    values |= values.pop("figures")
+    values, m = asdict(row), row.metrics
+    values |= dict(zip(METRICS, (m.ratio, *m.shift, m.gain, m.hqnr, m.ergas) if m else (None,) * len(METRICS)))
     return {c: _rounded(v) if isinstance(v := values[c], float) else v for c in COLUMNS}
 
 

@@ -33,7 +33,7 @@ def tune_fleet(
     futures = {
         client.submit(
             tune_sensor, chosen, settings, child(folder, f"{sensor}.safetensors"), minutes, seed,
-            key=f"tune {sensor}", pure=False, resources={"GPU": 1} if settings.device == "cuda" else None,
+            key=f"tune {sensor}", pure=False, resources={"GPU": 1} if settings.options.device == "cuda" else None,
         ): sensor
         for sensor, chosen in groups.items()
     }  # fmt: skip
@@ -65,7 +65,7 @@ def tune_sensor(
     with gdal_exceptions(), finished(output) as local:
         pairs = tuple(TuningPair(*sources(s, settings)) for s in scenes)
         start = Path(local_weights(settings.weights_for(scenes[0])))
-        result = finetune(FinetuneJob(pairs, local, start, minutes, steps, device=settings.device, seed=seed))
+        result = finetune(FinetuneJob(pairs, local, start, minutes, steps, device=settings.options.device, seed=seed))
     what = "the tuned weights" if result.improved else "the start weights, which stayed the best"
     return (
         f"{output}: {what}, from {len(scenes)} scenes; ERGAS of the held-out blocks "

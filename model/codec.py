@@ -82,7 +82,7 @@ def has_type(value: Any, annotation: str, module: str) -> bool:
         return value is None or has_type(value, annotation[: -len(" | None")], module)
     outer, _, inner = annotation.partition("[")
     if outer != "tuple":
-        kind = PLAIN.get(outer) or getattr(sys.modules[module], outer)
+        kind: Any = PLAIN.get(outer) or getattr(sys.modules[module], outer)
         return isinstance(value, kind) if get_origin(kind) is None else has_type(value, str(kind), module)
     if not isinstance(value, tuple):
         return False

@@ -204,7 +204,7 @@ def measure() -> None:
     from _package import load
 
     load()
-    from otfm_pansharpen.model.fusion.job import FusionJob
+    from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
     from otfm_pansharpen.model.fusion.pipeline import fuse
     from otfm_pansharpen.model.options import BUNDLED
     from otfm_pansharpen.model.progress import Progress
@@ -232,7 +232,7 @@ def measure() -> None:
                 RasterSource(str(folder / "pan.tif")),
                 RasterSource(str(folder / "ms.tif")),
                 results[chosen],
-                weights=weights,
+                FusionOptions(weights),
             )
             fuse(job, Progress())
         print(f"{'':14}{'ERGAS':>8}{'SAM':>8}")

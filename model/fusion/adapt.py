@@ -27,9 +27,10 @@ def adapted(job: FusionJob, pair: CheckedPair, weights: Weights, progress: Progr
     which is warned of, `weights` themselves. Raises PansharpenError.
     """
     with tempfile.TemporaryDirectory(prefix="otfm-") as folder:
+        options = job.options
         tuning = FinetuneJob(
             pairs=(TuningPair(job.pan, job.ms),), output=job.weights_out or Path(folder) / NAME, start=weights.path,
-            minutes=job.adapt, steps=job.adapt_steps, device=job.device, seed=job.seed, keep=False,
+            minutes=options.adapt, steps=options.adapt_steps, device=options.device, seed=options.seed, keep=False,
         )  # fmt: skip
         room = ADAPTED - MEASURING_SHARE
 

@@ -16,7 +16,7 @@ from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import in_memory
 from ..raster.source import RasterSource
 from .check import check_pair
-from .job import FusionJob
+from .job import Extent, FusionJob, FusionOptions
 from .memory import want_of_memory_said
 from .pipeline import ArrayTarget, judged, plan_pair, run_plan
 
@@ -38,25 +38,26 @@ def fuse_arrays(
     ms_transform: GeoTransform = NO_GEOREFERENCE,
     nodata: float | None = None,
     progress: Progress | None = None,
+    extent: Extent | None = None,
     **options: Any,
 ) -> FusedArray:
     """Sharpen `ms` (bands, h, w) with `pan` (H, W), which GDAL geotransforms in one reference system place.
 
-    `nodata` marks gaps in both; `options` are fields of `FusionJob` (weights, device, precision, steps, gain, align,
-    extent, memory, tile, data_type). Raises PansharpenError with a sentence, TypeError for another option.
+    `nodata` marks gaps in both; `options` are fields of `FusionOptions` (weights, device, precision, steps, gain,
+    align, memory, tile, data_type). Raises PansharpenError with a sentence, TypeError for another option.
     """
     if pan.ndim != 2 or ms.ndim != 3:
         raise InputError(f"PAN has to be (H, W) and MS (bands, h, w), not {pan.shape} and {ms.shape}.")
     marked = () if nodata is None else (float(nodata),)
     sources = (RasterSource("the PAN array", nodata=marked), RasterSource("the MS array", nodata=marked))
-    job = FusionJob(pan=sources[0], ms=sources[1], output=Path(), **options)
+    job = FusionJob(*sources, Path(), FusionOptions(**options), extent)
     with (
         want_of_memory_said(),
         gdal_exceptions(),
         in_memory(job.pan, "PAN", pan[None], pan_transform) as sharp,
         in_memory(job.ms, "MS", np.asarray(ms), ms_transform) as colours,
     ):
-        pair = check_pair(sharp, colours, job.data_type, job.extent)
+        pair = check_pair(sharp, colours, job)
         progress = progress or Progress()
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
         found = judged(pair, plan, weights, measured, reduced, progress)

@@ -15,7 +15,7 @@ from ..raster.reader import Raster
 from ..raster.source import SAME_RASTER
 from ..raster.trial import check_format
 from ..raster.windows import output_window
-from .job import Extent, FusionJob
+from .job import FusionJob
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class CheckedPair:
         return self.pan.crs or self.ms.crs
 
 
-def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -> CheckedPair:
+def check_pair(pan: Raster, ms: Raster, job: FusionJob) -> CheckedPair:
     """Place MS on PAN and choose the output's window, type and nodata. Raises InputError, with the numbers."""
-    kind = data_type or ms.type
+    kind = job.options.data_type or ms.type
     if kind not in NUMPY_TYPES:
         raise InputError(f"The data type {kind} is unknown; choose one of {', '.join(DATA_TYPES)}.")
     if os.path.realpath(pan.source.path) == os.path.realpath(ms.source.path) and pan.grid == ms.grid:
@@ -57,7 +57,7 @@ def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -
     placement = register(pan.grid, ms.grid)
     bits = ms.bits if kind == ms.type else None  # 11-bit data stay 11-bit data
     form = OutputForm(kind, choose_nodata(kind, ms, pan), highest=None if bits is None else 2.0**bits - 1.0)
-    return CheckedPair(pan, ms, placement, output_window(pan, placement, extent), form)
+    return CheckedPair(pan, ms, placement, output_window(pan, placement, job.extent), form)
 
 
 def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
@@ -72,7 +72,7 @@ def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
 
 def check_output(pair: CheckedPair, job: FusionJob) -> CheckedPair:
     """The pair with the output as the job wants it. Raises OutputError where it cannot be written so."""
-    form = replace(pair.form, options=job.creation_options, overviews=job.overviews)
+    form = replace(pair.form, options=job.options.creation_options, overviews=job.options.overviews)
     form = check_format(job.output, pair.grid, pair.crs, pair.ms, form)
     if form.highest is not None and form.highest == form.nodata:
         form = replace(form, highest=form.highest - 1.0)  # what is clipped is no gap

@@ -30,7 +30,7 @@ from ..wording import format_figure
 from . import run_log
 from .adapt import ADAPTED, adapted
 from .check import CheckedPair, check_output, check_pair
-from .job import FusionJob, FusionResult
+from .job import FusionJob, FusionResult, SceneMetrics
 from .judge import Judgement, Reduced, judge, judge_reduced
 from .measure import MEASURING_SHARE, Measurement
 from .memory import bounded_cache, default_budget, want_of_memory_said
@@ -50,19 +50,19 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     progress = _remembering(progress or Progress(), notices)
     if job.more_ms:
         job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
-    check_target(job.output, (job.pan.path, job.ms.path, str(job.weights)))
+    check_target(job.output, (job.pan.path, job.ms.path, str(job.options.weights)))
     for stale in remove_stale_runs(job.output.parent):
         if stale.kept:
             progress.warn(run_log.previous_files_kept(stale))
         else:
             progress.explain(run_log.removed(stale))
     with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
-        pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
+        pair = check_output(check_pair(pan, ms, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
-        found = judged(pair, plan, weights, measured, reduced, progress) if job.judged else None
+        found = judged(pair, plan, weights, measured, reduced, progress) if job.options.judged else None
         pair = replace(pair, window=plan.window)
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
-            devices = run_plan(plan, pan, ms, weights, writer, progress.after(ADAPTED if job.adapts else 0.0))
+            devices = run_plan(plan, pan, ms, weights, writer, progress.after(ADAPTED if job.options.adapts else 0.0))
             summary, facts = run_log.quality_summary(found), provenance(plan, measured.registration, weights)
             progress.check()
             writer.finish(facts)
@@ -71,13 +71,9 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     return FusionResult(
         output=job.output,
         device=", ".join(devices),
-        ratio=plan.placement.ratio,
-        shift=measured.registration.shift,
-        gain=measured.registration.transfer.gain,
+        metrics=scene_metrics(plan, measured, found),
         weights_sha256=weights.sha256,
         seconds=seconds,
-        hqnr=found.full.hqnr if found and found.full else None,
-        ergas=found.reduced.ergas if found and found.reduced else None,
         bands=plan.ms.bands,
         notices=tuple(notices),
         sharpened=measured.statistics.trust > 0.0,
@@ -88,7 +84,7 @@ def plan_pair(
     pair: CheckedPair, job: FusionJob, progress: Progress
 ) -> tuple[Weights, Measurement, FusionPlan, Reduced | None]:
     """Measure a checked pair and decide everything, saying what and why. Raises PansharpenError."""
-    weights = load_weights(job.weights)
+    weights = load_weights(job.options.weights)
     engine, reason = choose_engine(job, weights)
     progress.log(run_log.inputs(pair))
     _explain(run_log.rasters(pair), progress)
@@ -101,11 +97,11 @@ def plan_pair(
     for notice in run_log.notices(measured, pair, job, dict(weights.header)):
         progress.warn(notice)
     progress.report(MEASURING_SHARE)
-    if job.adapts:
+    if job.options.adapts:
         weights = adapted(job, pair, weights, progress)
         engine = replace(engine, weights=str(weights.path), weights_sha256=weights.sha256)
     plan = make_plan(job, pair, measured, engine, weights)
-    progress.explain(run_log.work(plan, job.memory or default_budget()))
+    progress.explain(run_log.work(plan, job.options.memory or default_budget()))
     reduced = judge_reduced(pair, plan, weights.network, measured.pieces, progress.check)
     if reduced and reduced.network_share < 1.0:
         progress.warn(run_log.network_left_out(reduced))
@@ -128,6 +124,17 @@ def judged(
     if worse:
         progress.warn(worse)
     return found
+
+
+def scene_metrics(plan: FusionPlan, measured: Measurement, found: Judgement | None) -> SceneMetrics:
+    """Put together what was measured on a scene."""
+    return SceneMetrics(
+        ratio=plan.placement.ratio,
+        shift=measured.registration.shift,
+        gain=measured.registration.transfer.gain,
+        hqnr=found.full.hqnr if found and found.full else None,
+        ergas=found.reduced.ergas if found and found.reduced else None,
+    )
 
 
 def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:

@@ -117,10 +117,10 @@ CODEC = Codec(*PLAN_CLASSES)
 
 def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: Engine, weights: Weights) -> FusionPlan:
     """Put together what was asked for, checked and measured."""
-    budget = job.memory or default_budget()
+    budget = job.options.memory or default_budget()
     config, bands = weights.network.config, len(pair.ms.read_bands)
-    work = plan_work(budget, job.tile, config, job.steps, engine.torch_devices, engine.dtype, bands)
-    rows = work.side + 2 * config.halo * job.steps
+    work = plan_work(budget, job.options.tile, config, job.options.steps, engine.torch_devices, engine.dtype, bands)
+    rows = work.side + 2 * config.halo * job.options.steps
     ms_rows = round(rows / pair.placement.spacing[0])
     cache = work.cache_for(pair.pan.strip_bytes(rows) + pair.ms.strip_bytes(ms_rows), budget)
     placement = pair.placement.moved(measured.registration.shift)
@@ -170,8 +170,8 @@ def _within_ms(pair: CheckedPair, placement: Placement) -> Window:
 
 def choose_engine(job: FusionJob, weights: Weights) -> tuple[Engine, str]:
     """What computes, and why in that number type. Raises PansharpenError where a device is asked for and absent."""
-    devices = choose_devices(job.device)
-    dtype, reason = choose_precision(job.precision, devices[0], weights.network)
+    devices = choose_devices(job.options.device)
+    dtype, reason = choose_precision(job.options.precision, devices[0], weights.network)
     names = tuple(str(d) for d in devices)
     precision = str(dtype).removeprefix("torch.")
-    return Engine(str(weights.path), weights.sha256, names, precision, job.steps), reason
+    return Engine(str(weights.path), weights.sha256, names, precision, job.options.steps), reason

@@ -24,9 +24,9 @@ def measured_once(pair: CheckedPair, job: FusionJob, progress: Progress) -> Meas
     Scenes with undeclared fill are measured anew: how much of it is too much depends on the extent. Raises InputError.
     """
     pan, ms = pair.pan, pair.ms
-    key = pan.state, ms.state, job.align, job.gain
+    key = pan.state, ms.state, job.options.align, job.options.gain
     known = _SCENES.pop(key, None)
-    measured = known or measure(pair, job.align, job.transfer, progress)
+    measured = known or measure(pair, job.options.align, job.options.transfer, progress)
     if known and known.dead:
         ms.leave_out(known.dead)
     telling = all(raster.files and on_disk(raster.source.path) for raster in (pan, ms))

@@ -53,7 +53,7 @@ def found(measured: Measurement, job: FusionJob) -> str:
     if max(abs(row), abs(column)) < NOTABLE_SHIFT:
         place = f"MS lies on PAN to within {NOTABLE_SHIFT:g} PAN pixels"
     else:
-        corrected = "which is corrected" if job.align else "which is not corrected, as asked for"
+        corrected = "which is corrected" if job.options.align else "which is not corrected, as asked for"
         off = f"{format_signed(row)} rows and {format_signed(column)} columns (PAN pixels)"
         place = f"MS lies {off} off PAN, {corrected}"
     return f"{place}; {_sharpness(seen.transfer, job)}."
@@ -61,7 +61,7 @@ def found(measured: Measurement, job: FusionJob) -> str:
 
 def _sharpness(transfer: TransferFunction, job: FusionJob) -> str:
     """How sharp MS is, in words."""
-    measuring = "measured" if job.gain is None else "given"
+    measuring = "measured" if job.options.gain is None else "given"
     said = f"at its finest detail it keeps {100.0 * transfer.gain:.0f} % of the contrast ({measuring})"
     if transfer.peak < NOTABLE_CREST:
         return said
@@ -127,7 +127,11 @@ def previous_files_kept(stale: StaleRun) -> Notice:
 
 def tuning(job: FusionJob) -> str:
     """What is begun, which takes longer than all else."""
-    length = _count(job.adapt, "minute") if job.adapt_steps is None else _count(job.adapt_steps, "step")
+    length = (
+        _count(job.options.adapt, "minute")
+        if job.options.adapt_steps is None
+        else _count(job.options.adapt_steps, "step")
+    )
     return f"Tuning the weights on this scene for {length}."
 
 
@@ -170,11 +174,11 @@ def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Ite
         row, column = found.shift
         yield (
             f"Measured shift of MS against PAN: {format_signed(row)} rows, {format_signed(column)} columns (PAN "
-            f"pixels), {'corrected' if job.align else 'not asked for'}; correlation of details "
+            f"pixels), {'corrected' if job.options.align else 'not asked for'}; correlation of details "
             f"{found.correlation_unshifted:.4f} before, {found.correlation:.4f} after; "
             f"{100 * found.left_out:.0f} % of the sample left out (clouds, water, no detail)."
         )
-        source = "measured on this scene" if job.gain is None else "as given"
+        source = "measured on this scene" if job.options.gain is None else "as given"
         rows, columns = (
             ", ".join(f"{v:.2f}" for v in values) for values in (found.transfer.rows, found.transfer.columns)
         )
@@ -318,7 +322,7 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         cure = (
             f" No shift within {WIDE_REACH} PAN pixels fits. If these rasters do not lie on each other, register them "
             "first (Raster, Georeferencer)."
-            if job.align
+            if job.options.align
             else ""
         )
         yield Notice(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..options import BUNDLED, DEFAULT_SET, PRODUCT_BANDS
-
-Extent = tuple[float, float, float, float]
+from ..fusion.job import DEFAULT_OPTIONS, Extent, FusionOptions, SceneMetrics
+from ..options import PRODUCT_BANDS
 
 
 @dataclass(frozen=True)
@@ -17,23 +16,15 @@ class ProductJob:
     place       folder, archive or metadata file        folder      where the results go
     bands       one of PRODUCT_BANDS                     keep_vrt    whether VRTs of PAN and MS stay beside the results
     extent      x least, y least, x most, y most, in the system `extent_crs` (WKT)
-    The others are those of `FusionJob`.
     """
 
     place: str
     folder: Path
+    options: FusionOptions = DEFAULT_OPTIONS
     bands: str = PRODUCT_BANDS[0]
     keep_vrt: bool = False
     extent: Extent | None = None
     extent_crs: str = ""
-    weights: Path = BUNDLED[DEFAULT_SET]
-    device: str = "auto"
-    precision: str = "auto"
-    memory: int = 0
-    align: bool = True
-    creation_options: tuple[str, ...] = ()
-    data_type: str = ""
-    overviews: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +34,7 @@ class ProductRun:
     status    one of sharpened, complete already, failed, no product
     sentence  why, where it was not sharpened
     output    the sharpened raster, empty where there is none      colours   numbers of its red, green and blue band
-    The figures are those of `FusionResult`, None where nothing was fused.
+    metrics   of its scene, None where nothing was fused
     """
 
     title: str
@@ -52,10 +43,7 @@ class ProductRun:
     sentence: str = ""
     output: str = ""
     seconds: float = 0.0
-    ratio: float | None = None
-    shift: tuple[float, float] | None = None
-    gain: float | None = None
-    hqnr: float | None = None
+    metrics: SceneMetrics | None = None
     colours: tuple[int, int, int] = (1, 2, 3)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..errors import InputError
 from ..codec import parse_json
+from ..errors import InputError
 from .listing import Listing
 from .metadata import MAX_DEPTH, Element, check_value, decode_text, parse_xml, read_metadata, refuse_on_error
 from .scene import Band, Part, Refused

@@ -73,8 +73,10 @@ def table(runs: Sequence[ProductRun]) -> Iterator[str]:
     width = max(len(r.title) for r in runs)
     yield f"{'product':{width}}  {'result':16}  {'ratio':>5}  {'shift':>12}  {'gain':>5}  {'HQNR':>6}  {'seconds':>7}"
     for r in runs:
-        shift = "" if r.shift is None else " ".join(map(format_signed, r.shift))
-        ratio, gain, hqnr = map(format_figure, (r.ratio, r.gain, r.hqnr), (".3g", ".3f", ".4f"), ("", "", ""))
+        m = r.metrics
+        shift = " ".join(map(format_signed, m.shift)) if m else ""
+        known = (m.ratio, m.gain, m.hqnr) if m else (None, None, None)
+        ratio, gain, hqnr = map(format_figure, known, (".3g", ".3f", ".4f"), ("", "", ""))
         figures = f"{ratio:>5}  {shift:>12}  {gain:>5}  {hqnr:>6}"
         yield f"{r.title:{width}}  {r.status:16}  {figures}  {r.seconds:7.1f}  {r.sentence}".rstrip()
 
@@ -143,46 +145,29 @@ def _sharpened(product: Product, output: Path, job: ProductJob, progress: Progre
     with gdal_exceptions():
         pan, ms = pan_source(product), ms_source(product, job.bands, facts)
         extent = _extent(job, pan)
-    result = fuse(_fusion_job(job, pan, ms, output, extent), progress)
+    result = fuse(FusionJob(pan, ms, output, job.options, extent), progress)
     if job.keep_vrt:
         _keep(output, pan, ms, progress)
     _check_gain(product, result, progress)
-    return replace(blank, status=SHARPENED, ratio=result.ratio, shift=result.shift, gain=result.gain, hqnr=result.hqnr)
-
-
-def _fusion_job(job: ProductJob, pan: RasterSource, ms: RasterSource, output: Path, extent: Extent | None) -> FusionJob:
-    return FusionJob(
-        pan=pan,
-        ms=ms,
-        output=output,
-        weights=job.weights,
-        extent=extent,
-        device=job.device,
-        precision=job.precision,
-        memory=job.memory,
-        align=job.align,
-        creation_options=job.creation_options,
-        data_type=job.data_type,
-        overviews=job.overviews,
-    )
+    return replace(blank, status=SHARPENED, metrics=result.metrics)
 
 
 def _facts(product: Product, job: ProductJob) -> dict[str, str]:
     """What the output's metadata say of the product, its files and the settings."""
     known = {"PRODUCT": product.title, "SENSOR": product.ms.sensor.name, "ACQUISITION_DATE": product.ms.date}
-    stamps = []
+    stamps, options = [], job.options
     for file in product.files:
         status = gdal.VSIStatL(file)
         stamps.append(f"{PurePosixPath(file).name} {status.size if status else 0} {status.mtime if status else 0}")
     decisive = {
         "bands": job.bands,
-        "weights": sha256_of(job.weights) if job.weights.is_file() else str(job.weights),
-        "precision": job.precision,
-        "align": job.align,
+        "weights": sha256_of(options.weights) if options.weights.is_file() else str(options.weights),
+        "precision": options.precision,
+        "align": options.align,
         "extent": job.extent,
-        "creation_options": job.creation_options,
-        "data_type": job.data_type,
-        "overviews": job.overviews,
+        "creation_options": options.creation_options,
+        "data_type": options.data_type,
+        "overviews": options.overviews,
     }
     settings = "; ".join(f"{k} {v}" for k, v in decisive.items())
     return {**{k: v for k, v in known.items() if v}, INPUTS: "; ".join(stamps), SETTINGS: settings}
@@ -247,11 +232,11 @@ def _check_gain(product: Product, result: FusionResult, progress: Progress) -> N
         return
     least, largest = gains
     name = product.ms.sensor.name
-    gain = format_figure(result.gain, ".3f")
+    gain = format_figure(result.metrics.gain, ".3f")
     said = f"Tabulated MTF gains of {name}: {least:g} to {largest:g}; measured and used: {gain}."
     progress.explain(said)
-    if not least / ODD_GAIN <= result.gain <= largest * ODD_GAIN:
+    if not least / ODD_GAIN <= result.metrics.gain <= largest * ODD_GAIN:
         sentence = f"{said} They are far apart: MS may have been resampled or sharpened before. Look at the result."
         progress.warn(
-            Notice("gain_unlike_sensor", sentence, {"measured": result.gain, "least": least, "most": largest})
+            Notice("gain_unlike_sensor", sentence, {"measured": result.metrics.gain, "least": least, "most": largest})
         )

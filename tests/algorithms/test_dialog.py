@@ -182,4 +182,4 @@ def test_former_minutes_tune_what_was_chosen(algorithm, tmp_path):
     context = QgsProcessingContext()
     assert algorithm.prepare(given, context, Listener())
     job = algorithm._job(given, context, tmp_path / "o.tif")
-    assert (job.adapt, job.weights) == (2.5, BUNDLED["fast"])
+    assert (job.options.adapt, job.options.weights) == (2.5, BUNDLED["fast"])

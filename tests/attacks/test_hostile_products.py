@@ -18,6 +18,7 @@ from helpers.products import dimap, landsat, named, pair_for, worldview
 from helpers.scenes import load_image
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, PansharpenError
+from otfm_pansharpen.model.fusion.job import FusionOptions
 from otfm_pansharpen.model.product import metadata
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.recognise import find_products
@@ -32,11 +33,13 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from _package import load
 load()
+from otfm_pansharpen.model.fusion.job import FusionOptions
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.run import sharpen_products
 from otfm_pansharpen.model.progress import Progress
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-sharpen_products(ProductJob(sys.argv[2], Path(sys.argv[3]), device="cpu", memory=256), Progress(log=print))
+job = ProductJob(sys.argv[2], Path(sys.argv[3]), FusionOptions(device="cpu", memory=256))
+sharpen_products(job, Progress(log=print))
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 VRT = """<VRTDataset rasterXSize="{w}" rasterYSize="{h}"><GeoTransform>{t}</GeoTransform>
@@ -73,14 +76,14 @@ def sharpened(place, folder):
     """What became of each product of a folder, and what the log said."""
     folder.mkdir(exist_ok=True)
     lines: list[str] = []
-    result = sharpen_products(ProductJob(str(place), folder, device="cpu"), Progress(log=lines.append))
+    result = sharpen_products(ProductJob(str(place), folder, FusionOptions(device="cpu")), Progress(log=lines.append))
     return {r.title: r for r in result.runs}, "\n".join(lines)
 
 
 def refusal(place, folder):
     folder.mkdir(exist_ok=True)
     with pytest.raises(PansharpenError) as refused:
-        sharpen_products(ProductJob(str(place), folder, device="cpu"))
+        sharpen_products(ProductJob(str(place), folder, FusionOptions(device="cpu")))
     assert list(folder.iterdir()) == []
     return str(refused.value)
 

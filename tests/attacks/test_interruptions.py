@@ -26,10 +26,11 @@ sys.path.insert(0, sys.argv[1])
 from _package import load
 load()
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.source import RasterSource
-job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), tile=64, device="cpu")
+options = FusionOptions(tile=64, device="cpu")
+job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), options)
 fuse(job, Progress(report=lambda share: print(share, flush=True)))
 """
 

@@ -77,7 +77,7 @@ def test_the_result_is_that_of_the_pipeline_and_everything_said_arrives(shared, 
     heard = Heard()
     result = shared.run(job(pair, tmp_path / "there.tif"), nothing, heard.progress)
     assert np.array_equal(load_image(tmp_path / "there.tif"), here)
-    assert (result.shift, result.gain, result.hqnr, result.bands) == (told.shift, told.gain, told.hqnr, told.bands)
+    assert (result.metrics, result.bands) == (told.metrics, told.bands)
     assert result.output == tmp_path / "there.tif"
     assert heard.shares == sorted(heard.shares)
     assert heard.shares[-1] == 1.0
@@ -180,11 +180,12 @@ from _package import load
 load()
 from pathlib import Path
 from otfm_pansharpen.engine.client import Engines
-from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
-job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), tile=64, device="cpu")
+options = FusionOptions(tile=64, device="cpu")
+job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), options)
 own = Engines()
 own.run(job, Path("none"), Progress())
 print(own.warm[0][1].process.pid, flush=True)

@@ -11,7 +11,7 @@ import pytest
 from otfm_pansharpen.engine.messages import CODEC, FROM_ENGINE, TO_ENGINE, from_line, to_line
 from otfm_pansharpen.model.codec import has_type
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, TuningPair
-from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.plan import PLAN_CLASSES
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.raster.source import RasterSource
@@ -25,8 +25,8 @@ SOURCE = RasterSource(
     crs="x",
 )
 FUSION = FusionJob(
-    SOURCE, replace(SOURCE, bands=()), Path("C:\\out put\\ö.tif"), extent=(1.5, 2.0, 3.0, 1e300), gain=0.3,
-    creation_options=("COMPRESS=DEFLATE",),
+    SOURCE, replace(SOURCE, bands=()), Path("C:\\out put\\ö.tif"), extent=(1.5, 2.0, 3.0, 1e300),
+    options=FusionOptions(gain=0.3, creation_options=("COMPRESS=DEFLATE",)),
 )  # fmt: skip
 TUNING = FinetuneJob((TuningPair(SOURCE, SOURCE, None), TuningPair(SOURCE, SOURCE, (0.0, 1.0, 2.0, 3.0))), Path("o"))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from helpers.engine import engines
 from helpers.fusion import job
@@ -56,4 +54,4 @@ def test_error_after_the_output_is_in_place_says_so(nothing, tmp_path, monkeypat
         assert str(caught.value).startswith(words)
         assert str(caught.value).endswith(f"Complete and in place: {tmp_path / 'out.tif'}.")
         with pytest.raises(EngineError, match=r"No file was written\.$"):
-            own.run(replace(wanted, steps="many", output=tmp_path / "other.tif"), nothing, Progress())
+            own.run(job(pair, tmp_path / "other.tif", steps="many"), nothing, Progress())

@@ -178,7 +178,7 @@ def test_changed_number_in_state_is_noticed(finished):
     scene, folder, expected, settings = finished
     path = folder / "one_sharp.plan.json"
     values = json.loads(path.read_text())
-    values["plan"]["figures"]["ergas"] = 0.001
+    values["plan"]["metrics"]["ergas"] = 0.001
     path.write_text(json.dumps(values))
     check_healed(scene, folder, expected, settings)
 
@@ -188,10 +188,10 @@ def test_changed_number_in_state_is_noticed(finished):
     [
         (["plan"], 7),
         (["plan", "inputs"], None),
-        (["plan", "figures"], []),
-        (["plan", "figures"], {"unknown": 1.0}),
-        (["plan", "figures", "ergas"], "low"),
-        (["plan", "figures", "ergas"], 10**400),
+        (["plan", "metrics"], []),
+        (["plan", "metrics"], {"unknown": 1.0}),
+        (["plan", "metrics", "ergas"], "low"),
+        (["plan", "metrics", "ergas"], 10**400),
         (["outputs", "one_sharp.cog.tif"], 7),
         (["outputs", "one_sharp.cog.tif"], "sha256 0"),
         (["outputs", "../../pan.tif"], "sha256 0"),

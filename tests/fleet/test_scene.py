@@ -12,12 +12,12 @@ import pytest
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from otfm_pansharpen.fleet.job import COG, PARTS, Scene, Settings
+from otfm_pansharpen.fleet.job import COG, FLEET_OPTIONS, PARTS, Scene, Settings
 from otfm_pansharpen.fleet.parts import join_parts, make_part
 from otfm_pansharpen.fleet.scene_plan import plan_scene, read_plan
 from otfm_pansharpen.model.errors import PansharpenError
 
-TILES = Settings(tile=64)
+TILES = Settings(options=replace(FLEET_OPTIONS, tile=64))
 LITTLE = 1000  # MB, in which a tile of 64 pixels fits
 ONE_TILE = 1  # pixels of a part that a worker's memory leaves room for
 
@@ -60,8 +60,7 @@ def test_parts_joined_have_the_bytes_of_one_run(pair, tmp_path, small_parts):
     assert ours.GetRasterBand(1).GetNoDataValue() == 0.0
     assert ours.GetMetadata("IMAGE_STRUCTURE")["LAYOUT"] == "COG"
     assert ours.GetMetadataItem("OTFM_WEIGHTS_SHA256") == result.weights_sha256
-    assert found.figures.shift_rows == result.shift[0]
-    assert found.figures.ergas == result.ergas
+    assert found.metrics == result.metrics
 
 
 def test_parts_of_the_usual_tiles_have_the_bytes_of_the_defaults(tmp_path):
@@ -87,8 +86,8 @@ def test_an_interrupted_scene_keeps_its_parts_and_a_finished_one_is_left_alone(p
     make_part(one, TILES, first.digest, 3)  # as one that its worker's death left
     assert plan_scene(one, TILES, LITTLE).complete
     assert not os.path.exists(one.beside("parts"))
-    assert plan_scene(one, TILES, LITTLE).figures == first.figures
-    assert not plan_scene(one, replace(TILES, align=False), LITTLE).complete
+    assert plan_scene(one, TILES, LITTLE).metrics == first.metrics
+    assert not plan_scene(one, replace(TILES, options=replace(TILES.options, align=False)), LITTLE).complete
 
 
 def test_a_changed_input_makes_its_parts_anew(pair, tmp_path, small_parts):

@@ -12,13 +12,13 @@ from helpers.fleet import TILES, point, sharpen
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image
 from osgeo import gdal
-from otfm_pansharpen.fleet.job import COG, PARTS, Scene, Settings
+from otfm_pansharpen.fleet.job import COG, FLEET_OPTIONS, PARTS, Scene, Settings
 from otfm_pansharpen.fleet.parts import join_parts, make_part
 from otfm_pansharpen.fleet.scene_plan import plan_scene
 from otfm_pansharpen.fleet.storage import read_text, size, write_text
 from otfm_pansharpen.model.errors import InputError, OutputError, PansharpenError
 
-SETTINGS = Settings(tile=64)
+SETTINGS = Settings(options=replace(FLEET_OPTIONS, tile=64))
 
 
 def keys(s3, prefix):

@@ -30,7 +30,7 @@ def test_arrays_give_what_files_give(tmp_path, kind):
     assert np.array_equal(found.values, expected)
     assert found.transform == transform(result.output)
     assert found.nodata == 0
-    assert found.hqnr == result.hqnr
+    assert found.hqnr == result.metrics.hqnr
 
 
 def test_where_a_large_shift_cuts_the_window_the_place_is_that_of_the_cut(tmp_path):

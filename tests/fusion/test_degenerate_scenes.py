@@ -28,7 +28,7 @@ def test_scene_with_little_in_it_is_fused_and_logged(tmp_path, kind):
     text = "\n".join(line.replace(str(tmp_path), "") for line in lines)
     assert not NO_FIGURE.search(text), text
     assert "Done in" in lines[-1]
-    for figure in (result.hqnr, result.ergas, result.gain, *result.shift):
+    for figure in (result.metrics.hqnr, result.metrics.ergas, result.metrics.gain, *result.metrics.shift):
         assert figure is None or math.isfinite(figure)
     facts = gdal.Open(str(tmp_path / "o.tif")).GetMetadata()
     assert not any(NO_FIGURE.search(value) for key, value in facts.items() if key.startswith("OTFM_"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,7 +80,7 @@ def test_out_of_memory_is_said_in_the_log(tmp_path, monkeypatch, small_gpu):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**9))
     lines: list[str] = []
-    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda"), Progress(log=lines.append))
+    result = fuse(job(pair, tmp_path / "gpu.tif", device="cuda"), Progress(log=lines.append))
     assert result.device == "cpu"
     assert any("the CPU goes on" in line for line in lines)
     assert np.abs(load_image(tmp_path / "gpu.tif").astype(int) - plain.astype(int)).max() <= 1
@@ -111,7 +110,7 @@ def test_gpus_of_one_kind_share_the_tiles(tmp_path, monkeypatch, small_gpu, thre
     small_gpu.room = 10**9
     monkeypatch.setattr(pipeline, "judge_reduced", lambda *given: None)
     monkeypatch.setattr(pipeline, "judge", lambda *given: Judgement(None, None, 4, 4))  # one GPU does that alone
-    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="auto", tile=64))
+    result = fuse(job(pair, tmp_path / "gpu.tif", device="auto", tile=64))
     assert result.device == "cuda:0, cuda:2"
     assert (asked.count("cuda:0"), asked.count("cuda:2")) == (13, 12)
     assert np.abs(load_image(tmp_path / "gpu.tif").astype(int) - plain.astype(int)).max() <= 1
@@ -119,7 +118,7 @@ def test_gpus_of_one_kind_share_the_tiles(tmp_path, monkeypatch, small_gpu, thre
 
 def test_each_gpu_says_that_its_memory_ran_out(tmp_path, small_gpu, three_gpus):
     pair = Recipe(height=320, width=320).write(tmp_path)
-    result = fuse(replace(job(pair, tmp_path / "gpu.tif"), device="cuda", tile=128))
+    result = fuse(job(pair, tmp_path / "gpu.tif", device="cuda", tile=128))
     assert result.device == "cpu"
     gone = [n.numbers["device"] for n in result.notices if n.code == "device_out_of_memory"]
     assert sorted(gone) == ["cuda:0", "cuda:2"]

@@ -48,13 +48,13 @@ def made_coarser(pair, folder, ratio, gain):
 def test_the_log_says_what_a_user_finds_who_makes_the_scene_coarser(tmp_path, ratio):
     pair = Recipe(ratio=ratio, height=int(200 * ratio), width=int(200 * ratio)).write(tmp_path)
     result, lines = judged(pair, tmp_path)
-    small = made_coarser(pair, tmp_path / "small", ratio, result.gain)
-    image, _ = run(small, tmp_path, "small.tif", align=False, gain=result.gain, data_type="Float32")
+    small = made_coarser(pair, tmp_path / "small", ratio, result.metrics.gain)
+    image, _ = run(small, tmp_path, "small.tif", align=False, gain=result.metrics.gain, data_type="Float32")
     plain = np.stack([np.kron(band, np.ones((int(ratio),) * 2)) for band in load_image(small.ms)])
     inner = np.s_[:, 16:184, 16:184]
     found = ergas(small.sharp[inner], image[inner], ratio)
-    assert result.ergas == pytest.approx(found, rel=0.15)
-    assert f"made {ratio:.3g} times coarser, ERGAS is {result.ergas:.3g}" in lines[0]
+    assert result.metrics.ergas == pytest.approx(found, rel=0.15)
+    assert f"made {ratio:.3g} times coarser, ERGAS is {result.metrics.ergas:.3g}" in lines[0]
     ours, interpolated, classical = numbers(lines[0])
     assert ours < 0.9 * interpolated
     assert ours < 1.3 * classical
@@ -73,8 +73,8 @@ def test_hqnr_is_that_of_several_pieces_with_texture(tmp_path):
         image[middle] = 300 + np.random.default_rng(1).integers(-3, 4, image[middle].shape)
         save(path, image, transform=(5e5, 2 if path == pair.pan else 4, 0, 4e6, 0, -2 if path == pair.pan else -4))
     with_water, _ = judged(pair, tmp_path)
-    assert with_water.hqnr == pytest.approx(everywhere.hqnr, abs=0.02)
-    assert with_water.ergas == pytest.approx(everywhere.ergas, rel=0.35)
+    assert with_water.metrics.hqnr == pytest.approx(everywhere.metrics.hqnr, abs=0.02)
+    assert with_water.metrics.ergas == pytest.approx(everywhere.metrics.ergas, rel=0.35)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_result_that_looks_worse_than_interpolation_is_warned_of(reduced, full
 def test_a_scene_too_small_to_tell_is_said_to_be(tmp_path):
     pair = Recipe(height=64, width=64).write(tmp_path)
     result, lines = judged(pair, tmp_path)
-    assert result.ergas is None
+    assert result.metrics.ergas is None
     assert not any("ERGAS" in line for line in lines)
 
 
@@ -114,8 +114,8 @@ def test_of_many_bands_some_are_judged_and_the_log_says_so(tmp_path, monkeypatch
     monkeypatch.setattr(judging, "MOST_BANDS", 20)
     every, lines = judged(pair, tmp_path)
     assert not any("of 20 bands" in line for line in lines)
-    assert some.hqnr == pytest.approx(every.hqnr, abs=0.02)
-    assert some.ergas == pytest.approx(every.ergas, rel=0.1)
+    assert some.metrics.hqnr == pytest.approx(every.metrics.hqnr, abs=0.02)
+    assert some.metrics.ergas == pytest.approx(every.metrics.ergas, rel=0.1)
 
 
 def test_bands_in_another_order_are_judged_alike(tmp_path):
@@ -123,7 +123,9 @@ def test_bands_in_another_order_are_judged_alike(tmp_path):
     usual, _ = judged(pair, tmp_path)
     ms = RasterSource(str(pair.ms), bands=(3, 1, 2))
     turned, _ = judged(pair, tmp_path, ms=ms)
-    assert (turned.ergas, turned.hqnr) == pytest.approx((usual.ergas, usual.hqnr), rel=0.02)
+    assert (turned.metrics.ergas, turned.metrics.hqnr) == pytest.approx(
+        (usual.metrics.ergas, usual.metrics.hqnr), rel=0.02
+    )
 
 
 def test_pieces_show_texture_and_neither_cloud_nor_water():
@@ -159,5 +161,5 @@ def test_judge_uses_the_injection_where_the_network_is_worse(tmp_path):
     for name in ("plain", "doubled"):
         images[name], result = run(pair, tmp_path, f"{name}.tif", weights=tmp_path / f"{name}.safetensors")
     assert [n.code for n in result.notices] == ["network_left_out"]
-    assert result.ergas == pytest.approx(result.notices[0].numbers["injection"])
+    assert result.metrics.ergas == pytest.approx(result.notices[0].numbers["injection"])
     assert np.array_equal(images["plain"], images["doubled"])

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from helpers.fusion import job
 from helpers.scenes import Recipe, load_image, save
 from otfm_pansharpen.model.fusion.check import check_pair
 from otfm_pansharpen.model.fusion.measure import measure
@@ -35,7 +36,7 @@ def test_cancelling_is_heard_at_any_moment_while_many_bands_are_measured(tmp_pat
     asked, own = [[time.thread_time()]], threading.local()  # when, by each thread
     own.asked = asked[0]
     with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
-        placed = check_pair(pan, ms, "", None)
+        placed = check_pair(pan, ms, job(pair, tmp_path / "o.tif"))
 
         def cancelled() -> bool:
             if not hasattr(own, "asked"):
@@ -61,7 +62,9 @@ def test_a_scene_measures_the_same_with_any_number_of_threads(tmp_path, monkeypa
         monkeypatch.setattr(side_by_side, "CORES", threads)
         try:
             with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
-                found.append(measure(check_pair(pan, ms, "", None), True, None, Progress()).statistics)
+                found.append(
+                    measure(check_pair(pan, ms, job(pair, tmp_path / "o.tif")), True, None, Progress()).statistics
+                )
             assert torch.get_num_threads() == threads
         finally:
             torch.set_num_threads(before)

@@ -17,10 +17,11 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from _package import load
 load()
-from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.source import RasterSource
-fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), memory=256, device="cpu"))
+options = FusionOptions(memory=256, device="cpu")
+fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), options))
 status = Path("/proc/self/status").read_text()  # getrusage would count the process that started this one
 print(int(status.split("VmHWM:")[1].split()[0]) // 1024)
 """

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError
 from otfm_pansharpen.model.fusion import measure
-from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.measure import MEASURING_SHARE
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.geometry.grids import Window
@@ -42,7 +42,7 @@ def test_sharper_than_interpolation_for_any_band_count_and_ratio(tmp_path, bands
     image, result = run(pair, tmp_path)
     assert image.shape == (bands, 200 if ratio != 3 else 198, 240)
     assert image.dtype == np.uint16
-    assert result.ratio == pytest.approx(ratio)
+    assert result.metrics.ratio == pytest.approx(ratio)
     truth = pair.sharp[:, : image.shape[1]]
     assert error(image, truth) < 0.75 * error(interpolated(pair, image.shape), truth)
 
@@ -89,7 +89,7 @@ def test_shift_is_corrected(tmp_path):
     pair = Recipe(height=320, width=320, shift=(1.6, -1.2)).write(tmp_path)
     with_it, result = run(pair, tmp_path)
     without, _ = run(pair, tmp_path, align=False)
-    assert result.shift == pytest.approx((1.6, -1.2), abs=0.1)
+    assert result.metrics.shift == pytest.approx((1.6, -1.2), abs=0.1)
     straight = Recipe(height=320, width=320).write(tmp_path)
     ideal, _ = run(straight, tmp_path)
     assert error(with_it, pair.sharp) < 1.15 * error(ideal, straight.sharp) < 0.8 * error(without, pair.sharp)
@@ -104,7 +104,7 @@ def test_negative_values_that_the_sample_misses_stay(tmp_path):
     save(tmp_path / "ms.tif", ms, "float32", (5e5, 4, 0, 4e6, 0, -4))
     fuse(
         FusionJob(RasterSource(str(tmp_path / "pan.tif")), RasterSource(str(tmp_path / "ms.tif")), tmp_path / "o.tif",
-                  extent=(5e5, 4e6 - 1024, 5e5 + 1024, 4e6), precision="fp32", device="cpu")
+                  FusionOptions(precision="fp32", device="cpu"), extent=(5e5, 4e6 - 1024, 5e5 + 1024, 4e6))
     )  # fmt: skip
     assert load_image(tmp_path / "o.tif")[0, 370:410, 370:410].max() < -0.01
 
@@ -198,5 +198,5 @@ def test_any_pair_gives_pans_grid_and_mss_type(tmp_path, bands, ratio, height, w
     assert image.shape == (bands, *(int(np.floor(c + 0.5)) for c in cover))
     assert image.dtype == np.dtype(kind)
     assert np.isfinite(image).all()
-    assert result.ratio == pytest.approx(ratio)
+    assert result.metrics.ratio == pytest.approx(ratio)
     assert error(image, pair.sharp[:, : image.shape[1], : image.shape[2]]) < pair.sharp.std()

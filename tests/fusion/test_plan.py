@@ -37,7 +37,7 @@ for number, window in enumerate(reversed(plan.tiles())):
 
 def planned(wanted) -> FusionPlan:
     with opened_pair(wanted.pan, wanted.ms) as (pan, ms):
-        pair = check_output(check_pair(pan, ms, wanted.data_type, wanted.extent), wanted)
+        pair = check_output(check_pair(pan, ms, wanted), wanted)
         return plan_pair(pair, wanted, Progress())[2]
 
 
@@ -83,7 +83,10 @@ def test_a_plan_comes_back_from_text_as_it_was(tmp_path):
     assert back.form.nodata != back.form.nodata
 
 
-@pytest.mark.parametrize("spoil", ["not json", "another format", "a missing field", "an unknown field", "no transfer", "a wrong type", "no plan"])
+@pytest.mark.parametrize(
+    "spoil",
+    ["not json", "another format", "a missing field", "an unknown field", "no transfer", "a wrong type", "no plan"],
+)
 def test_text_that_is_no_plan_is_refused(tmp_path, spoil):
     text = planned(job(Recipe().write(tmp_path), tmp_path / "out.tif")).to_json()
     values = json.loads(text)

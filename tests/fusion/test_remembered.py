@@ -40,7 +40,7 @@ def test_what_was_measured_serves_other_extents_and_changes_nothing(tmp_path, me
     assert pair.ms.with_name("ms.tif.aux.xml").exists()
     whole, result = run(pair, tmp_path, "whole.tif")
     assert len(measured) == 1
-    assert result.shift == pytest.approx((0.0, 1.0), abs=0.1)
+    assert result.metrics.shift == pytest.approx((0.0, 1.0), abs=0.1)
     assert np.array_equal(part, whole[:, :100, :100])
     remembered._SCENES.clear()
     again, _ = run(pair, tmp_path, "again.tif")

@@ -56,7 +56,7 @@ def test_an_ms_that_its_maker_sharpened_is_said(tmp_path, crest, words):
 def test_a_shift_beyond_the_small_search_is_found_and_a_large_one_is_said(tmp_path, rows):
     pair = Recipe(shift=(rows, 0.0), height=320, width=320).write(tmp_path)
     result = fuse(job(pair, tmp_path / "o.tif"))
-    assert result.shift == pytest.approx((rows, 0.0), abs=0.1)
+    assert result.metrics.shift == pytest.approx((rows, 0.0), abs=0.1)
     assert [n.code for n in result.notices] == (["large_shift"] if rows > 5 else [])
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from osgeo import gdal
-from otfm_pansharpen.fleet.job import Scene, Settings
+from otfm_pansharpen.fleet.job import FLEET_OPTIONS, Scene, Settings
 from otfm_pansharpen.fleet.parts import join_parts, make_part
 from otfm_pansharpen.fleet.scene_plan import plan_scene, read_plan
 
 UNSET = "AWS_SESSION_TOKEN", "AWS_PROFILE"
-TILES = Settings(tile=64)
+TILES = Settings(options=replace(FLEET_OPTIONS, tile=64))
 MEMORY = 1000  # MB, in which a tile of 64 pixels fits
 MAX_ROUNDS = 3
 

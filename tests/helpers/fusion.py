@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 from helpers.scenes import load_image
 from otfm_pansharpen.model.errors import OutputError
-from otfm_pansharpen.model.fusion.job import FusionJob, FusionResult
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions, FusionResult
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 
 
 def job(pair, output, **changes):
-    basic = FusionJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), output, precision="fp32", device="cpu")
-    return replace(basic, **changes)
+    """A job on a pair; `changes` are fields of FusionJob and of FusionOptions."""
+    own = {name: changes.pop(name) for name in FusionJob.__dataclass_fields__ if name in changes}
+    options = FusionOptions(**{"precision": "fp32", "device": "cpu", **changes})
+    basic = FusionJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), output, options)
+    return replace(basic, **own)
 
 
 def run(pair, tmp_path, name="fused.tif", **changes) -> tuple[np.ndarray, FusionResult]:

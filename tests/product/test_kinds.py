@@ -10,6 +10,7 @@ from helpers.fusion import run as fuse_pair
 from helpers.products import ali, dimap, landsat, named, packed, pair_for, worldview
 from helpers.scenes import load_image
 from osgeo import gdal
+from otfm_pansharpen.model.fusion.job import FusionOptions
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.run import sharpen_products
 from otfm_pansharpen.model.progress import Progress
@@ -92,7 +93,7 @@ def sharpened(place, folder, **changes):
     """The result of a run, and what the log said."""
     folder.mkdir(exist_ok=True)
     lines: list[str] = []
-    job = ProductJob(str(place), folder, precision="fp32", device="cpu", **changes)
+    job = ProductJob(str(place), folder, FusionOptions(precision="fp32", device="cpu"), **changes)
     return sharpen_products(job, Progress(log=lines.append)), "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from helpers.products import dimap, landsat, named, packed, pair_for, worldview
 from helpers.scenes import load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError
+from otfm_pansharpen.model.fusion.job import FusionOptions, SceneMetrics
 from otfm_pansharpen.model.options import BUNDLED
 from otfm_pansharpen.model.product.job import ProductJob, ProductRun
 from otfm_pansharpen.model.product.run import sharpen_products, table
@@ -31,11 +32,11 @@ def sharp_pair(tmp_path):
     return pair_for(tmp_path / "pair4", 4, 4)
 
 
-def sharpened(place, folder, **changes):
+def sharpened(place, folder, weights=BUNDLED["fast"], **changes):
     """The result of a run, and what the log said."""
     folder.mkdir(exist_ok=True)
     lines: list[str] = []
-    job = ProductJob(str(place), folder, precision="fp32", device="cpu", **changes)
+    job = ProductJob(str(place), folder, FusionOptions(weights, precision="fp32", device="cpu"), **changes)
     return sharpen_products(job, Progress(log=lines.append)), "\n".join(lines)
 
 
@@ -149,8 +150,8 @@ def test_a_failure_does_not_stop_the_others_and_a_table_ends_the_log(tmp_path, l
     assert lines[0].split() == ["product", "result", "ratio", "shift", "gain", "HQNR", "seconds"]
     row = next(line for line in lines if line.startswith(nine))
     assert "sharpened" in row
-    assert f"{runs[nine].gain:.3f}" in row
-    assert f"{runs[nine].hqnr:.4f}" in row
+    assert f"{runs[nine].metrics.gain:.3f}" in row
+    assert f"{runs[nine].metrics.hqnr:.4f}" in row
     assert "Missing:" in next(line for line in lines if line.startswith(seven))
 
 
@@ -235,7 +236,7 @@ def test_progress_is_even_over_products(tmp_path, landsat_pair):
     heard = Progress(
         report=shares.append, log=lambda line: at.append(max(shares, default=0.0)) if "Product 2" in line else None
     )
-    sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", device="cpu"), heard)
+    sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", FusionOptions(device="cpu")), heard)
     assert shares == sorted(shares)
     assert at == [0.5]
     assert shares[-1] == 1.0
@@ -258,7 +259,7 @@ def test_cancelled_leaves_what_is_complete_and_nothing_else(tmp_path, landsat_pa
     lines: list[str] = []
     heard = Progress(report=report, cancelled=stop.is_set, log=lines.append)
     with pytest.raises(CancelledError):
-        sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", device="cpu"), heard)
+        sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", FusionOptions(device="cpu")), heard)
     left = [] if when == "while products are looked for" else [f"{first}_sharp.tif"]
     assert [p.name for p in (tmp_path / "out").iterdir()] == left
     assert temporaries(tmp_path / "out") == []
@@ -302,7 +303,7 @@ def test_vrt_that_cannot_be_kept_fails_no_product(tmp_path, landsat_pair, monkey
 
 
 def test_table_leaves_out_what_was_not_measured():
-    runs = [ProductRun("a", "s", "sharpened", ratio=2.0, shift=(-0.001, 0.0), gain=float("nan"), hqnr=None)]
+    runs = [ProductRun("a", "s", "sharpened", metrics=SceneMetrics(2.0, (-0.001, 0.0), float("nan")))]
     line = list(table(runs))[1]
     assert "nan" not in line
     assert "+0.00 +0.00" in line

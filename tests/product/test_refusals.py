@@ -10,6 +10,7 @@ import pytest
 from helpers.products import cut, dimap, landsat, named, packed, pair_for, worldview
 from helpers.scenes import load_image, save
 from otfm_pansharpen.model.errors import PansharpenError
+from otfm_pansharpen.model.fusion.job import FusionOptions
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.run import sharpen_products
 from otfm_pansharpen.model.progress import Progress
@@ -19,7 +20,7 @@ def refusal(place, folder, **changes):
     """The sentence of a run that is refused; nothing is written."""
     folder.mkdir(exist_ok=True)
     with pytest.raises(PansharpenError) as refused:
-        sharpen_products(ProductJob(str(place), folder, device="cpu", **changes))
+        sharpen_products(ProductJob(str(place), folder, FusionOptions(device="cpu"), **changes))
     assert list(folder.iterdir()) == []
     return str(refused.value)
 
@@ -86,7 +87,7 @@ def test_metadata_that_were_downloaded_twice_are_one_product(tmp_path, landsat_p
     product = landsat(tmp_path / "in", landsat_pair)
     shutil.copy(tmp_path / "in" / f"{product}_MTL.txt", tmp_path / "in" / f"Copy of {product}_MTL.txt")
     (tmp_path / "out").mkdir()
-    result = sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", device="cpu"))
+    result = sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", FusionOptions(device="cpu")))
     assert [r.status for r in result.runs] == ["sharpened"]
 
 
@@ -154,7 +155,7 @@ def test_metadata_cut_short_are_not_believed(tmp_path, landsat_pair, form, share
     file.write_text(text[: int(share * len(text))], encoding="utf-8")
     (tmp_path / "out").mkdir()
     lines: list[str] = []
-    job = ProductJob(str(tmp_path / "in"), tmp_path / "out", device="cpu")
+    job = ProductJob(str(tmp_path / "in"), tmp_path / "out", FusionOptions(device="cpu"))
     result = sharpen_products(job, Progress(log=lines.append))
     assert f"{file} is cut short" in "\n".join(lines)
     assert [r.status for r in result.runs] == ["sharpened", "no product"]

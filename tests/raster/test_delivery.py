@@ -127,7 +127,7 @@ sys.path.insert(0, sys.argv[1])
 from _package import load
 load()
 from otfm_pansharpen.model.files import whole_file
-from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.source import RasterSource
 target, seen, changes = Path(sys.argv[4]), set(), []
@@ -137,7 +137,7 @@ def watch(event, arguments):
         changes.extend(event for a in arguments if event != "os.scandir" and str(a) == str(target))
 sys.addaudithook(watch)
 if target.suffix == ".tif":
-    fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), target, device="cpu"))
+    fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), target, FusionOptions(device="cpu")))
 else:
     with whole_file(target) as draft:
         draft.write_bytes(b"new")

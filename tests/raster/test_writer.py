@@ -159,7 +159,7 @@ def test_metadata_of_the_scene_are_kept_and_those_of_the_run_added(tmp_path):
     assert told["OTFM_PAN"] == "pan.tif band 1"
     assert told["OTFM_MS"] == "ms.tif bands 1 2 3 4"
     assert told["OTFM_WEIGHTS_SHA256"] == result.weights_sha256
-    assert float(told["OTFM_MTF_GAIN"]) == pytest.approx(result.gain, abs=1e-3)
+    assert float(told["OTFM_MTF_GAIN"]) == pytest.approx(result.metrics.gain, abs=1e-3)
     assert len(told["OTFM_TRANSFER_ROWS"].split()) == len(told["OTFM_TRANSFER_COLUMNS"].split()) == 10
 
 
