@@ -10,6 +10,7 @@ import codecs
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,9 +23,10 @@ from safetensors.torch import save
 
 from ..codec import parse_json
 from ..errors import WeightsError
-from ..files import read_small_file, whole_file
+from ..files import read_small_file
 from ..options import BUNDLED
 from ..progress import format_bytes
+from ..staging import staging
 from .band_groups import reordering
 from .flow_network import FlowNetwork, NetworkConfig
 from .trial import trial_velocity
@@ -57,18 +59,19 @@ class Weights:
 
 
 def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> str:
-    """Write weights and their sha256 file; each is complete or absent. Returns the SHA-256.
+    """Write weights and their sha256 file, both or neither. Returns the SHA-256. Raises OSError.
 
     `notes` (what, from which data, under which licence, with which settings) go into the header as JSON.
     """
     header = {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
     tensors = {name: value.detach().float().contiguous().cpu() for name, value in network.state_dict().items()}
     header |= {"format": FORMAT, "network": json.dumps(asdict(network.config)), TENSORS_DIGEST: _digest(tensors)}
-    with whole_file(hash_path(path)) as digests, whole_file(path) as draft:
+    with staging(path) as made:
+        draft, digests = made.folder / path.name, made.folder / hash_path(path).name
         draft.write_bytes(save(tensors, metadata=header))  # save_file would let its owner alone read the file
         digest = sha256_of(draft)
         digests.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
-        hash_path(path).unlink(missing_ok=True)  # stopped between the two, new weights must not meet an old hash
+        made.deliver([digests, draft], [file for file in (path, hash_path(path)) if os.path.lexists(file)])
     return digest
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -264,3 +266,19 @@ def test_interrupted_saving_leaves_the_old_weights(good, monkeypatch):
         save_weights(FlowNetwork(SMALL), good, {})
     assert good.read_bytes() == before
     assert sorted(p.name for p in good.parent.iterdir()) == ["good.safetensors", "good.safetensors.sha256"]
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3, 4])
+def test_weights_that_cannot_replace_others_leave_them_with_their_hash(good, monkeypatch, fails):
+    digest, renames, real = load_weights(good).sha256, itertools.count(1), os.replace
+
+    def replace(source, place):
+        if next(renames) == fails:
+            raise OSError(28, "No space left on device")
+        real(source, place)
+
+    monkeypatch.setattr("os.replace", replace)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(FlowNetwork(SMALL), good, {})
+    assert sorted(p.name for p in good.parent.iterdir()) == ["good.safetensors", "good.safetensors.sha256"]
+    assert load_weights(good).sha256 == digest
