@@ -79,11 +79,22 @@ def _room(packages: Path) -> Iterator[str]:
     """Memory and disk."""
     import shutil
 
-    from ..model.fusion.memory import default_budget, free_memory
+    from ..model.fusion.plan import default_budget
 
     there = next(p for p in (packages, *packages.parents) if p.exists())
-    yield f"Memory: {free_memory()} MB free, {default_budget()} MB of it for tiles by default"
+    yield f"Memory: {_free_memory()} MB free, {default_budget()} MB of it for tiles by default"
     yield f"Disk: {shutil.disk_usage(there).free / 1e9:.1f} GB free where the profile lies"
+
+
+def _free_memory() -> int:
+    """MB of the machine's memory that no process uses, as far as the system tells; all of it where it does not."""
+    from osgeo import gdal
+
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return int(gdal.GetUsablePhysicalRAM()) // 2**20
 
 
 def _cuda() -> Iterator[str]:

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..model.errors import InputError
-from ..model.fusion.memory import TILES_OF_A_GPU, want_of_memory_said
-from ..model.fusion.pipeline import run_plan
-from ..model.fusion.plan import FusionPlan
+from ..model.errors import InputError, translate_memory_errors
+from ..model.fusion.plan import TILES_OF_A_GPU, FusionPlan
+from ..model.fusion.tiles import run_plan
 from ..model.geometry.grids import Window
 from ..model.progress import Progress
 from ..model.raster.gdal_errors import gdal_exceptions
@@ -47,7 +46,7 @@ def make_part(scene: Scene, settings: Settings, digest: str, number: int) -> Non
     options = () if settings.form == COG else (settings.options.creation_options or KEPT_OPTIONS)
     form = replace(plan.form, options=options, overviews=False)
     with (
-        want_of_memory_said(),
+        translate_memory_errors(),
         opened_pair(plan.pan, plan.ms) as (pan, ms),
         finished(child(scene.beside("parts"), f"{part.stem}.tif"), part.name_file) as local,
         RasterWriter(local, pan.grid.cropped(part.window), pan.crs or ms.crs, ms, form) as writer,

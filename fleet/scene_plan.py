@@ -13,19 +13,19 @@ from pathlib import Path
 from osgeo import gdal
 
 from ..model.codec import Codec
-from ..model.errors import InputError, OutputError, PansharpenError
+from ..model.errors import InputError, OutputError, PansharpenError, translate_memory_errors
 from ..model.fusion.check import CheckedPair, check_output, check_pair
 from ..model.fusion.job import FusionJob, SceneMetrics
-from ..model.fusion.memory import (
+from ..model.fusion.pipeline import judged, plan_pair, provenance, scene_metrics
+from ..model.fusion.plan import (
     FIXED_PART,
     LARGEST_BUDGET,
     MEGABYTE,
+    PLAN_CLASSES,
+    FusionPlan,
     WorkPlan,
     pixel_bytes,
-    want_of_memory_said,
 )
-from ..model.fusion.pipeline import judged, plan_pair, provenance, scene_metrics
-from ..model.fusion.plan import PLAN_CLASSES, FusionPlan
 from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
 from ..model.network.weights import LARGEST_FILE
@@ -198,7 +198,7 @@ def _planned(scene: Scene, settings: Settings, memory: int | None, inputs: str, 
     pan, ms = sources(scene, settings)
     if not is_remote(scene.output):
         check_place(Path(scene.output), [s.path for s in (pan, ms) if len(s.path) < 4096])
-    with want_of_memory_said(), opened_pair(pan, ms) as (sharp, colours), tempfile.TemporaryDirectory() as folder:
+    with translate_memory_errors(), opened_pair(pan, ms) as (sharp, colours), tempfile.TemporaryDirectory() as folder:
         job = fusion_job(scene, settings, pan, ms, Path(folder))
         pair = check_output(check_pair(sharp, colours, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, Progress())

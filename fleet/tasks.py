@@ -14,7 +14,7 @@ from distributed import Worker, get_worker
 from osgeo import gdal
 
 from ..model.errors import PansharpenError
-from ..model.fusion.memory import MEGABYTE
+from ..model.fusion.plan import MEGABYTE
 from ..model.raster.delivered import TRACES
 from ..model.version import VERSION
 from .job import Scene, Settings

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Words, in lower case, with which systems and libraries refuse memory or threads.
+OUT_OF_MEMORY = (
+    *("allocate memory", "not enough memory", "out of memory", "bad_alloc", "bad alloc", "memoryerror"),
+    *("start new thread", "thread creation failed", "paging file", "winerror 1455"),
+)
+
 
 class PansharpenError(Exception):
     """Something is wrong with the input, the weights or the machine; the message names the cure."""
@@ -32,3 +41,22 @@ class CancelledError(PansharpenError):
 
 class EngineError(PansharpenError):
     """The process that does the work cannot be started, or has ended by itself."""
+
+
+def is_out_of_memory(text: str) -> bool:
+    """Return whether the text of an error says that memory or threads were refused."""
+    return any(words in text.lower() for words in OUT_OF_MEMORY)
+
+
+@contextmanager
+def translate_memory_errors() -> Iterator[None]:
+    """Turn memory or threads that the system refuses into a PansharpenError with the cure."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not is_out_of_memory(str(error)):
+            raise
+        raise PansharpenError(
+            f"There is too little memory for this run ({str(error).strip()[:200] or 'refused'}). "
+            "Lower MEMORY or TILE, close other programs, or raise the limit that is set on this process."
+        ) from error

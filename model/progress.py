@@ -43,9 +43,10 @@ class Progress:
             for sentence in sentences:
                 self.log(sentence)
 
-    def explain(self, sentence: str) -> None:
-        """Pass a detail on."""
-        (self.detail or self.log)(sentence)
+    def explain(self, *sentences: str) -> None:
+        """Pass details on."""
+        for sentence in sentences:
+            (self.detail or self.log)(sentence)
 
     def warn(self, notice: Notice) -> None:
         """Pass a warning on."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, translate_memory_errors
 from ..geometry.grids import NO_GEOREFERENCE, GeoTransform
 from ..progress import Progress
 from ..raster.gdal_errors import gdal_exceptions
@@ -17,8 +17,8 @@ from ..raster.reader import in_memory
 from ..raster.source import RasterSource
 from .check import check_pair
 from .job import Extent, FusionJob, FusionOptions
-from .memory import want_of_memory_said
-from .pipeline import ArrayTarget, judged, plan_pair, run_plan
+from .pipeline import ArrayTarget, judged, plan_pair
+from .tiles import run_plan
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def fuse_arrays(
     sources = (RasterSource("the PAN array", nodata=marked), RasterSource("the MS array", nodata=marked))
     job = FusionJob(*sources, Path(), FusionOptions(**options), extent)
     with (
-        want_of_memory_said(),
+        translate_memory_errors(),
         gdal_exceptions(),
         in_memory(job.pan, "PAN", pan[None], pan_transform) as sharp,
         in_memory(job.ms, "MS", np.asarray(ms), ms_transform) as colours,

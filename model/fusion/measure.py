@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from ..geometry.grids import Placement, Window
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
+from ..raster.files_behind import on_disk
 from ..raster.pixel_types import value_limits
 from ..raster.reader import Raster
 from ..raster.windows import read_with_margin, sample_where_valid, sample_windows
@@ -26,6 +29,7 @@ from ..scene.scene_match import match_scenes
 from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics
 from ..wording import format_value
 from .check import CheckedPair
+from .job import FusionJob
 
 MEASURING_SHARE = 0.05  # of the progress bar
 SAMPLE_SHARE = 0.4  # of the progress of measuring; looking through a signed MS takes the rest
@@ -35,6 +39,7 @@ LARGEST_FILL = 0.5  # of the sampled pixels where the output is made; beyond it,
 SURE_CORRELATION = 0.8  # of details, from which on a shift within the small search needs no wider one
 LEAST_LEFT = 0.5  # of the common area; a shift that leaves less is told by too few pixels to be believed
 SPARSE = 37  # of so many sampled pixels one is taken
+MAX_SCENES = 2  # in the cache; each holds some ten windows of both rasters
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,29 @@ class Measurement:
     def spread(self) -> float:
         """Between which most values of a band lie, of the band where they differ most."""
         return max(band[-1] - band[0] for band in self.percentiles)
+
+
+_CACHE: OrderedDict[Any, Measurement] = OrderedDict()
+
+
+def cached_measurement(pair: CheckedPair, job: FusionJob, progress: Progress) -> Measurement:
+    """Measure a pair, or return what the same files, bands and options gave before: what follows a preview is fast.
+
+    Remote sources have no reliable timestamp, so they are never cached. Nor are scenes with undeclared fill: how much
+    of it is too much depends on the extent. Raises InputError.
+    """
+    pan, ms, options = pair.pan, pair.ms, job.options
+    key = pan.state, ms.state, options.align, options.gain
+    cached = _CACHE.pop(key, None)
+    measured = cached or measure(pair, options.align, options.transfer, progress)
+    if cached and cached.dead:
+        ms.leave_out(cached.dead)
+    local = all(raster.files and on_disk(raster.source.path) for raster in (pan, ms))
+    if local and not (measured.ms_fill or measured.pan_fill):
+        _CACHE[key] = measured
+        while len(_CACHE) > MAX_SCENES:
+            _CACHE.popitem(last=False)
+    return measured
 
 
 def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:

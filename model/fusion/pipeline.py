@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import OutputError
+from ..errors import InputError, OutputError, translate_memory_errors
+from ..finetuning.finetune import finetune
+from ..finetuning.job import FinetuneJob, TuningPair
 from ..geometry.grids import Window
-from ..inference.tile_fuser import TileFuser
 from ..network.weights import Weights, finetuned, load_weights
-from ..notices import Notice
+from ..notices import Notice, make_notice
 from ..progress import Progress, spoken
-from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
+from ..raster.pixel_types import NUMPY_TYPES
 from ..raster.places import check_target
-from ..raster.reader import Raster
 from ..raster.stack import stacked
 from ..raster.windows import opened_pair
 from ..raster.writer import RasterWriter
@@ -28,41 +29,36 @@ from ..staging import remove_stale_runs
 from ..version import VERSION
 from ..wording import format_figure
 from . import run_log
-from .adapt import ADAPTED, adapted
 from .check import CheckedPair, check_output, check_pair
 from .job import FusionJob, FusionResult, SceneMetrics
 from .judge import Judgement, Reduced, judge, judge_reduced
-from .measure import MEASURING_SHARE, Measurement
-from .memory import bounded_cache, default_budget, want_of_memory_said
-from .plan import FusionPlan, choose_engine, make_plan
-from .remembered import measured_once
-from .tiles import Finish, Target, Tiling
+from .measure import MEASURING_SHARE, Measurement, cached_measurement
+from .plan import FusionPlan, choose_engine, default_budget, make_plan
+from .tiles import run_plan
 
 LARGEST_CLIPPED = 0.25  # of the values; a few bright ones may be cut off, and the log says so
-MAX_CLIPPED = 0.001  # of the pixels of a band in the result, beyond which it is warned of
 FEWEST_STEPS = 2.0  # whole numbers over which the values of a band have to spread
+ADAPTED = 0.6  # of the progress bar, once the weights are tuned on the scene
+TUNED_NAME = "tuned.safetensors"
 
 
 def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     """Sharpen MS with PAN and write the result. Raises PansharpenError; the target is then as it was before."""
     started = time.monotonic()
     notices: list[Notice] = []
-    progress = _remembering(progress or Progress(), notices)
+    progress = _collecting(progress or Progress(), notices)
     if job.more_ms:
         job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
     check_target(job.output, (job.pan.path, job.ms.path, str(job.options.weights)))
-    for stale in remove_stale_runs(job.output.parent):
-        if stale.kept:
-            progress.warn(run_log.previous_files_kept(stale))
-        else:
-            progress.explain(run_log.removed(stale))
-    with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
+    run_log.report_stale_runs(remove_stale_runs(job.output.parent), progress)
+    with translate_memory_errors(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
         found = judged(pair, plan, weights, measured, reduced, progress) if job.options.judged else None
-        pair = replace(pair, window=plan.window)
-        with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
-            devices = run_plan(plan, pan, ms, weights, writer, progress.after(ADAPTED if job.options.adapts else 0.0))
+        grid, model = pan.grid.cropped(plan.window), pan.sensor_model(plan.window)
+        with RasterWriter(job.output, grid, pair.crs, ms, plan.form, model) as writer:
+            left = progress.after(ADAPTED if job.options.adapts else 0.0)
+            devices = run_plan(plan, pan, ms, weights, writer, left)
             summary, facts = run_log.quality_summary(found), provenance(plan, measured.registration, weights)
             progress.check()
             writer.finish(facts)
@@ -86,27 +82,55 @@ def plan_pair(
     """Measure a checked pair and decide everything, saying what and why. Raises PansharpenError."""
     weights = load_weights(job.options.weights)
     engine, reason = choose_engine(job, weights)
-    progress.log(run_log.inputs(pair))
-    _explain(run_log.rasters(pair), progress)
-    _explain(run_log.engine(engine, weights.header.get("name", "?"), reason), progress)
+    run_log.report_inputs(pair, engine, weights, reason, progress)
     progress.check()
-    measured = measured_once(pair, job, progress)
-    progress.log(run_log.found(measured, job))
-    _explain(run_log.measurement(measured, pair, job), progress)
+    measured = cached_measurement(pair, job, progress)
+    run_log.report_measurement(measured, pair, job, progress)
     refuse_clipping(pair, measured)
-    for notice in run_log.notices(measured, pair, job, dict(weights.header)):
-        progress.warn(notice)
+    run_log.warn_of_scene(measured, pair, job, weights, progress)
     progress.report(MEASURING_SHARE)
     if job.options.adapts:
-        weights = adapted(job, pair, weights, progress)
+        weights = tune_on_scene(job, pair, weights, progress)
         engine = replace(engine, weights=str(weights.path), weights_sha256=weights.sha256)
     plan = make_plan(job, pair, measured, engine, weights)
-    progress.explain(run_log.work(plan, job.options.memory or default_budget()))
+    run_log.report_work(plan, job.options.memory or default_budget(), progress)
     reduced = judge_reduced(pair, plan, weights.network, measured.pieces, progress.check)
     if reduced and reduced.network_share < 1.0:
-        progress.warn(run_log.network_left_out(reduced))
+        numbers = {"injection": reduced.injection, "network": reduced.network}
+        progress.warn(make_notice("network_left_out", numbers, ratio=reduced.ratio))
         plan = replace(plan, network_share=reduced.network_share)
     return weights, measured, plan, reduced
+
+
+def tune_on_scene(job: FusionJob, pair: CheckedPair, weights: Weights, progress: Progress) -> Weights:
+    """Tune weights on the whole scene, as its statistics are those of the whole, so that parts of it fit together.
+
+    They are kept where `job.weights_out` says. Where nothing better is found, and where a scene cannot be tuned on,
+    which is warned of, `weights` themselves are returned. Raises PansharpenError.
+    """
+    options = job.options
+    with tempfile.TemporaryDirectory(prefix="otfm-") as folder:
+        tuning = FinetuneJob(
+            pairs=(TuningPair(job.pan, job.ms),), output=job.weights_out or Path(folder) / TUNED_NAME,
+            start=weights.path, minutes=options.adapt, steps=options.adapt_steps, device=options.device,
+            seed=options.seed, keep=False,
+        )  # fmt: skip
+
+        def report(share: float) -> None:
+            progress.report(MEASURING_SHARE + (ADAPTED - MEASURING_SHARE) * share)
+
+        def explain(line: str) -> None:
+            if folder not in line:  # which is gone when anybody reads it
+                progress.explain(line)
+
+        run_log.report_tuning(job, progress)
+        try:
+            found = finetune(tuning, replace(progress, report=report, log=explain), [(pair.pan, pair.ms)])
+        except InputError as error:
+            progress.warn(make_notice("not_tuned", {}, error=error))
+            return weights
+        run_log.report_tuned(found, progress)
+        return load_weights(found.output) if found.improved else weights
 
 
 def judged(
@@ -119,10 +143,7 @@ def judged(
 ) -> Judgement:
     """How good the result is on pieces of the scene, said in the log, with a warning where that is not good."""
     found = judge(pair, plan, weights.network, measured.pieces, reduced, progress.check)
-    _explain(run_log.quality(found), progress)
-    worse = run_log.quality_notice(found)
-    if worse:
-        progress.warn(worse)
+    run_log.report_quality(found, progress)
     return found
 
 
@@ -156,40 +177,13 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
         )
 
 
-def run_plan(
-    plan: FusionPlan, pan: Raster, ms: Raster, weights: Weights, target: Target, progress: Progress
-) -> list[str]:
-    """Make the pixels of the plan's window; returns the devices used. Values that are clipped are warned of.
-
-    Raises PansharpenError, also where a file of the rasters has changed since it was opened.
-    """
-    engine = plan.engine
-    fusers = [
-        TileFuser(
-            weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs, plan.network_share
-        )
-        for device in engine.torch_devices
-    ]
-    encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)
-    with bounded_cache(plan.work.cache):
-        finish = Finish(plan.plausible, encoder)
-        Tiling(pan, ms, plan.placement, plan.window, plan.work).run(fusers, finish, target, progress)
-    for raster in (pan, ms):
-        raster.refuse_changes()
-    if finish.clipped:
-        share = max(finish.clipped.values()) / (plan.window.width * plan.window.height)
-        report = progress.warn if share > MAX_CLIPPED else lambda notice: progress.explain(notice.sentence)
-        report(run_log.clipped(plan, finish.clipped, share))
-    return list(dict.fromkeys(str(f.device) for f in fusers))
-
-
 def fuse_window(plan: FusionPlan, window: Window, progress: Progress | None = None) -> NDArray[Any]:
     """The pixels (bands, h, w) of a window of the plan, in any process that reads the plan's rasters and weights.
 
     A window made of whole tiles (`plan.tiles()`) has the bytes of the whole run. Raises PansharpenError.
     """
     weights = plan.engine.load()
-    with want_of_memory_said(), opened_pair(plan.pan, plan.ms) as (pan, ms):
+    with translate_memory_errors(), opened_pair(plan.pan, plan.ms) as (pan, ms):
         target = ArrayTarget(len(ms.bands), window, plan.form.type)
         run_plan(replace(plan, window=window), pan, ms, weights, target, progress or Progress())
     return target.values
@@ -233,7 +227,7 @@ def _values(values: Iterable[float]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
 
 
-def _remembering(progress: Progress, notices: list[Notice]) -> Progress:
+def _collecting(progress: Progress, notices: list[Notice]) -> Progress:
     """The same, with every warning kept in a list too."""
 
     def notice(found: Notice) -> None:
@@ -241,8 +235,3 @@ def _remembering(progress: Progress, notices: list[Notice]) -> Progress:
         progress.warn(found)
 
     return replace(progress, notice=notice)
-
-
-def _explain(sentences: Iterable[str], progress: Progress) -> None:
-    for sentence in sentences:
-        progress.explain(sentence)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from osgeo import gdal
 
 from ..codec import Codec
 from ..devices import choose_devices
@@ -14,6 +16,7 @@ from ..errors import InputError, WeightsError
 from ..geometry.grids import Placement, Window
 from ..geometry.transfer import TransferFunction
 from ..inference.precision import choose_precision
+from ..network.flow_network import SHARED_GUIDES, NetworkConfig
 from ..network.weights import Weights, load_weights
 from ..raster.formats import OutputForm
 from ..raster.pixel_types import INTEGER_TYPES, value_limits
@@ -23,10 +26,25 @@ from ..scene.statistics import SceneStatistics
 from .check import CheckedPair
 from .job import FusionJob
 from .measure import Measurement
-from .memory import WorkPlan, default_budget, plan_work
 from .plausible_range import PlausibleRange
 
 FORMAT = "otfm-pansharpen-plan-4"
+MEGABYTE = 2**20
+LARGEST_BUDGET = 2048  # MB
+SHARE_OF_MACHINE = 0.25
+SHARE_OF_LIMIT = 0.6  # of what a limit leaves beside torch and GDAL
+FIXED_PART = 600  # MB that torch and GDAL take themselves
+ADDRESS_SPACE = 2500  # MB that libraries and threads reserve without using them
+SMALLEST_BUDGET = 64  # MB
+UNLIMITED = 2**60  # bytes; what version 1 says where there is no limit
+CGROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+CACHE_SHARE = 0.0625  # of the budget, for the blocks that neighbouring tiles share
+TILE_SIDES = (1024, 768, 512, 384, 256)  # PAN pixels; multiples of usual block sizes where it matters
+SMALLEST_TILE = 64
+TILES_OF_A_GPU = 4
+LARGEST_HALO = 1.15  # work on a tile with its halo over that on the tile alone
+HOST_BYTES = 40  # a PAN pixel of a tile read, normalised, and waiting to be written, but for its bands
+KEPT_PIECE = 30 * MEGABYTE  # glibc keeps nothing larger than 32 MB
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,16 @@ class Engine:
     @property
     def dtype(self) -> torch.dtype:
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+
+@dataclass(frozen=True)
+class WorkPlan:
+    """Side of a tile in PAN pixels, tiles in work at once, torch threads of each, and MB of GDAL's cache."""
+
+    side: int
+    workers: int
+    threads: int
+    cache: int
 
 
 @dataclass(frozen=True)
@@ -122,7 +150,7 @@ def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: 
     work = plan_work(budget, job.options.tile, config, job.options.steps, engine.torch_devices, engine.dtype, bands)
     rows = work.side + 2 * config.halo * job.options.steps
     ms_rows = round(rows / pair.placement.spacing[0])
-    cache = work.cache_for(pair.pan.strip_bytes(rows) + pair.ms.strip_bytes(ms_rows), budget)
+    strips = pair.pan.strip_bytes(rows) + pair.ms.strip_bytes(ms_rows)  # a row of tiles, where rasters are so stored
     placement = pair.placement.moved(measured.registration.shift)
     return FusionPlan(
         pan=pair.pan.reopened,
@@ -135,7 +163,7 @@ def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: 
         lowest=None if measured.negative else 0.0,
         outputs=pair.ms.outputs,
         offsets=tuple(pair.ms.offsets.tolist()),
-        work=replace(work, cache=cache),
+        work=replace(work, cache=max(work.cache, min(2 * strips // MEGABYTE, budget))),
         plausible=_plausible(pair, measured),
     )
 
@@ -145,8 +173,7 @@ def _plausible(pair: CheckedPair, measured: Measurement) -> PlausibleRange:
     low, high = value_limits(pair.ms.type)
     limits = (low if measured.negative else max(low, 0.0), high)
     step = 1.0 if pair.ms.type in INTEGER_TYPES else 0.0
-    ranges = PlausibleRange.of(measured.extremes, limits, step, pair.placement.ratio)
-    return ranges.without(pair.ms.offsets.tolist())
+    return PlausibleRange.of(measured.extremes, limits, step, pair.placement.ratio, pair.ms.offsets.tolist())
 
 
 def _within_ms(pair: CheckedPair, placement: Placement) -> Window:
@@ -175,3 +202,100 @@ def choose_engine(job: FusionJob, weights: Weights) -> tuple[Engine, str]:
     names = tuple(str(d) for d in devices)
     precision = str(dtype).removeprefix("torch.")
     return Engine(str(weights.path), weights.sha256, names, precision, job.options.steps), reason
+
+
+def default_budget() -> int:
+    """MB that tiles may take: a quarter of the memory there is, at most LARGEST_BUDGET.
+
+    Where a limit is set on the process, what torch and GDAL need themselves comes off it first.
+    """
+    machine = int(SHARE_OF_MACHINE * gdal.GetUsablePhysicalRAM() / MEGABYTE) or LARGEST_BUDGET
+    limit = memory_limit()
+    allowed = LARGEST_BUDGET if limit is None else int(SHARE_OF_LIMIT * (limit / MEGABYTE - FIXED_PART))
+    return max(min(machine, allowed, LARGEST_BUDGET), SMALLEST_BUDGET)
+
+
+def memory_limit() -> int | None:
+    """Bytes that this process may take by the limits of its control group and its own; None where there is none."""
+    limits = [_group_limit(), _own_limit()]
+    return min((n for n in limits if n is not None), default=None)
+
+
+def _group_limit() -> int | None:
+    """Of the control group (version 2 or 1) that the process is in, and of those above it."""
+    try:
+        lines = CGROUPS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    found = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        root, name = (GROUPS, "memory.max") if not controllers else (GROUPS / "memory", "memory.limit_in_bytes")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        place = root / group.lstrip("/")
+        for folder in (place, *place.parents):
+            try:
+                found.append(int((folder / name).read_text(encoding="ascii")))
+            except (OSError, ValueError):  # no such file, or "max"
+                continue
+    return min((n for n in found if n < UNLIMITED), default=None)
+
+
+def _own_limit() -> int | None:
+    """Of the process's address space (ulimit -v)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if soft == resource.RLIM_INFINITY else soft - ADDRESS_SPACE * MEGABYTE
+
+
+def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
+    """Memory of a tile in work per PAN pixel: planes that the network reads and gives, its layers, the flow's state."""
+    size = torch.finfo(dtype).bits // 8
+    planes = 2 * (2 * config.bands + SHARED_GUIDES) + 2 * 2 * config.bands + 3 * config.width / config.cell**2
+    return int(size * planes + 4 * (config.bands + 2) + 2 * 4 * bands) + HOST_BYTES
+
+
+def plan_work(
+    budget: int,
+    side: int,
+    config: NetworkConfig,
+    steps: int,
+    devices: Sequence[torch.device],
+    dtype: torch.dtype,
+    bands: int,
+) -> WorkPlan:
+    """How to work within `budget` MB; `side` 0 chooses the tile size. `bands` are those of MS.
+
+    As many tiles as torch has threads are in work at once, each on one thread, which keeps a tile's strips in one
+    core's cache; where memory allows fewer, each gets several threads. A GPU gets at most TILES_OF_A_GPU.
+    """
+    threads = torch.get_num_threads()
+    per_pixel = pixel_bytes(config, dtype, bands)
+    cache = max(int(CACHE_SHARE * budget), 16)
+    room = (budget - cache) * MEGABYTE
+    most = threads
+    if devices[0].type == "cuda":
+        room = min(room, len(devices) * min(torch.cuda.mem_get_info(d)[0] for d in devices) // 2)
+        most = min(threads, TILES_OF_A_GPU * len(devices))
+
+    def fitting(tile: int) -> int:
+        return int(room / (per_pixel * (tile + 2 * config.halo * steps) ** 2))
+
+    if not side:
+        sides = [s for s in TILE_SIDES if fitting(s) >= min(most, 2)] or list(TILE_SIDES[-1:])
+        kept = [s for s in sides if _is_kept(s + 2 * config.halo * steps, config, dtype)]
+        small_halo = [s for s in kept if (1 + 2 * config.halo * steps / s) ** 2 < LARGEST_HALO]
+        side = (small_halo or sides)[0]
+    side = max(side // SMALLEST_TILE * SMALLEST_TILE, SMALLEST_TILE)
+    workers = max(min(most, fitting(side)), 1)
+    return WorkPlan(side, workers, max(threads // workers, 1), cache)
+
+
+def _is_kept(side: int, config: NetworkConfig, dtype: torch.dtype) -> bool:
+    """Whether `KeptMemory` keeps the largest buffer of a tile, what the network reads."""
+    planes = 2 * config.bands + SHARED_GUIDES
+    return planes * side**2 * torch.finfo(dtype).bits // 8 <= KEPT_PIECE

@@ -7,7 +7,7 @@ pixels would become 0, which no pixel of MS is; ratios of bands then divide by n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,31 +34,32 @@ class PlausibleRange:
 
     @classmethod
     def of(
-        cls, extremes: Sequence[tuple[float, float]], limits: tuple[float, float], step: float, ratio: float
+        cls,
+        extremes: Sequence[tuple[float, float]],
+        limits: tuple[float, float],
+        step: float,
+        ratio: float,
+        offsets: Sequence[float],
     ) -> PlausibleRange:
         """The range of bands whose lowest and highest values in MS are `extremes`.
 
         `limits` are what the output holds, and `step` is its smallest difference, 0 for fractions. A band that reaches
-        a limit in MS, or stays far from it, is not held there.
+        a limit in MS, or stays far from it, is not held there. `offsets` were taken off the bands as they were read.
         """
         low, high = limits[0] + step, limits[1] - step
         floor = [low < least <= low + (most - least) for least, most in extremes]
         ceiling = [high - (most - least) <= most < high for least, most in extremes]
-        return cls(
-            low=tuple(low if held else limits[0] for held in floor),
-            low_knee=tuple(least if held else -math.inf for held, (least, _) in zip(floor, extremes)),
-            high=tuple(high if held else limits[1] for held in ceiling),
-            high_knee=tuple(most if held else math.inf for held, (_, most) in zip(ceiling, extremes)),
-            side=2 * math.ceil(0.5 * (ratio - 1.0)) + 1,
-        )
 
-    def without(self, offsets: Sequence[float]) -> PlausibleRange:
-        """The range of values from which `offsets` (bands,) were taken off as they were read."""
-
-        def moved(values: tuple[float, ...]) -> tuple[float, ...]:
+        def as_read(values: Iterable[float]) -> tuple[float, ...]:
             return tuple(value - offset for value, offset in zip(values, offsets))
 
-        return PlausibleRange(moved(self.low), moved(self.low_knee), moved(self.high), moved(self.high_knee), self.side)
+        return cls(
+            low=as_read(low if held else limits[0] for held in floor),
+            low_knee=as_read(least if held else -math.inf for held, (least, _) in zip(floor, extremes)),
+            high=as_read(high if held else limits[1] for held in ceiling),
+            high_knee=as_read(most if held else math.inf for held, (_, most) in zip(ceiling, extremes)),
+            side=2 * math.ceil(0.5 * (ratio - 1.0)) + 1,
+        )
 
     @property
     def margin(self) -> int:

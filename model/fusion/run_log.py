@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..errors import InputError
 from ..finetuning.job import FinetuneResult
-from ..geometry.grids import Window
-from ..geometry.transfer import TransferFunction
-from ..network.weights import misfit, other_order
-from ..notices import Notice
+from ..network.weights import Weights, misfit, other_order
+from ..notices import Notice, Number, make_notice
+from ..progress import Progress
 from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
@@ -18,7 +16,7 @@ from ..staging import PREVIOUS, StaleRun
 from ..wording import NEGLIGIBLE, compare_errors, format_figure, format_percent, format_signed, format_value
 from .check import CheckedPair
 from .job import FusionJob
-from .judge import Judgement, Reduced
+from .judge import Judgement
 from .measure import Measurement
 from .plan import Engine, FusionPlan
 
@@ -30,60 +28,34 @@ NOTABLE_LOSS = 0.05  # of HQNR against interpolation
 NOTABLE_ERROR = 1.02  # ERGAS over that of interpolation
 
 
-def inputs(pair: CheckedPair) -> str:
-    """The first line: what goes in."""
+def report_stale_runs(stale_runs: Iterable[StaleRun], progress: Progress) -> None:
+    """Report what killed runs had left, and which files they were replacing."""
+    for stale in stale_runs:
+        if stale.kept:
+            numbers = {"folder": str(stale.folder), "files": ", ".join(stale.kept)}
+            progress.warn(make_notice("previous_files_kept", numbers, aside=stale.folder / PREVIOUS))
+            continue
+        back = f" The files that it was replacing are back: {', '.join(stale.restored)}." if stale.restored else ""
+        progress.explain(f"Removed {stale.folder}, which a run that was killed had left.{back}")
+
+
+def report_inputs(pair: CheckedPair, engine: Engine, weights: Weights, reason: str, progress: Progress) -> None:
+    """Report what goes in, what the files do not say and is taken for granted, and what computes."""
     pan, ms = pair.pan, pair.ms
     band = f"band {pan.bands[0]} of {pan.dataset.RasterCount}, " if pan.dataset.RasterCount > 1 else ""
     count = _count(len(ms.bands), "band")
-    return (
+    progress.log(
         f"PAN {Path(pan.source.name).name} ({band}{pan.grid.width} x {pan.grid.height} pixels) and MS "
         f"{Path(ms.source.name).name} ({count}, {ms.grid.width} x {ms.grid.height} pixels, {ms.type}), ratio "
         f"{pair.placement.ratio:.4g}."
     )
+    progress.explain(*_describe_rasters(pair))
+    progress.explain(f"Weights: {weights.header.get('name', '?')}, SHA-256 {engine.weights_sha256}.")
+    steps = _count(engine.steps, "step")
+    progress.explain(f"Device: {', '.join(engine.devices)}, {engine.precision} ({reason}), {steps}.")
 
 
-def found(measured: Measurement, job: FusionJob) -> str:
-    """The second line: how MS lies on PAN and how sharp it is."""
-    seen = measured.registration
-    if not seen.reliable:
-        return (
-            f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.transfer.gain:.2f} is used."
-        )
-    row, column = seen.shift
-    if max(abs(row), abs(column)) < NOTABLE_SHIFT:
-        place = f"MS lies on PAN to within {NOTABLE_SHIFT:g} PAN pixels"
-    else:
-        corrected = "which is corrected" if job.options.align else "which is not corrected, as asked for"
-        off = f"{format_signed(row)} rows and {format_signed(column)} columns (PAN pixels)"
-        place = f"MS lies {off} off PAN, {corrected}"
-    return f"{place}; {_sharpness(seen.transfer, job)}."
-
-
-def _sharpness(transfer: TransferFunction, job: FusionJob) -> str:
-    """How sharp MS is, in words."""
-    measuring = "measured" if job.options.gain is None else "given"
-    said = f"at its finest detail it keeps {100.0 * transfer.gain:.0f} % of the contrast ({measuring})"
-    if transfer.peak < NOTABLE_CREST:
-        return said
-    return f"{said} and was sharpened by its maker, up to {transfer.peak:.2f} times at medium detail"
-
-
-def quality_summary(judged: Judgement | None) -> str:
-    """How good the result is in one sentence with a space behind it; empty where that was not measured."""
-    if judged is None:
-        return ""
-    if judged.reduced is None:
-        return "The scene is too small, or shows too little, for its quality to be measured. "
-    made = judged.reduced
-    return (
-        f"Made {made.ratio:.3g} times coarser, the scene is sharpened with an error (ERGAS) of "
-        f"{format_figure(made.ergas, '.3g')}, {compare_errors(made.ergas, min(made.interpolated, made.classical))} the "
-        "best of interpolation and the classical methods. "
-    )
-
-
-def rasters(pair: CheckedPair) -> Iterator[str]:
-    """What goes in, closely, and what the files do not say and is taken for granted."""
+def _describe_rasters(pair: CheckedPair) -> Iterator[str]:
     pan, ms = pair.pan, pair.ms
     if ms.reprojected:
         yield "MS has another reference system and is reprojected to PAN's while it is read (cubic)."
@@ -108,81 +80,23 @@ def rasters(pair: CheckedPair) -> Iterator[str]:
     yield f"Ratio {pair.placement.ratio:.6g}; first MS pixel centred at PAN row {row:.3f}, column {column:.3f}."
 
 
-def removed(stale: StaleRun) -> str:
-    """What a killed run had left, and which files it was replacing."""
-    back = f" The files that it was replacing are back: {', '.join(stale.restored)}." if stale.restored else ""
-    return f"Removed {stale.folder}, which a run that was killed had left.{back}"
-
-
-def previous_files_kept(stale: StaleRun) -> Notice:
-    """Files that a killed run was replacing and that could not be put back."""
-    names = ", ".join(stale.kept)
-    return Notice(
-        "previous_files_kept",
-        f"A run that was killed was replacing {names}, and these files cannot be put back, because others have their "
-        f"names. They are in {stale.folder / PREVIOUS}. Move them where you want them, or delete that folder.",
-        {"folder": str(stale.folder), "files": names},
-    )
-
-
-def tuning(job: FusionJob) -> str:
-    """What is begun, which takes longer than all else."""
-    length = (
-        _count(job.options.adapt, "minute")
-        if job.options.adapt_steps is None
-        else _count(job.options.adapt_steps, "step")
-    )
-    return f"Tuning the weights on this scene for {length}."
-
-
-def tuned(found: FinetuneResult) -> str:
-    """What tuning on the scene won."""
-    before, after = found.before, found.after
-    if not found.improved:
-        return (
-            f"Tuned on this scene for {_count(found.steps, 'step')}: nothing better was found on the held-out blocks "
-            f"(ERGAS {before.ergas:.3g}), so the weights are used as they are."
-        )
-    return (
-        f"Tuned on this scene for {_count(found.steps, 'step')}: ERGAS of the held-out blocks falls from "
-        f"{before.ergas:.3g} to {after.ergas:.3g}, {compare_errors(after.ergas, before.ergas)} before; HQNR at full "
-        f"resolution goes from {format_figure(before.hqnr, '.3f')} to {format_figure(after.hqnr, '.3f')}. What the log "
-        "says of quality from here on is of ground that tuning has seen too."
-    )
-
-
-def tuned_weights(found: FinetuneResult) -> str:
-    """Which weights are used once the scene was tuned on."""
-    return f"The tuned weights have SHA-256 {found.weights_sha256}."
-
-
-def not_tuned(error: InputError) -> Notice:
-    """Why the scene was not tuned on."""
-    return Notice("not_tuned", f"Not tuned on this scene, the weights are used as they are: {error}")
-
-
-def engine(chosen: Engine, name: str, reason: str) -> Iterator[str]:
-    """What computes."""
-    yield f"Weights: {name}, SHA-256 {chosen.weights_sha256}."
-    yield f"Device: {', '.join(chosen.devices)}, {chosen.precision} ({reason}), {_count(chosen.steps, 'step')}."
-
-
-def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Iterator[str]:
-    """What was measured."""
-    found, statistics = measured.registration, measured.statistics
-    if found.reliable:
-        row, column = found.shift
-        yield (
+def report_measurement(measured: Measurement, pair: CheckedPair, job: FusionJob, progress: Progress) -> None:
+    """Report how MS lies on PAN, how sharp it is, and the statistics."""
+    seen, statistics, options = measured.registration, measured.statistics, job.options
+    progress.log(_describe_registration(seen, job))
+    if seen.reliable:
+        row, column = seen.shift
+        progress.explain(
             f"Measured shift of MS against PAN: {format_signed(row)} rows, {format_signed(column)} columns (PAN "
-            f"pixels), {'corrected' if job.options.align else 'not asked for'}; correlation of details "
-            f"{found.correlation_unshifted:.4f} before, {found.correlation:.4f} after; "
-            f"{100 * found.left_out:.0f} % of the sample left out (clouds, water, no detail)."
+            f"pixels), {'corrected' if options.align else 'not asked for'}; correlation of details "
+            f"{seen.correlation_unshifted:.4f} before, {seen.correlation:.4f} after; "
+            f"{100 * seen.left_out:.0f} % of the sample left out (clouds, water, no detail)."
         )
-        source = "measured on this scene" if job.options.gain is None else "as given"
+        source = "measured on this scene" if options.gain is None else "as given"
         rows, columns = (
-            ", ".join(f"{v:.2f}" for v in values) for values in (found.transfer.rows, found.transfer.columns)
+            ", ".join(f"{v:.2f}" for v in values) for values in (seen.transfer.rows, seen.transfer.columns)
         )
-        yield (
+        progress.explain(
             f"Transfer function of MS relative to PAN, at 0.1 to 1.0 of the MS Nyquist frequency ({source}): along "
             f"rows {rows}; along columns {columns}."
         )
@@ -192,129 +106,40 @@ def measurement(measured: Measurement, pair: CheckedPair, job: FusionJob) -> Ite
     )
     pan = statistics.pan_mean[0] + float(pair.pan.offsets[0])
     deviation = format_figure(statistics.pan_std[0], ".3g")
-    yield f"Mean (deviation) of PAN {format_figure(pan, '.4g')} ({deviation}); of the MS bands {means}."
+    progress.explain(f"Mean (deviation) of PAN {format_figure(pan, '.4g')} ({deviation}); of the MS bands {means}.")
 
 
-def work(plan: FusionPlan, budget: int) -> str:
-    """How the raster is cut."""
-    made = plan.work
-    threads = _count(made.threads, "thread")
-    return f"Tiles of {made.side} pixels, {made.workers} at once, {threads} each, in {budget} MB."
-
-
-def clipped(plan: FusionPlan, counts: Mapping[int, int], share: float) -> Notice:
-    """The warning that values of the result lay beyond what the output holds; `counts` by place in the statistics."""
-    numbers = {plan.ms.bands[plan.outputs.index(place)]: count for place, count in sorted(counts.items())}
-    told = ", ".join(f"{count} of band {band}" for band, count in numbers.items())
-    low, high = plan.form.limits
-    low = low if plan.lowest is None else max(low, plan.lowest)
-    return Notice(
-        "result_clipped",
-        f"Values of the result beyond {low:.6g} to {high:.6g} were clipped: {told} (up to {100.0 * share:.2g} % of a "
-        "band). Leave such pixels out before computing ratios of bands.",
-        {f"band_{band}": count for band, count in numbers.items()},
-    )
-
-
-def network_left_out(found: Reduced) -> Notice:
-    """The warning that the injection of PAN's detail is used alone."""
-    return Notice(
-        "network_left_out",
-        f"Made {found.ratio:.3g} times coarser, the scene is sharpened better by plain injection of PAN's detail "
-        f"(ERGAS {found.injection:.3g}) than by the network ({found.network:.3g}), so the injection is used alone. "
-        "QUALITY=tuned may do better.",
-        {"injection": found.injection, "network": found.network},
-    )
-
-
-def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: dict[str, str]) -> Iterator[Notice]:
-    """What the user should know before trusting the result."""
-    found, statistics = measured.registration, measured.statistics
-    yield from _of_registration(found, job)
-    for role, raster, fills in (("MS", pair.ms, measured.ms_fill), ("PAN", pair.pan, measured.pan_fill)):
-        for fill in fills:
-            yield _undeclared(role, fill.value + float(raster.offsets[0]), fill.share)
-    if measured.dead:
-        numbers = ", ".join(map(str, measured.dead))
-        yield Notice(
-            "band_without_pixels",
-            f"MS has no valid pixel in {'band' if len(measured.dead) == 1 else 'bands'} {numbers}, so the output has "
-            "none there either. Leave such bands out with MS_BANDS, or check their nodata value.",
-            {"bands": numbers},
+def _describe_registration(seen: Registration, job: FusionJob) -> str:
+    """How MS lies on PAN and how sharp it is, in one sentence."""
+    if not seen.reliable:
+        return (
+            f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.transfer.gain:.2f} is used."
         )
-    if statistics.trust <= 0.0:
-        yield Notice(
-            "not_sharpened",
-            f"The result is not sharpened, only interpolated: PAN does not follow the bands (correlation of details "
-            f"{statistics.fit:.2f}). Choose PAN and MS of one recording.",
-            {"correlation": statistics.fit},
-        )
-    elif statistics.trust < 1.0:
-        yield Notice(
-            "pan_unrelated",
-            f"PAN hardly follows the bands (correlation of details {statistics.fit:.2f}), so only "
-            f"{100 * statistics.trust:.0f} % of its detail is used; the rest is interpolation. Check that both "
-            "rasters show the same scene.",
-            {"correlation": statistics.fit, "used": statistics.trust},
-        )
-    unlike = misfit(header, statistics.bands, pair.placement.ratio, found.transfer.gain)
-    if unlike:
-        yield Notice("weights_of_another_scene", unlike)
-    turned = other_order(header, pair.ms.band_names, pair.ms.read_bands)
-    if turned:
-        yield Notice("bands_in_another_order", turned)
-    yield from _of_the_place(job.output)
-    if pair.form.lossy:
-        yield Notice(
-            "lossy_output",
-            f"The format or the compression of {job.output.name} is lossy: the values are changed a little. For exact "
-            "values use .tif without compression or with COMPRESS=DEFLATE.",
-        )
-    if pair.rounds and measured.spread < COARSE_STEPS:
-        yield Notice(
-            "values_rounded",
-            f"Most values of MS lie within {measured.spread:.3g} of each other, and as {pair.form.type} they are "
-            "rounded to whole numbers, so that steps may show. Leave DATA_TYPE as MS, or scale MS first.",
-            {"spread": measured.spread},
-        )
-    low, high = pair.form.limits
-    if measured.least < low or measured.most > high:
-        yield Notice(
-            "values_clipped",
-            f"MS holds values from {measured.least:.6g} to {measured.most:.6g}, but {pair.form.type} only those from "
-            f"{low:.6g} to {high:.6g}: the others are clipped.",
-            {"least": measured.least, "most": measured.most},
-        )
+    row, column = seen.shift
+    if max(abs(row), abs(column)) < NOTABLE_SHIFT:
+        place = f"MS lies on PAN to within {NOTABLE_SHIFT:g} PAN pixels"
+    else:
+        corrected = "which is corrected" if job.options.align else "which is not corrected, as asked for"
+        off = f"{format_signed(row)} rows and {format_signed(column)} columns (PAN pixels)"
+        place = f"MS lies {off} off PAN, {corrected}"
+    measuring = "measured" if job.options.gain is None else "given"
+    sharpness = f"at its finest detail it keeps {100.0 * seen.transfer.gain:.0f} % of the contrast ({measuring})"
+    if seen.transfer.peak >= NOTABLE_CREST:
+        crest = f"up to {seen.transfer.peak:.2f} times at medium detail"
+        sharpness = f"{sharpness} and was sharpened by its maker, {crest}"
+    return f"{place}; {sharpness}."
 
 
-def _count(number: float, word: str) -> str:
-    """A number with its word in the right number: 1 step, 2 steps."""
-    return f"{number if isinstance(number, int) else f'{number:g}'} {word}{'' if number == 1 else 's'}"
-
-
-def _of_the_place(output: Path) -> Iterator[Notice]:
-    if not output.suffix.strip("."):
-        yield Notice(
-            "no_extension",
-            f"{output.name} has no extension and is written as ENVI, with a header beside it. Use .tif for a GeoTIFF.",
-        )
-    if output.is_symlink():
-        yield Notice(
-            "link_replaced",
-            f"{output} is a link to {output.readlink()}: the result takes the place of the link, and what it points to "
-            "stays as it was.",
-        )
-
-
-def _undeclared(role: str, value: float, share: float) -> Notice:
-    return Notice(
-        "undeclared_nodata",
-        f"{format_percent(share, '.1f')} of the sampled {role} pixels are {format_value(value)} in every band, in flat "
-        f"areas, but {format_value(value)} is not declared as nodata: a collar, holes or saturation. The statistics "
-        f"leave them out; the result shows them as image. If they are gaps, declare {format_value(value)} as nodata in "
-        "the layer's properties (Transparency), then run again.",
-        {"raster": role, "value": value, "share": share},
-    )
+def warn_of_scene(
+    measured: Measurement, pair: CheckedPair, job: FusionJob, weights: Weights, progress: Progress
+) -> None:
+    """Warn of what the user should know before trusting the result."""
+    for notice in (
+        *_of_registration(measured.registration, job),
+        *_of_bands(measured, pair, weights),
+        *_of_output(measured, pair, job.output),
+    ):
+        progress.warn(notice)
 
 
 def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
@@ -322,38 +147,105 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         cure = (
             f" No shift within {WIDE_REACH} PAN pixels fits. If these rasters do not lie on each other, register them "
             "first (Raster, Georeferencer)."
-            if job.options.align
-            else ""
         )
-        yield Notice(
-            "not_measurable",
-            f"Shift and MTF gain cannot be measured here (correlation of details {found.correlation:.2f}): "
-            f"no shift is corrected and the gain is taken as {found.transfer.gain:.2f}.{cure}",
-            {"correlation": found.correlation, "gain": found.transfer.gain},
-        )
+        numbers = {"correlation": found.correlation, "gain": found.transfer.gain}
+        yield make_notice("not_measurable", numbers, cure=cure if job.options.align else "")
         return
     if found.distortion > NOTABLE_DISTORTION:
         own = (" ".join(format_signed(p, 1) for p in s) if s else "cannot tell" for s in found.local)
-        places = "; ".join(own)
-        yield Notice(
-            "shift_varies",
-            f"The shift differs by up to {found.distortion:.1f} PAN pixels within the scene (terrain, "
-            "moving clouds or a distorted grid), which one shift for the whole scene cannot correct. Rows and "
-            f"columns in the sampled windows, line by line: {places}.",
-            {"pixels": found.distortion},
-        )
+        yield make_notice("shift_varies", {"pixels": found.distortion}, places="; ".join(own))
     row, column = found.shift
     if max(abs(row), abs(column)) > LARGEST_SHIFT:
-        yield Notice(
-            "large_shift",
-            f"By their georeference the rasters lie {format_signed(row, 1)} rows and {format_signed(column, 1)} "
-            "columns (PAN pixels) off each other. That is corrected, and the output ends where MS then ends; better "
-            "check the georeference.",
-            {"rows": row, "columns": column},
+        words = {"down": format_signed(row, 1), "across": format_signed(column, 1)}
+        yield make_notice("large_shift", {"rows": row, "columns": column}, **words)
+
+
+def _of_bands(measured: Measurement, pair: CheckedPair, weights: Weights) -> Iterator[Notice]:
+    statistics = measured.statistics
+    for role, raster, fills in (("MS", pair.ms, measured.ms_fill), ("PAN", pair.pan, measured.pan_fill)):
+        for fill in fills:
+            value = fill.value + float(raster.offsets[0])
+            numbers: dict[str, Number] = {"raster": role, "value": value, "share": fill.share}
+            words = {"percent": format_percent(fill.share, ".1f"), "words": format_value(value)}
+            yield make_notice("undeclared_nodata", numbers, **words)
+    if measured.dead:
+        word = "band" if len(measured.dead) == 1 else "bands"
+        yield make_notice("band_without_pixels", {"bands": ", ".join(map(str, measured.dead))}, word=word)
+    if statistics.trust <= 0.0:
+        yield make_notice("not_sharpened", {"correlation": statistics.fit})
+    elif statistics.trust < 1.0:
+        figures = {"correlation": statistics.fit, "used": statistics.trust}
+        yield make_notice("pan_unrelated", figures, percent=100.0 * statistics.trust)
+    gain = measured.registration.transfer.gain
+    unlike = misfit(weights.header, statistics.bands, pair.placement.ratio, gain)
+    if unlike:
+        yield Notice("weights_of_another_scene", unlike)
+    turned = other_order(weights.header, pair.ms.band_names, pair.ms.read_bands)
+    if turned:
+        yield Notice("bands_in_another_order", turned)
+
+
+def _of_output(measured: Measurement, pair: CheckedPair, output: Path) -> Iterator[Notice]:
+    if not output.suffix.strip("."):
+        yield make_notice("no_extension", {}, name=output.name)
+    if output.is_symlink():
+        yield make_notice("link_replaced", {}, output=output, place=output.readlink())
+    if pair.form.lossy:
+        yield make_notice("lossy_output", {}, name=output.name)
+    if pair.rounds and measured.spread < COARSE_STEPS:
+        yield make_notice("values_rounded", {"spread": measured.spread}, type=pair.form.type)
+    low, high = pair.form.limits
+    if measured.least < low or measured.most > high:
+        numbers = {"least": measured.least, "most": measured.most}
+        yield make_notice("values_clipped", numbers, type=pair.form.type, low=low, high=high)
+
+
+def report_tuning(job: FusionJob, progress: Progress) -> None:
+    """Report what is begun, which takes longer than all else."""
+    minutes, steps = job.options.adapt, job.options.adapt_steps
+    length = _count(minutes, "minute") if steps is None else _count(steps, "step")
+    progress.log(f"Tuning the weights on this scene for {length}.")
+
+
+def report_work(plan: FusionPlan, budget: int, progress: Progress) -> None:
+    """Report how the raster is cut."""
+    work = plan.work
+    threads = _count(work.threads, "thread")
+    progress.explain(f"Tiles of {work.side} pixels, {work.workers} at once, {threads} each, in {budget} MB.")
+
+
+def report_tuned(found: FinetuneResult, progress: Progress) -> None:
+    """Report what tuning on the scene won, and which weights are used then."""
+    before, after, length = found.before, found.after, _count(found.steps, "step")
+    if not found.improved:
+        progress.log(
+            f"Tuned on this scene for {length}: nothing better was found on the held-out blocks (ERGAS "
+            f"{before.ergas:.3g}), so the weights are used as they are."
         )
+        return
+    progress.log(
+        f"Tuned on this scene for {length}: ERGAS of the held-out blocks falls from {before.ergas:.3g} to "
+        f"{after.ergas:.3g}, {compare_errors(after.ergas, before.ergas)} before; HQNR at full resolution goes from "
+        f"{format_figure(before.hqnr, '.3f')} to {format_figure(after.hqnr, '.3f')}. What the log says of quality from "
+        "here on is of ground that tuning has seen too."
+    )
+    progress.explain(f"The tuned weights have SHA-256 {found.weights_sha256}.")
 
 
-def quality(found: Judgement) -> Iterator[str]:
+def _count(number: float, word: str) -> str:
+    """A number with its word in the right number: 1 step, 2 steps."""
+    return f"{number if isinstance(number, int) else f'{number:g}'} {word}{'' if number == 1 else 's'}"
+
+
+def report_quality(found: Judgement, progress: Progress) -> None:
+    """Report how good the result is on pieces of the scene, and warn where that is not good."""
+    progress.explain(*_describe_quality(found))
+    worse = quality_notice(found)
+    if worse:
+        progress.warn(worse)
+
+
+def _describe_quality(found: Judgement) -> Iterator[str]:
     """How good the result is on pieces of the scene."""
     share = "" if found.judged == found.bands else f", {found.judged} of {found.bands} bands"
     if found.reduced:
@@ -376,7 +268,7 @@ def quality(found: Judgement) -> Iterator[str]:
 def quality_notice(found: Judgement) -> Notice | None:
     """A warning where a result looks worse than interpolation; None else."""
     made, full, signs = found.reduced, found.full, []
-    numbers: dict[str, float] = {}
+    numbers: dict[str, Number] = {}
     if made and made.ergas > max(NOTABLE_ERROR * made.interpolated, NEGLIGIBLE):
         signs.append(f"ERGAS {made.ergas:.3g} against {made.interpolated:.3g} where it is made coarser")
         numbers |= {"ergas": made.ergas, "ergas_interpolation": made.interpolated}
@@ -385,27 +277,18 @@ def quality_notice(found: Judgement) -> Notice | None:
         numbers |= {"hqnr": full.hqnr, "interpolation": full.interpolated}
     if not signs:
         return None
-    return Notice(
-        "worse_than_interpolation",
-        f"The result looks worse than interpolated MS ({'; '.join(signs)}). Likely causes: nodata that is not "
-        "declared, a shift that is not corrected, clouds that moved, or rasters of different dates.",
-        numbers,
-    )
+    return make_notice("worse_than_interpolation", numbers, signs="; ".join(signs))
 
 
-def less_memory(device: str, side: int | None) -> Notice:
-    """A device ran out of memory: smaller parts of `side` pixels from then on, or, without one, the CPU."""
-    if side is None:
-        sentence = f"{device} has no memory even for small pieces: the CPU goes on, in 32-bit floats."
-        return Notice("device_out_of_memory", sentence, {"device": device})
-    sentence = f"{device} has too little free memory: pieces of {side} pixels from here on."
-    return Notice("smaller_tiles", sentence, {"device": device, "side": side})
-
-
-def not_finite(tile: Window) -> str:
-    """Why a tile of PAN is no part of a raster."""
+def quality_summary(judged: Judgement | None) -> str:
+    """How good the result is in one sentence with a space behind it; empty where that was not measured."""
+    if judged is None:
+        return ""
+    if judged.reduced is None:
+        return "The scene is too small, or shows too little, for its quality to be measured. "
+    made = judged.reduced
     return (
-        f"Around row {tile.top}, column {tile.left} of PAN ({tile.width} x {tile.height} pixels) the result is not "
-        "finite. Use the bundled weights; where they are in use, PAN or MS hold absurd values there: declare them as "
-        "nodata."
+        f"Made {made.ratio:.3g} times coarser, the scene is sharpened with an error (ERGAS) of "
+        f"{format_figure(made.ergas, '.3g')}, {compare_errors(made.ergas, min(made.interpolated, made.classical))} the "
+        "best of interpolation and the classical methods. "
     )

@@ -1,37 +1,45 @@
-"""The tiles of a run: read, fused and written side by side."""
+"""The fourth step: the pixels of a plan, tile by tile: read, fused and written in parallel."""
 
 from __future__ import annotations
 
 import math
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from osgeo import gdal
 
 from ..errors import CancelledError, PansharpenError
-from ..geometry.grids import Placement, Window
+from ..geometry.grids import Window
 from ..geometry.resampling import mtf_reach
 from ..geometry.window_pair import PairWindow
 from ..inference.tile_fuser import TileFuser, aligned
 from ..network.conditioning import condition
+from ..network.weights import Weights
+from ..notices import make_notice
 from ..progress import Progress
 from ..raster.pixel_types import INTEGER_TYPES, PixelEncoder
 from ..raster.reader import Raster
 from ..raster.windows import read_around
-from . import run_log
 from .measure import MEASURING_SHARE
-from .memory import KeptMemory, WorkPlan
+from .plan import KEPT_PIECE, MEGABYTE, FusionPlan
 from .plausible_range import PlausibleRange
 
 PIECES_KEPT = 6  # buffers that a thread's network has in use at once
 ROWS = 64  # of a tile that are encoded at once, so that they stay in the cache
 WAKING = 0.1  # seconds between two looks at whether the user has cancelled
+MAX_CLIPPED = 0.001  # of the pixels of a band in the result, beyond which it is warned of
+NOT_FINITE = (
+    "Around row {tile.top}, column {tile.left} of PAN ({tile.width} x {tile.height} pixels) the result is not finite. "
+    "Use the bundled weights; where they are in use, PAN or MS hold absurd values there: declare them as nodata."
+)
 
 
 class Target(Protocol):
@@ -41,77 +49,85 @@ class Target(Protocol):
         """Take (bands, h, w) at a window of the output."""
 
 
+def run_plan(
+    plan: FusionPlan, pan: Raster, ms: Raster, weights: Weights, target: Target, progress: Progress
+) -> list[str]:
+    """Make the pixels of the plan's window; returns the devices used. Values that are clipped are warned of.
+
+    Raises PansharpenError, also where a file of the rasters has changed since it was opened.
+    """
+    engine = plan.engine
+    fusers = [
+        TileFuser(
+            weights.network, plan.statistics, device, engine.dtype, engine.steps, plan.outputs, plan.network_share
+        )
+        for device in engine.torch_devices
+    ]
+    encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)
+    tiling = Tiling(plan, pan, ms, fusers, Finish(plan.plausible, encoder))
+    with bounded_cache(plan.work.cache):
+        tiling.run(target, progress)
+    for raster in (pan, ms):
+        raster.refuse_changes()
+    _report_clipped(plan, tiling.finish.clipped, progress)
+    return list(dict.fromkeys(str(f.device) for f in fusers))
+
+
 @dataclass(frozen=True)
 class Tiling:
-    """Cuts the output's `window` of PAN into tiles and works on them; `placement` holds the shift."""
+    """The work on the tiles of a plan's window; there is one fuser per device, and `stop` ends all threads."""
 
+    plan: FusionPlan
     pan: Raster
     ms: Raster
-    placement: Placement
-    window: Window
-    plan: WorkPlan
+    fusers: Sequence[TileFuser]
+    finish: Finish
+    stop: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, fusers: Sequence[TileFuser], finish: Finish, target: Target, progress: Progress) -> None:
+    def run(self, target: Target, progress: Progress) -> None:
         """Fuse and write all tiles.
 
-        The fusers, one a device, take the tiles in turn. One thread reads, `plan.workers` threads compute, this one
-        writes, in order. The first error of any of them is raised here, and CancelledError within a moment of the
-        user's wish, once all threads have stopped.
+        The fusers take the tiles in turn. One thread reads, `work.workers` threads compute, this one writes, in order.
+        The first error of any of them is raised here, and CancelledError within a moment of the user's wish, once all
+        threads have stopped.
         """
-        tiles, stop = self._tiles(), threading.Event()
-        work = _Work(self, fusers, finish, stop)
+        tiles, work, start = self.plan.tiles(), self.plan.work, self.plan.window
         threads_before = torch.get_num_threads()
         waiting: deque[tuple[Window, Future[NDArray[Any]]]] = deque()
+        kept = threading.local()
         with (
             ThreadPoolExecutor(1) as reader,
-            ThreadPoolExecutor(
-                self.plan.workers, initializer=_prepare_thread, initargs=(self.plan.threads, KeptMemory())
-            ) as workers,
+            ThreadPoolExecutor(work.workers, initializer=_prepare_thread, initargs=(work.threads, kept)) as workers,
         ):
             try:
                 for number, tile in enumerate(tiles):
-                    reading = reader.submit(work.read, tile)
-                    fuser = fusers[number % len(fusers)]
-                    waiting.append((tile, workers.submit(work.fuse, tile, reading, fuser)))
-                    while len(waiting) > (self.plan.workers if number + 1 < len(tiles) else 0):
+                    reading = reader.submit(self.read, tile)
+                    fuser = self.fusers[number % len(self.fusers)]
+                    waiting.append((tile, workers.submit(self.fuse, tile, reading, fuser)))
+                    while len(waiting) > (work.workers if number + 1 < len(tiles) else 0):
                         done, future = waiting.popleft()
-                        target.write(self._target(done), _result(future, progress))
-                        say_shortages(fusers, progress)
+                        place = replace(done, left=done.left - start.left, top=done.top - start.top)
+                        target.write(place, _result(future, progress))
+                        _report_shortages(self.fusers, progress)
                         share = (number + 1 - len(waiting)) / len(tiles)
                         progress.report(MEASURING_SHARE + (1.0 - MEASURING_SHARE) * 0.99 * share)
             finally:
-                stop.set()
+                self.stop.set()
                 torch.set_num_threads(threads_before)
 
-    def _tiles(self) -> list[Window]:
-        return self.window.split(self.plan.side)
-
-    def _target(self, tile: Window) -> Window:
-        return replace(tile, left=tile.left - self.window.left, top=tile.top - self.window.top)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What the threads do."""
-
-    tiling: Tiling
-    fusers: Sequence[TileFuser]
-    finish: Finish
-    stop: threading.Event
-
     def check(self) -> None:
+        """Raises CancelledError once the run has stopped."""
         if self.stop.is_set():
             raise CancelledError
 
     def read(self, tile: Window) -> tuple[PairWindow, Window, Window]:
         """A piece of both rasters, the window of PAN around the tile, and that window in pixels of the piece."""
         self.check()
-        tiling = self.tiling
-        any_fuser = self.fusers[0]
-        transfer, spacing = any_fuser.statistics.transfer, max(tiling.placement.spacing)
-        reach = max(mtf_reach(values, spacing) for values in (transfer.rows, transfer.columns))
-        around = aligned(tile.grown(any_fuser.halo + self.finish.plausible.margin), any_fuser.cell)
-        return *read_around(tiling.pan, tiling.ms, tiling.placement, around, reach), around
+        fuser, placement = self.fusers[0], self.plan.placement
+        transfer = self.plan.statistics.transfer
+        reach = max(mtf_reach(values, max(placement.spacing)) for values in (transfer.rows, transfer.columns))
+        around = aligned(tile.grown(fuser.halo + self.finish.plausible.margin), fuser.cell)
+        return *read_around(self.pan, self.ms, placement, around, reach), around
 
     def fuse(self, tile: Window, reading: Future[tuple[PairWindow, Window, Window]], fuser: TileFuser) -> NDArray[Any]:
         """The tile that was read."""
@@ -157,7 +173,7 @@ class Finish:
             part, told = numbers[live, rows], None if known is None else known[..., rows, :]
             told = told[bands] if told is not None and told.dim() == 3 else told
             if not _finite(part, told):
-                raise PansharpenError(run_log.not_finite(tile))
+                raise PansharpenError(NOT_FINITE.format(tile=tile))
             self._count_clipped(part, told, bands)
             values[live, rows] = self.encoder.encode(part, told, bands)
         return values
@@ -177,11 +193,31 @@ class Finish:
                 self.clipped[band] += int(beyond.sum())
 
 
-def say_shortages(fusers: Sequence[TileFuser], progress: Progress) -> None:
-    """Pass on what was done where memory ran out."""
+def _report_shortages(fusers: Sequence[TileFuser], progress: Progress) -> None:
+    """Warn of what was done where a device ran out of memory: smaller parts from then on, or the CPU."""
     for fuser in fusers:
         while fuser.shortages:
-            progress.warn(run_log.less_memory(*fuser.shortages.pop(0)))
+            device, side = fuser.shortages.pop(0)
+            small = {} if side is None else {"side": side}
+            code = "smaller_tiles" if small else "device_out_of_memory"
+            progress.warn(make_notice(code, {"device": device, **small}))
+
+
+def _report_clipped(plan: FusionPlan, counts: Mapping[int, int], progress: Progress) -> None:
+    """Report how many values of the result lay beyond what the output holds, by the band's place in the statistics."""
+    if not counts:
+        return
+    share = max(counts.values()) / (plan.window.width * plan.window.height)
+    by_band = {plan.ms.bands[plan.outputs.index(place)]: count for place, count in sorted(counts.items())}
+    low, high = plan.form.limits
+    low = low if plan.lowest is None else max(low, plan.lowest)
+    told = ", ".join(f"{count} of band {band}" for band, count in by_band.items())
+    numbers = {f"band_{band}": count for band, count in by_band.items()}
+    notice = make_notice("result_clipped", numbers, low=low, high=high, told=told, percent=100.0 * share)
+    if share > MAX_CLIPPED:
+        progress.warn(notice)
+    else:
+        progress.explain(notice.sentence)
 
 
 def _finite(values: torch.Tensor, valid: torch.Tensor | None) -> bool:
@@ -192,9 +228,19 @@ def _finite(values: torch.Tensor, valid: torch.Tensor | None) -> bool:
     return bool((finite if valid is None else finite | ~valid).all())
 
 
-def _prepare_thread(threads: int, memory: KeptMemory) -> None:
+def _prepare_thread(threads: int, kept: threading.local) -> None:
+    """Set torch's threads, and have the C library keep freed buffers for the next tile: new pages double the time.
+
+    glibc gives memory back when the end of what it holds is free. Here a small buffer that stays ends each piece, and
+    a large one freed first has glibc treat its like as worth keeping. Elsewhere this neither helps nor hurts.
+    """
     torch.set_num_threads(threads)  # counts for this thread alone
-    memory.prepare(PIECES_KEPT)
+    freed, kept.stays = [], []
+    with suppress(RuntimeError):  # too little address space: the thread works without
+        torch.empty(KEPT_PIECE + MEGABYTE, dtype=torch.uint8)
+        for _ in range(PIECES_KEPT):
+            freed.append(torch.empty(KEPT_PIECE, dtype=torch.uint8))  # takes memory only once it is used
+            kept.stays.append(torch.empty(4096, dtype=torch.uint8))
 
 
 def _result(future: Future[NDArray[Any]], progress: Progress) -> NDArray[Any]:
@@ -203,3 +249,28 @@ def _result(future: Future[NDArray[Any]], progress: Progress) -> NDArray[Any]:
         progress.check()
         if wait([future], WAKING).done:
             return future.result()
+
+
+class _CacheLimit:
+    """GDAL's block cache is one for the whole process: the last run that ends restores it."""
+
+    lock = threading.Lock()
+    runs = 0
+    before = 0
+
+
+@contextmanager
+def bounded_cache(megabytes: int) -> Iterator[None]:
+    """GDAL's block cache of `megabytes` inside the block; as before afterwards."""
+    with _CacheLimit.lock:
+        if _CacheLimit.runs == 0:
+            _CacheLimit.before = gdal.GetCacheMax()
+        _CacheLimit.runs += 1
+        gdal.SetCacheMax(megabytes * MEGABYTE)
+    try:
+        yield
+    finally:
+        with _CacheLimit.lock:
+            _CacheLimit.runs -= 1
+            if _CacheLimit.runs == 0:
+                gdal.SetCacheMax(_CacheLimit.before)

@@ -15,7 +15,7 @@ from helpers.qgis import Listener, run
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.algorithms.bridge import raster_source
-from otfm_pansharpen.model.fusion.memory import default_budget
+from otfm_pansharpen.model.fusion.plan import default_budget
 from otfm_pansharpen.model.network.weights import hash_path, load_weights
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from qgis.core import (

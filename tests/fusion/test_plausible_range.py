@@ -18,7 +18,7 @@ MS_GRID = (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
 
 
 def held(image, extremes, limits=(0.0, 65535.0), step=1.0):
-    plausible = PlausibleRange.of([extremes], limits, step, 4.0)
+    plausible = PlausibleRange.of([extremes], limits, step, 4.0, [0.0])
     values = torch.tensor(image, dtype=torch.float32)[None].clone()
     plausible.hold(values, [0])
     return values[0].numpy()
@@ -61,7 +61,7 @@ def test_hold_at_saturation_mirrors_the_floor():
 
 
 def test_range_of_a_band_that_reaches_the_floor_holds_nothing():
-    plausible = PlausibleRange.of([(0.0, 900.0)], (0.0, 65535.0), 1.0, 4.0)
+    plausible = PlausibleRange.of([(0.0, 900.0)], (0.0, 65535.0), 1.0, 4.0, [0.0])
     assert plausible.low == (0.0,)
     assert plausible.low_knee == (-math.inf,)
     assert plausible.high_knee == (math.inf,)

@@ -97,9 +97,13 @@ def test_one_is_singular_and_nothing_has_no_minus(tmp_path, monkeypatch):
 
 
 def test_the_length_of_a_tuning_is_said(tmp_path):
-    one, more = (run_log.tuning(job(Recipe().write(tmp_path), tmp_path / "o.tif", adapt=m)) for m in (1.0, 2.5))
-    assert one == "Tuning the weights on this scene for 1 minute."
-    assert more == "Tuning the weights on this scene for 2.5 minutes."
+    lines: list[str] = []
+    for minutes in (1.0, 2.5):
+        run_log.report_tuning(
+            job(Recipe().write(tmp_path), tmp_path / "o.tif", adapt=minutes), Progress(log=lines.append)
+        )
+    assert lines[0] == "Tuning the weights on this scene for 1 minute."
+    assert lines[1] == "Tuning the weights on this scene for 2.5 minutes."
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_what_lies_under_a_gap_need_not_be_finite(tmp_path, spoiled):
 
 @pytest.mark.parametrize("place", ["read", "fuse"])
 def test_an_error_in_a_thread_ends_the_run(tmp_path, monkeypatch, three_threads, place):
-    real, calls = getattr(tiling._Work, place), []
+    real, calls = getattr(tiling.Tiling, place), []
 
     def failing(self, *given):
         calls.append(given)
@@ -160,7 +160,7 @@ def test_an_error_in_a_thread_ends_the_run(tmp_path, monkeypatch, three_threads,
             raise InputError("PAN cannot be read at row 64.")
         return real(self, *given)
 
-    monkeypatch.setattr(tiling._Work, place, failing)
+    monkeypatch.setattr(tiling.Tiling, place, failing)
     pair = Recipe(height=640, width=640).write(tmp_path)
     before = threading.active_count()
     with pytest.raises(InputError, match="row 64"):

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from osgeo import gdal
 from otfm_pansharpen.model.errors import PansharpenError
-from otfm_pansharpen.model.fusion import memory
-from otfm_pansharpen.model.fusion.memory import bounded_cache, default_budget, pixel_bytes, plan_work
+from otfm_pansharpen.model.fusion import plan as planning
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.fusion.plan import default_budget, pixel_bytes, plan_work
+from otfm_pansharpen.model.fusion.tiles import bounded_cache
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser
 from otfm_pansharpen.model.progress import Progress
 
@@ -72,8 +73,8 @@ def test_the_budget_keeps_to_the_limit_of_a_control_group(monkeypatch, tmp_path,
     (root / "outer" / name).write_text(str(900 * 2**20))
     lines = "0::/outer/inner\n" if version == 2 else "3:cpu:/x\n1:name=own groups:/älter und\n7:memory:/outer/inner\n"
     (tmp_path / "own").write_text(lines.replace("inner", "in ner é"), encoding="utf-8")
-    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "own")
-    monkeypatch.setattr(memory, "GROUPS", tmp_path)
+    monkeypatch.setattr(planning, "CGROUPS", tmp_path / "own")
+    monkeypatch.setattr(planning, "GROUPS", tmp_path)
     assert 64 <= default_budget() <= 300
     (root / "outer" / name).unlink()
     assert default_budget() == 2048
@@ -100,7 +101,7 @@ def test_threads_that_get_no_buffers_to_keep_work_without(tmp_path, monkeypatch,
     real = torch.empty
 
     def scarce(*size, **options):
-        if size[0] == memory.KEPT_PIECE:
+        if size[0] == planning.KEPT_PIECE:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 31457280 bytes")
         return real(*size, **options)
 
@@ -115,7 +116,7 @@ def test_gdals_cache_is_restored_by_the_last_of_several_runs():
     first, second = bounded_cache(64), bounded_cache(32)
     first.__enter__()
     second.__enter__()
-    assert gdal.GetCacheMax() == 32 * memory.MEGABYTE
+    assert gdal.GetCacheMax() == 32 * planning.MEGABYTE
     first.__exit__(None, None, None)
     second.__exit__(None, None, None)
     assert gdal.GetCacheMax() == before

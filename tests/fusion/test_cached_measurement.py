@@ -9,20 +9,19 @@ import pytest
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from otfm_pansharpen.model.fusion import remembered
-from otfm_pansharpen.model.fusion.measure import measure
+from otfm_pansharpen.model.fusion import measure as measuring
 
 
 @pytest.fixture
 def measured(monkeypatch):
     """One entry for each time that a scene is measured."""
-    times = []
+    times, real = [], measuring.measure
 
     def counted(*given):
         times.append(given)
-        return measure(*given)
+        return real(*given)
 
-    monkeypatch.setattr(remembered, "measure", counted)
+    monkeypatch.setattr(measuring, "measure", counted)
     return times
 
 
@@ -42,7 +41,7 @@ def test_what_was_measured_serves_other_extents_and_changes_nothing(tmp_path, me
     assert len(measured) == 1
     assert result.metrics.shift == pytest.approx((0.0, 1.0), abs=0.1)
     assert np.array_equal(part, whole[:, :100, :100])
-    remembered._SCENES.clear()
+    measuring._CACHE.clear()
     again, _ = run(pair, tmp_path, "again.tif")
     assert np.array_equal(again, whole)
 
