@@ -44,7 +44,7 @@ class OtfmPansharpenPlugin:
         """Take everything back, and let engines go that wait for jobs."""
         from .engine.client import ENGINES
 
-        ENGINES.close()
+        ENGINES.shutdown(wait=False)
         if self.menu is not None:
             self.menu.remove()
             self.menu = None

@@ -63,8 +63,7 @@ class SetupAlgorithm(OtfmAlgorithm):
     def _run(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
-        from ..engine import setup
-        from ..engine.installation import Wanted
+        from ..engine.installation import Wanted, set_up
 
         wheels = self.parameterAsFile(parameters, "WHEELS", context)
         wanted = Wanted(
@@ -74,7 +73,7 @@ class SetupAlgorithm(OtfmAlgorithm):
         )
         action = self.parameterAsEnumString(parameters, "ACTION", context)
         with progress_for(feedback) as progress:
-            done = setup.set_up(action, own_packages(), wanted, progress)
+            done = set_up(action, own_packages(), wanted, progress)
         report = "\n".join((f"QGIS {Qgis.version()}", *done.report)) if done.report else ""
         if report:
             feedback.pushInfo(report)

@@ -1,4 +1,7 @@
-"""Programs that end within a second when the user cancels: they are polled, and killed with their own children."""
+"""Child processes: QGIS's own interpreter without what QGIS's launchers set, and programs that end with a cancel.
+
+Such programs are polled, and killed with their own children within a second.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,80 @@ import subprocess  # the command comes from this plugin, never from a shell  # n
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from ..model.errors import EngineError
 from ..model.progress import Progress
 
+START = Path(__file__).resolve().parent / "start.py"
+# Made for QGIS itself, they break another process of the same interpreter or lead it to other libraries.
+LAUNCHER_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "__PYVENV_LAUNCHER__")
+ISOLATED = ("-I", "-X", "utf8")  # no variables of Python, no folder of the user, no current folder
 POLL = 0.1  # seconds between two looks at whether the user has cancelled
 MAX_LINE_BYTES = 10_000  # a longer line of output counts as several
 LAST_LINES = 12  # that are kept for a sentence about a failure
 LAST_WAIT = 1.0  # seconds for the last lines of a program that has ended
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a console, on Windows
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How an interpreter is started: its command up to the script, and all environment variables."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def launches() -> list[Launch]:
+    """The ways to try, best first. Raises EngineError where no interpreter is found.
+
+    The second of each interpreter is for installations whose Python finds itself, or whose GDAL finds its libraries,
+    only by what the launcher of QGIS set.
+    """
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith("PYTHON") and name not in LAUNCHER_VARIABLES
+    }
+    clean.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin starve each other on a busy machine
+    kept = {name: os.environ[name] for name in LAUNCHER_VARIABLES if name in os.environ}
+    as_launched = {**clean, **kept, "PYTHONHOME": sys.prefix}
+    return [
+        launch
+        for python in map(str, find_pythons())
+        for launch in (Launch((python, *ISOLATED), clean), Launch((python, "-s", "-X", "utf8"), as_launched))
+    ]
+
+
+def find_pythons() -> list[Path]:
+    """Interpreters that may be the one QGIS embeds, likeliest first. Raises EngineError where there is none."""
+    looked = list(dict.fromkeys(_candidates()))
+    found = [path for path in looked if path.is_file() and os.access(path, os.X_OK)]
+    if not found:
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise EngineError(
+            f"No Python {version} was found beside QGIS to run the engine on (looked for "
+            f"{', '.join(map(str, looked))}). Reinstall QGIS with its Python."
+        )
+    return found
+
+
+def _candidates() -> Iterator[Path]:
+    """In the desktop `sys.executable` is QGIS itself, and PYTHONEXECUTABLE may have it name another Python."""
+    prefix, executable = Path(sys.exec_prefix), Path(sys.executable or "")
+    version = ".".join(map(str, sys.version_info[:2]))
+    if sys.platform == "win32":
+        yield prefix / "python.exe"
+    else:
+        yield prefix / "bin" / f"python{version}"
+        if sys.platform == "darwin":  # the bundles of QGIS differ in where they keep it
+            for folder in (prefix / "bin", executable.parent / "bin", executable.parent):
+                yield from (folder / f"python{version}", folder / "python3")
+    if executable.stem.lower().startswith("python"):
+        yield executable
 
 
 def run_child(

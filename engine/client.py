@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..model import errors
-from ..model.errors import CancelledError, EngineError, PansharpenError
+from ..model.errors import CancelledError, EngineError, PansharpenError, is_out_of_memory
 from ..model.progress import Progress
 from ..model.staging import remove_stale_runs
-from .interpreter import START, Launch, launches
-from .messages import FROM_ENGINE, RESULTS, read_messages, to_line
+from .child_process import START, Launch, launches
+from .messages import FROM_ENGINE, JOBS, read_messages, to_line
 from .outputs import describe_written, read_states
 from .torch_faults import CPU_TOO_OLD, SETUP
 
@@ -28,8 +28,6 @@ PATIENCE = 0.8  # seconds from a cancel until the engine is ended
 KEEPING_PATIENCE = 30.0  # the same where the job keeps on cancel what it has: it still evaluates and writes
 LAST_LINES = 40  # of what an engine printed, for the log where it dies
 MAX_PRINTED_BYTES = 10_000  # of one line; a longer one counts as several
-# Words, in lower case, with which libraries give up when they run out of memory.
-OUT_OF_MEMORY = ("allocate memory", "thread creation failed", "bad_alloc", "memoryerror", "paging file")
 WITHOUT_TORCH = ("AssessJob",)  # jobs that NumPy can do where torch is absent or broken
 LAST_WAIT = 2.0  # seconds for an engine to end as Python ends
 SHORT_WAIT = 0.8  # seconds from the end of an engine's output until the engine has ended, also on a busy machine
@@ -108,7 +106,7 @@ class Engine:
         while True:
             message = self._next()
             if message is not None and "result" in message:
-                if type(message["result"]) is not RESULTS[type(job)]:
+                if type(message["result"]) is not JOBS[type(job)][0]:
                     raise EngineError(_broken_off(f"it sent the result of another job than {type(job).__name__}"))
                 return message["result"]
             if message is not None:
@@ -173,7 +171,7 @@ class Engine:
             return CPU_TOO_OLD
         name = signal.Signals(-code).name if -code in {*signal.Signals} else ""
         how = f"signal {name}" if name else f"exit code {code}"
-        if name == "SIGKILL" or any(word in line.lower() for word in OUT_OF_MEMORY for line in self.printed):
+        if name == "SIGKILL" or any(map(is_out_of_memory, self.printed)):
             return (
                 f"The engine was ended ({how}), most likely because it ran out of memory: lower MEMORY, close other "
                 "programs, and run again."
@@ -227,21 +225,18 @@ class Engines:
         with self.lock:
             self.jobs += 1
         try:
-            return self._run(job, packages, progress)
+            engine = self._warm_one(packages)
+            if engine is not None:
+                try:
+                    return self._run_in(engine, job, packages, progress)
+                except EngineError:
+                    if engine.began:  # otherwise it ended as it was handed the job
+                        raise
+            needs_torch = type(job).__name__ not in WITHOUT_TORCH
+            return self._run_in(self._start(packages, progress, needs_torch), job, packages, progress)
         finally:
             with self.lock:
                 self.jobs -= 1
-
-    def _run(self, job: Any, packages: Path, progress: Progress) -> Any:
-        engine = self._warm_one(packages)
-        if engine is not None:
-            try:
-                return self._run_in(engine, job, packages, progress)
-            except EngineError:
-                if engine.began:  # otherwise it ended as it was handed the job
-                    raise
-        needs_torch = type(job).__name__ not in WITHOUT_TORCH
-        return self._run_in(self._start(packages, progress, needs_torch), job, packages, progress)
 
     def _run_in(self, engine: Engine, job: Any, packages: Path, progress: Progress) -> Any:
         before = read_states(job)
@@ -268,21 +263,15 @@ class Engines:
         self._keep(engine, packages)
         return engine.torch
 
-    def close(self) -> None:
-        """Let all engines go that wait for jobs."""
-        with self.lock:
-            warm, self.warm = self.warm, []
-        for _, engine in warm:
-            engine.close()
+    def shutdown(self, wait: bool = True) -> None:
+        """Let all engines go that wait for jobs, and wait until they are gone.
 
-    def shutdown(self) -> None:
-        """As `close`, and wait until they are gone: Python crashes where threads still listen as it ends, and Windows
-        moves no folder that an engine has loaded from.
+        Python crashes where threads still listen as it ends, and Windows moves no folder that an engine has loaded.
         """
         with self.lock:
             warm, self.warm = self.warm, []
         for _, engine in warm:
-            engine.shutdown()
+            (engine.shutdown if wait else engine.close)()
 
     def _warm_one(self, packages: Path) -> Engine | None:
         with self.lock:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..model.progress import Progress
+from ..model.progress import Progress, format_bytes
 from ..model.version import VERSION
 
 SIDE, RATIO = 256, 4  # PAN pixels of the scene, and of a pixel of its MS
@@ -83,7 +83,7 @@ def _room(packages: Path) -> Iterator[str]:
 
     there = next(p for p in (packages, *packages.parents) if p.exists())
     yield f"Memory: {_free_memory()} MB free, {default_budget()} MB of it for tiles by default"
-    yield f"Disk: {shutil.disk_usage(there).free / 1e9:.1f} GB free where the profile lies"
+    yield f"Disk: {format_bytes(shutil.disk_usage(there).free)} free where the profile lies"
 
 
 def _free_memory() -> int:

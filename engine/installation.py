@@ -1,4 +1,6 @@
-"""Torch and what it needs, installed by pip into the packages' folder: checked by hash, tried out, then swapped in.
+"""What `otfm:setup` does: install, check, repair and remove torch and what it needs in the packages' folder.
+
+What pip installs is checked by hash, tried out, then swapped in.
 
 pip builds nothing and runs nothing that it fetches. From an index it takes only files whose hash ships with the plugin.
 """
@@ -19,12 +21,11 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from ..model.errors import EngineError
-from ..model.progress import Progress
-from .child_process import run_child
-from .client import Engines
-from .interpreter import launches
-from .package_staging import hold_packages, remove_leftovers, rename, swap_in
-from .packages import MANIFEST
+from ..model.progress import Progress, format_bytes
+from .child_process import launches, run_child
+from .client import ENGINES, Engines
+from .examination import Examination, host_lines
+from .packages import MANIFEST, hold_packages, manifest, remove_leftovers, rename, swap_in
 
 LISTS = Path(__file__).resolve().parent.parent / "resources" / "packages"
 BUILDS = ("auto", "cpu", "cuda")
@@ -53,6 +54,66 @@ class Wanted:
     index: str = ""
 
 
+@dataclass(frozen=True)
+class Done:
+    """The version of torch that the engine now loads, empty for none, and the lines of a report where one was asked."""
+
+    torch: str = ""
+    report: tuple[str, ...] = ()
+
+
+def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
+    """Do one action on the packages' folder. Raises PansharpenError; what was installed before is then as it was."""
+    if action == "check":
+        return _check(folder, progress)
+    try:
+        return _change(action, folder, wanted, progress)
+    except OSError as error:
+        raise EngineError(
+            f"The folder {folder} for the packages cannot be changed ({error}). Make it writable, or use another "
+            "profile, and run again."
+        ) from error
+
+
+def _change(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
+    if action == "install":
+        version = _version(folder, progress)
+        if version:
+            remove_leftovers(folder)
+            where = "the folder of this plugin" if manifest(folder) else "the Python of QGIS"
+            progress.log(
+                f"Nothing to do: torch {version} in {where} works. To install it again, choose ACTION repair; for a "
+                "report on this machine, ACTION check."
+            )
+            progress.report(1.0)
+            return Done(version)
+    if ENGINES.jobs:
+        raise EngineError("The engine is at work. Wait until its job has ended, or cancel it, and run again.")
+    ENGINES.shutdown()  # on Windows nothing can be replaced that an engine has loaded
+    if action == "remove":
+        remove(folder, progress)
+        return Done()
+    return Done(install(folder, wanted, progress)["torch"])
+
+
+def _version(folder: Path, progress: Progress) -> str:
+    """Return the version of torch that works already; empty for none."""
+    try:
+        return loads(folder, Progress(cancelled=progress.cancelled))
+    except EngineError:
+        return ""
+
+
+def _check(folder: Path, progress: Progress) -> Done:
+    """A report, which says also why the engine does not start."""
+    lines = tuple(host_lines())
+    try:
+        found = ENGINES.run(Examination(folder), folder, Progress(cancelled=progress.cancelled))
+    except EngineError as error:
+        return Done("", (*lines, f"The engine does not work: {error}"))
+    return Done(str(manifest(folder).get("torch", "")) or _version(folder, progress), (*lines, *found.lines))
+
+
 def install(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, str]:
     """Install into `folder`; returns names and versions. Raises EngineError; the folder is then as it was before."""
     if wanted.wheels is not None:
@@ -68,7 +129,7 @@ def install(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, str]:
         versions = {str(d.metadata["Name"]): d.version for d in distributions(path=[str(new)])}
         (new / MANIFEST).write_text(json.dumps(versions, indent=1), encoding="utf-8")
         progress.log("Trying out what was installed.")
-        _try_out(new, progress)
+        progress.log(f"torch {loads(new, progress)} loads.")
         swap_in(new, folder)
     progress.report(1.0)
     progress.log(f"Installed into {folder}: {', '.join(f'{n} {v}' for n, v in sorted(versions.items()))}.")
@@ -201,16 +262,16 @@ def _say_what(folder: Path, build: str, wanted: Wanted, progress: Progress) -> N
     fetched, installed = SIZES[build]
     source = f"the folder {wanted.wheels}" if wanted.wheels else wanted.index or "the package index that pip uses"
     progress.log(
-        f"torch, safetensors and what they need are fetched from {source}: about {fetched / 1e9:.1f} GB, "
-        f"{installed / 1e9:.1f} GB when installed. They go into {folder}, which belongs to this plugin alone; nothing "
+        f"torch, safetensors and what they need are fetched from {source}: about {format_bytes(fetched)}, "
+        f"{format_bytes(installed)} when installed. They go into {folder}, which belongs to this plugin alone; nothing "
         "else is changed."
     )
     there = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(there).free
     if free < fetched + installed:
         raise EngineError(
-            f"The disk of {there} has {free / 1e9:.1f} GB left, but {(fetched + installed) / 1e9:.1f} GB are needed to "
-            "install torch. Make room and run again."
+            f"The disk of {there} has {format_bytes(free)} left, but {format_bytes(fetched + installed)} are needed "
+            "to install torch. Make room and run again."
         )
 
 
@@ -256,9 +317,3 @@ def _bytes_in(folder: Path) -> int:
             except OSError:  # moved meanwhile
                 continue
     return total
-
-
-def _try_out(new: Path, progress: Progress) -> None:
-    """Start an engine with the new folder. Raises EngineError where that does not work."""
-    version = loads(new, progress)
-    progress.log(f"torch {version} loads.")

@@ -16,15 +16,17 @@ from ..model.raster.source import RasterSource
 from .examination import Examination, Findings
 
 MAX_LINE_BYTES = 2**24  # a thousand times the longest message of a job with many notices
-RESULTS: Mapping[type, type] = {
-    FusionJob: FusionResult,
-    ProductJob: ProductResult,
-    AssessJob: AssessResult,
-    FinetuneJob: FinetuneResult,
-    Examination: Findings,
+# Jobs, their results, and what does them: a function (job, progress) -> result of a module that may need torch.
+JOBS: Mapping[type, tuple[type, str, str]] = {
+    FusionJob: (FusionResult, "model.fusion.pipeline", "fuse"),
+    ProductJob: (ProductResult, "model.product.run", "sharpen_products"),
+    AssessJob: (AssessResult, "model.assessment.assess", "assess"),
+    FinetuneJob: (FinetuneResult, "model.finetuning.finetune", "finetune"),
+    Examination: (Findings, "engine.examination", "examine"),
 }
+RESULTS = tuple(result for result, _, _ in JOBS.values())
 CODEC = Codec(
-    *(*RESULTS.keys(), *RESULTS.values(), RasterSource, Notice, QualityIndices),
+    *(*JOBS, *RESULTS, RasterSource, Notice, QualityIndices),
     *(FusionOptions, SceneMetrics),
     *(BandFigures, Figures, ReducedFigures, Verdict, ProductRun, TuningPair, Recipe, Evaluation),
 )
@@ -32,7 +34,7 @@ Kind = Union[type, tuple[type, ...]]
 Shape = Mapping[str, Kind]  # names of a message's parts and their types
 TO_ENGINE: Sequence[Shape] = (
     {"python": tuple, "path": tuple, "packages": str, "needs_torch": bool, "gdal": dict, "proj": tuple},
-    {"job": tuple(RESULTS)},
+    {"job": tuple(JOBS)},
     {"cancel": bool},
 )
 FROM_ENGINE: Sequence[Shape] = (
@@ -44,7 +46,7 @@ FROM_ENGINE: Sequence[Shape] = (
     {"log": str},
     {"detail": str},
     {"notice": Notice},
-    {"result": tuple(RESULTS.values())},
+    {"result": RESULTS},
     {"cancelled": bool},
     {"error": str, "kind": str},
     {"crash": str, "details": str},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..model.errors import is_out_of_memory
+
 SETUP = "run Set up the engine (otfm:setup) in the Processing Toolbox"
 REPAIR = "run Set up the engine (otfm:setup) in the Processing Toolbox with ACTION repair"
 CPU_TOO_OLD = "The processor is too old for this torch, which needs AVX2 (made since 2013). Sharpen on another machine."
@@ -42,11 +44,8 @@ KNOWN: tuple[tuple[str, str], ...] = (
         r"libcu|libnv|libcudart|libtorch_cuda",
         "A CUDA build of torch is installed without its CUDA libraries. To install a complete one, {repair}.",
     ),
-    (
-        r"cannot allocate memory|out of memory|paging file|winerror 1455|bad_alloc",
-        "There is not enough memory to load torch, which needs about 600 MB. Close other programs and run again.",
-    ),
 )
+NO_MEMORY = "There is not enough memory to load torch, which needs about 600 MB. Close other programs and run again."
 MISSING = (
     "OTFM Pansharpen needs the Python package {name}, which is not installed. To install it into a folder of its own "
     "(nothing else is changed), {setup}, and run again."
@@ -67,6 +66,8 @@ def fault_sentence(error: BaseException) -> str:
     for words, sentence in KNOWN:
         if re.search(words, lowered):
             return f"{sentence.format(repair=REPAIR)} ({_first_line(error)})"
+    if is_out_of_memory(text):
+        return f"{NO_MEMORY} ({_first_line(error)})"
     name = getattr(error, "name", None) or "torch"
     return f"{UNKNOWN.format(name=name, repair=REPAIR)} ({_first_line(error)})"
 

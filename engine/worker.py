@@ -12,25 +12,17 @@ import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Callable
+from typing import Any, BinaryIO
 
 from ..model.errors import CancelledError, PansharpenError
 from ..model.progress import Progress
 from . import numpy_tensors
-from .messages import TO_ENGINE, read_messages, to_line
+from .messages import JOBS, TO_ENGINE, read_messages, to_line
 from .packages import find_packages
 from .torch_faults import fault_sentence
 
 IDLE = 300.0  # seconds without a job, after which an engine ends
 LAST_WORDS = 3.0  # seconds for a running job to clear up once QGIS has ended
-# What does a job, by the name of its class: a function (job, progress) -> result of a module that may need torch.
-RUNNERS: Mapping[str, tuple[str, str]] = {
-    "FusionJob": ("model.fusion.pipeline", "fuse"),
-    "ProductJob": ("model.product.run", "sharpen_products"),
-    "AssessJob": ("model.assessment.assess", "assess"),
-    "Examination": ("engine.examination", "examine"),
-    "FinetuneJob": ("model.finetuning.finetune", "finetune"),
-}
 
 
 class Line:
@@ -131,20 +123,16 @@ def _work(job: Any, line: Line) -> None:
         notice=lambda notice: line.send(notice=notice),
         detail=lambda sentence: line.send(detail=sentence),
     )
+    _, module, function = JOBS[type(job)]
     try:
-        line.send(result=_runner(job)(job, progress))
+        runner = getattr(importlib.import_module(f"{__package__.rpartition('.')[0]}.{module}"), function)
+        line.send(result=runner(job, progress))
     except CancelledError:
         line.send(cancelled=True)
     except PansharpenError as error:
         line.send(error=str(error), kind=type(error).__name__)
     except Exception as error:  # whatever a job raises, QGIS has to hear of it
         line.send(crash=f"{type(error).__name__}: {error}", details=traceback.format_exc())
-
-
-def _runner(job: Any) -> Callable[[Any, Progress], Any]:
-    module, function = RUNNERS[type(job).__name__]
-    package = __package__.rpartition(".")[0]
-    return getattr(importlib.import_module(f"{package}.{module}"), function)
 
 
 def _connection() -> Line:

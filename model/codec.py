@@ -13,7 +13,7 @@ from typing import Any, get_origin
 KIND = "is"  # names the type of what JSON has no word for
 MAX_DEPTH = 32  # of nested JSON; a plan has 5
 MAX_SHOWN = 60  # characters of what was received, in a sentence about it
-MAX_DIGITS = 20  # of a whole number in JSON; int() takes seconds for a million
+MAX_DIGITS = 40  # of a whole number in JSON, as an inode on Windows; int() takes seconds for a million
 JSON_MARKS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)  # what opens and closes, and characters that are escaped
 STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 PLAIN = {"str": str, "bool": bool, "int": int, "float": (int, float), "Path": Path, "Mapping": dict, "dict": dict}

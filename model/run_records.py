@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+from .codec import Codec
 
 if sys.platform == "win32":
     import msvcrt
@@ -22,6 +24,29 @@ ENDING = ".run"
 MAX_BYTES = 2**20  # of a record: it names a few files
 
 Identity = tuple[int, int]  # device and inode
+
+
+@dataclass(frozen=True)
+class Move:
+    """A file on its way between the output's folder and the run's, from `source` to `place`."""
+
+    source: Path
+    place: Path
+    identity: Identity
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run: its host, its folder with the real path of the parent and the identity, the moves of its delivery."""
+
+    host: str
+    parent: str
+    folder: Path
+    identity: Identity
+    moves: tuple[Move, ...] = ()
+
+
+CODEC = Codec(RunFacts, Move)
 
 
 def state_folder() -> Path:
@@ -51,14 +76,11 @@ def identify(path: Path) -> Identity:
 
 
 class RunRecord:
-    """A locked file that says which folder a run works in. It is gone once the folder is.
-
-    facts    what it says: "host", "folder" and its "parent" without links, "identity", and "moves" of a delivery
-    """
+    """A locked file that says which folder a run works in. It is gone once the folder is."""
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file = path, file
-        self.facts: dict[str, Any] = {}
+        self.facts: RunFacts | None = None
 
     @classmethod
     def create(cls, folder: Path) -> RunRecord:
@@ -66,26 +88,26 @@ class RunRecord:
         number, path = tempfile.mkstemp(suffix=ENDING, dir=state_folder())
         record = cls(Path(path), os.fdopen(number, "r+b"))
         try:
-            _lock(record.file, wait=True)
+            lock_file(record.file, wait=True)
             parent = os.path.realpath(folder.parent)
-            record.add({"host": platform.node(), "parent": parent, "folder": str(folder), "identity": identify(folder)})
+            record.write(RunFacts(platform.node(), parent, folder, identify(folder)))
         except BaseException:
             record.close(remove=True)
             raise
         return record
 
-    def add(self, facts: Mapping[str, Any]) -> None:
+    def write(self, facts: RunFacts) -> None:
         """Append facts as a line of JSON, so that a kill while it is written leaves the earlier lines whole."""
-        self.facts |= facts
-        self.file.write(json.dumps(facts).encode() + b"\n")
+        self.facts = facts
+        self.file.write(CODEC.to_json(facts).encode() + b"\n")
         self.file.flush()
 
     def read(self) -> None:
-        """Read the facts; of a line that is not complete, nothing."""
+        """Read the facts of the last line that is complete."""
         for line in self.file.read(MAX_BYTES).splitlines(keepends=True):
             with suppress(ValueError):
-                found = json.loads(line) if line.endswith(b"\n") else {}
-                self.facts |= found if isinstance(found, dict) else {}
+                found = CODEC.from_json(line.decode()) if line.endswith(b"\n") else None
+                self.facts = found if isinstance(found, RunFacts) else self.facts
 
     def close(self, remove: bool) -> None:
         """Unlock the record, and remove it where its folder is gone."""
@@ -110,13 +132,13 @@ def stale_records(folder: Path) -> Iterator[RunRecord]:
         except OSError:  # its run has just removed it
             continue
         try:
-            _lock(record.file, wait=False)
+            lock_file(record.file, wait=False)
             record.read()
         except OSError:  # its run lives
             record.close(remove=False)
             continue
-        place = record.facts.get("host"), record.facts.get("parent")
-        if place == (platform.node(), os.path.realpath(folder)):
+        facts = record.facts
+        if facts and (facts.host, facts.parent) == (platform.node(), os.path.realpath(folder)):
             yield record
         else:
             record.close(remove=False)
@@ -132,7 +154,7 @@ def _state_home() -> Path:
     raise FileNotFoundError("This user has no home folder")
 
 
-def _lock(file: IO[bytes], wait: bool) -> None:
+def lock_file(file: IO[bytes], wait: bool) -> None:
     """Lock an open file until it is closed or the process ends, however that happens.
 
     Raises OSError where another process holds it and we do not wait, or where the disk knows no locks.

@@ -10,11 +10,11 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .run_records import Identity, RunRecord, identify, is_own_folder, stale_records
+from .run_records import Identity, Move, RunFacts, RunRecord, identify, is_own_folder, stale_records
 
 ENDING = ".part"
 MADE, PREVIOUS = "made", "previous"  # folders within that of a run: of new files, and of those that they replace
@@ -34,21 +34,12 @@ class StaleRun:
     kept: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Move:
-    """A file on its way between the output's folder and the run's, from `source` to `place`."""
-
-    source: Path
-    place: Path
-    identity: Identity
-
-
 class Staging:
     """The hidden folder of a run, and how files leave it."""
 
     def __init__(self, folder: Path, record: RunRecord | None) -> None:
         self.folder, self.record = folder, record
-        self.moves: list[_Move] = []
+        self.moves: list[Move] = []
 
     def deliver(self, new: Sequence[Path], previous: Sequence[Path]) -> None:
         """Move `previous` files out of the way and `new` ones to their place: all of them or none.
@@ -59,11 +50,11 @@ class Staging:
         """
         aside, beside = self.folder / PREVIOUS, self.folder.parent
         aside.mkdir()
-        moves = [_Move(beside / file.name, aside / file.name, identify(file)) for file in previous]
-        self.moves = moves + [_Move(file, beside / file.name, identify(file)) for file in new]
-        if self.record:
+        moves = [Move(beside / file.name, aside / file.name, identify(file)) for file in previous]
+        self.moves = moves + [Move(file, beside / file.name, identify(file)) for file in new]
+        if self.record and self.record.facts:
             with suppress(OSError):  # of a full disk elsewhere: only a kill would need it
-                self.record.add({"moves": [[str(m.source), str(m.place), m.identity] for m in self.moves]})
+                self.record.write(replace(self.record.facts, moves=tuple(self.moves)))
         try:
             for move in self.moves:
                 os.replace(move.source, move.place)
@@ -99,7 +90,7 @@ class Staging:
         return () if self.complete else tuple(m.source.name for m in self._previous if os.path.lexists(m.place))
 
     @property
-    def _previous(self) -> list[_Move]:
+    def _previous(self) -> list[Move]:
         return [m for m in self.moves if m.place.parent == self.folder / PREVIOUS]
 
     def discard(self) -> None:
@@ -136,34 +127,31 @@ def remove_stale_runs(folder: Path) -> list[StaleRun]:
     """
     found = []
     for record in stale_records(folder):
-        stale = Staging(Path(str(record.facts.get("folder"))), record)
-        if not _is_recorded(stale.folder, record.facts):
+        if record.facts is None or not _is_recorded(record.facts):
             record.close(remove=True)
             continue
-        stale.moves = _recorded_moves(stale.folder, record.facts)
+        stale = Staging(record.facts.folder, record)
+        stale.moves = _recorded_moves(record.facts)
         restored = stale.restore(trusted=False)
         found.append(StaleRun(stale.folder, restored, stale.kept))
         stale.discard()
     return found
 
 
-def _is_recorded(folder: Path, facts: dict[str, Any]) -> bool:
+def _is_recorded(facts: RunFacts) -> bool:
     """Whether a path is still the folder that this user's run has made, and no link to or copy of it."""
+    name = facts.folder.name
     try:
-        pattern = folder.name.startswith(".") and folder.name.endswith(ENDING)
-        return pattern and is_own_folder(folder) and list(identify(folder)) == list(facts["identity"])
-    except (OSError, KeyError, TypeError):
+        pattern = name.startswith(".") and name.endswith(ENDING)
+        return pattern and is_own_folder(facts.folder) and identify(facts.folder) == facts.identity
+    except (OSError, ValueError):
         return False
 
 
-def _recorded_moves(folder: Path, facts: dict[str, Any]) -> list[_Move]:
-    """Read the moves of a record, all within the folder and the one that it lies in; none where they are not that."""
-    try:
-        moves = [_Move(Path(source), Path(place), (device, node)) for source, place, (device, node) in facts["moves"]]
-    except (KeyError, TypeError, ValueError):
-        return []
-    inside = (folder, folder / MADE, folder / PREVIOUS, folder.parent)
-    return moves if all(p.parent in inside for m in moves for p in (m.source, m.place)) else []
+def _recorded_moves(facts: RunFacts) -> list[Move]:
+    """Return the moves of a record, all within the folder and the one that it lies in; none where they are not that."""
+    inside = (facts.folder, facts.folder / MADE, facts.folder / PREVIOUS, facts.folder.parent)
+    return list(facts.moves) if all(p.parent in inside for m in facts.moves for p in (m.source, m.place)) else []
 
 
 def _is_same_file(path: Path, identity: Identity) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from helpers.package_index import index_of, sdist_bytes, serve, wheel_bytes
-from otfm_pansharpen.engine import setup
+from otfm_pansharpen.engine import installation
 from otfm_pansharpen.engine.installation import LISTS, Wanted
 from otfm_pansharpen.engine.packages import manifest
 from otfm_pansharpen.model.errors import EngineError
@@ -42,7 +42,7 @@ def plain_pip(monkeypatch):
 
 def install(tmp_path, **wanted):
     folder = tmp_path / "profile" / "python"
-    setup.set_up("repair", folder, Wanted(**wanted), Progress())
+    installation.set_up("repair", folder, Wanted(**wanted), Progress())
     return folder
 
 

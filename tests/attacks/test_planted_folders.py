@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from otfm_pansharpen.model.files import whole_file
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.run_records import RunRecord, state_folder
+from otfm_pansharpen.model.run_records import Move, RunRecord, state_folder
 from otfm_pansharpen.model.staging import PREVIOUS, remove_stale_runs, staging
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -121,7 +122,7 @@ def test_whole_file_writes_through_no_planted_link(tmp_path):
 
 
 def identity(path):
-    return [path.lstat().st_dev, path.lstat().st_ino]
+    return path.lstat().st_dev, path.lstat().st_ino
 
 
 def left_by_a_kill(target, moves=lambda left: None):
@@ -132,13 +133,13 @@ def left_by_a_kill(target, moves=lambda left: None):
     with staging(target) as made:
         copy = shutil.copytree(made.folder, target.parent / "aside")
         assert made.record is not None
-        facts = dict(made.record.facts)
+        assert made.record.facts is not None
+        facts = made.record.facts
     copy.rename(made.folder)
-    facts["identity"] = identity(made.folder)
     (made.folder / "draft.tif").write_bytes(b"half")
     record = RunRecord.create(made.folder)
-    record.add(facts)
-    record.add({"moves": [[str(s), str(p), identity(f)] for s, p, f in moves(made.folder) or ()]})
+    recorded = tuple(Move(s, p, identity(f)) for s, p, f in moves(made.folder) or ())
+    record.write(replace(facts, identity=identity(made.folder), moves=recorded))
     record.close(remove=False)
     return made.folder
 

@@ -18,8 +18,8 @@ from helpers.engine import broken_torch, engines
 from helpers.fusion import job, run, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
+from otfm_pansharpen.engine.child_process import Launch
 from otfm_pansharpen.engine.client import Engine, Engines, greeting_of
-from otfm_pansharpen.engine.interpreter import Launch
 from otfm_pansharpen.model.errors import CancelledError, EngineError, InputError
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
@@ -218,7 +218,7 @@ from _package import load
 load()
 from pathlib import Path
 from otfm_pansharpen.engine.client import Engine, greeting_of
-from otfm_pansharpen.engine.interpreter import launches
+from otfm_pansharpen.engine.child_process import launches
 engine = Engine(launches()[0], greeting_of(Path(sys.argv[2])))
 print(engine.process.pid, flush=True)
 sys.stdin.read()
@@ -305,7 +305,7 @@ def test_engines_that_wait_end_when_they_are_let_go(nothing, tmp_path):
     own = Engines()
     own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), nothing, Progress())
     pid = pids(own)[0]
-    own.close()
+    own.shutdown(wait=False)
     assert gone(pid)
 
 

@@ -11,8 +11,8 @@ import pytest
 from helpers.engine import engines
 from helpers.fusion import job
 from helpers.scenes import Recipe
+from otfm_pansharpen.engine.child_process import Launch, launches
 from otfm_pansharpen.engine.client import Engine, greeting_of
-from otfm_pansharpen.engine.interpreter import Launch, launches
 from otfm_pansharpen.engine.messages import MAX_LINE_BYTES
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress

@@ -10,9 +10,9 @@ from helpers.engine import engines
 from helpers.fusion import job
 from helpers.scenes import Recipe, load_image
 from osgeo import gdal
-from otfm_pansharpen.engine import interpreter
+from otfm_pansharpen.engine import child_process
+from otfm_pansharpen.engine.child_process import Launch, launches
 from otfm_pansharpen.engine.client import greeting_of
-from otfm_pansharpen.engine.interpreter import Launch, launches
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress
 
@@ -75,7 +75,7 @@ def test_without_a_python_beside_qgis_it_says_where_it_looked(nothing, tmp_path,
     monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))
     monkeypatch.setattr(sys, "executable", "/usr/bin/qgis")
     with pytest.raises(EngineError, match=f"looked for {tmp_path}/bin/python3"):
-        interpreter.launches()
+        child_process.launches()
 
 
 def test_an_interpreter_of_another_version_is_passed_over(nothing, tmp_path, monkeypatch):

@@ -14,12 +14,11 @@ import psutil
 import pytest
 from helpers.engine import broken_torch
 from helpers.package_index import silent_index, wheel_bytes
-from otfm_pansharpen.engine import installation, setup
+from otfm_pansharpen.engine import installation
 from otfm_pansharpen.engine.child_process import run_child
 from otfm_pansharpen.engine.client import ENGINES
 from otfm_pansharpen.engine.installation import Wanted
-from otfm_pansharpen.engine.package_staging import hold_packages
-from otfm_pansharpen.engine.packages import manifest
+from otfm_pansharpen.engine.packages import hold_packages, manifest
 from otfm_pansharpen.model.errors import CancelledError, EngineError
 from otfm_pansharpen.model.progress import Progress
 
@@ -45,7 +44,7 @@ def folder(tmp_path):
 
 
 def set_up(action, folder, wheels=None, progress=None, **wanted):
-    return setup.set_up(action, folder, Wanted(wheels=wheels, **wanted), progress or Progress())
+    return installation.set_up(action, folder, Wanted(wheels=wheels, **wanted), progress or Progress())
 
 
 def tree(folder):
@@ -137,10 +136,10 @@ sys.path.insert(0, sys.argv[1])
 from _package import load
 load()
 from pathlib import Path
-from otfm_pansharpen.engine import setup
+from otfm_pansharpen.engine import installation
 from otfm_pansharpen.engine.installation import Wanted
 from otfm_pansharpen.model.progress import Progress
-setup.set_up("repair", Path(sys.argv[2]), Wanted(build="cuda", index=sys.argv[3]), Progress())
+installation.set_up("repair", Path(sys.argv[2]), Wanted(build="cuda", index=sys.argv[3]), Progress())
 """
 
 
@@ -165,7 +164,7 @@ def test_set_up_killed_between_its_renames_is_undone(folder, wheels):
     before = tree(folder)
     staging = folder.parent / f".{folder.name}-abc"
     staging.mkdir()
-    folder.rename(staging / "former")
+    folder.rename(staging / "previous")
     set_up("install", folder)
     assert tree(folder) == before
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
