@@ -18,7 +18,7 @@ from ..model import errors
 from ..model.errors import CancelledError, EngineError, PansharpenError, is_out_of_memory
 from ..model.progress import Progress
 from ..model.staging import remove_stale_runs
-from .child_process import START, Launch, launches
+from .child_process import NO_WINDOW, START, Launch, launches
 from .messages import FROM_ENGINE, JOBS, read_messages, to_line
 from .outputs import describe_written, read_states
 from .torch_faults import CPU_TOO_OLD, SETUP
@@ -41,7 +41,6 @@ ERRORS: Mapping[str, type[PansharpenError]] = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, PansharpenError) and kind is not CancelledError
 }
-NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a console, on Windows
 
 
 class Engine:
