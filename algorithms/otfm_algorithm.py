@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qgis.core import (
     QgsApplication,
@@ -34,6 +34,7 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QIcon
 
 from ..model.files import find_name_fault
+from ..model.options import BUNDLED
 from . import bridge
 from .help import FORMER, NO_BANDS
 from .manual import page_url
@@ -41,6 +42,10 @@ from .pair_of_layers import preselect, refusal
 from .settings import default_quality, set_default
 from .translation import tr
 
+if TYPE_CHECKING:
+    from ..model.fusion.job import FusionOptions
+
+AS_MS = "as MS"  # a data type
 LEAST_MINUTES, LONGEST = 0.05, 24.0 * 60.0  # of tuning
 ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
 
@@ -173,6 +178,39 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             )
         return given or former.get("WEIGHTS") or former.get("BUNDLED") or default_quality()
 
+    def _options(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, quality: str, **given: Any
+    ) -> FusionOptions:
+        """The options that the algorithm's own parameters give; what it has no parameter for keeps its default."""
+        from ..model.fusion.job import FusionOptions
+
+        def word(name: str) -> str:
+            return self.parameterAsEnumString(parameters, name, context)
+
+        def whole(name: str) -> int:
+            return self.parameterAsInt(parameters, name, context)
+
+        def amount(name: str) -> int:
+            return whole(name) if parameters.get(name, 0) is not None else 0  # left empty on purpose
+
+        creation = self.parameterAsString(parameters, "CREATE_OPTIONS", context).replace(" ", "|").split("|")
+        has_gain = parameters.get("MTF_GAIN") is not None
+        values = {
+            "DEVICE": ("device", word("DEVICE")),
+            "PRECISION": ("precision", word("PRECISION")),
+            "STEPS": ("steps", whole("STEPS")),
+            "TILE": ("tile", amount("TILE")),
+            "MEMORY": ("memory", amount("MEMORY")),
+            "MTF_GAIN": ("gain", self.parameterAsDouble(parameters, "MTF_GAIN", context) if has_gain else None),
+            "ALIGN": ("align", word("ALIGN") == "auto"),
+            "CREATE_OPTIONS": ("creation_options", tuple(filter(None, creation))),
+            "DATA_TYPE": ("data_type", word("DATA_TYPE").replace(AS_MS, "")),
+            "OVERVIEWS": ("overviews", self.parameterAsBool(parameters, "OVERVIEWS", context)),
+            "SEED": ("seed", whole("SEED")),
+        }
+        own = {field: value for name, (field, value) in values.items() if self.parameterDefinition(name)}
+        return FusionOptions(BUNDLED.get(quality, Path(quality)), **own, **given)
+
     def _refused_quality(self, name: str, quality: str, choices: Sequence[str]) -> str:
         """Why a quality is none; empty where it is a choice or a file."""
         if quality in choices or Path(quality).is_file():
@@ -266,10 +304,6 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         if numbers is None:
             raise QgsProcessingException(tr(NO_BANDS).format(name=name, given=given))
         return numbers
-
-    def _memory(self, parameters: dict[str, Any], context: QgsProcessingContext) -> int:
-        """MEMORY in MB, by default that of the options; 0 where it was left empty."""
-        return self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY", 0) is not None else 0
 
     def _bounds(
         self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer

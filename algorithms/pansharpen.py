@@ -37,14 +37,13 @@ from .help import (
     SHARPENED_TITLE,
     WEIGHTS_FILTER,
 )
-from .otfm_algorithm import OtfmAlgorithm
+from .otfm_algorithm import AS_MS, OtfmAlgorithm
 from .result_layer import MsLayer, RenderLike, described
 from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
-AS_MS = "as MS"
 NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
 
 
@@ -184,7 +183,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         return {"OUTPUT": output, **self._outputs(result)}
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
-        from ..model.fusion.job import FusionJob, FusionOptions
+        from ..model.fusion.job import FusionJob
 
         quality, minutes = self._quality(parameters, context), 0.0
         if quality == TUNED:
@@ -192,29 +191,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         elif parameters.get("ADAPT") is not None:
             minutes = self.parameterAsDouble(parameters, "ADAPT", context)
         kept = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
-        options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
-        kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
-        chosen = FusionOptions(
-            weights=BUNDLED.get(quality, Path(quality)),
-            device=self.parameterAsEnumString(parameters, "DEVICE", context),
-            precision=self.parameterAsEnumString(parameters, "PRECISION", context),
-            steps=self.parameterAsInt(parameters, "STEPS", context),
-            tile=self.parameterAsInt(parameters, "TILE", context) if parameters.get("TILE") is not None else 0,
-            memory=self._memory(parameters, context),
-            gain=self._gain(parameters, context),
-            align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
-            creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
-            data_type="" if kind == AS_MS else kind,
-            overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
-            adapt=minutes,
-            seed=self.parameterAsInt(parameters, "SEED", context),
-        )
-        weights_out = Path(kept) if kept else None
-        return FusionJob(self._pan, self._ms, output, chosen, self._extent, tuple(self._more_ms), weights_out)
-
-    def _gain(self, parameters: dict[str, Any], context: QgsProcessingContext) -> float | None:
-        given = parameters.get("MTF_GAIN") is not None
-        return self.parameterAsDouble(parameters, "MTF_GAIN", context) if given else None
+        options = self._options(parameters, context, quality, adapt=minutes)
+        more, weights_out = tuple(self._more_ms), Path(kept) if kept else None
+        return FusionJob(self._pan, self._ms, output, options, self._extent, more, weights_out)
 
     def _describe(self, loading: Any, result: FusionResult, quality: str) -> None:
         """Name, rendering and metadata of the result; the name that a model gives stays."""

@@ -96,16 +96,10 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         return shown.xMinimum(), shown.yMinimum(), shown.xMaximum(), shown.yMaximum()
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
-        from ..model.fusion.job import FusionJob, FusionOptions
+        from ..model.fusion.job import FusionJob
 
-        quality = self._quality(parameters, context)
-        chosen = FusionOptions(
-            weights=BUNDLED.get(quality, Path(quality)),
-            align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
-            gain=self._gain(parameters, context),
-            judged=False,
-        )
-        return FusionJob(self._pan, self._ms, output, chosen, self._extent, tuple(self._more_ms))
+        options = self._options(parameters, context, self._quality(parameters, context), judged=False)
+        return FusionJob(self._pan, self._ms, output, options, self._extent, tuple(self._more_ms))
 
     @staticmethod
     def _outputs(result: FusionResult) -> dict[str, Any]:

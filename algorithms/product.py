@@ -23,8 +23,8 @@ from qgis.core import (
 from ..model.options import ALIGNMENTS, BUNDLED, DEVICES, PRECISIONS, PRODUCT_BANDS
 from .bridge import run_in_engine
 from .help import PRODUCT, PRODUCT_PARAMETERS, SHARPENED_PRODUCTS
-from .otfm_algorithm import OtfmAlgorithm
-from .pansharpen import AS_MS, offered_types
+from .otfm_algorithm import AS_MS, OtfmAlgorithm
+from .pansharpen import offered_types
 from .result_layer import DrawColours
 from .translation import tr
 
@@ -139,26 +139,12 @@ class ProductAlgorithm(OtfmAlgorithm):
         }
 
     def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, folder: Path) -> ProductJob:
-        from ..model.fusion.job import FusionOptions
         from ..model.product.job import ProductJob
 
-        quality = self._quality(parameters, context)
-        options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
-        kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
-        chosen = FusionOptions(
-            weights=BUNDLED.get(quality, Path(quality)),
-            device=self.parameterAsEnumString(parameters, "DEVICE", context),
-            precision=self.parameterAsEnumString(parameters, "PRECISION", context),
-            memory=self._memory(parameters, context),
-            align=self.parameterAsEnumString(parameters, "ALIGN", context) == "auto",
-            creation_options=tuple(o for o in options.replace(" ", "|").split("|") if o),
-            data_type="" if kind == AS_MS else kind,
-            overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
-        )
         return ProductJob(
             place=self.parameterAsFile(parameters, "INPUT", context),
             folder=folder,
-            options=chosen,
+            options=self._options(parameters, context, self._quality(parameters, context)),
             bands=self.parameterAsEnumString(parameters, "BANDS", context),
             keep_vrt=self.parameterAsBool(parameters, "KEEP_VRT", context),
             extent=self._extent,
