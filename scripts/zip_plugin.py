@@ -24,6 +24,8 @@ def changes(text: str) -> str:
         line = raw.strip()
         if line.startswith("## "):
             lines.append(line[3:])
+        elif line.startswith("### "):
+            lines.append(f"{line[4:]}:")
         elif line.startswith("* "):
             lines.append(line)
         elif line and lines:

@@ -87,8 +87,8 @@ def test_metadata_are_complete(metadata, unpacked):
 def test_metadata_tell_the_changes(metadata):
     """In plain words: QGIS shows them without Markdown."""
     changes = metadata["changelog"]
-    assert changes.startswith(f"{metadata['version']}\n* ")
-    assert "0.1.0\n* otfm:pansharpen with two bundled sets of weights" in changes
+    assert re.match(rf"{re.escape(metadata['version'])} - \d{{4}}-\d\d-\d\d\nAdded:\n\* ", changes)
+    assert "\nAdded:\n* otfm:pansharpen with two bundled sets of weights" in changes
     assert not re.search(r"[`%]|\]\(", changes)
 
 
