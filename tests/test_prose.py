@@ -27,7 +27,7 @@ REPLACEMENTS = {
     r"\blook(s|ed|ing)? through\b": "scanned, searched",
     r"\bjudg(e|es|ed|ing|ement|ments?)\b": "evaluate, estimate",
     r"\bformer(ly)?\b": "previous",
-    rf"\b(one|two|three|four|five|\d+) (?!times?\b)\w+ an? ({PER})\b": "one per",
+    rf"\b(one|two|three|four|five) (?!(times?|of|in|on|at|to|for|where|when)\b)\w+ an? ({PER})\b": "one per",
     r"\bmend(s|ed|ing)?\b": "fixed",
     r"\bat hand\b": "available",
     r"\bas (it is|it was|they are|they were)(?=[.,;:)]|$| and\b| or\b)": "unchanged",
@@ -36,7 +36,7 @@ REPLACEMENTS = {
 }
 FORBIDDEN = re.compile("|".join(REPLACEMENTS), re.IGNORECASE)
 CONSTANT = re.compile(r"_?(LEAST|MOST|FEWEST|LARGEST|SMALLEST)_")  # MIN_, MAX_
-SKIPPED = {".git", ".venv", ".demo", "__pycache__"}
+SKIPPED = {".git", ".venv", ".demo", "__pycache__", Path(__file__).name}
 # Folders and files whose words have not been replaced yet. Take an entry out with the commit that replaces them.
 UNCHECKED = (
     "SECURITY.md",
@@ -47,8 +47,20 @@ UNCHECKED = (
     "desktop",
     "engine",
     "fleet",
-    "model",
-    "plugin.py",
+    "model/assessment",
+    "model/finetuning",
+    "model/fusion",
+    "model/geometry",
+    "model/inference",
+    "model/network",
+    "model/page.py",
+    "model/product",
+    "model/quality",
+    "model/raster",
+    "model/scene",
+    "model/staging.py",
+    "model/training",
+    "model/wording.py",
     "resources/weights",
     "scripts",
     "tests",
@@ -78,7 +90,7 @@ def blocks(text: str) -> Iterator[str]:
 
 
 def texts(code: str) -> Iterator[str]:
-    """Yield the docstrings, and the strings of more than one word, of a module."""
+    """Yield the docstrings, and the strings of three words or more, of a module."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.JoinedStr):
             parts = [p.value if isinstance(p, ast.Constant) else "VALUE" for p in node.values]
@@ -86,7 +98,7 @@ def texts(code: str) -> Iterator[str]:
             parts = [node.value]
         else:
             continue
-        if all(isinstance(p, str) for p in parts) and re.search(r"[a-z] [a-z]", words := "".join(parts)):
+        if all(isinstance(p, str) for p in parts) and re.search(r"[a-z,] [a-z]+ [a-z]", words := "".join(parts)):
             yield " ".join(re.sub(r"`[^`]*`", "CODE", words).split())
 
 
