@@ -19,6 +19,17 @@ import torch  # noqa: E402
 torch.set_num_threads(min(2, torch.get_num_threads()))
 
 
+class AbsentGis:
+    """Skip the test files that import GDAL or QGIS where these are not installed, as on Windows without QGIS."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("osgeo", "qgis"):
+            pytest.skip(f"{name} is not installed", allow_module_level=True)
+
+
+sys.meta_path.append(AbsentGis())
+
+
 @pytest.fixture(scope="session", autouse=True)
 def state_of_the_tests_alone(tmp_path_factory):
     """Records of runs lie in a folder of the tests, also for processes that they start."""
