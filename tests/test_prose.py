@@ -92,14 +92,11 @@ def blocks(text: str) -> Iterator[str]:
 def texts(code: str) -> Iterator[str]:
     """Yield the docstrings, and the strings of three words or more, of a module."""
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.JoinedStr):
-            parts = [p.value if isinstance(p, ast.Constant) else "VALUE" for p in node.values]
-        elif isinstance(node, ast.Constant):
-            parts = [node.value]
-        else:
-            continue
-        if all(isinstance(p, str) for p in parts) and re.search(r"[a-z,] [a-z]+ [a-z]", words := "".join(parts)):
-            yield " ".join(re.sub(r"`[^`]*`", "CODE", words).split())
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        if all(isinstance(p, (ast.Constant, ast.FormattedValue)) for p in parts):
+            words = "".join(str(p.value) if isinstance(p, ast.Constant) else "VALUE" for p in parts)
+            if re.search(r"[a-z,] [a-z]+ [a-z]", words):
+                yield " ".join(re.sub(r"`[^`]*`", "CODE", words).split())
 
 
 def findings(text: str) -> list[str]:
