@@ -68,7 +68,7 @@ MUTATIONS = [
     Mutation(7, "model/raster/stack.py", "    band.SetDescription(origin.GetDescription())\n", "    pass\n", "tests/raster/test_stack.py -k kept"),
     Mutation(7, "model/product/inputs.py", "        band.SetDescription(known.name)", "        pass", "tests/product/test_products.py -k bands_are"),
     Mutation(9, "model/product/run.py", "    except CancelledError:\n        raise\n", "", "tests/product/test_products.py -k cancelled"),
-    Mutation(12, "model/product/landsat.py", "elif not COMPLETE.search(", "elif not str(", "tests/product/test_refusals.py -k believed"),
+    Mutation(12, "model/product/metadata.py", 'lines[-1].strip() not in ("END", "END;")', "False", "tests/product/test_refusals.py -k believed"),
     Mutation(22, "model/raster/delivered.py", "gdal.SetConfigOption(name, previous)", "pass", "tests/product/test_products.py -k settings"),
     Mutation(8, "algorithms/result_layer.py", "layer.setRenderer(self.renderer.clone())", "pass", "tests/algorithms/test_pansharpen.py -k looks"),
     Mutation(8, "algorithms/result_layer.py", "layer.pipe().set(each.clone())", "pass", "tests/algorithms/test_result_layer.py -k alone"),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
-from .dimap import read_dimap
-from .landsat import read_landsat
+from .families import FAMILIES, Family, describe_families
 from .listing import Listing, kind_of_archive, of_archive, of_folder
-from .maxar import read_maxar
+from .metadata import read_tree
 from .names import read_names
 from .scene import Part, Product, Refused
 
 MOST_NAMED = 12  # files or parts that a refusal lists
-READERS = (read_landsat, read_maxar, read_dimap)
 
 
 def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:
@@ -110,12 +109,32 @@ def _opened(listing: Listing) -> Iterator[Listing | Refused]:
 
 def _read(listing: Listing) -> Iterator[Part | Refused]:
     taken: set[str] = set()
-    for reader in READERS:
-        listing.check()
-        for item in reader(listing):
-            taken |= set(item.files)
-            yield item
+    for family in FAMILIES:
+        for file in _metadata_files(listing, family):
+            listing.check()
+            for item in _read_metadata(listing, file, family):
+                taken |= set(item.files)
+                yield item
     yield from read_names(listing, taken)
+
+
+def _metadata_files(listing: Listing, family: Family) -> Iterable[str]:
+    """Metadata files of a family; of those that differ in their ending alone, text where it is among them."""
+    files = [f for f in listing.files if re.match(family.metadata, f, re.IGNORECASE)]
+    chosen: dict[str, str] = {}
+    for file in sorted(files, key=lambda f: f.lower().endswith((".json", ".xml"))):
+        chosen.setdefault(os.path.splitext(file.lower())[0], file)
+    return chosen.values()
+
+
+def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | Refused]:
+    """Yield what a metadata file lists, and a refusal of that file where it cannot be believed."""
+    try:
+        yield from family.read(listing, file, read_tree(listing, file), family.sensors)
+    except (InputError, ValueError, RecursionError) as error:
+        path = listing.path(file)
+        sentence = f"The metadata file {path} {error}. Download the product again."
+        yield Refused(PurePosixPath(file).stem, sentence, (path,))
 
 
 def _paired(parts: Sequence[Part]) -> tuple[list[Product], list[Refused]]:
@@ -206,6 +225,6 @@ def _nothing_found(place: str, listings: Sequence[Listing], refused: Sequence[Re
     )
     return (
         f"{place} holds no product with a panchromatic and a multispectral image. Found: {named}{more}.{waiting} Known "
-        "are products of Landsat 7 to 9, EO-1 ALI, WorldView, GeoEye, QuickBird, Pleiades, SPOT 6/7, KOMPSAT, CBERS "
-        "and GaoFen, and folders whose files' names say PAN and MS, or PAN and B1, B2 and so on."
+        f"are products of {describe_families()}, and folders whose files' names say PAN and MS, or PAN and B1, B2 and "
+        "so on."
     )
