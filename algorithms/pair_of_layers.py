@@ -15,6 +15,7 @@ from qgis.core import (
     QgsCoordinateTransformContext,
     QgsCsException,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterMultipleLayers,
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,
@@ -28,10 +29,13 @@ SMALLEST_PIXEL = 1e-30  # map units; what is divided by
 COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # names of QGIS's types that hold no measurements
 
 
-def preselect(pan: QgsProcessingParameterDefinition, ms: QgsProcessingParameterDefinition, many: bool = False) -> None:
-    """Have dialogs begin with the two layers that the project seems to mean; scripts and models do not see it."""
-    found = likely_pair()
-    for parameter, layer in zip((pan, ms), found or ()):
+def preselect(*parameters: QgsProcessingParameterDefinition) -> None:
+    """Have dialogs begin with the two layers that the project seems to mean; scripts and models do not see it.
+
+    `parameters` are PAN and MS.
+    """
+    for parameter, layer in zip(parameters, likely_pair() or ()):
+        many = isinstance(parameter, QgsProcessingParameterMultipleLayers)
         parameter.setGuiDefaultValueOverride([layer.id()] if many else layer.id())
 
 

@@ -13,14 +13,12 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
-    QgsProcessingParameterExtent,
-    QgsProcessingParameterRasterDestination,
     QgsRasterLayer,
     QgsRectangle,
 )
 
 from ..model.options import BUNDLED
-from .help import PREVIEW, PREVIEW_NAME, PREVIEW_PARAMETERS, PREVIEW_TITLE
+from .help import PREVIEW, PREVIEW_TITLE
 from .pansharpen import PansharpenAlgorithm
 from .translation import tr
 
@@ -33,35 +31,19 @@ MOST_PIXELS = 1920 * 1080  # of PAN; a screen
 class PreviewAlgorithm(PansharpenAlgorithm):
     """Declares a few parameters of `otfm:pansharpen`; its extent is the map's."""
 
-    parameter_help = PREVIEW_PARAMETERS
+    identifier, page = "preview", "previewing"
+    title, summary, about = PREVIEW
+    keywords = ("pansharpening", "preview", "canvas", "map")
+    parameters = (
+        *("PAN", "MS", "QUALITY", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "OUTPUT"),
+    )
+    outputs = ()
     qualities = tuple(BUNDLED)
-    result_name, title = PREVIEW_NAME, PREVIEW_TITLE
-
-    def name(self) -> str:
-        return "preview"
-
-    def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return tr("OTFM Preview of the map")
-
-    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return tr("Sharpen what the map shows, in seconds, as the whole scene would be.")
-
-    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return tr(PREVIEW)
-
-    def tags(self) -> list[str]:
-        return ["pansharpening", "preview", "canvas", "map"]
+    result_title = PREVIEW_TITLE
 
     def flags(self) -> Any:
         """Not for models: they have no map to look at."""
         return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
-
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        self._add_pair()
-        self._add_quality("QUALITY", tr("Quality"), self.qualities)
-        self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent in place of the map's"), optional=True))
-        self._add_bands()
-        self._add(QgsProcessingParameterRasterDestination("OUTPUT", tr(self.result_name)))
 
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
