@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 
 from .bridge import opened, raster_source, run_in_engine
 from .help import ASSESS
-from .otfm_algorithm import OtfmAlgorithm
+from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .result_layer import DrawShades
 from .translation import tr
 
@@ -27,12 +28,10 @@ class AssessAlgorithm(OtfmAlgorithm):
     outputs = ("MAP_LAYERS", "VERDICT", "FAULTS", "D_LAMBDA", "D_S", "HQNR", "SECONDS")
     needs_torch = False
 
-    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    def _refused(self, parameters: Parameters, context: Context) -> str:
         return self._refused_pair(parameters, context)
 
-    def prepareAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
+    def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy everything that belongs to the main thread out of the layers."""
         pan, ms = (
             opened(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
@@ -47,9 +46,7 @@ class AssessAlgorithm(OtfmAlgorithm):
         )
         return True
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         result = run_in_engine(self._job(parameters, context), feedback)
         first, verdict = result.figures[0], result.verdicts[0]
         self._load(result, context)
@@ -65,18 +62,18 @@ class AssessAlgorithm(OtfmAlgorithm):
         }
 
     @staticmethod
-    def _load(result: AssessResult, context: QgsProcessingContext) -> None:
+    def _load(result: AssessResult, context: Context) -> None:
         """Have QGIS load the block maps, drawn from bad to good."""
         from ..model.assessment.job import SHADES
 
         for verdict, path in zip(result.verdicts, result.maps):
-            details = QgsProcessingContext.LayerDetails(
+            details = Context.LayerDetails(
                 tr("{name}: quality").format(name=verdict.name), context.project(), "MAP_LAYERS"
             )
             details.setPostProcessor(DrawShades.of(SHADES))
             context.addLayerToLoadOnCompletion(path, details)
 
-    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> AssessJob:
+    def _job(self, parameters: Parameters, context: Context) -> AssessJob:
         from ..model.assessment.job import AssessJob
 
         folder = self.parameterAsFile(parameters, "MAPS", context) if parameters.get("MAPS") else ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
-from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingException
+from qgis.core import QgsProcessingFeedback as Feedback
 
 from .help import EXAMPLEDATA
-from .otfm_algorithm import ROOT, OtfmAlgorithm
+from .otfm_algorithm import ROOT, OtfmAlgorithm, Parameters
 from .result_layer import DrawColours
 from .translation import tr
 
@@ -26,9 +27,7 @@ class ExampleDataAlgorithm(OtfmAlgorithm):
     parameters = ("PAN", "MS")
     needs_torch = False
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         made = {name: self.parameterAsOutputLayer(parameters, name, context) for name in ("PAN", "MS")}
         for name, file in made.items():
             if Path(file).suffix.lower() not in (".tif", ".tiff"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback, QgsRasterLayer
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingException, QgsRasterLayer
+from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED
 from .bridge import opened, raster_source, run_in_engine
 from .help import FINETUNE
-from .otfm_algorithm import OtfmAlgorithm
+from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .pair_of_layers import refusal
 from .settings import weights_folder
 from .translation import tr
@@ -31,15 +33,13 @@ class FinetuneAlgorithm(OtfmAlgorithm):
     )
     outputs = ("ERGAS_BEFORE", "ERGAS_AFTER", "HQNR_BEFORE", "HQNR_AFTER", "STEPS", "SECONDS")
 
-    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    def _refused(self, parameters: Parameters, context: Context) -> str:
         sentence = self._refused_quality(parameters, context, "START")
         pairs = self._layer_pairs(parameters, context)
         told = (refusal(pan, ms, self._bounds(parameters, context, pan)) for pan, ms in pairs)
         return sentence or next(filter(None, told), "")
 
-    def prepareAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
+    def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy everything that belongs to the main thread out of the layers."""
         from ..model.finetuning.job import TuningPair
 
@@ -53,9 +53,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         )
         return True
 
-    def _layer_pairs(
-        self, parameters: dict[str, Any], context: QgsProcessingContext
-    ) -> list[tuple[QgsRasterLayer, QgsRasterLayer]]:
+    def _layer_pairs(self, parameters: Parameters, context: Context) -> list[tuple[QgsRasterLayer, QgsRasterLayer]]:
         """PAN and MS of each scene. Raises QgsProcessingException where one is missing or cannot be opened."""
         pans, mss = (self._layers(parameters, name, context) for name in ("PAN", "MS"))
         if len(pans) != len(mss):
@@ -66,22 +64,20 @@ class FinetuneAlgorithm(OtfmAlgorithm):
             )
         return list(zip(pans, mss))
 
-    def _layers(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[QgsRasterLayer]:
+    def _layers(self, parameters: Parameters, name: str, context: Context) -> list[QgsRasterLayer]:
         """The layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
         layers, given = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
         if not layers or (isinstance(given, list) and len(layers) < len(given)):
             opened(None, name, given)  # QGIS drops those that it cannot open
         return [opened(layer, name, given) for layer in layers]
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         job = self._job(parameters, context)
         result = run_in_engine(job, feedback)
         report = {"REPORT": str(job.report)} if job.report else {}
         return {"OUTPUT": str(result.output), **report, **self._outputs(result)}
 
-    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> FinetuneJob:
+    def _job(self, parameters: Parameters, context: Context) -> FinetuneJob:
         from ..model.finetuning.job import FinetuneJob
 
         start = self._quality(parameters, context, "START")

@@ -265,7 +265,7 @@ COSTS = {
 }
 NAMES = {"fast": "Fast", "best": "Best"}
 CHOOSE = "A weights file…"
-WEIGHTS_FILTER = "Weights (*.safetensors)"
+WEIGHTS_FILTER, HTML_FILTER = "Weights (*.safetensors)", "HTML files (*.html)"
 SHARPENED_TITLE, PREVIEW_TITLE = "{ms}, sharpened ({quality})", "{ms}, preview ({quality})"
 NOT_SHARPENED_TITLE = "{ms}, not sharpened"
 ABSTRACT = (

@@ -9,14 +9,10 @@ from typing import Any
 
 from qgis.core import (
     QgsApplication,
-    QgsCoordinateTransform,
-    QgsCsException,
     QgsFeatureRequest,
     QgsGeometry,
     QgsProcessingAlgorithm,
-    QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingFeedback,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
@@ -25,6 +21,8 @@ from qgis.core import (
     QgsProcessingParameterNumber,
     QgsRasterLayer,
 )
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 from qgis.PyQt.QtGui import QIcon
 
 from ..model.files import find_name_fault
@@ -36,6 +34,7 @@ from .parameters import declare, declare_output
 from .settings import default_quality
 from .translation import tr
 
+Parameters = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent
 ICON = ROOT / "resources" / "icon.svg"
 
@@ -101,9 +100,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         built = ROOT / "resources" / "help" / f"{self.page}.html"
         return (built if built.is_file() else ROOT / "docs" / f"{self.page}.md").as_uri()
 
-    def processAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def processAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:  # noqa: N802
         """`_run`, its errors as Processing's: one sentence with the cure. A cancel is no error on the desktop.
 
         Scripts and qgis_process learn of it from the exception, which the desktop would show in red.
@@ -118,15 +115,11 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
                 return {}
             raise QgsProcessingException(str(error)) from error
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         """What the algorithm does, on any thread. Raises PansharpenError, QgsProcessingException."""
         raise NotImplementedError
 
-    def checkParameterValues(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext
-    ) -> tuple[bool, str]:
+    def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
         """As QGIS, which takes words for 0 and for yes: they are refused, and what `_refused` finds."""
         passed, sentence = super().checkParameterValues(parameters, context)
         if not passed:
@@ -138,15 +131,15 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             sentence = str(error)
         return not sentence, sentence
 
-    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    def _refused(self, parameters: Parameters, context: Context) -> str:
         """What is wrong with the values, as far as it can be told at once; empty for nothing. It may raise, too."""
         return ""
 
-    def _quality(self, parameters: dict[str, Any], context: QgsProcessingContext, name: str = "QUALITY") -> str:
+    def _quality(self, parameters: Parameters, context: Context, name: str = "QUALITY") -> str:
         """One of `qualities` or the path of a weights file."""
         return self.parameterAsString(parameters, name, context) or default_quality()
 
-    def _refused_quality(self, parameters: dict[str, Any], context: QgsProcessingContext, name: str = "QUALITY") -> str:
+    def _refused_quality(self, parameters: Parameters, context: Context, name: str = "QUALITY") -> str:
         """Why a quality is none; empty where it is a choice or a file."""
         quality = self._quality(parameters, context, name)
         if quality in self.qualities or Path(quality).is_file():
@@ -156,7 +149,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             "or the path of a .safetensors file."
         ).format(name=name, quality=quality, choices=", ".join(self.qualities))
 
-    def _refused_pair(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    def _refused_pair(self, parameters: Parameters, context: Context) -> str:
         """What is plainly wrong with PAN and MS, or EXTENT on them. Raises QgsProcessingException for the extent."""
         pan, ms = (self.parameterAsRasterLayer(parameters, name, context) for name in ("PAN", "MS"))
         if pan is None or ms is None:
@@ -166,9 +159,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
 
     def _mask(
         self,
-        parameters: dict[str, Any],
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
+        parameters: Parameters,
+        context: Context,
+        feedback: Feedback,
         pan: QgsRasterLayer,
     ) -> str:
         """Polygons of MASK that lie on PAN, as hexadecimal WKB in its system; empty if none. Main thread only."""
@@ -201,7 +194,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             return ""
         return bytes(QgsGeometry.collectGeometry(shapes).asWkb()).hex()
 
-    def _misread(self, definition: QgsProcessingParameterDefinition, parameters: dict[str, Any]) -> str:
+    def _misread(self, definition: QgsProcessingParameterDefinition, parameters: Parameters) -> str:
         """Why a word cannot be the value of a parameter; empty where it can be."""
         name, given = definition.name(), parameters.get(definition.name())
         if isinstance(given, QgsProcessingOutputLayerDefinition):
@@ -223,7 +216,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             return sentence.format(name=name, given=given)
         return ""
 
-    def _bands(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[int]:
+    def _bands(self, parameters: Parameters, name: str, context: Context) -> list[int]:
         """Numbers of bands, also as 3,2,1; empty where none are given. Raises QgsProcessingException for words."""
         given = parameters.get(name)
         if given is None or (isinstance(given, str) and not given.strip()):
@@ -233,33 +226,27 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(tr(NO_BANDS).format(name=name, given=given))
         return numbers
 
-    def _memory(self, parameters: dict[str, Any], context: QgsProcessingContext) -> int:
+    def _memory(self, parameters: Parameters, context: Context) -> int:
         """MEMORY in MB, by default that of the options; 0 where it was left empty."""
         return self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY", 0) is not None else 0
 
     def _bounds(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
+        self, parameters: Parameters, context: Context, layer: QgsRasterLayer
     ) -> tuple[float, float, float, float] | None:
         """EXTENT in the layer's reference system; None where it is empty."""
         extent = self.parameterAsExtent(parameters, "EXTENT", context)
         if extent.isNull() and parameters.get("EXTENT") in (None, ""):
             return None
         own = self.parameterAsExtentCrs(parameters, "EXTENT", context)
-        try:
-            if own.isValid() and layer.crs().isValid() and own != layer.crs():
-                moved = QgsCoordinateTransform(own, layer.crs(), context.transformContext())
-                extent = moved.transformBoundingBox(extent)
-            failed = extent.isNull() or not extent.isFinite()
-        except QgsCsException:
-            failed = True
-        if failed:
+        moved = bridge.move_extent(extent, own, layer.crs(), context.transformContext())
+        if moved is None or moved.isNull():
             raise QgsProcessingException(
                 tr(
                     "The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an "
                     "extent that lies on the rasters, or leave it empty for all that both cover."
                 ).format(extent=parameters["EXTENT"], name=layer.name(), system=layer.crs().userFriendlyIdentifier())
             )
-        return extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
+        return moved.xMinimum(), moved.yMinimum(), moved.xMaximum(), moved.yMaximum()
 
 
 def band_numbers(words: str) -> list[int] | None:

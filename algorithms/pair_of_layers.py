@@ -11,9 +11,7 @@ from typing import Any, Optional
 
 from qgis.core import (
     Qgis,
-    QgsCoordinateTransform,
     QgsCoordinateTransformContext,
-    QgsCsException,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterMultipleLayers,
     QgsProject,
@@ -22,6 +20,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 
+from .bridge import move_extent
 from .translation import tr
 
 Bounds = Optional[tuple[float, float, float, float]]
@@ -165,15 +164,7 @@ def _grid(layer: QgsRasterLayer) -> Any:
 
 def _shared(pan: QgsRasterLayer, ms: QgsRasterLayer) -> QgsRectangle | None:
     """What both cover, in PAN's system; empty where that is nothing, None where it cannot be told."""
-    place = ms.extent()
-    if pan.crs() != ms.crs() and pan.crs().isValid() and ms.crs().isValid():
-        moved = QgsCoordinateTransform(ms.crs(), pan.crs(), QgsCoordinateTransformContext())
-        try:
-            place = moved.transformBoundingBox(place)
-        except QgsCsException:
-            return None
-        if not place.isFinite():
-            return None
-    if not (_grid(pan).georeferenced and _grid(ms).georeferenced):
+    place = move_extent(ms.extent(), ms.crs(), pan.crs(), QgsCoordinateTransformContext())
+    if place is None or not (_grid(pan).georeferenced and _grid(ms).georeferenced):
         return None
     return pan.extent().intersect(place)

@@ -6,12 +6,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED, TUNED, TUNED_FROM
 from .bridge import opened, raster_source, run_in_engine
 from .help import ABSTRACT, HISTORY, JUDGED, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
-from .otfm_algorithm import OtfmAlgorithm
+from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .parameters import AS_MS, label_of
 from .result_layer import MsLayer, RenderLike, described
 from .translation import tr
@@ -39,19 +40,15 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     qualities = (*BUNDLED, TUNED)
     result_title = SHARPENED_TITLE
 
-    def checkParameterValues(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext
-    ) -> tuple[bool, str]:
+    def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
         first = parameters.get("MS")
         first = first[0] if isinstance(first, list) and first else first  # scripts may give all of MS as a list
         return super().checkParameterValues({**parameters, "MS": first}, context)
 
-    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    def _refused(self, parameters: Parameters, context: Context) -> str:
         return self._refused_quality(parameters, context) or self._refused_pair(parameters, context)
 
-    def prepareAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
+    def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy everything that belongs to the main thread out of the layers."""
         pan = opened(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
         layers = [
@@ -67,16 +64,14 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self._ms_layer, self._pan_name = MsLayer(layers[0], len(layers) == 1), pan.name()
         return True
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         result = run_in_engine(self._job(parameters, context, Path(output)), feedback)
         if context.willLoadLayerOnCompletion(output):
             self._describe(context.layerToLoadOnCompletionDetails(output), result, self._quality(parameters, context))
         return {"OUTPUT": output, **self._outputs(result)}
 
-    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
+    def _job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
 
         quality, minutes = self._quality(parameters, context), 0.0
@@ -107,7 +102,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             weights_out=Path(kept) if kept else None,
         )
 
-    def _gain(self, parameters: dict[str, Any], context: QgsProcessingContext) -> float | None:
+    def _gain(self, parameters: Parameters, context: Context) -> float | None:
         given = parameters.get("MTF_GAIN") is not None
         return self.parameterAsDouble(parameters, "MTF_GAIN", context) if given else None
 

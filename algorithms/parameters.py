@@ -11,7 +11,7 @@ from qgis import core
 from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterNumber
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, PRODUCT_BANDS, TUNED
-from .help import HELP, LABELS, OUTPUT_LABELS, WEIGHTS_FILTER
+from .help import HELP, HTML_FILTER, LABELS, OUTPUT_LABELS, WEIGHTS_FILTER
 from .settings import default_quality, set_default, weights_folder
 from .translation import tr
 
@@ -87,22 +87,15 @@ def _product_place(name: str, label: str) -> QgsProcessingParameterDefinition:
     return parameter
 
 
-def _report(optional: bool) -> Declaration:
+def _file(kind: str, optional: bool = False) -> Declaration:
+    """A file to write, with a name of its own unless it is optional."""
     return lambda name, label: core.QgsProcessingParameterFileDestination(
-        name, label, tr("HTML files (*.html)"), None, optional, not optional
+        name, label, tr(kind), None, optional, not optional
     )
 
 
-def _optional_folder(name: str, label: str) -> QgsProcessingParameterDefinition:
-    return core.QgsProcessingParameterFolderDestination(name, label, None, True, False)
-
-
-def _kept_weights(name: str, label: str) -> QgsProcessingParameterDefinition:
-    return core.QgsProcessingParameterFileDestination(name, label, tr(WEIGHTS_FILTER), None, True, False)
-
-
 def _tuned_weights(name: str, label: str) -> QgsProcessingParameterDefinition:
-    parameter = core.QgsProcessingParameterFileDestination(name, label, tr(WEIGHTS_FILTER))
+    parameter = _file(WEIGHTS_FILTER)(name, label)
     parameter.setGuiDefaultValueOverride(str(weights_folder() / f"tuned {datetime.now():%Y-%m-%d %H.%M}.safetensors"))
     return parameter
 
@@ -126,7 +119,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "ALIGN": _choice(ALIGNMENTS),
     "MASK": partial(core.QgsProcessingParameterFeatureSource, types=POLYGONS, optional=True),
     "MTF_GAIN": _number(DOUBLE, None, 0.01, 0.9),
-    "WEIGHTS_OUT": _kept_weights,
+    "WEIGHTS_OUT": _file(WEIGHTS_FILTER, optional=True),
     "SEED": _number(INTEGER, 1, 0, 2**31 - 1),
     "DATA_TYPE": _data_type,
     "OVERVIEWS": partial(_flag, defaultValue=False),
@@ -144,11 +137,11 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "KEEP_VRT": partial(_flag, defaultValue=False),
     "product.OUTPUT": core.QgsProcessingParameterFolderDestination,
     "FUSED": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS),
-    "REPORT": _report(optional=False),
-    "MAPS": _optional_folder,
+    "REPORT": _file(HTML_FILTER),
+    "MAPS": lambda name, label: core.QgsProcessingParameterFolderDestination(name, label, None, True, False),
     "KEEP_ON_CANCEL": partial(_flag, defaultValue=True),
     "finetune.OUTPUT": _tuned_weights,
-    "finetune.REPORT": _report(optional=True),
+    "finetune.REPORT": _file(HTML_FILTER, optional=True),
     "ACTION": _choice(("install", "check", "repair", "remove")),
     "BUILD": _choice(("auto", "cpu", "cuda")),
     "WHEELS": partial(

@@ -6,19 +6,14 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import (
-    QgsCoordinateTransform,
-    QgsCsException,
-    QgsProcessingAlgorithm,
-    QgsProcessingContext,
-    QgsProcessingException,
-    QgsProcessingFeedback,
-    QgsRasterLayer,
-    QgsRectangle,
-)
+from qgis.core import QgsProcessingAlgorithm, QgsProcessingException, QgsRasterLayer, QgsRectangle
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED
+from .bridge import move_extent
 from .help import PREVIEW, PREVIEW_TITLE
+from .otfm_algorithm import Parameters
 from .pansharpen import PansharpenAlgorithm
 from .translation import tr
 
@@ -45,9 +40,7 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         """Not for models: they have no map to look at."""
         return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
 
-    def prepareAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
+    def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """As in `otfm:pansharpen`; says where the map shows more than is sharpened."""
         prepared = super().prepareAlgorithm(parameters, context, feedback)
         if self._left_out:
@@ -55,7 +48,7 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         return prepared
 
     def _bounds(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
+        self, parameters: Parameters, context: Context, layer: QgsRasterLayer
     ) -> tuple[float, float, float, float]:
         """EXTENT, or what the map shows, in PAN's system: the middle of it where it is large."""
         given = super()._bounds(parameters, context, layer)
@@ -77,7 +70,7 @@ class PreviewAlgorithm(PansharpenAlgorithm):
             ).format(wide=wide, high=high, columns=share * wide, rows=share * high)
         return shown.xMinimum(), shown.yMinimum(), shown.xMaximum(), shown.yMaximum()
 
-    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
+    def _job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
 
         quality = self._quality(parameters, context)
@@ -98,24 +91,20 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         return {}
 
 
-def _map_extent(layer: QgsRasterLayer, context: QgsProcessingContext) -> QgsRectangle:
+def _map_extent(layer: QgsRasterLayer, context: Context) -> QgsRectangle:
     """What QGIS's map shows, in the layer's system. Raises QgsProcessingException where there is no map."""
     from qgis.utils import iface
 
     canvas = iface.mapCanvas() if iface else None
     if canvas is None:
         raise QgsProcessingException(tr("There is no map here. Give EXTENT, the part that is to be sharpened."))
-    own = canvas.mapSettings().destinationCrs()
-    if not own.isValid() or not layer.crs().isValid() or own == layer.crs():
-        return canvas.extent()
-    try:
-        return QgsCoordinateTransform(own, layer.crs(), context.transformContext()).transformBoundingBox(
-            canvas.extent()
-        )
-    except QgsCsException as error:
+    system = canvas.mapSettings().destinationCrs()
+    moved = move_extent(canvas.extent(), system, layer.crs(), context.transformContext())
+    if moved is None:
         raise QgsProcessingException(
             tr(
                 "What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, "
                 "then run again."
             ).format(name=layer.name(), system=layer.crs().userFriendlyIdentifier())
-        ) from error
+        )
+    return moved

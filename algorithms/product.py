@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qgis.core import (
-    QgsCoordinateReferenceSystem,
-    QgsProcessingContext,
-    QgsProcessingException,
-    QgsProcessingFeedback,
-)
+from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingException
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED
 from .bridge import run_in_engine
 from .help import PRODUCT, SHARPENED_PRODUCTS
-from .otfm_algorithm import OtfmAlgorithm
+from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .parameters import AS_MS
 from .result_layer import DrawColours
 from .translation import tr
@@ -48,12 +45,10 @@ class ProductAlgorithm(OtfmAlgorithm):
 
         return [*super().tags(), *re.findall(r"[a-z]{4,}", describe_families().lower())]
 
-    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    def _refused(self, parameters: Parameters, context: Context) -> str:
         return self._refused_quality(parameters, context)
 
-    def prepareAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
+    def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out what belongs to the main thread: the extent, with the project's reference system if it has none."""
         self._extent: tuple[float, float, float, float] | None = None
         self._extent_crs = ""
@@ -72,9 +67,7 @@ class ProductAlgorithm(OtfmAlgorithm):
             self._extent_crs = crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
         return True
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         folder = Path(self.parameterAsFile(parameters, "OUTPUT", context))
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +89,7 @@ class ProductAlgorithm(OtfmAlgorithm):
             "SECONDS": result.seconds,
         }
 
-    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, folder: Path) -> ProductJob:
+    def _job(self, parameters: Parameters, context: Context, folder: Path) -> ProductJob:
         from ..model.product.job import ProductJob
 
         quality = self._quality(parameters, context)
@@ -119,11 +112,11 @@ class ProductAlgorithm(OtfmAlgorithm):
             overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
         )
 
-    def _load(self, result: ProductResult, context: QgsProcessingContext) -> None:
+    def _load(self, result: ProductResult, context: Context) -> None:
         """Have QGIS load what was made, in natural colours."""
         made = [run for run in result.runs if run.status in ("sharpened", "complete already")]
         for run in made:
-            details = QgsProcessingContext.LayerDetails(run.title, context.project(), "LAYERS")
+            details = Context.LayerDetails(run.title, context.project(), "LAYERS")
             details.setPostProcessor(DrawColours.of(run.colours))
             if len(made) > 1:
                 details.groupName = tr(SHARPENED_PRODUCTS)  # from QGIS 3.32 on; before, nobody reads it

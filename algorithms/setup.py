@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qgis.core import Qgis, QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingFeedback
+from qgis.core import Qgis, QgsProcessingAlgorithm
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 
 from .bridge import own_packages, progress_for
 from .help import SETUP
-from .otfm_algorithm import OtfmAlgorithm
+from .otfm_algorithm import OtfmAlgorithm, Parameters
 
 
 class SetupAlgorithm(OtfmAlgorithm):
@@ -26,9 +28,7 @@ class SetupAlgorithm(OtfmAlgorithm):
         """Not for models: it changes the profile, not data."""
         return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         from ..engine import setup
         from ..engine.installation import Wanted
 

@@ -55,20 +55,11 @@ def _same_file(one: str, other: str) -> bool:
 
 
 def _found_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:
-    listings: list[Listing] = []
-    parts: list[Part] = []
-    refused: list[Refused] = []
-    for found in _listings(place, check):
-        if isinstance(found, Refused):
-            refused.append(found)
-        else:
-            listings.append(found)
-    for listing in listings:
-        for item in _read(listing):
-            if isinstance(item, Refused):
-                refused.append(item)
-            else:
-                parts.append(item)
+    found = list(_listings(place, check))
+    listings = [f for f in found if isinstance(f, Listing)]
+    items = [item for listing in listings for item in _read(listing)]
+    parts = [i for i in items if isinstance(i, Part)]
+    refused = [i for i in (*found, *items) if isinstance(i, Refused)]
     once = {(p.role, p.bands): p for p in reversed(parts)}  # copies of metadata name the same files
     products, unfit = _paired(list(reversed(once.values())))
     refused += unfit

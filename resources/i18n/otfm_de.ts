@@ -700,6 +700,10 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
       <translation>Gewichte (*.safetensors)</translation>
     </message>
     <message>
+      <source>HTML files (*.html)</source>
+      <translation>HTML-Dateien (*.html)</translation>
+    </message>
+    <message>
       <source>{ms}, sharpened ({quality})</source>
       <translation>{ms}, geschärft ({quality})</translation>
     </message>
@@ -780,10 +784,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
       <translation>Alle Dateien (*)</translation>
     </message>
     <message>
-      <source>HTML files (*.html)</source>
-      <translation>HTML-Dateien (*.html)</translation>
-    </message>
-    <message>
       <source>There is no map here. Give EXTENT, the part that is to be sharpened.</source>
       <translation>Hier gibt es keine Karte. Geben Sie EXTENT an, den Teil, der geschärft werden soll.</translation>
     </message>
@@ -792,12 +792,12 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
       <translation>Die Karte zeigt {wide:.0f} x {high:.0f} Pixel von PAN; die mittleren {columns:.0f} x {rows:.0f} werden geschärft. Zoomen Sie hinein, um einen anderen Teil zu sehen.</translation>
     </message>
     <message>
-      <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
-      <translation>Die Karte zeigt nichts von PAN {pan}. Zoomen Sie dorthin, was Sie geschärft sehen wollen, und führen Sie erneut aus.</translation>
-    </message>
-    <message>
       <source>What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, then run again.</source>
       <translation>Was die Karte zeigt, lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Zoomen Sie auf den Layer, und führen Sie erneut aus.</translation>
+    </message>
+    <message>
+      <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
+      <translation>Die Karte zeigt nichts von PAN {pan}. Zoomen Sie dorthin, was Sie geschärft sehen wollen, und führen Sie erneut aus.</translation>
     </message>
     <message>
       <source>The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty.</source>

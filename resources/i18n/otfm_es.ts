@@ -700,6 +700,10 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
       <translation>Pesos (*.safetensors)</translation>
     </message>
     <message>
+      <source>HTML files (*.html)</source>
+      <translation>Archivos HTML (*.html)</translation>
+    </message>
+    <message>
       <source>{ms}, sharpened ({quality})</source>
       <translation>{ms}, realzado ({quality})</translation>
     </message>
@@ -780,10 +784,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
       <translation>Todos los archivos (*)</translation>
     </message>
     <message>
-      <source>HTML files (*.html)</source>
-      <translation>Archivos HTML (*.html)</translation>
-    </message>
-    <message>
       <source>There is no map here. Give EXTENT, the part that is to be sharpened.</source>
       <translation>Aquí no hay mapa. Dé EXTENT, la parte que se va a realzar.</translation>
     </message>
@@ -792,12 +792,12 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
       <translation>El mapa muestra {wide:.0f} x {high:.0f} píxeles de PAN; se realzan los {columns:.0f} x {rows:.0f} del centro. Acerque para ver otra parte.</translation>
     </message>
     <message>
-      <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
-      <translation>El mapa no muestra nada de PAN {pan}. Acerque a lo que quiera ver realzado y ejecute de nuevo.</translation>
-    </message>
-    <message>
       <source>What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, then run again.</source>
       <translation>Lo que muestra el mapa no se puede llevar al sistema de referencia de {name} ({system}). Acerque a la capa y ejecute de nuevo.</translation>
+    </message>
+    <message>
+      <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
+      <translation>El mapa no muestra nada de PAN {pan}. Acerque a lo que quiera ver realzado y ejecute de nuevo.</translation>
     </message>
     <message>
       <source>The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty.</source>
