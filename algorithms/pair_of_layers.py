@@ -24,7 +24,7 @@ from .bridge import move_extent
 from .translation import tr
 
 Bounds = Optional[tuple[float, float, float, float]]
-SMALLEST_PIXEL = 1e-30  # map units; what is divided by
+MIN_PIXEL = 1e-30  # map units; what is divided by
 COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # names of QGIS's types that hold no measurements
 
 
@@ -78,21 +78,17 @@ class _Place:
     kind: object
     crs: str
     pixel: float
-    bounds: tuple[float, float, float, float]
+    extent: QgsRectangle
 
     @classmethod
     def of(cls, layer: QgsRasterLayer) -> _Place:
-        extent, kind = layer.extent(), layer.dataProvider().dataType(1)
-        bounds = (extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum())
-        pixel = max(layer.rasterUnitsPerPixelX(), SMALLEST_PIXEL)
-        return cls(layer, layer.bandCount(), kind, layer.crs().authid() or layer.crs().toWkt(), pixel, bounds)
+        kind, crs = layer.dataProvider().dataType(1), layer.crs().authid() or layer.crs().toWkt()
+        return cls(layer, layer.bandCount(), kind, crs, max(layer.rasterUnitsPerPixelX(), MIN_PIXEL), layer.extent())
 
     def overlap(self, other: _Place) -> float:
         """Area that both cover over the larger of their areas."""
-        (left, low, right, high), (x0, y0, x1, y1) = self.bounds, other.bounds
-        wide, tall = min(right, x1) - max(left, x0), min(high, y1) - max(low, y0)
-        larger = max((right - left) * (high - low), (x1 - x0) * (y1 - y0))
-        return wide * tall / larger if min(wide, tall) > 0.0 else 0.0
+        shared = self.extent.intersect(other.extent)
+        return 0.0 if shared.isEmpty() else shared.area() / max(self.extent.area(), other.extent.area())
 
 
 def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> str:

@@ -36,7 +36,7 @@ def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product],
             products, _ = _found_in(one, check)
         except InputError:
             continue
-        own = [p for p in products if any(_same_file(place, f) for f in p.files)] or (
+        own = [p for p in products if any(_goes_with(place, f) for f in p.files)] or (
             products if one == folder and Path(place).name.upper().startswith("VOL_") else []
         )
         if own:
@@ -50,8 +50,10 @@ def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product],
     )
 
 
-def _same_file(one: str, other: str) -> bool:
-    return os.path.exists(other) and os.path.samefile(one, other)
+def _goes_with(place: str, file: str) -> bool:
+    """Whether they are one file, or differ in their ending alone, as the forms of an MTL file do."""
+    alike = os.path.splitext(place)[0] == os.path.splitext(file)[0]
+    return alike or (os.path.exists(file) and os.path.samefile(place, file))
 
 
 def _found_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:

@@ -94,6 +94,9 @@ def test_every_kind_gives_the_pixels_of_its_pair(tmp_path, kind):
     pair = pair_for(tmp_path / "pair", len(names), ratio)
     product = tmp_path / "Über alles 1" / "product"
     make(product, pair)
+    for image in [*product.rglob("*.[tT][iI][fF]*")]:  # makers put descriptions next to images
+        image.with_suffix(".xml").write_text("<ProductMetaData><ImageName>made up</ImageName></ProductMetaData>")
+        image.with_name(f"{image.stem}_thumb.jpg").write_bytes(b"")
     plain, _ = fuse_pair(pair, tmp_path)
     result, said = sharpened(product, tmp_path / "out")
     assert [r.status for r in result.runs] == ["sharpened"], said

@@ -104,10 +104,10 @@ def test_colours_that_nobody_knows_are_refused(tmp_path, sharp_pair):
         sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
 
 
-@pytest.mark.parametrize("ending", ["MTL.txt", "B3.TIF"])
+@pytest.mark.parametrize("ending", ["MTL.txt", "MTL.xml", "B3.TIF"])
 def test_a_file_of_a_product_stands_for_that_product_alone(tmp_path, landsat_pair, ending):
     landsat(tmp_path / "in", landsat_pair, 8)
-    nine = landsat(tmp_path / "in", landsat_pair, 9)
+    nine = landsat(tmp_path / "in", landsat_pair, 9, forms=("txt", "xml", "json"))
     result, _ = sharpened(tmp_path / "in" / f"{nine}_{ending}", tmp_path / "out")
     assert [r.title for r in result.runs] == [nine]
 
