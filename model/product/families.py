@@ -40,28 +40,29 @@ def describe_families() -> str:
 
 
 def _bands(text: str) -> tuple[dict[str, str], dict[str, float]]:
-    """Bands of `token: name centre`, as two mappings for Sensor: tokens to names, names to centres."""
-    found = re.findall(r"(\w+): ([a-zA-Z ]+\d?)(?: (\d+))?(?:, |$)", text)
-    return {token: name for token, name, _ in found}, {name: float(centre) for _, name, centre in found if centre}
+    """Bands of `token: name@centre`, as two mappings for Sensor: tokens to names, names to centres."""
+    entries = [re.split("[:@] ?", entry) for entry in text.split(", ")]
+    names = {token: name for token, name, *_ in entries}
+    return names, {name: float(nm) for _, name, *centre in entries for nm in centre}
 
 
 _OLI = _bands(
-    "1: coastal 443, 2: blue 482, 3: green 561, 4: red 655, 5: nir 865, 6: swir1 1609, 7: swir2 2201, 8: PAN, "
-    "9: cirrus, 10: thermal1, 11: thermal2"
+    "1: coastal@443, 2: blue@482, 3: green@561, 4: red@655, 5: nir@865, 6: swir1@1609, 7: swir2@2201, 8: PAN, "
+    "9: cirrus, 10: thermal 1, 11: thermal 2"
 )
 _ETM = _bands(
-    "1: blue 478, 2: green 561, 3: red 661, 4: nir 835, 5: swir1 1650, 6: thermal, 7: swir2 2208, 8: PAN, "
-    "6_VCID_1: thermal1, 6_VCID_2: thermal2"
+    "1: blue@478, 2: green@561, 3: red@661, 4: nir@835, 5: swir1@1650, 6: thermal, 7: swir2@2208, 8: PAN, "
+    "6_VCID_1: thermal 1, 6_VCID_2: thermal 2"
 )
 _ALI = _bands(
-    "1: PAN, 2: coastal 443, 3: blue 483, 4: green 565, 5: red 660, 6: nir 790, 7: nir2 868, 8: swir 1250, "
-    "9: swir1 1650, 10: swir2 2215"
+    "1: PAN, 2: coastal@443, 3: blue@483, 4: green@565, 5: red@660, 6: nir@790, 7: nir2@868, 8: swir@1250, "
+    "9: swir1@1650, 10: swir2@2215"
 )
-_GEOEYE = _bands("B: blue 480, G: green 545, R: red 672, N: nir 850")
+_GEOEYE = _bands("B: blue@480, G: green@545, R: red@672, N: nir@850")
 _WORLDVIEW = _bands(
-    "C: coastal 427, B: blue 478, G: green 546, Y: yellow 608, R: red 659, RE: red edge 724, N: nir 831, N2: nir2 908"
+    "C: coastal@427, B: blue@478, G: green@546, Y: yellow@608, R: red@659, RE: red edge@724, N: nir@831, N2: nir2@908"
 )
-_NUMBERED = "1: blue 485, 2: green 560, 3: red 660, 4: nir 830"  # of many sensors, within 15 nm
+_NUMBERED = "1: blue@485, 2: green@560, 3: red@660, 4: nir@830"  # of many sensors, within 15 nm
 
 
 def _landsat_files(number: int) -> str:
@@ -87,8 +88,8 @@ FAMILIES = (
         "`.IMD`; `.TIL` lists the tiles",
         "as the `.IMD` lists them",
         (
-            Sensor("QuickBird", *_bands("B: blue 485, G: green 560, R: red 660, N: nir 830"), (0.22, 0.34), "QB02"),
-            Sensor("IKONOS", *_bands("B: blue 480, G: green 551, R: red 665, N: nir 805"), (0.26, 0.29), "IK01"),
+            Sensor("QuickBird", *_bands("B: blue@485, G: green@560, R: red@660, N: nir@830"), (0.22, 0.34), "QB02"),
+            Sensor("IKONOS", *_bands("B: blue@480, G: green@551, R: red@665, N: nir@805"), (0.26, 0.29), "IK01"),
             Sensor("GeoEye-1", *_GEOEYE, (0.23, 0.23), "GE01"),
             Sensor("WorldView-1", spacecraft="WV01"),
             Sensor("WorldView-2", *_WORLDVIEW, (0.27, 0.35), "WV02"),
@@ -103,15 +104,15 @@ FAMILIES = (
         "`DIM_*.XML` lists the tiles",
         "red, green, blue, near infrared; Neo has two more",
         (
-            Sensor("Pleiades", *_bands("B2: red 650, B1: green 560, B0: blue 490, B3: nir 840"), None, "PHR"),
+            Sensor("Pleiades", *_bands("B2: red@650, B1: green@560, B0: blue@490, B3: nir@840"), None, "PHR"),
             Sensor(
                 "Pleiades Neo",
-                *_bands("R: red 655, G: green 560, B: blue 485, NIR: nir 825, RE: red edge 725, DB: deep blue 425"),
+                *_bands("R: red@655, G: green@560, B: blue@485, NIR: nir@825, RE: red edge@725, DB: deep blue@425"),
                 None,
                 "PNEO",
             ),
             Sensor(
-                "SPOT 6/7", *_bands("B2: red 660, B1: green 560, B0: blue 490, B3: nir 825"), spacecraft="S6|S7|SPOT"
+                "SPOT 6/7", *_bands("B2: red@660, B1: green@560, B0: blue@490, B3: nir@825"), spacecraft="S6|S7|SPOT"
             ),
         ),
         r"(?:.*/)?dim_[^/]*\.xml$",
@@ -129,7 +130,7 @@ FAMILIES = (
             ),
             Sensor(
                 "KOMPSAT-3",
-                *_bands("P: PAN, B: blue 485, G: green 560, R: red 660, N: nir 830"),
+                *_bands("P: PAN, B: blue@485, G: green@560, R: red@660, N: nir@830"),
                 files=r"(?P<scene>K3A?_.*?)_(?P<token>PAN|MS|[PBGRN])$",
             ),
         ),
@@ -146,7 +147,7 @@ FAMILIES = (
             ),
             Sensor(
                 "CBERS-4 PAN",
-                *_bands("1: PAN, 2: green 560, 3: red 660, 4: nir 830"),
+                *_bands("1: PAN, 2: green@560, 3: red@660, 4: nir@830"),
                 files=r"(?P<scene>CBERS_?4_PAN(?:5|10)M_.*?)_BAND(?P<token>\d)$",
             ),
         ),

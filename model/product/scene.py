@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-NOT_SHARPENED = ("cirrus", "thermal", "thermal1", "thermal2")  # coarse, or of heights that PAN does not show
+NOT_SHARPENED = ("cirrus", "thermal", "thermal 1", "thermal 2")  # coarse, or of heights that PAN does not show
 
 
 @dataclass(frozen=True)
