@@ -11,7 +11,7 @@ from qgis.core import QgsProcessingFeedback as Feedback
 from .bridge import opened, raster_source, run_in_engine
 from .help import ASSESS
 from .otfm_algorithm import OtfmAlgorithm, Parameters
-from .result_layer import DrawShades
+from .result_layer import draw_shades
 from .translation import tr
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class AssessAlgorithm(OtfmAlgorithm):
             details = Context.LayerDetails(
                 tr("{name}: quality").format(name=verdict.name), context.project(), "MAP_LAYERS"
             )
-            details.setPostProcessor(DrawShades.of(SHADES))
+            details.setPostProcessor(draw_shades(SHADES))
             context.addLayerToLoadOnCompletion(path, details)
 
     def _job(self, parameters: Parameters, context: Context) -> AssessJob:

@@ -11,7 +11,7 @@ from qgis.core import QgsProcessingFeedback as Feedback
 
 from .help import EXAMPLEDATA
 from .otfm_algorithm import ROOT, OtfmAlgorithm, Parameters
-from .result_layer import DrawColours
+from .result_layer import draw_colours
 from .translation import tr
 
 FILES = ROOT / "resources" / "example"
@@ -41,5 +41,5 @@ class ExampleDataAlgorithm(OtfmAlgorithm):
                     tr("{file} cannot be written ({error}). Choose another place.").format(file=file, error=error)
                 ) from error
         if context.willLoadLayerOnCompletion(made["MS"]):
-            context.layerToLoadOnCompletionDetails(made["MS"]).setPostProcessor(DrawColours.of(COLOURS))
+            context.layerToLoadOnCompletionDetails(made["MS"]).setPostProcessor(draw_colours(COLOURS))
         return made

@@ -14,7 +14,7 @@ from .bridge import opened, raster_source, run_in_engine
 from .help import ABSTRACT, HISTORY, JUDGED, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .parameters import AS_MS, label_of
-from .result_layer import MsLayer, RenderLike, described
+from .result_layer import MsLayer, described, render_like
 from .translation import tr
 
 if TYPE_CHECKING:
@@ -126,9 +126,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             sha256=result.weights_sha256,
         )  # fmt: skip
         metadata = described(self._ms_layer, title, abstract, history)
-        loading.setPostProcessor(
-            RenderLike.of(self._ms_layer, result.bands, metadata, "" if result.sharpened else title)
-        )
+        loading.setPostProcessor(render_like(self._ms_layer, result.bands, metadata, "" if result.sharpened else title))
 
     @staticmethod
     def _outputs(result: FusionResult) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .bridge import run_in_engine
 from .help import PRODUCT, SHARPENED_PRODUCTS
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .parameters import AS_MS
-from .result_layer import DrawColours
+from .result_layer import draw_colours
 from .translation import tr
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class ProductAlgorithm(OtfmAlgorithm):
         made = [run for run in result.runs if run.status in ("sharpened", "complete already")]
         for run in made:
             details = Context.LayerDetails(run.title, context.project(), "LAYERS")
-            details.setPostProcessor(DrawColours.of(run.colours))
+            details.setPostProcessor(draw_colours(run.colours))
             if len(made) > 1:
                 details.groupName = tr(SHARPENED_PRODUCTS)  # from QGIS 3.32 on; before, nobody reads it
             context.addLayerToLoadOnCompletion(run.output, details)
