@@ -29,7 +29,7 @@ from ..model.files import find_name_fault
 from ..model.options import BUNDLED
 from . import bridge
 from .help import NO_BANDS
-from .pair_of_layers import preselect, refusal
+from .pair_of_layers import Bounds, preselect, refusal
 from .parameters import declare, declare_output
 from .settings import default_quality
 from .translation import tr
@@ -157,13 +157,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         bounds = self._bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
         return refusal(pan, ms, bounds)
 
-    def _mask(
-        self,
-        parameters: Parameters,
-        context: Context,
-        feedback: Feedback,
-        pan: QgsRasterLayer,
-    ) -> str:
+    def _mask(self, parameters: Parameters, context: Context, feedback: Feedback, pan: QgsRasterLayer) -> str:
         """Polygons of MASK that lie on PAN, as hexadecimal WKB in its system; empty if none. Main thread only."""
         if parameters.get("MASK") in (None, ""):
             return ""
@@ -230,9 +224,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         """MEMORY in MB, by default that of the options; 0 where it was left empty."""
         return self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY", 0) is not None else 0
 
-    def _bounds(
-        self, parameters: Parameters, context: Context, layer: QgsRasterLayer
-    ) -> tuple[float, float, float, float] | None:
+    def _bounds(self, parameters: Parameters, context: Context, layer: QgsRasterLayer) -> Bounds:
         """EXTENT in the layer's reference system; None where it is empty."""
         extent = self.parameterAsExtent(parameters, "EXTENT", context)
         if extent.isNull() and parameters.get("EXTENT") in (None, ""):

@@ -14,6 +14,7 @@ from ..model.options import BUNDLED
 from .bridge import move_extent
 from .help import PREVIEW, PREVIEW_TITLE
 from .otfm_algorithm import Parameters
+from .pair_of_layers import Bounds
 from .pansharpen import PansharpenAlgorithm
 from .translation import tr
 
@@ -47,9 +48,7 @@ class PreviewAlgorithm(PansharpenAlgorithm):
             feedback.pushInfo(self._left_out)
         return prepared
 
-    def _bounds(
-        self, parameters: Parameters, context: Context, layer: QgsRasterLayer
-    ) -> tuple[float, float, float, float]:
+    def _bounds(self, parameters: Parameters, context: Context, layer: QgsRasterLayer) -> Bounds:
         """EXTENT, or what the map shows, in PAN's system: the middle of it where it is large."""
         given = super()._bounds(parameters, context, layer)
         shown = (QgsRectangle(*given) if given else _map_extent(layer, context)).intersect(layer.extent())
