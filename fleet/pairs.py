@@ -6,11 +6,12 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import PurePosixPath
 
 from ..model.errors import InputError
+from ..model.files import distinct_names, plain_name
 from ..model.product.recognise import find_products
 from ..model.product.run import NO_PRODUCT
 from ..model.raster.delivered import confined
@@ -20,7 +21,6 @@ from .storage import child, is_remote, parent, read_bytes, size
 
 NEEDED = ("pan", "ms")
 KNOWN = (*NEEDED, "name", "sensor", "date")
-LONGEST_NAME = 120  # bytes; file systems take 255, and endings and drafts need the rest
 MAX_LIST_BYTES = 2**28  # a million scenes
 MAX_VALUE = 4096  # characters of a path, as operating systems take them
 MAX_QUOTED = 80  # characters of a value in a message
@@ -35,7 +35,7 @@ def read_scenes(place: str, folder: str, form: str) -> tuple[list[Scene], list[R
         return _of_list(place, folder, ENDINGS[form]), []
     with gdal_exceptions(), confined():
         products, refused = find_products(place, lambda: None)
-    names = _different([_plain(p.title) for p in products])
+    names = distinct_names([plain_name(p.title, "scene") for p in products])
     scenes = [
         Scene(n, child(folder, n + ENDINGS[form]), sensor=p.ms.sensor.name, date=p.ms.date, product=p)
         for n, p in zip(names, products)
@@ -51,7 +51,7 @@ def _of_list(place: str, folder: str, ending: str) -> list[Scene]:
         pan, ms = (_absolute(line[role] or "", place) for role in NEEDED)
         if not pan or not ms:
             raise InputError(f"Line {number} of {place} names no {'PAN' if not pan else 'MS'}. Fill it in.")
-        name = _plain(line.get("name") or PurePosixPath(pan).stem)
+        name = plain_name(line.get("name") or PurePosixPath(pan).stem, "scene")
         if name.lower() in seen:
             raise InputError(
                 f"Lines {seen[name.lower()]} and {number} of {place} are both called {name}. Give each scene a name of "
@@ -122,19 +122,3 @@ def _absolute(path: str, place: str) -> str:
         return path
     beside = child(parent(place), path)
     return beside if is_remote(beside) else os.path.abspath(beside)
-
-
-def _plain(title: str) -> str:
-    name = re.sub(r'[\\/:*?"<>|\s\x00-\x1f\x7f]+', "_", title).strip("._")
-    return name.encode()[:LONGEST_NAME].decode(errors="ignore") or "scene"
-
-
-def _different(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind those that were there before."""
-    taken: set[str] = set()
-    found = []
-    for name in names:
-        new = next(n for k in range(1, len(names) + 1) if (n := name if k == 1 else f"{name}_{k}").lower() not in taken)
-        taken.add(new.lower())
-        found.append(new)
-    return found

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import build_docs
+import families
 import pytest
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -74,3 +75,8 @@ def test_a_page_has_what_its_text_has():
         "<ol>\n<li>first</li>\n<li>second</li>\n</ol>",
     ):
         assert words in made
+
+
+def test_products_page_lists_every_family():
+    text = (DOCS / "products.md").read_text(encoding="utf-8")
+    assert families.page(text) == text

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from otfm_pansharpen.algorithms.manual import PAGES
+from otfm_pansharpen.algorithms.provider import ALGORITHMS
 
 GITHUB = Path(__file__).resolve().parents[1] / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -28,5 +28,5 @@ def test_workflows_may_only_read_by_default(file):
 @pytest.mark.parametrize("form", ["bug", "feature"])
 def test_issue_form_names_every_algorithm(form):
     text = (GITHUB / "ISSUE_TEMPLATE" / f"{form}.yml").read_text(encoding="utf-8")
-    assert [name for name in PAGES if f"(otfm:{name})" not in text] == []
+    assert [a.identifier for a in ALGORITHMS if f"(otfm:{a.identifier})" not in text] == []
     assert "qgis_process run otfm:setup -- ACTION=check" in text

@@ -12,8 +12,8 @@ from ..raster.reader import Raster
 from ..raster.source import RasterSource
 from ..raster.stack import join_images, label, mosaic, stack, vrt_text
 from .scene import Band, Part, Product
-from .sensors import COLOURS
 
+COLOURS = ("red", "green", "blue")
 WANTED = {PRODUCT_BANDS[1]: (*COLOURS, "nir"), PRODUCT_BANDS[2]: COLOURS}  # names by choice; "all" takes all
 INTERPRETATIONS = {"red": gdal.GCI_RedBand, "green": gdal.GCI_GreenBand, "blue": gdal.GCI_BlueBand}
 

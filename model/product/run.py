@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from osgeo import gdal, osr
 
 from ..errors import CancelledError, InputError, OutputError, PansharpenError
-from ..files import whole_file
+from ..files import distinct_names, plain_name, whole_file
 from ..fusion.job import Extent, FusionJob, FusionResult
 from ..fusion.pipeline import fuse
 from ..network.weights import sha256_of
@@ -32,7 +31,6 @@ from .scene import Product, Refused
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # metadata that tell whether an output is complete
-LONGEST_NAME = 120  # bytes of an output's name
 ODD_GAIN = 3.0  # times smaller or larger than all tabulated ones is a measured gain that is told
 
 
@@ -53,9 +51,10 @@ def _all_sharpened(job: ProductJob, progress: Progress, started: float) -> Produ
     with gdal_exceptions():
         products, refused = find_products(job.place, progress.check)
     _say_found(products, refused, progress)
-    outputs = _outputs(products, job.folder)
+    names = distinct_names([plain_name(p.title, "product") for p in products])
     runs = []
-    for number, (product, output) in enumerate(zip(products, outputs)):
+    for number, (product, name) in enumerate(zip(products, names)):
+        output = job.folder / f"{name}_sharp.tif"
         progress.log(f"Product {number + 1} of {len(products)}: {product.title} ({_sensor(product)}).")
         runs.append(_attempted(product, output, job, _part_of(progress, number, len(products))))
         progress.check()
@@ -93,20 +92,6 @@ def _say_found(products: Sequence[Product], refused: Sequence[Refused], progress
 def _part_of(progress: Progress, number: int, count: int) -> Progress:
     """Progress of one product of several."""
     return replace(progress, report=lambda share: progress.report((number + share) / count))
-
-
-def _outputs(products: Sequence[Product], folder: Path) -> list[Path]:
-    """A name for each result, none twice."""
-    taken: set[str] = set()
-    paths = []
-    for product in products:
-        stem = re.sub(r'[\\/:*?"<>|\s]+', "_", product.title).encode()[:LONGEST_NAME].decode(errors="ignore")
-        stem = stem.strip("._") or "product"
-        names = (f"{stem}{'' if n == 1 else f'_{n}'}_sharp.tif" for n in range(1, len(products) + 1))
-        name = next(n for n in names if n.lower() not in taken)
-        taken.add(name.lower())
-        paths.append(folder / name)
-    return paths
 
 
 def _attempted(product: Product, output: Path, job: ProductJob, progress: Progress) -> ProductRun:

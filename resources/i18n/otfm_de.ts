@@ -4,62 +4,6 @@
   <context>
     <name>otfm</name>
     <message>
-      <source>OTFM Assess a sharpened raster</source>
-      <translation>OTFM Geschärftes Raster bewerten</translation>
-    </message>
-    <message>
-      <source>Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report.</source>
-      <translation>Sagt, wie gut geschärfte Raster beliebiger Werkzeuge sind: in klaren Sätzen, mit Zahlen, Karten und einem Bericht.</translation>
-    </message>
-    <message>
-      <source>Folder for block maps</source>
-      <translation>Ordner für Karten der Blöcke</translation>
-    </message>
-    <message>
-      <source>Sharpened rasters, by any tool</source>
-      <translation>Geschärfte Raster, von beliebigen Werkzeugen</translation>
-    </message>
-    <message>
-      <source>Multispectral bands</source>
-      <translation>Multispektrale Kanäle</translation>
-    </message>
-    <message>
-      <source>Report</source>
-      <translation>Bericht</translation>
-    </message>
-    <message>
-      <source>HTML files (*.html)</source>
-      <translation>HTML-Dateien (*.html)</translation>
-    </message>
-    <message>
-      <source>Block maps</source>
-      <translation>Karten der Blöcke</translation>
-    </message>
-    <message>
-      <source>Verdict</source>
-      <translation>Urteil</translation>
-    </message>
-    <message>
-      <source>Faults of the first raster, by one word each</source>
-      <translation>Fehler des ersten Rasters, je ein Wort</translation>
-    </message>
-    <message>
-      <source>D_lambda of the first raster</source>
-      <translation>D_lambda des ersten Rasters</translation>
-    </message>
-    <message>
-      <source>D_s of the first raster</source>
-      <translation>D_s des ersten Rasters</translation>
-    </message>
-    <message>
-      <source>HQNR of the first raster</source>
-      <translation>HQNR des ersten Rasters</translation>
-    </message>
-    <message>
-      <source>Seconds</source>
-      <translation>Sekunden</translation>
-    </message>
-    <message>
       <source>{name}: quality</source>
       <translation>{name}: Qualität</translation>
     </message>
@@ -80,22 +24,6 @@
       <translation>{role} {name} ({source}) kann nur dieses QGIS öffnen, nicht die Recheneinheit, die ein eigener Prozess ist. Exportieren Sie den Layer zuerst als GeoTIFF (Rechtsklick, Export, Speichern als).</translation>
     </message>
     <message>
-      <source>Add example data</source>
-      <translation>Beispieldaten hinzufügen</translation>
-    </message>
-    <message>
-      <source>Load a small pair of rasters, made up, to try OTFM Pansharpen on.</source>
-      <translation>Lädt ein kleines, erdachtes Rasterpaar, um OTFM Pansharpen auszuprobieren.</translation>
-    </message>
-    <message>
-      <source>Example, panchromatic</source>
-      <translation>Beispiel, panchromatisch</translation>
-    </message>
-    <message>
-      <source>Example, multispectral</source>
-      <translation>Beispiel, multispektral</translation>
-    </message>
-    <message>
       <source>The example is a GeoTIFF: give {file} the ending .tif.</source>
       <translation>Das Beispiel ist ein GeoTIFF: geben Sie {file} die Endung .tif.</translation>
     </message>
@@ -104,12 +32,268 @@
       <translation>{file} kann nicht geschrieben werden ({error}). Wählen Sie einen anderen Ort.</translation>
     </message>
     <message>
+      <source>PAN has {pans} rasters and MS has {mss}; give one MS for each PAN, in the same order.</source>
+      <translation>PAN hat {pans} Raster und MS hat {mss}; geben Sie zu jedem PAN ein MS an, in derselben Reihenfolge.</translation>
+    </message>
+    <message>
+      <source>OTFM Pansharpen</source>
+      <translation>OTFM Pansharpen</translation>
+    </message>
+    <message>
+      <source>Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.</source>
+      <translation>Macht ein multispektrales Raster so scharf wie den panchromatischen Kanal, mit einem neuronalen Fluss in einem Schritt.</translation>
+    </message>
+    <message>
+      <source>Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without changing its colours.
+
+A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth: the scene's own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and written to the log.
+
+The output has PAN's grid where MS exists, and the data type, nodata value, band names and rendering of MS. Runs on CUDA where there is a GPU and on any CPU, in a process of its own. Set up the engine (otfm:setup) installs what it needs.</source>
+      <translation>Macht ein multispektrales Raster (MS) so scharf wie das panchromatische (PAN) derselben Szene, ohne seine Farben zu ändern.
+
+Ein neuronaler Fluss führt das interpolierte MS in einem einzigen Schritt zum scharfen. Ein Satz Gewichte dient allen Sensoren, Kanalzahlen und Bittiefen: Statistik der Szene, Versatz der beiden Raster und Schärfe von MS gegenüber PAN werden zuerst gemessen und ins Protokoll geschrieben.
+
+Die Ausgabe hat das Gitter von PAN, soweit MS reicht, und Datentyp, Nodata-Wert, Kanalnamen und Darstellung von MS. Gerechnet wird mit CUDA, wo es eine GPU gibt, und auf jeder CPU, in einem eigenen Prozess. Recheneinheit einrichten (otfm:setup) installiert, was dazu nötig ist.</translation>
+    </message>
+    <message>
+      <source>OTFM Preview of the map</source>
+      <translation>OTFM Vorschau der Karte</translation>
+    </message>
+    <message>
+      <source>Sharpen what the map shows, in seconds, as the whole scene would be.</source>
+      <translation>Schärft, was die Karte zeigt, in Sekunden, wie es die ganze Szene würde.</translation>
+    </message>
+    <message>
+      <source>Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, move the map, and run again.
+
+Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of PAN pixels is sharpened in its middle.</source>
+      <translation>Schärft, was die Karte zeigt, damit Sie urteilen können, bevor die ganze Szene berechnet wird. Zoomen, ausführen, ansehen, Karte verschieben, wieder ausführen.
+
+Versatz, Schärfe und Statistik sind die der ganzen Szene, also zeigt die Vorschau, was OTFM Pansharpen aus ihr machen wird. Sie werden beim ersten Mal gemessen und behalten: danach dauert es Sekunden. Zeigt die Karte mehr als einen Bildschirm voll PAN-Pixel, wird ihre Mitte geschärft.</translation>
+    </message>
+    <message>
       <source>OTFM Fine-tune weights</source>
       <translation>OTFM Gewichte nachtrainieren</translation>
     </message>
     <message>
       <source>Make the weights of OTFM Pansharpen better on your own scene, in minutes.</source>
       <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten.</translation>
+    </message>
+    <message>
+      <source>Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
+
+The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
+
+Choose the result as the quality in OTFM Pansharpen, for this scene and others of the same sensor. Several pairs of one sensor teach more than one. Cancelling keeps the best weights so far. Set up the engine (otfm:setup) installs what it needs.</source>
+      <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten, auf diesem Rechner.
+
+Die Szene wird um ihr eigenes Verhältnis verkleinert, mit ihrer eigenen Unschärfe und ihrem Rauschen, so dass MS selbst die scharfe Wahrheit wird, an der gelernt wird. Blöcke der Szene werden zurückgehalten: an ihnen wird nie trainiert, sie entscheiden, welche Gewichte behalten werden, und die Zahlen im Protokoll und in den Ausgaben sind ihre. Wo nichts Besseres gefunden wird, werden die Ausgangsgewichte unverändert geschrieben.
+
+Wählen Sie das Ergebnis als Qualität in OTFM Pansharpen, für diese Szene und andere desselben Sensors. Mehrere Paare eines Sensors lehren mehr als eines. Ein Abbruch behält die bisher besten Gewichte. Recheneinheit einrichten (otfm:setup) installiert, was nötig ist.</translation>
+    </message>
+    <message>
+      <source>Set up the engine</source>
+      <translation>Recheneinheit einrichten</translation>
+    </message>
+    <message>
+      <source>Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.</source>
+      <translation>Installiert, womit OTFM Pansharpen rechnet (torch), in einen eigenen Ordner; oder prüft es.</translation>
+    </message>
+    <message>
+      <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and of your system stay as they are. The log says first what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
+
+ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
+      <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
+
+Alles kommt in einen eigenen Ordner Ihres QGIS-Profils. Das Python von QGIS und das Ihres Systems bleiben, wie sie sind. Das Protokoll sagt zuerst, was geholt wird, wie groß es ist und wohin es kommt. Jede Datei wird mit einer Prüfsumme verglichen, die dem Plugin beiliegt. Ein Abbruch lässt stehen, was vorher da war.
+
+ACTION check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
+    </message>
+    <message>
+      <source>OTFM Sharpen a satellite product</source>
+      <translation>OTFM Satellitenprodukt schärfen</translation>
+    </message>
+    <message>
+      <source>Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.</source>
+      <translation>Schärft Landsat, WorldView, Pleiades und andere Produkte, wie sie geliefert werden.</translation>
+    </message>
+    <message>
+      <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
+
+Knows {families}, and any folder whose files' names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read as they are.
+
+Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
+      <translation>Schärft Satellitenprodukte, wie sie geliefert werden: keine Kanäle zu stapeln, keine Kacheln zusammenzusetzen.
+
+Kennt {families} sowie jeden Ordner, dessen Dateinamen PAN und MS sagen, oder PAN und B1, B2 und so fort. Landsat von Level 2 wird mit dem panchromatischen Kanal von Level 1 geschärft. Archive (.tar, .tar.gz, .zip) werden gelesen, wie sie sind.
+
+Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls steht eine Tabelle. Ein Produkt, das scheitert, hält die anderen nicht auf. Ein zweiter Lauf lässt aus, was fertig ist. Was nicht vollständig ist, wird abgelehnt, mit dem, was fehlt.</translation>
+    </message>
+    <message>
+      <source>OTFM Assess a sharpened raster</source>
+      <translation>OTFM Geschärftes Raster bewerten</translation>
+    </message>
+    <message>
+      <source>Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report.</source>
+      <translation>Sagt, wie gut geschärfte Raster beliebiger Werkzeuge sind: in klaren Sätzen, mit Zahlen, Karten und einem Bericht.</translation>
+    </message>
+    <message>
+      <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
+
+At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, beside interpolation and four classical methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods, and of this plugin where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
+
+Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as they can be, and the report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again one scale down.</source>
+      <translation>Sagt in klaren Sätzen, wie gut ein geschärftes Raster ist, wer immer es gemacht hat, und was daran falsch ist.
+
+In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neben Interpolation und vier klassischen Verfahren. Eine Stufe gröber, wo MS selbst die Wahrheit ist: ERGAS, SAM, Q2n und SCC dieser Verfahren, und dieses Plugins, wenn das Raster von ihm stammt. Gesucht werden Versatz, zu viel oder zu wenig Detail, veränderte Farben und Nähte.
+
+Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
+    </message>
+    <message>
+      <source>Add example data</source>
+      <translation>Beispieldaten hinzufügen</translation>
+    </message>
+    <message>
+      <source>Load a small pair of rasters, made up, to try OTFM Pansharpen on.</source>
+      <translation>Lädt ein kleines, erdachtes Rasterpaar, um OTFM Pansharpen auszuprobieren.</translation>
+    </message>
+    <message>
+      <source>Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, red and near infrared with pixels of 30 m.
+
+The scene is made up, by a script of this project. It shows no real place: it lies in the sea, where the equator meets the meridian of Greenwich. Its files are in the public domain (CC0).</source>
+      <translation>Lädt ein kleines Paar, um das Plugin auszuprobieren: ein panchromatisches Raster mit Pixeln von 15 m, und Blau, Grün, Rot und nahes Infrarot mit Pixeln von 30 m.
+
+Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirklichen Ort: sie liegt im Meer, wo der Äquator den Meridian von Greenwich trifft. Ihre Dateien sind gemeinfrei (CC0).</translation>
+    </message>
+    <message>
+      <source>Panchromatic raster</source>
+      <translation>Panchromatisches Raster</translation>
+    </message>
+    <message>
+      <source>Multispectral raster</source>
+      <translation>Multispektrales Raster</translation>
+    </message>
+    <message>
+      <source>Quality</source>
+      <translation>Qualität</translation>
+    </message>
+    <message>
+      <source>Minutes of tuning</source>
+      <translation>Minuten des Nachtrainierens</translation>
+    </message>
+    <message>
+      <source>Extent</source>
+      <translation>Ausdehnung</translation>
+    </message>
+    <message>
+      <source>Panchromatic band</source>
+      <translation>Panchromatischer Kanal</translation>
+    </message>
+    <message>
+      <source>Multispectral bands</source>
+      <translation>Multispektrale Kanäle</translation>
+    </message>
+    <message>
+      <source>More bands of the multispectral raster, one raster a band</source>
+      <translation>Weitere Kanäle des multispektralen Rasters, ein Raster je Kanal</translation>
+    </message>
+    <message>
+      <source>Correct the shift between the rasters</source>
+      <translation>Versatz der Raster ausgleichen</translation>
+    </message>
+    <message>
+      <source>Polygons of ground that is not measured, such as clouds</source>
+      <translation>Polygone von Flächen, die nicht vermessen werden, etwa Wolken</translation>
+    </message>
+    <message>
+      <source>MTF gain at Nyquist</source>
+      <translation>MTF-Wert bei Nyquist</translation>
+    </message>
+    <message>
+      <source>Tuned weights to keep</source>
+      <translation>Nachtrainierte Gewichte, die bleiben</translation>
+    </message>
+    <message>
+      <source>Seed of the tuning</source>
+      <translation>Startwert des Nachtrainierens</translation>
+    </message>
+    <message>
+      <source>Data type of the output</source>
+      <translation>Datentyp der Ausgabe</translation>
+    </message>
+    <message>
+      <source>Build overviews</source>
+      <translation>Übersichtspyramiden erstellen</translation>
+    </message>
+    <message>
+      <source>Creation options of the output</source>
+      <translation>Erzeugungsoptionen der Ausgabe</translation>
+    </message>
+    <message>
+      <source>Device</source>
+      <translation>Gerät</translation>
+    </message>
+    <message>
+      <source>Precision</source>
+      <translation>Genauigkeit</translation>
+    </message>
+    <message>
+      <source>Steps of the flow</source>
+      <translation>Schritte des Flusses</translation>
+    </message>
+    <message>
+      <source>Memory (MB)</source>
+      <translation>Speicher (MB)</translation>
+    </message>
+    <message>
+      <source>Tile size (PAN pixels)</source>
+      <translation>Kachelgröße (PAN-Pixel)</translation>
+    </message>
+    <message>
+      <source>Sharpened raster</source>
+      <translation>Geschärftes Raster</translation>
+    </message>
+    <message>
+      <source>Preview</source>
+      <translation>Vorschau</translation>
+    </message>
+    <message>
+      <source>Extent in place of the map's</source>
+      <translation>Ausdehnung anstelle der Karte</translation>
+    </message>
+    <message>
+      <source>Folder, archive or metadata file of the product</source>
+      <translation>Ordner, Archiv oder Metadatendatei des Produkts</translation>
+    </message>
+    <message>
+      <source>Bands to sharpen</source>
+      <translation>Zu schärfende Kanäle</translation>
+    </message>
+    <message>
+      <source>Load the sharpened rasters</source>
+      <translation>Die geschärften Raster laden</translation>
+    </message>
+    <message>
+      <source>Keep virtual rasters of PAN and MS</source>
+      <translation>Virtuelle Raster von PAN und MS behalten</translation>
+    </message>
+    <message>
+      <source>Folder for the sharpened rasters</source>
+      <translation>Ordner für die geschärften Raster</translation>
+    </message>
+    <message>
+      <source>Sharpened rasters, by any tool</source>
+      <translation>Geschärfte Raster, von beliebigen Werkzeugen</translation>
+    </message>
+    <message>
+      <source>Report</source>
+      <translation>Bericht</translation>
+    </message>
+    <message>
+      <source>Folder for block maps</source>
+      <translation>Ordner für Karten der Blöcke</translation>
     </message>
     <message>
       <source>Panchromatic rasters</source>
@@ -124,22 +308,6 @@
       <translation>Gewichte, von denen ausgegangen wird</translation>
     </message>
     <message>
-      <source>Minutes of tuning</source>
-      <translation>Minuten des Nachtrainierens</translation>
-    </message>
-    <message>
-      <source>Device</source>
-      <translation>Gerät</translation>
-    </message>
-    <message>
-      <source>Fine-tuned weights</source>
-      <translation>Nachtrainierte Gewichte</translation>
-    </message>
-    <message>
-      <source>Extent</source>
-      <translation>Ausdehnung</translation>
-    </message>
-    <message>
       <source>Steps, in place of minutes</source>
       <translation>Schritte, anstelle von Minuten</translation>
     </message>
@@ -152,40 +320,32 @@
       <translation>Bei Abbruch die bisher besten Gewichte behalten</translation>
     </message>
     <message>
-      <source>ERGAS of the held-out blocks before</source>
-      <translation>ERGAS der zurückgehaltenen Blöcke vorher</translation>
+      <source>Fine-tuned weights</source>
+      <translation>Nachtrainierte Gewichte</translation>
     </message>
     <message>
-      <source>ERGAS of the held-out blocks after</source>
-      <translation>ERGAS der zurückgehaltenen Blöcke nachher</translation>
+      <source>What to do</source>
+      <translation>Was zu tun ist</translation>
     </message>
     <message>
-      <source>Quality without reference (HQNR) of the held-out blocks before</source>
-      <translation>Qualität ohne Referenz (HQNR) der zurückgehaltenen Blöcke vorher</translation>
+      <source>Build of torch</source>
+      <translation>Ausgabe von torch</translation>
     </message>
     <message>
-      <source>Quality without reference (HQNR) of the held-out blocks after</source>
-      <translation>Qualität ohne Referenz (HQNR) der zurückgehaltenen Blöcke nachher</translation>
+      <source>Folder of wheels, without network</source>
+      <translation>Ordner mit Wheels, ohne Netz</translation>
     </message>
     <message>
-      <source>Steps trained</source>
-      <translation>Trainierte Schritte</translation>
+      <source>Address of a package index</source>
+      <translation>Adresse eines Paketindex</translation>
     </message>
     <message>
-      <source>PAN has {pans} rasters and MS has {mss}; give one MS for each PAN, in the same order.</source>
-      <translation>PAN hat {pans} Raster und MS hat {mss}; geben Sie zu jedem PAN ein MS an, in derselben Reihenfolge.</translation>
+      <source>Example, panchromatic</source>
+      <translation>Beispiel, panchromatisch</translation>
     </message>
     <message>
-      <source>Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without changing its colours.
-
-A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth: the scene's own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and written to the log.
-
-The output has PAN's grid where MS exists, and the data type, nodata value, band names and rendering of MS. Runs on CUDA where there is a GPU and on any CPU, in a process of its own. Set up the engine (otfm:setup) installs what it needs.</source>
-      <translation>Macht ein multispektrales Raster (MS) so scharf wie das panchromatische (PAN) derselben Szene, ohne seine Farben zu ändern.
-
-Ein neuronaler Fluss führt das interpolierte MS in einem einzigen Schritt zum scharfen. Ein Satz Gewichte dient allen Sensoren, Kanalzahlen und Bittiefen: Statistik der Szene, Versatz der beiden Raster und Schärfe von MS gegenüber PAN werden zuerst gemessen und ins Protokoll geschrieben.
-
-Die Ausgabe hat das Gitter von PAN, soweit MS reicht, und Datentyp, Nodata-Wert, Kanalnamen und Darstellung von MS. Gerechnet wird mit CUDA, wo es eine GPU gibt, und auf jeder CPU, in einem eigenen Prozess. Recheneinheit einrichten (otfm:setup) installiert, was dazu nötig ist.</translation>
+      <source>Example, multispectral</source>
+      <translation>Beispiel, multispektral</translation>
     </message>
     <message>
       <source>The sharp raster: one panchromatic band with the smaller pixels.</source>
@@ -276,14 +436,6 @@ Die Ausgabe hat das Gitter von PAN, soweit MS reicht, und Datentyp, Nodata-Wert,
       <translation>Das geschärfte Raster. Die Endung bestimmt das Format; .cog.tif macht ein cloud-optimiertes GeoTIFF.</translation>
     </message>
     <message>
-      <source>Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, move the map, and run again.
-
-Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of PAN pixels is sharpened in its middle.</source>
-      <translation>Schärft, was die Karte zeigt, damit Sie urteilen können, bevor die ganze Szene berechnet wird. Zoomen, ausführen, ansehen, Karte verschieben, wieder ausführen.
-
-Versatz, Schärfe und Statistik sind die der ganzen Szene, also zeigt die Vorschau, was OTFM Pansharpen aus ihr machen wird. Sie werden beim ersten Mal gemessen und behalten: danach dauert es Sekunden. Zeigt die Karte mehr als einen Bildschirm voll PAN-Pixel, wird ihre Mitte geschärft.</translation>
-    </message>
-    <message>
       <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.</source>
       <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird an ihrer Stelle verwendet.</translation>
     </message>
@@ -296,16 +448,52 @@ Versatz, Schärfe und Statistik sind die der ganzen Szene, also zeigt die Vorsch
       <translation>Die Vorschau, ein temporärer Layer, wenn keine Datei gewählt ist.</translation>
     </message>
     <message>
-      <source>Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
-
-The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
-
-Choose the result as the quality in OTFM Pansharpen, for this scene and others of the same sensor. Several pairs of one sensor teach more than one. Cancelling keeps the best weights so far. Set up the engine (otfm:setup) installs what it needs.</source>
-      <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten, auf diesem Rechner.
-
-Die Szene wird um ihr eigenes Verhältnis verkleinert, mit ihrer eigenen Unschärfe und ihrem Rauschen, so dass MS selbst die scharfe Wahrheit wird, an der gelernt wird. Blöcke der Szene werden zurückgehalten: an ihnen wird nie trainiert, sie entscheiden, welche Gewichte behalten werden, und die Zahlen im Protokoll und in den Ausgaben sind ihre. Wo nichts Besseres gefunden wird, werden die Ausgangsgewichte unverändert geschrieben.
-
-Wählen Sie das Ergebnis als Qualität in OTFM Pansharpen, für diese Szene und andere desselben Sensors. Mehrere Paare eines Sensors lehren mehr als eines. Ein Abbruch behält die bisher besten Gewichte. Recheneinheit einrichten (otfm:setup) installiert, was nötig ist.</translation>
+      <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.</source>
+      <translation>Der Ordner mit einem oder mehreren Produkten (Pfad einfügen), ein Archiv (.tar, .tar.gz, .zip), oder eine Metadatendatei (MTL, IMD, DIM_*.XML) oder ein Bild eines Produkts, das dann das einzige ist.</translation>
+    </message>
+    <message>
+      <source>all takes every band that PAN can sharpen, in the product's order, so no thermal or cirrus bands. colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.</source>
+      <translation>all nimmt jeden Kanal, den PAN schärfen kann, in der Reihenfolge des Produkts, also keine thermalen und keine Zirruskanäle. colour and NIR nimmt Rot, Grün, Blau und nahes Infrarot; natural colour nimmt Rot, Grün und Blau.</translation>
+    </message>
+    <message>
+      <source>Only this part of each product is sharpened. Leave empty for all of it.</source>
+      <translation>Nur dieser Teil jedes Produkts wird geschärft. Leer: alles.</translation>
+    </message>
+    <message>
+      <source>Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.</source>
+      <translation>Ob virtuelle Raster (.vrt) der Kanäle, wie sie verarbeitet wurden, neben den Ergebnissen bleiben.</translation>
+    </message>
+    <message>
+      <source>Whether the sharpened rasters are loaded, in natural colours.</source>
+      <translation>Ob die geschärften Raster geladen werden, in natürlichen Farben.</translation>
+    </message>
+    <message>
+      <source>Where the sharpened rasters go: NAME_sharp.tif for each product.</source>
+      <translation>Wohin die geschärften Raster kommen: NAME_sharp.tif für jedes Produkt.</translation>
+    </message>
+    <message>
+      <source>The panchromatic raster that was used.</source>
+      <translation>Das panchromatische Raster, das verwendet wurde.</translation>
+    </message>
+    <message>
+      <source>The multispectral raster that was used.</source>
+      <translation>Das multispektrale Raster, das verwendet wurde.</translation>
+    </message>
+    <message>
+      <source>One or more results of these two rasters, which are set side by side.</source>
+      <translation>Ein oder mehrere Ergebnisse dieser beiden Raster, die nebeneinandergestellt werden.</translation>
+    </message>
+    <message>
+      <source>Which bands of MS the results show. Leave empty for all but alpha.</source>
+      <translation>Welche Kanäle von MS die Ergebnisse zeigen. Leer: alle außer Alpha.</translation>
+    </message>
+    <message>
+      <source>One HTML file that needs nothing else: verdict, figures, maps, the worst and the middle block, spectra, histograms, and how it was measured.</source>
+      <translation>Eine HTML-Datei, die nichts weiter braucht: Urteil, Zahlen, Karten, der schlechteste und der mittlere Block, Spektren, Histogramme, und wie gemessen wurde.</translation>
+    </message>
+    <message>
+      <source>A folder for a raster of each result, with one pixel for 32 x 32 of PAN: quality, colours, detail. They are loaded in colours from bad to good. Leave empty for none.</source>
+      <translation>Ein Ordner für ein Raster zu jedem Ergebnis, mit einem Pixel für 32 x 32 von PAN: Qualität, Farben, Detail. Sie werden in Farben von schlecht bis gut geladen. Leer: keines.</translation>
     </message>
     <message>
       <source>The panchromatic raster of each scene; of one raster with several bands, the first is used. Usually one; several scenes of the same sensor are matched in order with MS.</source>
@@ -356,18 +544,6 @@ Wählen Sie das Ergebnis als Qualität in OTFM Pansharpen, für diese Szene und 
       <translation>Eine HTML-Datei mit Lernkurve, Bildern vorher und nachher, den Zahlen der zurückgehaltenen Blöcke und den Einstellungen.</translation>
     </message>
     <message>
-      <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
-
-Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and of your system stay as they are. The log says first what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
-
-ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
-      <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
-
-Alles kommt in einen eigenen Ordner Ihres QGIS-Profils. Das Python von QGIS und das Ihres Systems bleiben, wie sie sind. Das Protokoll sagt zuerst, was geholt wird, wie groß es ist und wohin es kommt. Jede Datei wird mit einer Prüfsumme verglichen, die dem Plugin beiliegt. Ein Abbruch lässt stehen, was vorher da war.
-
-ACTION check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
-    </message>
-    <message>
       <source>install does nothing where torch works already. check writes a report. repair installs anew, also where torch works. remove deletes the folder that was installed.</source>
       <translation>install tut nichts, wo torch schon läuft. check schreibt einen Bericht. repair installiert neu, auch wo torch läuft. remove löscht den Ordner, der installiert wurde.</translation>
     </message>
@@ -384,264 +560,12 @@ ACTION check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit
       <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation oder der Index von torch mit CPU-Ausgaben.</translation>
     </message>
     <message>
-      <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
-
-Knows Landsat 7, 8 and 9 (level 1, and level 2 with the panchromatic band of level 1), EO-1 ALI, WorldView, GeoEye, QuickBird, IKONOS, Pleiades, Pleiades Neo, SPOT 6 and 7, KOMPSAT, CBERS and GaoFen, and any folder whose files' names say PAN and MS, or PAN and B1, B2 and so on. Archives (.tar, .tar.gz, .zip) are read as they are.
-
-Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
-      <translation>Schärft Satellitenprodukte, wie sie geliefert werden: keine Kanäle zu stapeln, keine Kacheln zusammenzusetzen.
-
-Kennt Landsat 7, 8 und 9 (Level 1, und Level 2 mit dem panchromatischen Kanal von Level 1), EO-1 ALI, WorldView, GeoEye, QuickBird, IKONOS, Pleiades, Pleiades Neo, SPOT 6 und 7, KOMPSAT, CBERS und GaoFen sowie jeden Ordner, dessen Dateinamen PAN und MS sagen, oder PAN und B1, B2 und so fort. Archive (.tar, .tar.gz, .zip) werden gelesen, wie sie sind.
-
-Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls steht eine Tabelle. Ein Produkt, das scheitert, hält die anderen nicht auf. Ein zweiter Lauf lässt aus, was fertig ist. Was nicht vollständig ist, wird abgelehnt, mit dem, was fehlt.</translation>
-    </message>
-    <message>
-      <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.</source>
-      <translation>Der Ordner mit einem oder mehreren Produkten (Pfad einfügen), ein Archiv (.tar, .tar.gz, .zip), oder eine Metadatendatei (MTL, IMD, DIM_*.XML) oder ein Bild eines Produkts, das dann das einzige ist.</translation>
-    </message>
-    <message>
-      <source>all takes every band that PAN can sharpen, in the product's order, so no thermal or cirrus bands. colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.</source>
-      <translation>all nimmt jeden Kanal, den PAN schärfen kann, in der Reihenfolge des Produkts, also keine thermalen und keine Zirruskanäle. colour and NIR nimmt Rot, Grün, Blau und nahes Infrarot; natural colour nimmt Rot, Grün und Blau.</translation>
-    </message>
-    <message>
-      <source>Only this part of each product is sharpened. Leave empty for all of it.</source>
-      <translation>Nur dieser Teil jedes Produkts wird geschärft. Leer: alles.</translation>
-    </message>
-    <message>
-      <source>Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.</source>
-      <translation>Ob virtuelle Raster (.vrt) der Kanäle, wie sie verarbeitet wurden, neben den Ergebnissen bleiben.</translation>
-    </message>
-    <message>
-      <source>Whether the sharpened rasters are loaded, in natural colours.</source>
-      <translation>Ob die geschärften Raster geladen werden, in natürlichen Farben.</translation>
-    </message>
-    <message>
-      <source>Where the sharpened rasters go: NAME_sharp.tif for each product.</source>
-      <translation>Wohin die geschärften Raster kommen: NAME_sharp.tif für jedes Produkt.</translation>
-    </message>
-    <message>
-      <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
-
-At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, beside interpolation and four classical methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods, and of this plugin where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
-
-Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as they can be, and the report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again one scale down.</source>
-      <translation>Sagt in klaren Sätzen, wie gut ein geschärftes Raster ist, wer immer es gemacht hat, und was daran falsch ist.
-
-In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neben Interpolation und vier klassischen Verfahren. Eine Stufe gröber, wo MS selbst die Wahrheit ist: ERGAS, SAM, Q2n und SCC dieser Verfahren, und dieses Plugins, wenn das Raster von ihm stammt. Gesucht werden Versatz, zu viel oder zu wenig Detail, veränderte Farben und Nähte.
-
-Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
-    </message>
-    <message>
-      <source>The panchromatic raster that was used.</source>
-      <translation>Das panchromatische Raster, das verwendet wurde.</translation>
-    </message>
-    <message>
-      <source>The multispectral raster that was used.</source>
-      <translation>Das multispektrale Raster, das verwendet wurde.</translation>
-    </message>
-    <message>
-      <source>One or more results of these two rasters, which are set side by side.</source>
-      <translation>Ein oder mehrere Ergebnisse dieser beiden Raster, die nebeneinandergestellt werden.</translation>
-    </message>
-    <message>
-      <source>Which bands of MS the results show. Leave empty for all but alpha.</source>
-      <translation>Welche Kanäle von MS die Ergebnisse zeigen. Leer: alle außer Alpha.</translation>
-    </message>
-    <message>
-      <source>One HTML file that needs nothing else: verdict, figures, maps, the worst and the middle block, spectra, histograms, and how it was measured.</source>
-      <translation>Eine HTML-Datei, die nichts weiter braucht: Urteil, Zahlen, Karten, der schlechteste und der mittlere Block, Spektren, Histogramme, und wie gemessen wurde.</translation>
-    </message>
-    <message>
-      <source>A folder for a raster of each result, with one pixel for 32 x 32 of PAN: quality, colours, detail. They are loaded in colours from bad to good. Leave empty for none.</source>
-      <translation>Ein Ordner für ein Raster zu jedem Ergebnis, mit einem Pixel für 32 x 32 von PAN: Qualität, Farben, Detail. Sie werden in Farben von schlecht bis gut geladen. Leer: keines.</translation>
-    </message>
-    <message>
-      <source>Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, red and near infrared with pixels of 30 m.
-
-The scene is made up, by a script of this project. It shows no real place: it lies in the sea, where the equator meets the meridian of Greenwich. Its files are in the public domain (CC0).</source>
-      <translation>Lädt ein kleines Paar, um das Plugin auszuprobieren: ein panchromatisches Raster mit Pixeln von 15 m, und Blau, Grün, Rot und nahes Infrarot mit Pixeln von 30 m.
-
-Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirklichen Ort: sie liegt im Meer, wo der Äquator den Meridian von Greenwich trifft. Ihre Dateien sind gemeinfrei (CC0).</translation>
-    </message>
-    <message>
       <source>Where the panchromatic raster is written, a GeoTIFF.</source>
       <translation>Wohin das panchromatische Raster geschrieben wird, ein GeoTIFF.</translation>
     </message>
     <message>
       <source>Where the multispectral raster is written, a GeoTIFF.</source>
       <translation>Wohin das multispektrale Raster geschrieben wird, ein GeoTIFF.</translation>
-    </message>
-    <message>
-      <source>Fast (seconds)</source>
-      <translation>Schnell (Sekunden)</translation>
-    </message>
-    <message>
-      <source>Best (errors about 4 % smaller, two to five times as long)</source>
-      <translation>Am besten (Fehler etwa 4 % kleiner, zwei- bis fünfmal so lange)</translation>
-    </message>
-    <message>
-      <source>Tuned on this scene (errors another 4 % smaller, some minutes)</source>
-      <translation>An dieser Szene nachtrainiert (Fehler nochmals 4 % kleiner, einige Minuten)</translation>
-    </message>
-    <message>
-      <source>Fast</source>
-      <translation>Schnell</translation>
-    </message>
-    <message>
-      <source>Best</source>
-      <translation>Am besten</translation>
-    </message>
-    <message>
-      <source>A weights file…</source>
-      <translation>Eine Gewichtsdatei…</translation>
-    </message>
-    <message>
-      <source>Weights (*.safetensors)</source>
-      <translation>Gewichte (*.safetensors)</translation>
-    </message>
-    <message>
-      <source>Sharpened raster</source>
-      <translation>Geschärftes Raster</translation>
-    </message>
-    <message>
-      <source>{ms}, sharpened ({quality})</source>
-      <translation>{ms}, geschärft ({quality})</translation>
-    </message>
-    <message>
-      <source>Preview</source>
-      <translation>Vorschau</translation>
-    </message>
-    <message>
-      <source>{ms}, preview ({quality})</source>
-      <translation>{ms}, Vorschau ({quality})</translation>
-    </message>
-    <message>
-      <source>{ms}, not sharpened</source>
-      <translation>{ms}, nicht geschärft</translation>
-    </message>
-    <message>
-      <source>{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected {rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}.</source>
-      <translation>{ms}, so scharf wie {pan}, von OTFM Pansharpen {version} ({quality}). Verhältnis {ratio:.4g}; ausgeglichener Versatz {rows:+.2f} Zeilen, {columns:+.2f} Spalten von PAN; MTF-Wert {gain:.3f}.</translation>
-    </message>
-    <message>
-      <source>Quality without reference (HQNR) {hqnr:.3f}.</source>
-      <translation>Qualität ohne Referenz (HQNR) {hqnr:.3f}.</translation>
-    </message>
-    <message>
-      <source>{date}: otfm:pansharpen, version {version}; PAN {pan}, MS {ms}, weights with SHA-256 {sha256}.</source>
-      <translation>{date}: otfm:pansharpen, Version {version}; PAN {pan}, MS {ms}, Gewichte mit SHA-256 {sha256}.</translation>
-    </message>
-    <message>
-      <source>Sharpened products</source>
-      <translation>Geschärfte Produkte</translation>
-    </message>
-    <message>
-      <source>The former name of QUALITY with a weights file.</source>
-      <translation>Der frühere Name von QUALITY mit einer Gewichtsdatei.</translation>
-    </message>
-    <message>
-      <source>The former name of QUALITY with fast or best.</source>
-      <translation>Der frühere Name von QUALITY mit fast oder best.</translation>
-    </message>
-    <message>
-      <source>The former name of QUALITY=tuned with MINUTES.</source>
-      <translation>Der frühere Name von QUALITY=tuned mit MINUTES.</translation>
-    </message>
-    <message>
-      <source>{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1.</source>
-      <translation>{name} ist {given}, aber Kanäle werden mit ihren Nummern ab 1 angegeben, zum Beispiel 3,2,1.</translation>
-    </message>
-    <message>
-      <source>Panchromatic raster</source>
-      <translation>Panchromatisches Raster</translation>
-    </message>
-    <message>
-      <source>Multispectral raster</source>
-      <translation>Multispektrales Raster</translation>
-    </message>
-    <message>
-      <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
-      <translation>{name} ist {given}, das ist keine Zahl. Geben Sie eine Zahl an, oder lassen Sie es leer, wo es optional ist.</translation>
-    </message>
-    <message>
-      <source>{name} is {given}, which is neither true nor false. Give true or false.</source>
-      <translation>{name} ist {given}, das ist weder wahr noch falsch. Geben Sie true oder false an.</translation>
-    </message>
-    <message>
-      <source>{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, or the path of a .safetensors file.</source>
-      <translation>{name} ist {quality}, das ist weder {choices} noch eine vorhandene Gewichtsdatei. Geben Sie eines dieser Wörter oder den Pfad einer .safetensors-Datei an.</translation>
-    </message>
-    <message>
-      <source>Polygons of ground that is not measured, such as clouds</source>
-      <translation>Polygone von Flächen, die nicht vermessen werden, etwa Wolken</translation>
-    </message>
-    <message>
-      <source>QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY says. Give QUALITY alone, and MINUTES for tuning.</source>
-      <translation>QUALITY={given} und {name}={value} sind beide angegeben, aber {name} ist der frühere Name dessen, was QUALITY sagt. Geben Sie nur QUALITY an, und MINUTES zum Nachtrainieren.</translation>
-    </message>
-    <message>
-      <source>MASK {given} cannot be opened as a layer of polygons. Choose one, or leave it empty.</source>
-      <translation>MASK {given} lässt sich nicht als Polygonlayer öffnen. Wählen Sie einen aus, oder lassen Sie es leer.</translation>
-    </message>
-    <message>
-      <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
-      <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
-    </message>
-    <message>
-      <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
-      <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
-    </message>
-    <message>
-      <source>{name} {fault}. Choose another name.</source>
-      <translation>{name} {fault}. Wählen Sie einen anderen Namen.</translation>
-    </message>
-    <message>
-      <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
-      <translation>Die Ausdehnung {extent} lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Wählen Sie eine Ausdehnung, die auf den Rastern liegt, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
-    </message>
-    <message>
-      <source>PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.</source>
-      <translation>PAN {pan} und MS {ms} überlappen nicht: sie liegen an verschiedenen Orten. Wählen Sie eine Szene.</translation>
-    </message>
-    <message>
-      <source>{role} {name} holds complex numbers; real numbers are needed.</source>
-      <translation>{role} {name} enthält komplexe Zahlen; reelle Zahlen sind nötig.</translation>
-    </message>
-    <message>
-      <source>The extent {extent} does not meet the area that PAN and MS share: x {left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}. Choose another extent, or leave it empty for all that both cover.</source>
-      <translation>Die Ausdehnung {extent} trifft das Gebiet nicht, das PAN und MS teilen: x {left:.10g} bis {right:.10g}, y {bottom:.10g} bis {top:.10g}. Wählen Sie eine andere Ausdehnung, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
-    </message>
-    <message>
-      <source>Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.</source>
-      <translation>Macht ein multispektrales Raster so scharf wie den panchromatischen Kanal, mit einem neuronalen Fluss in einem Schritt.</translation>
-    </message>
-    <message>
-      <source>More bands of the multispectral raster, one raster a band</source>
-      <translation>Weitere Kanäle des multispektralen Rasters, ein Raster je Kanal</translation>
-    </message>
-    <message>
-      <source>Quality</source>
-      <translation>Qualität</translation>
-    </message>
-    <message>
-      <source>Correct the shift between the rasters</source>
-      <translation>Versatz der Raster ausgleichen</translation>
-    </message>
-    <message>
-      <source>Tuned weights to keep</source>
-      <translation>Nachtrainierte Gewichte, die bleiben</translation>
-    </message>
-    <message>
-      <source>Data type of the output</source>
-      <translation>Datentyp der Ausgabe</translation>
-    </message>
-    <message>
-      <source>Creation options of the output</source>
-      <translation>Erzeugungsoptionen der Ausgabe</translation>
-    </message>
-    <message>
-      <source>Precision</source>
-      <translation>Genauigkeit</translation>
     </message>
     <message>
       <source>Device used</source>
@@ -676,92 +600,8 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
       <translation>SHA-256 der Gewichte</translation>
     </message>
     <message>
-      <source>Panchromatic band</source>
-      <translation>Panchromatischer Kanal</translation>
-    </message>
-    <message>
-      <source>MTF gain at Nyquist</source>
-      <translation>MTF-Wert bei Nyquist</translation>
-    </message>
-    <message>
-      <source>Seed of the tuning</source>
-      <translation>Startwert des Nachtrainierens</translation>
-    </message>
-    <message>
-      <source>Build overviews</source>
-      <translation>Übersichtspyramiden erstellen</translation>
-    </message>
-    <message>
-      <source>Steps of the flow</source>
-      <translation>Schritte des Flusses</translation>
-    </message>
-    <message>
-      <source>Memory (MB)</source>
-      <translation>Speicher (MB)</translation>
-    </message>
-    <message>
-      <source>Tile size (PAN pixels)</source>
-      <translation>Kachelgröße (PAN-Pixel)</translation>
-    </message>
-    <message>
-      <source>OTFM Preview of the map</source>
-      <translation>OTFM Vorschau der Karte</translation>
-    </message>
-    <message>
-      <source>Sharpen what the map shows, in seconds, as the whole scene would be.</source>
-      <translation>Schärft, was die Karte zeigt, in Sekunden, wie es die ganze Szene würde.</translation>
-    </message>
-    <message>
-      <source>There is no map here. Give EXTENT, the part that is to be sharpened.</source>
-      <translation>Hier gibt es keine Karte. Geben Sie EXTENT an, den Teil, der geschärft werden soll.</translation>
-    </message>
-    <message>
-      <source>Extent in place of the map's</source>
-      <translation>Ausdehnung anstelle der Karte</translation>
-    </message>
-    <message>
-      <source>The map shows {wide:.0f} x {high:.0f} pixels of PAN; the middle {columns:.0f} x {rows:.0f} are sharpened. Zoom in to see another part.</source>
-      <translation>Die Karte zeigt {wide:.0f} x {high:.0f} Pixel von PAN; die mittleren {columns:.0f} x {rows:.0f} werden geschärft. Zoomen Sie hinein, um einen anderen Teil zu sehen.</translation>
-    </message>
-    <message>
-      <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
-      <translation>Die Karte zeigt nichts von PAN {pan}. Zoomen Sie dorthin, was Sie geschärft sehen wollen, und führen Sie erneut aus.</translation>
-    </message>
-    <message>
-      <source>What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, then run again.</source>
-      <translation>Was die Karte zeigt, lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Zoomen Sie auf den Layer, und führen Sie erneut aus.</translation>
-    </message>
-    <message>
-      <source>OTFM Sharpen a satellite product</source>
-      <translation>OTFM Satellitenprodukt schärfen</translation>
-    </message>
-    <message>
-      <source>Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.</source>
-      <translation>Schärft Landsat, WorldView, Pleiades und andere Produkte, wie sie geliefert werden.</translation>
-    </message>
-    <message>
-      <source>Folder, archive or metadata file of the product</source>
-      <translation>Ordner, Archiv oder Metadatendatei des Produkts</translation>
-    </message>
-    <message>
-      <source>All files (*)</source>
-      <translation>Alle Dateien (*)</translation>
-    </message>
-    <message>
-      <source>Bands to sharpen</source>
-      <translation>Zu schärfende Kanäle</translation>
-    </message>
-    <message>
-      <source>Load the sharpened rasters</source>
-      <translation>Die geschärften Raster laden</translation>
-    </message>
-    <message>
-      <source>Keep virtual rasters of PAN and MS</source>
-      <translation>Virtuelle Raster von PAN und MS behalten</translation>
-    </message>
-    <message>
-      <source>Folder for the sharpened rasters</source>
-      <translation>Ordner für die geschärften Raster</translation>
+      <source>Seconds</source>
+      <translation>Sekunden</translation>
     </message>
     <message>
       <source>Sharpened rasters</source>
@@ -780,36 +620,48 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
       <translation>Produkte, die scheiterten oder nicht vollständig sind</translation>
     </message>
     <message>
-      <source>The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty.</source>
-      <translation>Die Ausdehnung {extent} ist nicht lesbar. Wählen Sie eine, die auf dem Produkt liegt, oder lassen Sie sie leer.</translation>
+      <source>Block maps</source>
+      <translation>Karten der Blöcke</translation>
     </message>
     <message>
-      <source>The folder {folder} cannot be made ({error}). Choose another one.</source>
-      <translation>Der Ordner {folder} kann nicht angelegt werden ({error}). Wählen Sie einen anderen.</translation>
+      <source>Verdict</source>
+      <translation>Urteil</translation>
     </message>
     <message>
-      <source>Set up the engine</source>
-      <translation>Recheneinheit einrichten</translation>
+      <source>Faults of the first raster, by one word each</source>
+      <translation>Fehler des ersten Rasters, je ein Wort</translation>
     </message>
     <message>
-      <source>Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.</source>
-      <translation>Installiert, womit OTFM Pansharpen rechnet (torch), in einen eigenen Ordner; oder prüft es.</translation>
+      <source>D_lambda of the first raster</source>
+      <translation>D_lambda des ersten Rasters</translation>
     </message>
     <message>
-      <source>What to do</source>
-      <translation>Was zu tun ist</translation>
+      <source>D_s of the first raster</source>
+      <translation>D_s des ersten Rasters</translation>
     </message>
     <message>
-      <source>Build of torch</source>
-      <translation>Ausgabe von torch</translation>
+      <source>HQNR of the first raster</source>
+      <translation>HQNR des ersten Rasters</translation>
     </message>
     <message>
-      <source>Folder of wheels, without network</source>
-      <translation>Ordner mit Wheels, ohne Netz</translation>
+      <source>ERGAS of the held-out blocks before</source>
+      <translation>ERGAS der zurückgehaltenen Blöcke vorher</translation>
     </message>
     <message>
-      <source>Address of a package index</source>
-      <translation>Adresse eines Paketindex</translation>
+      <source>ERGAS of the held-out blocks after</source>
+      <translation>ERGAS der zurückgehaltenen Blöcke nachher</translation>
+    </message>
+    <message>
+      <source>Quality without reference (HQNR) of the held-out blocks before</source>
+      <translation>Qualität ohne Referenz (HQNR) der zurückgehaltenen Blöcke vorher</translation>
+    </message>
+    <message>
+      <source>Quality without reference (HQNR) of the held-out blocks after</source>
+      <translation>Qualität ohne Referenz (HQNR) der zurückgehaltenen Blöcke nachher</translation>
+    </message>
+    <message>
+      <source>Steps trained</source>
+      <translation>Trainierte Schritte</translation>
     </message>
     <message>
       <source>Version of torch</source>
@@ -818,6 +670,142 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
       <source>Report on this machine</source>
       <translation>Bericht über diesen Rechner</translation>
+    </message>
+    <message>
+      <source>Fast (seconds)</source>
+      <translation>Schnell (Sekunden)</translation>
+    </message>
+    <message>
+      <source>Best (errors about 4 % smaller, two to five times as long)</source>
+      <translation>Am besten (Fehler etwa 4 % kleiner, zwei- bis fünfmal so lange)</translation>
+    </message>
+    <message>
+      <source>Tuned on this scene (errors another 4 % smaller, some minutes)</source>
+      <translation>An dieser Szene nachtrainiert (Fehler nochmals 4 % kleiner, einige Minuten)</translation>
+    </message>
+    <message>
+      <source>Fast</source>
+      <translation>Schnell</translation>
+    </message>
+    <message>
+      <source>Best</source>
+      <translation>Am besten</translation>
+    </message>
+    <message>
+      <source>A weights file…</source>
+      <translation>Eine Gewichtsdatei…</translation>
+    </message>
+    <message>
+      <source>Weights (*.safetensors)</source>
+      <translation>Gewichte (*.safetensors)</translation>
+    </message>
+    <message>
+      <source>HTML files (*.html)</source>
+      <translation>HTML-Dateien (*.html)</translation>
+    </message>
+    <message>
+      <source>{ms}, sharpened ({quality})</source>
+      <translation>{ms}, geschärft ({quality})</translation>
+    </message>
+    <message>
+      <source>{ms}, preview ({quality})</source>
+      <translation>{ms}, Vorschau ({quality})</translation>
+    </message>
+    <message>
+      <source>{ms}, not sharpened</source>
+      <translation>{ms}, nicht geschärft</translation>
+    </message>
+    <message>
+      <source>{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected {rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}.</source>
+      <translation>{ms}, so scharf wie {pan}, von OTFM Pansharpen {version} ({quality}). Verhältnis {ratio:.4g}; ausgeglichener Versatz {rows:+.2f} Zeilen, {columns:+.2f} Spalten von PAN; MTF-Wert {gain:.3f}.</translation>
+    </message>
+    <message>
+      <source>Quality without reference (HQNR) {hqnr:.3f}.</source>
+      <translation>Qualität ohne Referenz (HQNR) {hqnr:.3f}.</translation>
+    </message>
+    <message>
+      <source>{date}: otfm:pansharpen, version {version}; PAN {pan}, MS {ms}, weights with SHA-256 {sha256}.</source>
+      <translation>{date}: otfm:pansharpen, Version {version}; PAN {pan}, MS {ms}, Gewichte mit SHA-256 {sha256}.</translation>
+    </message>
+    <message>
+      <source>Sharpened products</source>
+      <translation>Geschärfte Produkte</translation>
+    </message>
+    <message>
+      <source>{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1.</source>
+      <translation>{name} ist {given}, aber Kanäle werden mit ihren Nummern ab 1 angegeben, zum Beispiel 3,2,1.</translation>
+    </message>
+    <message>
+      <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
+      <translation>{name} ist {given}, das ist keine Zahl. Geben Sie eine Zahl an, oder lassen Sie es leer, wo es optional ist.</translation>
+    </message>
+    <message>
+      <source>{name} is {given}, which is neither true nor false. Give true or false.</source>
+      <translation>{name} ist {given}, das ist weder wahr noch falsch. Geben Sie true oder false an.</translation>
+    </message>
+    <message>
+      <source>{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, or the path of a .safetensors file.</source>
+      <translation>{name} ist {quality}, das ist weder {choices} noch eine vorhandene Gewichtsdatei. Geben Sie eines dieser Wörter oder den Pfad einer .safetensors-Datei an.</translation>
+    </message>
+    <message>
+      <source>MASK {given} cannot be opened as a layer of polygons. Choose one, or leave it empty.</source>
+      <translation>MASK {given} lässt sich nicht als Polygonlayer öffnen. Wählen Sie einen aus, oder lassen Sie es leer.</translation>
+    </message>
+    <message>
+      <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
+      <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
+    </message>
+    <message>
+      <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
+      <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
+    </message>
+    <message>
+      <source>{name} {fault}. Choose another name.</source>
+      <translation>{name} {fault}. Wählen Sie einen anderen Namen.</translation>
+    </message>
+    <message>
+      <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
+      <translation>Die Ausdehnung {extent} lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Wählen Sie eine Ausdehnung, die auf den Rastern liegt, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
+    </message>
+    <message>
+      <source>PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.</source>
+      <translation>PAN {pan} und MS {ms} überlappen nicht: sie liegen an verschiedenen Orten. Wählen Sie eine Szene.</translation>
+    </message>
+    <message>
+      <source>{role} {name} holds complex numbers; real numbers are needed.</source>
+      <translation>{role} {name} enthält komplexe Zahlen; reelle Zahlen sind nötig.</translation>
+    </message>
+    <message>
+      <source>The extent {extent} does not meet the area that PAN and MS share: x {left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}. Choose another extent, or leave it empty for all that both cover.</source>
+      <translation>Die Ausdehnung {extent} trifft das Gebiet nicht, das PAN und MS teilen: x {left:.10g} bis {right:.10g}, y {bottom:.10g} bis {top:.10g}. Wählen Sie eine andere Ausdehnung, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
+    </message>
+    <message>
+      <source>All files (*)</source>
+      <translation>Alle Dateien (*)</translation>
+    </message>
+    <message>
+      <source>There is no map here. Give EXTENT, the part that is to be sharpened.</source>
+      <translation>Hier gibt es keine Karte. Geben Sie EXTENT an, den Teil, der geschärft werden soll.</translation>
+    </message>
+    <message>
+      <source>The map shows {wide:.0f} x {high:.0f} pixels of PAN; the middle {columns:.0f} x {rows:.0f} are sharpened. Zoom in to see another part.</source>
+      <translation>Die Karte zeigt {wide:.0f} x {high:.0f} Pixel von PAN; die mittleren {columns:.0f} x {rows:.0f} werden geschärft. Zoomen Sie hinein, um einen anderen Teil zu sehen.</translation>
+    </message>
+    <message>
+      <source>What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, then run again.</source>
+      <translation>Was die Karte zeigt, lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Zoomen Sie auf den Layer, und führen Sie erneut aus.</translation>
+    </message>
+    <message>
+      <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
+      <translation>Die Karte zeigt nichts von PAN {pan}. Zoomen Sie dorthin, was Sie geschärft sehen wollen, und führen Sie erneut aus.</translation>
+    </message>
+    <message>
+      <source>The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty.</source>
+      <translation>Die Ausdehnung {extent} ist nicht lesbar. Wählen Sie eine, die auf dem Produkt liegt, oder lassen Sie sie leer.</translation>
+    </message>
+    <message>
+      <source>The folder {folder} cannot be made ({error}). Choose another one.</source>
+      <translation>Der Ordner {folder} kann nicht angelegt werden ({error}). Wählen Sie einen anderen.</translation>
     </message>
     <message>
       <source>Automatic</source>

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from helpers.products import landsat, pair_for
+from helpers.landsat import landsat
+from helpers.products import pair_for
 from otfm_pansharpen.fleet.job import COG, PARTS
 from otfm_pansharpen.fleet.pairs import read_scenes
 from otfm_pansharpen.model.errors import InputError
