@@ -63,7 +63,8 @@ def test_one_folder_of_what_ships(package):
     inside = {n.removeprefix(f"{FOLDER}/") for n in names}
     assert package.stat().st_size <= LARGEST
     assert all(n.startswith(f"{FOLDER}/") and ".." not in n for n in names)
-    assert {"metadata.txt", "LICENSE", "__init__.py", "README.md", "resources/weights/fast.safetensors"} <= inside
+    shipped = {"metadata.txt", "LICENSE", "__init__.py", "README.md", "resources/reports/page.html"}
+    assert shipped | {"resources/weights/fast.safetensors"} <= inside
     assert not [n for n in inside if any(part.startswith(".") or part in NOT_SHIPPED for part in n.split("/"))]
     assert not [n for n in inside if n.lower().endswith(BINARIES)]
     assert not [e.filename for e in entries if e.external_attr >> 16 & 0o111]  # nothing is executable
