@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def pack(file: Path) -> Path:
     if not (ROOT / ".git").exists():
         pytest.skip("no git checkout to package from")
     command = ["bash", str(ROOT / "scripts" / "package.sh"), "--draft", str(file)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHON": sys.executable})
     return file
 
 
