@@ -61,13 +61,14 @@ def read(file: Path) -> dict[str, str]:
     return {m.findtext("source", ""): m.findtext("translation", "") for m in messages}
 
 
-def update(*files: Path) -> None:
-    """Take new texts into files, and those that are gone out of them."""
+def update(file: Path) -> None:
+    """Take new texts into a file, and those that are gone out of it."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "texts.js"  # a language that lupdate reads
         lines = (f"QT_TRANSLATE_NOOP({json.dumps(CONTEXT)}, {json.dumps(text)});\n" for text in texts())
         source.write_text("".join(lines), encoding="utf-8")
-        command = ["lupdate", "-silent", "-no-obsolete", "-locations", "none", str(source), "-ts", *map(str, files)]
+        languages = ["-source-language", "en", "-target-language", file.stem.partition("_")[2]]
+        command = ["lupdate", "-silent", "-no-obsolete", "-locations", "none", *languages, str(source), "-ts", str(file)]
         subprocess.run(command, check=True)
 
 
@@ -82,4 +83,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--build"]:
         build(Path(sys.argv[2]))
     else:
-        update(*sorted(FOLDER.glob("otfm_*.ts")))
+        for language in FOLDER.glob("otfm_*.ts"):
+            update(language)
