@@ -1,6 +1,6 @@
 """Bring resources/i18n/otfm_*.ts up to date by Qt's lupdate: new texts come in untranslated, those that are gone go.
 
-    python scripts/translations.py                   writes the files
+    python scripts/translations.py [LANGUAGE]        writes the files, and that of another language
     python scripts/translations.py --build FOLDER    writes what QGIS reads of them: otfm_LANGUAGE.qm
 
 Texts are the literals given to tr(), and all that algorithms/help.py holds. QGIS's packages bring Qt's tools along.
@@ -62,14 +62,14 @@ def read(file: Path) -> dict[str, str]:
 
 
 def update(file: Path) -> None:
-    """Take new texts into a file, and those that are gone out of it."""
+    """Take new texts into a file, which is made where it is missing, and those that are gone out of it."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "texts.js"  # a language that lupdate reads
         lines = (f"QT_TRANSLATE_NOOP({json.dumps(CONTEXT)}, {json.dumps(text)});\n" for text in texts())
         source.write_text("".join(lines), encoding="utf-8")
-        languages = ["-source-language", "en", "-target-language", file.stem.partition("_")[2]]
-        command = ["lupdate", "-silent", "-no-obsolete", "-locations", "none", *languages, str(source), "-ts", str(file)]
-        subprocess.run(command, check=True)
+        options = ["-silent", "-no-obsolete", "-locations", "none", "-source-language", "en"]
+        language = ["-target-language", file.stem.partition("_")[2]]
+        subprocess.run(["lupdate", *options, *language, str(source), "-ts", str(file)], check=True)
 
 
 def build(folder: Path) -> None:
@@ -83,5 +83,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--build"]:
         build(Path(sys.argv[2]))
     else:
-        for language in FOLDER.glob("otfm_*.ts"):
-            update(language)
+        for file in {*FOLDER.glob("otfm_*.ts"), *(FOLDER / f"otfm_{language}.ts" for language in sys.argv[1:])}:
+            update(file)

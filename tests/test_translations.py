@@ -41,7 +41,6 @@ def test_texts_are_found_where_they_are_written():
 
 def test_what_is_there_is_kept_and_what_is_new_is_marked(tmp_path, monkeypatch):
     file = tmp_path / "otfm_fr.ts"
-    file.write_text("<TS/>")
     monkeypatch.setattr(translations, "texts", lambda: ['a < b & "c"\nµ', "gone"])
     translations.update(file)
     assert file.read_text(encoding="utf-8").count("unfinished") == 2
