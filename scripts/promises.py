@@ -28,8 +28,8 @@ END = """
 
 `bash benchmarks/mutations.sh FOLDER` changes one operator, number or word after the other in five modules that keep
 promises 1, 2, 5, 6, 10, 12, 13 and 15: grids, pixel types, delivery, weights and reader. After each change mutmut runs
-the tests that reach it, and lists the changes that no test notices. For the other promises nothing shows it. The changes
-that were chosen by hand up to version 0.2.0 are in the history: `git log -p -- benchmarks/mutations.py`.
+the tests that reach it, and lists the changes that no test notices. For the other promises nothing shows it. The
+changes that were chosen by hand up to version 0.2.0 are in the history: `git log -p -- benchmarks/mutations.py`.
 
 ## What is left alone
 
