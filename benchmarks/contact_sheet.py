@@ -43,7 +43,7 @@ def panels(pair: PairWindow, cut: Cut, results: Mapping[str, Image], rgb: Sequen
 def save_panels(path: Path, drawn: Sequence[tuple[str, Image]], columns: int, width: float, dpi: int = 100) -> None:
     """Write a PNG of titled panels (h, w, 1 or 3), each `width` inches wide."""
     rows = -(-len(drawn) // columns)
-    height = width * (drawn[0][1].shape[0] / drawn[0][1].shape[1] + 0.06)
+    height = width * (drawn[0][1].shape[0] / drawn[0][1].shape[1] + 0.1)
     figure, axes = pyplot.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")

@@ -61,8 +61,8 @@ def outcome(case: Case) -> str:
         except PansharpenError:
             left = {p.name for p in Path(name).iterdir()} - before
             return f"left {left}" if left else "sentence"
-        left = [p.name for p in Path(name).iterdir() if p.name.endswith(".part")]
-        return found or (f"left {left}" if left else "raster")
+        parts = [p.name for p in Path(name).iterdir() if p.name.endswith(".part")]
+        return found or (f"left {parts}" if parts else "raster")
 
 
 def wrong_image(case: Case, job: FusionJob, ms: np.ndarray) -> str:
@@ -73,7 +73,7 @@ def wrong_image(case: Case, job: FusionJob, ms: np.ndarray) -> str:
     if len(image) == len(ms) - 1 and last.GetColorInterpretation() == gdal.GCI_AlphaBand:
         return ""  # an image of hardly any values may be taken for the alpha that it is declared to be
     expected = job.data_type or gdal.GetDataTypeName(TYPES[case.types[1]])
-    if gdal.GetDataTypeName(band.DataType) != expected or len(image) != (source.RasterCount):
+    if gdal.GetDataTypeName(band.DataType) != expected or len(image) != source.RasterCount:
         return f"{len(image)} bands of {gdal.GetDataTypeName(band.DataType)}"
     mark = band.GetNoDataValue()
     gaps = np.zeros(image.shape, bool) if mark is None else np.isnan(image) if np.isnan(mark) else image == mark
