@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from arguments import add_weights, pairs_parser
 from classical import CLASSICAL, prepare
-from common import add_weights, pairs_parser
 from otfm_pansharpen.model.errors import InputError
 from otfm_pansharpen.model.finetuning.finetune import finetune
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair

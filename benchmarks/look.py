@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from common import add_weights, pairs_parser
+from arguments import add_weights, pairs_parser
 from contact_sheet import Cut, panels, save_panels
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse

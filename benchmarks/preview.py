@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from common import make_parser
+from arguments import make_parser
 from otfm_pansharpen.engine.client import ENGINES
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.options import BUNDLED

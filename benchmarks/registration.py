@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import pairs_parser
+from arguments import pairs_parser
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.quality.full_resolution import full_resolution

@@ -29,7 +29,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from common import find_weights, make_parser
+from arguments import find_weights, make_parser
 
 START = 256  # PAN pixels along a side of the pair that shows the cost of starting
 RATIO = 4
