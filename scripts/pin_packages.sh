@@ -2,6 +2,7 @@
 # Writes the lists of packages with the hash of every wheel, by uv: bash scripts/pin_packages.sh [OPTION OF uv ...]
 #     --find-links FOLDER    wheels that the index does not have, as torch's CPU builds for Linux
 #     --upgrade              newer versions than those listed, where the lists of wishes (scripts/*.in) allow
+# uv: .venv/bin/python -m pip install --only-binary :all: uv
 # In requirements-test.txt add a line NAME==VERSION for a new package, and for each that it needs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
