@@ -17,7 +17,7 @@ if ! [ -x "$system/usr/bin/qgis_process" ]; then
   chroot "$system" apt-get -o Acquire::Check-Valid-Until=false update -qq # mirrors of sid may be weeks behind
   DEBIAN_FRONTEND=noninteractive chroot "$system" apt-get install -y -qq --no-install-recommends \
     qgis python3-qgis qgis-providers gdal-bin python3-gdal python3-torch python3-safetensors python3-pip git \
-    python3-venv python3-matplotlib python3-scipy python3-pytest python3-hypothesis >/dev/null </dev/null
+    python3-venv python3-matplotlib python3-scipy python3-pytest python3-hypothesis python3-markdown-it >/dev/null </dev/null
 fi
 [ -d "$system/opt/wheels" ] || python3 -m pip download -q --no-deps --only-binary :all: --require-hashes \
   -d "$system/opt/wheels" -r <(grep -A9 '^pytest-qgis==' "$root/scripts/requirements-test.txt" | sed '/\\$/!q')

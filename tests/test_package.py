@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def pack(file: Path) -> Path:
     if not (ROOT / ".git").exists():
         pytest.skip("no git checkout to package from")
     command = ["bash", str(ROOT / "scripts" / "package.sh"), "--draft", str(file)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHON": sys.executable})
     return file
 
 
@@ -63,7 +64,8 @@ def test_one_folder_of_what_ships(package):
     inside = {n.removeprefix(f"{FOLDER}/") for n in names}
     assert package.stat().st_size <= LARGEST
     assert all(n.startswith(f"{FOLDER}/") and ".." not in n for n in names)
-    assert {"metadata.txt", "LICENSE", "__init__.py", "README.md", "resources/weights/fast.safetensors"} <= inside
+    shipped = {"metadata.txt", "LICENSE", "__init__.py", "README.md", "resources/reports/page.html"}
+    assert shipped | {"resources/weights/fast.safetensors"} <= inside
     assert not [n for n in inside if any(part.startswith(".") or part in NOT_SHIPPED for part in n.split("/"))]
     assert not [n for n in inside if n.lower().endswith(BINARIES)]
     assert not [e.filename for e in entries if e.external_attr >> 16 & 0o111]  # nothing is executable
