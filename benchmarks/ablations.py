@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -21,28 +20,22 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from classical import CLASSICAL, prepare  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
-from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
-from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig  # noqa: E402
-from otfm_pansharpen.model.network.weights import save_weights  # noqa: E402
-from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from otfm_pansharpen.model.training.batches import Batch  # noqa: E402
-from otfm_pansharpen.model.training.dataset import Source, read_sources  # noqa: E402
-from otfm_pansharpen.model.training.learner import UpdateRule  # noqa: E402
-from otfm_pansharpen.model.training.simulation import SimulationConfig  # noqa: E402
-from otfm_pansharpen.model.training.trainer import Run, TrainingConfig  # noqa: E402
-from otfm_pansharpen.model.training.transport import TransportConfig, marginal_weight, normalised, transport_cost  # noqa: E402
-from unet_baseline import RivalUNet  # noqa: E402
-from wald import Scene, read, reduced  # noqa: E402
+from classical import CLASSICAL, prepare
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.geometry.grids import register
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig
+from otfm_pansharpen.model.network.weights import save_weights
+from otfm_pansharpen.model.quality.indices import ergas
+from otfm_pansharpen.model.raster.source import RasterSource
+from otfm_pansharpen.model.training.batches import Batch
+from otfm_pansharpen.model.training.dataset import Source, read_sources
+from otfm_pansharpen.model.training.learner import UpdateRule
+from otfm_pansharpen.model.training.simulation import SimulationConfig
+from otfm_pansharpen.model.training.trainer import Run, TrainingConfig
+from otfm_pansharpen.model.training.transport import TransportConfig, marginal_weight, normalised, transport_cost
+from unet_baseline import RivalUNet
+from wald import Scene, read, reduced
 
 CONTROL = TransportConfig(push=0.0, softness=(1e6, 1e6))  # the cost alone: no potential, all weights 1
 TIGHT = TransportConfig(softness=(0.2, 1.0))

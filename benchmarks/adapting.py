@@ -13,29 +13,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from classical import CLASSICAL, prepare  # noqa: E402
-from otfm_pansharpen.model.errors import InputError  # noqa: E402
-from otfm_pansharpen.model.finetuning.finetune import finetune  # noqa: E402
-from otfm_pansharpen.model.finetuning.job import FinetuneJob, TuningPair  # noqa: E402
-from otfm_pansharpen.model.geometry.grids import Window, register  # noqa: E402
-from otfm_pansharpen.model.options import BUNDLED  # noqa: E402
-from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from quality import Ours  # noqa: E402
-from wald import Scene, indices, read, reduced  # noqa: E402
+from classical import CLASSICAL, prepare
+from otfm_pansharpen.model.errors import InputError
+from otfm_pansharpen.model.finetuning.finetune import finetune
+from otfm_pansharpen.model.finetuning.job import FinetuneJob, TuningPair
+from otfm_pansharpen.model.geometry.grids import Window, register
+from otfm_pansharpen.model.options import BUNDLED
+from otfm_pansharpen.model.quality.full_resolution import full_resolution
+from otfm_pansharpen.model.raster.source import RasterSource
+from quality import Ours
+from wald import Scene, indices, read, reduced
 
 MARGIN = 16  # MS pixels between what is tuned on and what is judged
 BLOCK = 32  # PAN pixels, of which HQNR takes whole blocks

@@ -10,23 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from otfm_pansharpen.model.finetuning.finetune import finetune  # noqa: E402
-from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair  # noqa: E402
-from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
+from otfm_pansharpen.model.finetuning.finetune import finetune
+from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
+from otfm_pansharpen.model.raster.source import RasterSource
 
 COLUMNS = ("ergas", "sam", "q2n", "hqnr")
 

@@ -32,10 +32,8 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests"), str(Path(__file__).resolve().parent)]
-from _package import load  # noqa: E402
+sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).resolve().parent)]
 
-load()
 
 WORKERS, BANDS, SMALL = 2, 4, 256
 KILLS = 3

@@ -18,18 +18,12 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
+from fuzz_cases import draw
+from fuzz_checks import wrong
 from osgeo import gdal
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from fuzz_cases import draw  # noqa: E402
-from fuzz_checks import wrong  # noqa: E402
-from otfm_pansharpen.model.errors import PansharpenError  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
+from otfm_pansharpen.model.errors import PansharpenError
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
 
 LONGEST = 60.0  # seconds
 CHUNK = 25  # pairs a worker process

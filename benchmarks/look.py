@@ -12,32 +12,25 @@ where it can be compared with a reference, has a quotient near 1; speckle, rims 
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from contact_sheet import coarse_ms  # noqa: E402
-from matplotlib import pyplot  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
-from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
-from otfm_pansharpen.model.geometry.window_pair import PairWindow  # noqa: E402
-from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
-from otfm_pansharpen.model.quality.classical import mtf_glp_fs, prepare  # noqa: E402
-from otfm_pansharpen.model.quality.indices import Image  # noqa: E402
-from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from scipy.ndimage import uniform_filter  # noqa: E402
-from wald import Scene, band_names, list_pairs, read, reduced  # noqa: E402
+from contact_sheet import coarse_ms
+from matplotlib import pyplot
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.geometry.grids import register
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
+from otfm_pansharpen.model.quality.classical import mtf_glp_fs, prepare
+from otfm_pansharpen.model.quality.indices import Image
+from otfm_pansharpen.model.raster.band_names import rgb_bands
+from otfm_pansharpen.model.raster.source import RasterSource
+from scipy.ndimage import uniform_filter
+from wald import Scene, band_names, list_pairs, read, reduced
 
 SIZE = 5  # pixels of the box that the high-pass takes away
 RIM = 16  # pixels at the sides that are not compared

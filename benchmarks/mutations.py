@@ -200,7 +200,7 @@ def fallen(mutation: Mutation, copy: Path) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *chosen],
             cwd=copy, capture_output=True, text=True, check=False, timeout=1200,
-            env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+            env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": f"{copy.parent}:{os.environ.get('PYTHONPATH', '')}"},
         )  # fmt: skip
         lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
         if done.returncode == 0:

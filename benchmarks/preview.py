@@ -9,22 +9,16 @@ of its first preview and the median of those after it. The first of all starts t
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from otfm_pansharpen.engine.client import ENGINES  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
-from otfm_pansharpen.model.options import BUNDLED  # noqa: E402
-from otfm_pansharpen.model.progress import Progress  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from speed import RATIO, make_pair  # noqa: E402
+from otfm_pansharpen.engine.client import ENGINES
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.options import BUNDLED
+from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.source import RasterSource
+from speed import RATIO, make_pair
 
 WIDTH, HEIGHT, PIXEL = 1500, 1000, 2.0 / RATIO  # PAN pixels, and the side of one in metres
 

@@ -11,28 +11,21 @@ many pixels as the real one.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
-from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
-from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
-from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from otfm_pansharpen.model.raster.windows import sample_scene  # noqa: E402
-from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402
-from wald import Scene, read, reduced  # noqa: E402
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.quality.full_resolution import full_resolution
+from otfm_pansharpen.model.quality.indices import ergas
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
+from otfm_pansharpen.model.raster.source import RasterSource
+from otfm_pansharpen.model.raster.windows import sample_scene
+from otfm_pansharpen.model.scene.registration import measure_registration
+from wald import Scene, read, reduced
 
 MOVES = ((-3.0, -3.0), (-2.3, 1.4), (-1.0, 3.0), (-0.4, -0.7), (0.25, 0.5), (1.6, -2.2), (2.7, 0.0), (3.0, 3.0))
 

@@ -31,7 +31,6 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 START = 256  # PAN pixels along a side of the pair that shows the cost of starting
 RATIO = 4
 ROWS = 1024  # PAN rows that are made at once
@@ -184,9 +183,6 @@ def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> No
     """One run of ours; prints the CPU seconds of its stages as JSON."""
     before = time.thread_time()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the engine sets it
-    from _package import load
-
-    load()
     from otfm_pansharpen.model.fusion.job import FusionJob
     from otfm_pansharpen.model.fusion.pipeline import fuse
     from otfm_pansharpen.model.options import BUNDLED

@@ -12,12 +12,11 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from otfm_pansharpen.benchmarks.mutations import MUTATIONS
+from otfm_pansharpen.tests.helpers.promises import PROMISES
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "promises.md"
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
-
-from helpers.promises import PROMISES  # noqa: E402
-from mutations import MUTATIONS  # noqa: E402
 
 HEAD = """# Promises
 
