@@ -129,8 +129,8 @@ class _Work:
 
 def sharpen_fleet(
     client: Client, scenes: Iterable[Scene], settings: Settings, finish: Callable[[Row], None] = lambda row: None
-) -> int:
-    """Sharpen all scenes; `finish` gets a row for each, as it ends. Returns how many there were.
+) -> None:
+    """Sharpen all scenes; `finish` gets a row for each, as it ends.
 
     Raises PansharpenError where no worker comes or one has another version.
     """
@@ -139,7 +139,7 @@ def sharpen_fleet(
     ready: deque[_Work] = deque()  # scenes in work with waiting tasks, which go before new scenes
     running: dict[Future, _Work] = {}
     finished = as_completed(with_results=True, raise_errors=False, loop=client.loop)
-    token, serial, ended, looked = uuid.uuid4().hex[:8], itertools.count(), 0, -LOOK
+    token, serial, looked = uuid.uuid4().hex[:8], itertools.count(), -LOOK
     while True:
         if time.monotonic() - looked > LOOK:
             looked, threads = time.monotonic(), sum(client.nthreads().values())
@@ -160,7 +160,7 @@ def sharpen_fleet(
                 ready.popleft()
             finished.add(future)
         if not running:
-            return ended
+            return
         future, result = next(finished)
         work = running.pop(future)
         work.running -= 1
@@ -176,7 +176,6 @@ def sharpen_fleet(
             work.waiting.extend(work.way.send(results))
             (ready.appendleft if work.waiting[0][0] == "join" else ready.append)(work)
         except StopIteration as end:
-            ended += 1
             finish(end.value)
 
 

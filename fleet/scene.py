@@ -226,9 +226,9 @@ def _verified(path: str, part: Part, read: bool) -> VerifiedPart:
         if not part.fits(dataset):
             raise DamagedFileError(f"{path} is another part")
         values = dataset.ReadAsArray(band_list=list(range(1, part.bands + 1))) if read else None
-        clipped = Counter(json.loads(dataset.GetMetadataItem(CLIPPED) or "{}"))
-        return VerifiedPart(path, len(content), sha256, clipped, values)
-    except (RuntimeError, ValueError, TypeError) as error:
+        counts = json.loads(dataset.GetMetadataItem(CLIPPED) or "{}")
+        return VerifiedPart(path, len(content), sha256, {k: int(v) for k, v in counts.items()}, values)
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise DamagedFileError(f"{path} cannot be read ({error})") from error
     finally:
         dataset = None
@@ -254,10 +254,7 @@ def remove_parts(folder: str, keep: Collection[str] = ()) -> None:
 
 
 def write_state(scene: Scene, plan: ScenePlan, outputs: Mapping[str, str]) -> None:
-    """Write the plan, and the fingerprint of every finished file by its path within the output folder.
-
-    Raises OutputError.
-    """
+    """Write the plan, and the fingerprints of finished files by name. Raises OutputError."""
     body = {"plan": plan.to_values(), "outputs": dict(outputs)}
     state = {"format": FORMAT, "sha256": compute_digest(body), **body}
     storage.write_text(scene.beside("plan.json"), json.dumps(state, indent=1))
