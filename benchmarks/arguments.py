@@ -1,17 +1,11 @@
-"""What benchmarks share: the package under its name, and the arguments that most of them take."""
+"""The command-line arguments that most benchmarks take."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:

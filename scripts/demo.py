@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _package import ROOT, load
 
-load()
+ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from contact_sheet import panels, save_panels  # noqa: E402

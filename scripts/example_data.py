@@ -194,9 +194,6 @@ def make(folder: Path) -> Image:
 
 def measure() -> None:
     """Print how near the result of each bundled set comes to the truth, beside interpolation."""
-    from _package import load
-
-    load()
     from otfm_pansharpen.model.fusion.job import FusionJob
     from otfm_pansharpen.model.fusion.pipeline import fuse
     from otfm_pansharpen.model.options import BUNDLED

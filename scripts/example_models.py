@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from _package import load
 from qgis.core import (
     QgsApplication,
     QgsProcessingAlgorithm,
@@ -160,7 +159,6 @@ def models() -> list[Model]:
 def main(folder: Path) -> None:
     """Start QGIS without windows, and write."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    load()
     application = QgsApplication([], False)
     application.initQgis()
     sys.path.append(str(Path(QgsApplication.pkgDataPath()) / "python" / "plugins"))

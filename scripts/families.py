@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from _package import load
-
-load()
-
-from otfm_pansharpen.model.product.families import FAMILIES  # noqa: E402
+from otfm_pansharpen.model.product.families import FAMILIES
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "products.md"
 HEAD = "| product | recognised by | bands |\n|---|---|---|\n"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections import defaultdict
 from pathlib import Path
 
+from otfm_pansharpen.tests.helpers.promises import PROMISES
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "promises.md"
-sys.path.insert(0, str(ROOT / "tests"))
-
-from helpers.promises import PROMISES  # noqa: E402
 
 HEAD = """# Promises
 

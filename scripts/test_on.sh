@@ -30,7 +30,7 @@ chroot "$system" env -i PATH=/usr/bin:/bin:/usr/sbin HOME=/root LANG=C.UTF-8 bas
   cd '"$inside"'
   [ -x /opt/tests/bin/python ] || python3 -m venv --system-site-packages /opt/tests
   /opt/tests/bin/python -m pip install --quiet --only-binary :all: --no-index --no-deps --find-links /opt/wheels pytest-qgis
-  export QGIS_PLUGINPATH=/opt/plugins QGIS_CUSTOM_CONFIG_PATH=/opt/qgis QT_QPA_PLATFORM=offscreen OMP_WAIT_POLICY=passive
+  export QGIS_PLUGINPATH=/opt/plugins QGIS_CUSTOM_CONFIG_PATH=/opt/qgis QT_QPA_PLATFORM=offscreen PYTHONPATH=/opt/plugins OMP_WAIT_POLICY=passive
   qgis_process --version 2>/dev/null | head -1
   python3 -c "import sys, torch, osgeo.gdal as g; print(sys.version.split()[0], torch.__version__, g.__version__)"
   /opt/tests/bin/python -m pytest -q "$@"' test "$@"

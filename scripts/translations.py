@@ -18,8 +18,6 @@ from importlib import import_module
 from pathlib import Path
 from xml.etree import ElementTree
 
-from _package import load
-
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "resources" / "i18n"
 CONTEXT = "otfm"
@@ -27,7 +25,6 @@ CONTEXT = "otfm"
 
 def texts() -> list[str]:
     """All texts in English, each once."""
-    load()
     sources = [
         ROOT / "plugin.py",
         *sorted((ROOT / "algorithms").glob("*.py")),

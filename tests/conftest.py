@@ -1,4 +1,4 @@
-"""Makes the repository root importable under the plugin's name, whatever its folder is called."""
+"""What holds for all tests: which checkout they test, threads, records of runs, the end of QGIS."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import gc
 import sys
 from pathlib import Path
 
+import otfm_pansharpen
+import pytest
+import torch
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from _package import load  # noqa: E402
-
-load()
-
-import pytest  # noqa: E402
-import torch  # noqa: E402
+if Path(otfm_pansharpen.__file__).resolve().parent != ROOT:
+    pytest.exit(f"otfm_pansharpen is imported from {otfm_pansharpen.__file__}, not from {ROOT}: run scripts/test.sh", 1)
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
 

@@ -21,7 +21,16 @@ LARGEST = 25_000_000  # bytes
 REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "email", "about", "tracker", "repository")
 FLAGS = ("experimental", "deprecated", "server", "supportsQt6", "hasProcessingProvider")
 BINARIES = (".exe", ".dll", ".so", ".dylib", ".bat", ".sh", ".ps1", ".cmd", ".pyc")
-NOT_SHIPPED = {"tests", "benchmarks", "scripts", "pyproject.toml", "CONTRIBUTING.md", "__pycache__", "__MACOSX"}
+NOT_SHIPPED = {
+    "tests",
+    "benchmarks",
+    "fleet",
+    "scripts",
+    "pyproject.toml",
+    "CONTRIBUTING.md",
+    "__pycache__",
+    "__MACOSX",
+}
 
 
 def pack(file: Path) -> Path:

@@ -22,9 +22,8 @@ WITHOUT_GDAL = ("geometry", "scene", "quality", "network", "inference", "trainin
 def imported(names: list[str], absent: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Import modules of model/ in a fresh Python where some packages cannot be imported."""
     code = (
-        f"import sys, importlib; sys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
+        "import sys, importlib\n"
         f"sys.modules.update(dict.fromkeys({absent!r}))\n"
-        "from _package import load; load()\n"
         f"for name in {names!r}: importlib.import_module('otfm_pansharpen.model.' + name)\n"
     )
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
