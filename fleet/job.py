@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from posixpath import dirname, join
 
 from ..model.errors import InputError, WeightsError
+from ..model.files import distinct_names, plain_name
 from ..model.options import BUNDLED, DEFAULT_SET, PRODUCT_BANDS
 from ..model.product.recognise import find_products
 from ..model.product.scene import Product, Refused
