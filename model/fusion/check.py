@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..errors import InputError
 from ..geometry.grids import Grid, Placement, Window, register
 from ..options import DATA_TYPES
-from ..raster.formats import OutputForm
+from ..raster.output_format import OutputForm
 from ..raster.pixel_types import FLOAT_TYPES, NUMPY_TYPES, holds
 from ..raster.places import check_space
 from ..raster.reader import Raster

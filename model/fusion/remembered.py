@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 from ..progress import Progress
-from ..raster.files_behind import on_disk
+from ..raster.source_files import on_disk
 from .check import CheckedPair
 from .job import FusionJob
 from .measure import Measurement, measure

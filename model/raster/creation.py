@@ -10,7 +10,7 @@ from typing import Any
 from osgeo import gdal
 
 from ..errors import OutputError
-from .formats import OutputForm, driver_for
+from .output_format import OutputForm, driver_for
 from .pixel_types import FLOAT_TYPES
 
 GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO"}

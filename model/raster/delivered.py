@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from osgeo import gdal
 
 from ..errors import InputError
-from .files_behind import named_in_vrt
+from .source_files import named_in_vrt
 
 DRIVERS = ("GTiff", "NITF", "JP2KAK", "JP2ECW", "JP2OpenJPEG", "JP2MrSID", "JP2Lura", "JPEG2000")
 TRACES = "CPL_VSIL_GZIP_WRITE_PROPERTIES"  # whether GDAL leaves a .properties file next to a compressed archive

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from ..staging import Staging
-from .family import family
+from .sidecars import family
 
 
 def check_clash(target: Path, names: Sequence[str], previous: Sequence[Path]) -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from osgeo import gdal
 
 from ..errors import InputError
-from .files_behind import files_behind
 from .needed_sizes import needed_sizes
+from .source_files import files_behind
 
 DAMAGE = ("jpeg", "corrupt", "premature", "truncat", "unexpected end", "bad ", "invalid code")  # words of warnings
 

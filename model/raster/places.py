@@ -14,10 +14,10 @@ from ..errors import OutputError
 from ..files import find_name_fault
 from ..geometry.grids import Grid
 from ..progress import format_bytes_apart
-from .family import family
-from .files_behind import files_behind
-from .formats import OutputForm, driver_for, written_directly
 from .gdal_errors import gdal_exceptions
+from .output_format import OutputForm, driver_for, written_directly
+from .sidecars import family
+from .source_files import files_behind
 
 DATABASES = ("GPKG", "Rasterlite")  # formats whose files hold anything beside a raster
 OVERVIEWS_SHARE = 1.0 / 3.0  # of a raster's size

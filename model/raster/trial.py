@@ -20,11 +20,11 @@ from ..geometry.grids import Grid, Window
 from ..staging import staging
 from .creation import check_options, creation_options
 from .delivery import check_clash
-from .family import family
-from .formats import CODECS, HOLDS, OutputForm, driver_for
 from .gdal_errors import said
+from .output_format import CODECS, HOLDS, OutputForm, driver_for
 from .pixel_types import INTEGER_TYPES, NUMPY_TYPES
 from .reader import Raster
+from .sidecars import family
 
 SIDE = 256  # pixels
 NARROW = 16  # pixels across a trial of the full width or height

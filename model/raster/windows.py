@@ -17,9 +17,9 @@ from ..geometry.transfer import REACH
 from ..geometry.window_pair import PairWindow
 from ..scene.detail_correlation import LARGEST_SHIFT
 from .gdal_errors import gdal_exceptions
+from .mask import covered
 from .reader import Raster
 from .source import RasterSource
-from .unmeasured import covered
 
 INTERPOLATION_MARGIN = 2  # MS pixels that cubic convolution reads on each side
 WINDOWS_PER_AXIS = 4

@@ -15,8 +15,8 @@ from ..geometry.grids import Grid, Window
 from ..staging import MADE, staging
 from .creation import creation_options, geotiff_options
 from .delivery import deliver
-from .formats import OutputForm, driver_for, written_directly
 from .gdal_errors import said
+from .output_format import OutputForm, driver_for, written_directly
 from .reader import Raster
 from .trial import lossy_error
 
