@@ -49,7 +49,7 @@ MUTATIONS = [
     Mutation(4, "fleet/part_files.py", "if not form.fits(dataset):", "if False:", "tests/fleet/test_damage.py -k name_of_another"),
     Mutation(10, "fleet/scene_state.py", "if fingerprint(child(folder, name)) != expected:", "if False:", "tests/fleet/test_damage.py -k damaged_finished"),
     Mutation(10, "fleet/scene_state.py", 'if values.pop("sha256") != _compute_checksum(values):', 'if not values.pop("sha256"):', "tests/fleet/test_damage.py -k number_in_state"),
-    Mutation(4, "model/fusion/remembered.py", "raster.files and on_disk(raster.source.path)", "raster.files", "tests/fusion/test_remembered.py -k no_file"),
+    Mutation(4, "model/fusion/remembered.py", "raster.files and on_disk(raster.source.gdal_name)", "raster.files", "tests/fusion/test_remembered.py -k no_file"),
     Mutation(4, "model/fusion/measure.py", "torch.set_num_threads(1)", "pass", "tests/fusion/test_measure.py -k threads"),
     Mutation(5, "model/raster/pixel_types.py", "np.copyto(result, kind.type(self.nodata), where=~valid.numpy())", "pass", "tests/fusion/test_gaps.py -k nodata"),
     Mutation(5, "model/raster/pixel_types.py", "self._avoid_nodata(result, kind)", "pass", "tests/fusion/test_gaps.py -k never_become"),

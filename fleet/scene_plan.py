@@ -197,7 +197,7 @@ def local_weights(path: str) -> str:
 def _planned(scene: Scene, settings: Settings, memory: int | None, inputs: str, decisive: str) -> ScenePlan:
     pan, ms = sources(scene, settings)
     if not is_remote(scene.output):
-        check_place(Path(scene.output), [s.path for s in (pan, ms) if len(s.path) < 4096])
+        check_place(Path(scene.output), [s.path for s in (pan, ms) if s.path])
     with want_of_memory_said(), opened_pair(pan, ms) as (sharp, colours), tempfile.TemporaryDirectory() as folder:
         job = fusion_job(scene, settings, pan, ms, Path(folder))
         pair = check_output(check_pair(sharp, colours, job.data_type, None), job)

@@ -66,7 +66,7 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
     """Assess results of any tool against their PAN and MS and write the report. Raises PansharpenError."""
     started, progress = time.monotonic(), progress or Progress()
     sources = (job.pan, job.ms, *job.fused)
-    check_place(job.report, [s.path for s in sources])
+    check_place(job.report, [s.gdal_name for s in sources])
     with opened_pair(job.pan, job.ms) as (pan, ms), ExitStack() as open_ones:
         files = [Path(s.name).stem for s in job.fused]
         names = _distinct(job.names or files)

@@ -64,7 +64,7 @@ def finetune(job: FinetuneJob, progress: Progress | None = None, pairs: Sequence
     `pairs`, if given, are the rasters of the job's pairs, open already and MS read in PAN's reference system.
     """
     with gdal_exceptions(), torch.random.fork_rng():
-        inputs = [path for pair in job.pairs for path in (pair.pan.path, pair.ms.path)]
+        inputs = [path for pair in job.pairs for path in (pair.pan.gdal_name, pair.ms.gdal_name)]
         for path in (p for p in (job.output, job.report) if p):
             check_place(path, [*inputs, str(job.start), *map(str, BUNDLED.values())])
         if job.report and os.path.realpath(job.report) == os.path.realpath(job.output):

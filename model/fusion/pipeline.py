@@ -50,7 +50,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     progress = _remembering(progress or Progress(), notices)
     if job.more_ms:
         job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
-    check_target(job.output, (job.pan.path, job.ms.path, str(job.weights)))
+    check_target(job.output, (job.pan.gdal_name, job.ms.gdal_name, str(job.weights)))
     for stale in remove_stale_runs(job.output.parent):
         if stale.kept:
             progress.warn(run_log.previous_files_kept(stale))

@@ -85,8 +85,8 @@ class Raster:
         try:
             if source.delivered:
                 self._confinement.enter_context(confined())
-                return open_delivered(source.path)
-            return gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
+                return open_delivered(source.gdal_name)
+            return gdal.OpenEx(source.gdal_name, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
             self._confinement.close()
             raise InputError(f"{role} {source.name} cannot be opened: {said(error)}.") from error
@@ -109,7 +109,7 @@ class Raster:
 
     def _describe(self) -> None:
         """Check what is open and read its grid, bands, type and system."""
-        self.files = stamps(self.source.path)
+        self.files = stamps(self.source.gdal_name)
         refuse_cut_files(self.role, self.files)
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.name} holds no raster bands; choose one of its subdatasets.")

@@ -30,7 +30,7 @@ def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
     with gdal_exceptions():
         text = vrt_text(stack(sources, role))
     return RasterSource(
-        path=text,
+        xml=text,
         band_nodata=tuple((n, low, high) for n, s in enumerate(sources, 1) for low, high in s.declared(1)),
         ignored_nodata=tuple(n for n, s in enumerate(sources, 1) if s.ignored_nodata),
         crs=sources[0].crs,
@@ -59,7 +59,7 @@ def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
         for raster in rasters:
             _refuse_no_band(raster)
             _refuse_other_grid(raster, first)
-        built = gdal.BuildVRT("", [s.path for s in sources], separate=True)
+        built = gdal.BuildVRT("", [s.gdal_name for s in sources], separate=True)
         for number, raster in enumerate(rasters, start=1):
             _describe(built.GetRasterBand(number), raster.dataset.GetRasterBand(1))
         built.FlushCache()
@@ -92,7 +92,7 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
                     "Get the product again."
                 )
         try:
-            built = gdal.BuildVRT("", [s.path for s in sources], bandList=list(numbers))
+            built = gdal.BuildVRT("", [s.gdal_name for s in sources], bandList=list(numbers))
         except RuntimeError as error:
             raise InputError(f"{role} tiles beside {sources[0].name} cannot be put together: {said(error)}.") from error
         for place, number in enumerate(numbers, start=1):
