@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from ..model.errors import InputError
 from ..model.product.recognise import find_products
 from ..model.product.run import NO_PRODUCT
-from ..model.raster.delivered import confined
 from ..model.raster.gdal_errors import gdal_exceptions
+from ..model.raster.source_files import confined
 from .job import ENDINGS, Row, Scene
 from .storage import child, is_remote, parent, read_bytes, size
 

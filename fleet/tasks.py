@@ -15,7 +15,7 @@ from osgeo import gdal
 
 from ..model.errors import PansharpenError
 from ..model.fusion.memory import MEGABYTE
-from ..model.raster.delivered import TRACES
+from ..model.raster.source_files import TRACES
 from ..model.version import VERSION
 from .job import Scene, Settings
 from .parts import join_parts, make_part

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 from ..errors import InputError
 from ..geometry.grids import RATIO_DIGITS
-from ..raster.delivered import open_delivered
 from ..raster.gdal_errors import said
+from ..raster.source_files import open_delivered
 from .landsat import FILL
 from .listing import Listing
 from .scene import Band, Part, Refused

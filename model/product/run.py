@@ -20,10 +20,10 @@ from ..network.weights import sha256_of
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.band_names import rgb_bands
-from ..raster.delivered import confined
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
+from ..raster.source_files import confined
 from ..raster.stack import label
 from ..wording import format_figure, format_signed
 from .inputs import ms_source, pan_source, wanted_bands

@@ -16,12 +16,11 @@ from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
 from ..wording import format_value
 from .bands import LARGEST_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
-from .delivered import confined, open_delivered
 from .gdal_errors import said
-from .integrity import Stamp, damage_raised, refuse_changed_files, refuse_cut_files, stamps
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .reprojection import refuse_local, same_system, warp
 from .source import RasterSource
+from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, refuse_cut_files, stamps
 
 
 @dataclass(frozen=True)
