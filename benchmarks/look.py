@@ -34,7 +34,7 @@ from otfm_pansharpen.model.geometry.window_pair import PairWindow  # noqa: E402
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
 from otfm_pansharpen.model.quality.classical import mtf_glp_fs, prepare  # noqa: E402
 from otfm_pansharpen.model.quality.indices import Image  # noqa: E402
-from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
+from otfm_pansharpen.model.raster.bands import rgb_bands  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from scipy.ndimage import uniform_filter  # noqa: E402
 from wald import Scene, band_names, list_pairs, read, reduced  # noqa: E402

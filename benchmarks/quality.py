@@ -35,7 +35,7 @@ from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
 from otfm_pansharpen.model.geometry.transfer import TransferFunction  # noqa: E402
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
-from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
+from otfm_pansharpen.model.raster.bands import rgb_bands  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from wald import Scene, band_names, indices, list_pairs, read, reduced, softened  # noqa: E402
 

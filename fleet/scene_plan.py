@@ -32,8 +32,8 @@ from ..model.network.weights import LARGEST_FILE
 from ..model.product.inputs import ms_source, pan_source
 from ..model.product.run import INPUTS, SETTINGS
 from ..model.progress import Progress
+from ..model.raster.delivery import check_place
 from ..model.raster.gdal_errors import gdal_exceptions
-from ..model.raster.places import check_place
 from ..model.raster.source import RasterSource
 from ..model.raster.source_files import confined, files_behind
 from ..model.raster.windows import opened_pair

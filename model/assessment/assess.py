@@ -24,8 +24,8 @@ from ..quality.classical import CLASSICAL, interpolation, prepare
 from ..quality.full_resolution import BlockQualities, block_qualities
 from ..quality.indices import BLOCK, Image, ergas, q2n, sam, scc
 from ..quality.wald import reduced_pair
+from ..raster.delivery import check_place
 from ..raster.pixel_types import INTEGER_TYPES
-from ..raster.places import check_place
 from ..raster.reader import Raster
 from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_pair, sample_scene
 from ..scene.registration import Registration, measure_registration

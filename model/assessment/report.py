@@ -17,7 +17,7 @@ from ..geometry.transfer import FREQUENCIES, TransferFunction
 from ..page import page, picture, plot, stretched, table, whole
 from ..quality.full_resolution import interpolated_ms
 from ..quality.indices import BLOCK, Image
-from ..raster.band_names import rgb_bands
+from ..raster.bands import rgb_bands
 from ..version import VERSION
 from ..wording import format_figure, format_percent, format_signed
 from .faults import Piece

@@ -30,8 +30,8 @@ from ..network.weights import Weights, load_weights, save_weights
 from ..options import BUNDLED
 from ..progress import Progress, spoken
 from ..quality.indices import QualityIndices
+from ..raster.delivery import check_place
 from ..raster.gdal_errors import gdal_exceptions
-from ..raster.places import check_place
 from ..raster.reader import Raster
 from ..raster.windows import opened_pair
 from ..training.simulation import SimulationConfig

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from ..errors import InputError
 from ..geometry.grids import Extent, Grid, Placement, Window, register
 from ..options import DATA_TYPES
+from ..raster.delivery import check_space
 from ..raster.output_format import OutputForm
 from ..raster.pixel_types import FLOAT_TYPES, NUMPY_TYPES, holds
-from ..raster.places import check_space
 from ..raster.reader import Raster
 from ..raster.source import SAME_RASTER
 from ..raster.trial import check_format

@@ -17,8 +17,8 @@ from ..inference.tile_fuser import TileFuser
 from ..network.weights import Weights, finetuned, load_weights
 from ..notices import Notice
 from ..progress import Progress, spoken
+from ..raster.delivery import check_target
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
-from ..raster.places import check_target
 from ..raster.reader import Raster
 from ..raster.stack import stacked
 from ..raster.windows import opened_pair

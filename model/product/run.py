@@ -19,7 +19,7 @@ from ..geometry.grids import Extent
 from ..network.weights import sha256_of
 from ..notices import Notice
 from ..progress import Progress
-from ..raster.band_names import rgb_bands
+from ..raster.bands import rgb_bands
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource

@@ -64,6 +64,6 @@ def gdal_messages() -> Iterator[list[tuple[int, str]]]:
         gdal.PopErrorHandler()
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException | str) -> str:
     """GDAL's words as part of a sentence."""
     return str(error).strip().rstrip(".")

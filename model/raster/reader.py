@@ -339,14 +339,9 @@ class Raster:
         return model
 
     @property
-    def described(self) -> gdal.Dataset:
-        """The dataset that holds names and metadata of the bands: the one of the file, not of its reprojection."""
-        return self.dataset
-
-    @property
     def band_names(self) -> tuple[str, ...]:
         """The names of the bands that are read, empty where the file names none."""
-        return tuple(self.described.GetRasterBand(b).GetDescription() for b in self.read_bands)
+        return tuple(self.dataset.GetRasterBand(b).GetDescription() for b in self.read_bands)
 
     @property
     def nodata(self) -> float | None:

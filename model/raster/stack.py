@@ -13,6 +13,7 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..geometry.grids import Grid
+from .bands import describe_band
 from .gdal_errors import gdal_exceptions, said
 from .reader import Raster
 from .source import RasterSource
@@ -183,13 +184,8 @@ def _same_corner(one: Grid, other: Grid) -> bool:
 
 def _describe(band: gdal.Band, origin: gdal.Band) -> None:
     """Have a VRT's band say what the file says of its own, beside nodata, scale and offset, which GDAL takes along."""
-    band.SetDescription(origin.GetDescription())
+    describe_band(band, origin)
     band.SetColorInterpretation(origin.GetColorInterpretation())
-    for domain in ("", "IMAGERY"):
-        if origin.GetMetadata(domain):
-            band.SetMetadata(origin.GetMetadata(domain), domain)
     bits = origin.GetMetadataItem("NBITS", "IMAGE_STRUCTURE")
     if bits:
         band.SetMetadataItem("NBITS", bits, "IMAGE_STRUCTURE")
-    if origin.GetUnitType():
-        band.SetUnitType(origin.GetUnitType())
