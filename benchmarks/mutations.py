@@ -134,7 +134,7 @@ MUTATIONS = [
     Mutation(5, "model/raster/reader.py", 'mark = f"mask,{number}"', "pass", "tests/algorithms/test_field_gaps.py -k file_masks"),
     Mutation(5, "model/raster/reader.py", "~(nowhere & mark)", "~mark", "tests/algorithms/test_field_gaps.py -k what_one_band"),
     Mutation(5, "model/raster/reader.py", "~(nowhere & mark)", "~nowhere", "tests/algorithms/test_field_gaps.py -k what_one_band"),
-    Mutation(5, "model/raster/reader.py", "np.copyto(values, self.marked.band.ReadAsArray(*place), where=clear)", "pass", "tests/algorithms/test_field_gaps.py -k what_one_band"),
+    Mutation(5, "model/raster/reprojection.py", "np.copyto(values, self.marked.band.ReadAsArray(*place), where=clear)", "pass", "tests/algorithms/test_field_gaps.py -k what_one_band"),
     Mutation(5, "model/fusion/check.py", "highest=form.highest - 1.0", "highest=form.highest", "tests/raster/test_bits.py -k gaps"),
     Mutation(7, "model/raster/writer.py", 'OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")', 'OWN_METADATA = ("OTFM_",)', "tests/raster/test_writer.py -k results_own"),
     Mutation(8, "algorithms/result_layer.py", "renderer.setAlphaBand(place.get(renderer.alphaBand(), -1))", "pass", "tests/algorithms/test_field_bands.py -k real_alpha"),

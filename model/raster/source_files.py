@@ -98,12 +98,15 @@ def named_in_vrt(text: str) -> list[str]:
 
 def stamps(name: str) -> Stamp:
     """Size and time of every file on disk that is read where a raster is opened by `name`."""
-    found: Stamp = {}
-    for file in sorted(files_behind(name)):
-        if os.path.isfile(file):
-            status = os.stat(file)
-            found[file] = (status.st_size, status.st_mtime_ns)
-    return found
+    return {file: _stamp(file) for file in sorted(files_behind(name)) if os.path.isfile(file)}
+
+
+def _stamp(file: str) -> tuple[int, int]:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
 def refuse_cut_files(role: str, files: Stamp) -> None:
@@ -138,12 +141,7 @@ def _needed_bytes(file: str) -> int:
 def refuse_changed_files(role: str, before: Stamp) -> None:
     """Raises InputError where a file is not any more what it was when the run began: the result would be a mixture."""
     for file, stamp in before.items():
-        try:
-            status = os.stat(file)
-            now = (status.st_size, status.st_mtime_ns)
-        except OSError:
-            now = (-1, -1)
-        if now != stamp:
+        if _stamp(file) != stamp:
             raise InputError(
                 f"{role} {file} was changed while it was read, so the result would be a mixture; nothing is written. "
                 "Run again once the file is complete."

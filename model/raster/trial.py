@@ -51,7 +51,7 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
             raise OutputError(f"The creation option {name.upper()} is given twice, as {both}. Leave one out.")
     bits = form.given.get("NBITS", "")
     if bits.isdigit() and form.type in INTEGER_TYPES:
-        form = replace(form, highest=min(form.limits[1], 2.0 ** max(int(bits), 1) - 1.0))
+        form = replace(form, highest=min(form.limits[1], 2.0 ** min(max(int(bits), 1), 64) - 1.0))
     if driver == "GTiff" and not form.options:
         return form
     if form.nodata is not None and "JPEG" in (driver, form.given.get("COMPRESS", "").upper()):  # may pass by chance
