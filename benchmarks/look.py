@@ -25,7 +25,7 @@ from otfm_pansharpen.model.geometry.grids import register
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.quality.classical import mtf_glp_fs, prepare
 from otfm_pansharpen.model.quality.indices import Image
-from otfm_pansharpen.model.raster.band_names import rgb_bands
+from otfm_pansharpen.model.raster.bands import rgb_bands
 from otfm_pansharpen.model.raster.source import RasterSource
 from scipy.ndimage import uniform_filter
 from wald import Scene, band_names, list_pairs, read, reduced

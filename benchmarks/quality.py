@@ -28,7 +28,7 @@ from otfm_pansharpen.model.geometry.grids import register
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from otfm_pansharpen.model.quality.full_resolution import full_resolution
-from otfm_pansharpen.model.raster.band_names import rgb_bands
+from otfm_pansharpen.model.raster.bands import rgb_bands
 from otfm_pansharpen.model.raster.source import RasterSource
 from wald import Scene, band_names, indices, list_pairs, read, reduced, softened
 

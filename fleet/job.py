@@ -17,8 +17,8 @@ from ..model.files import distinct_names, plain_name
 from ..model.options import BUNDLED, DEFAULT_SET, PRODUCT_BANDS
 from ..model.product.recognise import find_products
 from ..model.product.scene import Product, Refused
-from ..model.raster.delivered import confined
 from ..model.raster.gdal_errors import gdal_exceptions
+from ..model.raster.source_files import confined
 from .storage import find, is_remote, read_bytes
 
 COG, PARTS = "cog", "parts"  # forms of an output

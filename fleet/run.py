@@ -19,7 +19,7 @@ from osgeo import gdal
 from ..model.errors import PansharpenError
 from ..model.fusion.memory import MEGABYTE
 from ..model.product.run import COMPLETE, FAILED, SHARPENED
-from ..model.raster.delivered import TRACES
+from ..model.raster.source_files import TRACES
 from ..model.version import VERSION
 from .job import Scene, Settings
 from .scene import StepResult, join_parts, make_part, plan_scene

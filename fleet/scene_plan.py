@@ -37,10 +37,9 @@ from ..model.network.weights import LARGEST_FILE, sha256_of
 from ..model.product.inputs import ms_source, pan_source
 from ..model.product.run import INPUTS, SETTINGS
 from ..model.progress import Progress
-from ..model.raster.delivered import confined
-from ..model.raster.files_behind import files_behind
-from ..model.raster.places import check_place
+from ..model.raster.delivery import check_place
 from ..model.raster.source import RasterSource
+from ..model.raster.source_files import confined, files_behind
 from ..model.raster.windows import opened_pair
 from ..model.version import VERSION
 from .job import Scene, Settings
@@ -149,7 +148,7 @@ def measure_scene(scene: Scene, settings: Settings, memory: int | None, inputs: 
     """Measure and plan a scene for workers of so much memory (MB). Raises PansharpenError."""
     pan, ms = sources(scene, settings)
     if not is_remote(scene.output):
-        check_place(Path(scene.output), [s.path for s in (pan, ms) if len(s.path) < 4096])
+        check_place(Path(scene.output), [s.path for s in (pan, ms) if s.path])
     with want_of_memory_said(), opened_pair(pan, ms) as (sharp, colours), tempfile.TemporaryDirectory() as folder:
         job = fusion_job(scene, settings, pan, ms, Path(folder))
         pair = check_output(check_pair(sharp, colours, job.data_type, None), job)

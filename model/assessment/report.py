@@ -16,7 +16,7 @@ from ..geometry.transfer import FREQUENCIES, TransferFunction
 from ..page import Picture, Plot, plot, render_page, stretched
 from ..quality.full_resolution import interpolated_ms
 from ..quality.indices import BLOCK, Image
-from ..raster.band_names import rgb_bands
+from ..raster.bands import rgb_bands
 from ..version import VERSION
 from ..wording import format_figure, format_percent, format_signed
 from .faults import Piece

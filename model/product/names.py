@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 
 from ..errors import InputError
 from ..geometry.grids import RATIO_DIGITS
-from ..raster.delivered import open_delivered
 from ..raster.gdal_errors import said
+from ..raster.source_files import open_delivered
 from .families import FAMILIES
 from .landsat import FILL, name_scene
 from .listing import IMAGES, Listing

@@ -12,16 +12,17 @@ from osgeo import gdal, osr
 
 from ..errors import CancelledError, InputError, OutputError, PansharpenError
 from ..files import distinct_names, plain_name, whole_file
-from ..fusion.job import Extent, FusionJob, FusionResult
+from ..fusion.job import FusionJob, FusionResult
 from ..fusion.pipeline import fuse
+from ..geometry.grids import Extent
 from ..network.weights import sha256_of
 from ..notices import Notice
 from ..progress import Progress
-from ..raster.band_names import rgb_bands
-from ..raster.delivered import confined
+from ..raster.bands import rgb_bands
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
+from ..raster.source_files import confined
 from ..raster.stack import label
 from ..wording import format_figure, format_signed
 from .inputs import ms_source, pan_source, wanted_bands
@@ -213,11 +214,11 @@ def _extent(job: ProductJob, pan: RasterSource) -> Extent | None:
 def _keep(output: Path, pan: RasterSource, ms: RasterSource, progress: Progress) -> None:
     """Write the VRTs beside the result; a PAN that is one file needs none."""
     for role, source in (("pan", pan), ("ms", ms)):
-        if source.path.startswith("<"):
+        if source.xml:
             path = output.with_name(f"{output.stem}_{role}.vrt")
             try:
                 with whole_file(path) as draft:
-                    draft.write_text(source.path, encoding="utf-8")
+                    draft.write_text(source.xml, encoding="utf-8")
             except OSError as error:  # the result is in place
                 sentence = f"{output} is complete, but {path} beside it cannot be written ({error})."
                 progress.warn(Notice("vrt_not_kept", sentence, {"path": str(path)}))
