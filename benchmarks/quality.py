@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,23 +20,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from classical import CLASSICAL, SIMPLE, prepare  # noqa: E402
-from contact_sheet import contact_sheet  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
-from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
-from otfm_pansharpen.model.geometry.transfer import TransferFunction  # noqa: E402
-from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
-from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
-from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from wald import Scene, band_names, indices, list_pairs, read, reduced, softened  # noqa: E402
+from classical import CLASSICAL, SIMPLE, prepare
+from contact_sheet import contact_sheet
+from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.geometry.grids import register
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
+from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
+from otfm_pansharpen.model.quality.full_resolution import full_resolution
+from otfm_pansharpen.model.raster.bands import rgb_bands
+from otfm_pansharpen.model.raster.source import RasterSource
+from wald import Scene, band_names, indices, list_pairs, read, reduced, softened
 
 OURS = "OTFM"
 PUBLISHED = [name for name in CLASSICAL if not name.endswith("measured")]

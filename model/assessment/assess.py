@@ -24,8 +24,8 @@ from ..quality.classical import CLASSICAL, interpolation, prepare
 from ..quality.full_resolution import BlockQualities, block_qualities
 from ..quality.indices import BLOCK, Image, ergas, q2n, sam, scc
 from ..quality.wald import reduced_pair
+from ..raster.delivery import check_place
 from ..raster.pixel_types import INTEGER_TYPES
-from ..raster.places import check_place
 from ..raster.reader import Raster
 from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_pair, sample_scene
 from ..scene.registration import Registration, measure_registration
@@ -66,7 +66,7 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
     """Assess results of any tool against their PAN and MS and write the report. Raises PansharpenError."""
     started, progress = time.monotonic(), progress or Progress()
     sources = (job.pan, job.ms, *job.fused)
-    check_place(job.report, [s.path for s in sources])
+    check_place(job.report, [s.gdal_name for s in sources])
     with opened_pair(job.pan, job.ms) as (pan, ms), ExitStack() as open_ones:
         files = [Path(s.name).stem for s in job.fused]
         names = _distinct(job.names or files)

@@ -16,7 +16,7 @@ from ..network.flow_network import FlowNetwork
 from ..quality.full_resolution import FullResolution, full_resolution
 from ..quality.indices import Image, QualityIndices, ergas, q2n, sam
 from ..quality.wald import reduced_pair
-from ..raster.band_names import rgb_bands
+from ..raster.bands import rgb_bands
 from ..scene.registration import measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics
 from .holdout import Check, TuningScene

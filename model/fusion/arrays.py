@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, translate_memory_errors
-from ..geometry.grids import NO_GEOREFERENCE, GeoTransform
+from ..geometry.grids import NO_GEOREFERENCE, Extent, GeoTransform
 from ..progress import Progress
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import in_memory
 from ..raster.source import RasterSource
 from .check import check_pair
-from .job import Extent, FusionJob, FusionOptions
+from .job import FusionJob, FusionOptions
 from .pipeline import ArrayTarget, judged, plan_pair
 from .tiles import run_plan
 

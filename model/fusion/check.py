@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from ..errors import InputError
 from ..geometry.grids import Grid, Placement, Window, register
 from ..options import DATA_TYPES
-from ..raster.formats import OutputForm
+from ..raster.delivery import check_space
+from ..raster.output_format import OutputForm
 from ..raster.pixel_types import FLOAT_TYPES, NUMPY_TYPES, holds
-from ..raster.places import check_space
 from ..raster.reader import Raster
 from ..raster.source import SAME_RASTER
 from ..raster.trial import check_format
@@ -52,7 +52,7 @@ def check_pair(pan: Raster, ms: Raster, job: FusionJob) -> CheckedPair:
     kind = job.options.data_type or ms.type
     if kind not in NUMPY_TYPES:
         raise InputError(f"The data type {kind} is unknown; choose one of {', '.join(DATA_TYPES)}.")
-    if os.path.realpath(pan.source.path) == os.path.realpath(ms.source.path) and pan.grid == ms.grid:
+    if os.path.realpath(pan.source.gdal_name) == os.path.realpath(ms.source.gdal_name) and pan.grid == ms.grid:
         raise InputError(SAME_RASTER.format(name=pan.source.name))
     placement = register(pan.grid, ms.grid)
     bits = ms.bits if kind == ms.type else None  # 11-bit data stay 11-bit data

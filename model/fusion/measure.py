@@ -16,9 +16,9 @@ from ..geometry.grids import Placement, Window
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
-from ..raster.files_behind import on_disk
 from ..raster.pixel_types import value_limits
 from ..raster.reader import Raster
+from ..raster.source_files import on_disk
 from ..raster.windows import read_with_margin, sample_where_valid, sample_windows
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import LARGEST_SHIFT
@@ -104,7 +104,7 @@ def cached_measurement(pair: CheckedPair, job: FusionJob, progress: Progress) ->
     measured = cached or measure(pair, options.align, options.transfer, progress)
     if cached and cached.dead:
         ms.leave_out(cached.dead)
-    local = all(raster.files and on_disk(raster.source.path) for raster in (pan, ms))
+    local = all(raster.files and on_disk(raster.source.gdal_name) for raster in (pan, ms))
     if local and not (measured.ms_fill or measured.pan_fill):
         _CACHE[key] = measured
         while len(_CACHE) > MAX_SCENES:

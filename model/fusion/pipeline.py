@@ -19,8 +19,8 @@ from ..geometry.grids import Window
 from ..network.weights import Weights, finetuned, load_weights
 from ..notices import Notice, make_notice
 from ..progress import Progress, spoken
+from ..raster.delivery import check_target
 from ..raster.pixel_types import NUMPY_TYPES
-from ..raster.places import check_target
 from ..raster.stack import stacked
 from ..raster.windows import opened_pair
 from ..raster.writer import RasterWriter
@@ -49,7 +49,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     progress = _collecting(progress or Progress(), notices)
     if job.more_ms:
         job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
-    check_target(job.output, (job.pan.path, job.ms.path, str(job.options.weights)))
+    check_target(job.output, (job.pan.gdal_name, job.ms.gdal_name, str(job.options.weights)))
     run_log.report_stale_runs(remove_stale_runs(job.output.parent), progress)
     with translate_memory_errors(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job), job)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..fusion.job import DEFAULT_OPTIONS, Extent, FusionOptions, SceneMetrics
+from ..fusion.job import DEFAULT_OPTIONS, FusionOptions, SceneMetrics
+from ..geometry.grids import Extent
 from ..options import PRODUCT_BANDS
 
 

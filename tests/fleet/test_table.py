@@ -6,8 +6,7 @@ import csv
 import json
 
 import pytest
-from otfm_pansharpen.fleet.job import Row
-from otfm_pansharpen.fleet.table import write_table
+from otfm_pansharpen.fleet.table import Row, write_table
 from otfm_pansharpen.model.fusion.job import SceneMetrics
 
 

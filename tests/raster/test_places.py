@@ -133,8 +133,8 @@ def test_the_header_of_an_input_is_not_written_over(tmp_path):
 def test_weights_are_not_written_over(tmp_path):
     pair = Recipe().write(tmp_path)
     weights = tmp_path / "weights.tif"
-    weights.write_bytes(job(pair, tmp_path).weights.read_bytes())
-    untouched(tmp_path, replace(job(pair, weights), weights=weights), "is the input")
+    weights.write_bytes(job(pair, tmp_path).options.weights.read_bytes())
+    untouched(tmp_path, job(pair, weights, weights=weights), "is the input")
 
 
 @pytest.mark.promise(11)
