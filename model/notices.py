@@ -10,12 +10,12 @@ Number = Union[float, int, str]
 SENTENCES: Mapping[str, str] = {  # of the notices of a fusion, by their codes
     "previous_files_kept": "A run that was killed was replacing {files}, and these files cannot be put back, because "
     "others have their names. They are in {aside}. Move them where you want them, or delete that folder.",
-    "not_tuned": "Not tuned on this scene, the weights are used as they are: {error}",
+    "not_tuned": "Not tuned on this scene, the weights are used unchanged: {error}",
     "network_left_out": "Made {ratio:.3g} times coarser, the scene is sharpened better by plain injection of PAN's "
     "detail (ERGAS {injection:.3g}) than by the network ({network:.3g}), so the injection is used alone. "
     "QUALITY=tuned may do better.",
-    "result_clipped": "Values of the result beyond {low:.6g} to {high:.6g} were clipped: {told} (up to {percent:.2g} % "
-    "of a band). Leave such pixels out before computing ratios of bands.",
+    "result_clipped": "Values of the result beyond {low:.6g} to {high:.6g} were clipped: {counts} (up to {percent:.2g} "
+    "% of a band). Leave such pixels out before computing ratios of bands.",
     "undeclared_nodata": "{percent} of the sampled {raster} pixels are {words} in every band, in flat areas, but "
     "{words} is not declared as nodata: a collar, holes or saturation. The statistics leave them out; the result shows "
     "them as image. If they are gaps, declare {words} as nodata in the layer's properties (Transparency), then run "
@@ -26,9 +26,9 @@ SENTENCES: Mapping[str, str] = {  # of the notices of a fusion, by their codes
     "details {correlation:.2f}). Choose PAN and MS of one recording.",
     "pan_unrelated": "PAN hardly follows the bands (correlation of details {correlation:.2f}), so only {percent:.0f} % "
     "of its detail is used; the rest is interpolation. Check that both rasters show the same scene.",
-    "no_extension": "{name} has no extension and is written as ENVI, with a header beside it. Use .tif for a GeoTIFF.",
+    "no_extension": "{name} has no extension and is written as ENVI, with a header next to it. Use .tif for a GeoTIFF.",
     "link_replaced": "{output} is a link to {place}: the result takes the place of the link, and what it points to "
-    "stays as it was.",
+    "is left unchanged.",
     "lossy_output": "The format or the compression of {name} is lossy: the values are changed a little. For exact "
     "values use .tif without compression or with COMPRESS=DEFLATE.",
     "values_rounded": "Most values of MS lie within {spread:.3g} of each other, and as {type} they are rounded to "

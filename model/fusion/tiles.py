@@ -211,9 +211,9 @@ def _report_clipped(plan: FusionPlan, counts: Mapping[int, int], progress: Progr
     by_band = {plan.ms.bands[plan.outputs.index(place)]: count for place, count in sorted(counts.items())}
     low, high = plan.form.limits
     low = low if plan.lowest is None else max(low, plan.lowest)
-    told = ", ".join(f"{count} of band {band}" for band, count in by_band.items())
+    words = ", ".join(f"{count} of band {band}" for band, count in by_band.items())
     numbers = {f"band_{band}": count for band, count in by_band.items()}
-    notice = make_notice("result_clipped", numbers, low=low, high=high, told=told, percent=100.0 * share)
+    notice = make_notice("result_clipped", numbers, low=low, high=high, counts=words, percent=100.0 * share)
     if share > MAX_CLIPPED:
         progress.warn(notice)
     else:
