@@ -27,12 +27,12 @@ from _package import load
 
 load()
 
-from classical import CLASSICAL, prepare  # noqa: E402
 from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
 from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
 from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig  # noqa: E402
 from otfm_pansharpen.model.network.weights import save_weights  # noqa: E402
+from otfm_pansharpen.model.quality.classical import CLASSICAL, prepare  # noqa: E402
 from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from otfm_pansharpen.model.training.batches import Batch  # noqa: E402

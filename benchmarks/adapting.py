@@ -26,16 +26,17 @@ from _package import load
 
 load()
 
-from classical import CLASSICAL, prepare  # noqa: E402
 from otfm_pansharpen.model.errors import InputError  # noqa: E402
 from otfm_pansharpen.model.finetuning.finetune import finetune  # noqa: E402
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, TuningPair  # noqa: E402
 from otfm_pansharpen.model.geometry.grids import Window, register  # noqa: E402
 from otfm_pansharpen.model.options import BUNDLED  # noqa: E402
+from otfm_pansharpen.model.quality.classical import CLASSICAL, prepare  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
+from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from quality import Ours  # noqa: E402
-from wald import Scene, indices, read, reduced  # noqa: E402
+from wald import Scene, read, reduced  # noqa: E402
 
 MARGIN = 16  # MS pixels between what is tuned on and what is judged
 BLOCK = 32  # PAN pixels, of which HQNR takes whole blocks
@@ -81,12 +82,12 @@ class Halves:
         first = round((self.middle + MARGIN) * self.scene.placement.spacing[1] / BLOCK) * BLOCK
         pair = self.scene.cropped_to(read(output)[1])
         right = Window(first, 0, pair.pan.shape[1] - first, pair.pan.shape[0])
-        result = torch.from_numpy(sharp[:, :, first:].astype(np.float32))
-        found = full_resolution(pair.cropped(right), result, self.scene.registration.transfer, self.scene.rounded)
-        return Judged(error, found.hqnr if found else float("nan"))
+        transfer, rounded = self.scene.registration.transfer, self.scene.rounded
+        found = full_resolution(pair.cropped(right), sharp[:, :, first:], transfer, rounded)
+        return Judged(error, found["hqnr"])
 
     def _ergas(self, image: np.ndarray) -> float:
-        return indices(self.truth, image, self.ratio, self.seen_not, False)["ERGAS"]
+        return ergas(self.truth, image, self.ratio, self.seen_not)
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
     python benchmarks/finetuning.py FOLDER [--minutes 3] [--start fast] [--json FILE] [--zero-is-nodata NAME ...]
 
-All figures are of the held-out blocks, which training never sees: ERGAS, SAM and Q2n at reduced resolution (Wald, the
-pair's own ratio), HQNR at full resolution. --steps in place of --minutes makes machines comparable.
+All figures are of the held-out blocks, which training never sees: the indices of model/quality/indices.py at reduced
+resolution (Wald, the pair's own ratio) and at full resolution. --steps in place of --minutes makes machines comparable.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ load()
 from otfm_pansharpen.model.finetuning.finetune import finetune  # noqa: E402
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair  # noqa: E402
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
+from otfm_pansharpen.model.quality.indices import INDICES  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-
-COLUMNS = ("ergas", "sam", "q2n", "hqnr")
 
 
 def tune(job: FinetuneJob, output: Path | None) -> FinetuneResult:
@@ -41,8 +40,8 @@ def tune(job: FinetuneJob, output: Path | None) -> FinetuneResult:
 
 def row(name: str, result: FinetuneResult) -> str:
     """A line of the table: each index before and after, and the change of ERGAS."""
-    cells = "".join(f"{getattr(f, c):9.4f}" for c in COLUMNS for f in (result.before, result.after))
-    change = 100.0 * (result.after.ergas / result.before.ergas - 1.0)
+    cells = "".join(f"{f[c]:9.4f}" for c in INDICES for f in (result.before, result.after))
+    change = 100.0 * (result.after["ergas"] / result.before["ergas"] - 1.0)
     return f"{name:22}{cells}{change:8.2f} %{result.steps:7d}{result.seconds:6.0f} s"
 
 
@@ -63,7 +62,7 @@ def main() -> None:
     if arguments.output:
         arguments.output.mkdir(parents=True, exist_ok=True)
     start = BUNDLED.get(arguments.start, Path(arguments.start))
-    print(f"{'':22}" + "".join(f"{c.upper():>9}{'after':>9}" for c in COLUMNS), flush=True)
+    print(f"{'':22}" + "".join(f"{c.upper():>9}{'after':>9}" for c in INDICES), flush=True)
     found: dict[str, FinetuneResult] = {}
     for path in sorted(arguments.folder.glob("*_pan.tif")):
         name = path.name.removesuffix("_pan.tif")
@@ -77,14 +76,14 @@ def main() -> None:
         )  # fmt: skip
         found[name] = tune(job, arguments.output)
         print(row(name, found[name]), flush=True)
-    for column in COLUMNS:
+    for column in INDICES:
         before, after = (
-            np.array([getattr(figures, column) for figures in side])
+            np.array([figures[column] for figures in side])
             for side in ([r.before for r in found.values()], [r.after for r in found.values()])
         )
         change = worst(column, before, after)
         print(f"{column.upper()}: mean {before.mean():.4f} to {after.mean():.4f}; worst change {change}")
-    shares = [r.after.ergas / r.before.ergas for r in found.values()]
+    shares = [r.after["ergas"] / r.before["ergas"] for r in found.values()]
     print(f"ERGAS after / before: mean {np.mean(shares):.4f}, worst {max(shares):.4f}")
     if arguments.json:
         kept = {n: {k: v for k, v in asdict(r).items() if k != "output"} for n, r in found.items()}
@@ -94,7 +93,7 @@ def main() -> None:
 def worst(column: str, before: np.ndarray, after: np.ndarray) -> str:
     """The change of the scene that did worst."""
     change = after - before
-    return f"{change.min() if column in ('q2n', 'hqnr') else change.max():+.4f}"
+    return f"{change.min() if INDICES[column].higher_is_better else change.max():+.4f}"
 
 
 if __name__ == "__main__":

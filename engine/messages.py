@@ -8,12 +8,11 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import IO, Any, Union
 
-from ..model.assessment.job import AssessJob, AssessResult, BandFigures, Figures, ReducedFigures, Verdict
+from ..model.assessment.job import Assessed, AssessJob, AssessResult, BandFigures, Verdict
 from ..model.finetuning.job import Evaluation, FinetuneJob, FinetuneResult, Recipe, TuningPair
 from ..model.fusion.job import FusionJob, FusionResult
 from ..model.notices import Notice
 from ..model.product.job import ProductJob, ProductResult, ProductRun
-from ..model.quality.indices import QualityIndices
 from ..model.raster.source import RasterSource
 from .examination import Examination, Findings
 
@@ -30,8 +29,8 @@ RESULTS: Mapping[type, type] = {
 CLASSES: Mapping[str, type] = {
     known.__name__: known
     for known in (
-        *(*RESULTS.keys(), *RESULTS.values(), RasterSource, Notice, QualityIndices),
-        *(BandFigures, Figures, ReducedFigures, Verdict, ProductRun, TuningPair, Recipe, Evaluation),
+        *(*RESULTS.keys(), *RESULTS.values(), RasterSource, Notice),
+        *(BandFigures, Assessed, Verdict, ProductRun, TuningPair, Recipe, Evaluation),
     )
 }
 Kind = Union[type, tuple[type, ...]]

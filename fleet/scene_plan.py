@@ -24,7 +24,7 @@ from ..model.fusion.memory import (
     pixel_bytes,
     want_of_memory_said,
 )
-from ..model.fusion.pipeline import judged, plan_pair, provenance
+from ..model.fusion.pipeline import estimate_quality, plan_pair, provenance
 from ..model.fusion.plan import FusionPlan
 from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
@@ -202,11 +202,11 @@ def _planned(scene: Scene, settings: Settings, memory: int | None, inputs: str, 
         job = fusion_job(scene, settings, pan, ms, Path(folder))
         pair = check_output(check_pair(sharp, colours, job.data_type, None), job)
         weights, measured, plan, reduced = plan_pair(pair, job, Progress())
-        quality = judged(pair, plan, weights, measured, reduced, Progress())
+        quality = estimate_quality(pair, plan, weights, measured, reduced, Progress())
     registration = measured.registration
     figures = Figures(
         plan.placement.ratio, *registration.shift, registration.transfer.gain,
-        quality.full.hqnr if quality.full else None, quality.reduced.ergas if quality.reduced else None,
+        quality.hqnr, quality.ergas,
     )  # fmt: skip
     _refuse_small_worker(plan, weights.network.config, memory)
     side = part_side(plan, pair, memory)

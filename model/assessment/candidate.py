@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from osgeo import gdal
 
@@ -174,7 +173,7 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], transfer: Transfe
     `shared` is the window of PAN that PAN and MS share.
     """
     candidate = _with_coverage(_with_gap(candidate, pieces), pieces, shared)
-    pixels = [_at_ms(candidate, p, transfer) for p in pieces]
+    pixels = [values_at_ms(p, *candidate.read(_place_of(p)), transfer) for p in pieces]
     fused, ms = (np.concatenate([p[i] for p in pixels], axis=1) for i in (0, 1))
     if fused.shape[1] < FEWEST:
         raise InputError(
@@ -234,10 +233,10 @@ def _offset(first: Image, second: Image) -> Image:
 
 def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
     """With the value that it has in every band where PAN shows an image, if it fills flat areas with one."""
-    images = [tuple(map(torch.from_numpy, candidate.read(_place_of(p)))) for p in pieces]
-    found = find_fill([(image, valid & p.pan_valid) for (image, valid), p in zip(images, pieces)])
-    lowest = min((float(i[:, v].min()) for i, v in images if bool(v.any())), default=0.0)
-    if all(f.value != lowest for f in found) or find_fill([(p.pan[None], p.pan_valid) for p in pieces]):
+    images = [candidate.read(_place_of(p)) for p in pieces]
+    found = find_fill([(image, valid & np.asarray(p.pan_valid)) for (image, valid), p in zip(images, pieces)])
+    lowest = min((float(i[:, v].min()) for i, v in images if v.any()), default=0.0)
+    if all(f.value != lowest for f in found):
         return candidate
     note = (
         f"{candidate.name} has {format_value(lowest)} in every band where PAN and MS show an image, and declares no "
@@ -248,7 +247,7 @@ def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
 
 def _with_coverage(candidate: Candidate, pieces: Sequence[PairWindow], shared: Window) -> Candidate:
     """With a note where it shows only a part of what PAN and MS share."""
-    known = [p.valid_on_pan(p.window).numpy() for p in pieces]
+    known = [np.asarray(p.valid_on_pan(p.window)) for p in pieces]
     shown = sum(int((k & candidate.read(_place_of(p))[1]).sum()) for k, p in zip(known, pieces))
     own = candidate.window.clipped(shared)
     covered = shown / max(sum(int(k.sum()) for k in known), 1) * own.width * own.height / (shared.width * shared.height)
@@ -264,14 +263,14 @@ def _place_of(pair: PairWindow) -> Window:
     return Window(pair.pan_corner[1], pair.pan_corner[0], width, height)
 
 
-def _at_ms(candidate: Candidate, pair: PairWindow, transfer: TransferFunction) -> tuple[Image, Image]:
-    """Values of the result, blurred as MS is, and of MS at the MS pixels that both have, (bands, n) each."""
-    values, valid = candidate.read(_place_of(pair))
+def values_at_ms(
+    pair: PairWindow, fused: Image, valid: NDArray[np.bool_], transfer: TransferFunction
+) -> tuple[Image, Image]:
+    """Values of a result over the PAN of a pair, blurred as MS is, and of MS where both are valid, (bands, n) each."""
     blur = pair.mtf_resamplers(transfer)
-    low = resample(torch.from_numpy(values).float(), *blur).numpy()
-    known = covered(torch.from_numpy(valid), *blur).numpy()
-    known = known & pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
-    return low[:, known].astype(np.float64), pair.ms.numpy()[:, known].astype(np.float64)
+    low = np.asarray(resample(fused.astype(np.float32), *blur), dtype=np.float64)
+    known = np.asarray(covered(valid, *blur)) & np.asarray(pair.ms_valid) & np.asarray(pair.inside(0.5 * pair.ratio))
+    return low[:, known], np.asarray(pair.ms, dtype=np.float64)[:, known]
 
 
 def _correlations(first: Image, second: Image) -> Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -16,12 +16,12 @@ from ..geometry.grids import Window
 from ..geometry.transfer import FREQUENCIES, TransferFunction
 from ..page import page, picture, plot, stretched, table, whole
 from ..quality.full_resolution import interpolated_ms
-from ..quality.indices import BLOCK, Image
+from ..quality.indices import BLOCK, INDICES, Image
 from ..raster.band_names import rgb_bands
 from ..version import VERSION
 from ..wording import format_figure, format_percent, format_signed
 from .faults import Piece
-from .job import SHADES, AssessJob, AssessResult, Figures, Verdict
+from .job import SHADES, Assessed, AssessJob, AssessResult, Verdict
 from .maps import BlockMap
 
 CROP = 3 * BLOCK  # PAN pixels of a crop, a block with its surroundings
@@ -34,7 +34,7 @@ BINS = 64
 class Shown:
     """A result or yardstick with what is drawn of it."""
 
-    figures: Figures
+    figures: Assessed
     map: BlockMap
     pieces: tuple[Piece, ...]
 
@@ -83,24 +83,27 @@ def _verdict(found: Verdict) -> str:
     return f'<div class="{kind}"><h2>{html.escape(found.name)}</h2><p>{words}</p></div>'
 
 
-def _full_table(figures: Sequence[Figures]) -> str:
+def _full_table(figures: Sequence[Assessed]) -> str:
     rows = [
         [
             f.name,
-            *(format_figure(value, ".4f") for value in (f.d_lambda, f.d_s, f.hqnr)),
-            format_figure(f.sam, ".3f"),
+            *(format_figure(value, INDICES[name].form) for name, value in f.indices.items()),
+            format_figure(f.angle, ".3f"),
             "" if f.shift is None else ", ".join(format_signed(s) for s in f.shift),
         ]
         for f in figures
     ]
-    head = ("", "D_lambda", "D_s", "HQNR", "angle to MS, degrees", "shift from PAN (rows, columns)")
-    return (
-        table(head, rows)
-        + "<p>D_lambda, D_s and the angle are better where they are lower, HQNR where it is higher.</p>"
-    )
+    names = list(figures[0].indices)
+    head = ("", *(INDICES[n].title for n in names), "angle to MS, degrees", "shift from PAN (rows, columns)")
+    return table(head, rows) + f"<p>{_directions(names)}; the angle: lower is better.</p>"
 
 
-def _band_table(figures: Sequence[Figures]) -> str:
+def _directions(names: Iterable[str]) -> str:
+    """Which way each of some indices is better."""
+    return "; ".join(f"{INDICES[n].title}: {INDICES[n].direction}" for n in names)
+
+
+def _band_table(figures: Sequence[Assessed]) -> str:
     rows = [
         [
             f"{f.name}: {b.name}",
@@ -118,13 +121,10 @@ def _band_table(figures: Sequence[Figures]) -> str:
 def _reduced_table(result: AssessResult) -> str:
     if not result.reduced:
         return "<p>The scene is too small.</p>"
-    forms = (".3f", ".3f", ".4f", ".4f")
-    rows = [[r.name, *map(format_figure, (r.ergas, r.sam, r.q2n, r.scc), forms)] for r in result.reduced]
-    note = (
-        "<p>ERGAS and SAM are better where they are lower, Q2n and SCC where they are higher. Results of other tools "
-        "cannot be made again here.</p>"
-    )
-    return table(("", "ERGAS", "SAM, degrees", "Q2n", "SCC"), rows) + note
+    names = list(next(iter(result.reduced.values())))
+    rows = [[method, *(format_figure(f[n], INDICES[n].form) for n in names)] for method, f in result.reduced.items()]
+    note = f"<p>{_directions(names)}. Results of other tools cannot be made again here.</p>"
+    return table(("", *(INDICES[n].title for n in names)), rows) + note
 
 
 def _pictures(shown: Shown) -> Iterator[str]:
@@ -161,10 +161,10 @@ def _crop(shown: Shown, row: int, column: int) -> Iterator[str]:
             continue
         cut = np.s_[place.top : place.bottom, place.left : place.right]
         bands = rgb_bands([b.name for b in shown.figures.bands])
-        lms = interpolated_ms(piece.pair).numpy()[list(bands)][(slice(None), *cut)]
+        lms = interpolated_ms(piece.pair)[list(bands)][(slice(None), *cut)]
         low, high = np.percentile(lms, STRETCH, axis=(1, 2))
         yield picture(stretched(lms, low, high), "MS, interpolated", ZOOM)
-        pan = piece.pair.pan.numpy()[cut]
+        pan = np.asarray(piece.pair.pan)[cut]
         yield picture(stretched(pan[None], *(np.percentile(pan, s)[None] for s in STRETCH))[..., 0], "PAN", ZOOM)
         fused = piece.fused[list(bands)][(slice(None), *cut)]
         yield picture(stretched(fused, low, high), shown.figures.name, ZOOM)
@@ -175,7 +175,7 @@ def _curves(shown: Sequence[Shown]) -> Iterator[str]:
     """Mean spectra of MS and of the results, and a histogram for each band."""
     first = shown[0]
     names = [b.name for b in first.figures.bands]
-    before = np.concatenate([interpolated_ms(p.pair).numpy()[:, p.valid] for p in first.pieces], axis=1)
+    before = np.concatenate([interpolated_ms(p.pair)[:, p.valid] for p in first.pieces], axis=1)
     after = {s.figures.name: np.concatenate([p.fused[:, p.valid] for p in s.pieces], axis=1) for s in shown}
     alike = {n: v for n, v in after.items() if len(v) == len(before)}
     spectra = {"MS": before.mean(1), **{n: v.mean(1) for n, v in alike.items()}}

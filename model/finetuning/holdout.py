@@ -56,7 +56,9 @@ class TuningWindow:
 
 @dataclass(frozen=True)
 class TuningScene:
-    """A pair to fine-tune on; `statistics`, `registration`, `noise` (deviations of PAN) are of what is not held out."""
+    """A pair to fine-tune on; `statistics`, `registration`, `noise` (deviations of PAN) are of what is not held out.
+
+    `offsets` were taken off the bands of MS as they were read."""
 
     pan: str
     ms: str
@@ -64,6 +66,7 @@ class TuningScene:
     band_names: tuple[str, ...]
     rounded: bool
     ratio: float
+    offsets: tuple[float, ...]
     registration: Registration
     statistics: SceneStatistics
     noise: float
@@ -115,6 +118,7 @@ def read_scene(
         "band_names": ms.band_names,
         "rounded": ms.type in INTEGER_TYPES,
         "ratio": placement.ratio,
+        "offsets": tuple(ms.offsets.tolist()),
     }
     return _hold_out(described, ms.source.name, placement, windows, pairs, rng, check)
 

@@ -18,7 +18,7 @@ from ..raster.source import RasterSource
 from .check import check_pair
 from .job import FusionJob
 from .memory import want_of_memory_said
-from .pipeline import ArrayTarget, judged, plan_pair, run_plan
+from .pipeline import ArrayTarget, estimate_quality, plan_pair, run_plan
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ def fuse_arrays(
         pair = check_pair(sharp, colours, job.data_type, job.extent)
         progress = progress or Progress()
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
-        found = judged(pair, plan, weights, measured, reduced, progress)
+        found = estimate_quality(pair, plan, weights, measured, reduced, progress)
         target = ArrayTarget(len(colours.bands), plan.window, plan.form.type)
         run_plan(plan, sharp, colours, weights, target, progress)
-        hqnr = found.full.hqnr if found.full else None
-        return FusedArray(target.values, pair.pan.grid.cropped(plan.window).transform, plan.form.nodata, hqnr)
+        return FusedArray(target.values, pair.pan.grid.cropped(plan.window).transform, plan.form.nodata, found.hqnr)

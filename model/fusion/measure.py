@@ -16,7 +16,7 @@ from ..geometry.window_pair import PairWindow
 from ..progress import Progress
 from ..raster.pixel_types import value_limits
 from ..raster.reader import Raster
-from ..raster.windows import read_with_margin, sample_where_valid, sample_windows
+from ..raster.windows import read_with_margin, sample_where_valid, sample_windows, small_scene
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
@@ -45,6 +45,7 @@ class Measurement:
     ms_fill, pan_fill   values that fill flat areas and look like gaps that nobody declared
     percentiles   of the values of each band of MS in the sample
     pieces        windows of the sample, their shift corrected, that show the scene at work
+    compared      pieces that a result is compared on one scale down: all of MS where it is small
     extremes      lowest and highest value of each band of MS in the sample
     negative      whether MS holds negative values anywhere
     """
@@ -58,6 +59,7 @@ class Measurement:
     negative: bool
     percentiles: tuple[tuple[float, ...], ...]
     pieces: tuple[PairWindow, ...]
+    compared: tuple[PairWindow, ...]
 
     @property
     def least(self) -> float:
@@ -117,6 +119,8 @@ def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None,
         _refuse_other_scene(pair, windows, registration, progress)
     statistics = _statistics(pair, windows, registration, progress)
     extremes = _extremes(pair.ms, windows)
+    pieces = telling_pieces(windows, registration, progress.check)
+    whole = small_scene(pair.pan, pair.ms, pair.placement.moved(registration.shift))
     return Measurement(
         registration=registration,
         statistics=statistics,
@@ -126,7 +130,8 @@ def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None,
         extremes=extremes,
         negative=min(low for low, _ in extremes) < 0.0 or _any_negative(pair.ms, progress),
         percentiles=_percentiles(pair.ms, windows),
-        pieces=tuple(telling_pieces(windows, registration, progress.check)),
+        pieces=tuple(pieces),
+        compared=(without_fill(whole, ms_fill, pan_fill),) if whole else tuple(pieces),
     )
 
 

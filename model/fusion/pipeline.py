@@ -31,10 +31,10 @@ from . import run_log
 from .adapt import ADAPTED, adapted
 from .check import CheckedPair, check_output, check_pair
 from .job import FusionJob, FusionResult
-from .judge import Judgement, Reduced, judge, judge_reduced
 from .measure import MEASURING_SHARE, Measurement
 from .memory import bounded_cache, default_budget, want_of_memory_said
 from .plan import FusionPlan, choose_engine, make_plan
+from .quality_estimate import QualityEstimate, estimate_full, estimate_reduced
 from .remembered import measured_once
 from .tiles import Finish, Target, Tiling
 
@@ -59,7 +59,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     with want_of_memory_said(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job.data_type, job.extent), job)
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
-        found = judged(pair, plan, weights, measured, reduced, progress) if job.judged else None
+        found = estimate_quality(pair, plan, weights, measured, reduced, progress) if job.judged else None
         pair = replace(pair, window=plan.window)
         with RasterWriter(job.output, pair.grid, pair.crs, ms, plan.form, pan.sensor_model(pair.window)) as writer:
             devices = run_plan(plan, pan, ms, weights, writer, progress.after(ADAPTED if job.adapts else 0.0))
@@ -76,8 +76,8 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         gain=measured.registration.transfer.gain,
         weights_sha256=weights.sha256,
         seconds=seconds,
-        hqnr=found.full.hqnr if found and found.full else None,
-        ergas=found.reduced.ergas if found and found.reduced else None,
+        hqnr=found.hqnr if found else None,
+        ergas=found.ergas if found else None,
         bands=plan.ms.bands,
         notices=tuple(notices),
         sharpened=measured.statistics.trust > 0.0,
@@ -86,7 +86,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
 
 def plan_pair(
     pair: CheckedPair, job: FusionJob, progress: Progress
-) -> tuple[Weights, Measurement, FusionPlan, Reduced | None]:
+) -> tuple[Weights, Measurement, FusionPlan, QualityEstimate]:
     """Measure a checked pair and decide everything, saying what and why. Raises PansharpenError."""
     weights = load_weights(job.weights)
     engine, reason = choose_engine(job, weights)
@@ -106,23 +106,23 @@ def plan_pair(
         engine = replace(engine, weights=str(weights.path), weights_sha256=weights.sha256)
     plan = make_plan(job, pair, measured, engine, weights)
     progress.explain(run_log.work(plan, job.memory or default_budget()))
-    reduced = judge_reduced(pair, plan, weights.network, measured.pieces, progress.check)
-    if reduced and reduced.network_share < 1.0:
+    reduced = estimate_reduced(pair, plan, weights.network, measured.compared, progress.check)
+    if reduced.network_share < 1.0:
         progress.warn(run_log.network_left_out(reduced))
         plan = replace(plan, network_share=reduced.network_share)
     return weights, measured, plan, reduced
 
 
-def judged(
+def estimate_quality(
     pair: CheckedPair,
     plan: FusionPlan,
     weights: Weights,
     measured: Measurement,
-    reduced: Reduced | None,
+    reduced: QualityEstimate,
     progress: Progress,
-) -> Judgement:
+) -> QualityEstimate:
     """How good the result is on pieces of the scene, said in the log, with a warning where that is not good."""
-    found = judge(pair, plan, weights.network, measured.pieces, reduced, progress.check)
+    found = estimate_full(reduced, pair, plan, weights.network, measured.pieces, progress.check)
     _explain(run_log.quality(found), progress)
     worse = run_log.quality_notice(found)
     if worse:

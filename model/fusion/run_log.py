@@ -11,6 +11,7 @@ from ..geometry.grids import Window
 from ..geometry.transfer import TransferFunction
 from ..network.weights import misfit, other_order
 from ..notices import Notice
+from ..quality.comparison import INTERPOLATION
 from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
@@ -18,9 +19,9 @@ from ..staging import PREVIOUS, StaleRun
 from ..wording import NEGLIGIBLE, compare_errors, format_figure, format_percent, format_signed, format_value
 from .check import CheckedPair
 from .job import FusionJob
-from .judge import Judgement, Reduced
 from .measure import Measurement
 from .plan import Engine, FusionPlan
+from .quality_estimate import INJECTION, NETWORK, QualityEstimate
 
 COARSE_STEPS = 32.0  # fewer whole numbers than these show
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
@@ -68,16 +69,16 @@ def _sharpness(transfer: TransferFunction, job: FusionJob) -> str:
     return f"{said} and was sharpened by its maker, up to {transfer.peak:.2f} times at medium detail"
 
 
-def quality_summary(judged: Judgement | None) -> str:
+def quality_summary(made: QualityEstimate | None) -> str:
     """How good the result is in one sentence with a space behind it; empty where that was not measured."""
-    if judged is None:
+    if made is None:
         return ""
-    if judged.reduced is None:
+    if made.ergas is None:
         return "The scene is too small, or shows too little, for its quality to be measured. "
-    made = judged.reduced
+    best = min(made.errors[INTERPOLATION], made.errors[made.classical])
     return (
         f"Made {made.ratio:.3g} times coarser, the scene is sharpened with an error (ERGAS) of "
-        f"{format_figure(made.ergas, '.3g')}, {compare_errors(made.ergas, min(made.interpolated, made.classical))} the "
+        f"{format_figure(made.ergas, '.3g')}, {compare_errors(made.ergas, best)} the "
         "best of interpolation and the classical methods. "
     )
 
@@ -133,16 +134,17 @@ def tuning(job: FusionJob) -> str:
 
 def tuned(found: FinetuneResult) -> str:
     """What tuning on the scene won."""
-    before, after = found.before, found.after
+    before, after = (side["ergas"] for side in (found.before, found.after))
+    hqnr = [format_figure(side["hqnr"], ".3f") for side in (found.before, found.after)]
     if not found.improved:
         return (
             f"Tuned on this scene for {_count(found.steps, 'step')}: nothing better was found on the held-out blocks "
-            f"(ERGAS {before.ergas:.3g}), so the weights are used as they are."
+            f"(ERGAS {before:.3g}), so the weights are used as they are."
         )
     return (
         f"Tuned on this scene for {_count(found.steps, 'step')}: ERGAS of the held-out blocks falls from "
-        f"{before.ergas:.3g} to {after.ergas:.3g}, {compare_errors(after.ergas, before.ergas)} before; HQNR at full "
-        f"resolution goes from {format_figure(before.hqnr, '.3f')} to {format_figure(after.hqnr, '.3f')}. What the log "
+        f"{before:.3g} to {after:.3g}, {compare_errors(after, before)} before; HQNR at full "
+        f"resolution goes from {hqnr[0]} to {hqnr[1]}. What the log "
         "says of quality from here on is of ground that tuning has seen too."
     )
 
@@ -212,14 +214,15 @@ def clipped(plan: FusionPlan, counts: Mapping[int, int], share: float) -> Notice
     )
 
 
-def network_left_out(found: Reduced) -> Notice:
+def network_left_out(found: QualityEstimate) -> Notice:
     """The warning that the injection of PAN's detail is used alone."""
+    injection, network = found.errors[INJECTION], found.errors[NETWORK]
     return Notice(
         "network_left_out",
         f"Made {found.ratio:.3g} times coarser, the scene is sharpened better by plain injection of PAN's detail "
-        f"(ERGAS {found.injection:.3g}) than by the network ({found.network:.3g}), so the injection is used alone. "
+        f"(ERGAS {injection:.3g}) than by the network ({network:.3g}), so the injection is used alone. "
         "QUALITY=tuned may do better.",
-        {"injection": found.injection, "network": found.network},
+        {"injection": injection, "network": network},
     )
 
 
@@ -349,36 +352,38 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         )
 
 
-def quality(found: Judgement) -> Iterator[str]:
+def quality(found: QualityEstimate) -> Iterator[str]:
     """How good the result is on pieces of the scene."""
-    share = "" if found.judged == found.bands else f", {found.judged} of {found.bands} bands"
-    if found.reduced:
-        made = found.reduced
+    share = "" if found.compared == found.bands else f", {found.compared} of {found.bands} bands"
+    if found.errors:
+        interpolated, classical = found.errors[INTERPOLATION], found.errors[found.classical]
         yield (
-            f"On this scene, made {made.ratio:.3g} times coarser, ERGAS is {format_figure(made.ergas, '.3g')} (0 is "
-            f"perfect{share}); interpolation has {format_figure(made.interpolated, '.3g')}, and the best classical "
-            f"method ({made.method}) {format_figure(made.classical, '.3g')}."
+            f"On this scene, made {found.ratio:.3g} times coarser, ERGAS is {format_figure(found.ergas, '.3g')} (0 is "
+            f"perfect{share}); interpolation has {format_figure(interpolated, '.3g')}, and the best classical "
+            f"method ({found.classical}) {format_figure(classical, '.3g')}."
         )
     else:
         yield "The scene is too small, or shows too little, to be measured against a reference one scale down."
-    if found.full:
-        pieces = _count(found.full.pieces, "piece")
+    if found.hqnr is not None:
         yield (
-            f"Quality without reference at full resolution (HQNR of {pieces}{share}): {found.full.hqnr:.3f}; "
-            f"interpolation, which changes no colours and sharpens nothing, has {found.full.interpolated:.3f}."
+            f"Quality without reference at full resolution (HQNR of {_count(found.pieces, 'piece')}{share}): "
+            f"{found.hqnr:.3f}; interpolation, which changes no colours and sharpens nothing, has "
+            f"{found.interpolated_hqnr:.3f}."
         )
 
 
-def quality_notice(found: Judgement) -> Notice | None:
+def quality_notice(found: QualityEstimate) -> Notice | None:
     """A warning where a result looks worse than interpolation; None else."""
-    made, full, signs = found.reduced, found.full, []
+    signs: list[str] = []
     numbers: dict[str, float] = {}
-    if made and made.ergas > max(NOTABLE_ERROR * made.interpolated, NEGLIGIBLE):
-        signs.append(f"ERGAS {made.ergas:.3g} against {made.interpolated:.3g} where it is made coarser")
-        numbers |= {"ergas": made.ergas, "ergas_interpolation": made.interpolated}
-    if full and full.hqnr < full.interpolated - NOTABLE_LOSS:
-        signs.append(f"HQNR {full.hqnr:.3f} against {full.interpolated:.3f}")
-        numbers |= {"hqnr": full.hqnr, "interpolation": full.interpolated}
+    plain = found.errors.get(INTERPOLATION, 0.0)
+    if found.ergas is not None and found.ergas > max(NOTABLE_ERROR * plain, NEGLIGIBLE):
+        signs.append(f"ERGAS {found.ergas:.3g} against {plain:.3g} where it is made coarser")
+        numbers |= {"ergas": found.ergas, "ergas_interpolation": plain}
+    soft = found.interpolated_hqnr
+    if found.hqnr is not None and soft is not None and found.hqnr < soft - NOTABLE_LOSS:
+        signs.append(f"HQNR {found.hqnr:.3f} against {soft:.3f}")
+        numbers |= {"hqnr": found.hqnr, "interpolation": soft}
     if not signs:
         return None
     return Notice(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 import torch
@@ -97,6 +97,7 @@ class Resampler1D:
 
 
 Map = Union[Matrix, Resampler1D]
+Samples = Union[torch.Tensor, NDArray[Any]]
 
 
 def mtf_resampler(size: int, positions: Matrix, values: Values, ratio: float) -> Resampler1D:
@@ -153,11 +154,12 @@ def _resampler(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix],
     return Resampler1D(first, kept)
 
 
-def covered(valid: torch.Tensor, rows: Map, columns: Map, lost: float = 0.01) -> torch.Tensor:
+def covered(valid: Samples, rows: Map, columns: Map, lost: float = 0.01) -> torch.Tensor:
     """Where maps (h from H, w from W) read valid pixels (H, W): at most a share `lost` of their weights lies elsewhere.
 
     Weights count by their absolute value: kernels have negative lobes, which may cancel what lies beyond an edge.
     """
+    valid = torch.as_tensor(valid)
     if bool(valid.all()):
         return torch.ones(len(rows), len(columns), dtype=torch.bool)
     sizes = [
@@ -166,8 +168,9 @@ def covered(valid: torch.Tensor, rows: Map, columns: Map, lost: float = 0.01) ->
     return resample((~valid).float(), *sizes) <= lost
 
 
-def resample(image: torch.Tensor, rows: Map, columns: Map) -> torch.Tensor:
+def resample(image: Samples, rows: Map, columns: Map) -> torch.Tensor:
     """Apply a row map (h from H) and a column map (w from W), both dense or both not; (..., H, W) to (..., h, w)."""
+    image = torch.as_tensor(image)
     if isinstance(rows, Resampler1D) and isinstance(columns, Resampler1D):
         return columns.across(rows.down(image))
     down = torch.as_tensor(rows, dtype=image.dtype, device=image.device)

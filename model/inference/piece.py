@@ -11,7 +11,9 @@ from torch.nn.functional import pad
 from ..geometry.grids import Window
 from ..geometry.window_pair import PairWindow
 from ..network.conditioning import Conditions, condition
-from ..scene.statistics import SceneStatistics
+from ..network.flow_network import NetworkConfig
+from ..quality.comparison import ReducedScene
+from ..scene.statistics import SceneStatistics, measure_statistics
 from .tile_fuser import Check, TileFuser
 
 
@@ -34,6 +36,19 @@ class Piece:
         """The window's sharp bands (bands, H, W)."""
         check()
         return fuser.fuse(self.conditions, self.place, check).numpy().astype(np.float64)
+
+
+def read_reduced(
+    scene: ReducedScene, config: NetworkConfig, steps: int, check: Check
+) -> tuple[SceneStatistics, list[Piece]]:
+    """Statistics of a scene one scale down, and what a network reads around each place that is compared there.
+
+    Raises ValueError where the scene has too few pixels for statistics.
+    """
+    samples = [(p.ms, *p.pan_at_ms(scene.transfer)) for p in scene.pairs]
+    statistics = measure_statistics(samples, scene.ratio, scene.transfer, check)
+    halo = config.halo * steps
+    return statistics, [Piece.of(scene.pairs[n], place, statistics, config.cell, halo) for n, place in scene.places]
 
 
 def _extended(pair: PairWindow, cell: int) -> PairWindow:

@@ -126,6 +126,17 @@ def sample_scene(pan: Raster, ms: Raster, placement: Placement) -> Iterator[Pair
         yield read_with_margin(pan, ms, placement, window)
 
 
+def small_scene(pan: Raster, ms: Raster, placement: Placement) -> PairWindow | None:
+    """All that PAN and MS share, where a sample would cover it wholly, else None; `placement` has the shift corrected.
+
+    A result is compared one scale down on this, and on pieces of the sample where it is None.
+    """
+    shared = _shared(ms, placement)
+    if max(shared.width, shared.height) > WINDOWS_PER_AXIS * WINDOW_SIDE:
+        return None
+    return read_with_margin(pan, ms, placement, shared, 0.0)
+
+
 def read_with_margin(
     pan: Raster, ms: Raster, placement: Placement, window: Window, reach: float = LARGEST_SHIFT
 ) -> PairWindow:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch.nn.functional import avg_pool2d
@@ -25,14 +26,13 @@ class FillValue:
     share: float
 
 
-def find_fill(
-    images: Sequence[tuple[torch.Tensor, torch.Tensor]], check: Callable[[], None] = lambda: None
-) -> list[FillValue]:
+def find_fill(images: Sequence[tuple[Any, Any]], check: Callable[[], None] = lambda: None) -> list[FillValue]:
     """Fill values of windows (image (bands, h, w), valid (h, w)), the commonest first.
 
     A value counts where it is the least or the largest of all, in every band alike, over whole squares of CORE pixels.
     `check` is called often and may raise to stop.
     """
+    images = [(torch.as_tensor(image), torch.as_tensor(valid)) for image, valid in images]
     total = sum(int(valid.sum()) for _, valid in images)
     lows, highs = [], []
     for image, valid in images:

@@ -11,7 +11,7 @@ from otfm_pansharpen.model.geometry.gap_filling import fill, fill_pan
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
-from otfm_pansharpen.model.quality.wald import reduced_pair
+from otfm_pansharpen.model.quality.comparison import reduced_pair
 
 USUAL = TransferFunction.gaussian(0.3)
 

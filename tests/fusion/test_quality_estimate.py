@@ -10,14 +10,14 @@ import pytest
 import torch
 from helpers.fusion import job, run
 from helpers.scenes import Recipe, load_image, save, sense
-from otfm_pansharpen.model.fusion import judge as judging
-from otfm_pansharpen.model.fusion.judge import Full, Judgement, Reduced
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.fusion.quality_estimate import QualityEstimate
 from otfm_pansharpen.model.fusion.run_log import quality_notice
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.network.weights import save_weights
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.quality import comparison
 from otfm_pansharpen.model.quality.indices import ergas
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.scene.pieces import telling_pieces
@@ -77,22 +77,23 @@ def test_hqnr_is_that_of_several_pieces_with_texture(tmp_path):
     assert with_water.ergas == pytest.approx(everywhere.ergas, rel=0.35)
 
 
+def estimate(network, injection, interpolated, hqnr, interpolated_hqnr):
+    errors = {"network": network, "injection": injection, "interpolation": interpolated}
+    return QualityEstimate(4.0, 4, 4, errors, hqnr, interpolated_hqnr, 3)
+
+
 @pytest.mark.parametrize(
-    ("reduced", "full", "said"),
+    ("found", "said"),
     [
-        (
-            Reduced(4.0, 3.0, 9.0, 5.0, 3.5, "GSA"),
-            Full(0.95, 0.97, 3),
-            (),
-        ),  # interpolation stands high there by its nature
-        (Reduced(4.0, 5.5, 9.0, 5.0, 4.5, "GSA"), Full(0.97, 0.95, 3), ("ERGAS 5.5 against 5",)),
-        (Reduced(4.0, 3.0, 9.0, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("HQNR 0.850 against 0.950",)),
-        (Reduced(4.0, 5.5, 9.0, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("ERGAS 5.5", "HQNR 0.850")),
-        (None, None, ()),
+        (estimate(3.0, 9.0, 5.0, 0.95, 0.97), ()),  # interpolation stands high there by its nature
+        (estimate(5.5, 9.0, 5.0, 0.97, 0.95), ("ERGAS 5.5 against 5",)),
+        (estimate(3.0, 9.0, 5.0, 0.85, 0.95), ("HQNR 0.850 against 0.950",)),
+        (estimate(5.5, 9.0, 5.0, 0.85, 0.95), ("ERGAS 5.5", "HQNR 0.850")),
+        (QualityEstimate(4.0, 4, 4), ()),
     ],
 )
-def test_a_result_that_looks_worse_than_interpolation_is_warned_of(reduced, full, said):
-    found = quality_notice(Judgement(reduced, full, 4, 4))
+def test_a_result_that_looks_worse_than_interpolation_is_warned_of(found, said):
+    found = quality_notice(found)
     assert (found is not None) == bool(said)
     sentence = found.sentence if found else ""
     assert all(words in sentence for words in said)
@@ -111,7 +112,7 @@ def test_of_many_bands_some_are_judged_and_the_log_says_so(tmp_path, monkeypatch
     some, lines = judged(pair, tmp_path)
     assert all("8 of 20 bands" in line for line in lines)
     assert len(lines) == 2
-    monkeypatch.setattr(judging, "MOST_BANDS", 20)
+    monkeypatch.setattr(comparison, "MAX_BANDS", 20)
     every, lines = judged(pair, tmp_path)
     assert not any("of 20 bands" in line for line in lines)
     assert some.hqnr == pytest.approx(every.hqnr, abs=0.02)
