@@ -80,7 +80,7 @@ class Halves:
         error = self._ergas(image) / self.classical
         sharp = ours.fuse(self.pan, self.ms, output)
         first = round((self.middle + MARGIN) * self.scene.placement.spacing[1] / BLOCK) * BLOCK
-        pair = self.scene.cropped_to(read(output)[1])
+        pair = self.scene.on_pan(read(output)[1])
         right = Window(first, 0, pair.pan.shape[1] - first, pair.pan.shape[0])
         transfer, rounded = self.scene.registration.transfer, self.scene.rounded
         found = full_resolution(pair.cropped(right), sharp[:, :, first:], transfer, rounded)

@@ -65,7 +65,7 @@ def at_full_resolution(scene: Scene, job: FusionJob) -> tuple[tuple[float, float
     """Energies at full resolution, with the pair, our result and MTF-GLP-FS's."""
     fuse(job)
     fused, grid = read(job.output)
-    pair = scene.cropped_to(grid)
+    pair = scene.on_pan(grid)
     valid = np.asarray(replace(pair, band_valid=None).valid_on_pan(pair.window))
     found, plain = compared(pair, scene, fused, valid & away_from_sides(valid.shape))
     return found, pair, fused, plain

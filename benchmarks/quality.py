@@ -89,7 +89,7 @@ def compare_full(
     with tempfile.TemporaryDirectory() as name:
         output = Path(name) / "fused.tif"
         fused = plugin.fuse(pan, ms, output)
-        pair = scene.cropped_to(read(output)[1])
+        pair = scene.on_pan(read(output)[1])
     transfer = scene.registration.transfer
     prepared = prepare(pair, transfer, np.asarray(pair.pan_valid))
     results = {name: method(prepared) for name, method in METHODS.items()} | {OURS: fused}

@@ -56,7 +56,7 @@ def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> t
         error = ergas(reference, read(output)[0], ratio, inside)
         fuse(FusionJob(pan, ms, output, align=align))
         fused, grid = read(output)
-        pair = scene.cropped_to(grid)
+        pair = scene.on_pan(grid)
     return error, full_resolution(pair, fused, scene.registration.transfer, scene.rounded)["hqnr"]
 
 

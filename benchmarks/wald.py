@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from osgeo import gdal
 from otfm_pansharpen.model.assessment.assess import MeasuredScene
 from otfm_pansharpen.model.geometry.gap_filling import fill
@@ -21,33 +20,26 @@ from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import read_pair
-from otfm_pansharpen.model.scene.registration import Registration
 
 
 class Scene:
-    """A pair read whole, measured as an assessment measures it; small scenes only."""
+    """A pair measured as an assessment measures it, and all of its MS with the PAN over it; small scenes only."""
 
     def __init__(self, pan: RasterSource, ms: RasterSource) -> None:
         with gdal_exceptions():
             self.pan, self.ms = Raster(pan, "PAN"), Raster(ms, "MS")
             self.measured = MeasuredScene.of(self.pan, self.ms)
-            self.pair: PairWindow = read_pair(self.pan, self.ms, self.measured.placement, self.ms.grid.window, 0.0)
+            self.pair = read_pair(self.pan, self.ms, self.measured.placement, self.ms.grid.window, 0.0)
         self.rounded, self.placement = self.measured.rounded, self.measured.placement
-        self.registration: Registration = self.measured.registration
+        self.registration = self.measured.registration
 
-    def on_pan(self) -> PairWindow:
-        """The pair with PAN cut to the PAN raster, for comparing with outputs."""
-        with gdal_exceptions():
-            values, valid = self.pan.read(self.pan.grid.window)
-        return replace(
-            self.pair, pan=torch.from_numpy(values[0]), pan_valid=torch.from_numpy(valid[0]), pan_corner=(0, 0)
-        )
-
-    def cropped_to(self, grid: Grid) -> PairWindow:
-        """The pair with PAN cut to the grid of an output, which has PAN's pixels."""
-        own, other = self.pan.grid.transform, grid.transform
+    def on_pan(self, grid: Grid | None = None) -> PairWindow:
+        """The pair with PAN cut to the PAN raster, or to the grid of an output that has PAN's pixels."""
+        own, other = self.pan.grid.transform, (grid or self.pan.grid).transform
         left, top = round((other[0] - own[0]) / own[1]), round((other[3] - own[3]) / own[5])
-        return self.on_pan().cropped(Window(left, top, grid.width, grid.height))
+        size = (grid or self.pan.grid).window
+        with gdal_exceptions():
+            return self.measured.read(Window(left, top, size.width, size.height))
 
 
 def list_pairs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,10 +64,8 @@ class MeasuredScene:
         """Measure a pair on a sample of its windows, undeclared fill left out."""
         placement = register(pan.grid, ms.grid)
         windows = list(sample_scene(pan, ms, placement))
-        fills = (
-            find_fill([(w.ms, w.ms_valid) for w in windows]),
-            find_fill([(w.pan[None], w.pan_valid) for w in windows]),
-        )
+        ms_fill = find_fill([(w.ms, w.ms_valid) for w in windows])
+        fills = ms_fill, find_fill([(w.pan[None], w.pan_valid) for w in windows])
         sample = [without_fill(w, *fills) for w in windows]
         registration = measure_registration(sample)
         return cls(pan, ms, placement.moved(registration.shift), registration, tuple(sample), fills)
@@ -100,9 +98,8 @@ class MeasuredScene:
         around = ms_window(self.placement, window, INTERPOLATION_MARGIN).clipped(self.ms.grid.window)
         pair = without_fill(read_pair(self.pan, self.ms, self.placement, around, self.placement.ratio), *self.fills)
         (top, left), wanted = pair.pan_corner, [i for i in self.ms.outputs if i >= 0]
-        pair = replace(pair, band_valid=None).cropped(
-            Window(window.left - left, window.top - top, window.width, window.height)
-        )
+        place = Window(window.left - left, window.top - top, window.width, window.height)
+        pair = replace(pair, band_valid=None).cropped(place)
         offsets: Any = self.ms.offsets[wanted, None, None].astype(np.float32)
         return replace(pair, ms=pair.ms[wanted] + offsets, pan=pair.pan + float(self.pan.offsets[0]))
 
@@ -182,55 +179,56 @@ def _measured(
     progress: Progress,
 ) -> list[Shown]:
     """Figures, block map and pieces of each result, then of interpolation and of the classical methods."""
+    shown: list[Shown] = []
+    for name, places, pieces in _images(scene, candidates, windows, pairs):
+        progress.check()
+        shown.append(_shown(scene, name, places, windows, pieces, progress))
+        progress.report(0.8 * len(shown) / (len(candidates) + len(METHODS)))
+    for number, one in enumerate(candidates):
+        found = shown[number]
+        shift, steps = shift_from_pan(found.pieces), seams(found.pieces, scene.transfer)
+        figures = replace(found.figures, shift=shift, seams=steps, notes=one.notes, stretched=one.stretched)
+        shown[number] = replace(found, figures=figures)
+    return shown
+
+
+def _images(
+    scene: MeasuredScene, candidates: Sequence[Candidate], windows: Sequence[Window], pairs: Sequence[PairWindow]
+) -> Iterator[tuple[str, Sequence[int], list[Piece]]]:
+    """Name, bands of MS by their places among those wanted, and pieces of each result and of each yardstick."""
+    for one in candidates:
+        yield one.name, one.bands, [Piece(p.with_bands(one.bands), *one.read(w)) for p, w in zip(pairs, windows)]
     known = [np.asarray(p.pan_valid) for p in pairs]
     prepared = [prepare(p, scene.transfer, k) for p, k in zip(pairs, known)]
-    shown: list[Shown] = []
-    for one in candidates:
-        pieces = [Piece(p.with_bands(one.bands), *one.read(w)) for p, w in zip(pairs, windows)]
-        found = _shown(scene, one.name, windows, pieces, _band_names(scene, one.bands), progress)
-        figures = replace(
-            found.figures,
-            shift=shift_from_pan(pieces),
-            seams=seams(pieces, scene.transfer),
-            notes=one.notes,
-            stretched=one.stretched,
-        )
-        shown.append(replace(found, figures=figures))
-        progress.report(0.8 * len(shown) / (len(candidates) + len(METHODS)))
     for name, method in METHODS.items():
-        pieces = [Piece(p, method(q), k) for p, q, k in zip(pairs, prepared, known)]
-        shown.append(_shown(scene, name, windows, pieces, _band_names(scene, range(len(pairs[0].ms))), progress))
-        progress.report(0.8 * len(shown) / (len(candidates) + len(METHODS)))
-    return shown
+        yield name, range(len(pairs[0].ms)), [Piece(p, method(q), k) for p, q, k in zip(pairs, prepared, known)]
 
 
 def _shown(
     scene: MeasuredScene,
     name: str,
+    places: Sequence[int],
     windows: Sequence[Window],
     pieces: Sequence[Piece],
-    names: Sequence[str],
     progress: Progress,
 ) -> Shown:
-    """Figures and block map of an image over the pieces. Raises InputError where it has no whole block."""
-    progress.check()
-    blocks = [block_qualities(p.pair, p.fused, scene.transfer, scene.rounded, progress.check, p.valid) for p in pieces]
+    """Figures and block map of an image over the pieces, of the bands of MS at some places among those wanted.
+
+    Raises InputError where it has no whole block.
+    """
+    check, transfer = progress.check, scene.transfer
+    blocks = [block_qualities(p.pair, p.fused, transfer, scene.rounded, check, p.valid) for p in pieces]
     whole = BlockQualities.joined(blocks)
     if not len(whole.spectral):
         raise InputError(
             f"FUSED {name} has no whole block of {BLOCK} x {BLOCK} valid pixels where PAN and MS are valid. Choose a "
             "larger part of the scene."
         )
-    bands, angle = band_figures(pieces, scene.transfer, names)
-    return Shown(
-        Assessed(name, measure_indices(whole), angle, None, bands), BlockMap.of(windows, blocks), tuple(pieces)
-    )  # fmt: skip
-
-
-def _band_names(scene: MeasuredScene, places: Iterable[int]) -> list[str]:
-    """Names of bands of MS by their places among those that are wanted."""
     numbers = [scene.ms.bands[i] for i in places]
-    return [scene.ms.dataset.GetRasterBand(n).GetDescription() or f"band {n}" for n in numbers]
+    names = [scene.ms.dataset.GetRasterBand(n).GetDescription() or f"band {n}" for n in numbers]
+    bands, angle = band_figures(pieces, transfer, names)
+    figures = Assessed(name, measure_indices(whole), angle, None, bands)
+    return Shown(figures, BlockMap.of(windows, blocks), tuple(pieces))
 
 
 def _reduced(scene: MeasuredScene, candidates: Sequence[Candidate], progress: Progress) -> dict[str, Figures]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,13 +78,12 @@ def _has_detail(detail: Image, pair: PairWindow) -> bool:
 
 def _valid(piece: Piece) -> NDArray[np.bool_]:
     """Where a result, PAN and MS are all valid, (H, W)."""
-    both = np.asarray(replace(piece.pair, band_valid=None).valid_on_pan(piece.pair.window))
-    return piece.valid & both
+    return piece.valid & np.asarray(piece.pair.valid_on_pan(piece.pair.window))
 
 
 def _inner(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    inner = valid.copy()
-    inner[:RIM], inner[-RIM:], inner[:, :RIM], inner[:, -RIM:] = False, False, False, False
+    inner = np.zeros_like(valid)
+    inner[RIM:-RIM, RIM:-RIM] = valid[RIM:-RIM, RIM:-RIM]
     return inner
 
 
@@ -115,9 +114,8 @@ def _vertex(line: Image, top: int) -> float:
     """Where the parabola through the highest value and its neighbours is highest."""
     if not 0 < top < len(line) - 1:
         return float(top)
-    before, at, after = line[top - 1 : top + 2]
-    bend = before - 2.0 * at + after
-    return top + (0.5 * (before - after) / bend if bend < 0.0 else 0.0)
+    bend, slope, _ = np.polyfit((-1, 0, 1), line[top - 1 : top + 2], 2)
+    return top - 0.5 * slope / bend if bend < 0.0 else float(top)
 
 
 def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[str, float], ...]:

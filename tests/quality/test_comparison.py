@@ -20,19 +20,19 @@ from otfm_pansharpen.model.raster.source import RasterSource
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 
-@pytest.mark.parametrize("side", [windows.WINDOW_SIDE, 16], ids=["the whole scene", "pieces of a sample"])
-def test_log_report_and_benchmark_have_the_same_figures(tmp_path, monkeypatch, side):
+@pytest.mark.parametrize(("per_axis", "side"), [(4, 128), (2, 40)], ids=["the whole scene", "pieces of a sample"])
+def test_log_report_and_benchmark_have_the_same_figures(tmp_path, monkeypatch, per_axis, side):
     from quality import Ours, compare_reduced
     from wald import Scene
 
     monkeypatch.setattr(windows, "WINDOW_SIDE", side)
-    monkeypatch.setattr(windows, "WINDOWS_PER_AXIS", 64 // side)
+    monkeypatch.setattr(windows, "WINDOWS_PER_AXIS", per_axis)
     pair = Recipe(bands=3, ratio=2, height=176, width=192, shift=(0.6, -0.3)).write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, 40:44, 60:64] = 0
     save(pair.ms, ms, nodata=0, transform=(5e5, 4.0, 0, 4e6, 0, -4.0))
     lines: list[str] = []
-    result = fuse(job(pair, tmp_path / "ours.tif"), Progress(detail=lines.append))
+    result = fuse(job(pair, tmp_path / "ours.tif", precision="auto", device="auto"), Progress(detail=lines.append))
     sources = RasterSource(str(pair.pan)), RasterSource(str(pair.ms))
     report = assess(AssessJob(*sources, (RasterSource(str(result.output)),), tmp_path / "report.html")).reduced
     scene = Scene(*sources)
