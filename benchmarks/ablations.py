@@ -42,7 +42,7 @@ from otfm_pansharpen.model.training.simulation import SimulationConfig  # noqa: 
 from otfm_pansharpen.model.training.trainer import Run, TrainingConfig  # noqa: E402
 from otfm_pansharpen.model.training.transport import TransportConfig, marginal_weight, normalised, transport_cost  # noqa: E402
 from unet_baseline import RivalUNet  # noqa: E402
-from wald import Scene, read, reduced  # noqa: E402
+from wald import Scene, list_pairs, read, reduced  # noqa: E402
 
 CONTROL = TransportConfig(push=0.0, softness=(1e6, 1e6))  # the cost alone: no potential, all weights 1
 TIGHT = TransportConfig(softness=(0.2, 1.0))
@@ -105,11 +105,8 @@ class Case:
 def cases(folder: Path, zero_is_nodata: list[str], store: Path) -> list[Case]:
     """Every pair of a folder, reduced by 4 and by its own ratio."""
     found = []
-    for pan_path in sorted(folder.glob("*_pan.tif")):
-        name = pan_path.name.removesuffix("_pan.tif")
-        nodata = (0.0,) if name in zero_is_nodata else ()
-        ms_path = pan_path.with_name(f"{name}_ms.tif")
-        scene = Scene(RasterSource(str(pan_path), bands=(1,), nodata=nodata), RasterSource(str(ms_path), nodata=nodata))
+    for name, *sources in list_pairs(folder, (), zero_is_nodata):
+        scene = Scene(*sources)
         for ratio in sorted({4, round(scene.placement.ratio)}):
             place = store / f"{name}_{ratio}"
             place.mkdir()

@@ -36,7 +36,7 @@ from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noq
 from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from quality import Ours  # noqa: E402
-from wald import Scene, read, reduced  # noqa: E402
+from wald import Scene, list_pairs, read, reduced  # noqa: E402
 
 MARGIN = 16  # MS pixels between what is tuned on and what is judged
 BLOCK = 32  # PAN pixels, of which HQNR takes whole blocks
@@ -106,13 +106,7 @@ def main() -> None:
     start = BUNDLED.get(arguments.start, Path(arguments.start))
     table: dict[str, tuple[Judged, Judged]] = {}
     print(f"{'':20}{'ERGAS':>9}{'after':>9}{'HQNR':>9}{'after':>9}{'steps':>7}{'s':>5}", flush=True)
-    for path in sorted(arguments.folder.glob("*_pan.tif")):
-        name = path.name.removesuffix("_pan.tif")
-        if arguments.only and name not in arguments.only:
-            continue
-        nodata = (0.0,) if name in arguments.zero_is_nodata else ()
-        pan = RasterSource(str(path), bands=(1,), nodata=nodata)
-        ms = RasterSource(str(path.with_name(f"{name}_ms.tif")), nodata=nodata)
+    for name, pan, ms in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
         with tempfile.TemporaryDirectory() as folder:
             halves, output = Halves(pan, ms, Path(folder)), Path(folder) / "tuned.safetensors"
             before, after = halves.judge(start), None

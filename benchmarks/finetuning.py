@@ -27,7 +27,7 @@ from otfm_pansharpen.model.finetuning.finetune import finetune  # noqa: E402
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair  # noqa: E402
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
 from otfm_pansharpen.model.quality.indices import INDICES  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
+from wald import list_pairs  # noqa: E402
 
 
 def tune(job: FinetuneJob, output: Path | None) -> FinetuneResult:
@@ -64,12 +64,7 @@ def main() -> None:
     start = BUNDLED.get(arguments.start, Path(arguments.start))
     print(f"{'':22}" + "".join(f"{c.upper():>9}{'after':>9}" for c in INDICES), flush=True)
     found: dict[str, FinetuneResult] = {}
-    for path in sorted(arguments.folder.glob("*_pan.tif")):
-        name = path.name.removesuffix("_pan.tif")
-        if arguments.only and name not in arguments.only:
-            continue
-        nodata = (0.0,) if name in arguments.zero_is_nodata else ()
-        pan, ms = (RasterSource(str(path.with_name(f"{name}_{kind}.tif")), nodata=nodata) for kind in ("pan", "ms"))
+    for name, pan, ms in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
         job = FinetuneJob(
             (TuningPair(pan, ms),), Path(f"{name}.safetensors"), start, arguments.minutes, arguments.steps,
             seed=arguments.seed,

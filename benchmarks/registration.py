@@ -14,6 +14,7 @@ import argparse
 import sys
 import tempfile
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
@@ -29,7 +30,7 @@ from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions  # noqa: E4
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from otfm_pansharpen.model.raster.windows import sample_scene  # noqa: E402
 from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402
-from wald import Scene, read, reduced  # noqa: E402
+from wald import Scene, list_pairs, read, reduced  # noqa: E402
 
 MOVES = ((-3.0, -3.0), (-2.3, 1.4), (-1.0, 3.0), (-0.4, -0.7), (0.25, 0.5), (1.6, -2.2), (2.7, 0.0), (3.0, 3.0))
 
@@ -69,13 +70,9 @@ def main() -> None:
     parser.add_argument("--aligned", action="store_true", help="also fuse with ALIGN off and auto")
     arguments = parser.parse_args()
     print(f"{'':22}{'gain':>7}  {'rows, columns at .25 .5 .75 1':40}{'shift, PAN pixels':>20}{'correlation':>20}")
-    for pan in sorted(p for folder in arguments.folders for p in folder.glob("*_pan.tif")):
-        name = pan.name.removesuffix("_pan.tif")
-        if arguments.only and name not in arguments.only:
-            continue
-        nodata = (0.0,) if name in arguments.zero_is_nodata else ()
-        ms = RasterSource(str(pan.with_name(f"{name}_ms.tif")), nodata=nodata)
-        scene = Scene(RasterSource(str(pan), bands=(1,), nodata=nodata), ms)
+    folders = (list_pairs(folder, arguments.only or (), arguments.zero_is_nodata) for folder in arguments.folders)
+    for name, pan, ms in chain.from_iterable(folders):
+        scene = Scene(pan, ms)
         registration = scene.registration
         bands = " ".join(f"{v:.2f}" for v in registration.transfer.summary())
         row, column = registration.shift
@@ -90,9 +87,8 @@ def main() -> None:
             print(f"    largest {max(abs(e) for pair in errors for e in pair):.3f} PAN pixels", flush=True)
 
         if arguments.aligned:
-            pan_source = RasterSource(str(pan), bands=(1,), nodata=nodata)
             for label, align in (("off", False), ("auto", True)):
-                error, quality = aligned(scene, pan_source, ms, align)
+                error, quality = aligned(scene, pan, ms, align)
                 print(f"    ALIGN {label}: ERGAS {error:.3f}, HQNR {quality:.4f}", flush=True)
 
 

@@ -123,16 +123,19 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         pairs = [scene.read(w) for w in windows]
         candidates = [_with_left_out(fitted(c, pairs, scene.transfer, scene.shared)) for c in candidates]
         shown = _measured(scene, candidates, windows, pairs, progress)
-        reduced = _reduced(scene, candidates, progress)
+        small = scene.reduced()
+        reduced = _reduced(scene, small, candidates, progress)
         own, yardsticks = shown[: len(candidates)], [s.figures for s in shown[len(candidates) :]]
-        verdicts = tuple(verdict(s.figures, yardsticks, _made_again(c), reduced) for s, c in zip(own, candidates))
+        verdicts = tuple(
+            verdict(s.figures, yardsticks, _named(_bundled_weights(c)), reduced) for s, c in zip(own, candidates)
+        )
         maps = tuple(
             write_map(s.map, pan, job.maps / f"{f}_blocks.tif") for s, f in zip(own, _distinct(files)) if job.maps
         )
         result = AssessResult(
             job.report, verdicts, tuple(s.figures for s in shown), reduced, maps, time.monotonic() - started
         )
-        write_report(job, result, own, scene.transfer, _facts(scene, candidates, windows))
+        write_report(job, result, own, scene.transfer, _facts(scene, small, candidates, windows))
     _say(result, progress)
     return result
 
@@ -231,41 +234,38 @@ def _shown(
     return Shown(figures, BlockMap.of(windows, blocks), tuple(pieces))
 
 
-def _reduced(scene: MeasuredScene, candidates: Sequence[Candidate], progress: Progress) -> dict[str, Figures]:
+def _reduced(
+    scene: MeasuredScene, small: ReducedScene | None, candidates: Sequence[Candidate], progress: Progress
+) -> dict[str, Figures]:
     """Figures one scale down: of interpolation and classical methods, and of the plugin where results came from it."""
-    small = scene.reduced()
     if small is None:
         return {}
     found = small.compare_methods(check=progress.check)
-    made_with = {c.made_by.get(WEIGHTS, "") for c in candidates} if HAS_NETWORK else set()
-    for path in (p for digest, p in _bundled().items() if digest in made_with):
-        from ..fusion.job import FusionJob
-        from ..fusion.quality_estimate import compare_job
+    for path in filter(None, map(_bundled_weights, candidates)):
+        if HAS_NETWORK and _named(path) not in found:
+            from ..fusion.job import FusionJob
+            from ..fusion.quality_estimate import compare_job
 
-        with suppress(ValueError):  # too few pixels
-            job = FusionJob(scene.pan.source, scene.ms.source, Path(), weights=path)
-            found[_named(path)] = compare_job(small, job, progress.check)
+            with suppress(ValueError):  # too few pixels
+                job = FusionJob(scene.pan.source, scene.ms.source, Path(), weights=path)
+                found[_named(path)] = compare_job(small, job, progress.check)
     progress.report(0.95)
     return found
 
 
-def _named(weights: Path) -> str:
-    return f"{OURS} ({weights.stem})"
+def _named(weights: Path | None) -> str:
+    """What the plugin with some weights is called one scale down."""
+    return f"{OURS} ({weights.stem})" if weights else ""
 
 
-def _made_again(candidate: Candidate) -> str:
-    """What a result is called one scale down; empty where it cannot be made again there."""
-    weights = _bundled().get(candidate.made_by.get(WEIGHTS, ""))
-    return _named(weights) if weights else ""
-
-
-def _bundled() -> dict[str, Path]:
-    """The weights that come with the plugin, by their SHA-256."""
-    found = {}
+def _bundled_weights(candidate: Candidate) -> Path | None:
+    """The weights of the plugin by which it made a result; None where it did not, or with others."""
     for path in BUNDLED.values():
         with suppress(OSError, IndexError):  # a damaged installation, which load_weights reports
-            found[read_small_file(Path(f"{path}.sha256"), MAX_HASH_BYTES).decode("ascii", "replace").split()[0]] = path
-    return found
+            digest = read_small_file(Path(f"{path}.sha256"), MAX_HASH_BYTES).decode("ascii", "replace").split()[0]
+            if digest == candidate.made_by.get(WEIGHTS):
+                return path
+    return None
 
 
 def _with_left_out(candidate: Candidate) -> Candidate:
@@ -276,7 +276,7 @@ def _with_left_out(candidate: Candidate) -> Candidate:
             "torch, which the network needs, cannot be loaded here. Run Set up the engine (otfm:setup) and assess "
             "again for those figures."
         )
-    elif made_with and made_with not in _bundled():
+    elif made_with and not _bundled_weights(candidate):
         why = f"its weights (SHA-256 {made_with[:12]}...) are none of those that come with the plugin."
     else:
         return candidate
@@ -284,7 +284,9 @@ def _with_left_out(candidate: Candidate) -> Candidate:
     return replace(candidate, notes=(*candidate.notes, note))
 
 
-def _facts(scene: MeasuredScene, candidates: Sequence[Candidate], windows: Sequence[Window]) -> dict[str, str]:
+def _facts(
+    scene: MeasuredScene, small: ReducedScene | None, candidates: Sequence[Candidate], windows: Sequence[Window]
+) -> dict[str, str]:
     """What the report says of the scene."""
     found, parts = scene.registration, len(windows)
     share = sum(w.width * w.height for w in windows) / max(scene.pan.grid.width * scene.pan.grid.height, 1)
@@ -297,6 +299,10 @@ def _facts(scene: MeasuredScene, candidates: Sequence[Candidate], windows: Seque
         "MTF gain at Nyquist": f"{found.transfer.gain:.3f}, measured",
         "Measured on": part,
     }
+    if small:
+        facts["Compared one scale down"] = (
+            f"{len(small.bands)} of {len(scene.ms.bands)} bands, {len(small.pairs)} pieces"
+        )
     for candidate in candidates:
         made = ", ".join(f"{k[5:].lower().replace('_', ' ')} {v}" for k, v in candidate.made_by.items())
         facts[candidate.name] = f"{candidate.raster.source.path}; {made or 'made by another tool'}"
