@@ -15,6 +15,7 @@ from otfm_pansharpen.model.assessment.assess import assess
 from otfm_pansharpen.model.assessment.job import AssessJob
 from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.quality import indices
 from otfm_pansharpen.model.quality.classical import CLASSICAL
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.scene.registration import measure_registration
@@ -283,13 +284,17 @@ def test_a_map_shows_where_it_is_bad(pair, tmp_path):
 
 
 @pytest.mark.promise(25)
-def test_our_own_results_are_made_again_one_scale_down(pair, tmp_path):
+def test_our_own_results_are_made_again_one_scale_down(pair, tmp_path, monkeypatch):
+    entry = indices.Index("Bands less two", ".2f", False, True, lambda images: len(images.fused) - 2.0)
+    monkeypatch.setitem(indices.INDICES, "less", entry)  # an index that somebody adds
     fuse_pair(pair, tmp_path, "ours.tif")
     lines: list[str] = []
     result = assessed(pair, tmp_path, tmp_path / "ours.tif", progress=Progress(log=lines.append, detail=lines.append))
     by_name = result.reduced
     assert by_name["OTFM (fast)"]["ergas"] < by_name["interpolation"]["ergas"]
     assert set(by_name) == {"OTFM (fast)", "interpolation", *CLASSICAL}
+    assert [figures["less"] for figures in by_name.values()] == [2.0] * len(by_name)
+    assert "Bands less two: lower is better" in (tmp_path / "report.html").read_text(encoding="utf-8")
     ergas = f"ours has ERGAS {by_name['OTFM (fast)']['ergas']:.3g} (0 is perfect)"
     best = min(CLASSICAL, key=lambda name: by_name[name]["ergas"])
     first = result.verdicts[0].sentences[0]
