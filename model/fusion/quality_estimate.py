@@ -115,20 +115,21 @@ def estimate_full(
     bands, transfer = compared_bands(plan.outputs), plan.statistics.transfer
     fuser = _fuser(network, plan.statistics, plan.engine, bands, plan.network_share)
     rounded = pair.ms.type in INTEGER_TYPES
-    found: list[tuple[BlockQualities, BlockQualities]] = []
+    made: list[BlockQualities] = []
+    soft: list[BlockQualities] = []
     for piece in pieces[:: -(-len(pieces) // MAX_FULL_PIECES)] if pieces else []:
         place = _middle(piece)
         if min(place.width, place.height) < BLOCK:
             continue
         sharp = Piece.of(piece, place, plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, check)
         part = replace(piece.cropped(place), ms=piece.ms[bands], band_valid=None)
-        ours, plain = (block_qualities(part, i, transfer, rounded, check) for i in (sharp, interpolated_ms(part)))
-        if np.isfinite((hqnr(ours), hqnr(plain))).all():
-            found.append((ours, plain))
-    if not found:
+        for found, image in ((made, sharp), (soft, interpolated_ms(part))):
+            found.append(block_qualities(part, image, transfer, rounded, check))
+    count = sum(len(blocks.rows) > 0 for blocks in made)
+    if not count:
         return estimate
-    made, soft = (hqnr(BlockQualities.joined(side)) for side in zip(*found))
-    return replace(estimate, hqnr=made, interpolated_hqnr=soft, pieces=len(found))
+    figures = [hqnr(BlockQualities.joined(side)) for side in (made, soft)]
+    return replace(estimate, hqnr=figures[0], interpolated_hqnr=figures[1], pieces=count)
 
 
 def _fuser(
