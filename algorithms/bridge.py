@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from qgis.core import (
     QgsApplication,
     QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsCoordinateTransformContext,
+    QgsCsException,
     QgsFeatureRequest,
     QgsGeometry,
     QgsMapLayer,
@@ -18,6 +21,7 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProviderRegistry,
     QgsRasterLayer,
+    QgsRectangle,
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
@@ -82,6 +86,21 @@ def read_polygons(source: QgsProcessingFeatureSource, request: QgsFeatureRequest
         polygons += parts
         lost += not parts
     return polygons, lost
+
+
+def move_extent(
+    extent: QgsRectangle,
+    source: QgsCoordinateReferenceSystem,
+    target: QgsCoordinateReferenceSystem,
+    transforms: QgsCoordinateTransformContext,
+) -> QgsRectangle | None:
+    """Bring an extent to another reference system; None where it has no place there."""
+    if source.isValid() and target.isValid() and source != target:
+        try:
+            extent = QgsCoordinateTransform(source, target, transforms).transformBoundingBox(extent)
+        except QgsCsException:
+            return None
+    return extent if extent.isFinite() else None
 
 
 def raster_source(layer: QgsRasterLayer, bands: list[int], role: str, unmeasured: str = "") -> RasterSource:

@@ -4,52 +4,30 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
-from qgis.core import (
-    QgsProcessingContext,
-    QgsProcessingException,
-    QgsProcessingFeedback,
-    QgsProcessingParameterRasterDestination,
-)
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingException
+from qgis.core import QgsProcessingFeedback as Feedback
 
-from .help import EXAMPLEDATA, EXAMPLEDATA_PARAMETERS
-from .otfm_algorithm import OtfmAlgorithm
-from .result_layer import DrawColours
+from .help import EXAMPLEDATA
+from .otfm_algorithm import ROOT, OtfmAlgorithm, Parameters
+from .result_layer import draw_colours
 from .translation import tr
 
-FILES = Path(__file__).resolve().parent.parent / "resources" / "example"
+FILES = ROOT / "resources" / "example"
 COLOURS = (3, 2, 1)  # bands that are red, green and blue
 
 
 class ExampleDataAlgorithm(OtfmAlgorithm):
     """Copies the two rasters that the plugin brings, so that nothing is written beside its own files."""
 
-    parameter_help = EXAMPLEDATA_PARAMETERS
+    identifier, page = "exampledata", "example"
+    title, summary, about = EXAMPLEDATA
+    keywords = ("example", "sample", "demo", "data", "pansharpening")
+    parameters = ("PAN", "MS")
     needs_torch = False
 
-    def name(self) -> str:
-        return "exampledata"
-
-    def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return tr("Add example data")
-
-    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return tr("Load a small pair of rasters, made up, to try OTFM Pansharpen on.")
-
-    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return tr(EXAMPLEDATA)
-
-    def tags(self) -> list[str]:
-        return ["example", "sample", "demo", "data", "pansharpening"]
-
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        self._add(QgsProcessingParameterRasterDestination("PAN", tr("Example, panchromatic")))
-        self._add(QgsProcessingParameterRasterDestination("MS", tr("Example, multispectral")))
-
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         made = {name: self.parameterAsOutputLayer(parameters, name, context) for name in ("PAN", "MS")}
         for name, file in made.items():
             if Path(file).suffix.lower() not in (".tif", ".tiff"):
@@ -63,5 +41,5 @@ class ExampleDataAlgorithm(OtfmAlgorithm):
                     tr("{file} cannot be written ({error}). Choose another place.").format(file=file, error=error)
                 ) from error
         if context.willLoadLayerOnCompletion(made["MS"]):
-            context.layerToLoadOnCompletionDetails(made["MS"]).setPostProcessor(DrawColours.of(COLOURS))
+            context.layerToLoadOnCompletionDetails(made["MS"]).setPostProcessor(draw_colours(COLOURS))
         return made

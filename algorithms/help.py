@@ -1,8 +1,15 @@
-"""What the toolbox and dialogs say about algorithms, parameters and choices. All is translated where it is shown."""
+"""What the toolbox and dialogs say about algorithms, parameters and choices. All is translated where it is shown.
+
+A key ALGORITHM.NAME goes before NAME alone.
+"""
 
 from __future__ import annotations
 
-PANSHARPEN = """Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without \
+# Title, summary and text of each algorithm.
+PANSHARPEN = (
+    "OTFM Pansharpen",
+    "Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.",
+    """Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without \
 changing its colours.
 
 A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, \
@@ -11,37 +18,154 @@ relative to PAN are measured first and written to the log.
 
 The output has PAN's grid where MS exists, and the data type, nodata value, band names and rendering of MS. \
 Runs on CUDA where there is a GPU and on any CPU, in a process of its own. Set up the engine (otfm:setup) installs \
-what it needs."""
+what it needs.""",
+)
+PREVIEW = (
+    "OTFM Preview of the map",
+    "Sharpen what the map shows, in seconds, as the whole scene would be.",
+    """Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, \
+move the map, and run again.
 
-PANSHARPEN_PARAMETERS = {
+Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of \
+it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of \
+PAN pixels is sharpened in its middle.""",
+)
+FINETUNE = (
+    "OTFM Fine-tune weights",
+    "Make the weights of OTFM Pansharpen better on your own scene, in minutes.",
+    """Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
+
+The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn \
+from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures \
+in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
+
+Choose the result as the quality in OTFM Pansharpen, for this scene and others of the same sensor. Several \
+pairs of one sensor teach more than one. Cancelling keeps the best weights so far. \
+Set up the engine (otfm:setup) installs what it needs.""",
+)
+SETUP = (
+    "Set up the engine",
+    "Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.",
+    """Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and of your system stay as they are. \
+The log says first what is fetched, how large it is, and where it goes. Every file is checked against a hash that \
+ships with the plugin. Cancel leaves what was there before.
+
+ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it \
+into a request for help.""",
+)
+PRODUCT = (
+    "OTFM Sharpen a satellite product",
+    "Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.",
+    """Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
+
+Knows {families}, and any folder whose files' names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 \
+is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read as they are.
+
+Several products in one folder run one after another, and the log ends with a table. A product that fails does not \
+stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.""",
+)
+ASSESS = (
+    "OTFM Assess a sharpened raster",
+    "Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report.",
+    """Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
+
+At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, beside interpolation and four classical \
+methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods, and of this plugin \
+where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
+
+Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as \
+they can be, and the report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, \
+too; results of this plugin are then not made again one scale down.""",
+)
+EXAMPLEDATA = (
+    "Add example data",
+    "Load a small pair of rasters, made up, to try OTFM Pansharpen on.",
+    """Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, \
+red and near infrared with pixels of 30 m.
+
+The scene is made up, by a script of this project. It shows no real place: it lies in the sea, where the equator meets \
+the meridian of Greenwich. Its files are in the public domain (CC0).""",
+)
+
+LABELS = {
+    "PAN": "Panchromatic raster",
+    "MS": "Multispectral raster",
+    "QUALITY": "Quality",
+    "MINUTES": "Minutes of tuning",
+    "EXTENT": "Extent",
+    "PAN_BAND": "Panchromatic band",
+    "MS_BANDS": "Multispectral bands",
+    "MS_MORE": "More bands of the multispectral raster, one raster a band",
+    "ALIGN": "Correct the shift between the rasters",
+    "MASK": "Polygons of ground that is not measured, such as clouds",
+    "MTF_GAIN": "MTF gain at Nyquist",
+    "WEIGHTS_OUT": "Tuned weights to keep",
+    "SEED": "Seed of the tuning",
+    "DATA_TYPE": "Data type of the output",
+    "OVERVIEWS": "Build overviews",
+    "CREATE_OPTIONS": "Creation options of the output",
+    "DEVICE": "Device",
+    "PRECISION": "Precision",
+    "STEPS": "Steps of the flow",
+    "MEMORY": "Memory (MB)",
+    "TILE": "Tile size (PAN pixels)",
+    "pansharpen.OUTPUT": "Sharpened raster",
+    "preview.OUTPUT": "Preview",
+    "preview.EXTENT": "Extent in place of the map's",
+    "INPUT": "Folder, archive or metadata file of the product",
+    "BANDS": "Bands to sharpen",
+    "LOAD": "Load the sharpened rasters",
+    "KEEP_VRT": "Keep virtual rasters of PAN and MS",
+    "product.OUTPUT": "Folder for the sharpened rasters",
+    "FUSED": "Sharpened rasters, by any tool",
+    "REPORT": "Report",
+    "MAPS": "Folder for block maps",
+    "finetune.PAN": "Panchromatic rasters",
+    "finetune.MS": "Multispectral rasters, in the same order",
+    "START": "Weights to start from",
+    "finetune.STEPS": "Steps, in place of minutes",
+    "finetune.SEED": "Seed",
+    "KEEP_ON_CANCEL": "Keep the best weights so far on cancel",
+    "finetune.OUTPUT": "Fine-tuned weights",
+    "ACTION": "What to do",
+    "BUILD": "Build of torch",
+    "WHEELS": "Folder of wheels, without network",
+    "INDEX": "Address of a package index",
+    "exampledata.PAN": "Example, panchromatic",
+    "exampledata.MS": "Example, multispectral",
+}
+
+HELP = {
     "PAN": "The sharp raster: one panchromatic band with the smaller pixels.",
-    "MS": "The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. "
-    "Another reference system is reprojected while it is read.",
+    "MS": "The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another "
+    "reference system is reprojected while it is read.",
     "MS_MORE": "Where MS comes as one file a band, as Landsat does: choose the first band as MS and the others here, "
     "in the order of the output. All have to lie on one grid.",
     "PAN_BAND": "Which band of the panchromatic raster to use. Leave empty for the first.",
     "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
-    "EXTENT": "Only this part is sharpened; leave empty for all that both rasters cover. Statistics are still those "
-    "of the whole scene, so parts of one scene fit together.",
-    "QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned "
-    "tunes best on the scene itself for MINUTES first. Blocks are held out: they decide whether the tuned weights are "
-    "used, and the log says what was won there; errors are about 4 % smaller still. It needs at least 96 x 96 MS "
-    "pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used as it is.",
+    "pansharpen.EXTENT": "Only this part is sharpened; leave empty for all that both rasters cover. Statistics are "
+    "still those of the whole scene, so parts of one scene fit together.",
+    "pansharpen.QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as "
+    "long. tuned tunes best on the scene itself for MINUTES first. Blocks are held out: they decide whether the tuned "
+    "weights are used, and the log says what was won there; errors are about 4 % smaller still. It needs at least 96 x "
+    "96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used as it is.",
     "MINUTES": "How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.",
     "MASK": "Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, "
     "but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.",
-    "WEIGHTS_OUT": "Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the "
-    "sensor. Used only where QUALITY is tuned; leave empty to keep none.",
+    "WEIGHTS_OUT": "Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. "
+    "Used only where QUALITY is tuned; leave empty to keep none.",
     "SEED": "Which blocks are held out in tuning, and all other chance.",
     "DEVICE": "auto takes CUDA where torch finds a GPU, with all GPUs of one kind, else the CPU.",
-    "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), "
-    "else float32. fp32 gives the same raster whatever the tile size.",
+    "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), else "
+    "float32. fp32 gives the same raster whatever the tile size.",
     "STEPS": "How many steps the flow takes. 1 is what the weights are trained for; more costs more time.",
-    "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it; "
-    "off trusts the georeference, even where PAN and MS do not seem to show the same scene.",
+    "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it; off trusts the "
+    "georeference, even where PAN and MS do not seem to show the same scene.",
     "MTF_GAIN": "Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for "
-    "a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 "
-    "is crisp.",
+    "a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is "
+    "crisp.",
     "MEMORY": "How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves "
     "need some 600 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.",
     "TILE": "The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.",
@@ -50,69 +174,49 @@ PANSHARPEN_PARAMETERS = {
     "OVERVIEWS": "Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.",
     "CREATE_OPTIONS": "GDAL creation options of the output format, for example COMPRESS=DEFLATE. A GeoTIFF is tiled "
     "and not compressed unless asked for; the predictor then suits the data type.",
-    "OUTPUT": "The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised GeoTIFF.",
-}
-
-PREVIEW = """Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, \
-move the map, and run again.
-
-Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of \
-it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of \
-PAN pixels is sharpened in its middle."""
-
-PREVIEW_PARAMETERS = {
-    **{name: PANSHARPEN_PARAMETERS[name] for name in ("PAN", "MS", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK")},
-    "MTF_GAIN": PANSHARPEN_PARAMETERS["MTF_GAIN"],
+    "pansharpen.OUTPUT": "The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised "
+    "GeoTIFF.",
     "QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A "
     ".safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.",
-    "EXTENT": "The part that is sharpened. Leave empty for what the map shows.",
-    "OUTPUT": "The preview, a temporary layer unless a file is chosen.",
-}
-
-FINETUNE = """Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
-
-The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn \
-from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures \
-in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
-
-Choose the result as the quality in OTFM Pansharpen, for this scene and others of the same sensor. Several \
-pairs of one sensor teach more than one. Cancelling keeps the best weights so far. \
-Set up the engine (otfm:setup) installs what it needs."""
-
-FINETUNE_PARAMETERS = {
-    "PAN": "The panchromatic raster of each scene; of one raster with several bands, the first is used. "
+    "preview.EXTENT": "The part that is sharpened. Leave empty for what the map shows.",
+    "preview.OUTPUT": "The preview, a temporary layer unless a file is chosen.",
+    "INPUT": "The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata "
+    "file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.",
+    "BANDS": "all takes every band that PAN can sharpen, in the product's order, so no thermal or cirrus bands. colour "
+    "and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.",
+    "product.EXTENT": "Only this part of each product is sharpened. Leave empty for all of it.",
+    "KEEP_VRT": "Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.",
+    "LOAD": "Whether the sharpened rasters are loaded, in natural colours.",
+    "product.OUTPUT": "Where the sharpened rasters go: NAME_sharp.tif for each product.",
+    "assess.PAN": "The panchromatic raster that was used.",
+    "assess.MS": "The multispectral raster that was used.",
+    "FUSED": "One or more results of these two rasters, which are set side by side.",
+    "assess.MS_BANDS": "Which bands of MS the results show. Leave empty for all but alpha.",
+    "assess.REPORT": "One HTML file that needs nothing else: verdict, figures, maps, the worst and the middle block, "
+    "spectra, histograms, and how it was measured.",
+    "MAPS": "A folder for a raster of each result, with one pixel for 32 x 32 of PAN: quality, colours, detail. They "
+    "are loaded in colours from bad to good. Leave empty for none.",
+    "finetune.PAN": "The panchromatic raster of each scene; of one raster with several bands, the first is used. "
     "Usually one; several scenes of the same sensor are matched in order with MS.",
-    "MS": "The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. "
-    "Alpha bands are left out.",
-    "EXTENT": "Only this part of the scenes is learnt from, for example one without clouds; leave empty for all of it. "
-    "It has to hold at least 96 x 96 MS pixels.",
-    "MASK": "Polygons in any reference system, for example of clouds and their shadows, that nothing is learnt from. "
-    "Leave empty to learn from all.",
-    "START": "The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, "
-    "for example one that was fine-tuned before.",
-    "MINUTES": "How long to train. 3 is enough for one scene on most machines; a GPU needs less.",
-    "STEPS": "How many steps to train, in place of MINUTES: the same steps and seed give the same weights "
-    "on the same machine. Leave empty to go by the clock.",
-    "DEVICE": "auto takes CUDA where torch finds a GPU, else the CPU.",
-    "SEED": "Which blocks are held out, and all other chance. Another seed gives another, similar result.",
+    "finetune.MS": "The multispectral raster of each scene, in the order of PAN, with the bands that will be "
+    "sharpened. Alpha bands are left out.",
+    "finetune.EXTENT": "Only this part of the scenes is learnt from, for example one without clouds; leave empty for "
+    "all of it. It has to hold at least 96 x 96 MS pixels.",
+    "finetune.MASK": "Polygons in any reference system, for example of clouds and their shadows, that nothing is "
+    "learnt from. Leave empty to learn from all.",
+    "START": "The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, for "
+    "example one that was fine-tuned before.",
+    "finetune.MINUTES": "How long to train. 3 is enough for one scene on most machines; a GPU needs less.",
+    "finetune.STEPS": "How many steps to train, in place of MINUTES: the same steps and seed give the same weights on "
+    "the same machine. Leave empty to go by the clock.",
+    "finetune.DEVICE": "auto takes CUDA where torch finds a GPU, else the CPU.",
+    "finetune.SEED": "Which blocks are held out, and all other chance. Another seed gives another, similar result.",
     "KEEP_ON_CANCEL": "Whether cancelling writes the best weights found until then, if any are better than the start. "
     "Otherwise cancelling leaves no file.",
-    "OUTPUT": "The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in the folder "
-    "of the profile that is proposed. A file with their SHA-256 is written beside it.",
-    "REPORT": "One HTML file with the learning curve, pictures before and after, the figures of the held-out blocks "
-    "and the settings.",
-}
-
-SETUP = """Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
-
-Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and of your system stay as they are. \
-The log says first what is fetched, how large it is, and where it goes. Every file is checked against a hash that \
-ships with the plugin. Cancel leaves what was there before.
-
-ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it \
-into a request for help."""
-
-SETUP_PARAMETERS = {
+    "finetune.OUTPUT": "The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in "
+    "the folder of the profile that is proposed. A file with their SHA-256 is written beside it.",
+    "finetune.REPORT": "One HTML file with the learning curve, pictures before and after, the figures of the held-out "
+    "blocks and the settings.",
     "ACTION": "install does nothing where torch works already. check writes a report. repair installs anew, also where "
     "torch works. remove deletes the folder that was installed.",
     "BUILD": "auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far "
@@ -121,66 +225,37 @@ SETUP_PARAMETERS = {
     "this Python, fetched elsewhere with pip download. They are not checked by hash.",
     "INDEX": "A package index in place of the one that pip uses, for example a mirror of your organisation, or torch's "
     "own index of CPU builds.",
+    "exampledata.PAN": "Where the panchromatic raster is written, a GeoTIFF.",
+    "exampledata.MS": "Where the multispectral raster is written, a GeoTIFF.",
 }
 
-PRODUCT = """Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
-
-Knows Landsat 7, 8 and 9 (level 1, and level 2 with the panchromatic band of level 1), EO-1 ALI, WorldView, GeoEye, \
-QuickBird, IKONOS, Pleiades, Pleiades Neo, SPOT 6 and 7, KOMPSAT, CBERS and GaoFen, and any folder whose files' names \
-say PAN and MS, or PAN and B1, B2 and so on. Archives (.tar, .tar.gz, .zip) are read as they are.
-
-Several products in one folder run one after another, and the log ends with a table. A product that fails does not \
-stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing."""
-
-PRODUCT_PARAMETERS = {
-    "INPUT": "The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata "
-    "file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.",
-    "BANDS": "all takes every band that PAN can sharpen, in the product's order, so no thermal or cirrus bands. "
-    "colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.",
-    "EXTENT": "Only this part of each product is sharpened. Leave empty for all of it.",
-    "ALIGN": PANSHARPEN_PARAMETERS["ALIGN"],
-    "DEVICE": PANSHARPEN_PARAMETERS["DEVICE"],
-    "QUALITY": PREVIEW_PARAMETERS["QUALITY"],
-    "PRECISION": PANSHARPEN_PARAMETERS["PRECISION"],
-    "MEMORY": PANSHARPEN_PARAMETERS["MEMORY"],
-    "DATA_TYPE": PANSHARPEN_PARAMETERS["DATA_TYPE"],
-    "OVERVIEWS": PANSHARPEN_PARAMETERS["OVERVIEWS"],
-    "CREATE_OPTIONS": PANSHARPEN_PARAMETERS["CREATE_OPTIONS"],
-    "KEEP_VRT": "Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.",
-    "LOAD": "Whether the sharpened rasters are loaded, in natural colours.",
-    "OUTPUT": "Where the sharpened rasters go: NAME_sharp.tif for each product.",
-}
-
-ASSESS = """Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
-
-At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, beside interpolation and four classical \
-methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods, and of this plugin \
-where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
-
-Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as \
-they can be, and the report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, \
-too; results of this plugin are then not made again one scale down."""
-
-ASSESS_PARAMETERS = {
-    "PAN": "The panchromatic raster that was used.",
-    "MS": "The multispectral raster that was used.",
-    "FUSED": "One or more results of these two rasters, which are set side by side.",
-    "MS_BANDS": "Which bands of MS the results show. Leave empty for all but alpha.",
-    "REPORT": "One HTML file that needs nothing else: verdict, figures, maps, the worst and the middle block, spectra, "
-    "histograms, and how it was measured.",
-    "MAPS": "A folder for a raster of each result, with one pixel for 32 x 32 of PAN: quality, colours, detail. "
-    "They are loaded in colours from bad to good. Leave empty for none.",
-}
-
-EXAMPLEDATA = """Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, \
-red and near infrared with pixels of 30 m.
-
-The scene is made up, by a script of this project. It shows no real place: it lies in the sea, where the equator meets \
-the meridian of Greenwich. Its files are in the public domain (CC0)."""
-
-EXAMPLEDATA_PARAMETERS = {
-    "PAN": "Where the panchromatic raster is written, a GeoTIFF.",
-    "MS": "Where the multispectral raster is written, a GeoTIFF.",
+OUTPUT_LABELS = {
+    "DEVICE_USED": "Device used",
+    "RATIO": "Ratio of the pixel sizes",
+    "SHIFT_X": "Measured shift across, in PAN pixels",
+    "SHIFT_Y": "Measured shift down, in PAN pixels",
+    "MTF_GAIN_USED": "MTF gain used",
+    "HQNR": "Quality without reference (HQNR) of pieces",
+    "ERGAS": "ERGAS of the same pieces, made coarser by the ratio",
+    "WEIGHTS_SHA256": "SHA-256 of the weights",
+    "SECONDS": "Seconds",
+    "LAYERS": "Sharpened rasters",
+    "SHARPENED": "Products sharpened",
+    "COMPLETE": "Products that were complete already",
+    "FAILED": "Products that failed or are not complete",
+    "MAP_LAYERS": "Block maps",
+    "VERDICT": "Verdict",
+    "FAULTS": "Faults of the first raster, by one word each",
+    "D_LAMBDA": "D_lambda of the first raster",
+    "D_S": "D_s of the first raster",
+    "assess.HQNR": "HQNR of the first raster",
+    "ERGAS_BEFORE": "ERGAS of the held-out blocks before",
+    "ERGAS_AFTER": "ERGAS of the held-out blocks after",
+    "HQNR_BEFORE": "Quality without reference (HQNR) of the held-out blocks before",
+    "HQNR_AFTER": "Quality without reference (HQNR) of the held-out blocks after",
+    "STEPS": "Steps trained",
+    "TORCH": "Version of torch",
+    "REPORT": "Report on this machine",
 }
 
 COSTS = {
@@ -188,11 +263,10 @@ COSTS = {
     "best": "Best (errors about 4 % smaller, two to five times as long)",
     "tuned": "Tuned on this scene (errors another 4 % smaller, some minutes)",
 }
-STARTS = {"fast": "Fast", "best": "Best"}
+NAMES = {"fast": "Fast", "best": "Best"}
 CHOOSE = "A weights file…"
-WEIGHTS_FILTER = "Weights (*.safetensors)"
-SHARPENED_RASTER, SHARPENED_TITLE = "Sharpened raster", "{ms}, sharpened ({quality})"
-PREVIEW_NAME, PREVIEW_TITLE = "Preview", "{ms}, preview ({quality})"
+WEIGHTS_FILTER, HTML_FILTER = "Weights (*.safetensors)", "HTML files (*.html)"
+SHARPENED_TITLE, PREVIEW_TITLE = "{ms}, sharpened ({quality})", "{ms}, preview ({quality})"
 NOT_SHARPENED_TITLE = "{ms}, not sharpened"
 ABSTRACT = (
     "{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected "
@@ -201,10 +275,4 @@ ABSTRACT = (
 JUDGED = "Quality without reference (HQNR) {hqnr:.3f}."
 HISTORY = "{date}: otfm:pansharpen, version {version}; PAN {pan}, MS {ms}, weights with SHA-256 {sha256}."
 SHARPENED_PRODUCTS = "Sharpened products"
-
-FORMER = {
-    "WEIGHTS": "The former name of QUALITY with a weights file.",
-    "BUNDLED": "The former name of QUALITY with fast or best.",
-    "ADAPT": "The former name of QUALITY=tuned with MINUTES.",
-}
 NO_BANDS = "{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1."

@@ -4,52 +4,79 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from qgis.core import (
     QgsApplication,
-    QgsCoordinateTransform,
-    QgsCsException,
     QgsFeatureRequest,
     QgsGeometry,
-    QgsProcessing,
     QgsProcessingAlgorithm,
-    QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingFeedback,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterBand,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
-    QgsProcessingParameterEnum,
-    QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterLayer,
-    QgsProcessingParameterString,
     QgsRasterLayer,
 )
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 from qgis.PyQt.QtGui import QIcon
 
 from ..model.files import find_name_fault
+from ..model.options import BUNDLED
 from . import bridge
-from .help import FORMER, NO_BANDS
-from .manual import page_url
-from .pair_of_layers import preselect, refusal
-from .settings import default_quality, set_default
+from .help import NO_BANDS
+from .pair_of_layers import Bounds, preselect, refusal
+from .parameters import declare, declare_output
+from .settings import default_quality
 from .translation import tr
 
-LEAST_MINUTES, LONGEST = 0.05, 24.0 * 60.0  # of tuning
-ICON = Path(__file__).resolve().parent.parent / "resources" / "icon.svg"
+Parameters = dict[str, Any]
+ROOT = Path(__file__).resolve().parent.parent
+ICON = ROOT / "resources" / "icon.svg"
 
 
 class OtfmAlgorithm(QgsProcessingAlgorithm):
-    """What the plugin's algorithms share: parameters that carry their help, choices by word, layers that open."""
+    """An algorithm by what it states: names, texts of help.py, parameters and outputs of parameters.py.
 
-    parameter_help: Mapping[str, str] = {}
+    identifier  otfm:IDENTIFIER                 page     of docs/, which the Help button opens
+    parameters  names in the order of dialogs   outputs  names of those that are no destinations
+    qualities   what QUALITY may be, besides a weights file
+    """
+
+    identifier = page = title = summary = about = ""
+    keywords: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    qualities = tuple(BUNDLED)
     needs_torch = True
+
+    def name(self) -> str:
+        return self.identifier
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        return tr(self.title)
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        return tr(self.summary)
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
+        return tr(self.about)
+
+    def tags(self) -> list[str]:
+        return list(self.keywords)
+
+    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
+        for name in self.parameters:
+            self.addParameter(declare(self.identifier, name))
+        for name in self.outputs:
+            self.addOutput(declare_output(self.identifier, name))
+        pair = [p for p in self.parameterDefinitions() if p.name() in ("PAN", "MS") and not p.isDestination()]
+        if pair:
+            preselect(*pair)
 
     def canExecute(self) -> tuple[bool, str]:  # noqa: N802 - QGIS's name
         """Asked as the dialog opens: whether torch is anywhere to be found. It is not loaded for that."""
@@ -69,11 +96,11 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         return str(ICON)
 
     def helpUrl(self) -> str:  # noqa: N802 - QGIS's name
-        return page_url(self.name())
+        """The page as HTML, as packages hold it, else the text that it is made from; without network."""
+        built = ROOT / "resources" / "help" / f"{self.page}.html"
+        return (built if built.is_file() else ROOT / "docs" / f"{self.page}.md").as_uri()
 
-    def processAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def processAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:  # noqa: N802
         """`_run`, its errors as Processing's: one sentence with the cure. A cancel is no error on the desktop.
 
         Scripts and qgis_process learn of it from the exception, which the desktop would show in red.
@@ -88,29 +115,11 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
                 return {}
             raise QgsProcessingException(str(error)) from error
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         """What the algorithm does, on any thread. Raises PansharpenError, QgsProcessingException."""
         raise NotImplementedError
 
-    def _add(self, parameter: QgsProcessingParameterDefinition) -> None:
-        parameter.setHelp(tr(self.parameter_help[parameter.name()]))
-        set_default(parameter)
-        self.addParameter(parameter)
-
-    def _add_advanced(self, parameter: QgsProcessingParameterDefinition) -> None:
-        parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
-        self._add(parameter)
-
-    def _add_choice(self, name: str, text: str, choices: Sequence[str], advanced: bool = False) -> None:
-        """A choice by word, not by number, so that scripts and histories stay readable; the first is the default."""
-        parameter = QgsProcessingParameterEnum(name, text, list(choices), False, choices[0], False, True)
-        (self._add_advanced if advanced else self._add)(parameter)
-
-    def checkParameterValues(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext
-    ) -> tuple[bool, str]:
+    def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
         """As QGIS, which takes words for 0 and for yes: they are refused, and what `_refused` finds."""
         passed, sentence = super().checkParameterValues(parameters, context)
         if not passed:
@@ -122,67 +131,25 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             sentence = str(error)
         return not sentence, sentence
 
-    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    def _refused(self, parameters: Parameters, context: Context) -> str:
         """What is wrong with the values, as far as it can be told at once; empty for nothing. It may raise, too."""
         return ""
 
-    def _add_pair(self) -> None:
-        """PAN and MS; dialogs begin with the layers that the project seems to mean."""
-        pan = QgsProcessingParameterRasterLayer("PAN", tr("Panchromatic raster"))
-        ms = QgsProcessingParameterRasterLayer("MS", tr("Multispectral raster"))
-        preselect(pan, ms)
-        self._add(pan)
-        self._add(ms)
+    def _quality(self, parameters: Parameters, context: Context, name: str = "QUALITY") -> str:
+        """One of `qualities` or the path of a weights file."""
+        return self.parameterAsString(parameters, name, context) or default_quality()
 
-    def _add_quality(self, name: str, text: str, choices: Sequence[str]) -> None:
-        """One of `choices` or a weights file, as one word or path; a list in dialogs."""
-        parameter = QgsProcessingParameterString(name, text, default_quality())
-        widget = {"class": f"{__package__}.widgets.QualityWidget", "choices": list(choices)}
-        parameter.setMetadata({"widget_wrapper": widget})
-        self._add(parameter)
-
-    def _add_minutes(self, text: str) -> None:
-        parameter = QgsProcessingParameterNumber(
-            "MINUTES", text, QgsProcessingParameterNumber.Type.Double, 3.0, False, LEAST_MINUTES, LONGEST
-        )
-        parameter.setMetadata({"widget_wrapper": {"decimals": 0}})
-        self._add(parameter)
-
-    def _add_former(self, *names: str) -> None:
-        """Names that parameters of earlier versions had: kept for scripts and models, shown by no dialog."""
-        number = QgsProcessingParameterNumber
-        for name in names:
-            parameter: QgsProcessingParameterDefinition = QgsProcessingParameterString(name, name, optional=True)
-            if name == "ADAPT":
-                parameter = number(name, name, number.Type.Double, None, True, 0.0)
-            parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagHidden)
-            parameter.setHelp(tr(FORMER[name]))
-            self.addParameter(parameter)
-
-    def _quality(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
-        """QUALITY, or what says the same by its former names. Raises QgsProcessingException where both are given."""
-        given = self.parameterAsString(parameters, "QUALITY", context) if parameters.get("QUALITY") else ""
-        former = {n: self.parameterAsString(parameters, n, context) for n in FORMER if parameters.get(n)}
-        if given and former:
-            name, value = next(iter(former.items()))
-            raise QgsProcessingException(
-                tr(
-                    "QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY "
-                    "says. Give QUALITY alone, and MINUTES for tuning."
-                ).format(given=given, name=name, value=value)
-            )
-        return given or former.get("WEIGHTS") or former.get("BUNDLED") or default_quality()
-
-    def _refused_quality(self, name: str, quality: str, choices: Sequence[str]) -> str:
+    def _refused_quality(self, parameters: Parameters, context: Context, name: str = "QUALITY") -> str:
         """Why a quality is none; empty where it is a choice or a file."""
-        if quality in choices or Path(quality).is_file():
+        quality = self._quality(parameters, context, name)
+        if quality in self.qualities or Path(quality).is_file():
             return ""
         return tr(
             "{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, "
             "or the path of a .safetensors file."
-        ).format(name=name, quality=quality, choices=", ".join(choices))
+        ).format(name=name, quality=quality, choices=", ".join(self.qualities))
 
-    def _refused_pair(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    def _refused_pair(self, parameters: Parameters, context: Context) -> str:
         """What is plainly wrong with PAN and MS, or EXTENT on them. Raises QgsProcessingException for the extent."""
         pan, ms = (self.parameterAsRasterLayer(parameters, name, context) for name in ("PAN", "MS"))
         if pan is None or ms is None:
@@ -190,21 +157,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         bounds = self._bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
         return refusal(pan, ms, bounds)
 
-    def _add_mask(self) -> None:
-        self._add_advanced(
-            QgsProcessingParameterFeatureSource(
-                "MASK", tr("Polygons of ground that is not measured, such as clouds"),
-                [QgsProcessing.SourceType.TypeVectorPolygon], optional=True,
-            )
-        )  # fmt: skip
-
-    def _mask(
-        self,
-        parameters: dict[str, Any],
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
-        pan: QgsRasterLayer,
-    ) -> str:
+    def _mask(self, parameters: Parameters, context: Context, feedback: Feedback, pan: QgsRasterLayer) -> str:
         """Polygons of MASK that lie on PAN, as hexadecimal WKB in its system; empty if none. Main thread only."""
         if parameters.get("MASK") in (None, ""):
             return ""
@@ -235,7 +188,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             return ""
         return bytes(QgsGeometry.collectGeometry(shapes).asWkb()).hex()
 
-    def _misread(self, definition: QgsProcessingParameterDefinition, parameters: dict[str, Any]) -> str:
+    def _misread(self, definition: QgsProcessingParameterDefinition, parameters: Parameters) -> str:
         """Why a word cannot be the value of a parameter; empty where it can be."""
         name, given = definition.name(), parameters.get(definition.name())
         if isinstance(given, QgsProcessingOutputLayerDefinition):
@@ -257,7 +210,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             return sentence.format(name=name, given=given)
         return ""
 
-    def _bands(self, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> list[int]:
+    def _bands(self, parameters: Parameters, name: str, context: Context) -> list[int]:
         """Numbers of bands, also as 3,2,1; empty where none are given. Raises QgsProcessingException for words."""
         given = parameters.get(name)
         if given is None or (isinstance(given, str) and not given.strip()):
@@ -267,33 +220,25 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(tr(NO_BANDS).format(name=name, given=given))
         return numbers
 
-    def _memory(self, parameters: dict[str, Any], context: QgsProcessingContext) -> int:
+    def _memory(self, parameters: Parameters, context: Context) -> int:
         """MEMORY in MB, by default that of the options; 0 where it was left empty."""
         return self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY", 0) is not None else 0
 
-    def _bounds(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
-    ) -> tuple[float, float, float, float] | None:
+    def _bounds(self, parameters: Parameters, context: Context, layer: QgsRasterLayer) -> Bounds:
         """EXTENT in the layer's reference system; None where it is empty."""
         extent = self.parameterAsExtent(parameters, "EXTENT", context)
         if extent.isNull() and parameters.get("EXTENT") in (None, ""):
             return None
         own = self.parameterAsExtentCrs(parameters, "EXTENT", context)
-        try:
-            if own.isValid() and layer.crs().isValid() and own != layer.crs():
-                moved = QgsCoordinateTransform(own, layer.crs(), context.transformContext())
-                extent = moved.transformBoundingBox(extent)
-            failed = extent.isNull() or not extent.isFinite()
-        except QgsCsException:
-            failed = True
-        if failed:
+        moved = bridge.move_extent(extent, own, layer.crs(), context.transformContext())
+        if moved is None or moved.isNull():
             raise QgsProcessingException(
                 tr(
                     "The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an "
                     "extent that lies on the rasters, or leave it empty for all that both cover."
                 ).format(extent=parameters["EXTENT"], name=layer.name(), system=layer.crs().userFriendlyIdentifier())
             )
-        return extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
+        return moved.xMinimum(), moved.yMinimum(), moved.xMaximum(), moved.yMaximum()
 
 
 def band_numbers(words: str) -> list[int] | None:

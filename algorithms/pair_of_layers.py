@@ -11,27 +11,30 @@ from typing import Any, Optional
 
 from qgis.core import (
     Qgis,
-    QgsCoordinateTransform,
     QgsCoordinateTransformContext,
-    QgsCsException,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterMultipleLayers,
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 
+from .bridge import move_extent
 from .translation import tr
 
 Bounds = Optional[tuple[float, float, float, float]]
-SMALLEST_PIXEL = 1e-30  # map units; what is divided by
+MIN_PIXEL = 1e-30  # map units; what is divided by
 COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # names of QGIS's types that hold no measurements
 
 
-def preselect(pan: QgsProcessingParameterDefinition, ms: QgsProcessingParameterDefinition, many: bool = False) -> None:
-    """Have dialogs begin with the two layers that the project seems to mean; scripts and models do not see it."""
-    found = likely_pair()
-    for parameter, layer in zip((pan, ms), found or ()):
+def preselect(*parameters: QgsProcessingParameterDefinition) -> None:
+    """Have dialogs begin with the two layers that the project seems to mean; scripts and models do not see it.
+
+    `parameters` are PAN and MS.
+    """
+    for parameter, layer in zip(parameters, likely_pair() or ()):
+        many = isinstance(parameter, QgsProcessingParameterMultipleLayers)
         parameter.setGuiDefaultValueOverride([layer.id()] if many else layer.id())
 
 
@@ -75,21 +78,17 @@ class _Place:
     kind: object
     crs: str
     pixel: float
-    bounds: tuple[float, float, float, float]
+    extent: QgsRectangle
 
     @classmethod
     def of(cls, layer: QgsRasterLayer) -> _Place:
-        extent, kind = layer.extent(), layer.dataProvider().dataType(1)
-        bounds = (extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum())
-        pixel = max(layer.rasterUnitsPerPixelX(), SMALLEST_PIXEL)
-        return cls(layer, layer.bandCount(), kind, layer.crs().authid() or layer.crs().toWkt(), pixel, bounds)
+        kind, crs = layer.dataProvider().dataType(1), layer.crs().authid() or layer.crs().toWkt()
+        return cls(layer, layer.bandCount(), kind, crs, max(layer.rasterUnitsPerPixelX(), MIN_PIXEL), layer.extent())
 
     def overlap(self, other: _Place) -> float:
         """Area that both cover over the larger of their areas."""
-        (left, low, right, high), (x0, y0, x1, y1) = self.bounds, other.bounds
-        wide, tall = min(right, x1) - max(left, x0), min(high, y1) - max(low, y0)
-        larger = max((right - left) * (high - low), (x1 - x0) * (y1 - y0))
-        return wide * tall / larger if min(wide, tall) > 0.0 else 0.0
+        shared = self.extent.intersect(other.extent)
+        return 0.0 if shared.isEmpty() else shared.area() / max(self.extent.area(), other.extent.area())
 
 
 def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> str:
@@ -161,15 +160,7 @@ def _grid(layer: QgsRasterLayer) -> Any:
 
 def _shared(pan: QgsRasterLayer, ms: QgsRasterLayer) -> QgsRectangle | None:
     """What both cover, in PAN's system; empty where that is nothing, None where it cannot be told."""
-    place = ms.extent()
-    if pan.crs() != ms.crs() and pan.crs().isValid() and ms.crs().isValid():
-        moved = QgsCoordinateTransform(ms.crs(), pan.crs(), QgsCoordinateTransformContext())
-        try:
-            place = moved.transformBoundingBox(place)
-        except QgsCsException:
-            return None
-        if not place.isFinite():
-            return None
-    if not (_grid(pan).georeferenced and _grid(ms).georeferenced):
+    place = move_extent(ms.extent(), ms.crs(), pan.crs(), QgsCoordinateTransformContext())
+    if place is None or not (_grid(pan).georeferenced and _grid(ms).georeferenced):
         return None
     return pan.extent().intersect(place)

@@ -6,159 +6,49 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import (
-    Qgis,
-    QgsProcessing,
-    QgsProcessingContext,
-    QgsProcessingFeedback,
-    QgsProcessingOutputNumber,
-    QgsProcessingOutputString,
-    QgsProcessingParameterBand,
-    QgsProcessingParameterBoolean,
-    QgsProcessingParameterExtent,
-    QgsProcessingParameterFileDestination,
-    QgsProcessingParameterMultipleLayers,
-    QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterDestination,
-    QgsProcessingParameterString,
-)
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 
-from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, TUNED, TUNED_FROM
+from ..model.options import BUNDLED, TUNED, TUNED_FROM
 from .bridge import opened, raster_source, run_in_engine
-from .help import (
-    ABSTRACT,
-    FORMER,
-    HISTORY,
-    JUDGED,
-    NOT_SHARPENED_TITLE,
-    PANSHARPEN,
-    PANSHARPEN_PARAMETERS,
-    SHARPENED_RASTER,
-    SHARPENED_TITLE,
-    WEIGHTS_FILTER,
-)
-from .otfm_algorithm import OtfmAlgorithm
-from .result_layer import MsLayer, RenderLike, described
+from .help import ABSTRACT, HISTORY, JUDGED, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
+from .otfm_algorithm import OtfmAlgorithm, Parameters
+from .parameters import AS_MS, label_of
+from .result_layer import MsLayer, described, render_like
 from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
-AS_MS = "as MS"
-NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
-
-
-def offered_types() -> list[str]:
-    """Data types that the GDAL at hand has, which knows Int8 from 3.7 on only."""
-    from osgeo import gdal
-
-    return [name for name in DATA_TYPES if gdal.GetDataTypeByName(name) != gdal.GDT_Unknown]
-
 
 class PansharpenAlgorithm(OtfmAlgorithm):
     """Declares the parameters, hands one frozen job to `model.fusion`, and its result back."""
 
-    parameter_help = PANSHARPEN_PARAMETERS
+    identifier, page = "pansharpen", "pansharpening"
+    title, summary, about = PANSHARPEN
+    keywords: tuple[str, ...] = (
+        *("pansharpening", "pan-sharpening", "fusion", "satellite", "resolution", "neural", "optimal transport"),
+    )
+    parameters: tuple[str, ...] = (
+        *("PAN", "MS", "QUALITY", "MINUTES", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN"),
+        *("WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS"),
+        *("DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "OUTPUT"),
+    )
+    outputs: tuple[str, ...] = (
+        *("DEVICE_USED", "RATIO", "SHIFT_X", "SHIFT_Y", "MTF_GAIN_USED", "HQNR", "ERGAS", "WEIGHTS_SHA256", "SECONDS"),
+    )
     qualities = (*BUNDLED, TUNED)
-    result_name, title = SHARPENED_RASTER, SHARPENED_TITLE
+    result_title = SHARPENED_TITLE
 
-    def name(self) -> str:
-        return "pansharpen"
-
-    def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return "OTFM Pansharpen"
-
-    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return tr("Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.")
-
-    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return tr(PANSHARPEN)
-
-    def tags(self) -> list[str]:
-        return ["pansharpening", "pan-sharpening", "fusion", "satellite", "resolution", "neural", "optimal transport"]
-
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        self._add_pair()
-        self._add_quality("QUALITY", tr("Quality"), self.qualities)
-        self._add_minutes(tr("Minutes of tuning"))
-        self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
-        self._add_bands()
-        self._add_tuning()
-        self._add_form()
-        self._add_machine()
-        self._add_former(*FORMER)
-        self._add(QgsProcessingParameterRasterDestination("OUTPUT", tr(self.result_name)))
-        self.addOutput(QgsProcessingOutputString("DEVICE_USED", tr("Device used")))
-        self.addOutput(QgsProcessingOutputNumber("RATIO", tr("Ratio of the pixel sizes")))
-        self.addOutput(QgsProcessingOutputNumber("SHIFT_X", tr("Measured shift across, in PAN pixels")))
-        self.addOutput(QgsProcessingOutputNumber("SHIFT_Y", tr("Measured shift down, in PAN pixels")))
-        self.addOutput(QgsProcessingOutputNumber("MTF_GAIN_USED", tr("MTF gain used")))
-        self.addOutput(QgsProcessingOutputNumber("HQNR", tr("Quality without reference (HQNR) of pieces")))
-        self.addOutput(QgsProcessingOutputNumber("ERGAS", tr("ERGAS of the same pieces, made coarser by the ratio")))
-        self.addOutput(QgsProcessingOutputString("WEIGHTS_SHA256", tr("SHA-256 of the weights")))
-        self.addOutput(QgsProcessingOutputNumber("SECONDS", tr("Seconds")))
-
-    def _add_bands(self) -> None:
-        """Which bands, and how the rasters lie on each other."""
-        self._add_advanced(QgsProcessingParameterBand("PAN_BAND", tr("Panchromatic band"), 1, "PAN", optional=True))
-        self._add_advanced(
-            QgsProcessingParameterBand(
-                "MS_BANDS", tr("Multispectral bands"), None, "MS", optional=True, allowMultiple=True
-            )
-        )
-        more = tr("More bands of the multispectral raster, one raster a band")
-        self._add_advanced(
-            QgsProcessingParameterMultipleLayers("MS_MORE", more, QgsProcessing.SourceType.TypeRaster, optional=True)
-        )
-        self._add_choice("ALIGN", tr("Correct the shift between the rasters"), ALIGNMENTS, advanced=True)
-        self._add_mask()
-        number = QgsProcessingParameterNumber
-        self._add_advanced(number("MTF_GAIN", tr("MTF gain at Nyquist"), number.Type.Double, None, True, 0.01, 0.9))
-
-    def _add_tuning(self) -> None:
-        """What is kept of the tuning, and its chance."""
-        kept = QgsProcessingParameterFileDestination(
-            "WEIGHTS_OUT", tr("Tuned weights to keep"), tr(WEIGHTS_FILTER), None, True, False
-        )
-        number = QgsProcessingParameterNumber
-        self._add_advanced(kept)
-        self._add_advanced(number("SEED", tr("Seed of the tuning"), number.Type.Integer, 1, False, 0, 2**31 - 1))
-
-    def _add_form(self) -> None:
-        """How the output is kept."""
-        self._add_choice("DATA_TYPE", tr("Data type of the output"), [AS_MS, *offered_types()], advanced=True)
-        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", tr("Build overviews"), False))
-        options = QgsProcessingParameterString(
-            "CREATE_OPTIONS", tr("Creation options of the output"), "", optional=True
-        )
-        native = Qgis.versionInt() >= NATIVE_OPTIONS_WIDGET
-        legacy = {"class": "processing.algs.gdal.ui.RasterOptionsWidget.RasterOptionsWidgetWrapper"}
-        options.setMetadata({"widget_wrapper": {"widget_type": "rasteroptions"} if native else legacy})
-        self._add_advanced(options)
-
-    def _add_machine(self) -> None:
-        """What computes, and how."""
-        number, whole = QgsProcessingParameterNumber, QgsProcessingParameterNumber.Type.Integer
-        self._add_choice("DEVICE", tr("Device"), DEVICES, advanced=True)
-        self._add_choice("PRECISION", tr("Precision"), PRECISIONS, advanced=True)
-        self._add_advanced(number("STEPS", tr("Steps of the flow"), whole, 1, False, 1, 16))
-        self._add_advanced(number("MEMORY", tr("Memory (MB)"), whole, None, True, 128))
-        self._add_advanced(number("TILE", tr("Tile size (PAN pixels)"), whole, None, True, 64, 8192))
-
-    def checkParameterValues(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext
-    ) -> tuple[bool, str]:
+    def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
         first = parameters.get("MS")
         first = first[0] if isinstance(first, list) and first else first  # scripts may give all of MS as a list
         return super().checkParameterValues({**parameters, "MS": first}, context)
 
-    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
-        sentence = self._refused_quality("QUALITY", self._quality(parameters, context), self.qualities)
-        return sentence or self._refused_pair(parameters, context)
+    def _refused(self, parameters: Parameters, context: Context) -> str:
+        return self._refused_quality(parameters, context) or self._refused_pair(parameters, context)
 
-    def prepareAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
+    def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy everything that belongs to the main thread out of the layers."""
         pan = opened(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
         layers = [
@@ -174,23 +64,19 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self._ms_layer, self._pan_name = MsLayer(layers[0], len(layers) == 1), pan.name()
         return True
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         result = run_in_engine(self._job(parameters, context, Path(output)), feedback)
         if context.willLoadLayerOnCompletion(output):
             self._describe(context.layerToLoadOnCompletionDetails(output), result, self._quality(parameters, context))
         return {"OUTPUT": output, **self._outputs(result)}
 
-    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
+    def _job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
 
         quality, minutes = self._quality(parameters, context), 0.0
         if quality == TUNED:
             quality, minutes = TUNED_FROM, self.parameterAsDouble(parameters, "MINUTES", context)
-        elif parameters.get("ADAPT") is not None:
-            minutes = self.parameterAsDouble(parameters, "ADAPT", context)
         kept = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
         options = self.parameterAsString(parameters, "CREATE_OPTIONS", context)
         kind = self.parameterAsEnumString(parameters, "DATA_TYPE", context)
@@ -216,7 +102,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             weights_out=Path(kept) if kept else None,
         )
 
-    def _gain(self, parameters: dict[str, Any], context: QgsProcessingContext) -> float | None:
+    def _gain(self, parameters: Parameters, context: Context) -> float | None:
         given = parameters.get("MTF_GAIN") is not None
         return self.parameterAsDouble(parameters, "MTF_GAIN", context) if given else None
 
@@ -225,9 +111,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         from ..model.version import VERSION
 
         quality = quality if quality in self.qualities else Path(quality).stem
-        title = tr(self.title if result.sharpened else NOT_SHARPENED_TITLE)
+        title = tr(self.result_title if result.sharpened else NOT_SHARPENED_TITLE)
         title = title.format(ms=self._ms_layer.name, quality=quality)
-        if loading.name == tr(self.result_name) or not result.sharpened:
+        if loading.name == label_of(self.identifier, "OUTPUT") or not result.sharpened:
             loading.name = title
         abstract = tr(ABSTRACT).format(
             ms=self._ms_layer.name, pan=self._pan_name, version=VERSION, quality=quality, ratio=result.ratio,
@@ -240,9 +126,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             sha256=result.weights_sha256,
         )  # fmt: skip
         metadata = described(self._ms_layer, title, abstract, history)
-        loading.setPostProcessor(
-            RenderLike.of(self._ms_layer, result.bands, metadata, "" if result.sharpened else title)
-        )
+        loading.setPostProcessor(render_like(self._ms_layer, result.bands, metadata, "" if result.sharpened else title))
 
     @staticmethod
     def _outputs(result: FusionResult) -> dict[str, Any]:

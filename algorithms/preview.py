@@ -6,21 +6,15 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import (
-    QgsCoordinateTransform,
-    QgsCsException,
-    QgsProcessingAlgorithm,
-    QgsProcessingContext,
-    QgsProcessingException,
-    QgsProcessingFeedback,
-    QgsProcessingParameterExtent,
-    QgsProcessingParameterRasterDestination,
-    QgsRasterLayer,
-    QgsRectangle,
-)
+from qgis.core import QgsProcessingAlgorithm, QgsProcessingException, QgsRasterLayer, QgsRectangle
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED
-from .help import PREVIEW, PREVIEW_NAME, PREVIEW_PARAMETERS, PREVIEW_TITLE
+from .bridge import move_extent
+from .help import PREVIEW, PREVIEW_TITLE
+from .otfm_algorithm import Parameters
+from .pair_of_layers import Bounds
 from .pansharpen import PansharpenAlgorithm
 from .translation import tr
 
@@ -33,48 +27,28 @@ MOST_PIXELS = 1920 * 1080  # of PAN; a screen
 class PreviewAlgorithm(PansharpenAlgorithm):
     """Declares a few parameters of `otfm:pansharpen`; its extent is the map's."""
 
-    parameter_help = PREVIEW_PARAMETERS
+    identifier, page = "preview", "previewing"
+    title, summary, about = PREVIEW
+    keywords = ("pansharpening", "preview", "canvas", "map")
+    parameters = (
+        *("PAN", "MS", "QUALITY", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "OUTPUT"),
+    )
+    outputs = ()
     qualities = tuple(BUNDLED)
-    result_name, title = PREVIEW_NAME, PREVIEW_TITLE
-
-    def name(self) -> str:
-        return "preview"
-
-    def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return tr("OTFM Preview of the map")
-
-    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return tr("Sharpen what the map shows, in seconds, as the whole scene would be.")
-
-    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return tr(PREVIEW)
-
-    def tags(self) -> list[str]:
-        return ["pansharpening", "preview", "canvas", "map"]
+    result_title = PREVIEW_TITLE
 
     def flags(self) -> Any:
         """Not for models: they have no map to look at."""
         return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        self._add_pair()
-        self._add_quality("QUALITY", tr("Quality"), self.qualities)
-        self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent in place of the map's"), optional=True))
-        self._add_bands()
-        self._add(QgsProcessingParameterRasterDestination("OUTPUT", tr(self.result_name)))
-
-    def prepareAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
+    def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """As in `otfm:pansharpen`; says where the map shows more than is sharpened."""
         prepared = super().prepareAlgorithm(parameters, context, feedback)
         if self._left_out:
             feedback.pushInfo(self._left_out)
         return prepared
 
-    def _bounds(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, layer: QgsRasterLayer
-    ) -> tuple[float, float, float, float]:
+    def _bounds(self, parameters: Parameters, context: Context, layer: QgsRasterLayer) -> Bounds:
         """EXTENT, or what the map shows, in PAN's system: the middle of it where it is large."""
         given = super()._bounds(parameters, context, layer)
         shown = (QgsRectangle(*given) if given else _map_extent(layer, context)).intersect(layer.extent())
@@ -95,7 +69,7 @@ class PreviewAlgorithm(PansharpenAlgorithm):
             ).format(wide=wide, high=high, columns=share * wide, rows=share * high)
         return shown.xMinimum(), shown.yMinimum(), shown.xMaximum(), shown.yMaximum()
 
-    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, output: Path) -> FusionJob:
+    def _job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
 
         quality = self._quality(parameters, context)
@@ -116,24 +90,20 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         return {}
 
 
-def _map_extent(layer: QgsRasterLayer, context: QgsProcessingContext) -> QgsRectangle:
+def _map_extent(layer: QgsRasterLayer, context: Context) -> QgsRectangle:
     """What QGIS's map shows, in the layer's system. Raises QgsProcessingException where there is no map."""
     from qgis.utils import iface
 
     canvas = iface.mapCanvas() if iface else None
     if canvas is None:
         raise QgsProcessingException(tr("There is no map here. Give EXTENT, the part that is to be sharpened."))
-    own = canvas.mapSettings().destinationCrs()
-    if not own.isValid() or not layer.crs().isValid() or own == layer.crs():
-        return canvas.extent()
-    try:
-        return QgsCoordinateTransform(own, layer.crs(), context.transformContext()).transformBoundingBox(
-            canvas.extent()
-        )
-    except QgsCsException as error:
+    system = canvas.mapSettings().destinationCrs()
+    moved = move_extent(canvas.extent(), system, layer.crs(), context.transformContext())
+    if moved is None:
         raise QgsProcessingException(
             tr(
                 "What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, "
                 "then run again."
             ).format(name=layer.name(), system=layer.crs().userFriendlyIdentifier())
-        ) from error
+        )
+    return moved

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qgis.core import (
-    QgsCoordinateReferenceSystem,
-    QgsProcessingContext,
-    QgsProcessingException,
-    QgsProcessingFeedback,
-    QgsProcessingOutputMultipleLayers,
-    QgsProcessingOutputNumber,
-    QgsProcessingParameterBoolean,
-    QgsProcessingParameterExtent,
-    QgsProcessingParameterFile,
-    QgsProcessingParameterFolderDestination,
-    QgsProcessingParameterNumber,
-    QgsProcessingParameterString,
-)
+from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingException
+from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingFeedback as Feedback
 
-from ..model.options import ALIGNMENTS, BUNDLED, DEVICES, PRECISIONS, PRODUCT_BANDS
+from ..model.options import BUNDLED
 from .bridge import run_in_engine
-from .help import PRODUCT, PRODUCT_PARAMETERS, SHARPENED_PRODUCTS
-from .otfm_algorithm import OtfmAlgorithm
-from .pansharpen import AS_MS, offered_types
-from .result_layer import DrawColours
+from .help import PRODUCT, SHARPENED_PRODUCTS
+from .otfm_algorithm import OtfmAlgorithm, Parameters
+from .parameters import AS_MS
+from .result_layer import draw_colours
 from .translation import tr
 
 if TYPE_CHECKING:
@@ -35,67 +25,30 @@ if TYPE_CHECKING:
 class ProductAlgorithm(OtfmAlgorithm):
     """Declares the parameters, hands one frozen job to `model.product`, and its result back."""
 
-    parameter_help = PRODUCT_PARAMETERS
-
-    def name(self) -> str:
-        return "product"
-
-    def displayName(self) -> str:  # noqa: N802 - QGIS's name
-        return tr("OTFM Sharpen a satellite product")
-
-    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
-        return tr("Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.")
+    identifier, page = "product", "products"
+    title, summary, about = PRODUCT
+    keywords = ("pansharpening", "mtl", "dimap")
+    parameters = (
+        *("INPUT", "BANDS", "QUALITY", "EXTENT", "LOAD", "ALIGN", "DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS"),
+        *("KEEP_VRT", "DEVICE", "PRECISION", "MEMORY", "OUTPUT"),
+    )
+    outputs = ("LAYERS", "SHARPENED", "COMPLETE", "FAILED", "SECONDS")
 
     def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
-        return tr(PRODUCT)
+        from ..model.product.families import describe_families
+
+        return super().shortHelpString().format(families=describe_families())
 
     def tags(self) -> list[str]:
-        return [
-            "pansharpening",
-            "landsat",
-            "mtl",
-            "worldview",
-            "pleiades",
-            "spot",
-            "dimap",
-            "kompsat",
-            "cbers",
-            "gaofen",
-        ]
+        """With the names of families."""
+        from ..model.product.families import describe_families
 
-    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
-        number, whole = QgsProcessingParameterNumber, QgsProcessingParameterNumber.Type.Integer
-        place = QgsProcessingParameterFile("INPUT", tr("Folder, archive or metadata file of the product"))
-        place.setFileFilter(tr("All files (*)"))  # QGIS's own filter, *.*, refuses folders
-        self._add(place)
-        self._add_choice("BANDS", tr("Bands to sharpen"), PRODUCT_BANDS)
-        self._add_quality("QUALITY", tr("Quality"), tuple(BUNDLED))
-        self._add(QgsProcessingParameterExtent("EXTENT", tr("Extent"), optional=True))
-        self._add(QgsProcessingParameterBoolean("LOAD", tr("Load the sharpened rasters"), True))
-        self._add_choice("ALIGN", tr("Correct the shift between the rasters"), ALIGNMENTS, advanced=True)
-        self._add_choice("DATA_TYPE", tr("Data type of the output"), [AS_MS, *offered_types()], advanced=True)
-        self._add_advanced(QgsProcessingParameterBoolean("OVERVIEWS", tr("Build overviews"), False))
-        self._add_advanced(
-            QgsProcessingParameterString("CREATE_OPTIONS", tr("Creation options of the output"), "", optional=True)
-        )
-        self._add_advanced(QgsProcessingParameterBoolean("KEEP_VRT", tr("Keep virtual rasters of PAN and MS"), False))
-        self._add_choice("DEVICE", tr("Device"), DEVICES, advanced=True)
-        self._add_choice("PRECISION", tr("Precision"), PRECISIONS, advanced=True)
-        self._add_advanced(number("MEMORY", tr("Memory (MB)"), whole, None, True, 128))
-        self._add_former("BUNDLED", "WEIGHTS")
-        self._add(QgsProcessingParameterFolderDestination("OUTPUT", tr("Folder for the sharpened rasters")))
-        self.addOutput(QgsProcessingOutputMultipleLayers("LAYERS", tr("Sharpened rasters")))
-        self.addOutput(QgsProcessingOutputNumber("SHARPENED", tr("Products sharpened")))
-        self.addOutput(QgsProcessingOutputNumber("COMPLETE", tr("Products that were complete already")))
-        self.addOutput(QgsProcessingOutputNumber("FAILED", tr("Products that failed or are not complete")))
-        self.addOutput(QgsProcessingOutputNumber("SECONDS", tr("Seconds")))
+        return [*super().tags(), *re.findall(r"[a-z]{4,}", describe_families().lower())]
 
-    def _refused(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
-        return self._refused_quality("QUALITY", self._quality(parameters, context), tuple(BUNDLED))
+    def _refused(self, parameters: Parameters, context: Context) -> str:
+        return self._refused_quality(parameters, context)
 
-    def prepareAlgorithm(  # noqa: N802 - QGIS's name
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
+    def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out what belongs to the main thread: the extent, with the project's reference system if it has none."""
         self._extent: tuple[float, float, float, float] | None = None
         self._extent_crs = ""
@@ -114,9 +67,7 @@ class ProductAlgorithm(OtfmAlgorithm):
             self._extent_crs = crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
         return True
 
-    def _run(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> dict[str, Any]:
+    def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         folder = Path(self.parameterAsFile(parameters, "OUTPUT", context))
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +89,7 @@ class ProductAlgorithm(OtfmAlgorithm):
             "SECONDS": result.seconds,
         }
 
-    def _job(self, parameters: dict[str, Any], context: QgsProcessingContext, folder: Path) -> ProductJob:
+    def _job(self, parameters: Parameters, context: Context, folder: Path) -> ProductJob:
         from ..model.product.job import ProductJob
 
         quality = self._quality(parameters, context)
@@ -161,12 +112,12 @@ class ProductAlgorithm(OtfmAlgorithm):
             overviews=self.parameterAsBool(parameters, "OVERVIEWS", context),
         )
 
-    def _load(self, result: ProductResult, context: QgsProcessingContext) -> None:
+    def _load(self, result: ProductResult, context: Context) -> None:
         """Have QGIS load what was made, in natural colours."""
         made = [run for run in result.runs if run.status in ("sharpened", "complete already")]
         for run in made:
-            details = QgsProcessingContext.LayerDetails(run.title, context.project(), "LAYERS")
-            details.setPostProcessor(DrawColours.of(run.colours))
+            details = Context.LayerDetails(run.title, context.project(), "LAYERS")
+            details.setPostProcessor(draw_colours(run.colours))
             if len(made) > 1:
                 details.groupName = tr(SHARPENED_PRODUCTS)  # from QGIS 3.32 on; before, nobody reads it
             context.addLayerToLoadOnCompletion(run.output, details)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qgis.core import QgsApplication, QgsProcessingModelAlgorithm, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from .assess import AssessAlgorithm
 from .exampledata import ExampleDataAlgorithm
 from .finetune import FinetuneAlgorithm
-from .otfm_algorithm import ICON
+from .otfm_algorithm import ICON, ROOT
 from .pansharpen import PansharpenAlgorithm
 from .preview import PreviewAlgorithm
 from .product import ProductAlgorithm
 from .setup import SetupAlgorithm
 
-MODELS = Path(__file__).resolve().parent.parent / "resources" / "models"
+ALGORITHMS = (
+    *(PansharpenAlgorithm, PreviewAlgorithm, ProductAlgorithm, AssessAlgorithm, FinetuneAlgorithm, SetupAlgorithm),
+    ExampleDataAlgorithm,
+)
+MODELS = ROOT / "resources" / "models"
 OF_MODELS = ("otfm", "gdal")  # providers of the algorithms that the models are made of
 
 
@@ -33,13 +35,8 @@ class OtfmProvider(QgsProcessingProvider):
             self.refreshAlgorithms()
 
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
-        self.addAlgorithm(PansharpenAlgorithm())
-        self.addAlgorithm(PreviewAlgorithm())
-        self.addAlgorithm(ProductAlgorithm())
-        self.addAlgorithm(AssessAlgorithm())
-        self.addAlgorithm(FinetuneAlgorithm())
-        self.addAlgorithm(SetupAlgorithm())
-        self.addAlgorithm(ExampleDataAlgorithm())
+        for algorithm in ALGORITHMS:
+            self.addAlgorithm(algorithm())
         if QgsApplication.processingRegistry().providerById(self.id()) is None:
             return  # the models' steps are not found yet
         for file in sorted(MODELS.glob("*.model3")):

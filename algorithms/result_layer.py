@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -20,7 +20,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-MOST_KEPT = 1000  # post-processors of one session
+MAX_KEPT = 1000  # post-processors of one session
 
 
 class MsLayer:
@@ -79,76 +79,70 @@ def _drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
     return None
 
 
-class _Kept(QgsProcessingLayerPostProcessorInterface):
-    """A post-processor that stays alive until many others have been made, as models and batches do."""
+class AfterLoading(QgsProcessingLayerPostProcessorInterface):
+    """Draws a loaded result. It stays alive until many others have been made, as models and batches do."""
 
-    kept: ClassVar[list[_Kept]] = []  # QGIS holds no reference to them until they have run
+    kept: ClassVar[list[AfterLoading]] = []  # QGIS holds no reference to them until they have run
 
-    @classmethod
-    def of(cls, *values: Any) -> _Kept:
-        """A new one, made of the values that its kind takes."""
-        _Kept.kept = [*_Kept.kept[1 - MOST_KEPT :], cls(*values)]
-        return _Kept.kept[-1]
-
-
-class RenderLike(_Kept):
-    """Gives the loaded result the rendering of the MS layer, its brightness and saturation too, and its metadata."""
-
-    def __init__(self, ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, warning: str = "") -> None:
-        """`bands` are the numbers of the bands of MS that the result holds; a `warning` goes to the message bar."""
+    def __init__(self, draw: Callable[[QgsRasterLayer], None], warning: str = "") -> None:
+        """`draw` changes the layer; a `warning` goes to the message bar."""
         super().__init__()
-        self.renderer = renderer_of_result(ms.renderer, bands)
-        self.filters = ms.filters
-        self.metadata = metadata
-        self.warning = warning
+        self.draw, self.warning = draw, warning
+        AfterLoading.kept = [*AfterLoading.kept[1 - MAX_KEPT :], self]
 
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
         from qgis.utils import iface
 
         if self.warning and iface:
             iface.messageBar().pushWarning("OTFM Pansharpen", self.warning)
-        if not isinstance(layer, QgsRasterLayer):
-            return
-        if self.renderer is not None:
-            layer.setRenderer(self.renderer.clone())
-        for each in self.filters:
-            layer.pipe().set(each.clone())
-        self.metadata.setCrs(layer.crs())
-        layer.setMetadata(self.metadata)
-        layer.triggerRepaint()
-
-
-class DrawShades(_Kept):
-    """Draws the first band of the loaded result in shades between given values, which the legend names."""
-
-    def __init__(self, shades: Sequence[tuple[float, tuple[int, int, int], str]]) -> None:
-        """`shades` are value, colour and words, from the lowest value to the highest."""
-        super().__init__()
-        self.shades = shades
-
-    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
         if isinstance(layer, QgsRasterLayer):
-            ramp = QgsColorRampShader(self.shades[0][0], self.shades[-1][0])
-            ramp.setColorRampItemList([QgsColorRampShader.ColorRampItem(v, QColor(*c), w) for v, c, w in self.shades])
-            shader = QgsRasterShader()
-            shader.setRasterShaderFunction(ramp)
-            layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader))
+            self.draw(layer)
             layer.triggerRepaint()
 
 
-class DrawColours(_Kept):
-    """Draws the loaded result in natural colours, stretched to what most pixels have."""
+def render_like(ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, warning: str = "") -> AfterLoading:
+    """Give the result the rendering of the MS layer, its brightness and saturation too, and its metadata.
 
-    def __init__(self, colours: tuple[int, int, int]) -> None:
-        """`colours` are the numbers of the red, the green and the blue band."""
-        super().__init__()
-        self.colours = colours
+    `bands` are the numbers of the bands of MS that the result holds.
+    """
+    renderer = renderer_of_result(ms.renderer, bands)
 
-    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
-        if isinstance(layer, QgsRasterLayer) and layer.bandCount() >= max(self.colours):
-            layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *self.colours))
+    def draw(layer: QgsRasterLayer) -> None:
+        if renderer is not None:
+            layer.setRenderer(renderer.clone())
+        for each in ms.filters:
+            layer.pipe().set(each.clone())
+        metadata.setCrs(layer.crs())
+        layer.setMetadata(metadata)
+
+    return AfterLoading(draw, warning)
+
+
+def draw_shades(shades: Sequence[tuple[float, tuple[int, int, int], str]]) -> AfterLoading:
+    """Draw the first band in shades between given values, which the legend names.
+
+    `shades` are value, colour and words, from the lowest value to the highest.
+    """
+
+    def draw(layer: QgsRasterLayer) -> None:
+        ramp = QgsColorRampShader(shades[0][0], shades[-1][0])
+        ramp.setColorRampItemList([QgsColorRampShader.ColorRampItem(v, QColor(*c), w) for v, c, w in shades])
+        shader = QgsRasterShader()
+        shader.setRasterShaderFunction(ramp)
+        layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader))
+
+    return AfterLoading(draw)
+
+
+def draw_colours(bands: tuple[int, int, int]) -> AfterLoading:
+    """Draw the red, the green and the blue band in natural colours, stretched to what most pixels have."""
+
+    def draw(layer: QgsRasterLayer) -> None:
+        if layer.bandCount() >= max(bands):
+            layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *bands))
             layer.setContrastEnhancement(
                 QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
                 QgsRasterMinMaxOrigin.Limits.CumulativeCut,
             )
-            layer.triggerRepaint()
+
+    return AfterLoading(draw)

@@ -12,7 +12,7 @@ from qgis.PyQt.QtWidgets import QComboBox, QFileDialog
 
 from ..model.options import TUNED
 from .bridge import own_weights
-from .help import CHOOSE, COSTS, WEIGHTS_FILTER
+from .help import CHOOSE, COSTS, NAMES, WEIGHTS_FILTER
 from .translation import tr
 
 
@@ -20,7 +20,7 @@ class QualityWidget:
     """What QGIS makes for a parameter of quality: a list in dialogs, its own widget in the modeler."""
 
     def __new__(cls, parameter: Any, dialog: Any, row: int = 0, col: int = 0, **options: Any) -> Any:
-        """As QGIS calls a widget wrapper. `options` hold the `choices`."""
+        """As QGIS calls a widget wrapper. `options` are those of the list."""
         if hasattr(dialog, "childId"):  # the modeler's dialog: there, values come from other steps too
             widget = QgsGui.processingGuiRegistry().createModelerParameterWidget(
                 dialog.model, dialog.childId, parameter, dialog.context
@@ -33,11 +33,12 @@ class QualityWidget:
 class _QualityList(WidgetWrapper):
     """A list of qualities; its value is fast, best, tuned or the path of a weights file."""
 
-    def createWidget(self, choices: Sequence[str] = ()) -> QComboBox:  # noqa: N802 - QGIS's name
+    def createWidget(self, choices: Sequence[str] = (), costs: bool = True) -> QComboBox:  # noqa: N802 - QGIS's name
+        """What sharpening costs says nothing of weights that only are to be started from: without `costs`, by name."""
         self.combo = QComboBox()
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for choice in choices:
-            self.combo.addItem(tr(COSTS[choice]), choice)
+            self.combo.addItem(tr((COSTS if costs else NAMES)[choice]), choice)
         for file in own_weights():
             self.combo.addItem(file.stem, str(file))
         self.combo.addItem(tr(CHOOSE), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,6 +17,7 @@ from matplotlib import pyplot
 CROP = 160  # PAN pixels
 STRETCH = (1.0, 99.0)  # percentiles
 Image = NDArray[np.floating]
+Cut = tuple[slice, slice]  # rows and columns of PAN
 
 
 def coarse_ms(pair: PairWindow) -> Image:
@@ -27,40 +28,42 @@ def coarse_ms(pair: PairWindow) -> Image:
     return np.asarray(pair.ms)[:, rows[:, None], columns[None, :]]
 
 
-def contact_sheet(path: Path, pair: PairWindow, results: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
-    """Write a PNG of the liveliest square of a pair; `results` (bands, H, W) on PAN's grid, `rgb` band indices."""
-    pan = np.asarray(pair.pan, dtype=np.float64)
-    cut = liveliest(pan, np.asarray(pair.pan_valid))
-    coarse = coarse_ms(pair)[list(rgb)][(slice(None), *cut)]
-    low, high = np.percentile(coarse, STRETCH, axis=(1, 2))
+def panels(pair: PairWindow, cut: Cut, results: Mapping[str, Image], rgb: Sequence[int]) -> dict[str, Image]:
+    """Return MS, PAN and results (bands, H, W) within `cut`, in [0, 1]; colours are stretched as those of MS."""
+    shown = {"MS": coarse_ms(pair), "PAN": np.asarray(pair.pan, dtype=np.float64)[None], **results}
+    parts = {n: image[list(rgb) if len(image) > 1 else [0]][(slice(None), *cut)] for n, image in shown.items()}
+    limits = {n: np.percentile(parts[n], STRETCH, axis=(1, 2))[:, :, None, None] for n in ("MS", "PAN")}
+    stretched = {}
+    for name, part in parts.items():
+        low, high = limits.get(name, limits["MS"])
+        stretched[name] = np.clip((part - low) / np.maximum(high - low, 1e-9), 0.0, 1.0).transpose(1, 2, 0)
+    return stretched
 
-    def colour(image: Image) -> Image:
-        shown = (image[list(rgb)][(slice(None), *cut)] - low[:, None, None]) / np.maximum(high - low, 1e-9)[
-            :, None, None
-        ]
-        return np.clip(shown, 0.0, 1.0).transpose(1, 2, 0)
 
-    figure, axes = pyplot.subplots(2, -(-(len(results) + 2) // 2), figsize=(3.4 * -(-(len(results) + 2) // 2), 7.2))
-    shown = pan[cut]
-    panels = {"MS": colour(coarse_ms(pair)), "PAN": shown, **{name: colour(image) for name, image in results.items()}}
-    limits = {"vmin": np.percentile(shown, STRETCH[0]), "vmax": np.percentile(shown, STRETCH[1])}
+def save_panels(path: Path, drawn: Sequence[tuple[str, Image]], columns: int, width: float, dpi: int = 100) -> None:
+    """Write a PNG of titled panels (h, w, 1 or 3), each `width` inches wide."""
+    rows = -(-len(drawn) // columns)
+    height = width * (drawn[0][1].shape[0] / drawn[0][1].shape[1] + 0.1)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
-    for axis, (name, panel) in zip(axes.flat, panels.items(), strict=False):
-        axis.imshow(panel, interpolation="nearest", **({"cmap": "gray", **limits} if panel.ndim == 2 else {}))
-        axis.set_title(name)
-    figure.tight_layout()
-    figure.savefig(path, dpi=100)
+    for axis, (title, panel) in zip(axes.flat, drawn, strict=False):
+        axis.imshow(panel, cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
+        axis.set_title(title, fontsize=min(12.0, 4.0 * width))
+    figure.tight_layout(pad=0.4)
+    figure.savefig(path, dpi=dpi, pil_kwargs={"optimize": True})
     pyplot.close(figure)
 
 
-def liveliest(pan: Image, valid: NDArray[np.bool_]) -> tuple[slice, slice]:
+def contact_sheet(path: Path, pair: PairWindow, results: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
+    """Write a PNG of the liveliest square of a pair; `results` (bands, H, W) on PAN's grid, `rgb` band indices."""
+    cut = liveliest(np.asarray(pair.pan, dtype=np.float64), np.asarray(pair.pan_valid))
+    drawn = list(panels(pair, cut, results, rgb).items())
+    save_panels(path, drawn, -(-len(drawn) // 2), 3.4)
+
+
+def liveliest(pan: Image, valid: NDArray[np.bool_]) -> Cut:
     """The wholly valid square of CROP pixels where PAN varies most, on a coarse raster of candidates."""
-    best, found = -1.0, (slice(0, CROP), slice(0, CROP))
-    for top in range(0, max(pan.shape[0] - CROP, 0) + 1, CROP // 2):
-        for left in range(0, max(pan.shape[1] - CROP, 0) + 1, CROP // 2):
-            cut = (slice(top, top + CROP), slice(left, left + CROP))
-            spread = float(pan[cut].std()) if valid[cut].all() else -1.0
-            if spread > best:
-                best, found = spread, cut
-    return found
+    tops, lefts = (range(0, max(n - CROP, 0) + 1, CROP // 2) for n in pan.shape)
+    cuts = [(slice(top, top + CROP), slice(left, left + CROP)) for top in tops for left in lefts]
+    return max(cuts, key=lambda cut: float(pan[cut].std()) if valid[cut].all() else -1.0)

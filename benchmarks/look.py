@@ -11,39 +11,29 @@ where it can be compared with a reference, has a quotient near 1; speckle, rims 
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from contact_sheet import coarse_ms  # noqa: E402
-from matplotlib import pyplot  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
-from otfm_pansharpen.model.geometry.grids import register  # noqa: E402
-from otfm_pansharpen.model.geometry.window_pair import PairWindow  # noqa: E402
-from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
-from otfm_pansharpen.model.quality.classical import mtf_glp_fs, prepare  # noqa: E402
-from otfm_pansharpen.model.quality.indices import Image  # noqa: E402
-from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from scipy.ndimage import uniform_filter  # noqa: E402
-from wald import Scene, band_names, list_pairs, read, reduced  # noqa: E402
+from arguments import add_weights, pairs_parser
+from contact_sheet import Cut, panels, save_panels
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.geometry.grids import register
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.quality.classical import mtf_glp_fs, prepare
+from otfm_pansharpen.model.quality.indices import Image
+from otfm_pansharpen.model.raster.bands import rgb_bands
+from otfm_pansharpen.model.raster.source import RasterSource
+from scipy.ndimage import uniform_filter
+from wald import Scene, band_names, list_pairs, read, reduced
 
 SIZE = 5  # pixels of the box that the high-pass takes away
 RIM = 16  # pixels at the sides that are not compared
 CROP = 64  # PAN pixels along the side of a place
 ZOOM = 4
-STRETCH = (1.0, 99.0)  # percentiles
 
 
 def energies(image: Image, inside: np.ndarray) -> tuple[float, float]:
@@ -88,7 +78,7 @@ def away_from_sides(shape: tuple[int, ...]) -> np.ndarray:
     return inside
 
 
-def places(pan: Image, valid: np.ndarray) -> Mapping[str, tuple[slice, slice]]:
+def places(pan: Image, valid: np.ndarray) -> Mapping[str, Cut]:
     """The flattest, darkest, brightest and most edged wholly valid squares of PAN."""
     edges = np.hypot(*np.gradient(uniform_filter(pan, 3)))
     squares = [
@@ -105,52 +95,35 @@ def places(pan: Image, valid: np.ndarray) -> Mapping[str, tuple[slice, slice]]:
 
 
 def draw(path: Path, pair: PairWindow, images: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
-    """Write a sheet with a row for each place and a column for PAN, MS and each image, every place stretched by MS."""
-    pan, valid = np.asarray(pair.pan, dtype=np.float64), np.asarray(pair.pan_valid)
-    shown = {"MS": coarse_ms(pair), **images}
-    found = places(pan, valid)
-    size = (1 + len(shown)) * CROP * ZOOM / 100.0, max(len(found), 1) * CROP * ZOOM / 100.0
-    figure, axes = pyplot.subplots(max(len(found), 1), 1 + len(shown), figsize=size, squeeze=False)
-    for row, (name, cut) in zip(axes, found.items()):
-        low, high = np.percentile(shown["MS"][list(rgb)][(slice(None), *cut)], STRETCH, axis=(1, 2))
-        row[0].imshow(pan[cut], cmap="gray", interpolation="nearest")
-        row[0].set_title(f"PAN, {name}", fontsize=8)
-        for axis, (title, image) in zip(row[1:], shown.items()):
-            part = image[list(rgb)][(slice(None), *cut)] - low[:, None, None]
-            colours = part / np.maximum(high - low, 1e-9)[:, None, None]
-            axis.imshow(np.clip(colours, 0.0, 1.0).transpose(1, 2, 0), interpolation="nearest")
-            axis.set_title(title, fontsize=8)
-    for axis in axes.flat:
-        axis.axis("off")
-    figure.tight_layout(pad=0.3)
-    figure.savefig(path, dpi=100)
-    pyplot.close(figure)
+    """Write a sheet with a row for each place and a column for MS, PAN and each image."""
+    found = places(np.asarray(pair.pan, dtype=np.float64), np.asarray(pair.pan_valid))
+    drawn = [
+        (f"{title}, {name}" if title == "PAN" else title, panel)
+        for name, cut in found.items()
+        for title, panel in panels(pair, cut, images, rgb).items()
+    ]
+    if drawn:
+        save_panels(path, drawn, 2 + len(images), CROP * ZOOM / 100.0)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--weights", default=DEFAULT_SET, help=f"{' or '.join(BUNDLED)}, or a file")
-    parser.add_argument("--only", nargs="*", default=[], help="names to take")
+    parser = pairs_parser(__doc__)
+    add_weights(parser)
     parser.add_argument("--sheets", type=Path, help="folder for a sheet of each pair")
-    parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names whose zeros are gaps")
     arguments = parser.parse_args()
-    weights = BUNDLED.get(arguments.weights, Path(arguments.weights))
-    print(
-        f"{'':22}{'detail: full':>14}{'reduced':>9}{'quotient':>10}{'colour: full':>14}{'reduced':>9}{'quotient':>10}"
-    )
+    print(" " * 22 + "".join(f"{w + ': full':>14}{'reduced':>9}{'quotient':>10}" for w in ("detail", "colour")))
     for name, pan, ms in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
         scene = Scene(pan, ms)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            job = FusionJob(pan, ms, folder / "fused.tif", weights=weights, judged=False)
+            job = FusionJob(pan, ms, folder / "fused.tif", weights=arguments.weights, judged=False)
             full, pair, fused, plain = at_full_resolution(scene, job)
             small = one_scale_down(scene, folder, job)
         parts = [(full[k], small[k], full[k] / small[k]) for k in (0, 1)]
         print(f"{name:22}" + "".join(f"{a:14.2f}{b:9.2f}{c:10.2f}" for a, b, c in parts), flush=True)
         if arguments.sheets:
             arguments.sheets.mkdir(parents=True, exist_ok=True)
-            images = {"MTF-GLP-FS": plain, f"OTFM ({weights.stem})": fused}
+            images = {"MTF-GLP-FS": plain, f"OTFM ({arguments.weights.stem})": fused}
             draw(arguments.sheets / f"{name}.png", pair, images, rgb_bands(band_names(Path(ms.path))))
 
 

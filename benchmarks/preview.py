@@ -8,37 +8,31 @@ of its first preview and the median of those after it. The first of all starts t
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from otfm_pansharpen.engine.client import ENGINES  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
-from otfm_pansharpen.model.options import BUNDLED  # noqa: E402
-from otfm_pansharpen.model.progress import Progress  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from speed import RATIO, make_pair  # noqa: E402
+from arguments import make_parser
+from otfm_pansharpen.engine.client import ENGINES
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.options import BUNDLED
+from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.source import RasterSource
+from speed import RATIO, make_pair
 
 WIDTH, HEIGHT, PIXEL = 1500, 1000, 2.0 / RATIO  # PAN pixels, and the side of one in metres
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=8192)
     parser.add_argument("--bands", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    pan, ms = make_pair(arguments.folder, arguments.size, arguments.bands)
+    pan, ms = (RasterSource(str(p)) for p in make_pair(arguments.folder, arguments.size, arguments.bands))
     print("weights    first  then (s)")
     for name, weights in BUNDLED.items():
         seconds = []
@@ -46,9 +40,7 @@ def main() -> None:
             left, top = 5e5 + 100.0 * number, 5e6 - 100.0 * number
             extent = (left, top - HEIGHT * PIXEL, left + WIDTH * PIXEL, top)
             output = arguments.folder / "preview.tif"
-            job = FusionJob(
-                RasterSource(str(pan)), RasterSource(str(ms)), output, weights=weights, extent=extent, judged=False
-            )
+            job = FusionJob(pan, ms, output, weights=weights, extent=extent, judged=False)
             started = time.monotonic()
             ENGINES.run(job, arguments.folder / "packages", Progress())
             seconds.append(time.monotonic() - started)

@@ -12,34 +12,26 @@ and HQNR. There ours runs as users run it, files in, file out, and measures both
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from contact_sheet import contact_sheet  # noqa: E402
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
-from otfm_pansharpen.model.fusion.quality_estimate import compare_job  # noqa: E402
-from otfm_pansharpen.model.geometry.transfer import TransferFunction  # noqa: E402
-from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET  # noqa: E402
-from otfm_pansharpen.model.quality.classical import CLASSICAL, Prepared, interpolation, prepare  # noqa: E402
-from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
-from otfm_pansharpen.model.quality.indices import INDICES, Image  # noqa: E402
-from otfm_pansharpen.model.raster.band_names import rgb_bands  # noqa: E402
-from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from wald import Scene, band_names, list_pairs, read, softened  # noqa: E402
+from arguments import add_weights, pairs_parser
+from contact_sheet import contact_sheet
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.fusion.quality_estimate import compare_job
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
+from otfm_pansharpen.model.quality.classical import CLASSICAL, Prepared, interpolation, prepare
+from otfm_pansharpen.model.quality.full_resolution import full_resolution
+from otfm_pansharpen.model.quality.indices import INDICES, Image
+from otfm_pansharpen.model.raster.bands import rgb_bands
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
+from otfm_pansharpen.model.raster.source import RasterSource
+from wald import Scene, band_names, list_pairs, read, softened
 
 OURS, FULL = "OTFM", "full resolution"
 PUBLISHED = [name for name in CLASSICAL if not name.endswith("measured")]
@@ -120,18 +112,15 @@ def by_sensor(shares: Mapping[str, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--weights", default=DEFAULT_SET, help=f"{' or '.join(BUNDLED)}, or a file")
+    parser = pairs_parser(__doc__)
+    add_weights(parser)
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each pair")
     parser.add_argument("--soften", type=float, metavar="GAIN", help="blur MS first by what takes its gain to this")
     parser.add_argument("--gaussian", action="store_true", help="reduce by the Gaussian nearest to what was measured")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", nargs="*", default=[], help="names to take")
-    parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names whose zeros are gaps")
     arguments = parser.parse_args()
-    plugin = Ours(BUNDLED.get(arguments.weights, Path(arguments.weights)), arguments.steps)
+    plugin = Ours(arguments.weights, arguments.steps)
     if arguments.sheets:
         arguments.sheets.mkdir(parents=True, exist_ok=True)
     softer = tempfile.TemporaryDirectory()

@@ -10,27 +10,20 @@ many pixels as the real one.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
-from _package import load
-
-load()
-
-from otfm_pansharpen.model.fusion.job import FusionJob  # noqa: E402
-from otfm_pansharpen.model.fusion.pipeline import fuse  # noqa: E402
-from otfm_pansharpen.model.quality.full_resolution import full_resolution  # noqa: E402
-from otfm_pansharpen.model.quality.indices import ergas  # noqa: E402
-from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from otfm_pansharpen.model.raster.windows import sample_scene  # noqa: E402
-from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402
-from wald import Scene, list_pairs, read, reduced  # noqa: E402
+from arguments import pairs_parser
+from otfm_pansharpen.model.fusion.job import FusionJob
+from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.quality.full_resolution import full_resolution
+from otfm_pansharpen.model.quality.indices import ergas
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
+from otfm_pansharpen.model.raster.source import RasterSource
+from otfm_pansharpen.model.raster.windows import sample_scene
+from otfm_pansharpen.model.scene.registration import measure_registration
+from wald import Scene, list_pairs, read, reduced
 
 MOVES = ((-3.0, -3.0), (-2.3, 1.4), (-1.0, 3.0), (-0.4, -0.7), (0.25, 0.5), (1.6, -2.2), (2.7, 0.0), (3.0, 3.0))
 
@@ -62,16 +55,13 @@ def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> t
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", type=Path, nargs="+")
-    parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names whose zeros are gaps")
-    parser.add_argument("--only", nargs="*", help="names of pairs; all where not given")
+    parser = pairs_parser(__doc__, "folders")
     parser.add_argument("--moved", action="store_true", help="also measure after known moves of MS")
     parser.add_argument("--aligned", action="store_true", help="also fuse with ALIGN off and auto")
     arguments = parser.parse_args()
     print(f"{'':22}{'gain':>7}  {'rows, columns at .25 .5 .75 1':40}{'shift, PAN pixels':>20}{'correlation':>20}")
-    folders = (list_pairs(folder, arguments.only or (), arguments.zero_is_nodata) for folder in arguments.folders)
-    for name, pan, ms in chain.from_iterable(folders):
+    pairs = [p for f in arguments.folders for p in list_pairs(f, arguments.only, arguments.zero_is_nodata)]
+    for name, pan, ms in pairs:
         scene = Scene(pan, ms)
         registration = scene.registration
         bands = " ".join(f"{v:.2f}" for v in registration.transfer.summary())
@@ -85,7 +75,6 @@ def main() -> None:
             errors = missed(scene)
             print("    missed: " + ", ".join(f"{y:+.2f} {x:+.2f}" for y, x in errors))
             print(f"    largest {max(abs(e) for pair in errors for e in pair):.3f} PAN pixels", flush=True)
-
         if arguments.aligned:
             for label, align in (("off", False), ("auto", True)):
                 error, quality = aligned(scene, pan, ms, align)

@@ -13,7 +13,6 @@ count all threads together. A pair of 256 pixels shows the cost of starting.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import os
@@ -30,8 +29,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from arguments import find_weights, make_parser
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 START = 256  # PAN pixels along a side of the pair that shows the cost of starting
 RATIO = 4
 ROWS = 1024  # PAN rows that are made at once
@@ -88,20 +87,19 @@ def ours(pan: Path, ms: Path, output: Path, weights: str, precision: str) -> lis
 def by_qgis(pan: Path, ms: Path, output: Path) -> dict[str, list[str]]:
     """The command of a user's script, where QGIS is installed and finds the plugin."""
     program = shutil.which("qgis_process.bin") or shutil.which("qgis_process")
-    if not program or "QGIS_PLUGINPATH" not in os.environ:
-        return {}
-    return {"qgis_process": [program, "run", "otfm:pansharpen", "--", f"PAN={pan}", f"MS={ms}", f"OUTPUT={output}"]}
+    command = [str(program), "run", "otfm:pansharpen", "--", f"PAN={pan}", f"MS={ms}", f"OUTPUT={output}"]
+    return {"qgis_process": command} if program and "QGIS_PLUGINPATH" in os.environ else {}
 
 
-def peers(pan: Path, ms: Path, output: Path) -> dict[str, list[str]]:
-    """Commands of the other programs that are installed."""
-    found = {}
-    if shutil.which("gdal_pansharpen.py"):
-        found["gdal_pansharpen"] = ["gdal_pansharpen.py", "-q", "-threads", "ALL_CPUS", *map(str, (pan, ms, output))]
-    if shutil.which("otbcli_BundleToPerfectSensor"):
-        command = ["otbcli_BundleToPerfectSensor", "-inp", str(pan), "-inxs", str(ms), "-out", str(output), "uint16"]
-        found["OTB RCS"] = [*command, "-method", "rcs"]
-    return found
+def peers(*files: Path) -> dict[str, list[str]]:
+    """Commands of the other programs that are installed, for PAN, MS and output."""
+    pan, ms, output = map(str, files)
+    otb = ["otbcli_BundleToPerfectSensor", "-inp", pan, "-inxs", ms, "-out", output, "uint16", "-method", "rcs"]
+    known = {
+        "gdal_pansharpen": ["gdal_pansharpen.py", "-q", "-threads", "ALL_CPUS", pan, ms, output],
+        "OTB RCS": otb,
+    }
+    return {name: command for name, command in known.items() if shutil.which(command[0])}
 
 
 def run(command: Sequence[str]) -> tuple[Cost, str]:
@@ -184,24 +182,19 @@ def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> No
     """One run of ours; prints the CPU seconds of its stages as JSON."""
     before = time.thread_time()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the engine sets it
-    from _package import load
-
-    load()
     from otfm_pansharpen.model.fusion.job import FusionJob
     from otfm_pansharpen.model.fusion.pipeline import fuse
-    from otfm_pansharpen.model.options import BUNDLED
     from otfm_pansharpen.model.raster.source import RasterSource
 
     loaded = time.thread_time() - before
     with stages_timed() as spent:
-        chosen = BUNDLED.get(weights) or Path(weights)
-        job = FusionJob(RasterSource(pan), RasterSource(ms), Path(output), weights=chosen, precision=precision)
-        fuse(job)
+        sources = RasterSource(pan), RasterSource(ms)
+        fuse(FusionJob(*sources, Path(output), weights=find_weights(weights), precision=precision))
     print(json.dumps({"import": loaded, **spent}))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sizes", type=int, nargs="*", default=[4096, 8192, 16384])
     parser.add_argument("--bands", type=int, nargs="*", default=[4, 8])

@@ -1,16 +1,36 @@
-"""What a fleet is asked to do, and what it says it did: plain data that can go to other machines."""
+"""What a fleet is asked to do: the scenes of a CSV file or of a folder of products, and how each is sharpened."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import csv
+import io
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from posixpath import dirname, join
 
-from ..model.errors import WeightsError
+from ..model.errors import InputError, WeightsError
+from ..model.files import distinct_names, plain_name
 from ..model.options import BUNDLED, DEFAULT_SET, PRODUCT_BANDS
-from ..model.product.scene import Product
-from .storage import child, size
+from ..model.product.recognise import find_products
+from ..model.product.scene import Product, Refused
+from ..model.raster.gdal_errors import gdal_exceptions
+from ..model.raster.source_files import confined
+from .storage import find, is_remote, read_bytes
 
 COG, PARTS = "cog", "parts"  # forms of an output
 ENDINGS = {COG: "_sharp.cog.tif", PARTS: "_sharp.json"}
+NEEDED = ("pan", "ms")  # columns of a list
+KNOWN = (*NEEDED, "name", "sensor", "date")
+MAX_LIST_BYTES = 2**28  # a million scenes
+MAX_VALUE = 4096  # characters of a path, as operating systems take them
+MAX_QUOTED = 80  # characters of a value in a message
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+SENSOR = re.compile(r"\w[\w .+-]{0,63}")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True)
@@ -52,13 +72,13 @@ class Settings:
     creation_options: tuple[str, ...] = ()
 
     def weights_for(self, scene: Scene) -> str:
-        """Path of a scene's weights on this machine. Raises WeightsError where the folder has none for its sensor."""
+        """Path of a scene's weights. Raises WeightsError where the folder has none for its sensor."""
         if self.weights in BUNDLED:
             return str(BUNDLED[self.weights])
         if self.weights.endswith(".safetensors"):
             return self.weights
-        path = child(self.weights, f"{scene.sensor}.safetensors")
-        if size(path) is None:
+        path = join(self.weights, f"{scene.sensor}.safetensors")
+        if find(path) is None:
             raise WeightsError(
                 f"{self.weights} has no weights {scene.sensor or 'SENSOR'}.safetensors for {scene.name}. Name the "
                 "scene's sensor in the list, tune weights for it, or give one file for all scenes."
@@ -66,44 +86,96 @@ class Settings:
         return path
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What was measured on a scene; None where it is too small."""
+def read_scenes(place: str, folder: str, form: str) -> tuple[list[Scene], list[Refused]]:
+    """Scenes of a CSV file or of a folder of products, and what is none. Raises InputError."""
+    if place.lower().endswith(".csv"):
+        return _of_list(place, folder, ENDINGS[form]), []
+    with gdal_exceptions(), confined():
+        products, refused = find_products(place, lambda: None)
+    names = distinct_names([plain_name(p.title, "scene") for p in products])
+    scenes = [
+        Scene(n, join(folder, n + ENDINGS[form]), sensor=p.ms.sensor.name, date=p.ms.date, product=p)
+        for n, p in zip(names, products)
+    ]
+    return scenes, list(refused)
 
-    ratio: float | None = None
-    shift_rows: float | None = None
-    shift_columns: float | None = None
-    gain: float | None = None
-    hqnr: float | None = None
-    ergas: float | None = None
+
+def _of_list(place: str, folder: str, ending: str) -> list[Scene]:
+    scenes: list[Scene] = []
+    seen: dict[str, int] = {}
+    for number, line in _read_lines(place):
+        _check_line(line, number, place)
+        pan, ms = (_absolute(line[role] or "", place) for role in NEEDED)
+        if not pan or not ms:
+            raise InputError(f"Line {number} of {place} names no {'PAN' if not pan else 'MS'}. Fill it in.")
+        name = plain_name(line.get("name") or PurePosixPath(pan).stem, "scene")
+        if name.lower() in seen:
+            raise InputError(
+                f"Lines {seen[name.lower()]} and {number} of {place} are both called {name}. Give each scene a name of "
+                "its own in the column name."
+            )
+        seen[name.lower()] = number
+        scenes.append(
+            Scene(name, join(folder, name + ending), pan, ms, line.get("sensor") or "", line.get("date") or "")
+        )
+    if not scenes:
+        raise InputError(f"The list {place} names no scene. Each line below the columns' names is one.")
+    return scenes
 
 
-NO_FIGURES = Figures()
+def _read_lines(place: str) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yield every line below the columns' names, with its number. Raises InputError."""
+    if find(place) is None:
+        raise InputError(
+            f"The list {place} does not exist or is not a file. Give a CSV file with the columns pan and ms, or a "
+            "folder of products."
+        )
+    try:
+        content = read_bytes(place if is_remote(place) else os.path.realpath(place), MAX_LIST_BYTES)
+        table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        heads = list(table.fieldnames or ())
+        if not set(NEEDED) <= set(heads) <= set(KNOWN) or len(set(heads)) < len(heads):
+            raise InputError(
+                f"The list {place} has the columns {_shorten(', '.join(heads)) or 'nothing'}. It needs pan and ms, and "
+                "may have name, sensor and date; each line below is a scene."
+            )
+        for line in table:
+            yield table.line_num, line
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"The list {place} is not CSV text in UTF-8 ({error}). Save it as such.") from error
 
 
-@dataclass(frozen=True)
-class Row:
-    """A line of the table: what became of a scene.
+def _check_line(line: dict[str, str | None], number: int, place: str) -> None:
+    """Refuse values that would be no paths, no dates, or parts of other paths. Raises InputError."""
+    where = f"Line {number} of {place}"
+    if None in line:
+        raise InputError(f"{where} has more values than the list has columns. Put values with commas in quotes.")
+    for value in filter(None, line.values()):
+        if len(value) > MAX_VALUE:
+            raise InputError(f"{where} has a value of {len(value)} characters; at most {MAX_VALUE} are read.")
+        if CONTROL.search(value):
+            raise InputError(f"{where} has control characters in {_shorten(value)!r}. Remove them.")
+    sensor, date = line.get("sensor") or "", line.get("date") or ""
+    if sensor and not SENSOR.fullmatch(sensor):
+        raise InputError(
+            f"{where} has the sensor {_shorten(sensor)}. It names a file of weights: use letters, digits, spaces and "
+            "the signs . _ + -"
+        )
+    try:
+        if date and not (DATE.fullmatch(date) and datetime.strptime(date, "%Y-%m-%d")):
+            raise ValueError
+    except ValueError as error:
+        raise InputError(f"{where} has the date {_shorten(date)}. Write it as 2020-07-01.") from error
 
-    status    one of sharpened, complete already, failed, no product
-    sentence  why it was not sharpened, or what was found damaged and made again
-    reused    parts that an earlier run had made       seconds of planning, of all parts together, of joining
-    """
 
-    scene: str
-    status: str = ""
-    output: str = ""
-    figures: Figures = NO_FIGURES
-    pixels: int = 0
-    bytes: int = 0
-    parts: int = 0
-    reused: int = 0
-    plan_seconds: float = 0.0
-    part_seconds: float = 0.0
-    join_seconds: float = 0.0
-    workers: tuple[str, ...] = ()
-    sentence: str = ""
+def _shorten(value: str) -> str:
+    return value if len(value) <= MAX_QUOTED else f"{value[:MAX_QUOTED]}..."
 
-    def by(self, worker: str) -> Row:
-        """The same, with a worker that took part."""
-        return self if worker in self.workers else replace(self, workers=(*self.workers, worker))
+
+def _absolute(path: str, place: str) -> str:
+    """A path as every worker can open it; names without a folder are those beside the list."""
+    path = path.strip()
+    if not path or is_remote(path) or ":" in path or os.path.isabs(path):
+        return path
+    beside = join(dirname(place) or ".", path)
+    return beside if is_remote(beside) else os.path.abspath(beside)

@@ -2,61 +2,85 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
+import sys
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, as_completed
+from distributed import Client, Future, KilledWorker, Worker, as_completed, get_worker
+from osgeo import gdal
 
 from ..model.errors import PansharpenError
+from ..model.fusion.memory import MEGABYTE
 from ..model.product.run import COMPLETE, FAILED, SHARPENED
+from ..model.raster.source_files import TRACES
 from ..model.version import VERSION
-from .job import Row, Scene, Settings
-from .tasks import Done, examined, join_task, part_task, plan_task
+from .job import Scene, Settings
+from .scene import StepResult, join_parts, make_part, plan_scene
+from .storage import is_remote
+from .table import Row
 
 TASKS_AHEAD = 3  # for each thread of the workers: enough to keep them busy, few for the scheduler to hold
-FEWEST_TASKS = 8
+MIN_TASKS = 8
 RETRIES = 2  # of a task whose error may pass
 ROUNDS = 3  # of making parts that are missing when they are to be joined
 LOOK = 5.0  # seconds between two looks at how many workers there are
 PATIENCE = 120.0  # seconds for the first worker
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # numbers of glibc's mallopt
+KEPT = 32 * MEGABYTE  # the largest buffer that glibc reuses
+GDAL_OPTIONS = {  # where nobody has set them: a busy store answers later, a dead one does not
+    "GDAL_HTTP_MAX_RETRY": "4",
+    "GDAL_HTTP_RETRY_DELAY": "1",
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    "GDAL_HTTP_LOW_SPEED_TIME": "60",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
+}
 
-Hear = Callable[[Row], None]
-
-
-@dataclass
-class _Work:
-    """A scene in work: its row so far, and how many of its parts are not made yet."""
-
-    scene: Scene
-    row: Row
-    digest: str = ""
-    waiting: int = 0
-    rounds: int = 0
-    failed: bool = False
+Task = tuple[Any, ...]  # a step's name, and what it takes besides scene and settings
+Way = Generator[list[Task], list[StepResult], Row]
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A step of a scene that can be handed to Dask."""
+def run_step(step: str, scene: Scene, settings: Settings, *arguments: Any) -> StepResult:
+    """Run a step on a worker of Dask.
 
-    work: _Work
-    kind: str
-    function: Callable[..., Done]
-    arguments: tuple[Any, ...] = field(default=())
-
-
-def sharpen_fleet(client: Client, scenes: Iterable[Scene], settings: Settings, hear: Hear = lambda row: None) -> int:
-    """Sharpen all scenes; `hear` gets a row for each, as it ends. Returns how many there were.
-
-    Raises PansharpenError where no worker comes or one has another version.
+    Errors that would come again are sentences; others, and all of stores, are raised, so that Dask tries again.
     """
-    check_workers(client, settings)
-    return _Fleet(client, scenes, settings, hear).run()
+    started, worker = time.monotonic(), get_worker()
+    prepare_worker()
+    try:
+        if step == "plan":
+            limit = worker.memory_manager.memory_limit
+            memory = int(limit / MEGABYTE / worker.state.nthreads) if limit else None
+            result = plan_scene(scene, settings, memory)
+        else:
+            result = (make_part if step == "part" else join_parts)(scene, settings, *arguments)
+    except PansharpenError as error:
+        if any(is_remote(p) for p in (scene.pan, scene.ms, scene.output)):
+            raise
+        result = StepResult(error=str(error))
+    return replace(result, seconds=time.monotonic() - started, worker=str(worker.name))
+
+
+def prepare_worker() -> None:
+    """Have GDAL wait and try again on networks, and the C library reuse buffers, for the life of this process.
+
+    Dask starts its workers with the C library told to give all back, which doubles the time of a part.
+    """
+    for name, value in GDAL_OPTIONS.items():
+        if gdal.GetConfigOption(name) is None:
+            gdal.SetConfigOption(name, value)
+    gdal.SetConfigOption(TRACES, "NO")
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library than glibc
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(MMAP_THRESHOLD, KEPT)
+            mallopt(TRIM_THRESHOLD, 2 * KEPT)
 
 
 def check_workers(client: Client, settings: Settings) -> None:
@@ -68,11 +92,11 @@ def check_workers(client: Client, settings: Settings) -> None:
             f"No worker has come to the scheduler in {PATIENCE:.0f} seconds. Start workers and run again."
         ) from error
     try:
-        found = client.run(examined)
+        found = client.run(_examine)
     except Exception as error:
         raise PansharpenError(
-            f"A worker cannot load the plugin ({type(error).__name__}: {error}). Install otfm_pansharpen, torch, "
-            "safetensors and GDAL's bindings where the workers run, and put them on their PYTHONPATH."
+            f"A worker cannot load the plugin ({type(error).__name__}: {error}). Install it with its part fleet, and "
+            "GDAL's bindings, where the workers run."
         ) from error
     others = {worker: version for worker, (version, _) in found.items() if version != VERSION}
     if others:
@@ -87,141 +111,120 @@ def check_workers(client: Client, settings: Settings) -> None:
         )
 
 
-class _Fleet:
-    def __init__(self, client: Client, scenes: Iterable[Scene], settings: Settings, hear: Hear) -> None:
-        self.client, self.settings, self.hear = client, settings, hear
-        self.coming: Iterator[Scene] = iter(scenes)
-        self.ready: deque[_Task] = deque()
-        self.running: dict[Future, _Task] = {}
-        self.token = uuid.uuid4().hex[:8]  # no two runs share tasks
-        self.serial = itertools.count()
-        self.ended = 0
-        self.looked = -LOOK
+def _examine(dask_worker: Worker) -> tuple[str, bool]:
+    """The plugin's version on this worker, and whether it was started with the resource GPU."""
+    return VERSION, "GPU" in dask_worker.state.total_resources
 
-    def run(self) -> int:
-        """Until no task is left. A future is let go of as soon as its small result is here."""
-        finished = as_completed(with_results=True, raise_errors=False, loop=self.client.loop)
-        finished.update(self._started())
-        for future, result in finished:
-            task = self.running.pop(future)
-            self._hear_of(task, _done(future, result))
-            future.release()
-            finished.update(self._started())
-        return self.ended
 
-    def _started(self) -> list[Future]:
-        """Hand over as many tasks as there is room for: of scenes in work first, then of the next ones."""
-        started = []
-        room = self._room() - len(self.running)
-        while room > 0:
-            if not self.ready:
-                scene = next(self.coming, None)
-                if scene is None:
-                    break
-                work = _Work(scene, Row(scene.name, output=scene.output))
-                self.ready.append(_Task(work, "plan", plan_task))
-            future = self._submitted(self.ready.popleft())
-            started.append(future)
-            room -= 1
-        return started
+@dataclass(eq=False)
+class _Work:
+    """A scene in work: its way, its tasks that are not handed over yet, and what those that are have given."""
 
-    def _submitted(self, task: _Task) -> Future:
-        """Hand over a task. Dask groups keys by what stands before the number, and keeps every group for ever."""
-        scene = task.work.scene
-        on_gpu = self.settings.device == "cuda" and task.kind == "part"
-        future = self.client.submit(
-            task.function, scene, self.settings, *task.arguments,
-            key=f"{task.kind}-{next(self.serial)}-{scene.name}-{self.token}",
-            retries=RETRIES, resources={"GPU": 1} if on_gpu else None, pure=False,
-        )  # fmt: skip
-        self.running[future] = task
-        return future
+    scene: Scene
+    way: Way
+    waiting: deque[Task]
+    running: int = 0
+    results: list[StepResult] = field(default_factory=list)
 
-    def _room(self) -> int:
-        """How many tasks may be with the scheduler at once."""
-        if time.monotonic() - self.looked > LOOK:
-            self.looked, self.threads = time.monotonic(), sum(self.client.nthreads().values())
-        return max(TASKS_AHEAD * self.threads, FEWEST_TASKS)
 
-    def _hear_of(self, task: _Task, done: Done) -> None:
-        work = task.work
-        work.row = work.row.by(done.worker) if done.worker else work.row
-        if task.kind == "part":
-            work.waiting -= 1
-            work.row = replace(work.row, part_seconds=work.row.part_seconds + done.seconds)
-        if done.sentence and not work.failed:
-            work.failed = True
-            self.ready = deque(t for t in self.ready if t.work is not work)
-            work.waiting = sum(t.work is work for t in self.running.values())
-            work.row = replace(work.row, status=FAILED, sentence=done.sentence)
-        if work.failed:
-            if work.waiting == 0 or task.kind != "part":
-                self._end(work)
-        elif task.kind == "plan":
-            self._planned(work, done)
-        elif task.kind == "join":
-            self._joined(work, done)
-        elif work.waiting == 0:
-            self._join(work)
+def sharpen_fleet(
+    client: Client, scenes: Iterable[Scene], settings: Settings, finish: Callable[[Row], None] = lambda row: None
+) -> None:
+    """Sharpen all scenes; `finish` gets a row for each, as it ends.
 
-    def _planned(self, work: _Work, done: Done) -> None:
-        found = done.value
-        work.row = replace(
-            work.row, figures=found.figures, plan_seconds=done.seconds, pixels=found.pixels, parts=found.parts,
-            reused=found.parts - len(found.missing), sentence=" ".join(found.notices),
-        )  # fmt: skip
-        if found.complete:
-            work.row = replace(work.row, status=COMPLETE)
-            self._end(work)
+    Raises PansharpenError where no worker comes or one has another version.
+    """
+    check_workers(client, settings)
+    coming = (_Work(scene, way, deque(next(way))) for scene in scenes for way in [sharpen_scene(scene)])
+    ready: deque[_Work] = deque()  # scenes in work with waiting tasks, which go before new scenes
+    running: dict[Future, _Work] = {}
+    finished = as_completed(with_results=True, raise_errors=False, loop=client.loop)
+    token, serial, looked = uuid.uuid4().hex[:8], itertools.count(), -LOOK
+    while True:
+        if time.monotonic() - looked > LOOK:
+            looked, threads = time.monotonic(), sum(client.nthreads().values())
+        while len(running) < max(TASKS_AHEAD * threads, MIN_TASKS):
+            work = ready[0] if ready else next(coming, None)
+            if work is None:
+                break
+            step, *arguments = work.waiting.popleft()
+            # Dask groups keys by what stands before the number, and keeps every group for ever.
+            key = f"{step}-{next(serial)}-{work.scene.name}-{token}"
+            future = client.submit(
+                run_step, step, work.scene, settings, *arguments, key=key, retries=RETRIES, pure=False,
+                resources={"GPU": 1} if settings.device == "cuda" and step == "part" else None,
+            )  # fmt: skip
+            running[future] = work
+            work.running += 1
+            if ready and not work.waiting:
+                ready.popleft()
+            finished.add(future)
+        if not running:
             return
-        work.digest = found.digest
-        self._make(work, found.missing)
-
-    def _joined(self, work: _Work, done: Done) -> None:
-        work.row = replace(work.row, join_seconds=work.row.join_seconds + done.seconds)
-        if not done.value.missing:
-            work.row = replace(work.row, status=SHARPENED, bytes=done.value.bytes)
-            self._end(work)
-            return
-        work.rounds += 1
-        if work.rounds > ROUNDS:
-            sentence = (
-                f"{len(done.value.missing)} parts were removed or damaged {work.rounds} times before they were joined. "
-                "Check the disk, see that nothing else works in the output folder, and run again."
-            )
-            work.row = replace(work.row, status=FAILED, sentence=sentence)
-            self._end(work)
-            return
-        work.row = replace(
-            work.row, reused=max(work.row.reused - len(done.value.missing), 0),
-            sentence=" ".join((*filter(None, [work.row.sentence]), *done.value.notices)),
-        )  # fmt: skip
-        self._make(work, done.value.missing)
-
-    def _make(self, work: _Work, missing: tuple[int, ...]) -> None:
-        work.waiting = len(missing)
-        self.ready.extend(_Task(work, "part", part_task, (work.digest, n)) for n in missing)
-        if not missing:
-            self._join(work)
-
-    def _join(self, work: _Work) -> None:
-        self.ready.appendleft(_Task(work, "join", join_task, (work.digest,)))
-
-    def _end(self, work: _Work) -> None:
-        self.ended += 1
-        self.hear(work.row)
+        future, result = next(finished)
+        work = running.pop(future)
+        work.running -= 1
+        work.results.append(_result(future, result))
+        future.release()  # its small result is here
+        if work.results[-1].error and work.waiting:
+            work.waiting.clear()
+            ready.remove(work)
+        if work.running or work.waiting:
+            continue
+        results, work.results = work.results, []
+        try:
+            work.waiting.extend(work.way.send(results))
+            (ready.appendleft if work.waiting[0][0] == "join" else ready.append)(work)
+        except StopIteration as end:
+            finish(end.value)
 
 
-def _done(future: Future, result: Any) -> Done:
+def sharpen_scene(scene: Scene) -> Way:
+    """The way of one scene: yields tasks that may run side by side, is sent their results, and returns its row."""
+    row = Row(scene.name, output=scene.output)
+
+    def note(results: Sequence[StepResult], step: str) -> Row:
+        seconds = {f"{step}_seconds": getattr(row, f"{step}_seconds") + sum(r.seconds for r in results)}
+        workers = tuple(dict.fromkeys([*row.workers, *(r.worker for r in results if r.worker)]))
+        sentence = " ".join(filter(None, [row.sentence, *(n for r in results for n in r.notices)]))
+        errors = [r.error for r in results if r.error]
+        failed = {"status": FAILED, "sentence": errors[0]} if errors else {}
+        return replace(row, **{**seconds, "workers": workers, "sentence": sentence, **failed})
+
+    (plan,) = yield [("plan",)]
+    row = note([plan], "plan")
+    row = replace(row, figures=plan.figures, pixels=plan.pixels, parts=plan.parts)
+    if row.status == FAILED or plan.complete:
+        return replace(row, status=row.status or COMPLETE)
+    missing = plan.missing
+    row = replace(row, reused=plan.parts - len(missing))
+    for _ in range(ROUNDS + 1):
+        if missing:
+            row = note((yield [("part", plan.digest, number) for number in missing]), "part")
+            if row.status == FAILED:
+                return row
+        (joined,) = yield [("join", plan.digest)]
+        row, missing = note([joined], "join"), joined.missing
+        if row.status == FAILED or not missing:
+            return replace(row, status=row.status or SHARPENED, bytes=joined.bytes)
+        row = replace(row, reused=max(row.reused - len(missing), 0))
+    sentence = (
+        f"{len(missing)} parts were removed or damaged {ROUNDS + 1} times before they were joined. Check the disk, see "
+        "that nothing else works in the output folder, and run again."
+    )
+    return replace(row, status=FAILED, sentence=sentence)
+
+
+def _result(future: Future, result: Any) -> StepResult:
     """A task's result, or what went wrong as a sentence."""
     if future.status == "finished":
         return result
     error = result[1] if isinstance(result, tuple) else result
+    if future.status == "cancelled":
+        return StepResult(error="The scheduler gave the task up.")
     if isinstance(error, KilledWorker):
-        sentence = (
-            "The workers that made it died, one after the other. They may have too little memory: start workers with "
-            "more, or give a smaller --tile."
+        return StepResult(
+            error="The workers that made it died, one after the other. They may have too little memory: start workers "
+            "with more, or give a smaller --tile."
         )
-    else:
-        sentence = str(error) if isinstance(error, PansharpenError) else f"{type(error).__name__}: {error}"
-    return Done(None, 0.0, "", sentence if future.status != "cancelled" else "The scheduler gave the task up.")
+    return StepResult(error=str(error) if isinstance(error, PansharpenError) else f"{type(error).__name__}: {error}")

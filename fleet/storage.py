@@ -1,45 +1,34 @@
-"""Files on disk and in object stores (GDAL's /vsi paths): read within limits, written whole, listed, removed."""
+"""Files on disk, and by fsspec in object stores (GDAL's /vsi paths): read within limits, written whole, removed."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from posixpath import basename, dirname, join
+from typing import Any, BinaryIO
 
 from osgeo import gdal
 
-from ..model.errors import InputError, OutputError
+from ..model.errors import InputError, OutputError, PansharpenError
 from ..model.files import whole_file
-from ..model.raster.gdal_errors import gdal_exceptions, said
 
-CHUNK = 8 * 2**20  # bytes that are handed over at once
-PATIENCE = {  # GDAL's options where nobody has set them: a busy store answers later, a dead one does not
-    "GDAL_HTTP_MAX_RETRY": "4",
-    "GDAL_HTTP_RETRY_DELAY": "1",
-    "GDAL_HTTP_CONNECTTIMEOUT": "20",
-    "GDAL_HTTP_LOW_SPEED_TIME": "60",
-    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
+STORES = {"/vsis3/": "s3://", "/vsigs/": "gs://", "/vsiaz/": "az://", "/vsicurl/": ""}  # GDAL's names and fsspec's
+CHUNK = 8 * 2**20  # bytes of a file that are hashed at once
+CHECKSUM_DIGITS = 16  # of a SHA-256, in the names of files that are called by their content
+VARIABLES = "the AWS_, GS_ or AZURE_ variables"
+CURES = {  # by what the name or the words of an error hold
+    r"permission|denied|forbidden|signature": f"The credentials do not allow it: look at {VARIABLES} of the workers.",
+    r"credentials": f"No credentials were found: set {VARIABLES} on the workers.",
+    r"bucket": "Create the bucket, or correct the path.",
+    r"time(d )?out": "The store did not answer in time: run again, or raise GDAL_HTTP_TIMEOUT.",
+    r"connect": "The store cannot be reached: look at its address, for example AWS_S3_ENDPOINT.",
 }
-CURES = {  # by words of GDAL or of the store
-    "403": "The credentials do not allow it: look at the AWS_, GS_ or AZURE_ variables of the workers.",
-    "access denied": "The credentials do not allow it: look at the AWS_, GS_ or AZURE_ variables of the workers.",
-    "invalidaccesskeyid": "The key is unknown: look at the AWS_, GS_ or AZURE_ variables of the workers.",
-    "signature": "The secret key is wrong: look at the AWS_, GS_ or AZURE_ variables of the workers.",
-    "no valid": "No credentials were found: set the AWS_, GS_ or AZURE_ variables on the workers.",
-    "credentials": "No credentials were found: set the AWS_, GS_ or AZURE_ variables on the workers.",
-    "bucket does not exist": "Create the bucket, or correct the path.",
-    "nosuchbucket": "Create the bucket, or correct the path.",
-    "404": "There is nothing under this name: correct the path.",
-    "timed out": "The store did not answer in time: run again, or raise GDAL_HTTP_TIMEOUT.",
-    "connect": "The store cannot be reached: look at its address, for example AWS_S3_ENDPOINT.",
-}
-
-ABSENT = ("404", "key does not exist", "nosuchkey", "no such object", "blob does not exist")  # of a file, not a bucket
-MAY_WRITE = "Look whether the credentials may write there."
 OPEN_UNFOLLOWED = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -52,160 +41,120 @@ def is_remote(path: str) -> bool:
     return path.startswith("/vsi")
 
 
-def child(folder: str, name: str) -> str:
-    """A path within a folder."""
-    return f"{folder.rstrip('/')}/{name}"
+@contextmanager
+def _store(path: str, action: str, fault: type[PansharpenError] = InputError) -> Iterator[tuple[Any, str]]:
+    """The fsspec file system of a path, and the path within it; its errors are raised as sentences with a cure."""
+    try:
+        import fsspec
+
+        prefix = next((p for p in STORES if path.startswith(p)), "")
+        if is_remote(path) and not prefix:
+            raise ValueError(f"only disks and {', '.join(STORES)} are supported")
+        options = _s3_options() if prefix == "/vsis3/" else {}
+        url = STORES[prefix] + path[len(prefix) :] if prefix else f"file://{path}"
+        yield fsspec.url_to_fs(url, use_listings_cache=False, **options)
+    except PansharpenError:
+        raise
+    except Exception as error:  # each store's library has errors of its own
+        words = str(error).strip().rstrip(".")
+        told = f"{type(error).__name__} {words}"
+        cure = next((c for p, c in CURES.items() if is_remote(path) and re.search(p, told, re.IGNORECASE)), "")
+        raise fault(f"{path} cannot be {action}: {words or told}. {cure}".strip()) from error
 
 
-def parent(path: str) -> str:
-    """The folder of a path."""
-    return path.rpartition("/")[0] or "."
+def _s3_options() -> dict[str, Any]:
+    """Those of GDAL's variables that s3fs does not read itself, so that one set of them serves both."""
+    secure, unsigned = (
+        gdal.GetConfigOption(name, default).upper() not in ("NO", "FALSE", "OFF", "0")
+        for name, default in (("AWS_HTTPS", "YES"), ("AWS_NO_SIGN_REQUEST", "NO"))
+    )
+    place, region, seconds = map(gdal.GetConfigOption, ("AWS_S3_ENDPOINT", "AWS_REGION", "GDAL_HTTP_TIMEOUT"))
+    return {
+        "anon": unsigned,
+        "endpoint_url": f"http{'s' if secure else ''}://{place}" if place and "://" not in place else place,
+        "client_kwargs": {"region_name": region} if region else {},
+        "config_kwargs": {"read_timeout": float(seconds), "connect_timeout": float(seconds)} if seconds else {},
+    }
 
 
-def be_patient() -> None:
-    """Have GDAL wait and try again on networks, where nobody has set how, for the life of this worker's process."""
-    for name, value in PATIENCE.items():
-        if gdal.GetConfigOption(name) is None:
-            gdal.SetConfigOption(name, value)
+def find(path: str) -> tuple[int, str] | None:
+    """Size (bytes) of a file as it is now, and its ETag or time of change; None where there is none.
 
-
-def size(path: str) -> int | None:
-    """Bytes of a file as it is now; None where there is none. Raises InputError where the store does not say."""
+    Raises InputError where a store does not say.
+    """
     if not is_remote(path):
-        return os.path.getsize(path) if os.path.isfile(path) else None
-    gdal.VSICurlPartialClearCache(path)
-    found = gdal.VSIStatL(path)
-    if found is not None:
-        return None if found.IsDirectory() else int(found.size)
-    words = _refusal(path)
-    if words and not _absent(words):
-        raise InputError(f"{path} cannot be looked up: {words}. {cure(words)}".strip())
-    return None
-
-
-def _absent(words: str) -> bool:
-    return any(one in words.lower() for one in ABSENT)
-
-
-def _refusal(path: str) -> str:
-    """What a store says where it does not open a file; empty where the file is just not there."""
-    gdal.VSICurlPartialClearCache(path)  # which else answers from memory that there is nothing
-    with gdal_exceptions():
-        gdal.VSIErrorReset()
-        try:
-            handle = gdal.VSIFOpenExL(path, "rb", True)
-        except RuntimeError as error:
-            return said(error)
-        if handle is not None:
-            gdal.VSIFCloseL(handle)
-            return ""
-        return str(gdal.VSIGetLastErrorMsg() or "").strip().rstrip(".")
+        return (os.path.getsize(path), str(os.stat(path).st_mtime_ns)) if os.path.isfile(path) else None
+    gdal.VSICurlPartialClearCache(path)  # which holds what the file was when this worker read it last
+    if path.startswith(tuple(STORES)):
+        with _store(path, "looked up") as (files, inside):
+            try:
+                info = {name.lower(): value for name, value in files.info(inside).items()}
+            except FileNotFoundError as error:
+                if "bucket" in str(error).lower():
+                    raise
+                return None
+        if info["type"] != "file":
+            return None
+        if info.get("etag"):
+            return info["size"], str(info["etag"])
+    status = gdal.VSIStatL(path)  # within an archive, or of a server without ETags
+    return (status.size, str(status.mtime)) if status else None
 
 
 def stamp(path: str) -> str:
-    """Name, size and time of a file, by which a change is seen. Raises InputError where a store does not say."""
-    length = size(path)
-    if length is None:
-        return f"{path.rpartition('/')[2]} 0 0"
-    time = gdal.VSIStatL(path).mtime if is_remote(path) else os.stat(path).st_mtime_ns
-    return f"{path.rpartition('/')[2]} {length} {time}"
+    """Name, size and time (or ETag) of a file, by which a change is seen. Raises as `find`."""
+    length, tag = find(path) or (0, "0")
+    return f"{basename(path)} {length} {tag}"
 
 
-def cure(words: str) -> str:
-    """What a user can do about an error of a store, empty where the words tell nothing."""
-    return next((c for word, c in CURES.items() if word in words.lower()), "")
+def fingerprint(path: str) -> str:
+    """What changes with a file's content: the SHA-256 on disk, the ETag in a store; empty where there is no file.
 
-
-def read_text(path: str, limit: int) -> str | None:
-    """A small file's text; None where there is none.
-
-    Raises DamagedFileError where it is not a regular file of UTF-8 within the limit (bytes), else InputError.
+    Raises DamagedFileError where it is not a regular file, InputError where a store does not answer.
     """
-    if size(path) is None and (is_remote(path) or not os.path.lexists(path)):
-        return None
-    try:
-        return read_bytes(path, limit, follow_links=False).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DamagedFileError(f"{path} is not text in UTF-8") from error
-
-
-def read_bytes(path: str, limit: int, follow_links: bool = True) -> bytes:
-    """A whole file of at most `limit` bytes. Raises as `read_chunks`."""
-    return b"".join(read_chunks(path, limit, follow_links))
-
-
-def read_chunks(path: str, limit: int | None = None, follow_links: bool = True) -> Iterator[bytes]:
-    """Yield a file's content, which is never held as a whole.
-
-    Raises DamagedFileError where it is not a regular file of at most `limit` bytes, else InputError.
-    """
-    yield from _read_remote(path, limit) if is_remote(path) else _read_local(path, limit, follow_links)
-
-
-def _read_local(path: str, limit: int | None, follow_links: bool) -> Iterator[bytes]:
-    if not follow_links and os.path.islink(path):
-        raise DamagedFileError(f"{path} is a link")
-    try:
-        handle = os.open(os.path.realpath(path) if follow_links else path, OPEN_UNFOLLOWED)
-        with open(handle, "rb") as file:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise DamagedFileError(f"{path} is not a regular file")
-            _check_length(path, status.st_size, limit)
-            yield from iter(lambda: file.read(CHUNK), b"")
-    except OSError as error:
-        raise DamagedFileError(f"{path} cannot be read ({error.strerror})") from error
-
-
-def _read_remote(path: str, limit: int | None) -> Iterator[bytes]:
-    with gdal_exceptions():
-        gdal.VSICurlPartialClearCache(path)
-        try:
-            handle = gdal.VSIFOpenL(path, "rb")
-            if handle is None:
-                raise RuntimeError("there is no such file")
-            try:
-                gdal.VSIFSeekL(handle, 0, os.SEEK_END)
-                left = gdal.VSIFTellL(handle)
-                _check_length(path, left, limit)
-                gdal.VSIFSeekL(handle, 0, os.SEEK_SET)
-                while left:
-                    chunk = bytes(gdal.VSIFReadL(1, min(left, CHUNK), handle) or b"")
-                    if not chunk:
-                        raise RuntimeError("the store sent less than the file holds")
-                    left -= len(chunk)
-                    yield chunk
-            finally:
-                gdal.VSIFCloseL(handle)
-        except RuntimeError as error:
-            raise InputError(f"{path} cannot be read: {said(error)}. {cure(str(error))}".strip()) from error
-
-
-def _check_length(path: str, length: int, limit: int | None) -> None:
-    if limit is not None and length > limit:
-        raise DamagedFileError(f"{path} has {length} bytes, but at most {limit} are read")
-
-
-def fingerprint(path: str, sha256: str = "") -> str:
-    """What changes with a file's content: the SHA-256 on disk (`sha256` where it is known), the ETag in a store.
-
-    Raises DamagedFileError where there is no regular file, InputError where a store does not answer.
-    """
-    if not is_remote(path):
-        return f"sha256 {sha256 or compute_sha256(path)}"
-    if size(path) is None:
-        raise DamagedFileError(f"{path} does not exist")
-    headers = gdal.GetFileMetadata(path, "HEADERS") or {}
-    tag = next((value for name, value in headers.items() if name.lower() == "etag"), "")
-    return f"etag {tag}" if tag else f"sha256 {sha256 or compute_sha256(path)}"
+    if is_remote(path):
+        return f"etag {found[1]}" if (found := find(path)) else ""
+    return f"sha256 {compute_sha256(path)}" if os.path.lexists(path) else ""
 
 
 def compute_sha256(path: str) -> str:
-    """SHA-256 of a file in hexadecimal digits. Raises as `read_chunks`."""
+    """SHA-256 of a file in hexadecimal digits. Raises as `read_bytes`."""
     digest = hashlib.sha256()
-    for chunk in read_chunks(path, follow_links=False):
-        digest.update(chunk)
+    with _open_regular(path) as (file, _):
+        for chunk in iter(lambda: file.read(CHUNK), b""):
+            digest.update(chunk)
     return digest.hexdigest()
+
+
+def read_bytes(path: str, limit: int) -> bytes:
+    """Read a whole file.
+
+    Raises DamagedFileError where it is not a regular file of at most `limit` bytes, InputError where a store does not
+    answer.
+    """
+    with _open_regular(path) as (file, length):
+        if length > limit:
+            raise DamagedFileError(f"{path} has {length} bytes, but at most {limit} are read")
+        return file.read(length)
+
+
+@contextmanager
+def _open_regular(path: str) -> Iterator[tuple[BinaryIO, int]]:
+    """A file and its size in bytes. Raises DamagedFileError for links and what is not a regular file."""
+    if is_remote(path):
+        with _store(path, "read") as (files, inside), files.open(inside, "rb") as file:
+            yield file, file.size
+        return
+    if os.path.islink(path):
+        raise DamagedFileError(f"{path} is a link")
+    try:
+        with open(os.open(path, OPEN_UNFOLLOWED), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DamagedFileError(f"{path} is not a regular file")
+            yield file, status.st_size
+    except OSError as error:
+        raise DamagedFileError(f"{path} cannot be read ({error.strerror})") from error
 
 
 def write_text(path: str, text: str) -> None:
@@ -219,124 +168,69 @@ def write_text(path: str, text: str) -> None:
 
 
 @contextmanager
-def finished(path: str, final_name: Callable[[Path], str] | None = None) -> Iterator[Path]:
-    """Where to write a file, complete or not at all: its own place on disk, else one that is uploaded at the end.
+def finished(path: str, by_content: bool = False) -> Iterator[Path]:
+    """Where to write a file, complete or not at all: its own place on disk, else one that is uploaded once it is there.
 
-    `final_name` gives the file's name by its content, once that is written. Raises OutputError.
+    `by_content` adds digits of its SHA-256 to its name. Raises OutputError.
     """
+
+    def name_finally(local: Path) -> str:
+        digits = f"_{compute_sha256(str(local))[:CHECKSUM_DIGITS]}" if by_content else ""
+        return join(dirname(path), f"{local.stem}{digits}{local.suffix}")
+
     if is_remote(path):
         with tempfile.TemporaryDirectory(prefix="otfm-fleet-") as folder:
-            local = Path(folder) / path.rpartition("/")[2]
+            local = Path(folder) / basename(path)
             yield local
-            upload(local, child(parent(path), final_name(local)) if final_name else path)
+            if local.exists():
+                with _store(path, "written", OutputError) as (files, inside):
+                    files.put_file(str(local), join(dirname(inside), basename(name_finally(local))))
         return
     local = Path(path)
     make_way(path)
     yield local
-    if final_name:
-        final = local.with_name(final_name(local))
-        make_way(str(final))
+    if by_content:
+        final = name_finally(local)
+        make_way(final)
         try:
             os.replace(local, final)
         except OSError as error:
             raise OutputError(f"{final} cannot be written: {error}. Is it in use?") from error
 
 
-def make_way(path: str) -> None:
-    """Make the folder of a path on disk, and remove what holds no data from the place of the file itself.
-
-    Raises OutputError.
-    """
-    _make_folder(parent(path))
-    kind = _kind(path)
+def make_way(path: str, folder: bool = False) -> None:
+    """Remove what holds no data from the place of a file or folder on disk, and make the folder. Raises OutputError."""
+    if is_remote(path):
+        return
+    kind = os.lstat(path).st_mode if os.path.lexists(path) else 0
     try:
-        if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
-            os.unlink(path)
-        elif stat.S_ISDIR(kind):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if stat.S_ISDIR(kind) and not folder:
             os.rmdir(path)
+        elif kind and not stat.S_ISDIR(kind) and not stat.S_ISREG(kind):
+            os.unlink(path)
+        if folder:
+            Path(path).mkdir(exist_ok=True)
     except FileNotFoundError:  # another worker was faster
         pass
     except OSError as error:
-        what = "a folder" if stat.S_ISDIR(kind) else "a pipe"
-        raise OutputError(
-            f"{path} is {what}, but a file has to be written there ({error.strerror}). Move it away, or choose another "
-            "output."
-        ) from error
+        there = "a folder" if stat.S_ISDIR(kind) else "a file"
+        wanted = "a folder" if folder else "a file"
+        told = f"is {there}, but {wanted} has to be made there" if kind else "cannot be made"
+        raise OutputError(f"{path} {told} ({error.strerror}). Move it away, or choose another output.") from error
 
 
-def make_own_folder(path: str) -> None:
-    """Make a folder on disk; a link or another thing without data in its place is removed. Raises OutputError."""
-    kind = _kind(path)
-    if kind and not stat.S_ISDIR(kind):
-        if stat.S_ISREG(kind) and os.path.getsize(path):
-            raise OutputError(
-                f"{path} is a file, but a folder has to be made there. Move it away, or choose another output."
-            )
-        remove_file(path)
-    _make_folder(path)
-
-
-def _make_folder(path: str) -> None:
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {path} cannot be made: {error}. Choose another one.") from error
-
-
-def _kind(path: str) -> int:
-    """Mode of what lies at a path on disk, of a link itself; 0 where there is nothing."""
-    try:
-        return os.lstat(path).st_mode
-    except OSError:
-        return 0
-
-
-def upload(local: Path, path: str) -> None:
-    """Copy a finished file to a store, which shows it once its last part has come. Raises OutputError."""
-    with gdal_exceptions(), local.open("rb") as file:
-        try:
-            handle = gdal.VSIFOpenL(path, "wb")
-            if handle is None:
-                raise RuntimeError(gdal.VSIGetLastErrorMsg() or "the store refuses it")
-            try:
-                for chunk in iter(lambda: file.read(CHUNK), b""):
-                    if gdal.VSIFWriteL(chunk, 1, len(chunk), handle) != len(chunk):
-                        raise RuntimeError(gdal.GetLastErrorMsg() or "the store takes no more")
-            finally:
-                closed = gdal.VSIFCloseL(handle)
-            if closed:
-                raise RuntimeError(gdal.GetLastErrorMsg() or "the store did not take it")
-            kept = size(path)
-        except (RuntimeError, InputError) as error:
-            why = _refusal(path)  # GDAL does not tell why it could not write
-            words = f"{said(error)}{f': {why}' if why and not _absent(why) else ''}"
-            raise OutputError(f"{path} cannot be written: {words}. {cure(words) or MAY_WRITE}") from error
-    whole = local.stat().st_size
-    if kept != whole:
-        with suppress(RuntimeError):
-            gdal.Unlink(path)
-        raise OutputError(f"{path} was not kept whole by the store ({kept} bytes of {whole}). Run again.")
-
-
-def names(folder: str) -> set[str]:
+def list_names(folder: str) -> set[str]:
     """Names of the regular files in a folder as it is now; none where there is no folder, or a link to one."""
-    if not is_remote(folder):
-        if not stat.S_ISDIR(_kind(folder)):
-            return set()
-        try:
-            with os.scandir(folder) as entries:
-                return {e.name for e in entries if e.is_file(follow_symlinks=False)}
-        except OSError as error:
-            raise InputError(f"{folder} cannot be listed: {error.strerror}. Check who may read it.") from error
-    gdal.VSICurlPartialClearCache(folder)
-    return {n for n in gdal.ReadDir(folder) or () if n not in (".", "..")}
+    if os.path.islink(folder):
+        return set()
+    with _store(folder, "listed") as (files, inside), suppress(FileNotFoundError):
+        found = files.ls(inside, detail=True)
+        return {basename(f["name"]) for f in found if f["type"] == "file" and not f.get("islink")}
+    return set()
 
 
 def remove_file(path: str) -> None:
-    """Remove a file or a link; what is not there is no error."""
-    if is_remote(path):
-        with suppress(RuntimeError):
-            gdal.Unlink(path)
-        return
-    with suppress(OSError):
-        os.unlink(path)
+    """Remove a file or a link; what is not there, or cannot be removed, is no error."""
+    with suppress(InputError), _store(path, "removed") as (files, inside):
+        files.rm_file(inside)

@@ -9,46 +9,69 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, fields
-from typing import Any, TextIO
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from posixpath import join
+from typing import Any
 
 from ..model.product.run import COMPLETE, FAILED, NO_PRODUCT, SHARPENED
-from .job import Figures, Row
-from .storage import child, write_text
+from .storage import write_text
 
-COLUMNS = [
-    name for f in fields(Row) for name in ([g.name for g in fields(Figures)] if f.name == "figures" else [f.name])
-]
+FIGURES = ("ratio", "shift_rows", "shift_columns", "gain", "hqnr", "ergas")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")  # of a cell, to spreadsheets
 WIDTH = 30  # characters of the bar
 EVERY = 30.0  # seconds between two lines where the terminal is a file
 
 
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: what became of a scene.
+
+    status    one of sharpened, complete already, failed, no product
+    figures   what was measured, by the names in FIGURES; None where the scene is too small
+    sentence  why it was not sharpened, what was clipped, or what was found damaged and made again
+    reused    parts that an earlier run had made       seconds of planning, of all parts together, of joining
+    """
+
+    scene: str
+    status: str = ""
+    output: str = ""
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+    pixels: int = 0
+    bytes: int = 0
+    parts: int = 0
+    reused: int = 0
+    plan_seconds: float = 0.0
+    part_seconds: float = 0.0
+    join_seconds: float = 0.0
+    workers: tuple[str, ...] = ()
+    sentence: str = ""
+
+    def flat(self) -> dict[str, Any]:
+        """Its values by column, numbers rounded; None for what is not finite, which JSON has no number for."""
+        columns: dict[str, Any] = {}
+        for name, value in asdict(self).items():
+            columns |= {k: value.get(k) for k in FIGURES} if name == "figures" else {name: value}
+        return {k: _rounded(v) if isinstance(v, float) else v for k, v in columns.items()}
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 4) if math.isfinite(value) else None
+
+
 def write_table(rows: Sequence[Row], folder: str) -> list[str]:
     """Write fleet.csv and fleet.json into a folder; returns their paths. Raises PansharpenError."""
-    lines = [_flat(r) for r in rows]
+    lines = [r.flat() for r in rows]
     text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    table = csv.DictWriter(text, list(lines[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     table.writeheader()
     table.writerows(
         {k: _escape(v) for k, v in {**line, "workers": " ".join(line["workers"])}.items()} for line in lines
     )
-    paths = [child(folder, "fleet.csv"), child(folder, "fleet.json")]
+    paths = [join(folder, "fleet.csv"), join(folder, "fleet.json")]
     for path, content in zip(paths, (text.getvalue(), json.dumps(lines, indent=1))):
         write_text(path, content)
     return paths
-
-
-def _flat(row: Row) -> dict[str, Any]:
-    values = asdict(row)
-    values |= values.pop("figures")
-    return {c: _rounded(v) if isinstance(v := values[c], float) else v for c in COLUMNS}
-
-
-def _rounded(value: float) -> float | None:
-    """Round a figure; None for what is not finite, which JSON has no number for."""
-    return round(value, 4) if math.isfinite(value) else None
 
 
 def _escape(value: Any) -> Any:
@@ -62,21 +85,22 @@ def _escape(value: Any) -> Any:
 class Bar:
     """A progress bar on a terminal; a line from time to time in a file."""
 
-    def __init__(self, scenes: int, stream: TextIO | None = None) -> None:
-        self.scenes, self.stream = scenes, stream or sys.stderr
+    def __init__(self, scenes: int) -> None:
+        self.scenes, self.stream = scenes, sys.stderr
         self.counts: Counter[str] = Counter()
         self.started = self.said = time.monotonic()
 
-    def hear(self, row: Row) -> None:
+    def show(self, row: Row) -> None:
         """Count a scene, and report at once why it failed or what was made again."""
         self.counts[row.status] += 1
         if row.sentence and row.status != NO_PRODUCT:
-            self._write(f"\r{row.scene}{' failed' if row.status == FAILED else ''}: {row.sentence}\n")
+            self.stream.write(f"\r{row.scene}{' failed' if row.status == FAILED else ''}: {row.sentence}\n")
         if self.stream.isatty():
-            self._write(f"\r{self.line()}")
+            self.stream.write(f"\r{self.line()}")
         elif time.monotonic() - self.said > EVERY:
             self.said = time.monotonic()
-            self._write(f"{self.line()}\n")
+            self.stream.write(f"{self.line()}\n")
+        self.stream.flush()
 
     def line(self) -> str:
         """How far it is."""
@@ -90,9 +114,5 @@ class Bar:
         """What became of all, in one sentence."""
         kinds = (SHARPENED, COMPLETE, FAILED, NO_PRODUCT)
         told = ", ".join(f"{self.counts[k]} {k}" for k in kinds if self.counts[k]) or "nothing to do"
-        self._write(f"\r{self.line()}\n")
+        self.stream.write(f"\r{self.line()}\n")
         return f"{self.scenes} scenes in {time.monotonic() - self.started:.0f} s: {told}."
-
-    def _write(self, text: str) -> None:
-        self.stream.write(text)
-        self.stream.flush()

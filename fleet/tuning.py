@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from posixpath import join
 
 import numpy as np
 from distributed import Client, as_completed
@@ -15,27 +16,25 @@ from ..model.finetuning.job import FinetuneJob, TuningPair
 from ..model.raster.gdal_errors import gdal_exceptions
 from ..model.wording import format_figure
 from .job import Scene, Settings
-from .run import check_workers
+from .run import check_workers, prepare_worker
 from .scene_plan import local_weights, sources
-from .storage import be_patient, child, finished
+from .storage import finished
 
 
 def tune_fleet(
     client: Client, scenes: Sequence[Scene], settings: Settings, folder: str, count: int, minutes: float, seed: int
 ) -> Iterator[tuple[str, bool]]:
-    """Write SENSOR.safetensors into a folder for every sensor of the list; gives a sentence for each, and
-    whether it went well.
+    """Write SENSOR.safetensors for every sensor of the list; yields a sentence for each, and whether it went well.
 
     Raises InputError where no scene names its sensor.
     """
     check_workers(client, settings)
-    groups = drawn(scenes, count, seed)
     futures = {
         client.submit(
-            tune_sensor, chosen, settings, child(folder, f"{sensor}.safetensors"), minutes, seed,
+            tune_sensor, chosen, settings, join(folder, f"{sensor}.safetensors"), minutes, seed,
             key=f"tune {sensor}", pure=False, resources={"GPU": 1} if settings.device == "cuda" else None,
         ): sensor
-        for sensor, chosen in groups.items()
+        for sensor, chosen in drawn(scenes, count, seed).items()
     }  # fmt: skip
     for future in as_completed(futures):
         error = future.exception()
@@ -61,7 +60,7 @@ def tune_sensor(
     scenes: Sequence[Scene], settings: Settings, output: str, minutes: float, seed: int, steps: int | None = None
 ) -> str:
     """Tune on scenes of one sensor and write the weights; a sentence says what it brought. Raises PansharpenError."""
-    be_patient()
+    prepare_worker()
     with gdal_exceptions(), finished(output) as local:
         pairs = tuple(TuningPair(*sources(s, settings)) for s in scenes)
         start = Path(local_weights(settings.weights_for(scenes[0])))

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 from .staging import staging
 
 MAX_NAME_BYTES = 255  # of a file's name on the disks of all systems
+MAX_STEM_BYTES = 120  # of a name made of a title; endings and drafts need the rest
+ODD_CHARACTERS = re.compile(r'[\\/:*?"<>|\s\x00-\x1f\x7f]+')
 MAX_DIGITS = 20  # of a whole number in JSON; int() takes seconds for a million
 JSON_MARKS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)  # what opens and closes, and characters that are escaped
 STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
@@ -40,6 +42,23 @@ def find_name_fault(path: str) -> str:
     if longest > MAX_NAME_BYTES:
         return f"has a part of {longest} bytes, but {MAX_NAME_BYTES} are the most that a file name can have"
     return ""
+
+
+def plain_name(title: str, default: str) -> str:
+    """Make a title the name of a file on any system, without its ending."""
+    name = ODD_CHARACTERS.sub("_", title).encode()[:MAX_STEM_BYTES].decode(errors="ignore")
+    return name.strip("._") or default
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Put a number behind each name that was there before, whatever its capitals."""
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        new = next(n for k in range(1, len(names) + 1) if (n := name if k == 1 else f"{name}_{k}").lower() not in taken)
+        taken.add(new.lower())
+        found.append(new)
+    return found
 
 
 def read_small_file(path: Path, max_bytes: int, own: bool = False) -> bytes:

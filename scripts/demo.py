@@ -11,16 +11,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from _package import ROOT, load
 
-load()
+ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import matplotlib  # noqa: E402
-
-matplotlib.use("Agg")
-from contact_sheet import coarse_ms  # noqa: E402
-from matplotlib import pyplot  # noqa: E402
+from contact_sheet import panels, save_panels  # noqa: E402
 from otfm_pansharpen.model.quality.full_resolution import full_resolution, interpolated_ms  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from wald import Scene, indices, read, reduced  # noqa: E402
@@ -60,12 +55,13 @@ def gdal_pansharp(pan: Path, ms: Path, target: Path) -> Path:
     return target
 
 
-def over(image: np.ndarray, grid_of: object, pair_pan: np.ndarray, scene: Scene) -> np.ndarray:
+def on_pan(file: Path, scene: Scene) -> np.ndarray:
     """An output on PAN's pixels; gdal:pansharp's may be larger than PAN."""
-    own, other = scene.pan.grid.transform, grid_of.transform  # type: ignore[attr-defined]
-    left, top = round((own[0] - other[0]) / own[1]), round((own[3] - other[3]) / own[5])
-    height, width = pair_pan.shape
-    return image[:, top : top + height, left : left + width]
+    image, grid = read(file)
+    own, other = scene.pan.grid, grid.transform
+    left = round((own.transform[0] - other[0]) / other[1])
+    top = round((own.transform[3] - other[3]) / other[5])
+    return image[:, top : top + own.height, left : left + own.width]
 
 
 def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
@@ -74,48 +70,24 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
     work.mkdir(exist_ok=True)
     pan, ms, reference, inside = reduced(scene, RATIO, work)
     small = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
-    results = {"interpolation": np.asarray(interpolated_ms(small.on_pan()), dtype=np.float64)}
-    ours = work / "otfm.tif"
-    files = {"gdal:pansharp": gdal_pansharp(pan, ms, work / "gdal.tif"), "OTFM": ours}
-    qgis("otfm:pansharpen", PAN=pan, MS=ms, OUTPUT=ours)
-    for name, file in files.items():
-        image, grid = read(file)
-        results[name] = over(image, grid, small.on_pan().pan, small)
-    pair = scene.on_pan()
-    fused = {"interpolation": interpolated_ms(pair)}
-    for name, file in full.items():
-        image, grid = read(file)
-        fused[name] = over(image, grid, pair.pan, scene)
-    print(
-        "\nReduced resolution (Wald, ratio 2; lower is better, Q2n higher) and full resolution (HQNR, higher is better)"
-    )
+    files = {"gdal:pansharp": gdal_pansharp(pan, ms, work / "gdal.tif"), "OTFM": work / "otfm.tif"}
+    qgis("otfm:pansharpen", PAN=pan, MS=ms, OUTPUT=files["OTFM"])
+    pair, transfer = scene.on_pan(), scene.registration.transfer
+    results = {"interpolation": (interpolated_ms(small.on_pan()).astype(np.float64), interpolated_ms(pair))}
+    results |= {name: (on_pan(file, small), on_pan(full[name], scene)) for name, file in files.items()}
+    print("\nReduced resolution (Wald, ratio 2; lower is better, Q2n higher), full resolution (HQNR, higher is better)")
     print(f"{'':18}{'ERGAS':>9}{'SAM':>9}{'Q2n':>9}{'HQNR':>9}")
-    for name, image in results.items():
+    for name, (image, fused) in results.items():
         row = indices(reference, image, RATIO, inside, scene.rounded)
-        quality = full_resolution(pair, fused[name], scene.registration.transfer, scene.rounded)["hqnr"]
+        quality = full_resolution(pair, fused, transfer, scene.rounded)["hqnr"]
         print(f"{name:18}{row['ergas']:9.3f}{row['sam']:9.3f}{row['q2n']:9.4f}{quality:9.4f}")
 
 
 def draw(scene: Scene, fused: Path, target: Path) -> None:
     """MS, PAN and the result side by side."""
-    pair = scene.on_pan()
-    lms = interpolated_ms(pair)
-    low, high = np.percentile(lms[COLOURS][(slice(None), *CROP)], [1, 99], axis=(1, 2))
-
-    def colour(image: np.ndarray) -> np.ndarray:
-        shown = (image[COLOURS][(slice(None), *CROP)] - low[:, None, None]) / (high - low)[:, None, None]
-        return np.clip(shown, 0, 1).transpose(1, 2, 0)
-
-    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.7))
-    pan = np.asarray(pair.pan)[CROP]
-    axes[0].imshow(colour(coarse_ms(pair)), interpolation="nearest")
-    axes[1].imshow(pan, cmap="gray", vmin=np.percentile(pan, 1), vmax=np.percentile(pan, 99), interpolation="nearest")
-    axes[2].imshow(colour(read(fused)[0]), interpolation="nearest")
-    for axis, title in zip(axes, ("MS, 30 m", "PAN, 15 m", "OTFM Pansharpen, 15 m"), strict=True):
-        axis.set_title(title)
-        axis.axis("off")
-    figure.tight_layout()
-    figure.savefig(target, dpi=80, pil_kwargs={"optimize": True})
+    drawn = panels(scene.on_pan(), CROP, {"OTFM": read(fused)[0]}, COLOURS)
+    titles = ("MS, 30 m", "PAN, 15 m", "OTFM Pansharpen, 15 m")
+    save_panels(target, list(zip(titles, drawn.values(), strict=True)), 3, 4.0, dpi=80)
 
 
 def main() -> None:

@@ -163,25 +163,18 @@ def recorded() -> tuple[NDArray[np.uint16], NDArray[np.uint16], Image]:
 
 def write(file: Path, image: NDArray[np.uint16], pixel: float, bands: tuple[tuple[str, float], ...]) -> None:
     """(bands, h, w) as a compressed GeoTIFF with names and wavelengths."""
-    options = [
-        "COMPRESS=DEFLATE",
-        "PREDICTOR=2",
-        "ZLEVEL=9",
-        "TILED=YES",
-        "PHOTOMETRIC=MINISBLACK",
-        "ALPHA=NO",
-        "INTERLEAVE=BAND",
-    ]
+    options = ["COMPRESS=DEFLATE", "PREDICTOR=2", "ZLEVEL=9", "TILED=YES", "PHOTOMETRIC=MINISBLACK", "ALPHA=NO"]
     count, height, width = image.shape
-    dataset = gdal.GetDriverByName("GTiff").Create(str(file), width, height, count, gdal.GDT_UInt16, options)
+    dataset = gdal.GetDriverByName("GTiff").Create(
+        str(file), width, height, count, gdal.GDT_UInt16, [*options, "INTERLEAVE=BAND"]
+    )
     edge = (pixel - PIXEL) / 2  # centres of the first pixels coincide
     dataset.SetGeoTransform((CORNER[0] - edge, pixel, 0, CORNER[1] + edge, 0, -pixel))
     reference = osr.SpatialReference()
     reference.ImportFromEPSG(EPSG)
     dataset.SetProjection(reference.ExportToWkt())
-    dataset.SetMetadataItem(
-        "TIFFTAG_IMAGEDESCRIPTION", "Made up by scripts/example_data.py of OTFM Pansharpen; no real place"
-    )
+    words = "Made up by scripts/example_data.py of OTFM Pansharpen; no real place"
+    dataset.SetMetadataItem("TIFFTAG_IMAGEDESCRIPTION", words)
     for number, (name, wavelength) in enumerate(bands, start=1):
         band = dataset.GetRasterBand(number)
         band.SetDescription(name)
@@ -201,13 +194,9 @@ def make(folder: Path) -> Image:
 
 def measure() -> None:
     """Print how near the result of each bundled set comes to the truth, beside interpolation."""
-    from _package import load
-
-    load()
     from otfm_pansharpen.model.fusion.job import FusionJob
     from otfm_pansharpen.model.fusion.pipeline import fuse
     from otfm_pansharpen.model.options import BUNDLED
-    from otfm_pansharpen.model.progress import Progress
     from otfm_pansharpen.model.quality.indices import ergas, sam
     from otfm_pansharpen.model.raster.source import RasterSource
 
@@ -215,26 +204,13 @@ def measure() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         truth = make(folder).astype(np.float64)[inner]
-        results = {"interpolation": folder / "lms.tif"}
-        grid = gdal.Open(str(folder / "pan.tif")).GetGeoTransform()
-        bounds = (grid[0], grid[3] - PIXEL * SIDE, grid[0] + PIXEL * SIDE, grid[3])
-        gdal.Warp(
-            str(results["interpolation"]),
-            str(folder / "ms.tif"),
-            outputBounds=bounds,
-            xRes=PIXEL,
-            yRes=PIXEL,
-            resampleAlg="cubic",
-        )
+        results = {words: folder / f"{words}.tif" for words in ("interpolation", *BUNDLED)}
+        pan, ms = (str(folder / file) for file in ("pan.tif", "ms.tif"))
+        (left, top), side = CORNER, PIXEL * SIDE
+        grid = {"outputBounds": (left, top - side, left + side, top), "xRes": PIXEL, "yRes": PIXEL}
+        gdal.Warp(str(results["interpolation"]), ms, resampleAlg="cubic", **grid)
         for chosen, weights in BUNDLED.items():
-            results[chosen] = folder / f"{chosen}.tif"
-            job = FusionJob(
-                RasterSource(str(folder / "pan.tif")),
-                RasterSource(str(folder / "ms.tif")),
-                results[chosen],
-                weights=weights,
-            )
-            fuse(job, Progress())
+            fuse(FusionJob(RasterSource(pan), RasterSource(ms), results[chosen], weights=weights))
         print(f"{'':14}{'ERGAS':>8}{'SAM':>8}")
         for chosen, file in results.items():
             image = gdal.Open(str(file)).ReadAsArray().astype(np.float64)

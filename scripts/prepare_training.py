@@ -19,18 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _package import load
-
-load()
-
-from otfm_pansharpen.model.errors import PansharpenError  # noqa: E402
-from otfm_pansharpen.model.geometry.grids import Window, register  # noqa: E402
-from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions  # noqa: E402
-from otfm_pansharpen.model.raster.reader import Raster  # noqa: E402
-from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from otfm_pansharpen.model.raster.windows import pan_window, sample_scene  # noqa: E402
-from otfm_pansharpen.model.scene.registration import measure_registration  # noqa: E402
-from otfm_pansharpen.model.training.dataset import Recording, why_unfit, write_recordings  # noqa: E402
+from otfm_pansharpen.model.errors import PansharpenError
+from otfm_pansharpen.model.geometry.grids import Window, register
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
+from otfm_pansharpen.model.raster.reader import Raster
+from otfm_pansharpen.model.raster.source import RasterSource
+from otfm_pansharpen.model.raster.windows import pan_window, sample_scene
+from otfm_pansharpen.model.scene.registration import measure_registration
+from otfm_pansharpen.model.training.dataset import Recording, why_unfit, write_recordings
 
 GROUPS = ("train_pairs", "train_ms")
 LARGEST_SIDE = 1000  # MS pixels; more of one scene adds little variety

@@ -118,6 +118,7 @@ python=$venv/bin/python
 qgis_process=$(command -v qgis_process.bin || command -v qgis_process) # Debian 12's wrapper passes an unknown option
 ln -sfn "$root" "$demo/plugins/otfm_pansharpen"
 site=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+echo "$demo/plugins" >"$site/otfm_pansharpen.pth" # as an editable install, which would write into the checkout
 export QGIS_PLUGINPATH=$demo/plugins QGIS_CUSTOM_CONFIG_PATH=$demo/qgis QT_QPA_PLATFORM=offscreen
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive} # threads that spin starve each other on a busy machine
-export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
+export PYTHONPATH=$demo/plugins:$site${PYTHONPATH:+:$PYTHONPATH}

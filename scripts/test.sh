@@ -13,7 +13,8 @@ say "Style, types, security"
 "$venv/bin/ruff" check .
 "$venv/bin/ruff" format --check .
 (cd "$QGIS_PLUGINPATH" && "$venv/bin/mypy" --config-file "$root/pyproject.toml" -p otfm_pansharpen)
-PYTHONPATH=$QGIS_PLUGINPATH:$PYTHONPATH "$venv/bin/lint-imports" pyproject.toml | tail -12
+"$venv/bin/lint-imports" pyproject.toml | tail -12
 "$venv/bin/bandit" -q -r __init__.py plugin.py algorithms desktop engine fleet model
+if command -v actionlint >/dev/null; then actionlint; fi # it has no wheel, so the lists of packages leave it out
 say "Tests"
 QGIS_PROCESS=$qgis_process "$python" -m pytest -q "$@"

@@ -17,7 +17,7 @@ if ! [ -x "$system/usr/bin/qgis_process" ]; then
   chroot "$system" apt-get -o Acquire::Check-Valid-Until=false update -qq # mirrors of sid may be weeks behind
   DEBIAN_FRONTEND=noninteractive chroot "$system" apt-get install -y -qq --no-install-recommends \
     qgis python3-qgis qgis-providers gdal-bin python3-gdal python3-torch python3-safetensors python3-pip git \
-    python3-venv python3-matplotlib python3-scipy python3-pytest python3-hypothesis >/dev/null </dev/null
+    python3-venv python3-matplotlib python3-scipy python3-pytest python3-hypothesis python3-markdown-it >/dev/null </dev/null
 fi
 [ -d "$system/opt/wheels" ] || python3 -m pip download -q --no-deps --only-binary :all: --require-hashes \
   -d "$system/opt/wheels" -r <(grep -A9 '^pytest-qgis==' "$root/scripts/requirements-test.txt" | sed '/\\$/!q')
@@ -30,7 +30,7 @@ chroot "$system" env -i PATH=/usr/bin:/bin:/usr/sbin HOME=/root LANG=C.UTF-8 bas
   cd '"$inside"'
   [ -x /opt/tests/bin/python ] || python3 -m venv --system-site-packages /opt/tests
   /opt/tests/bin/python -m pip install --quiet --only-binary :all: --no-index --no-deps --find-links /opt/wheels pytest-qgis
-  export QGIS_PLUGINPATH=/opt/plugins QGIS_CUSTOM_CONFIG_PATH=/opt/qgis QT_QPA_PLATFORM=offscreen OMP_WAIT_POLICY=passive
+  export QGIS_PLUGINPATH=/opt/plugins QGIS_CUSTOM_CONFIG_PATH=/opt/qgis QT_QPA_PLATFORM=offscreen PYTHONPATH=/opt/plugins OMP_WAIT_POLICY=passive
   qgis_process --version 2>/dev/null | head -1
   python3 -c "import sys, torch, osgeo.gdal as g; print(sys.version.split()[0], torch.__version__, g.__version__)"
   /opt/tests/bin/python -m pytest -q "$@"' test "$@"

@@ -15,22 +15,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from _package import load
+from otfm_pansharpen.model.devices import choose_device
+from otfm_pansharpen.model.inference.precision import choose_precision
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.network.weights import load_weights, save_weights
+from otfm_pansharpen.model.options import DEVICES, PRECISIONS
+from otfm_pansharpen.model.training.dataset import read_sources
+from otfm_pansharpen.model.training.learner import UpdateRule
+from otfm_pansharpen.model.training.simulation import SimulationConfig
+from otfm_pansharpen.model.training.teaching import Teacher, Teachers
+from otfm_pansharpen.model.training.trainer import STAGES, Run, TrainingConfig
+from otfm_pansharpen.model.training.transport import TransportConfig
 from torch import distributed
-
-load()
-
-from otfm_pansharpen.model.devices import choose_device  # noqa: E402
-from otfm_pansharpen.model.inference.precision import choose_precision  # noqa: E402
-from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig  # noqa: E402
-from otfm_pansharpen.model.network.weights import load_weights, save_weights  # noqa: E402
-from otfm_pansharpen.model.options import DEVICES, PRECISIONS  # noqa: E402
-from otfm_pansharpen.model.training.dataset import read_sources  # noqa: E402
-from otfm_pansharpen.model.training.learner import UpdateRule  # noqa: E402
-from otfm_pansharpen.model.training.simulation import SimulationConfig  # noqa: E402
-from otfm_pansharpen.model.training.teaching import Teacher, Teachers  # noqa: E402
-from otfm_pansharpen.model.training.trainer import STAGES, Run, TrainingConfig  # noqa: E402
-from otfm_pansharpen.model.training.transport import TransportConfig  # noqa: E402
 
 NOTES = {
     "version": "1",

@@ -6,7 +6,6 @@ TIME is that of the commit, in seconds since 1970.
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import re
 import sys
@@ -18,33 +17,19 @@ PLACEHOLDER = "example.org"
 
 
 def changes(text: str) -> str:
-    """A changelog in Markdown as the value of `changelog` in metadata.txt: a line a change, versions apart."""
-    lines: list[str] = []
-    for raw in text.splitlines():
-        line = raw.strip()
-        if line.startswith("## "):
-            lines.append(line[3:])
-        elif line.startswith("* "):
-            lines.append(line)
-        elif line and lines:
-            lines[-1] += f" {line}"
-    plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", "\n    ".join(lines)).replace("`", "").replace("**", "")
+    """Turn a changelog in Markdown into the value of `changelog` in metadata.txt: a line per change or version."""
+    joined = re.sub(r"\n +", " ", text.partition("## ")[2])
+    lines = re.sub(r"^### (.*)$", r"\1:", joined, flags=re.MULTILINE).replace("## ", "").split("\n")
+    plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", "\n    ".join(filter(None, lines)))
+    plain = plain.replace("`", "").replace("**", "")
     return re.sub(r" ?%", " percent", plain)  # a percent sign breaks the upload
-
-
-def placeholders(metadata: str) -> list[str]:
-    """Fields of metadata.txt that nobody has set."""
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(metadata)
-    return [name for name, value in parser["general"].items() if PLACEHOLDER in value and name != "changelog"]
 
 
 def write(folder: Path, seconds: int, target: Path) -> None:
     """Write the zip: files in the order of their names, with one time and one mode."""
-    when = time.gmtime(seconds)[:6]
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-            entry = zipfile.ZipInfo(file.relative_to(folder.parent).as_posix(), when)
+            entry = zipfile.ZipInfo(file.relative_to(folder.parent).as_posix(), time.gmtime(seconds)[:6])
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, whose modes follow
             entry.external_attr = 0o100644 << 16
@@ -52,21 +37,20 @@ def write(folder: Path, seconds: int, target: Path) -> None:
 
 
 def main() -> None:
-    given = [a for a in sys.argv[1:] if a != "--draft"]
-    folder, changelog, seconds, target = Path(given[0]), Path(given[1]), int(given[2]), Path(given[3])
-    metadata = folder / "metadata.txt"
-    text = metadata.read_text(encoding="utf-8")
-    unset = placeholders(text)
-    if unset and len(given) == len(sys.argv) - 1:
+    folder, changelog, seconds, target = (a for a in sys.argv[1:] if a != "--draft")
+    metadata = Path(folder) / "metadata.txt"
+    text = metadata.read_text(encoding="utf-8").rstrip()
+    unset = re.findall(rf"^(\w+)=.*{re.escape(PLACEHOLDER)}", text, re.MULTILINE)
+    if unset and "--draft" not in sys.argv:
         raise SystemExit(
             f"metadata.txt says {PLACEHOLDER} in {', '.join(unset)}: set addresses that answer before the upload. "
             "For a zip that is tried and not uploaded: bash scripts/package.sh --draft"
         )
-    text = f"{text.rstrip()}\nchangelog={changes(changelog.read_text(encoding='utf-8'))}\n"
-    metadata.write_text(text, encoding="utf-8")
-    write(folder, seconds, target)
-    digest = hashlib.sha256(target.read_bytes()).hexdigest()
-    print(f"{target}: {target.stat().st_size} bytes, sha256 {digest}")
+    listed = changes(Path(changelog).read_text(encoding="utf-8"))
+    metadata.write_text(f"{text}\nchangelog={listed}\n", encoding="utf-8")
+    write(Path(folder), int(seconds), Path(target))
+    content = Path(target).read_bytes()
+    print(f"{target}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import build_docs
+import families
 import pytest
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -65,12 +66,18 @@ def test_a_page_has_what_its_text_has():
     )
     made = build_docs.page(text)
     for words in (
-        '<h1 id="a-title">A <i>title</i></h1>',
-        '<p>Some <b>bold</b> <code>x &lt; 1</code> and <a href="other.html#part">a link</a> to read, 2 * 3 * 4.</p>',
-        "<ul>\n<li>one more</li>\n<li>two</li>\n</ul>",
-        "<tr><th>a</th><th>b</th></tr>\n<tr><td>1</td><td><code>c</code></td></tr>",
-        "<pre>code &lt;b&gt;\n\nmore</pre>",
-        "<pre>fence *a*</pre>",
+        '<h1 id="a-title">A <em>title</em></h1>',
+        "<p>Some <strong>bold</strong> <code>x &lt; 1</code> and "
+        '<a href="other.html#part">a link</a> to\nread, 2 * 3 * 4.</p>',
+        "<ul>\n<li>one\nmore</li>\n<li>two</li>\n</ul>",
+        "<td>1</td>\n<td><code>c</code></td>",
+        "<pre><code>code &lt;b&gt;\n\nmore\n</code></pre>",
+        "<pre><code>fence *a*\n</code></pre>",
         "<ol>\n<li>first</li>\n<li>second</li>\n</ol>",
     ):
         assert words in made
+
+
+def test_products_page_lists_every_family():
+    text = (DOCS / "products.md").read_text(encoding="utf-8")
+    assert families.page(text) == text

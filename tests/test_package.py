@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,16 @@ LARGEST = 25_000_000  # bytes
 REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "email", "about", "tracker", "repository")
 FLAGS = ("experimental", "deprecated", "server", "supportsQt6", "hasProcessingProvider")
 BINARIES = (".exe", ".dll", ".so", ".dylib", ".bat", ".sh", ".ps1", ".cmd", ".pyc")
-NOT_SHIPPED = {"tests", "benchmarks", "scripts", "pyproject.toml", "CONTRIBUTING.md", "__pycache__", "__MACOSX"}
+NOT_SHIPPED = {
+    "tests",
+    "benchmarks",
+    "fleet",
+    "scripts",
+    "pyproject.toml",
+    "CONTRIBUTING.md",
+    "__pycache__",
+    "__MACOSX",
+}
 
 
 def pack(file: Path) -> Path:
@@ -28,7 +38,7 @@ def pack(file: Path) -> Path:
     if not (ROOT / ".git").exists():
         pytest.skip("no git checkout to package from")
     command = ["bash", str(ROOT / "scripts" / "package.sh"), "--draft", str(file)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHON": sys.executable})
     return file
 
 
@@ -63,7 +73,8 @@ def test_one_folder_of_what_ships(package):
     inside = {n.removeprefix(f"{FOLDER}/") for n in names}
     assert package.stat().st_size <= LARGEST
     assert all(n.startswith(f"{FOLDER}/") and ".." not in n for n in names)
-    assert {"metadata.txt", "LICENSE", "__init__.py", "README.md", "resources/weights/fast.safetensors"} <= inside
+    shipped = {"metadata.txt", "LICENSE", "__init__.py", "README.md", "resources/reports/page.html"}
+    assert shipped | {"resources/weights/fast.safetensors"} <= inside
     assert not [n for n in inside if any(part.startswith(".") or part in NOT_SHIPPED for part in n.split("/"))]
     assert not [n for n in inside if n.lower().endswith(BINARIES)]
     assert not [e.filename for e in entries if e.external_attr >> 16 & 0o111]  # nothing is executable
@@ -87,8 +98,8 @@ def test_metadata_are_complete(metadata, unpacked):
 def test_metadata_tell_the_changes(metadata):
     """In plain words: QGIS shows them without Markdown."""
     changes = metadata["changelog"]
-    assert changes.startswith(f"{metadata['version']}\n* ")
-    assert "0.1.0\n* otfm:pansharpen with two bundled sets of weights" in changes
+    assert re.match(rf"{re.escape(metadata['version'])} - \d{{4}}-\d\d-\d\d\nAdded:\n\* ", changes)
+    assert "\nAdded:\n* otfm:pansharpen with two bundled sets of weights" in changes
     assert not re.search(r"[`%]|\]\(", changes)
 
 

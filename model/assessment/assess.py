@@ -23,8 +23,8 @@ from ..quality.classical import prepare
 from ..quality.comparison import METHODS, Figures, ReducedScene
 from ..quality.full_resolution import block_qualities
 from ..quality.indices import BLOCK, BlockQualities, measure_indices
+from ..raster.delivery import check_place
 from ..raster.pixel_types import INTEGER_TYPES
-from ..raster.places import check_place
 from ..raster.reader import Raster
 from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_pair, sample_scene, small_scene
 from ..scene.fill_values import FillValue, find_fill, without_fill
@@ -107,7 +107,8 @@ class MeasuredScene:
 def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
     """Assess results of any tool against their PAN and MS and write the report. Raises PansharpenError."""
     started, progress = time.monotonic(), progress or Progress()
-    check_place(job.report, [s.path for s in (job.pan, job.ms, *job.fused)])
+    sources = (job.pan, job.ms, *job.fused)
+    check_place(job.report, [s.gdal_name for s in sources])
     with opened_pair(job.pan, job.ms) as (pan, ms), ExitStack() as open_ones:
         files = [Path(s.name).stem for s in job.fused]
         candidates = [opened_candidate(s, pan, n) for s, n in zip(job.fused, _distinct(job.names or files))]

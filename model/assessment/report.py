@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -14,20 +13,22 @@ from ..errors import OutputError
 from ..files import whole_file
 from ..geometry.grids import Window
 from ..geometry.transfer import FREQUENCIES, TransferFunction
-from ..page import page, picture, plot, stretched, table, whole
+from ..page import Picture, Plot, plot, render_page, stretched
+from ..quality.comparison import Figures
 from ..quality.full_resolution import interpolated_ms
 from ..quality.indices import BLOCK, INDICES, Image
-from ..raster.band_names import rgb_bands
+from ..raster.bands import rgb_bands
 from ..version import VERSION
 from ..wording import format_figure, format_percent, format_signed
 from .faults import Piece
-from .job import SHADES, Assessed, AssessJob, AssessResult, Verdict
+from .job import SHADES, Assessed, AssessJob, AssessResult
 from .maps import BlockMap
 
 CROP = 3 * BLOCK  # PAN pixels of a crop, a block with its surroundings
 ZOOM = 240  # CSS pixels that a crop is wide
 STRETCH = (1, 99)
 BINS = 64
+CONTRAST = "Contrast that MS keeps of PAN's, at frequencies in units of the MS Nyquist frequency"
 
 
 @dataclass(frozen=True)
@@ -43,101 +44,59 @@ def write_report(
     job: AssessJob, result: AssessResult, shown: Sequence[Shown], transfer: TransferFunction, facts: Mapping[str, str]
 ) -> None:
     """Write the report, complete or not at all. Raises OutputError."""
-    parts = [
-        *(_verdict(v) for v in result.verdicts),
-        *(f"<p>{html.escape(n)}</p>" for f in result.figures for n in f.notes),
-        "<h2>At full resolution, without a reference</h2>",
-        _full_table(result.figures),
-        "<h2>Band by band</h2>",
-        _band_table([s.figures for s in shown]),
-        "<h2>One scale down, where MS is the truth</h2>",
-        _reduced_table(result),
-        *(part for s in shown for part in _pictures(s)),
-        "<h2>Spectra and histograms</h2>",
-        *_curves(shown),
-        "<h2>How it was measured</h2>",
-        plot(
-            "Contrast that MS keeps of PAN's, at frequencies in units of the MS Nyquist frequency",
-            FREQUENCIES,
-            {"along rows": transfer.rows, "along columns": transfer.columns},
-        ),
-        table(
-            (),
-            [
-                *facts.items(),
-                ("OTFM Pansharpen", VERSION),
-                ("Date", f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"),
-            ],
-        ),
-    ]
+    kept = {"along rows": transfer.rows, "along columns": transfer.columns}
+    text = render_page(
+        "assessment.html",
+        title="Assessment of sharpened rasters",
+        result=result,
+        full_indices=[INDICES[n] for n in result.figures[0].indices],
+        full=[_full_row(f) for f in result.figures],
+        bands=[row for s in shown for row in _band_rows(s.figures)],
+        reduced_indices=[INDICES[n] for n in next(iter(result.reduced.values()), {})],
+        reduced=[(name, *_indices(figures)) for name, figures in result.reduced.items()],
+        shades=SHADES,
+        shown=[{"name": s.figures.name, "map": _map(s), "crops": _crops(s)} for s in shown],
+        plots=list(_curves(shown)),
+        transfer=plot(CONTRAST, FREQUENCIES, kept),
+        facts=[
+            *facts.items(),
+            ("OTFM Pansharpen", VERSION),
+            ("Date", f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"),
+        ],
+    )
     try:
         with whole_file(job.report) as draft:
-            draft.write_text(page("Assessment of sharpened rasters", parts), encoding="utf-8")
+            draft.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"The report {job.report} cannot be written: {error}. Choose another file.") from error
 
 
-def _verdict(found: Verdict) -> str:
-    kind = "verdict fault" if found.faults else "verdict"
-    words = "<br/>".join(html.escape(s) for s in found.sentences)
-    return f'<div class="{kind}"><h2>{html.escape(found.name)}</h2><p>{words}</p></div>'
+def _full_row(f: Assessed) -> tuple[str, ...]:
+    shift = "" if f.shift is None else ", ".join(format_signed(s) for s in f.shift)
+    return f.name, *_indices(f.indices), format_figure(f.angle, ".3f"), shift
 
 
-def _full_table(figures: Sequence[Assessed]) -> str:
-    rows = [
-        [
-            f.name,
-            *(format_figure(value, INDICES[name].form) for name, value in f.indices.items()),
-            format_figure(f.angle, ".3f"),
-            "" if f.shift is None else ", ".join(format_signed(s) for s in f.shift),
-        ]
-        for f in figures
-    ]
-    names = list(figures[0].indices)
-    head = ("", *(INDICES[n].title for n in names), "angle to MS, degrees", "shift from PAN (rows, columns)")
-    return table(head, rows) + f"<p>{_directions(names)}; the angle: lower is better.</p>"
+def _indices(figures: Figures) -> list[str]:
+    """Return the indices as a table shows them."""
+    return [format_figure(value, INDICES[name].form) for name, value in figures.items()]
 
 
-def _directions(names: Iterable[str]) -> str:
-    """Which way each of some indices is better."""
-    return "; ".join(f"{INDICES[n].title}: {INDICES[n].direction}" for n in names)
+def _band_rows(f: Assessed) -> Iterator[tuple[str, ...]]:
+    for b in f.bands:
+        detail = format_figure(b.detail, ".2f")
+        yield f"{f.name}: {b.name}", format_percent(b.bias, "+.2f"), format_percent(b.error, ".2f"), detail
 
 
-def _band_table(figures: Sequence[Assessed]) -> str:
-    rows = [
-        [
-            f"{f.name}: {b.name}",
-            format_percent(b.bias, "+.2f"),
-            format_percent(b.error, ".2f"),
-            format_figure(b.detail, ".2f"),
-        ]
-        for f in figures
-        for b in f.bands
-    ]
-    head = ("", "mean against MS", "error against MS", "detail (1 is as much as one scale down)")
-    return table(head, rows)
-
-
-def _reduced_table(result: AssessResult) -> str:
-    if not result.reduced:
-        return "<p>The scene is too small.</p>"
-    names = list(next(iter(result.reduced.values())))
-    rows = [[method, *(format_figure(f[n], INDICES[n].form) for n in names)] for method, f in result.reduced.items()]
-    note = f"<p>{_directions(names)}. Results of other tools cannot be made again here.</p>"
-    return table(("", *(INDICES[n].title for n in names)), rows) + note
-
-
-def _pictures(shown: Shown) -> Iterator[str]:
-    """Block map, and crops around the worst and the middle block."""
+def _map(shown: Shown) -> Picture:
     words = f"quality of each block of {BLOCK} x {BLOCK} PAN pixels, from 0 to 1; grey where nothing was measured"
-    legend = " ".join(f'<span style="color:rgb{c}">&#9632;</span> {html.escape(w)}' for _, c, w in SHADES)
-    map_picture = picture(_shade(shown.map.values[0]), words, 2 * ZOOM)
-    yield whole((f"<h2>Where {html.escape(shown.figures.name)} is good</h2>", map_picture, f"<p>{legend}</p>"))
+    return Picture(_shade(shown.map.values[0]), words, 2 * ZOOM)
+
+
+def _crops(shown: Shown) -> list[tuple[str, list[Picture]]]:
+    """Heading and pictures of the worst and the middle block."""
     ranked = shown.map.ranked()
-    if not ranked:
-        return
-    for word, (row, column) in (("worst", ranked[0]), ("middle", ranked[len(ranked) // 2])):
-        yield whole((f"<h3>The {word} block: PAN row {row}, column {column}</h3>", *_crop(shown, row, column)))
+    chosen = {"worst": ranked[0], "middle": ranked[len(ranked) // 2]} if ranked else {}
+    return [(f"The {word} block: PAN row {r}, column {c}", _crop(shown, r, c)) for word, (r, c) in chosen.items()]
 
 
 def _shade(values: Image) -> NDArray[np.uint8]:
@@ -148,30 +107,26 @@ def _shade(values: Image) -> NDArray[np.uint8]:
     return image.astype(np.uint8)
 
 
-def _crop(shown: Shown, row: int, column: int) -> Iterator[str]:
+def _crop(shown: Shown, row: int, column: int) -> list[Picture]:
     """MS, PAN and the result around a block."""
     for piece in shown.pieces:
-        top, left = row - piece.pair.pan_corner[0] - BLOCK, column - piece.pair.pan_corner[1] - BLOCK
-        place = Window(left, top, CROP, CROP).clipped(piece.pair.window)
-        if (
-            place.empty
-            or not place.top <= row - piece.pair.pan_corner[0] < place.bottom
-            or not (place.left <= column - piece.pair.pan_corner[1] < place.right)
-        ):
+        down, across = row - piece.pair.pan_corner[0], column - piece.pair.pan_corner[1]
+        place = Window(across - BLOCK, down - BLOCK, CROP, CROP).clipped(piece.pair.window)
+        if place.empty or not (place.top <= down < place.bottom and place.left <= across < place.right):
             continue
-        cut = np.s_[place.top : place.bottom, place.left : place.right]
-        bands = rgb_bands([b.name for b in shown.figures.bands])
-        lms = interpolated_ms(piece.pair)[list(bands)][(slice(None), *cut)]
-        low, high = np.percentile(lms, STRETCH, axis=(1, 2))
-        yield picture(stretched(lms, low, high), "MS, interpolated", ZOOM)
-        pan = np.asarray(piece.pair.pan)[cut]
-        yield picture(stretched(pan[None], *(np.percentile(pan, s)[None] for s in STRETCH))[..., 0], "PAN", ZOOM)
-        fused = piece.fused[list(bands)][(slice(None), *cut)]
-        yield picture(stretched(fused, low, high), shown.figures.name, ZOOM)
-        return
+        cut = np.s_[:, place.top : place.bottom, place.left : place.right]
+        bands = list(rgb_bands([b.name for b in shown.figures.bands]))
+        lms, pan = interpolated_ms(piece.pair)[bands][cut], np.asarray(piece.pair.pan)[None][cut]
+        colours, grey = (np.percentile(i, STRETCH, axis=(1, 2)) for i in (lms, pan))
+        return [
+            Picture(stretched(lms, *colours), "MS, interpolated", ZOOM),
+            Picture(stretched(pan, *grey), "PAN", ZOOM),
+            Picture(stretched(piece.fused[bands][cut], *colours), shown.figures.name, ZOOM),
+        ]
+    return []
 
 
-def _curves(shown: Sequence[Shown]) -> Iterator[str]:
+def _curves(shown: Sequence[Shown]) -> Iterator[Plot]:
     """Mean spectra of MS and of the results, and a histogram for each band."""
     first = shown[0]
     names = [b.name for b in first.figures.bands]

@@ -16,7 +16,7 @@ from ..network.flow_network import FlowNetwork
 from ..quality.comparison import Figures, ReducedScene
 from ..quality.full_resolution import block_qualities
 from ..quality.indices import BlockQualities, Image, measure_indices
-from ..raster.band_names import rgb_bands
+from ..raster.bands import rgb_bands
 from ..scene.statistics import SceneStatistics
 from .holdout import Check, TuningScene
 

@@ -31,8 +31,8 @@ from ..options import BUNDLED
 from ..progress import Progress, spoken
 from ..quality.comparison import Figures
 from ..quality.indices import INDICES
+from ..raster.delivery import check_place
 from ..raster.gdal_errors import gdal_exceptions
-from ..raster.places import check_place
 from ..raster.reader import Raster
 from ..raster.windows import opened_pair
 from ..training.simulation import SimulationConfig
@@ -65,7 +65,7 @@ def finetune(job: FinetuneJob, progress: Progress | None = None, pairs: Sequence
     `pairs`, if given, are the rasters of the job's pairs, open already and MS read in PAN's reference system.
     """
     with gdal_exceptions(), torch.random.fork_rng():
-        inputs = [path for pair in job.pairs for path in (pair.pan.path, pair.ms.path)]
+        inputs = [path for pair in job.pairs for path in (pair.pan.gdal_name, pair.ms.gdal_name)]
         for path in (p for p in (job.output, job.report) if p):
             check_place(path, [*inputs, str(job.start), *map(str, BUNDLED.values())])
         if job.report and os.path.realpath(job.report) == os.path.realpath(job.output):

@@ -15,7 +15,7 @@ import torch
 
 from ..errors import InputError
 from ..geometry.gap_filling import fill
-from ..geometry.grids import Placement, Window, register
+from ..geometry.grids import Extent, Placement, Window, register
 from ..geometry.window_pair import PairWindow
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
@@ -87,7 +87,7 @@ class TuningScene:
 def read_scene(
     pan: Raster,
     ms: Raster,
-    extent: tuple[float, float, float, float] | None,
+    extent: Extent | None,
     rng: np.random.Generator,
     check: Check,
 ) -> TuningScene:

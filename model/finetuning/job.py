@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..geometry.grids import Extent
 from ..options import BUNDLED, DEFAULT_SET
 from ..raster.source import RasterSource
 
@@ -46,7 +47,7 @@ class TuningPair:
 
     pan: RasterSource
     ms: RasterSource
-    extent: tuple[float, float, float, float] | None = None
+    extent: Extent | None = None
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ import os
 from dataclasses import dataclass, replace
 
 from ..errors import InputError
-from ..geometry.grids import Grid, Placement, Window, register
+from ..geometry.grids import Extent, Grid, Placement, Window, register
 from ..options import DATA_TYPES
-from ..raster.formats import OutputForm
+from ..raster.delivery import check_space
+from ..raster.output_format import OutputForm
 from ..raster.pixel_types import FLOAT_TYPES, NUMPY_TYPES, holds
-from ..raster.places import check_space
 from ..raster.reader import Raster
 from ..raster.source import SAME_RASTER
 from ..raster.trial import check_format
 from ..raster.windows import output_window
-from .job import Extent, FusionJob
+from .job import FusionJob
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def check_pair(pan: Raster, ms: Raster, data_type: str, extent: Extent | None) -
     kind = data_type or ms.type
     if kind not in NUMPY_TYPES:
         raise InputError(f"The data type {kind} is unknown; choose one of {', '.join(DATA_TYPES)}.")
-    if os.path.realpath(pan.source.path) == os.path.realpath(ms.source.path) and pan.grid == ms.grid:
+    if os.path.realpath(pan.source.gdal_name) == os.path.realpath(ms.source.gdal_name) and pan.grid == ms.grid:
         raise InputError(SAME_RASTER.format(name=pan.source.name))
     placement = register(pan.grid, ms.grid)
     bits = ms.bits if kind == ms.type else None  # 11-bit data stay 11-bit data

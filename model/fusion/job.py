@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..geometry.grids import Extent
 from ..geometry.transfer import TransferFunction
 from ..notices import Notice
 from ..options import BUNDLED, DEFAULT_SET
 from ..raster.source import RasterSource
-
-Extent = tuple[float, float, float, float]  # x least, y least, x most, y most, in PAN's system
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from ..inference.tile_fuser import TileFuser
 from ..network.weights import Weights, finetuned, load_weights
 from ..notices import Notice
 from ..progress import Progress, spoken
+from ..raster.delivery import check_target
 from ..raster.pixel_types import NUMPY_TYPES, PixelEncoder
-from ..raster.places import check_target
 from ..raster.reader import Raster
 from ..raster.stack import stacked
 from ..raster.windows import opened_pair
@@ -50,7 +50,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     progress = _remembering(progress or Progress(), notices)
     if job.more_ms:
         job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
-    check_target(job.output, (job.pan.path, job.ms.path, str(job.weights)))
+    check_target(job.output, (job.pan.gdal_name, job.ms.gdal_name, str(job.weights)))
     for stale in remove_stale_runs(job.output.parent):
         if stale.kept:
             progress.warn(run_log.previous_files_kept(stale))

@@ -17,7 +17,7 @@ from ..geometry.grids import Placement, Window
 from ..geometry.transfer import TransferFunction
 from ..inference.precision import choose_precision
 from ..network.weights import Weights, load_weights
-from ..raster.formats import OutputForm
+from ..raster.output_format import OutputForm
 from ..raster.pixel_types import INTEGER_TYPES, value_limits
 from ..raster.source import RasterSource
 from ..scene.detail_correlation import LARGEST_SHIFT

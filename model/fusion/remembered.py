@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 from ..progress import Progress
-from ..raster.files_behind import on_disk
+from ..raster.source_files import on_disk
 from .check import CheckedPair
 from .job import FusionJob
 from .measure import Measurement, measure
@@ -29,7 +29,7 @@ def measured_once(pair: CheckedPair, job: FusionJob, progress: Progress) -> Meas
     measured = known or measure(pair, job.align, job.transfer, progress)
     if known and known.dead:
         ms.leave_out(known.dead)
-    telling = all(raster.files and on_disk(raster.source.path) for raster in (pan, ms))
+    telling = all(raster.files and on_disk(raster.source.gdal_name) for raster in (pan, ms))
     if telling and not (measured.ms_fill or measured.pan_fill):
         _SCENES[key] = measured
         while len(_SCENES) > MOST_SCENES:

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 
 GeoTransform = tuple[float, float, float, float, float, float]
+Extent = tuple[float, float, float, float]  # x least, y least, x most, y most, in a raster's reference system
 
 NO_GEOREFERENCE: GeoTransform = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 SMALLEST_RATIO = 1.5
@@ -107,7 +108,7 @@ class Grid:
         places = ((0, 0), (self.width, 0), (self.width, self.height), (0, self.height))
         return [(t[0] + c * t[1] + r * t[2], t[3] + c * t[4] + r * t[5]) for c, r in places]
 
-    def covering(self, bounds: tuple[float, float, float, float]) -> Window:
+    def covering(self, bounds: Extent) -> Window:
         """Pixels whose centres lie within map bounds (x least, y least, x most, y most), not clipped to the raster."""
         t = self.transform
         to_pixels = np.linalg.inv(_linear(t))

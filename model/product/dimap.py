@@ -3,49 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from ..errors import InputError
 from .listing import Listing
-from .metadata import MAX_BANDS, Element, check_value, parse_count, parse_xml, read_metadata, refuse_on_error
-from .scene import Band, Part, Refused
-from .sensors import DIMAP_BANDS, SENSORS, UNKNOWN, Sensor
+from .metadata import MAX_BANDS, Tree, check_value, find_value, parse_count
+from .scene import Band, Part, Refused, Sensor, find_sensor
 
 STAMP = re.compile(r"_(\d{14,17})(?=_|$)")
 MAX_NODATA = 65535  # of 16-bit integers, in which all are delivered
 BY_MODEL = ("SENSOR", "PRIMARY")  # levels whose pixels are placed by RPC alone
-MISSIONS = {"PNEO": "Pleiades Neo", "PHR": "Pleiades", "S6": "SPOT 6/7", "S7": "SPOT 6/7", "SPOT": "SPOT 6/7"}
 PAN_WORDS, MS_WORDS = ("P", "PAN"), ("MS", "MS-FS", "XS", "MS-N", "MS-X")  # others are sharpened already
 
 
-def read_dimap(listing: Listing) -> Iterator[Part | Refused]:
-    """PAN or MS of every DIM file."""
-    for file in listing.files:
-        if re.match(r"dim_.*\.xml$", PurePosixPath(file).name, re.IGNORECASE):
-            yield from refuse_on_error(listing, file, _of_dim)
-
-
-def _of_dim(listing: Listing, file: str) -> Iterator[Part | Refused]:
+def read_dimap(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | Refused]:
+    """Yield PAN or MS of a DIM file."""
     path, stem = listing.path(file), PurePosixPath(file).stem
-    root = parse_xml(read_metadata(path, listing.check), listing.check)
-    kind = root.find_value("SPECTRAL_PROCESSING").upper()
-    why = _reason_to_refuse(kind, root.find_value("PROCESSING_LEVEL").upper())
+    kind = find_value(root, "SPECTRAL_PROCESSING").upper()
+    why = _reason_to_refuse(kind, find_value(root, "PROCESSING_LEVEL").upper())
     if why:
         yield Refused(stem, f"{path} {why}.", (path,))
         return
-    role = "PAN" if kind in PAN_WORDS else "MS"
-    sensor = _sensor(root.find_value("MISSION") or root.find_value("METADATA_PROFILE").split("_")[0])
-    date = root.find_value("IMAGING_DATE")[:10]
+    sensor = find_sensor(sensors, find_value(root, "MISSION") or find_value(root, "METADATA_PROFILE"))
+    date = find_value(root, "IMAGING_DATE")[:10]
     stamp = STAMP.search(stem)
-    when = stamp[1] if stamp else date + root.find_value("IMAGING_TIME")[:5]
-    tiles = {name: listing.beside(file, name) for group in _tile_names(root) for name in group}
+    when = stamp[1] if stamp else date + find_value(root, "IMAGING_TIME")[:5]
+    groups = _tile_names(root)
+    tiles = {name: listing.beside(file, name) for group in groups for name in group}
+    images = [tuple(listing.path(f) for name in group if (f := tiles[name]) is not None) for group in groups]
+    if kind in PAN_WORDS:
+        bands = [Band("PAN", files) for files in images[:1]]
+    else:
+        bands = _bands_of_ms(kind, root, sensor, sensors, images)
     yield Part(
-        role=role,
+        role="PAN" if kind in PAN_WORDS else "MS",
         sensor=sensor,
-        scene=" ".join([sensor.name, root.find_value("MISSION_INDEX"), when]).strip(),
+        scene=" ".join([sensor.name, find_value(root, "MISSION_INDEX"), when]).strip(),
         title=re.sub(r"(?i)^DIM_", "", stem),
-        bands=tuple(_bands(role, kind, root, sensor, _images(listing, root, tiles))),
+        bands=tuple(bands),
         date=date or (f"{when[:4]}-{when[4:6]}-{when[6:8]}" if stamp else ""),
         metadata=(path,),
         missing=tuple(n for n, f in tiles.items() if f is None) if tiles else (f"image of {stem}",),
@@ -67,56 +63,40 @@ def _reason_to_refuse(kind: str, level: str) -> str:
     return ""
 
 
-def _sensor(mission: str) -> Sensor:
-    word = mission.upper()
-    return next((SENSORS[name] for start, name in MISSIONS.items() if word.startswith(start)), UNKNOWN)
-
-
-def _tile_names(root: Element) -> list[list[str]]:
+def _tile_names(root: Tree) -> list[list[str]]:
     """Names of the tiles of each image; Pleiades Neo has its bands in two, three in each."""
     found = []
-    for group in root.find_all("Data_Files"):
-        hrefs = (path.attributes.get("href", "") for path in group.find_all("DATA_FILE_PATH"))
+    for group in root.iter("data_files"):
+        hrefs = (path.get("href", "") for path in group.iter("data_file_path"))
         found.append(list(dict.fromkeys(check_value("DATA_FILE_PATH", h) for h in hrefs if h)))
     return found
 
 
-def _images(listing: Listing, root: Element, tiles: dict[str, str | None]) -> list[tuple[str, ...]]:
-    """Paths of the tiles of each image that are there."""
-    found = ((tiles[name] for name in group) for group in _tile_names(root))
-    return [tuple(listing.path(tile) for tile in group if tile is not None) for group in found]
-
-
-def _nodata(root: Element) -> float | None:
+def _nodata(root: Tree) -> float | None:
     """The value of gaps, where the file states one. Raises InputError."""
-    for value in root.find_all("Special_Value"):
-        if value.find_value("SPECIAL_VALUE_TEXT").upper() == "NODATA":
-            return float(parse_count("NODATA", value.find_value("SPECIAL_VALUE_COUNT"), 0, MAX_NODATA))
+    for value in root.iter("special_value"):
+        if find_value(value, "SPECIAL_VALUE_TEXT").upper() == "NODATA":
+            return float(parse_count("NODATA", find_value(value, "SPECIAL_VALUE_COUNT"), 0, MAX_NODATA))
     return None
 
 
-def _bands(role: str, kind: str, root: Element, sensor: Sensor, images: list[tuple[str, ...]]) -> Iterator[Band]:
+def _bands_of_ms(
+    kind: str, root: Tree, sensor: Sensor, sensors: Sequence[Sensor], images: Sequence[tuple[str, ...]]
+) -> list[Band]:
     """Bands in the order of the images, which the list of indices states; else that of the sensor's products."""
-    if role == "PAN":
-        yield from (Band("PAN", files) for files in images[:1])
-        return
-    count = parse_count("NBANDS", root.find_value("NBANDS") or "4", 1, MAX_BANDS)
-    if count % max(len(images), 1):
+    count = parse_count("NBANDS", find_value(root, "NBANDS") or "4", 1, MAX_BANDS)
+    if not images:
+        return []
+    if count % len(images):
         raise InputError(f"has {count} bands in {len(images)} images, which cannot be as many in each")
-    indices = _indices(root)
+    names = {token: name for s in sensors for token, name in s.bands.items()}
+    indices = {}
+    for entry in root.iter("raster_index"):
+        name = find_value(entry, "BAND_ID")
+        number = parse_count("BAND_INDEX", find_value(entry, "BAND_INDEX"), 1, MAX_BANDS)
+        indices[number] = names.get(name.upper(), name.lower())
     complete = sorted(indices) == list(range(1, count + 1)) and not kind.endswith("-FS")
     order = [indices[n] for n in sorted(indices)] if complete else list(sensor.order[:count])
     order += [f"band {n}" for n in range(len(order) + 1, count + 1)]
-    each = count // max(len(images), 1)
-    for number, name in enumerate(order if images else []):
-        yield Band(name, images[number // each], number % each + 1)
-
-
-def _indices(root: Element) -> dict[int, str]:
-    """Names of bands by their numbers in the image. Raises InputError."""
-    found = {}
-    for entry in root.find_all("Raster_Index"):
-        name = entry.find_value("BAND_ID")
-        number = parse_count("BAND_INDEX", entry.find_value("BAND_INDEX"), 1, MAX_BANDS)
-        found[number] = DIMAP_BANDS.get(name.upper(), name.lower())
-    return found
+    each = count // len(images)
+    return [Band(name, images[n // each], n % each + 1) for n, name in enumerate(order)]

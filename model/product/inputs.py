@@ -12,8 +12,8 @@ from ..raster.reader import Raster
 from ..raster.source import RasterSource
 from ..raster.stack import join_images, label, mosaic, stack, vrt_text
 from .scene import Band, Part, Product
-from .sensors import COLOURS
 
+COLOURS = ("red", "green", "blue")
 WANTED = {PRODUCT_BANDS[1]: (*COLOURS, "nir"), PRODUCT_BANDS[2]: COLOURS}  # names by choice; "all" takes all
 INTERPRETATIONS = {"red": gdal.GCI_RedBand, "green": gdal.GCI_GreenBand, "blue": gdal.GCI_BlueBand}
 
@@ -25,7 +25,7 @@ def pan_source(product: Product) -> RasterSource:
         raise InputError(_incomplete(part))
     if len(band.files) > 1:
         text = vrt_text(mosaic(_delivered(band.files), [band.number], "PAN"))
-        return RasterSource(text, bands=(1,), nodata=_fill(part), label=label(band.files), delivered=True)
+        return RasterSource(xml=text, bands=(1,), nodata=_fill(part), label=label(band.files), delivered=True)
     return RasterSource(band.files[0], bands=(band.number,), nodata=_fill(part), delivered=True)
 
 
@@ -50,7 +50,7 @@ def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> Raster
     dataset.SetMetadata({**(dataset.GetMetadata() or {}), **facts})
     dataset.FlushCache()
     name = label([f for some in files for f in some])
-    return RasterSource(vrt_text(dataset), nodata=_fill(product.ms), label=name, delivered=True)
+    return RasterSource(xml=vrt_text(dataset), nodata=_fill(product.ms), label=name, delivered=True)
 
 
 def wanted_bands(product: Product, choice: str) -> list[Band]:

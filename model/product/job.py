@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..geometry.grids import Extent
 from ..options import BUNDLED, DEFAULT_SET, PRODUCT_BANDS
-
-Extent = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ..raster.gdal_errors import said
 
 DEEPEST = 6  # folders below the one that is looked through
 MOST_FILES = 50_000
+IMAGES = (".tif", ".tiff", ".jp2", ".j2k", ".ntf", ".nitf")
 ARCHIVES = {".tar": "/vsitar/", ".tgz": "/vsitar/", ".tar.gz": "/vsitar/", ".zip": "/vsizip/"}
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".filepart", ".tmp")  # of downloads
 

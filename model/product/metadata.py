@@ -1,4 +1,4 @@
-"""Metadata files of products: bounded reading, XML as a small tree, checked values.
+"""Metadata files of products: bounded reading, one small tree for all their forms, checked values.
 
 Products come from anybody. Nothing here takes more memory or depth than the limits below, whatever a file claims.
 """
@@ -8,69 +8,72 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from collections.abc import Callable, Mapping, Sequence
+from xml.etree.ElementTree import Element, TreeBuilder  # the tree alone; expat parses  # nosec B405
 from xml.parsers import expat
 
 from osgeo import gdal
 
 from ..errors import InputError
+from ..files import parse_json
 from ..raster.gdal_errors import said
 from .listing import Listing
-from .scene import Part, Refused
 
 MAX_BYTES = 8 * 2**20  # of a metadata file; the largest of Airbus have 1 MB
-MAX_ELEMENTS = 200_000  # of an XML file
+MAX_ELEMENTS = 200_000  # of a file
 MAX_DEPTH = 32  # of elements or groups in each other; DIMAP files have 10
 MAX_VALUE = 255  # characters of a value that is used; file names are no longer on any system
 MAX_BANDS = 64  # of an image; sensors with a panchromatic band have at most 16
 CHUNK = 2**20  # bytes between two looks at the cancel button
+Tree = Element  # of a metadata file, all names in small letters
 
 
-@dataclass
-class Element:
-    """An element of an XML file."""
+class _Builder(TreeBuilder):
+    """Builds a tree within the limits, names in small letters. Raises InputError, with part of a sentence."""
 
-    name: str
-    attributes: dict[str, str]
-    children: list[Element] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)
+    count = depth = 0
 
-    @property
-    def text(self) -> str:
-        """Its own text, without that of the elements in it."""
-        return "".join(self.pieces)
+    def start(self, name: str, attributes: dict[str, str]) -> Tree:
+        self.count, self.depth = self.count + 1, self.depth + 1
+        if self.count > MAX_ELEMENTS or self.depth > MAX_DEPTH:
+            raise InputError(f"has more than {MAX_ELEMENTS:,} elements, or more than {MAX_DEPTH} in each other")
+        return super().start(name.lower(), attributes)
 
-    def find_all(self, name: str) -> Iterator[Element]:
-        """Find all elements below this one by name, in the order of the file."""
-        for element in self.walk():
-            if element.name == name:
-                yield element
+    def end(self, name: str) -> Tree:
+        self.depth -= 1
+        return super().end(name)
 
-    def find_value(self, name: str) -> str:
-        """Read the first element below this one of that name, empty if there is none. Raises InputError."""
-        found = next(self.find_all(name), None)
-        return "" if found is None else check_value(name, found.text)
-
-    def walk(self) -> Iterator[Element]:
-        """Yield all elements below this one, in the order of the file."""
-        for child in self.children:
-            yield child
-            yield from child.walk()
+    def add(self, name: str, value: object) -> None:
+        """Add a value or, of a mapping, a group of them."""
+        self.start(name, {})
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                self.add(str(key), inner)
+        else:
+            self.data(str(value))
+        self.end(name)
 
 
-def refuse_on_error(
-    listing: Listing, file: str, read: Callable[[Listing, str], Iterator[Part | Refused]]
-) -> Iterator[Part | Refused]:
-    """Yield what `read` finds in a metadata file, and a refusal of that file where it cannot be believed."""
-    path = listing.path(file)
-    listing.check()
+def read_tree(listing: Listing, file: str) -> Tree:
+    """Read a metadata file: XML, JSON, or lines `key = value` in groups.
+
+    Raises:
+        InputError: part of a sentence, where it is not complete, not well formed, or exceeds a limit.
+    """
+    content = read_metadata(listing.path(file), listing.check)
+    if content.startswith(b"<"):
+        return _parse_xml(content, listing.check)
+    if b"\0" in content:
+        raise InputError("holds a NUL, so it is damaged")
+    text = content.decode("utf-8", errors="replace")
+    if not content.startswith(b"{"):
+        return _parse_lines(text.splitlines())
+    builder = _Builder()
     try:
-        yield from read(listing, file)
-    except (InputError, ValueError, RecursionError) as error:
-        sentence = f"The metadata file {path} {error}. Download the product again."
-        yield Refused(PurePosixPath(file).stem, sentence, (path,))
+        builder.add("", parse_json(text, MAX_DEPTH))
+    except ValueError as error:
+        raise InputError(f"is cut short ({error})") from error
+    return builder.close()
 
 
 def read_metadata(path: str, check: Callable[[], None]) -> bytes:
@@ -102,44 +105,39 @@ def read_metadata(path: str, check: Callable[[], None]) -> bytes:
     return bytes(content).removeprefix(codecs.BOM_UTF8).rstrip(b"\0 \r\n\t")
 
 
-def decode_text(content: bytes) -> str:
-    """Decode a metadata file that is text. Raises InputError, with part of a sentence, for a NUL."""
-    if b"\0" in content:
-        raise InputError("holds a NUL, so it is damaged")
-    return content.decode("utf-8", errors="replace")
+def _parse_lines(lines: Sequence[str]) -> Tree:
+    """Parse MTL, IMD and TIL files, down to the line END. Other lines, such as those of lists, are left out."""
+    if not lines or lines[-1].strip() not in ("END", "END;"):
+        raise InputError("is cut short")
+    builder = _Builder()
+    builder.start("", {})
+    for line in lines:
+        key, sign, value = line.partition("=")
+        key, value = key.strip(), value.strip().rstrip(";").strip().strip('"').strip()
+        if key in ("GROUP", "BEGIN_GROUP"):
+            builder.start(value, {})
+        elif key == "END_GROUP":
+            if builder.depth == 1:
+                raise InputError("ends a group that it does not begin")
+            builder.end(value)
+        elif sign:
+            builder.add(key, value)
+    while builder.depth:
+        builder.end("")
+    return builder.close()
 
 
-def parse_xml(content: bytes, check: Callable[[], None]) -> Element:
-    """Parse XML into a tree. Entities and document types are refused, nothing else is opened.
-
-    Raises:
-        InputError: part of a sentence, where the text is not well formed or exceeds a limit.
-    """
-    root = Element("", {})
-    open_ones, count = [root], 0
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal count
-        count += 1
-        if count > MAX_ELEMENTS or len(open_ones) > MAX_DEPTH:
-            raise InputError(f"has more than {MAX_ELEMENTS:,} elements, or more than {MAX_DEPTH} in each other")
-        element = Element(name, attributes)
-        open_ones[-1].children.append(element)
-        open_ones.append(element)
-
-    def end(_: str) -> None:
-        open_ones.pop()
-
-    def add_text(text: str) -> None:
-        open_ones[-1].pieces.append(text)
+def _parse_xml(content: bytes, check: Callable[[], None]) -> Tree:
+    """Parse XML. Entities and document types are refused, nothing else is opened."""
+    builder = _Builder()
 
     def refuse(*_: object) -> None:
         raise InputError("declares a document type or an entity, which no metadata of a product do")
 
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = add_text
+    parser.StartElementHandler, parser.EndElementHandler = builder.start, builder.end
+    parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     try:
         for begin in range(0, len(content), CHUNK):
@@ -148,7 +146,13 @@ def parse_xml(content: bytes, check: Callable[[], None]) -> Element:
         parser.Parse(b"", True)
     except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an encoding that nobody knows
         raise InputError(f"is cut short or damaged ({error})") from error
-    return root
+    return builder.close()
+
+
+def find_value(root: Tree, name: str) -> str:
+    """Read the first element of that name, in small letters; empty if there is none. Raises InputError."""
+    found = next(root.iter(name.lower()), None)
+    return "" if found is None else check_value(name, found.text or "")
 
 
 def check_value(name: str, text: str) -> str:

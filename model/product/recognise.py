@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
-from .dimap import read_dimap
-from .landsat import read_landsat
+from .families import FAMILIES, Family, describe_families
 from .listing import Listing, kind_of_archive, of_archive, of_folder
-from .maxar import read_maxar
+from .metadata import read_tree
 from .names import read_names
 from .scene import Part, Product, Refused
 
 MOST_NAMED = 12  # files or parts that a refusal lists
-READERS = (read_landsat, read_maxar, read_dimap)
 
 
 def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:
@@ -37,7 +36,7 @@ def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product],
             products, _ = _found_in(one, check)
         except InputError:
             continue
-        own = [p for p in products if any(_same_file(place, f) for f in p.files)] or (
+        own = [p for p in products if any(_goes_with(place, f) for f in p.files)] or (
             products if one == folder and Path(place).name.upper().startswith("VOL_") else []
         )
         if own:
@@ -51,25 +50,18 @@ def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product],
     )
 
 
-def _same_file(one: str, other: str) -> bool:
-    return os.path.exists(other) and os.path.samefile(one, other)
+def _goes_with(place: str, file: str) -> bool:
+    """Whether they are one file, or differ in their ending alone, as the forms of an MTL file do."""
+    alike = os.path.splitext(place)[0] == os.path.splitext(file)[0]
+    return alike or (os.path.exists(file) and os.path.samefile(place, file))
 
 
 def _found_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:
-    listings: list[Listing] = []
-    parts: list[Part] = []
-    refused: list[Refused] = []
-    for found in _listings(place, check):
-        if isinstance(found, Refused):
-            refused.append(found)
-        else:
-            listings.append(found)
-    for listing in listings:
-        for item in _read(listing):
-            if isinstance(item, Refused):
-                refused.append(item)
-            else:
-                parts.append(item)
+    found = list(_listings(place, check))
+    listings = [f for f in found if isinstance(f, Listing)]
+    items = [item for listing in listings for item in _read(listing)]
+    parts = [i for i in items if isinstance(i, Part)]
+    refused = [i for i in (*found, *items) if isinstance(i, Refused)]
     once = {(p.role, p.bands): p for p in reversed(parts)}  # copies of metadata name the same files
     products, unfit = _paired(list(reversed(once.values())))
     refused += unfit
@@ -110,12 +102,32 @@ def _opened(listing: Listing) -> Iterator[Listing | Refused]:
 
 def _read(listing: Listing) -> Iterator[Part | Refused]:
     taken: set[str] = set()
-    for reader in READERS:
-        listing.check()
-        for item in reader(listing):
-            taken |= set(item.files)
-            yield item
+    for family in FAMILIES:
+        for file in _metadata_files(listing, family):
+            listing.check()
+            for item in _read_metadata(listing, file, family):
+                taken |= set(item.files)
+                yield item
     yield from read_names(listing, taken)
+
+
+def _metadata_files(listing: Listing, family: Family) -> Iterable[str]:
+    """Metadata files of a family; of those that differ in their ending alone, text where it is among them."""
+    files = [f for f in listing.files if re.match(family.metadata, f, re.IGNORECASE)]
+    chosen: dict[str, str] = {}
+    for file in sorted(files, key=lambda f: f.lower().endswith((".json", ".xml"))):
+        chosen.setdefault(os.path.splitext(file.lower())[0], file)
+    return chosen.values()
+
+
+def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | Refused]:
+    """Yield what a metadata file lists, and a refusal of that file where it cannot be believed."""
+    try:
+        yield from family.read(listing, file, read_tree(listing, file), family.sensors)
+    except (InputError, ValueError, RecursionError) as error:
+        path = listing.path(file)
+        sentence = f"The metadata file {path} {error}. Download the product again."
+        yield Refused(PurePosixPath(file).stem, sentence, (path,))
 
 
 def _paired(parts: Sequence[Part]) -> tuple[list[Product], list[Refused]]:
@@ -206,6 +218,6 @@ def _nothing_found(place: str, listings: Sequence[Listing], refused: Sequence[Re
     )
     return (
         f"{place} holds no product with a panchromatic and a multispectral image. Found: {named}{more}.{waiting} Known "
-        "are products of Landsat 7 to 9, EO-1 ALI, WorldView, GeoEye, QuickBird, Pleiades, SPOT 6/7, KOMPSAT, CBERS "
-        "and GaoFen, and folders whose files' names say PAN and MS, or PAN and B1, B2 and so on."
+        f"are products of {describe_families()}, and folders whose files' names say PAN and MS, or PAN and B1, B2 and "
+        "so on."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,17 +11,18 @@ from pathlib import Path, PurePosixPath
 from osgeo import gdal, osr
 
 from ..errors import CancelledError, InputError, OutputError, PansharpenError
-from ..files import whole_file
-from ..fusion.job import Extent, FusionJob, FusionResult
+from ..files import distinct_names, plain_name, whole_file
+from ..fusion.job import FusionJob, FusionResult
 from ..fusion.pipeline import fuse
+from ..geometry.grids import Extent
 from ..network.weights import sha256_of
 from ..notices import Notice
 from ..progress import Progress
-from ..raster.band_names import rgb_bands
-from ..raster.delivered import confined
+from ..raster.bands import rgb_bands
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
+from ..raster.source_files import confined
 from ..raster.stack import label
 from ..wording import format_figure, format_signed
 from .inputs import ms_source, pan_source, wanted_bands
@@ -32,7 +32,6 @@ from .scene import Product, Refused
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # metadata that tell whether an output is complete
-LONGEST_NAME = 120  # bytes of an output's name
 ODD_GAIN = 3.0  # times smaller or larger than all tabulated ones is a measured gain that is told
 
 
@@ -53,9 +52,10 @@ def _all_sharpened(job: ProductJob, progress: Progress, started: float) -> Produ
     with gdal_exceptions():
         products, refused = find_products(job.place, progress.check)
     _say_found(products, refused, progress)
-    outputs = _outputs(products, job.folder)
+    names = distinct_names([plain_name(p.title, "product") for p in products])
     runs = []
-    for number, (product, output) in enumerate(zip(products, outputs)):
+    for number, (product, name) in enumerate(zip(products, names)):
+        output = job.folder / f"{name}_sharp.tif"
         progress.log(f"Product {number + 1} of {len(products)}: {product.title} ({_sensor(product)}).")
         runs.append(_attempted(product, output, job, _part_of(progress, number, len(products))))
         progress.check()
@@ -93,20 +93,6 @@ def _say_found(products: Sequence[Product], refused: Sequence[Refused], progress
 def _part_of(progress: Progress, number: int, count: int) -> Progress:
     """Progress of one product of several."""
     return replace(progress, report=lambda share: progress.report((number + share) / count))
-
-
-def _outputs(products: Sequence[Product], folder: Path) -> list[Path]:
-    """A name for each result, none twice."""
-    taken: set[str] = set()
-    paths = []
-    for product in products:
-        stem = re.sub(r'[\\/:*?"<>|\s]+', "_", product.title).encode()[:LONGEST_NAME].decode(errors="ignore")
-        stem = stem.strip("._") or "product"
-        names = (f"{stem}{'' if n == 1 else f'_{n}'}_sharp.tif" for n in range(1, len(products) + 1))
-        name = next(n for n in names if n.lower() not in taken)
-        taken.add(name.lower())
-        paths.append(folder / name)
-    return paths
 
 
 def _attempted(product: Product, output: Path, job: ProductJob, progress: Progress) -> ProductRun:
@@ -228,11 +214,11 @@ def _extent(job: ProductJob, pan: RasterSource) -> Extent | None:
 def _keep(output: Path, pan: RasterSource, ms: RasterSource, progress: Progress) -> None:
     """Write the VRTs beside the result; a PAN that is one file needs none."""
     for role, source in (("pan", pan), ("ms", ms)):
-        if source.path.startswith("<"):
+        if source.xml:
             path = output.with_name(f"{output.stem}_{role}.vrt")
             try:
                 with whole_file(path) as draft:
-                    draft.write_text(source.path, encoding="utf-8")
+                    draft.write_text(source.xml, encoding="utf-8")
             except OSError as error:  # the result is in place
                 sentence = f"{output} is complete, but {path} beside it cannot be written ({error})."
                 progress.warn(Notice("vrt_not_kept", sentence, {"path": str(path)}))

@@ -2,9 +2,46 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .sensors import UNKNOWN, Sensor
+NOT_SHARPENED = ("cirrus", "thermal", "thermal 1", "thermal 2")  # coarse, or of heights that PAN does not show
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A sensor, and how metadata and names of files speak of it.
+
+    bands       token of a band in metadata or names of files, in capitals, to the band's name, in the order of a file
+                with all bands; "PAN" is the panchromatic one
+    centres     name of a band to its centre wavelength in nm
+    gains       tabulated MTF gains of MS at Nyquist, least and largest; None where no table has them
+    spacecraft  pattern of its name in metadata
+    files       pattern of image files' names without their ending. Groups `token` and `scene` are the band's token and
+                what its files share; `place` is Landsat's path and row in names of level 1
+    """
+
+    name: str
+    bands: Mapping[str, str] = field(default_factory=dict)
+    centres: Mapping[str, float] = field(default_factory=dict)
+    gains: tuple[float, float] | None = None
+    spacecraft: str = ""
+    files: str = ""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Names of the bands of MS in a file that has all of them."""
+        return tuple(dict.fromkeys(n for n in self.bands.values() if n != "PAN"))
+
+
+UNKNOWN = Sensor("unknown sensor")
+
+
+def find_sensor(sensors: Sequence[Sensor], spacecraft: str) -> Sensor:
+    """Find the sensor that metadata name; UNKNOWN if it is none of `sensors`."""
+    named = (s for s in sensors if s.spacecraft and re.match(s.spacecraft, spacecraft, re.IGNORECASE))
+    return next(named, UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -44,11 +81,11 @@ class Part:
         return tuple(dict.fromkeys([*self.metadata, *(f for b in self.bands for f in b.files)]))
 
     def describe(self) -> str:
-        """For lists of what was found."""
+        """Describe it for lists of what was found."""
         bands = f"{len(self.bands)} band(s)" if self.role == "MS" else "one band"
-        known = [self.sensor.name] if self.sensor != UNKNOWN else []
-        level = [f"level {self.level}"] if self.level > 1 else []
-        return f"{self.role} of {', '.join([self.title, *known, *level, *([self.date] if self.date else []), bands])}"
+        known = self.sensor.name if self.sensor != UNKNOWN else ""
+        level = f"level {self.level}" if self.level > 1 else ""
+        return f"{self.role} of {', '.join(filter(None, [self.title, known, level, self.date, bands]))}"
 
 
 @dataclass(frozen=True)
@@ -74,4 +111,4 @@ class Refused:
 
     title: str
     sentence: str
-    files: tuple[str, ...] = field(default=())
+    files: tuple[str, ...] = ()

@@ -1,8 +1,9 @@
-"""The bands of a raster: which are read, what type they have, and what they must not be."""
+"""The bands of a raster: which are read, what type and names they have, and what they must not be."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,25 @@ def _looks_like_image(band: gdal.Band) -> bool:
     if not opaque.size:
         return False
     return bool(np.unique(opaque, return_counts=True)[1].max() < ALPHA_SHARE * opaque.size)
+
+
+def describe_band(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] = ()) -> None:
+    """Have a band say what another one says of itself, except metadata with the prefixes `left_out`."""
+    band.SetDescription(origin.GetDescription())
+    for domain in ("", "IMAGERY"):  # the second holds wavelengths
+        kept = {k: v for k, v in (origin.GetMetadata(domain) or {}).items() if not k.startswith(left_out)}
+        if kept:
+            band.SetMetadata(kept, domain)
+    if origin.GetUnitType():
+        band.SetUnitType(origin.GetUnitType())
+
+
+def rgb_bands(names: Sequence[str]) -> tuple[int, int, int]:
+    """Indices of the red, green and blue band by their names; the first three where they have none."""
+    known, last = [name.lower() for name in names], len(names) - 1
+    if {"red", "green", "blue"} <= set(known):
+        return known.index("red"), known.index("green"), known.index("blue")
+    return 0, min(1, last), min(2, last)
 
 
 def type_of(dataset: gdal.Dataset, numbers: tuple[int, ...]) -> str:

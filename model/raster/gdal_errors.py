@@ -1,41 +1,69 @@
-"""GDAL's errors as Python exceptions, for as long as they are wanted, and as parts of sentences."""
+"""GDAL's errors and messages: as Python exceptions for as long as they are wanted, and as parts of sentences."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from osgeo import gdal
 
 
-class _ExceptionSwitch:
-    """GDAL's switch for exceptions is one for the whole process: the first run turns it on, the last restores it."""
+class ProcessSetting:
+    """A setting of the whole process: the first of several threads makes it, the last one takes it back."""
 
-    lock = threading.Lock()
-    users = 0
-    before = False
+    def __init__(self, setting: Callable[[], AbstractContextManager[None]]) -> None:
+        self.setting, self.lock, self.users = setting, threading.Lock(), 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Have the setting inside the block; afterwards all is as before."""
+        with self.lock:
+            if self.users == 0:
+                self.active = self.setting()
+                self.active.__enter__()
+            self.users += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.users -= 1
+                if self.users == 0:
+                    self.active.__exit__(None, None, None)
+
+
+@ProcessSetting
+@contextmanager
+def _raised_errors() -> Iterator[None]:
+    before = gdal.GetUseExceptions()
+    gdal.UseExceptions()
+    yield
+    if not before:
+        gdal.DontUseExceptions()
 
 
 @contextmanager
 def gdal_exceptions() -> Iterator[None]:
     """GDAL errors as Python exceptions inside the block, whatever other threads do; afterwards all is as before."""
-    with _ExceptionSwitch.lock:
-        if _ExceptionSwitch.users == 0:
-            _ExceptionSwitch.before = bool(gdal.GetUseExceptions())
-            gdal.UseExceptions()
-        _ExceptionSwitch.users += 1
-    gdal.PushErrorHandler("CPLQuietErrorHandler")
+    with _raised_errors():
+        gdal.PushErrorHandler("CPLQuietErrorHandler")
+        try:
+            yield
+        finally:
+            gdal.PopErrorHandler()
+
+
+@contextmanager
+def gdal_messages() -> Iterator[list[tuple[int, str]]]:
+    """Collect what GDAL reports inside the block and in this thread: (severity, text)."""
+    messages: list[tuple[int, str]] = []
+    gdal.PushErrorHandler(lambda severity, number, text: messages.append((severity, text)))
     try:
-        yield
+        yield messages
     finally:
         gdal.PopErrorHandler()
-        with _ExceptionSwitch.lock:
-            _ExceptionSwitch.users -= 1
-            if _ExceptionSwitch.users == 0 and not _ExceptionSwitch.before:
-                gdal.DontUseExceptions()
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException | str) -> str:
     """GDAL's words as part of a sentence."""
     return str(error).strip().rstrip(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,36 +14,12 @@ from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
-from ..wording import format_value
 from .bands import LARGEST_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
-from .delivered import confined, open_delivered
 from .gdal_errors import said
-from .integrity import Stamp, damage_raised, refuse_changed_files, refuse_cut_files, stamps
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
-from .reprojection import refuse_local, same_system, warp
+from .reprojection import Plane, Warper, same_system
 from .source import RasterSource
-
-
-@dataclass(frozen=True)
-class _Plane:
-    """Where the pixels of one band come from: its band, and the alpha band that a reprojection gave it.
-
-    `marked` is the same reprojection with what other bands declare as nodata, for a band that declares none.
-    """
-
-    band: gdal.Band
-    alpha: gdal.Band | None = None
-    marked: _Plane | None = None
-
-    def read(self, place: tuple[int, ...]) -> tuple[np.ndarray, NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
-        """Values of a window, where a reprojection reaches, and where its pixels are no other band's nodata."""
-        values = self.band.ReadAsArray(*place)
-        reached = None if self.alpha is None else self.alpha.ReadAsArray(*place) != 0
-        if self.marked is None or self.marked.alpha is None:
-            return values, reached, None
-        clear = np.asarray(self.marked.alpha.ReadAsArray(*place) != 0)
-        np.copyto(values, self.marked.band.ReadAsArray(*place), where=clear)  # not mixed with marks beside it
-        return values, reached, clear
+from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, refuse_cut_files, stamps
 
 
 class Raster:
@@ -65,7 +41,6 @@ class Raster:
         self.source, self.role = source, role
         self.reprojected = False
         self.files: Stamp = {}
-        self._kept: list[gdal.Dataset] = []  # datasets that a reprojection reads from
         self._confinement = ExitStack()
         self.dataset = dataset or self._open()
         try:
@@ -85,8 +60,8 @@ class Raster:
         try:
             if source.delivered:
                 self._confinement.enter_context(confined())
-                return open_delivered(source.path)
-            return gdal.OpenEx(source.path, gdal.OF_RASTER, open_options=list(source.open_options))
+                return open_delivered(source.gdal_name)
+            return gdal.OpenEx(source.gdal_name, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
             self._confinement.close()
             raise InputError(f"{role} {source.name} cannot be opened: {said(error)}.") from error
@@ -96,9 +71,8 @@ class Raster:
 
     def close(self) -> None:
         """Let go of the files, also where an error still refers to this object."""
-        self._planes: dict[int, _Plane] = {}
+        self._planes: dict[int, Plane] = {}
         self.dataset = None
-        self._kept.clear()
         self._confinement.close()
 
     def __enter__(self) -> Raster:
@@ -109,7 +83,7 @@ class Raster:
 
     def _describe(self) -> None:
         """Check what is open and read its grid, bands, type and system."""
-        self.files = stamps(self.source.path)
+        self.files = stamps(self.source.gdal_name)
         refuse_cut_files(self.role, self.files)
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.name} holds no raster bands; choose one of its subdatasets.")
@@ -119,7 +93,7 @@ class Raster:
         self.type = type_of(self.dataset, self.bands)
         refuse_types(self.dataset, self.read_bands, f"{self.role} {self.source.name}")
         refuse_blocks(self.dataset, self.bands[0], f"{self.role} {self.source.name}")
-        self._planes = {b: _Plane(self.dataset.GetRasterBand(b)) for b in self.read_bands}
+        self._planes = {b: Plane(self.dataset.GetRasterBand(b)) for b in self.read_bands}
         self._flags = {b: self._mask_flags(b) for b in self.read_bands}
         self._nodata = {b: self._declared(b) for b in self.read_bands}
         self.offsets = np.array([usual_value(self.dataset.GetRasterBand(b)) for b in self.read_bands])
@@ -145,47 +119,24 @@ class Raster:
 
     def reproject(self, crs: str, pan: Grid) -> None:
         """Read this raster as GDAL's warper brings it to `crs` and to PAN's shape of pixels, window by window."""
-        refuse_local(self.role, self.source.name, self.crs, crs)
-        systems, path = (self.crs, crs), self.source.name
+        warper = Warper(self.role, self.source.name, self.crs, crs, pan)
         alike = all(f == gdal.GMF_ALL_VALID or f & gdal.GMF_PER_DATASET for f in self._flags.values())
         plain = not any(self._unmasked(b) for b in self.read_bands)
         if alike and plain and self.alpha_is_seen:
-            warped = warp(self.dataset, self.role, path, systems, pan, None)
-            alpha = warped.GetRasterBand(warped.RasterCount)
-            planes = {b: _Plane(warped.GetRasterBand(b), alpha) for b in self.read_bands}
-            self._kept.append(warped)
+            planes = warper.warp_together(self.dataset, self.read_bands)
         else:
             planes, others = {}, self._all_declared()
             for number in self.read_bands:
+                mark: int | str | None = self.alpha
+                if mark is None and self._flags[number] & gdal.GMF_PER_DATASET:
+                    mark = f"mask,{number}"  # as an alpha band: GDAL's warper heeds no mask beside a nodata value
                 own = self._nodata[number]
-                marked = None if own or not others else self._reprojected_alone(number, systems, pan, others)
-                planes[number] = replace(self._reprojected_alone(number, systems, pan, own), marked=marked)
+                plane = warper.warp_alone(self.dataset, number, mark, own)
+                marked = None if own or not others else warper.warp_alone(self.dataset, number, mark, others)
+                planes[number] = replace(plane, marked=marked)
         self._planes, self.reprojected, self.crs = planes, True, crs
-        warped = self._kept[-1]
+        warped = planes[self.read_bands[0]].datasets[-1]
         self.grid = Grid(warped.RasterXSize, warped.RasterYSize, tuple(warped.GetGeoTransform()))
-
-    def _reprojected_alone(
-        self, number: int, systems: tuple[str, str], pan: Grid, nodata: Iterable[tuple[float, float]]
-    ) -> _Plane:
-        """One band reprojected by itself, so that its gaps are its own. Raises InputError."""
-        values = {v for ends in nodata for v in ends}
-        if len(values) > 1:
-            raise InputError(
-                f"{self.role} {self.source.name} has another reference system than PAN and several nodata values for "
-                f"band {number} ({', '.join(map(format_value, sorted(values)))}), which cannot be kept apart while it "
-                "is reprojected. Reproject it first, for example with gdal:warpreproject."
-            )
-        mark: int | str | None = self.alpha
-        if mark is None and self._flags[number] & gdal.GMF_PER_DATASET:
-            mark = f"mask,{number}"  # as an alpha band, because GDAL's warper heeds no mask beside a nodata value
-        numbers = [number] if mark is None else [number, mark]
-        single = gdal.Translate("", self.dataset, format="VRT", bandList=numbers, maskBand="none")
-        if mark is not None:
-            single.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
-        value = values.pop() if values else ("none" if mark is None else None)
-        warped = warp(single, self.role, self.source.name, systems, pan, value)
-        self._kept += [single, warped]
-        return _Plane(warped.GetRasterBand(1), warped.GetRasterBand(warped.RasterCount))
 
     @property
     def alpha_is_seen(self) -> bool:
@@ -340,14 +291,9 @@ class Raster:
         return model
 
     @property
-    def described(self) -> gdal.Dataset:
-        """The dataset that holds names and metadata of the bands: the one of the file, not of its reprojection."""
-        return self.dataset
-
-    @property
     def band_names(self) -> tuple[str, ...]:
         """The names of the bands that are read, empty where the file names none."""
-        return tuple(self.described.GetRasterBand(b).GetDescription() for b in self.read_bands)
+        return tuple(self.dataset.GetRasterBand(b).GetDescription() for b in self.read_bands)
 
     @property
     def nodata(self) -> float | None:

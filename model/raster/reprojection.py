@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from osgeo import gdal, osr
 
 from ..errors import InputError
 from ..geometry.grids import RATIO_TOLERANCE, Grid
+from ..wording import format_value
+from .gdal_errors import said
 
 SAME_PLACE = 1e-3  # pixels by which two systems may differ and still be one
 PROBES = (0.0, 0.5, 1.0)  # of a raster's width and height, where two systems are compared
@@ -51,47 +57,96 @@ def _transformed(one: Any, other: Any, grid: Grid) -> float | None:
     return max(distances) if all(math.isfinite(d) for d in distances) else None
 
 
-def warp(
-    dataset: gdal.Dataset, role: str, path: str, systems: tuple[str, str], pan: Grid, nodata: float | str | None
-) -> gdal.Dataset:
-    """A dataset in PAN's system, read as it is needed, whose last band is alpha; `systems` are its own and PAN's.
+@dataclass(frozen=True)
+class Plane:
+    """Where the pixels of one band come from: its band, and the alpha band that a reprojection gave it.
 
-    `nodata` is the one value that marks gaps, None where masks of the file do, "none" where nothing does. Pixels have
-    the shape of PAN's, so that both ratios are alike. Raises InputError.
+    marked     the same reprojection with what other bands declare as nodata, for a band that declares none
+    datasets   that a reprojection reads from, kept open; the last one holds the pixels
     """
-    options: dict[str, Any] = {} if nodata is None else {"srcNodata": nodata}
-    try:
-        across, down = pan.pixel_size
-        if abs(across / down - 1.0) > RATIO_TOLERANCE:
-            usual = gdal.AutoCreateWarpedVRT(dataset, systems[0], systems[1], gdal.GRA_NearestNeighbour)
-            size, stretch = abs(usual.GetGeoTransform()[1]), math.sqrt(across / down)
-            options |= {"xRes": size * stretch, "yRes": size / stretch}
-        return gdal.Warp(
-            "",
-            dataset,
-            format="VRT",
-            srcSRS=systems[0],
-            dstSRS=systems[1],
-            resampleAlg="cubic",
-            dstAlpha=True,
-            **options,
-        )
-    except RuntimeError as error:
-        raise InputError(
-            f"{role} {path} cannot be reprojected to PAN's system: {str(error).strip().rstrip('.')}. Check that its "
-            "reference system is the right one (Layer, Set CRS), or reproject it first with gdal:warpreproject."
-        ) from error
+
+    band: gdal.Band
+    alpha: gdal.Band | None = None
+    marked: Plane | None = None
+    datasets: tuple[gdal.Dataset, ...] = ()
+
+    def read(self, place: tuple[int, ...]) -> tuple[np.ndarray, NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+        """Values of a window, where a reprojection reaches, and where its pixels are no other band's nodata."""
+        values = self.band.ReadAsArray(*place)
+        reached = None if self.alpha is None else self.alpha.ReadAsArray(*place) != 0
+        if self.marked is None or self.marked.alpha is None:
+            return values, reached, None
+        clear = np.asarray(self.marked.alpha.ReadAsArray(*place) != 0)
+        np.copyto(values, self.marked.band.ReadAsArray(*place), where=clear)  # not mixed with marks beside it
+        return values, reached, clear
 
 
-def refuse_local(role: str, path: str, wkt: str, other: str) -> None:
-    """Raises InputError where one system is local and the other is not: nothing relates the two."""
-    systems = [osr.SpatialReference(w) for w in (wkt, other)]
-    local = [s.IsLocal() for s in systems]
-    if any(local) and not all(local):
-        which = role if local[0] else "PAN"
-        name = systems[0 if local[0] else 1].GetName() or "unnamed"
-        raise InputError(
-            f"The reference system of {which} is a local one ('{name}'), which nothing relates to that of the other "
-            f"raster ({path}). Assign the right system to {which} (Layer, Set CRS, or gdal_edit.py -a_srs), or the "
-            "same local one to both."
-        )
+@dataclass(frozen=True)
+class Warper:
+    """Reprojects bands of a raster, called `role` and `name` in messages, into PAN's system, as they are read."""
+
+    role: str
+    name: str
+    crs: str
+    pan_crs: str
+    pan: Grid
+
+    def warp_together(self, dataset: gdal.Dataset, numbers: tuple[int, ...]) -> dict[int, Plane]:
+        """Bands that share their gaps. Raises InputError."""
+        warped = self._warp(dataset, None)
+        alpha = warped.GetRasterBand(warped.RasterCount)
+        return {b: Plane(warped.GetRasterBand(b), alpha, datasets=(warped,)) for b in numbers}
+
+    def warp_alone(
+        self, dataset: gdal.Dataset, number: int, mark: int | str | None, nodata: Iterable[tuple[float, float]]
+    ) -> Plane:
+        """One band by itself, so that its gaps are its own, with the band `mark` as its alpha. Raises InputError."""
+        values = {v for ends in nodata for v in ends}
+        if len(values) > 1:
+            raise InputError(
+                f"{self.role} {self.name} has another reference system than PAN and several nodata values for "
+                f"band {number} ({', '.join(map(format_value, sorted(values)))}), which cannot be kept apart while it "
+                "is reprojected. Reproject it first, for example with gdal:warpreproject."
+            )
+        numbers = [number] if mark is None else [number, mark]
+        single = gdal.Translate("", dataset, format="VRT", bandList=numbers, maskBand="none")
+        if mark is not None:
+            single.GetRasterBand(2).SetColorInterpretation(gdal.GCI_AlphaBand)
+        warped = self._warp(single, values.pop() if values else ("none" if mark is None else None))
+        return Plane(warped.GetRasterBand(1), warped.GetRasterBand(warped.RasterCount), datasets=(single, warped))
+
+    def _warp(self, dataset: gdal.Dataset, nodata: float | str | None) -> gdal.Dataset:
+        """A dataset whose last band is alpha. Pixels have the shape of PAN's, so that both ratios are alike.
+
+        `nodata` is the one value that marks gaps, None where masks of the file do, "none" where nothing does.
+        """
+        self._refuse_local()
+        options: dict[str, Any] = {} if nodata is None else {"srcNodata": nodata}
+        try:
+            across, down = self.pan.pixel_size
+            if abs(across / down - 1.0) > RATIO_TOLERANCE:
+                usual = gdal.AutoCreateWarpedVRT(dataset, self.crs, self.pan_crs, gdal.GRA_NearestNeighbour)
+                size, stretch = abs(usual.GetGeoTransform()[1]), math.sqrt(across / down)
+                options |= {"xRes": size * stretch, "yRes": size / stretch}
+            return gdal.Warp(
+                "", dataset, format="VRT", srcSRS=self.crs, dstSRS=self.pan_crs, resampleAlg="cubic", dstAlpha=True,
+                **options,
+            )  # fmt: skip
+        except RuntimeError as error:
+            raise InputError(
+                f"{self.role} {self.name} cannot be reprojected to PAN's system: {said(error)}. Check that its "
+                "reference system is the right one (Layer, Set CRS), or reproject it first with gdal:warpreproject."
+            ) from error
+
+    def _refuse_local(self) -> None:
+        """Raises InputError where one system is local and the other is not: nothing relates the two."""
+        systems = [osr.SpatialReference(wkt) for wkt in (self.crs, self.pan_crs)]
+        local = [system.IsLocal() for system in systems]
+        if any(local) and not all(local):
+            which = self.role if local[0] else "PAN"
+            system = systems[0 if local[0] else 1].GetName() or "unnamed"
+            raise InputError(
+                f"The reference system of {which} is a local one ('{system}'), which nothing relates to that of the "
+                f"other raster ({self.name}). Assign the right system to {which} (Layer, Set CRS, or gdal_edit.py "
+                "-a_srs), or the same local one to both."
+            )

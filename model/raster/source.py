@@ -16,7 +16,8 @@ class RasterSource:
     """A raster, its bands, and what a user declared of them.
 
     path            anything GDAL opens               open_options   NAME=VALUE
-    label           what to call it where the path says little, as for a VRT that is given as text
+    xml             the text of a VRT, opened instead of a path
+    label           what to call it where there is no path
     bands           numbers from 1 of the bands that are wanted; empty for all but alpha
     context         bands that are read and measured beside them; empty for all that are image
     nodata          values that a user declared for every band, beside the file's own
@@ -28,7 +29,7 @@ class RasterSource:
                     learnt from
     """
 
-    path: str
+    path: str = ""
     open_options: tuple[str, ...] = ()
     bands: tuple[int, ...] = ()
     context: tuple[int, ...] = ()
@@ -39,6 +40,12 @@ class RasterSource:
     label: str = ""
     unmeasured: str = ""
     delivered: bool = False
+    xml: str = ""
+
+    @property
+    def gdal_name(self) -> str:
+        """What GDAL opens it by."""
+        return self.xml or self.path
 
     @property
     def name(self) -> str:

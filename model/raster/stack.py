@@ -13,6 +13,7 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..geometry.grids import Grid
+from .bands import describe_band
 from .gdal_errors import gdal_exceptions, said
 from .reader import Raster
 from .source import RasterSource
@@ -30,7 +31,7 @@ def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
     with gdal_exceptions():
         text = vrt_text(stack(sources, role))
     return RasterSource(
-        path=text,
+        xml=text,
         band_nodata=tuple((n, low, high) for n, s in enumerate(sources, 1) for low, high in s.declared(1)),
         ignored_nodata=tuple(n for n, s in enumerate(sources, 1) if s.ignored_nodata),
         crs=sources[0].crs,
@@ -59,7 +60,7 @@ def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
         for raster in rasters:
             _refuse_no_band(raster)
             _refuse_other_grid(raster, first)
-        built = gdal.BuildVRT("", [s.path for s in sources], separate=True)
+        built = gdal.BuildVRT("", [s.gdal_name for s in sources], separate=True)
         for number, raster in enumerate(rasters, start=1):
             _describe(built.GetRasterBand(number), raster.dataset.GetRasterBand(1))
         built.FlushCache()
@@ -92,7 +93,7 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
                     "Get the product again."
                 )
         try:
-            built = gdal.BuildVRT("", [s.path for s in sources], bandList=list(numbers))
+            built = gdal.BuildVRT("", [s.gdal_name for s in sources], bandList=list(numbers))
         except RuntimeError as error:
             raise InputError(f"{role} tiles beside {sources[0].name} cannot be put together: {said(error)}.") from error
         for place, number in enumerate(numbers, start=1):
@@ -183,13 +184,8 @@ def _same_corner(one: Grid, other: Grid) -> bool:
 
 def _describe(band: gdal.Band, origin: gdal.Band) -> None:
     """Have a VRT's band say what the file says of its own, beside nodata, scale and offset, which GDAL takes along."""
-    band.SetDescription(origin.GetDescription())
+    describe_band(band, origin)
     band.SetColorInterpretation(origin.GetColorInterpretation())
-    for domain in ("", "IMAGERY"):
-        if origin.GetMetadata(domain):
-            band.SetMetadata(origin.GetMetadata(domain), domain)
     bits = origin.GetMetadataItem("NBITS", "IMAGE_STRUCTURE")
     if bits:
         band.SetMetadataItem("NBITS", bits, "IMAGE_STRUCTURE")
-    if origin.GetUnitType():
-        band.SetUnitType(origin.GetUnitType())

@@ -12,14 +12,14 @@ import torch
 
 from ..errors import InputError
 from ..geometry.gap_filling import FILL_DISTANCE
-from ..geometry.grids import Placement, Window
+from ..geometry.grids import Extent, Placement, Window
 from ..geometry.transfer import REACH
 from ..geometry.window_pair import PairWindow
 from ..scene.detail_correlation import LARGEST_SHIFT
 from .gdal_errors import gdal_exceptions
+from .mask import covered
 from .reader import Raster
 from .source import RasterSource
-from .unmeasured import covered
 
 INTERPOLATION_MARGIN = 2  # MS pixels that cubic convolution reads on each side
 WINDOWS_PER_AXIS = 4
@@ -166,7 +166,7 @@ def _spread(start: int, length: int) -> list[tuple[int, int]]:
     return [(start + int(s), side) for s in np.linspace(0, length - side, count).round()]
 
 
-def output_window(pan: Raster, placement: Placement, extent: tuple[float, float, float, float] | None) -> Window:
+def output_window(pan: Raster, placement: Placement, extent: Extent | None) -> Window:
     """PAN pixels of the output: where MS exists, within the extent asked for. Raises InputError where that is empty."""
     overlap = placement.overlap
     if extent is None:

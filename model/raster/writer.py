@@ -6,28 +6,25 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from osgeo import gdal
 
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
 from ..staging import MADE, staging
-from .creation import creation_options, geotiff_options
+from .bands import describe_band
 from .delivery import deliver
-from .formats import OutputForm, driver_for, written_directly
 from .gdal_errors import said
+from .output_format import OutputForm, creation_options, driver_for, geotiff_options, written_directly
 from .reader import Raster
-from .trial import lossy_error
 
 OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
 SMALLEST_OVERVIEW = 256  # pixels along the longer side
 PROBE = 64  # pixels along the side of the pieces that are read back
-
-
-def _kept(metadata: Mapping[str, str] | None) -> dict[str, str]:
-    """What of the metadata of MS holds for the result too."""
-    return {k: v for k, v in (metadata or {}).items() if not k.startswith(OWN_METADATA)}
+LOSSY_TOLERANCE = 0.1  # of the mean value
 
 
 class RasterWriter:
@@ -56,6 +53,7 @@ class RasterWriter:
             folder = self.staging.folder
             self.made = folder if self.direct else folder / MADE
             self.draft = folder / (path.name if self.direct else "draft.tif")
+            self.file = self.made / path.name
             self.made.mkdir(exist_ok=True)
             self.dataset = gdal.GetDriverByName("GTiff").Create(
                 str(self.draft), grid.width, grid.height, len(like.bands), gdal.GetDataTypeByName(form.type),
@@ -65,11 +63,12 @@ class RasterWriter:
                 self.dataset.SetGeoTransform(grid.transform)
             if crs:
                 self.dataset.SetProjection(crs)
-            self.dataset.SetMetadata(_kept(like.described.GetMetadata()))
+            metadata = like.dataset.GetMetadata() or {}
+            self.dataset.SetMetadata({k: v for k, v in metadata.items() if not k.startswith(OWN_METADATA)})
             if model:
                 self.dataset.SetMetadata(dict(model), "RPC")
             for number, origin in enumerate(like.bands, start=1):
-                self._describe(self.dataset.GetRasterBand(number), like.described.GetRasterBand(origin))
+                self._describe(self.dataset.GetRasterBand(number), like.dataset.GetRasterBand(origin))
         except BaseException as error:  # an interrupt too leaves nothing behind
             self.dataset = None
             with self.stack:
@@ -78,7 +77,7 @@ class RasterWriter:
                 raise
 
     def _describe(self, band: gdal.Band, origin: gdal.Band) -> None:
-        band.SetDescription(origin.GetDescription())
+        describe_band(band, origin, OWN_METADATA)
         if "PHOTOMETRIC" not in self.form.given:  # with which the user says what the bands are
             band.SetColorInterpretation(origin.GetColorInterpretation())
         if self.form.nodata is not None:
@@ -86,12 +85,6 @@ class RasterWriter:
         if origin.GetScale() not in (None, 1.0) or origin.GetOffset() not in (None, 0.0):
             band.SetScale(origin.GetScale() if origin.GetScale() is not None else 1.0)
             band.SetOffset(origin.GetOffset() or 0.0)
-        if origin.GetUnitType():
-            band.SetUnitType(origin.GetUnitType())
-        for domain in ("", "IMAGERY"):  # the second holds wavelengths
-            kept = _kept(origin.GetMetadata(domain))
-            if kept:
-                band.SetMetadata(kept, domain)
 
     def write(self, window: Window, values: np.ndarray) -> None:
         """Write (bands, h, w) at a window of the output."""
@@ -102,11 +95,9 @@ class RasterWriter:
             raise OutputError(f"{self.path} cannot be written: {said(error)}. Is the disk full?") from error
         height, width = min(PROBE, window.height), min(PROBE, window.width)
         probe = Window(window.right - width, window.bottom - height, width, height)
-        if len(self.probes) < 2:
-            self.probes[probe] = values[:, -height:, -width:].copy()
-        else:
-            self.probes.pop(list(self.probes)[1])
-            self.probes[probe] = values[:, -height:, -width:].copy()
+        if len(self.probes) == 2:
+            self.probes.popitem()  # the first and the last one stay
+        self.probes[probe] = values[:, -height:, -width:].copy()
 
     def _hand_over(self, window: Window) -> None:
         """Have whole blocks written at once, in the order of the windows: twice as fast as from GDAL's full cache."""
@@ -125,17 +116,21 @@ class RasterWriter:
             self._add_statistics()
             if self.form.overviews and self.direct:
                 self._add_overviews(self.dataset)
-            self.dataset.FlushCache()
-            self.dataset = None
+            self.close()
             self._verify(self.draft, lossy=False)
             if not self.direct:
-                self._convert()
-                self._verify(self.made / self.path.name, self.form.lossy)
+                self.convert()
+                self._verify(self.file, self.form.lossy)
             deliver(list(self.made.iterdir()), self.path, self.staging)
         except (RuntimeError, OSError) as error:
             raise OutputError(
                 f"{self.path} cannot be written: {said(error)}. Is the disk full or the file in use?"
             ) from error
+
+    def close(self) -> None:
+        """Let go of the draft once all of it is on disk."""
+        self.dataset.FlushCache()
+        self.dataset = None
 
     def _add_statistics(self) -> None:
         """Approximate statistics of every band, from which viewers choose the contrast."""
@@ -155,19 +150,21 @@ class RasterWriter:
         if levels:
             dataset.BuildOverviews("AVERAGE", levels)
 
-    def _convert(self) -> None:
-        """Copy the draft into the format of the target."""
-        final = str(self.made / self.path.name)
-        draft = copy = gdal.Open(str(self.draft))
+    def convert(self) -> None:
+        """Make the file of the target's format from the closed draft. Raises RuntimeError in GDAL's words."""
+        final, driver = str(self.file), self.driver.ShortName
+        copy = None
         try:
-            copy = self.driver.CreateCopy(final, draft, False, creation_options(self.path, self.form))
-            copy.FlushCache()
-            if self.form.overviews and self.driver.ShortName != "COG":  # which has them already
+            options = creation_options(self.path, self.form)
+            copy = gdal.Translate(final, str(self.draft), format=driver, creationOptions=options)
+            if copy is not None:  # as some drivers fail; then the file cannot be opened
+                copy.FlushCache()
+            if self.form.overviews and driver != "COG":  # which has them already
                 copy = None
-                copy = gdal.Open(final, gdal.GA_Update if self.driver.ShortName == "GTiff" else gdal.GA_ReadOnly)
+                copy = gdal.Open(final, gdal.GA_Update if driver == "GTiff" else gdal.GA_ReadOnly)
                 self._add_overviews(copy)
         finally:
-            draft = copy = None  # files are let go of also where an error keeps this frame
+            copy = None  # files are let go of also where an error keeps this frame
         self.draft.unlink()
 
     def _verify(self, file: Path, lossy: bool) -> None:
@@ -189,3 +186,12 @@ class RasterWriter:
     ) -> None:
         self.dataset = None
         self.stack.__exit__(kind, error, trace)
+
+
+def lossy_error(found: NDArray[Any], values: NDArray[Any], form: OutputForm) -> float:
+    """Mean error of values that were read back, as a share of what a lossy codec may do; above 1 it is no loss."""
+    if np.array_equal(found, values, equal_nan=values.dtype.kind == "f"):
+        return 0.0
+    wanted = values.astype(np.float64)
+    error = float(np.nanmean(np.abs(found.astype(np.float64) - wanted)))
+    return error / (LOSSY_TOLERANCE * max(float(np.nanmean(np.abs(wanted))), 1e-12) + form.accepted_error)

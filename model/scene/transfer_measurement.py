@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,9 @@ LOW_ERRORS = (0.02, 0.08)  # usual distance from 1 at the two lowest FREQUENCIES
 FLOOR = 0.02  # deviation, at each frequency, that no number of segments averages out
 LAST_FALL = (0.4, 1.0)  # of the value at 0.9 that is left at 1, where both signs of a frequency fall together
 DEFAULT_WEIGHT = 1.0 / 9.0  # of DEFAULT_GAIN in the Gaussian that estimates fall back to
+JACKKNIFE_GROUPS = 9
+JACKKNIFE_FACTOR = 2.0  # of the variance between groups: segments overlap by half; true errors of made-up pairs agree
+LEAKAGE = 16.0  # error of a segment's spectrum by leakage, times its side in MS pixels squared; from the same pairs
 ROUNDS = 12  # of alternating least squares; measured to suffice
 
 Array = NDArray[np.float64]
@@ -85,9 +88,40 @@ def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = 
     for number, (_, spectra, _) in enumerate(found):
         check()
         bands[:, number] = spectra
-    ratio, error, kept = _ratios(pan, bands, noise, _Frequencies.of(side), check)
-    check()
-    return _separated(ratio, error, _Frequencies.of(side), kept)
+    at = _Frequencies.of(side)
+    segments = _compare_segments(pan, bands, noise, at, check)
+    return _with_errors(
+        [_separate(part, at) for part in segments.with_each_group_left_out(check)], segments.agreeing, side
+    )
+
+
+@dataclass(frozen=True)
+class _Segments:
+    """Spectra of segments (segments, n, m) and how much each counts, `weight` (segments,), 0 where it disagrees.
+
+    power, shared, own   power of PAN, its cross-spectrum with the combined bands, power of these
+    noise                (segments,) power of PAN's noise
+    """
+
+    power: Array
+    shared: Array
+    own: Array
+    noise: Array
+    weight: Array
+
+    @property
+    def agreeing(self) -> int:
+        return int((self.weight > 0.0).sum())
+
+    def with_each_group_left_out(self, check: Callable[[], None]) -> Iterator[_Segments]:
+        """All segments, then all without each of at most JACKKNIFE_GROUPS groups of neighbours."""
+        yield self
+        groups = np.array_split(np.flatnonzero(self.weight), min(self.agreeing, JACKKNIFE_GROUPS))
+        for group in groups if len(groups) > 1 else []:
+            check()
+            weight = self.weight.copy()
+            weight[group] = 0.0
+            yield replace(self, weight=weight)
 
 
 @dataclass(frozen=True)
@@ -206,10 +240,10 @@ def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[
     return np.asarray((rows @ planes) @ columns.T)
 
 
-def _ratios(
+def _compare_segments(
     pan: Spectrum, bands: Spectrum, noise: Array, at: _Frequencies, check: Callable[[], None]
-) -> tuple[Array, Array, int]:
-    """Transfer at each frequency (n, m), its standard error, and how many segments agree."""
+) -> _Segments:
+    """Combine the bands, align each segment, and weigh those that agree."""
     power = _power(pan)
     strength = (power * at.radius**2)[:, at.within((0.2, 1.0))].mean(axis=1)
     weight = 1.0 / (strength + np.median(strength) + 1e-300)  # bright segments count no more than others
@@ -220,16 +254,21 @@ def _ratios(
         check()
         combined = np.tensordot(weights, bands, 1)
         combined, shifts = _without_shifts(pan, combined, at)
-        cross: Array = (pan.conj() * combined).real
+        shared: Array = (pan.conj() * combined).real
         own = _power(combined)
-        kept = _agreeing(cross, power, own, shifts, at)
-    used = (weight * kept)[:, None, None]
-    total, shared, other = ((used * v).sum(axis=0) for v in (power, cross, own))
-    clean = np.maximum(total - float((weight * kept) @ noise), MIN_SIGNAL * total)
+        kept = _agreeing(shared, power, own, shifts, at)
+    return _Segments(power, shared, own, noise, weight * kept)
+
+
+def _average(segments: _Segments) -> tuple[Array, Array]:
+    """Transfer at each frequency (n, m) and its standard error."""
+    used = segments.weight[:, None, None]
+    total, shared, other = ((used * v).sum(axis=0) for v in (segments.power, segments.shared, segments.own))
+    clean = np.maximum(total - float(segments.weight @ segments.noise), MIN_SIGNAL * total)
     coherence = np.clip(shared**2 / np.maximum(total * other, 1e-300), 0.0, 0.999)
     count = 0.5 * used.sum() ** 2 / (used**2).sum()  # segments overlap by half
     variance = other / np.maximum(total, 1e-300) * (1.0 - coherence) / (2.0 * count) * (total / clean) ** 2
-    return shared / np.maximum(clean, 1e-300), np.sqrt(variance + FLOOR**2), int(kept.sum())
+    return shared / np.maximum(clean, 1e-300), np.sqrt(variance + FLOOR**2)
 
 
 def _power(spectrum: Spectrum) -> Array:
@@ -276,8 +315,9 @@ def _agreeing(cross: Array, power: Array, own: Array, shifts: Array, at: _Freque
     return np.asarray(kept if kept.any() else np.ones_like(kept))
 
 
-def _separated(ratio: Array, error: Array, at: _Frequencies, segments: int) -> TransferMeasurement:
-    """The functions along both axes whose product is nearest to the ratios, smooth and regularised."""
+def _separate(segments: _Segments, at: _Frequencies) -> tuple[Array, Array]:
+    """The functions along both axes (2, 10) whose product is nearest to the ratios, and their standard errors."""
+    ratio, error = _average(segments)
     nyquist = (np.abs(at.rows) > 0.98) | (at.columns > 0.98)  # both of its signs fall together there
     weight = np.where((at.radius > 0.03) & ~nyquist, error**-2.0, 0.0)
     hats = [_hats(np.abs(f).ravel()) for f in (at.rows, at.columns)]
@@ -291,12 +331,17 @@ def _separated(ratio: Array, error: Array, at: _Frequencies, segments: int) -> T
             values[axis], errors[axis] = _solved(hats[axis], pull, goal, values[axis])
         level = math.sqrt(max(values[0][0], 1e-3) / max(values[1][0], 1e-3))
         values = [values[0] / level, values[1] * level]
-    scaled = [np.clip(v[1:] / max(v[0], 1e-3), 0.0, MAX_TRANSFER) for v in values]
-    for value in scaled:
-        value[-1] = np.clip(value[-1], LAST_FALL[0] * value[-2], LAST_FALL[1] * value[-2])
-    known = [np.minimum(e[1:] / max(v[0], 1e-3), GAUSSIAN_ERROR) for e, v in zip(errors, values)]
-    rows, columns = (tuple(v.tolist()) for v in scaled)
-    row_errors, column_errors = (tuple(e.tolist()) for e in known)
+    scaled = np.array([np.clip(v[1:] / max(v[0], 1e-3), 0.0, MAX_TRANSFER) for v in values])
+    scaled[:, -1] = np.clip(scaled[:, -1], LAST_FALL[0] * scaled[:, -2], LAST_FALL[1] * scaled[:, -2])
+    return scaled, np.array([e[1:] / max(v[0], 1e-3) for e, v in zip(errors, values)])
+
+
+def _with_errors(parts: Sequence[tuple[Array, Array]], segments: int, side: int) -> TransferMeasurement:
+    """Return the function of all segments; its errors add those of the fit, a jackknife (Tukey, 1958) and leakage."""
+    (values, fit), others = parts[0], np.array([v for v, _ in parts[1:]])
+    chance = (len(others) - 1.0) * others.var(axis=0) if len(others) else np.full_like(values, GAUSSIAN_ERROR**2)
+    errors = np.minimum(np.sqrt(fit**2 + JACKKNIFE_FACTOR * chance + (LEAKAGE / side**2) ** 2), GAUSSIAN_ERROR)
+    (rows, columns), (row_errors, column_errors) = (tuple(map(tuple, pair.tolist())) for pair in (values, errors))
     return TransferMeasurement(TransferFunction(rows, columns), (row_errors, column_errors), segments)
 
 

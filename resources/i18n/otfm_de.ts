@@ -1,839 +1,827 @@
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE TS>
 <TS version="2.1" language="de" sourcelanguage="en">
-  <context>
+<context>
     <name>otfm</name>
     <message>
-      <source>OTFM Assess a sharpened raster</source>
-      <translation>OTFM Geschärftes Raster bewerten</translation>
+        <source>{name}: quality</source>
+        <translation>{name}: Qualität</translation>
     </message>
     <message>
-      <source>Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report.</source>
-      <translation>Sagt, wie gut geschärfte Raster beliebiger Werkzeuge sind: in klaren Sätzen, mit Zahlen, Karten und einem Bericht.</translation>
+        <source>Details</source>
+        <translation>Einzelheiten</translation>
     </message>
     <message>
-      <source>Folder for block maps</source>
-      <translation>Ordner für Karten der Blöcke</translation>
+        <source>{role} {given} cannot be opened as a raster. Check that the file exists and that GDAL can read it.</source>
+        <translation>{role} {given} lässt sich nicht als Raster öffnen. Prüfen Sie, ob die Datei vorhanden ist und GDAL sie lesen kann.</translation>
     </message>
     <message>
-      <source>Sharpened rasters, by any tool</source>
-      <translation>Geschärfte Raster, von beliebigen Werkzeugen</translation>
+        <source>{role} {name} comes from the provider &apos;{provider}&apos;, but only raster files that GDAL reads can be sharpened. Export the layer to a GeoTIFF first (right click, Export, Save As).</source>
+        <translation>{role} {name} kommt vom Datenanbieter „{provider}“, aber nur Rasterdateien, die GDAL liest, können geschärft werden. Exportieren Sie den Layer zuerst als GeoTIFF (Rechtsklick, Export, Speichern als).</translation>
     </message>
     <message>
-      <source>Multispectral bands</source>
-      <translation>Multispektrale Kanäle</translation>
+        <source>{role} {name} ({source}) can be opened by this QGIS alone, not by the engine, which is a process of its own. Export the layer to a GeoTIFF first (right click, Export, Save As).</source>
+        <translation>{role} {name} ({source}) kann nur dieses QGIS öffnen, nicht die Recheneinheit, die ein eigener Prozess ist. Exportieren Sie den Layer zuerst als GeoTIFF (Rechtsklick, Export, Speichern als).</translation>
     </message>
     <message>
-      <source>Report</source>
-      <translation>Bericht</translation>
+        <source>The example is a GeoTIFF: give {file} the ending .tif.</source>
+        <translation>Das Beispiel ist ein GeoTIFF: geben Sie {file} die Endung .tif.</translation>
     </message>
     <message>
-      <source>HTML files (*.html)</source>
-      <translation>HTML-Dateien (*.html)</translation>
+        <source>{file} cannot be written ({error}). Choose another place.</source>
+        <translation>{file} kann nicht geschrieben werden ({error}). Wählen Sie einen anderen Ort.</translation>
     </message>
     <message>
-      <source>Block maps</source>
-      <translation>Karten der Blöcke</translation>
+        <source>PAN has {pans} rasters and MS has {mss}; give one MS for each PAN, in the same order.</source>
+        <translation>PAN hat {pans} Raster und MS hat {mss}; geben Sie zu jedem PAN ein MS an, in derselben Reihenfolge.</translation>
     </message>
     <message>
-      <source>Verdict</source>
-      <translation>Urteil</translation>
+        <source>OTFM Pansharpen</source>
+        <translation>OTFM Pansharpen</translation>
     </message>
     <message>
-      <source>Faults of the first raster, by one word each</source>
-      <translation>Fehler des ersten Rasters, je ein Wort</translation>
+        <source>Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.</source>
+        <translation>Macht ein multispektrales Raster so scharf wie den panchromatischen Kanal, mit einem neuronalen Fluss in einem Schritt.</translation>
     </message>
     <message>
-      <source>D_lambda of the first raster</source>
-      <translation>D_lambda des ersten Rasters</translation>
-    </message>
-    <message>
-      <source>D_s of the first raster</source>
-      <translation>D_s des ersten Rasters</translation>
-    </message>
-    <message>
-      <source>HQNR of the first raster</source>
-      <translation>HQNR des ersten Rasters</translation>
-    </message>
-    <message>
-      <source>Seconds</source>
-      <translation>Sekunden</translation>
-    </message>
-    <message>
-      <source>{name}: quality</source>
-      <translation>{name}: Qualität</translation>
-    </message>
-    <message>
-      <source>Details</source>
-      <translation>Einzelheiten</translation>
-    </message>
-    <message>
-      <source>{role} {given} cannot be opened as a raster. Check that the file exists and that GDAL can read it.</source>
-      <translation>{role} {given} lässt sich nicht als Raster öffnen. Prüfen Sie, ob die Datei vorhanden ist und GDAL sie lesen kann.</translation>
-    </message>
-    <message>
-      <source>{role} {name} comes from the provider '{provider}', but only raster files that GDAL reads can be sharpened. Export the layer to a GeoTIFF first (right click, Export, Save As).</source>
-      <translation>{role} {name} kommt vom Datenanbieter „{provider}“, aber nur Rasterdateien, die GDAL liest, können geschärft werden. Exportieren Sie den Layer zuerst als GeoTIFF (Rechtsklick, Export, Speichern als).</translation>
-    </message>
-    <message>
-      <source>{role} {name} ({source}) can be opened by this QGIS alone, not by the engine, which is a process of its own. Export the layer to a GeoTIFF first (right click, Export, Save As).</source>
-      <translation>{role} {name} ({source}) kann nur dieses QGIS öffnen, nicht die Recheneinheit, die ein eigener Prozess ist. Exportieren Sie den Layer zuerst als GeoTIFF (Rechtsklick, Export, Speichern als).</translation>
-    </message>
-    <message>
-      <source>Add example data</source>
-      <translation>Beispieldaten hinzufügen</translation>
-    </message>
-    <message>
-      <source>Load a small pair of rasters, made up, to try OTFM Pansharpen on.</source>
-      <translation>Lädt ein kleines, erdachtes Rasterpaar, um OTFM Pansharpen auszuprobieren.</translation>
-    </message>
-    <message>
-      <source>Example, panchromatic</source>
-      <translation>Beispiel, panchromatisch</translation>
-    </message>
-    <message>
-      <source>Example, multispectral</source>
-      <translation>Beispiel, multispektral</translation>
-    </message>
-    <message>
-      <source>The example is a GeoTIFF: give {file} the ending .tif.</source>
-      <translation>Das Beispiel ist ein GeoTIFF: geben Sie {file} die Endung .tif.</translation>
-    </message>
-    <message>
-      <source>{file} cannot be written ({error}). Choose another place.</source>
-      <translation>{file} kann nicht geschrieben werden ({error}). Wählen Sie einen anderen Ort.</translation>
-    </message>
-    <message>
-      <source>OTFM Fine-tune weights</source>
-      <translation>OTFM Gewichte nachtrainieren</translation>
-    </message>
-    <message>
-      <source>Make the weights of OTFM Pansharpen better on your own scene, in minutes.</source>
-      <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten.</translation>
-    </message>
-    <message>
-      <source>Panchromatic rasters</source>
-      <translation>Panchromatische Raster</translation>
-    </message>
-    <message>
-      <source>Multispectral rasters, in the same order</source>
-      <translation>Multispektrale Raster, in derselben Reihenfolge</translation>
-    </message>
-    <message>
-      <source>Weights to start from</source>
-      <translation>Gewichte, von denen ausgegangen wird</translation>
-    </message>
-    <message>
-      <source>Minutes of tuning</source>
-      <translation>Minuten des Nachtrainierens</translation>
-    </message>
-    <message>
-      <source>Device</source>
-      <translation>Gerät</translation>
-    </message>
-    <message>
-      <source>Fine-tuned weights</source>
-      <translation>Nachtrainierte Gewichte</translation>
-    </message>
-    <message>
-      <source>Extent</source>
-      <translation>Ausdehnung</translation>
-    </message>
-    <message>
-      <source>Steps, in place of minutes</source>
-      <translation>Schritte, anstelle von Minuten</translation>
-    </message>
-    <message>
-      <source>Seed</source>
-      <translation>Startwert des Zufalls</translation>
-    </message>
-    <message>
-      <source>Keep the best weights so far on cancel</source>
-      <translation>Bei Abbruch die bisher besten Gewichte behalten</translation>
-    </message>
-    <message>
-      <source>ERGAS of the held-out blocks before</source>
-      <translation>ERGAS der zurückgehaltenen Blöcke vorher</translation>
-    </message>
-    <message>
-      <source>ERGAS of the held-out blocks after</source>
-      <translation>ERGAS der zurückgehaltenen Blöcke nachher</translation>
-    </message>
-    <message>
-      <source>Quality without reference (HQNR) of the held-out blocks before</source>
-      <translation>Qualität ohne Referenz (HQNR) der zurückgehaltenen Blöcke vorher</translation>
-    </message>
-    <message>
-      <source>Quality without reference (HQNR) of the held-out blocks after</source>
-      <translation>Qualität ohne Referenz (HQNR) der zurückgehaltenen Blöcke nachher</translation>
-    </message>
-    <message>
-      <source>Steps trained</source>
-      <translation>Trainierte Schritte</translation>
-    </message>
-    <message>
-      <source>PAN has {pans} rasters and MS has {mss}; give one MS for each PAN, in the same order.</source>
-      <translation>PAN hat {pans} Raster und MS hat {mss}; geben Sie zu jedem PAN ein MS an, in derselben Reihenfolge.</translation>
-    </message>
-    <message>
-      <source>Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without changing its colours.
+        <source>Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without changing its colours.
 
-A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth: the scene's own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and written to the log.
+A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth: the scene&apos;s own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and written to the log.
 
-The output has PAN's grid where MS exists, and the data type, nodata value, band names and rendering of MS. Runs on CUDA where there is a GPU and on any CPU, in a process of its own. Set up the engine (otfm:setup) installs what it needs.</source>
-      <translation>Macht ein multispektrales Raster (MS) so scharf wie das panchromatische (PAN) derselben Szene, ohne seine Farben zu ändern.
+The output has PAN&apos;s grid where MS exists, and the data type, nodata value, band names and rendering of MS. Runs on CUDA where there is a GPU and on any CPU, in a process of its own. Set up the engine (otfm:setup) installs what it needs.</source>
+        <translation>Macht ein multispektrales Raster (MS) so scharf wie das panchromatische (PAN) derselben Szene, ohne seine Farben zu ändern.
 
 Ein neuronaler Fluss führt das interpolierte MS in einem einzigen Schritt zum scharfen. Ein Satz Gewichte dient allen Sensoren, Kanalzahlen und Bittiefen: Statistik der Szene, Versatz der beiden Raster und Schärfe von MS gegenüber PAN werden zuerst gemessen und ins Protokoll geschrieben.
 
 Die Ausgabe hat das Gitter von PAN, soweit MS reicht, und Datentyp, Nodata-Wert, Kanalnamen und Darstellung von MS. Gerechnet wird mit CUDA, wo es eine GPU gibt, und auf jeder CPU, in einem eigenen Prozess. Recheneinheit einrichten (otfm:setup) installiert, was dazu nötig ist.</translation>
     </message>
     <message>
-      <source>The sharp raster: one panchromatic band with the smaller pixels.</source>
-      <translation>Das scharfe Raster: ein panchromatischer Kanal mit den kleineren Pixeln.</translation>
+        <source>OTFM Preview of the map</source>
+        <translation>OTFM Vorschau der Karte</translation>
     </message>
     <message>
-      <source>The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another reference system is reprojected while it is read.</source>
-      <translation>Das Farbraster: ein oder mehrere Kanäle mit 1,5- bis 16-mal so großen Pixeln über demselben Gebiet. Ein anderes Bezugssystem wird beim Lesen umgerechnet.</translation>
+        <source>Sharpen what the map shows, in seconds, as the whole scene would be.</source>
+        <translation>Schärft, was die Karte zeigt, in Sekunden, wie es die ganze Szene würde.</translation>
     </message>
     <message>
-      <source>Where MS comes as one file a band, as Landsat does: choose the first band as MS and the others here, in the order of the output. All have to lie on one grid.</source>
-      <translation>Wo MS als eine Datei je Kanal vorliegt, wie bei Landsat: wählen Sie den ersten Kanal als MS und die anderen hier, in der Reihenfolge der Ausgabe. Alle müssen auf einem Gitter liegen.</translation>
-    </message>
-    <message>
-      <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
-      <translation>Welcher Kanal des panchromatischen Rasters verwendet wird. Leer: der erste.</translation>
-    </message>
-    <message>
-      <source>Which bands to sharpen, in the order of the output. Leave empty for all but alpha.</source>
-      <translation>Welche Kanäle geschärft werden, in der Reihenfolge der Ausgabe. Leer: alle außer Alpha.</translation>
-    </message>
-    <message>
-      <source>Only this part is sharpened; leave empty for all that both rasters cover. Statistics are still those of the whole scene, so parts of one scene fit together.</source>
-      <translation>Nur dieser Teil wird geschärft; leer: alles, was beide Raster abdecken. Die Statistik bleibt die der ganzen Szene, darum passen Teile einer Szene zusammen.</translation>
-    </message>
-    <message>
-      <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Blocks are held out: they decide whether the tuned weights are used, and the log says what was won there; errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used as it is.</source>
-      <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. tuned trainiert best zuerst MINUTES lang an der Szene selbst nach. Blöcke werden zurückgehalten: sie entscheiden, ob die nachtrainierten Gewichte verwendet werden, und das Protokoll sagt, was dort gewonnen wurde; die Fehler werden nochmals um etwa 4 % kleiner. Nötig sind mindestens 96 x 96 MS-Pixel. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird verwendet, wie sie ist.</translation>
-    </message>
-    <message>
-      <source>How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.</source>
-      <translation>Wie lange an der Szene nachtrainiert wird, wenn QUALITY tuned ist. 1 bis 3 genügen auf den meisten Rechnern.</translation>
-    </message>
-    <message>
-      <source>Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.</source>
-      <translation>Polygone in beliebigem Bezugssystem, etwa von Wolken und ihren Schatten. Was sie berühren, wird geschärft, aber Versatz, Schärfe, Statistik, Qualität und Nachtrainieren kommen ohne es aus. Leer: überall messen.</translation>
-    </message>
-    <message>
-      <source>Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. Used only where QUALITY is tuned; leave empty to keep none.</source>
-      <translation>Wo die nachtrainierten Gewichte bleiben: eine .safetensors-Datei für QUALITY, für andere Szenen des Sensors. Gilt nur, wenn QUALITY tuned ist; leer: keine behalten.</translation>
-    </message>
-    <message>
-      <source>Which blocks are held out in tuning, and all other chance.</source>
-      <translation>Welche Blöcke beim Nachtrainieren zurückgehalten werden, und aller weitere Zufall.</translation>
-    </message>
-    <message>
-      <source>auto takes CUDA where torch finds a GPU, with all GPUs of one kind, else the CPU.</source>
-      <translation>auto nimmt CUDA, wo torch eine GPU findet, mit allen GPUs einer Art, sonst die CPU.</translation>
-    </message>
-    <message>
-      <source>auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), else float32. fp32 gives the same raster whatever the tile size.</source>
-      <translation>auto nimmt bfloat16, wo die Hardware es multipliziert (GPU, CPU mit AMX oder AVX512-BF16), sonst float32. fp32 gibt bei jeder Kachelgröße dasselbe Raster.</translation>
-    </message>
-    <message>
-      <source>How many steps the flow takes. 1 is what the weights are trained for; more costs more time.</source>
-      <translation>Wie viele Schritte der Fluss macht. Für 1 sind die Gewichte trainiert; mehr kosten mehr Zeit.</translation>
-    </message>
-    <message>
-      <source>auto measures the shift between the rasters on their pixels and corrects it; off trusts the georeference, even where PAN and MS do not seem to show the same scene.</source>
-      <translation>auto misst die Verschiebung zwischen den Rastern an ihren Pixeln und korrigiert sie; off vertraut der Georeferenz, auch wo PAN und MS nicht dieselbe Szene zu zeigen scheinen.</translation>
-    </message>
-    <message>
-      <source>Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is crisp.</source>
-      <translation>Leer lassen, um an der Szene zu messen, wie viel Kontrast MS bei jeder Frequenz behält. Eine Zahl steht für eine Gauß-Funktion, die diesen Kontrast bei der Nyquist-Frequenz von MS behält: 0,05 ist viel weicher als die Pixel, 0,5 ist knackig.</translation>
-    </message>
-    <message>
-      <source>How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves need some 600 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.</source>
-      <translation>Wie viel Speicher die Kacheln in Arbeit belegen dürfen, wie groß das Raster auch ist. torch und GDAL selbst brauchen noch etwa 600 MB. Leer: ein Viertel des Speichers, höchstens 2048 MB.</translation>
-    </message>
-    <message>
-      <source>The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.</source>
-      <translation>Das Raster wird in Quadraten dieser Größe geschärft. Leer: die größten, die MEMORY erlaubt.</translation>
-    </message>
-    <message>
-      <source>The type of the output's pixels. A few values that it cannot hold are clipped, and the log says so. A run that would clip more than a quarter of a band is refused.</source>
-      <translation>Der Typ der Ausgabepixel. Einzelne Werte, die er nicht fasst, werden gekappt, und das Protokoll sagt es. Ein Lauf, der mehr als ein Viertel eines Bandes kappen würde, wird abgelehnt.</translation>
-    </message>
-    <message>
-      <source>Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.</source>
-      <translation>Ob verkleinerte Kopien der Ausgabe mitgespeichert werden, damit sie herausgezoomt schnell zeichnet.</translation>
-    </message>
-    <message>
-      <source>GDAL creation options of the output format, for example COMPRESS=DEFLATE. A GeoTIFF is tiled and not compressed unless asked for; the predictor then suits the data type.</source>
-      <translation>GDAL-Erzeugungsoptionen des Ausgabeformats, etwa COMPRESS=DEFLATE. Ein GeoTIFF ist gekachelt und nicht komprimiert, wenn nichts anderes verlangt ist; der Prädiktor passt dann zum Datentyp.</translation>
-    </message>
-    <message>
-      <source>The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised GeoTIFF.</source>
-      <translation>Das geschärfte Raster. Die Endung bestimmt das Format; .cog.tif macht ein cloud-optimiertes GeoTIFF.</translation>
-    </message>
-    <message>
-      <source>Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, move the map, and run again.
+        <source>Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, move the map, and run again.
 
 Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of PAN pixels is sharpened in its middle.</source>
-      <translation>Schärft, was die Karte zeigt, damit Sie urteilen können, bevor die ganze Szene berechnet wird. Zoomen, ausführen, ansehen, Karte verschieben, wieder ausführen.
+        <translation>Schärft, was die Karte zeigt, damit Sie urteilen können, bevor die ganze Szene berechnet wird. Zoomen, ausführen, ansehen, Karte verschieben, wieder ausführen.
 
 Versatz, Schärfe und Statistik sind die der ganzen Szene, also zeigt die Vorschau, was OTFM Pansharpen aus ihr machen wird. Sie werden beim ersten Mal gemessen und behalten: danach dauert es Sekunden. Zeigt die Karte mehr als einen Bildschirm voll PAN-Pixel, wird ihre Mitte geschärft.</translation>
     </message>
     <message>
-      <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.</source>
-      <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird an ihrer Stelle verwendet.</translation>
+        <source>OTFM Fine-tune weights</source>
+        <translation>OTFM Gewichte nachtrainieren</translation>
     </message>
     <message>
-      <source>The part that is sharpened. Leave empty for what the map shows.</source>
-      <translation>Der Teil, der geschärft wird. Leer: was die Karte zeigt.</translation>
+        <source>Make the weights of OTFM Pansharpen better on your own scene, in minutes.</source>
+        <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten.</translation>
     </message>
     <message>
-      <source>The preview, a temporary layer unless a file is chosen.</source>
-      <translation>Die Vorschau, ein temporärer Layer, wenn keine Datei gewählt ist.</translation>
-    </message>
-    <message>
-      <source>Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
+        <source>Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
 
 The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
 
 Choose the result as the quality in OTFM Pansharpen, for this scene and others of the same sensor. Several pairs of one sensor teach more than one. Cancelling keeps the best weights so far. Set up the engine (otfm:setup) installs what it needs.</source>
-      <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten, auf diesem Rechner.
+        <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten, auf diesem Rechner.
 
 Die Szene wird um ihr eigenes Verhältnis verkleinert, mit ihrer eigenen Unschärfe und ihrem Rauschen, so dass MS selbst die scharfe Wahrheit wird, an der gelernt wird. Blöcke der Szene werden zurückgehalten: an ihnen wird nie trainiert, sie entscheiden, welche Gewichte behalten werden, und die Zahlen im Protokoll und in den Ausgaben sind ihre. Wo nichts Besseres gefunden wird, werden die Ausgangsgewichte unverändert geschrieben.
 
 Wählen Sie das Ergebnis als Qualität in OTFM Pansharpen, für diese Szene und andere desselben Sensors. Mehrere Paare eines Sensors lehren mehr als eines. Ein Abbruch behält die bisher besten Gewichte. Recheneinheit einrichten (otfm:setup) installiert, was nötig ist.</translation>
     </message>
     <message>
-      <source>The panchromatic raster of each scene; of one raster with several bands, the first is used. Usually one; several scenes of the same sensor are matched in order with MS.</source>
-      <translation>Das panchromatische Raster jeder Szene; von einem Raster mit mehreren Kanälen wird der erste verwendet. Meist eines; mehrere Szenen desselben Sensors werden der Reihe nach MS zugeordnet.</translation>
+        <source>Set up the engine</source>
+        <translation>Recheneinheit einrichten</translation>
     </message>
     <message>
-      <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. Alpha bands are left out.</source>
-      <translation>Das multispektrale Raster jeder Szene, in der Reihenfolge von PAN, mit den Kanälen, die geschärft werden sollen. Alphakanäle werden ausgelassen.</translation>
+        <source>Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.</source>
+        <translation>Installiert, womit OTFM Pansharpen rechnet (torch), in einen eigenen Ordner; oder prüft es.</translation>
     </message>
     <message>
-      <source>Only this part of the scenes is learnt from, for example one without clouds; leave empty for all of it. It has to hold at least 96 x 96 MS pixels.</source>
-      <translation>Nur an diesem Teil der Szenen wird gelernt, etwa einem ohne Wolken; leer: an allem. Er muss mindestens 96 x 96 MS-Pixel enthalten.</translation>
-    </message>
-    <message>
-      <source>Polygons in any reference system, for example of clouds and their shadows, that nothing is learnt from. Leave empty to learn from all.</source>
-      <translation>Polygone in beliebigem Bezugssystem, etwa von Wolken und ihren Schatten, an denen nicht gelernt wird. Leer: an allem lernen.</translation>
-    </message>
-    <message>
-      <source>The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, for example one that was fine-tuned before.</source>
-      <translation>Die Gewichte, von denen ausgegangen wird: fast oder best für einen mitgelieferten Satz, oder eine .safetensors-Datei dieses Plugins, etwa eine früher nachtrainierte.</translation>
-    </message>
-    <message>
-      <source>How long to train. 3 is enough for one scene on most machines; a GPU needs less.</source>
-      <translation>Wie lange trainiert wird. 3 genügen für eine Szene auf den meisten Rechnern; eine GPU braucht weniger.</translation>
-    </message>
-    <message>
-      <source>How many steps to train, in place of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
-      <translation>Wie viele Schritte trainiert wird, anstelle von MINUTES: gleiche Schritte und gleicher Startwert geben auf demselben Rechner dieselben Gewichte. Leer: nach der Uhr.</translation>
-    </message>
-    <message>
-      <source>auto takes CUDA where torch finds a GPU, else the CPU.</source>
-      <translation>auto nimmt CUDA, wo torch eine GPU findet, sonst die CPU.</translation>
-    </message>
-    <message>
-      <source>Which blocks are held out, and all other chance. Another seed gives another, similar result.</source>
-      <translation>Welche Blöcke zurückgehalten werden, und aller weitere Zufall. Ein anderer Startwert gibt ein anderes, ähnliches Ergebnis.</translation>
-    </message>
-    <message>
-      <source>Whether cancelling writes the best weights found until then, if any are better than the start. Otherwise cancelling leaves no file.</source>
-      <translation>Ob ein Abbruch die bis dahin besten Gewichte schreibt, wenn sie besser sind als die Ausgangsgewichte. Sonst hinterlässt ein Abbruch keine Datei.</translation>
-    </message>
-    <message>
-      <source>The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in the folder of the profile that is proposed. A file with their SHA-256 is written beside it.</source>
-      <translation>Die nachtrainierten Gewichte, eine .safetensors-Datei. Dialoge bieten sie als Qualität an, wenn sie im vorgeschlagenen Ordner liegt. Eine Datei mit ihrer SHA-256 wird daneben geschrieben.</translation>
-    </message>
-    <message>
-      <source>One HTML file with the learning curve, pictures before and after, the figures of the held-out blocks and the settings.</source>
-      <translation>Eine HTML-Datei mit Lernkurve, Bildern vorher und nachher, den Zahlen der zurückgehaltenen Blöcke und den Einstellungen.</translation>
-    </message>
-    <message>
-      <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
 
 Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and of your system stay as they are. The log says first what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
 
 ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
-      <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
+        <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
 
 Alles kommt in einen eigenen Ordner Ihres QGIS-Profils. Das Python von QGIS und das Ihres Systems bleiben, wie sie sind. Das Protokoll sagt zuerst, was geholt wird, wie groß es ist und wohin es kommt. Jede Datei wird mit einer Prüfsumme verglichen, die dem Plugin beiliegt. Ein Abbruch lässt stehen, was vorher da war.
 
 ACTION check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
     </message>
     <message>
-      <source>install does nothing where torch works already. check writes a report. repair installs anew, also where torch works. remove deletes the folder that was installed.</source>
-      <translation>install tut nichts, wo torch schon läuft. check schreibt einen Bericht. repair installiert neu, auch wo torch läuft. remove löscht den Ordner, der installiert wurde.</translation>
+        <source>OTFM Sharpen a satellite product</source>
+        <translation>OTFM Satellitenprodukt schärfen</translation>
     </message>
     <message>
-      <source>auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far smaller. On Windows a CUDA build has to be given as a folder of wheels.</source>
-      <translation>auto nimmt die CUDA-Ausgabe, wo unter Linux ein NVIDIA-Treiber gefunden wird, sonst die CPU-Ausgabe, die viel kleiner ist. Unter Windows muss eine CUDA-Ausgabe als Ordner mit Wheels angegeben werden.</translation>
+        <source>Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.</source>
+        <translation>Schärft Landsat, WorldView, Pleiades und andere Produkte, wie sie geliefert werden.</translation>
     </message>
     <message>
-      <source>For machines without network: a folder with the wheels of torch, safetensors and what they need for this Python, fetched elsewhere with pip download. They are not checked by hash.</source>
-      <translation>Für Rechner ohne Netz: ein Ordner mit den Wheels von torch, safetensors und was diese brauchen, für dieses Python, anderswo mit pip download geholt. Sie werden nicht mit Prüfsummen verglichen.</translation>
-    </message>
-    <message>
-      <source>A package index in place of the one that pip uses, for example a mirror of your organisation, or torch's own index of CPU builds.</source>
-      <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation oder der Index von torch mit CPU-Ausgaben.</translation>
-    </message>
-    <message>
-      <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
+        <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
 
-Knows Landsat 7, 8 and 9 (level 1, and level 2 with the panchromatic band of level 1), EO-1 ALI, WorldView, GeoEye, QuickBird, IKONOS, Pleiades, Pleiades Neo, SPOT 6 and 7, KOMPSAT, CBERS and GaoFen, and any folder whose files' names say PAN and MS, or PAN and B1, B2 and so on. Archives (.tar, .tar.gz, .zip) are read as they are.
+Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read as they are.
 
 Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
-      <translation>Schärft Satellitenprodukte, wie sie geliefert werden: keine Kanäle zu stapeln, keine Kacheln zusammenzusetzen.
+        <translation>Schärft Satellitenprodukte, wie sie geliefert werden: keine Kanäle zu stapeln, keine Kacheln zusammenzusetzen.
 
-Kennt Landsat 7, 8 und 9 (Level 1, und Level 2 mit dem panchromatischen Kanal von Level 1), EO-1 ALI, WorldView, GeoEye, QuickBird, IKONOS, Pleiades, Pleiades Neo, SPOT 6 und 7, KOMPSAT, CBERS und GaoFen sowie jeden Ordner, dessen Dateinamen PAN und MS sagen, oder PAN und B1, B2 und so fort. Archive (.tar, .tar.gz, .zip) werden gelesen, wie sie sind.
+Kennt {families} sowie jeden Ordner, dessen Dateinamen PAN und MS sagen, oder PAN und B1, B2 und so fort. Landsat von Level 2 wird mit dem panchromatischen Kanal von Level 1 geschärft. Archive (.tar, .tar.gz, .zip) werden gelesen, wie sie sind.
 
 Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls steht eine Tabelle. Ein Produkt, das scheitert, hält die anderen nicht auf. Ein zweiter Lauf lässt aus, was fertig ist. Was nicht vollständig ist, wird abgelehnt, mit dem, was fehlt.</translation>
     </message>
     <message>
-      <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.</source>
-      <translation>Der Ordner mit einem oder mehreren Produkten (Pfad einfügen), ein Archiv (.tar, .tar.gz, .zip), oder eine Metadatendatei (MTL, IMD, DIM_*.XML) oder ein Bild eines Produkts, das dann das einzige ist.</translation>
+        <source>OTFM Assess a sharpened raster</source>
+        <translation>OTFM Geschärftes Raster bewerten</translation>
     </message>
     <message>
-      <source>all takes every band that PAN can sharpen, in the product's order, so no thermal or cirrus bands. colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.</source>
-      <translation>all nimmt jeden Kanal, den PAN schärfen kann, in der Reihenfolge des Produkts, also keine thermalen und keine Zirruskanäle. colour and NIR nimmt Rot, Grün, Blau und nahes Infrarot; natural colour nimmt Rot, Grün und Blau.</translation>
+        <source>Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report.</source>
+        <translation>Sagt, wie gut geschärfte Raster beliebiger Werkzeuge sind: in klaren Sätzen, mit Zahlen, Karten und einem Bericht.</translation>
     </message>
     <message>
-      <source>Only this part of each product is sharpened. Leave empty for all of it.</source>
-      <translation>Nur dieser Teil jedes Produkts wird geschärft. Leer: alles.</translation>
-    </message>
-    <message>
-      <source>Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.</source>
-      <translation>Ob virtuelle Raster (.vrt) der Kanäle, wie sie verarbeitet wurden, neben den Ergebnissen bleiben.</translation>
-    </message>
-    <message>
-      <source>Whether the sharpened rasters are loaded, in natural colours.</source>
-      <translation>Ob die geschärften Raster geladen werden, in natürlichen Farben.</translation>
-    </message>
-    <message>
-      <source>Where the sharpened rasters go: NAME_sharp.tif for each product.</source>
-      <translation>Wohin die geschärften Raster kommen: NAME_sharp.tif für jedes Produkt.</translation>
-    </message>
-    <message>
-      <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
+        <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
 
 At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, beside interpolation and four classical methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods, and of this plugin where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
 
 Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as they can be, and the report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again one scale down.</source>
-      <translation>Sagt in klaren Sätzen, wie gut ein geschärftes Raster ist, wer immer es gemacht hat, und was daran falsch ist.
+        <translation>Sagt in klaren Sätzen, wie gut ein geschärftes Raster ist, wer immer es gemacht hat, und was daran falsch ist.
 
 In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neben Interpolation und vier klassischen Verfahren. Eine Stufe gröber, wo MS selbst die Wahrheit ist: ERGAS, SAM, Q2n und SCC dieser Verfahren, und dieses Plugins, wenn das Raster von ihm stammt. Gesucht werden Versatz, zu viel oder zu wenig Detail, veränderte Farben und Nähte.
 
 Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
     </message>
     <message>
-      <source>The panchromatic raster that was used.</source>
-      <translation>Das panchromatische Raster, das verwendet wurde.</translation>
+        <source>Add example data</source>
+        <translation>Beispieldaten hinzufügen</translation>
     </message>
     <message>
-      <source>The multispectral raster that was used.</source>
-      <translation>Das multispektrale Raster, das verwendet wurde.</translation>
+        <source>Load a small pair of rasters, made up, to try OTFM Pansharpen on.</source>
+        <translation>Lädt ein kleines, erdachtes Rasterpaar, um OTFM Pansharpen auszuprobieren.</translation>
     </message>
     <message>
-      <source>One or more results of these two rasters, which are set side by side.</source>
-      <translation>Ein oder mehrere Ergebnisse dieser beiden Raster, die nebeneinandergestellt werden.</translation>
-    </message>
-    <message>
-      <source>Which bands of MS the results show. Leave empty for all but alpha.</source>
-      <translation>Welche Kanäle von MS die Ergebnisse zeigen. Leer: alle außer Alpha.</translation>
-    </message>
-    <message>
-      <source>One HTML file that needs nothing else: verdict, figures, maps, the worst and the middle block, spectra, histograms, and how it was measured.</source>
-      <translation>Eine HTML-Datei, die nichts weiter braucht: Urteil, Zahlen, Karten, der schlechteste und der mittlere Block, Spektren, Histogramme, und wie gemessen wurde.</translation>
-    </message>
-    <message>
-      <source>A folder for a raster of each result, with one pixel for 32 x 32 of PAN: quality, colours, detail. They are loaded in colours from bad to good. Leave empty for none.</source>
-      <translation>Ein Ordner für ein Raster zu jedem Ergebnis, mit einem Pixel für 32 x 32 von PAN: Qualität, Farben, Detail. Sie werden in Farben von schlecht bis gut geladen. Leer: keines.</translation>
-    </message>
-    <message>
-      <source>Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, red and near infrared with pixels of 30 m.
+        <source>Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, red and near infrared with pixels of 30 m.
 
 The scene is made up, by a script of this project. It shows no real place: it lies in the sea, where the equator meets the meridian of Greenwich. Its files are in the public domain (CC0).</source>
-      <translation>Lädt ein kleines Paar, um das Plugin auszuprobieren: ein panchromatisches Raster mit Pixeln von 15 m, und Blau, Grün, Rot und nahes Infrarot mit Pixeln von 30 m.
+        <translation>Lädt ein kleines Paar, um das Plugin auszuprobieren: ein panchromatisches Raster mit Pixeln von 15 m, und Blau, Grün, Rot und nahes Infrarot mit Pixeln von 30 m.
 
 Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirklichen Ort: sie liegt im Meer, wo der Äquator den Meridian von Greenwich trifft. Ihre Dateien sind gemeinfrei (CC0).</translation>
     </message>
     <message>
-      <source>Where the panchromatic raster is written, a GeoTIFF.</source>
-      <translation>Wohin das panchromatische Raster geschrieben wird, ein GeoTIFF.</translation>
+        <source>Panchromatic raster</source>
+        <translation>Panchromatisches Raster</translation>
     </message>
     <message>
-      <source>Where the multispectral raster is written, a GeoTIFF.</source>
-      <translation>Wohin das multispektrale Raster geschrieben wird, ein GeoTIFF.</translation>
+        <source>Multispectral raster</source>
+        <translation>Multispektrales Raster</translation>
     </message>
     <message>
-      <source>Fast (seconds)</source>
-      <translation>Schnell (Sekunden)</translation>
+        <source>Quality</source>
+        <translation>Qualität</translation>
     </message>
     <message>
-      <source>Best (errors about 4 % smaller, two to five times as long)</source>
-      <translation>Am besten (Fehler etwa 4 % kleiner, zwei- bis fünfmal so lange)</translation>
+        <source>Minutes of tuning</source>
+        <translation>Minuten des Nachtrainierens</translation>
     </message>
     <message>
-      <source>Tuned on this scene (errors another 4 % smaller, some minutes)</source>
-      <translation>An dieser Szene nachtrainiert (Fehler nochmals 4 % kleiner, einige Minuten)</translation>
+        <source>Extent</source>
+        <translation>Ausdehnung</translation>
     </message>
     <message>
-      <source>Fast</source>
-      <translation>Schnell</translation>
+        <source>Panchromatic band</source>
+        <translation>Panchromatischer Kanal</translation>
     </message>
     <message>
-      <source>Best</source>
-      <translation>Am besten</translation>
+        <source>Multispectral bands</source>
+        <translation>Multispektrale Kanäle</translation>
     </message>
     <message>
-      <source>A weights file…</source>
-      <translation>Eine Gewichtsdatei…</translation>
+        <source>More bands of the multispectral raster, one raster a band</source>
+        <translation>Weitere Kanäle des multispektralen Rasters, ein Raster je Kanal</translation>
     </message>
     <message>
-      <source>Weights (*.safetensors)</source>
-      <translation>Gewichte (*.safetensors)</translation>
+        <source>Correct the shift between the rasters</source>
+        <translation>Versatz der Raster ausgleichen</translation>
     </message>
     <message>
-      <source>Sharpened raster</source>
-      <translation>Geschärftes Raster</translation>
+        <source>Polygons of ground that is not measured, such as clouds</source>
+        <translation>Polygone von Flächen, die nicht vermessen werden, etwa Wolken</translation>
     </message>
     <message>
-      <source>{ms}, sharpened ({quality})</source>
-      <translation>{ms}, geschärft ({quality})</translation>
+        <source>MTF gain at Nyquist</source>
+        <translation>MTF-Wert bei Nyquist</translation>
     </message>
     <message>
-      <source>Preview</source>
-      <translation>Vorschau</translation>
+        <source>Tuned weights to keep</source>
+        <translation>Nachtrainierte Gewichte, die bleiben</translation>
     </message>
     <message>
-      <source>{ms}, preview ({quality})</source>
-      <translation>{ms}, Vorschau ({quality})</translation>
+        <source>Seed of the tuning</source>
+        <translation>Startwert des Nachtrainierens</translation>
     </message>
     <message>
-      <source>{ms}, not sharpened</source>
-      <translation>{ms}, nicht geschärft</translation>
+        <source>Data type of the output</source>
+        <translation>Datentyp der Ausgabe</translation>
     </message>
     <message>
-      <source>{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected {rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}.</source>
-      <translation>{ms}, so scharf wie {pan}, von OTFM Pansharpen {version} ({quality}). Verhältnis {ratio:.4g}; ausgeglichener Versatz {rows:+.2f} Zeilen, {columns:+.2f} Spalten von PAN; MTF-Wert {gain:.3f}.</translation>
+        <source>Build overviews</source>
+        <translation>Übersichtspyramiden erstellen</translation>
     </message>
     <message>
-      <source>Quality without reference (HQNR) {hqnr:.3f}.</source>
-      <translation>Qualität ohne Referenz (HQNR) {hqnr:.3f}.</translation>
+        <source>Creation options of the output</source>
+        <translation>Erzeugungsoptionen der Ausgabe</translation>
     </message>
     <message>
-      <source>{date}: otfm:pansharpen, version {version}; PAN {pan}, MS {ms}, weights with SHA-256 {sha256}.</source>
-      <translation>{date}: otfm:pansharpen, Version {version}; PAN {pan}, MS {ms}, Gewichte mit SHA-256 {sha256}.</translation>
+        <source>Device</source>
+        <translation>Gerät</translation>
     </message>
     <message>
-      <source>Sharpened products</source>
-      <translation>Geschärfte Produkte</translation>
+        <source>Precision</source>
+        <translation>Genauigkeit</translation>
     </message>
     <message>
-      <source>The former name of QUALITY with a weights file.</source>
-      <translation>Der frühere Name von QUALITY mit einer Gewichtsdatei.</translation>
+        <source>Steps of the flow</source>
+        <translation>Schritte des Flusses</translation>
     </message>
     <message>
-      <source>The former name of QUALITY with fast or best.</source>
-      <translation>Der frühere Name von QUALITY mit fast oder best.</translation>
+        <source>Memory (MB)</source>
+        <translation>Speicher (MB)</translation>
     </message>
     <message>
-      <source>The former name of QUALITY=tuned with MINUTES.</source>
-      <translation>Der frühere Name von QUALITY=tuned mit MINUTES.</translation>
+        <source>Tile size (PAN pixels)</source>
+        <translation>Kachelgröße (PAN-Pixel)</translation>
     </message>
     <message>
-      <source>{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1.</source>
-      <translation>{name} ist {given}, aber Kanäle werden mit ihren Nummern ab 1 angegeben, zum Beispiel 3,2,1.</translation>
+        <source>Sharpened raster</source>
+        <translation>Geschärftes Raster</translation>
     </message>
     <message>
-      <source>Panchromatic raster</source>
-      <translation>Panchromatisches Raster</translation>
+        <source>Preview</source>
+        <translation>Vorschau</translation>
     </message>
     <message>
-      <source>Multispectral raster</source>
-      <translation>Multispektrales Raster</translation>
+        <source>Extent in place of the map&apos;s</source>
+        <translation>Ausdehnung anstelle der Karte</translation>
     </message>
     <message>
-      <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
-      <translation>{name} ist {given}, das ist keine Zahl. Geben Sie eine Zahl an, oder lassen Sie es leer, wo es optional ist.</translation>
+        <source>Folder, archive or metadata file of the product</source>
+        <translation>Ordner, Archiv oder Metadatendatei des Produkts</translation>
     </message>
     <message>
-      <source>{name} is {given}, which is neither true nor false. Give true or false.</source>
-      <translation>{name} ist {given}, das ist weder wahr noch falsch. Geben Sie true oder false an.</translation>
+        <source>Bands to sharpen</source>
+        <translation>Zu schärfende Kanäle</translation>
     </message>
     <message>
-      <source>{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, or the path of a .safetensors file.</source>
-      <translation>{name} ist {quality}, das ist weder {choices} noch eine vorhandene Gewichtsdatei. Geben Sie eines dieser Wörter oder den Pfad einer .safetensors-Datei an.</translation>
+        <source>Load the sharpened rasters</source>
+        <translation>Die geschärften Raster laden</translation>
     </message>
     <message>
-      <source>Polygons of ground that is not measured, such as clouds</source>
-      <translation>Polygone von Flächen, die nicht vermessen werden, etwa Wolken</translation>
+        <source>Keep virtual rasters of PAN and MS</source>
+        <translation>Virtuelle Raster von PAN und MS behalten</translation>
     </message>
     <message>
-      <source>QUALITY={given} and {name}={value} are both given, but {name} is the former name of what QUALITY says. Give QUALITY alone, and MINUTES for tuning.</source>
-      <translation>QUALITY={given} und {name}={value} sind beide angegeben, aber {name} ist der frühere Name dessen, was QUALITY sagt. Geben Sie nur QUALITY an, und MINUTES zum Nachtrainieren.</translation>
+        <source>Folder for the sharpened rasters</source>
+        <translation>Ordner für die geschärften Raster</translation>
     </message>
     <message>
-      <source>MASK {given} cannot be opened as a layer of polygons. Choose one, or leave it empty.</source>
-      <translation>MASK {given} lässt sich nicht als Polygonlayer öffnen. Wählen Sie einen aus, oder lassen Sie es leer.</translation>
+        <source>Sharpened rasters, by any tool</source>
+        <translation>Geschärfte Raster, von beliebigen Werkzeugen</translation>
     </message>
     <message>
-      <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
-      <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
+        <source>Report</source>
+        <translation>Bericht</translation>
     </message>
     <message>
-      <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
-      <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
+        <source>Folder for block maps</source>
+        <translation>Ordner für Karten der Blöcke</translation>
     </message>
     <message>
-      <source>{name} {fault}. Choose another name.</source>
-      <translation>{name} {fault}. Wählen Sie einen anderen Namen.</translation>
+        <source>Panchromatic rasters</source>
+        <translation>Panchromatische Raster</translation>
     </message>
     <message>
-      <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
-      <translation>Die Ausdehnung {extent} lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Wählen Sie eine Ausdehnung, die auf den Rastern liegt, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
+        <source>Multispectral rasters, in the same order</source>
+        <translation>Multispektrale Raster, in derselben Reihenfolge</translation>
     </message>
     <message>
-      <source>PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.</source>
-      <translation>PAN {pan} und MS {ms} überlappen nicht: sie liegen an verschiedenen Orten. Wählen Sie eine Szene.</translation>
+        <source>Weights to start from</source>
+        <translation>Gewichte, von denen ausgegangen wird</translation>
     </message>
     <message>
-      <source>{role} {name} holds complex numbers; real numbers are needed.</source>
-      <translation>{role} {name} enthält komplexe Zahlen; reelle Zahlen sind nötig.</translation>
+        <source>Steps, in place of minutes</source>
+        <translation>Schritte, anstelle von Minuten</translation>
     </message>
     <message>
-      <source>The extent {extent} does not meet the area that PAN and MS share: x {left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}. Choose another extent, or leave it empty for all that both cover.</source>
-      <translation>Die Ausdehnung {extent} trifft das Gebiet nicht, das PAN und MS teilen: x {left:.10g} bis {right:.10g}, y {bottom:.10g} bis {top:.10g}. Wählen Sie eine andere Ausdehnung, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
+        <source>Seed</source>
+        <translation>Startwert des Zufalls</translation>
     </message>
     <message>
-      <source>Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.</source>
-      <translation>Macht ein multispektrales Raster so scharf wie den panchromatischen Kanal, mit einem neuronalen Fluss in einem Schritt.</translation>
+        <source>Keep the best weights so far on cancel</source>
+        <translation>Bei Abbruch die bisher besten Gewichte behalten</translation>
     </message>
     <message>
-      <source>More bands of the multispectral raster, one raster a band</source>
-      <translation>Weitere Kanäle des multispektralen Rasters, ein Raster je Kanal</translation>
+        <source>Fine-tuned weights</source>
+        <translation>Nachtrainierte Gewichte</translation>
     </message>
     <message>
-      <source>Quality</source>
-      <translation>Qualität</translation>
+        <source>What to do</source>
+        <translation>Was zu tun ist</translation>
     </message>
     <message>
-      <source>Correct the shift between the rasters</source>
-      <translation>Versatz der Raster ausgleichen</translation>
+        <source>Build of torch</source>
+        <translation>Ausgabe von torch</translation>
     </message>
     <message>
-      <source>Tuned weights to keep</source>
-      <translation>Nachtrainierte Gewichte, die bleiben</translation>
+        <source>Folder of wheels, without network</source>
+        <translation>Ordner mit Wheels, ohne Netz</translation>
     </message>
     <message>
-      <source>Data type of the output</source>
-      <translation>Datentyp der Ausgabe</translation>
+        <source>Address of a package index</source>
+        <translation>Adresse eines Paketindex</translation>
     </message>
     <message>
-      <source>Creation options of the output</source>
-      <translation>Erzeugungsoptionen der Ausgabe</translation>
+        <source>Example, panchromatic</source>
+        <translation>Beispiel, panchromatisch</translation>
     </message>
     <message>
-      <source>Precision</source>
-      <translation>Genauigkeit</translation>
+        <source>Example, multispectral</source>
+        <translation>Beispiel, multispektral</translation>
     </message>
     <message>
-      <source>Device used</source>
-      <translation>Verwendetes Gerät</translation>
+        <source>The sharp raster: one panchromatic band with the smaller pixels.</source>
+        <translation>Das scharfe Raster: ein panchromatischer Kanal mit den kleineren Pixeln.</translation>
     </message>
     <message>
-      <source>Ratio of the pixel sizes</source>
-      <translation>Verhältnis der Pixelgrößen</translation>
+        <source>The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another reference system is reprojected while it is read.</source>
+        <translation>Das Farbraster: ein oder mehrere Kanäle mit 1,5- bis 16-mal so großen Pixeln über demselben Gebiet. Ein anderes Bezugssystem wird beim Lesen umgerechnet.</translation>
     </message>
     <message>
-      <source>Measured shift across, in PAN pixels</source>
-      <translation>Gemessener Versatz quer, in PAN-Pixeln</translation>
+        <source>Where MS comes as one file a band, as Landsat does: choose the first band as MS and the others here, in the order of the output. All have to lie on one grid.</source>
+        <translation>Wo MS als eine Datei je Kanal vorliegt, wie bei Landsat: wählen Sie den ersten Kanal als MS und die anderen hier, in der Reihenfolge der Ausgabe. Alle müssen auf einem Gitter liegen.</translation>
     </message>
     <message>
-      <source>Measured shift down, in PAN pixels</source>
-      <translation>Gemessener Versatz nach unten, in PAN-Pixeln</translation>
+        <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
+        <translation>Welcher Kanal des panchromatischen Rasters verwendet wird. Leer: der erste.</translation>
     </message>
     <message>
-      <source>MTF gain used</source>
-      <translation>Verwendeter MTF-Wert</translation>
+        <source>Which bands to sharpen, in the order of the output. Leave empty for all but alpha.</source>
+        <translation>Welche Kanäle geschärft werden, in der Reihenfolge der Ausgabe. Leer: alle außer Alpha.</translation>
     </message>
     <message>
-      <source>Quality without reference (HQNR) of pieces</source>
-      <translation>Qualität ohne Referenz (HQNR) von Stücken</translation>
+        <source>Only this part is sharpened; leave empty for all that both rasters cover. Statistics are still those of the whole scene, so parts of one scene fit together.</source>
+        <translation>Nur dieser Teil wird geschärft; leer: alles, was beide Raster abdecken. Die Statistik bleibt die der ganzen Szene, darum passen Teile einer Szene zusammen.</translation>
     </message>
     <message>
-      <source>ERGAS of the same pieces, made coarser by the ratio</source>
-      <translation>ERGAS derselben Stücke, um das Verhältnis vergröbert</translation>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Blocks are held out: they decide whether the tuned weights are used, and the log says what was won there; errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used as it is.</source>
+        <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. tuned trainiert best zuerst MINUTES lang an der Szene selbst nach. Blöcke werden zurückgehalten: sie entscheiden, ob die nachtrainierten Gewichte verwendet werden, und das Protokoll sagt, was dort gewonnen wurde; die Fehler werden nochmals um etwa 4 % kleiner. Nötig sind mindestens 96 x 96 MS-Pixel. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird verwendet, wie sie ist.</translation>
     </message>
     <message>
-      <source>SHA-256 of the weights</source>
-      <translation>SHA-256 der Gewichte</translation>
+        <source>How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.</source>
+        <translation>Wie lange an der Szene nachtrainiert wird, wenn QUALITY tuned ist. 1 bis 3 genügen auf den meisten Rechnern.</translation>
     </message>
     <message>
-      <source>Panchromatic band</source>
-      <translation>Panchromatischer Kanal</translation>
+        <source>Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.</source>
+        <translation>Polygone in beliebigem Bezugssystem, etwa von Wolken und ihren Schatten. Was sie berühren, wird geschärft, aber Versatz, Schärfe, Statistik, Qualität und Nachtrainieren kommen ohne es aus. Leer: überall messen.</translation>
     </message>
     <message>
-      <source>MTF gain at Nyquist</source>
-      <translation>MTF-Wert bei Nyquist</translation>
+        <source>Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. Used only where QUALITY is tuned; leave empty to keep none.</source>
+        <translation>Wo die nachtrainierten Gewichte bleiben: eine .safetensors-Datei für QUALITY, für andere Szenen des Sensors. Gilt nur, wenn QUALITY tuned ist; leer: keine behalten.</translation>
     </message>
     <message>
-      <source>Seed of the tuning</source>
-      <translation>Startwert des Nachtrainierens</translation>
+        <source>Which blocks are held out in tuning, and all other chance.</source>
+        <translation>Welche Blöcke beim Nachtrainieren zurückgehalten werden, und aller weitere Zufall.</translation>
     </message>
     <message>
-      <source>Build overviews</source>
-      <translation>Übersichtspyramiden erstellen</translation>
+        <source>auto takes CUDA where torch finds a GPU, with all GPUs of one kind, else the CPU.</source>
+        <translation>auto nimmt CUDA, wo torch eine GPU findet, mit allen GPUs einer Art, sonst die CPU.</translation>
     </message>
     <message>
-      <source>Steps of the flow</source>
-      <translation>Schritte des Flusses</translation>
+        <source>auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), else float32. fp32 gives the same raster whatever the tile size.</source>
+        <translation>auto nimmt bfloat16, wo die Hardware es multipliziert (GPU, CPU mit AMX oder AVX512-BF16), sonst float32. fp32 gibt bei jeder Kachelgröße dasselbe Raster.</translation>
     </message>
     <message>
-      <source>Memory (MB)</source>
-      <translation>Speicher (MB)</translation>
+        <source>How many steps the flow takes. 1 is what the weights are trained for; more costs more time.</source>
+        <translation>Wie viele Schritte der Fluss macht. Für 1 sind die Gewichte trainiert; mehr kosten mehr Zeit.</translation>
     </message>
     <message>
-      <source>Tile size (PAN pixels)</source>
-      <translation>Kachelgröße (PAN-Pixel)</translation>
+        <source>auto measures the shift between the rasters on their pixels and corrects it; off trusts the georeference, even where PAN and MS do not seem to show the same scene.</source>
+        <translation>auto misst die Verschiebung zwischen den Rastern an ihren Pixeln und korrigiert sie; off vertraut der Georeferenz, auch wo PAN und MS nicht dieselbe Szene zu zeigen scheinen.</translation>
     </message>
     <message>
-      <source>OTFM Preview of the map</source>
-      <translation>OTFM Vorschau der Karte</translation>
+        <source>Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is crisp.</source>
+        <translation>Leer lassen, um an der Szene zu messen, wie viel Kontrast MS bei jeder Frequenz behält. Eine Zahl steht für eine Gauß-Funktion, die diesen Kontrast bei der Nyquist-Frequenz von MS behält: 0,05 ist viel weicher als die Pixel, 0,5 ist knackig.</translation>
     </message>
     <message>
-      <source>Sharpen what the map shows, in seconds, as the whole scene would be.</source>
-      <translation>Schärft, was die Karte zeigt, in Sekunden, wie es die ganze Szene würde.</translation>
+        <source>How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves need some 600 MB more. Leave empty for a quarter of the machine&apos;s memory, at most 2048 MB.</source>
+        <translation>Wie viel Speicher die Kacheln in Arbeit belegen dürfen, wie groß das Raster auch ist. torch und GDAL selbst brauchen noch etwa 600 MB. Leer: ein Viertel des Speichers, höchstens 2048 MB.</translation>
     </message>
     <message>
-      <source>There is no map here. Give EXTENT, the part that is to be sharpened.</source>
-      <translation>Hier gibt es keine Karte. Geben Sie EXTENT an, den Teil, der geschärft werden soll.</translation>
+        <source>The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.</source>
+        <translation>Das Raster wird in Quadraten dieser Größe geschärft. Leer: die größten, die MEMORY erlaubt.</translation>
     </message>
     <message>
-      <source>Extent in place of the map's</source>
-      <translation>Ausdehnung anstelle der Karte</translation>
+        <source>The type of the output&apos;s pixels. A few values that it cannot hold are clipped, and the log says so. A run that would clip more than a quarter of a band is refused.</source>
+        <translation>Der Typ der Ausgabepixel. Einzelne Werte, die er nicht fasst, werden gekappt, und das Protokoll sagt es. Ein Lauf, der mehr als ein Viertel eines Bandes kappen würde, wird abgelehnt.</translation>
     </message>
     <message>
-      <source>The map shows {wide:.0f} x {high:.0f} pixels of PAN; the middle {columns:.0f} x {rows:.0f} are sharpened. Zoom in to see another part.</source>
-      <translation>Die Karte zeigt {wide:.0f} x {high:.0f} Pixel von PAN; die mittleren {columns:.0f} x {rows:.0f} werden geschärft. Zoomen Sie hinein, um einen anderen Teil zu sehen.</translation>
+        <source>Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.</source>
+        <translation>Ob verkleinerte Kopien der Ausgabe mitgespeichert werden, damit sie herausgezoomt schnell zeichnet.</translation>
     </message>
     <message>
-      <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
-      <translation>Die Karte zeigt nichts von PAN {pan}. Zoomen Sie dorthin, was Sie geschärft sehen wollen, und führen Sie erneut aus.</translation>
+        <source>GDAL creation options of the output format, for example COMPRESS=DEFLATE. A GeoTIFF is tiled and not compressed unless asked for; the predictor then suits the data type.</source>
+        <translation>GDAL-Erzeugungsoptionen des Ausgabeformats, etwa COMPRESS=DEFLATE. Ein GeoTIFF ist gekachelt und nicht komprimiert, wenn nichts anderes verlangt ist; der Prädiktor passt dann zum Datentyp.</translation>
     </message>
     <message>
-      <source>What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, then run again.</source>
-      <translation>Was die Karte zeigt, lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Zoomen Sie auf den Layer, und führen Sie erneut aus.</translation>
+        <source>The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised GeoTIFF.</source>
+        <translation>Das geschärfte Raster. Die Endung bestimmt das Format; .cog.tif macht ein cloud-optimiertes GeoTIFF.</translation>
     </message>
     <message>
-      <source>OTFM Sharpen a satellite product</source>
-      <translation>OTFM Satellitenprodukt schärfen</translation>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.</source>
+        <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird an ihrer Stelle verwendet.</translation>
     </message>
     <message>
-      <source>Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.</source>
-      <translation>Schärft Landsat, WorldView, Pleiades und andere Produkte, wie sie geliefert werden.</translation>
+        <source>The part that is sharpened. Leave empty for what the map shows.</source>
+        <translation>Der Teil, der geschärft wird. Leer: was die Karte zeigt.</translation>
     </message>
     <message>
-      <source>Folder, archive or metadata file of the product</source>
-      <translation>Ordner, Archiv oder Metadatendatei des Produkts</translation>
+        <source>The preview, a temporary layer unless a file is chosen.</source>
+        <translation>Die Vorschau, ein temporärer Layer, wenn keine Datei gewählt ist.</translation>
     </message>
     <message>
-      <source>All files (*)</source>
-      <translation>Alle Dateien (*)</translation>
+        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.</source>
+        <translation>Der Ordner mit einem oder mehreren Produkten (Pfad einfügen), ein Archiv (.tar, .tar.gz, .zip), oder eine Metadatendatei (MTL, IMD, DIM_*.XML) oder ein Bild eines Produkts, das dann das einzige ist.</translation>
     </message>
     <message>
-      <source>Bands to sharpen</source>
-      <translation>Zu schärfende Kanäle</translation>
+        <source>all takes every band that PAN can sharpen, in the product&apos;s order, so no thermal or cirrus bands. colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.</source>
+        <translation>all nimmt jeden Kanal, den PAN schärfen kann, in der Reihenfolge des Produkts, also keine thermalen und keine Zirruskanäle. colour and NIR nimmt Rot, Grün, Blau und nahes Infrarot; natural colour nimmt Rot, Grün und Blau.</translation>
     </message>
     <message>
-      <source>Load the sharpened rasters</source>
-      <translation>Die geschärften Raster laden</translation>
+        <source>Only this part of each product is sharpened. Leave empty for all of it.</source>
+        <translation>Nur dieser Teil jedes Produkts wird geschärft. Leer: alles.</translation>
     </message>
     <message>
-      <source>Keep virtual rasters of PAN and MS</source>
-      <translation>Virtuelle Raster von PAN und MS behalten</translation>
+        <source>Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.</source>
+        <translation>Ob virtuelle Raster (.vrt) der Kanäle, wie sie verarbeitet wurden, neben den Ergebnissen bleiben.</translation>
     </message>
     <message>
-      <source>Folder for the sharpened rasters</source>
-      <translation>Ordner für die geschärften Raster</translation>
+        <source>Whether the sharpened rasters are loaded, in natural colours.</source>
+        <translation>Ob die geschärften Raster geladen werden, in natürlichen Farben.</translation>
     </message>
     <message>
-      <source>Sharpened rasters</source>
-      <translation>Geschärfte Raster</translation>
+        <source>Where the sharpened rasters go: NAME_sharp.tif for each product.</source>
+        <translation>Wohin die geschärften Raster kommen: NAME_sharp.tif für jedes Produkt.</translation>
     </message>
     <message>
-      <source>Products sharpened</source>
-      <translation>Geschärfte Produkte</translation>
+        <source>The panchromatic raster that was used.</source>
+        <translation>Das panchromatische Raster, das verwendet wurde.</translation>
     </message>
     <message>
-      <source>Products that were complete already</source>
-      <translation>Produkte, die schon fertig waren</translation>
+        <source>The multispectral raster that was used.</source>
+        <translation>Das multispektrale Raster, das verwendet wurde.</translation>
     </message>
     <message>
-      <source>Products that failed or are not complete</source>
-      <translation>Produkte, die scheiterten oder nicht vollständig sind</translation>
+        <source>One or more results of these two rasters, which are set side by side.</source>
+        <translation>Ein oder mehrere Ergebnisse dieser beiden Raster, die nebeneinandergestellt werden.</translation>
     </message>
     <message>
-      <source>The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty.</source>
-      <translation>Die Ausdehnung {extent} ist nicht lesbar. Wählen Sie eine, die auf dem Produkt liegt, oder lassen Sie sie leer.</translation>
+        <source>Which bands of MS the results show. Leave empty for all but alpha.</source>
+        <translation>Welche Kanäle von MS die Ergebnisse zeigen. Leer: alle außer Alpha.</translation>
     </message>
     <message>
-      <source>The folder {folder} cannot be made ({error}). Choose another one.</source>
-      <translation>Der Ordner {folder} kann nicht angelegt werden ({error}). Wählen Sie einen anderen.</translation>
+        <source>One HTML file that needs nothing else: verdict, figures, maps, the worst and the middle block, spectra, histograms, and how it was measured.</source>
+        <translation>Eine HTML-Datei, die nichts weiter braucht: Urteil, Zahlen, Karten, der schlechteste und der mittlere Block, Spektren, Histogramme, und wie gemessen wurde.</translation>
     </message>
     <message>
-      <source>Set up the engine</source>
-      <translation>Recheneinheit einrichten</translation>
+        <source>A folder for a raster of each result, with one pixel for 32 x 32 of PAN: quality, colours, detail. They are loaded in colours from bad to good. Leave empty for none.</source>
+        <translation>Ein Ordner für ein Raster zu jedem Ergebnis, mit einem Pixel für 32 x 32 von PAN: Qualität, Farben, Detail. Sie werden in Farben von schlecht bis gut geladen. Leer: keines.</translation>
     </message>
     <message>
-      <source>Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.</source>
-      <translation>Installiert, womit OTFM Pansharpen rechnet (torch), in einen eigenen Ordner; oder prüft es.</translation>
+        <source>The panchromatic raster of each scene; of one raster with several bands, the first is used. Usually one; several scenes of the same sensor are matched in order with MS.</source>
+        <translation>Das panchromatische Raster jeder Szene; von einem Raster mit mehreren Kanälen wird der erste verwendet. Meist eines; mehrere Szenen desselben Sensors werden der Reihe nach MS zugeordnet.</translation>
     </message>
     <message>
-      <source>What to do</source>
-      <translation>Was zu tun ist</translation>
+        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. Alpha bands are left out.</source>
+        <translation>Das multispektrale Raster jeder Szene, in der Reihenfolge von PAN, mit den Kanälen, die geschärft werden sollen. Alphakanäle werden ausgelassen.</translation>
     </message>
     <message>
-      <source>Build of torch</source>
-      <translation>Ausgabe von torch</translation>
+        <source>Only this part of the scenes is learnt from, for example one without clouds; leave empty for all of it. It has to hold at least 96 x 96 MS pixels.</source>
+        <translation>Nur an diesem Teil der Szenen wird gelernt, etwa einem ohne Wolken; leer: an allem. Er muss mindestens 96 x 96 MS-Pixel enthalten.</translation>
     </message>
     <message>
-      <source>Folder of wheels, without network</source>
-      <translation>Ordner mit Wheels, ohne Netz</translation>
+        <source>Polygons in any reference system, for example of clouds and their shadows, that nothing is learnt from. Leave empty to learn from all.</source>
+        <translation>Polygone in beliebigem Bezugssystem, etwa von Wolken und ihren Schatten, an denen nicht gelernt wird. Leer: an allem lernen.</translation>
     </message>
     <message>
-      <source>Address of a package index</source>
-      <translation>Adresse eines Paketindex</translation>
+        <source>The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, for example one that was fine-tuned before.</source>
+        <translation>Die Gewichte, von denen ausgegangen wird: fast oder best für einen mitgelieferten Satz, oder eine .safetensors-Datei dieses Plugins, etwa eine früher nachtrainierte.</translation>
     </message>
     <message>
-      <source>Version of torch</source>
-      <translation>Version von torch</translation>
+        <source>How long to train. 3 is enough for one scene on most machines; a GPU needs less.</source>
+        <translation>Wie lange trainiert wird. 3 genügen für eine Szene auf den meisten Rechnern; eine GPU braucht weniger.</translation>
     </message>
     <message>
-      <source>Report on this machine</source>
-      <translation>Bericht über diesen Rechner</translation>
+        <source>How many steps to train, in place of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
+        <translation>Wie viele Schritte trainiert wird, anstelle von MINUTES: gleiche Schritte und gleicher Startwert geben auf demselben Rechner dieselben Gewichte. Leer: nach der Uhr.</translation>
     </message>
     <message>
-      <source>Automatic</source>
-      <translation>Automatisch</translation>
+        <source>auto takes CUDA where torch finds a GPU, else the CPU.</source>
+        <translation>auto nimmt CUDA, wo torch eine GPU findet, sonst die CPU.</translation>
     </message>
     <message>
-      <source>These are the defaults of dialogs, scripts and qgis_process. What is chosen there has precedence.</source>
-      <translation>Davon gehen Dialoge, Skripte und qgis_process aus. Was dort gewählt wird, hat Vorrang.</translation>
+        <source>Which blocks are held out, and all other chance. Another seed gives another, similar result.</source>
+        <translation>Welche Blöcke zurückgehalten werden, und aller weitere Zufall. Ein anderer Startwert gibt ein anderes, ähnliches Ergebnis.</translation>
     </message>
     <message>
-      <source>Memory</source>
-      <translation>Speicher</translation>
+        <source>Whether cancelling writes the best weights found until then, if any are better than the start. Otherwise cancelling leaves no file.</source>
+        <translation>Ob ein Abbruch die bis dahin besten Gewichte schreibt, wenn sie besser sind als die Ausgangsgewichte. Sonst hinterlässt ein Abbruch keine Datei.</translation>
     </message>
     <message>
-      <source>Folder of tuned weights</source>
-      <translation>Ordner nachtrainierter Gewichte</translation>
+        <source>The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in the folder of the profile that is proposed. A file with their SHA-256 is written beside it.</source>
+        <translation>Die nachtrainierten Gewichte, eine .safetensors-Datei. Dialoge bieten sie als Qualität an, wenn sie im vorgeschlagenen Ordner liegt. Eine Datei mit ihrer SHA-256 wird daneben geschrieben.</translation>
     </message>
-  </context>
+    <message>
+        <source>One HTML file with the learning curve, pictures before and after, the figures of the held-out blocks and the settings.</source>
+        <translation>Eine HTML-Datei mit Lernkurve, Bildern vorher und nachher, den Zahlen der zurückgehaltenen Blöcke und den Einstellungen.</translation>
+    </message>
+    <message>
+        <source>install does nothing where torch works already. check writes a report. repair installs anew, also where torch works. remove deletes the folder that was installed.</source>
+        <translation>install tut nichts, wo torch schon läuft. check schreibt einen Bericht. repair installiert neu, auch wo torch läuft. remove löscht den Ordner, der installiert wurde.</translation>
+    </message>
+    <message>
+        <source>auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far smaller. On Windows a CUDA build has to be given as a folder of wheels.</source>
+        <translation>auto nimmt die CUDA-Ausgabe, wo unter Linux ein NVIDIA-Treiber gefunden wird, sonst die CPU-Ausgabe, die viel kleiner ist. Unter Windows muss eine CUDA-Ausgabe als Ordner mit Wheels angegeben werden.</translation>
+    </message>
+    <message>
+        <source>For machines without network: a folder with the wheels of torch, safetensors and what they need for this Python, fetched elsewhere with pip download. They are not checked by hash.</source>
+        <translation>Für Rechner ohne Netz: ein Ordner mit den Wheels von torch, safetensors und was diese brauchen, für dieses Python, anderswo mit pip download geholt. Sie werden nicht mit Prüfsummen verglichen.</translation>
+    </message>
+    <message>
+        <source>A package index in place of the one that pip uses, for example a mirror of your organisation, or torch&apos;s own index of CPU builds.</source>
+        <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation oder der Index von torch mit CPU-Ausgaben.</translation>
+    </message>
+    <message>
+        <source>Where the panchromatic raster is written, a GeoTIFF.</source>
+        <translation>Wohin das panchromatische Raster geschrieben wird, ein GeoTIFF.</translation>
+    </message>
+    <message>
+        <source>Where the multispectral raster is written, a GeoTIFF.</source>
+        <translation>Wohin das multispektrale Raster geschrieben wird, ein GeoTIFF.</translation>
+    </message>
+    <message>
+        <source>Device used</source>
+        <translation>Verwendetes Gerät</translation>
+    </message>
+    <message>
+        <source>Ratio of the pixel sizes</source>
+        <translation>Verhältnis der Pixelgrößen</translation>
+    </message>
+    <message>
+        <source>Measured shift across, in PAN pixels</source>
+        <translation>Gemessener Versatz quer, in PAN-Pixeln</translation>
+    </message>
+    <message>
+        <source>Measured shift down, in PAN pixels</source>
+        <translation>Gemessener Versatz nach unten, in PAN-Pixeln</translation>
+    </message>
+    <message>
+        <source>MTF gain used</source>
+        <translation>Verwendeter MTF-Wert</translation>
+    </message>
+    <message>
+        <source>Quality without reference (HQNR) of pieces</source>
+        <translation>Qualität ohne Referenz (HQNR) von Stücken</translation>
+    </message>
+    <message>
+        <source>ERGAS of the same pieces, made coarser by the ratio</source>
+        <translation>ERGAS derselben Stücke, um das Verhältnis vergröbert</translation>
+    </message>
+    <message>
+        <source>SHA-256 of the weights</source>
+        <translation>SHA-256 der Gewichte</translation>
+    </message>
+    <message>
+        <source>Seconds</source>
+        <translation>Sekunden</translation>
+    </message>
+    <message>
+        <source>Sharpened rasters</source>
+        <translation>Geschärfte Raster</translation>
+    </message>
+    <message>
+        <source>Products sharpened</source>
+        <translation>Geschärfte Produkte</translation>
+    </message>
+    <message>
+        <source>Products that were complete already</source>
+        <translation>Produkte, die schon fertig waren</translation>
+    </message>
+    <message>
+        <source>Products that failed or are not complete</source>
+        <translation>Produkte, die scheiterten oder nicht vollständig sind</translation>
+    </message>
+    <message>
+        <source>Block maps</source>
+        <translation>Karten der Blöcke</translation>
+    </message>
+    <message>
+        <source>Verdict</source>
+        <translation>Urteil</translation>
+    </message>
+    <message>
+        <source>Faults of the first raster, by one word each</source>
+        <translation>Fehler des ersten Rasters, je ein Wort</translation>
+    </message>
+    <message>
+        <source>D_lambda of the first raster</source>
+        <translation>D_lambda des ersten Rasters</translation>
+    </message>
+    <message>
+        <source>D_s of the first raster</source>
+        <translation>D_s des ersten Rasters</translation>
+    </message>
+    <message>
+        <source>HQNR of the first raster</source>
+        <translation>HQNR des ersten Rasters</translation>
+    </message>
+    <message>
+        <source>ERGAS of the held-out blocks before</source>
+        <translation>ERGAS der zurückgehaltenen Blöcke vorher</translation>
+    </message>
+    <message>
+        <source>ERGAS of the held-out blocks after</source>
+        <translation>ERGAS der zurückgehaltenen Blöcke nachher</translation>
+    </message>
+    <message>
+        <source>Quality without reference (HQNR) of the held-out blocks before</source>
+        <translation>Qualität ohne Referenz (HQNR) der zurückgehaltenen Blöcke vorher</translation>
+    </message>
+    <message>
+        <source>Quality without reference (HQNR) of the held-out blocks after</source>
+        <translation>Qualität ohne Referenz (HQNR) der zurückgehaltenen Blöcke nachher</translation>
+    </message>
+    <message>
+        <source>Steps trained</source>
+        <translation>Trainierte Schritte</translation>
+    </message>
+    <message>
+        <source>Version of torch</source>
+        <translation>Version von torch</translation>
+    </message>
+    <message>
+        <source>Report on this machine</source>
+        <translation>Bericht über diesen Rechner</translation>
+    </message>
+    <message>
+        <source>Fast (seconds)</source>
+        <translation>Schnell (Sekunden)</translation>
+    </message>
+    <message>
+        <source>Best (errors about 4 % smaller, two to five times as long)</source>
+        <translation>Am besten (Fehler etwa 4 % kleiner, zwei- bis fünfmal so lange)</translation>
+    </message>
+    <message>
+        <source>Tuned on this scene (errors another 4 % smaller, some minutes)</source>
+        <translation>An dieser Szene nachtrainiert (Fehler nochmals 4 % kleiner, einige Minuten)</translation>
+    </message>
+    <message>
+        <source>Fast</source>
+        <translation>Schnell</translation>
+    </message>
+    <message>
+        <source>Best</source>
+        <translation>Am besten</translation>
+    </message>
+    <message>
+        <source>A weights file…</source>
+        <translation>Eine Gewichtsdatei…</translation>
+    </message>
+    <message>
+        <source>Weights (*.safetensors)</source>
+        <translation>Gewichte (*.safetensors)</translation>
+    </message>
+    <message>
+        <source>HTML files (*.html)</source>
+        <translation>HTML-Dateien (*.html)</translation>
+    </message>
+    <message>
+        <source>{ms}, sharpened ({quality})</source>
+        <translation>{ms}, geschärft ({quality})</translation>
+    </message>
+    <message>
+        <source>{ms}, preview ({quality})</source>
+        <translation>{ms}, Vorschau ({quality})</translation>
+    </message>
+    <message>
+        <source>{ms}, not sharpened</source>
+        <translation>{ms}, nicht geschärft</translation>
+    </message>
+    <message>
+        <source>{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected {rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}.</source>
+        <translation>{ms}, so scharf wie {pan}, von OTFM Pansharpen {version} ({quality}). Verhältnis {ratio:.4g}; ausgeglichener Versatz {rows:+.2f} Zeilen, {columns:+.2f} Spalten von PAN; MTF-Wert {gain:.3f}.</translation>
+    </message>
+    <message>
+        <source>Quality without reference (HQNR) {hqnr:.3f}.</source>
+        <translation>Qualität ohne Referenz (HQNR) {hqnr:.3f}.</translation>
+    </message>
+    <message>
+        <source>{date}: otfm:pansharpen, version {version}; PAN {pan}, MS {ms}, weights with SHA-256 {sha256}.</source>
+        <translation>{date}: otfm:pansharpen, Version {version}; PAN {pan}, MS {ms}, Gewichte mit SHA-256 {sha256}.</translation>
+    </message>
+    <message>
+        <source>Sharpened products</source>
+        <translation>Geschärfte Produkte</translation>
+    </message>
+    <message>
+        <source>{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1.</source>
+        <translation>{name} ist {given}, aber Kanäle werden mit ihren Nummern ab 1 angegeben, zum Beispiel 3,2,1.</translation>
+    </message>
+    <message>
+        <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
+        <translation>{name} ist {given}, das ist keine Zahl. Geben Sie eine Zahl an, oder lassen Sie es leer, wo es optional ist.</translation>
+    </message>
+    <message>
+        <source>{name} is {given}, which is neither true nor false. Give true or false.</source>
+        <translation>{name} ist {given}, das ist weder wahr noch falsch. Geben Sie true oder false an.</translation>
+    </message>
+    <message>
+        <source>{name} is {quality}, which is neither {choices} nor a weights file that exists. Give one of these words, or the path of a .safetensors file.</source>
+        <translation>{name} ist {quality}, das ist weder {choices} noch eine vorhandene Gewichtsdatei. Geben Sie eines dieser Wörter oder den Pfad einer .safetensors-Datei an.</translation>
+    </message>
+    <message>
+        <source>MASK {given} cannot be opened as a layer of polygons. Choose one, or leave it empty.</source>
+        <translation>MASK {given} lässt sich nicht als Polygonlayer öffnen. Wählen Sie einen aus, oder lassen Sie es leer.</translation>
+    </message>
+    <message>
+        <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
+        <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
+    </message>
+    <message>
+        <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
+        <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
+    </message>
+    <message>
+        <source>{name} {fault}. Choose another name.</source>
+        <translation>{name} {fault}. Wählen Sie einen anderen Namen.</translation>
+    </message>
+    <message>
+        <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
+        <translation>Die Ausdehnung {extent} lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Wählen Sie eine Ausdehnung, die auf den Rastern liegt, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
+    </message>
+    <message>
+        <source>PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.</source>
+        <translation>PAN {pan} und MS {ms} überlappen nicht: sie liegen an verschiedenen Orten. Wählen Sie eine Szene.</translation>
+    </message>
+    <message>
+        <source>{role} {name} holds complex numbers; real numbers are needed.</source>
+        <translation>{role} {name} enthält komplexe Zahlen; reelle Zahlen sind nötig.</translation>
+    </message>
+    <message>
+        <source>The extent {extent} does not meet the area that PAN and MS share: x {left:.10g} to {right:.10g}, y {bottom:.10g} to {top:.10g}. Choose another extent, or leave it empty for all that both cover.</source>
+        <translation>Die Ausdehnung {extent} trifft das Gebiet nicht, das PAN und MS teilen: x {left:.10g} bis {right:.10g}, y {bottom:.10g} bis {top:.10g}. Wählen Sie eine andere Ausdehnung, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>Alle Dateien (*)</translation>
+    </message>
+    <message>
+        <source>There is no map here. Give EXTENT, the part that is to be sharpened.</source>
+        <translation>Hier gibt es keine Karte. Geben Sie EXTENT an, den Teil, der geschärft werden soll.</translation>
+    </message>
+    <message>
+        <source>The map shows {wide:.0f} x {high:.0f} pixels of PAN; the middle {columns:.0f} x {rows:.0f} are sharpened. Zoom in to see another part.</source>
+        <translation>Die Karte zeigt {wide:.0f} x {high:.0f} Pixel von PAN; die mittleren {columns:.0f} x {rows:.0f} werden geschärft. Zoomen Sie hinein, um einen anderen Teil zu sehen.</translation>
+    </message>
+    <message>
+        <source>What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, then run again.</source>
+        <translation>Was die Karte zeigt, lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Zoomen Sie auf den Layer, und führen Sie erneut aus.</translation>
+    </message>
+    <message>
+        <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
+        <translation>Die Karte zeigt nichts von PAN {pan}. Zoomen Sie dorthin, was Sie geschärft sehen wollen, und führen Sie erneut aus.</translation>
+    </message>
+    <message>
+        <source>The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty.</source>
+        <translation>Die Ausdehnung {extent} ist nicht lesbar. Wählen Sie eine, die auf dem Produkt liegt, oder lassen Sie sie leer.</translation>
+    </message>
+    <message>
+        <source>The folder {folder} cannot be made ({error}). Choose another one.</source>
+        <translation>Der Ordner {folder} kann nicht angelegt werden ({error}). Wählen Sie einen anderen.</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>Automatisch</translation>
+    </message>
+    <message>
+        <source>These are the defaults of dialogs, scripts and qgis_process. What is chosen there has precedence.</source>
+        <translation>Davon gehen Dialoge, Skripte und qgis_process aus. Was dort gewählt wird, hat Vorrang.</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>Speicher</translation>
+    </message>
+    <message>
+        <source>Folder of tuned weights</source>
+        <translation>Ordner nachtrainierter Gewichte</translation>
+    </message>
+</context>
 </TS>

@@ -7,11 +7,8 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from otfm_pansharpen.model.network.weights import hash_path
-from otfm_pansharpen.model.options import BUNDLED
 from qgis.core import (
     QgsApplication,
     QgsProcessingContext,
@@ -161,25 +158,3 @@ def test_pixels_of_one_unit_from_the_origin_on_are_no_want_of_a_place(algorithm,
         files.append(str(save(tmp_path / f"local_{path.name}", image, "uint16", place)))
     given = {"PAN": files[0], "MS": files[1], "OUTPUT": "TEMPORARY_OUTPUT"}
     assert algorithm.checkParameterValues(given, QgsProcessingContext()) == (True, "")
-
-
-@pytest.mark.parametrize("former", ["BUNDLED", "WEIGHTS"])
-def test_former_names_mean_what_they_meant(algorithm, tmp_path, former):
-    pair = Recipe(bands=2).write(tmp_path)
-    value = "best" if former == "BUNDLED" else str(BUNDLED["best"])
-    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), former: value}
-    results, passed = algorithm.run(given, QgsProcessingContext(), Listener(), {}, False)
-    assert passed
-    assert results["WEIGHTS_SHA256"] == hash_path(BUNDLED["best"]).read_text().split()[0]
-    passed, sentence = algorithm.checkParameterValues({**given, "QUALITY": "fast"}, QgsProcessingContext())
-    assert not passed
-    assert f"{former} is the former name" in sentence
-
-
-def test_former_minutes_tune_what_was_chosen(algorithm, tmp_path):
-    pair = Recipe(bands=2).write(tmp_path)
-    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "ADAPT": 2.5}
-    context = QgsProcessingContext()
-    assert algorithm.prepare(given, context, Listener())
-    job = algorithm._job(given, context, tmp_path / "o.tif")
-    assert (job.adapt, job.weights) == (2.5, BUNDLED["fast"])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.products import landsat, pair_for
+from helpers.landsat import landsat
+from helpers.products import pair_for
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image
 from qgis.core import QgsApplication, QgsProcessingContext

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
@@ -13,8 +11,6 @@ from otfm_pansharpen.desktop.options_page import OptionsPage
 from qgis.core import QgsApplication, QgsProcessingParameterDefinition, QgsSettings
 from qgis.gui import QgsBrowserGuiModel
 from qgis.PyQt.QtWidgets import QLabel
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def labels(name):
@@ -36,7 +32,7 @@ def german(algorithm, tmp_path):
     """Makes QGIS German; returns what was English before."""
     names = [a.name() for a in QgsApplication.processingRegistry().providerById("otfm").algorithms() if not a.group()]
     before = {name: labels(name) for name in names}
-    subprocess.run(["bash", ROOT / "scripts" / "build_translations.sh", tmp_path], check=True)
+    translations.build(tmp_path)
     settings = QgsSettings()
     settings.setValue("locale/overrideFlag", True)
     settings.setValue("locale/userLocale", "de_AT")

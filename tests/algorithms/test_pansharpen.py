@@ -243,7 +243,7 @@ def test_torch_that_cannot_be_imported_is_said_with_the_cure(algorithm, tmp_path
 def test_the_plugin_starts_without_torch_and_leaves_cleanly():
     """In a fresh Python: loading, listing and unloading imports neither torch nor numpy."""
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); from _package import load; load()\n"
+        "import sys\n"
         "from qgis.core import QgsApplication\n"
         "app = QgsApplication([], False); app.initQgis()\n"
         "import otfm_pansharpen; plugin = otfm_pansharpen.classFactory(None); plugin.initGui()\n"
@@ -284,7 +284,7 @@ def test_torch_never_enters_qgis(tmp_path):
     """A whole run in a fresh Python with QGIS in it; GDAL's exceptions and the environment stay as they were."""
     pair = Recipe(bands=1).write(tmp_path)
     code = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); from _package import load; load()\n"
+        "import sys\n"
         "import os; from osgeo import gdal; gdal.DontUseExceptions(); before = dict(os.environ), list(sys.path)\n"
         "from qgis.core import *; app = QgsApplication([], False); app.initQgis()\n"
         "import otfm_pansharpen; plugin = otfm_pansharpen.classFactory(None); plugin.initProcessing()\n"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.products import landsat, pair_for
+from helpers.landsat import landsat
+from helpers.products import pair_for
 from helpers.qgis import Listener
 from helpers.scenes import load_image
+from otfm_pansharpen.model.product.families import FAMILIES
 from qgis.core import (
     QgsApplication,
     QgsProcessingContext,
@@ -33,6 +35,11 @@ def test_every_parameter_has_help_and_sensible_defaults(product):
     needed = [n for n, p in definitions.items() if not p.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional]
     assert [n for n in needed if definitions[n].defaultValue() is None] == ["INPUT", "OUTPUT"]
     assert definitions["BANDS"].options() == ["all", "colour and NIR", "natural colour"]
+
+
+def test_help_and_tags_name_every_family(product):
+    assert all(family.title in product.shortHelpString() for family in FAMILIES)
+    assert {"landsat", "ikonos", "pleiades", "gaofen", "mtl"} <= set(product.tags())
 
 
 @pytest.mark.promise(18)

@@ -35,6 +35,6 @@ def test_packages_open_the_page_as_html(provider, tmp_path, monkeypatch):
     page = tmp_path / "resources" / "help" / "assessing.html"
     page.parent.mkdir(parents=True)
     page.touch()
-    monkeypatch.setattr("otfm_pansharpen.algorithms.manual._ROOT", tmp_path)
+    monkeypatch.setattr("otfm_pansharpen.algorithms.otfm_algorithm.ROOT", tmp_path)
     assessing = QgsApplication.processingRegistry().algorithmById("otfm:assess")
     assert re.fullmatch(r"file:///\S+/resources/help/assessing\.html", assessing.helpUrl())

@@ -10,7 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers.products import landsat, pair_for
+from helpers.landsat import landsat
+from helpers.products import pair_for
 from helpers.scenes import Recipe, load_image, save
 
 PROGRAM = os.environ.get("QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process") or ""

@@ -70,5 +70,6 @@ def test_flat_ms_is_refused_for_what_it_is(tmp_path, kind):
 
 @pytest.mark.filterwarnings("error")
 def test_plot_without_any_figure_is_an_empty_one():
-    ET.fromstring(plot("Loss", [0.0, 1.0], {"loss": [np.nan, np.nan]}))
-    assert "nan" not in plot("Loss", [0.0], {"loss": [np.nan]})
+    drawn = plot("Loss", [0.0, 1.0], {"loss": [np.nan, np.nan]})
+    assert [points for _, _, points in drawn.curves] == [""]
+    assert "nan" not in str(plot("Loss", [0.0], {"loss": [np.nan]}))

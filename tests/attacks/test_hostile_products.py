@@ -11,32 +11,27 @@ import socket
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
-from helpers.products import dimap, landsat, named, pair_for, worldview
+from helpers.dimap import dimap
+from helpers.landsat import landsat
+from helpers.maxar import worldview
+from helpers.products import named, pair_for, refusal, sharpened
 from helpers.scenes import load_image
 from osgeo import gdal
-from otfm_pansharpen.model.errors import CancelledError, PansharpenError
+from otfm_pansharpen.model.errors import CancelledError
 from otfm_pansharpen.model.product import metadata
-from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.recognise import find_products
-from otfm_pansharpen.model.product.run import sharpen_products
-from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 RUN = """
 import resource, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from _package import load
-load()
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.run import sharpen_products
 from otfm_pansharpen.model.progress import Progress
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-sharpen_products(ProductJob(sys.argv[2], Path(sys.argv[3]), device="cpu", memory=256), Progress(log=print))
+sharpen_products(ProductJob(sys.argv[1], Path(sys.argv[2]), device="cpu", memory=256), Progress(log=print))
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 VRT = """<VRTDataset rasterXSize="{w}" rasterYSize="{h}"><GeoTransform>{t}</GeoTransform>
@@ -69,20 +64,10 @@ def web():
     assert asked == []
 
 
-def sharpened(place, folder):
+def runs_of(place, folder):
     """What became of each product of a folder, and what the log said."""
-    folder.mkdir(exist_ok=True)
-    lines: list[str] = []
-    result = sharpen_products(ProductJob(str(place), folder, device="cpu"), Progress(log=lines.append))
-    return {r.title: r for r in result.runs}, "\n".join(lines)
-
-
-def refusal(place, folder):
-    folder.mkdir(exist_ok=True)
-    with pytest.raises(PansharpenError) as refused:
-        sharpen_products(ProductJob(str(place), folder, device="cpu"))
-    assert list(folder.iterdir()) == []
-    return str(refused.value)
+    result, said = sharpened(place, folder)
+    return {r.title: r for r in result.runs}, said
 
 
 def change(file, old, new):
@@ -122,7 +107,7 @@ def test_a_dimap_file_that_lies_costs_its_own_product_only(tmp_path, four, lie):
     dimap(tmp_path / "in" / "bad", four)
     named(tmp_path / "in" / "good", four, "scene_pan.tif", "scene_ms.tif")
     change(next((tmp_path / "in" / "bad").glob("*_MS/DIM*.XML")), old, new)
-    runs, said = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, said = runs_of(tmp_path / "in", tmp_path / "out")
     assert runs["good_scene"].status == "sharpened"
     assert words in said
     assert {r.status for title, r in runs.items() if title != "good_scene"} == {"no product"}
@@ -144,7 +129,7 @@ def test_an_mtl_file_that_lies_is_not_believed(tmp_path, seven, lie):
     product = landsat(tmp_path / "in", seven)
     other = landsat(tmp_path / "in", seven, 9)
     change(tmp_path / "in" / f"{product}_MTL.txt", old, new)
-    runs, said = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, said = runs_of(tmp_path / "in", tmp_path / "out")
     assert words in said
     assert runs[other].status == "sharpened"
     assert sorted(r.status for r in runs.values()) == ["no product", "sharpened", "sharpened"]
@@ -159,7 +144,7 @@ def test_an_mtl_file_that_lies_is_not_believed(tmp_path, seven, lie):
 def test_mtl_files_in_json_that_lie(tmp_path, seven, text):
     product = landsat(tmp_path / "in", seven, forms=("json",))
     (tmp_path / "in" / f"{product}_MTL.json").write_text(text, encoding="utf-8")
-    runs, said = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, said = runs_of(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in runs.values()] == ["sharpened", "no product"]
     said.encode()
 
@@ -169,15 +154,20 @@ def test_level_2_metadata_name_the_files_of_level_1(tmp_path, seven, form):
     """Which are not delivered with them, so they are not missing."""
     landsat(tmp_path / "in" / "one", seven)
     landsat(tmp_path / "in" / "two", seven, level=2, forms=(form,))
-    runs, _ = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in runs.values()] == ["sharpened"]
 
 
 IMD_LIES = {
     "NUL": ("WV02", "WV\x0002", "holds a NUL"),
-    "bands": ("BEGIN_GROUP = BAND_B\n", "BEGIN_GROUP = BAND_B\n" * 100_000, "lists 100,003 bands"),
+    "bands": (
+        "BEGIN_GROUP = BAND_B\n",
+        "BEGIN_GROUP = BAND_B\nEND_GROUP = BAND_B\n" * 100_000 + "BEGIN_GROUP = BAND_B\n",
+        "lists 100,004 bands",
+    ),
+    "groups": ("BEGIN_GROUP = BAND_B\n", "BEGIN_GROUP = BAND_B\n" * 100_000, "more than 32 in each other"),
     "no bands": ("BEGIN_GROUP = BAND_", "BEGIN_GROUP = HAND_", "lists 0 bands"),
-    "catalogue": ('catId = "', f'catId = "{"9" * 5000}', "catId has 5,020 characters"),
+    "catalogue": ('CatId = "', f'CatId = "{"9" * 5000}', "catId has 5,020 characters"),
     "blanks": ("version = ", "\n" * 1_000_000 + " " * 1_000_000 + "version = ", ""),
 }
 
@@ -188,7 +178,7 @@ def test_an_imd_file_that_lies_costs_its_own_product_only(tmp_path, four, lie):
     worldview(tmp_path / "in" / "bad", four)
     named(tmp_path / "in" / "good", four, "scene_pan.tif", "scene_ms.tif")
     change(next((tmp_path / "in" / "bad").glob("*_MUL/*.IMD")), old, new)
-    runs, said = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, said = runs_of(tmp_path / "in", tmp_path / "out")
     assert runs["good_scene"].status == "sharpened"
     assert words in said
 
@@ -217,7 +207,7 @@ def test_a_huge_metadata_file_is_not_read_whole(tmp_path, seven, four):
             for _ in range(size // 10**7):
                 member.write(b" " * 10**7)
     (tmp_path / "out").mkdir()
-    arguments = [str(SCRIPTS), str(tmp_path / "in"), str(tmp_path / "out")]
+    arguments = [str(tmp_path / "in"), str(tmp_path / "out")]
     done = subprocess.run([sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("has more than 8,388,608 bytes") >= 3
@@ -256,14 +246,14 @@ def test_a_band_that_is_a_virtual_raster_is_not_read(tmp_path, seven, web):
     for name in (str(outside), str(tmp_path / "in" / f"{product}_B4.TIF"), f"/vsicurl/{web}/band.tif"):
         band.write_text(VRT.format(name=name, **form), encoding="utf-8")
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        runs, _ = sharpened(tmp_path / "in", tmp_path / "out")
+        runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
         assert runs[good].status == "sharpened"
         assert (
             "is of the format VRT, but products are read as GeoTIFF, JPEG 2000 or NITF only" in runs[product].sentence
         )
     band.write_text(f"<GDAL_WMS><Service name='TMS'><ServerUrl>{web}/</ServerUrl></Service></GDAL_WMS>")
     shutil.rmtree(tmp_path / "out")
-    runs, _ = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
     assert runs[product].status == "failed"
 
 
@@ -280,7 +270,7 @@ def test_virtual_rasters_in_other_kinds_of_products(tmp_path, four, web, make):
 def test_what_lies_beside_a_band_is_not_read(tmp_path, seven, web):
     """Overviews, masks and statistics beside an image may be virtual rasters, or name any other file."""
     product = landsat(tmp_path / "in", seven)
-    plain, _ = sharpened(tmp_path / "in", tmp_path / "plain")
+    plain, _ = runs_of(tmp_path / "in", tmp_path / "plain")
     band = tmp_path / "in" / f"{product}_B3.TIF"
     for ending in ("ovr", "msk", "aux"):
         virtual = VRT.format(w=192, h=160, t="0,1,0,0,0,1", name=f"/vsicurl/{web}/{ending}.tif")
@@ -289,7 +279,7 @@ def test_what_lies_beside_a_band_is_not_read(tmp_path, seven, web):
     band.with_name(f"{band.name}.aux.xml").write_text(
         f"<PAMDataset><Metadata domain='OVERVIEWS'>{item}</Metadata></PAMDataset>", encoding="utf-8"
     )
-    runs, _ = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
     assert (load_image(runs[product].output) == load_image(plain[product].output)).all()
     assert gdal.GetConfigOption("GDAL_DISABLE_READDIR_ON_OPEN") is None
 
@@ -337,7 +327,7 @@ def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path, seven):
     (tmp_path / "in" / "more").mkdir()
     (tmp_path / band.name).rename(tmp_path / "in" / "more" / band.name)
     band.symlink_to(f"more/{band.name}")
-    runs, _ = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
     assert runs[product].status == "sharpened"
 
 
@@ -345,7 +335,7 @@ def test_links_that_lead_out_are_named(tmp_path, seven):
     landsat(tmp_path / "in", seven)
     (tmp_path / "in" / "more.tar").symlink_to(tmp_path / "elsewhere.tar")
     (tmp_path / "elsewhere.tar").write_bytes(b"")
-    _, said = sharpened(tmp_path / "in", tmp_path / "out")
+    _, said = runs_of(tmp_path / "in", tmp_path / "out")
     assert "lead out of it and are not followed: more.tar" in said
 
 
@@ -365,7 +355,7 @@ def test_pipes_in_a_folder_are_left_alone(tmp_path, seven):
     product = landsat(tmp_path / "in", seven)
     for name in ("X_MTL.txt", "DIM_X.XML", "X_pan.tif", "X.zip", "X.IMD"):
         os.mkfifo(tmp_path / "in" / name)
-    runs, _ = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
     assert [(r.title, r.status) for r in runs.values()] == [(product, "sharpened")]
 
 
@@ -375,7 +365,7 @@ def test_a_result_that_is_a_virtual_raster_is_made_again(tmp_path, seven, web):
     (tmp_path / "out").mkdir()
     planted = tmp_path / "out" / f"{product}_sharp.tif"
     planted.write_text(f"<GDAL_WMS><Service name='TiledWMS'><ServerUrl>{web}/</ServerUrl></Service></GDAL_WMS>")
-    runs, _ = sharpened(tmp_path / "in", tmp_path / "out")
+    runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
     assert runs[product].status == "sharpened"
 
 
@@ -386,6 +376,6 @@ def test_texts_of_metadata_reach_no_log_as_control_characters(tmp_path, seven):
     tree = json.loads(file.read_text(encoding="utf-8"))
     tree["LANDSAT_METADATA_FILE"]["PRODUCT_CONTENTS"]["LANDSAT_PRODUCT_ID"] = "\x1b[2J" + product
     file.write_text(json.dumps(tree), encoding="utf-8")
-    _, said = sharpened(tmp_path / "in", tmp_path / "out")
+    _, said = runs_of(tmp_path / "in", tmp_path / "out")
     assert "LANDSAT_PRODUCT_ID holds control characters" in said
     assert "\x1b" not in said

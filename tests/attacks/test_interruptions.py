@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from helpers.fusion import job, temporaries
@@ -16,27 +15,23 @@ from otfm_pansharpen.model.errors import OutputError
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.progress import Progress
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 RUN = """
 import signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with it ignored
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup with this one
-sys.path.insert(0, sys.argv[1])
-from _package import load
-load()
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.source import RasterSource
-job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), tile=64, device="cpu")
+job = FusionJob(RasterSource(sys.argv[1]), RasterSource(sys.argv[2]), Path(sys.argv[3]), tile=64, device="cpu")
 fuse(job, Progress(report=lambda share: print(share, flush=True)))
 """
 
 
 def interrupted(pair, target, after, how):
     """Exit status of a run that is sent a signal once its progress has passed `after`."""
-    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, target)]
+    arguments = [str(p) for p in (pair.pan, pair.ms, target)]
     with subprocess.Popen([sys.executable, "-c", RUN, *arguments], stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
             if float(line) >= after:
@@ -159,7 +154,7 @@ def test_runs_side_by_side_in_a_folder_leave_each_other_alone(tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     folder = tmp_path / "out"
     folder.mkdir()
-    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, folder / "slow.tif")]
+    arguments = [str(p) for p in (pair.pan, pair.ms, folder / "slow.tif")]
     with subprocess.Popen([sys.executable, "-c", RUN, *arguments], stdout=subprocess.PIPE, text=True) as slow:
         assert slow.stdout
         while float(slow.stdout.readline()) < 0.3:
@@ -182,7 +177,7 @@ KILLED_WHILE_DELIVERING = """
 import os, signal
 real, calls = os.replace, iter(range(100))
 def replace(source, place):
-    if next(calls) == int(sys.argv[5]):
+    if next(calls) == int(sys.argv[4]):
         os.kill(os.getpid(), signal.SIGKILL)
     real(source, place)
 os.replace = replace
@@ -200,7 +195,7 @@ def test_killed_among_the_files_of_a_family_the_next_run_puts_them_back(tmp_path
     before = {p: p.read_bytes() for p in folder.iterdir()}
     assert len(before) == 4
     program = RUN.replace("job =", KILLED_WHILE_DELIVERING + "job =")
-    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, folder / "fused.dat", step)]
+    arguments = [str(p) for p in (pair.pan, pair.ms, folder / "fused.dat", step)]
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL
     fuse(job(pair, folder / "other.tif"))

@@ -22,7 +22,6 @@ from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.run_records import RunRecord, state_folder
 from otfm_pansharpen.model.staging import PREVIOUS, remove_stale_runs, staging
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 NOBODY = 65534
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
@@ -246,15 +245,12 @@ def test_state_folder_is_private(own_state):
 AS_SOMEBODY = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from _package import load
-load()
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
-job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), device="cpu", precision="fp32")
+job = FusionJob(RasterSource(sys.argv[1]), RasterSource(sys.argv[2]), Path(sys.argv[3]), device="cpu", precision="fp32")
 fuse(job, Progress(report=lambda share: print(share, flush=True)))
 """
 
@@ -277,7 +273,7 @@ def shared_place():
 
 
 def start(user, homes, pair, target):
-    arguments = [sys.executable, "-c", AS_SOMEBODY, str(SCRIPTS), str(pair.pan), str(pair.ms), str(target)]
+    arguments = [sys.executable, "-c", AS_SOMEBODY, str(pair.pan), str(pair.ms), str(target)]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=homes[user], user=user, group=user)
 
 
@@ -325,7 +321,7 @@ def test_previous_files_whose_names_are_taken_are_named(tmp_path, own_state):
     out.mkdir()
     gdal.Translate(str(out / "fused.dat"), str(pair.ms), format="ENVI")
     before = {p.name: p.read_bytes() for p in out.iterdir()}
-    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, out / "fused.dat")]
+    arguments = [str(p) for p in (pair.pan, pair.ms, out / "fused.dat")]
     program = AS_SOMEBODY.replace("job =", KILLED + "job =")
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL

@@ -175,16 +175,13 @@ def test_an_engine_that_dies_is_one_sentence_and_leaves_nothing(nothing, tmp_pat
 
 PARENT = """
 import sys
-sys.path.insert(0, sys.argv[1])
-from _package import load
-load()
 from pathlib import Path
 from otfm_pansharpen.engine.client import Engines
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
-job = FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), tile=64, device="cpu")
+job = FusionJob(RasterSource(sys.argv[1]), RasterSource(sys.argv[2]), Path(sys.argv[3]), tile=64, device="cpu")
 own = Engines()
 own.run(job, Path("none"), Progress())
 print(own.warm[0][1].process.pid, flush=True)
@@ -196,7 +193,7 @@ own.run(job, Path("none"), Progress(report=lambda share: print(share, flush=True
 def test_the_engine_ends_with_qgis_and_leaves_nothing(tmp_path):
     """SIGKILL of the process that gave the job, in the middle of it."""
     pair = Recipe(height=1024, width=1024).write(tmp_path)
-    arguments = [str(p) for p in (ROOT / "scripts", pair.pan, pair.ms, tmp_path / "out.tif")]
+    arguments = [str(p) for p in (pair.pan, pair.ms, tmp_path / "out.tif")]
     with subprocess.Popen([sys.executable, "-c", PARENT, *arguments], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout
         pid = int(parent.stdout.readline())
@@ -212,13 +209,10 @@ def test_the_engine_ends_with_qgis_and_leaves_nothing(tmp_path):
 
 STARTER = """
 import sys
-sys.path.insert(0, sys.argv[1])
-from _package import load
-load()
 from pathlib import Path
 from otfm_pansharpen.engine.client import Engine, greeting_of
 from otfm_pansharpen.engine.interpreter import launches
-engine = Engine(launches()[0], greeting_of(Path(sys.argv[2])))
+engine = Engine(launches()[0], greeting_of(Path(sys.argv[1])))
 print(engine.process.pid, flush=True)
 sys.stdin.read()
 """
@@ -227,7 +221,7 @@ sys.stdin.read()
 @pytest.mark.promise(10)
 def test_an_engine_that_is_stuck_ends_with_qgis(tmp_path):
     stuck = f"open({str(tmp_path / 'loading')!r}, 'w'); import time; time.sleep(600)"
-    command = [sys.executable, "-c", STARTER, str(ROOT / "scripts"), str(broken_torch(tmp_path / "packages", stuck))]
+    command = [sys.executable, "-c", STARTER, str(broken_torch(tmp_path / "packages", stuck))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout
         pid = int(parent.stdout.readline())

@@ -133,21 +133,18 @@ def test_link_above_the_folder_leads_to_another_disk(folder, wheels, tmp_path):
 
 INSTALL = """
 import sys
-sys.path.insert(0, sys.argv[1])
-from _package import load
-load()
 from pathlib import Path
 from otfm_pansharpen.engine import setup
 from otfm_pansharpen.engine.installation import Wanted
 from otfm_pansharpen.model.progress import Progress
-setup.set_up("repair", Path(sys.argv[2]), Wanted(build="cuda", index=sys.argv[3]), Progress())
+setup.set_up("repair", Path(sys.argv[1]), Wanted(build="cuda", index=sys.argv[2]), Progress())
 """
 
 
 @pytest.mark.parametrize("action", ["install", "repair", "remove"])
 def test_next_set_up_removes_what_a_killed_one_left(folder, wheels, action):
     with silent_index() as address:
-        command = [sys.executable, "-c", INSTALL, str(ROOT / "scripts"), str(folder), address]
+        command = [sys.executable, "-c", INSTALL, str(folder), address]
         with subprocess.Popen(command, env={**os.environ, "PIP_CONFIG_FILE": "/dev/null"}) as process:
             while not list(folder.parent.glob(f".{folder.name}-*/new")):
                 assert process.poll() is None

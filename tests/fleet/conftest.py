@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import http.server
-import os
-import sys
 import threading
-from pathlib import Path
 
 import boto3
 import pytest
 from helpers.fleet import point
 from moto.server import ThreadedMotoServer
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory):
-    """A folder in which the package has its name, for processes that are started."""
-    folder = tmp_path_factory.mktemp("package")
-    (folder / "otfm_pansharpen").symlink_to(ROOT)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def cluster(package):
-    """Two workers that load the package by its name."""
+def cluster():
+    """Two workers."""
     from distributed import LocalCluster
 
-    before = os.environ.get("PYTHONPATH", "")
-    os.environ["PYTHONPATH"] = f"{package}{os.pathsep}{before}"
-    sys.path.append(str(package))
     with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="2GB", dashboard_address=None) as running:
         yield running
-    sys.path.remove(str(package))
-    os.environ["PYTHONPATH"] = before
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,7 @@ from helpers.fleet import DAMAGE, TILES, list_parts, make_scene, sharpen
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from otfm_pansharpen.fleet.job import COG, PARTS
-from otfm_pansharpen.fleet.parts import join_parts, make_part
-from otfm_pansharpen.fleet.scene_plan import plan_scene, read_plan
+from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene, read_plan
 from otfm_pansharpen.model.errors import InputError, OutputError
 
 ENDINGS = {COG: "cog.tif", PARTS: "json"}

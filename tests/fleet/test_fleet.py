@@ -106,5 +106,5 @@ def test_without_dask_the_command_says_what_to_install(archive, tmp_path, monkey
     assert main([str(archive[0] / "pairs.csv"), str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert said.startswith("Dask is not installed")
-    assert "pip install --only-binary :all: dask distributed" in said
+    assert 'pip install --only-binary :all: ".[fleet]"' in said
     assert list(tmp_path.iterdir()) == []

@@ -13,8 +13,7 @@ from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.fleet.job import COG, PARTS, Scene, Settings
-from otfm_pansharpen.fleet.parts import join_parts, make_part
-from otfm_pansharpen.fleet.scene_plan import plan_scene, read_plan
+from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene, read_plan
 from otfm_pansharpen.model.errors import PansharpenError
 
 TILES = Settings(tile=64)
@@ -60,8 +59,8 @@ def test_parts_joined_have_the_bytes_of_one_run(pair, tmp_path, small_parts):
     assert ours.GetRasterBand(1).GetNoDataValue() == 0.0
     assert ours.GetMetadata("IMAGE_STRUCTURE")["LAYOUT"] == "COG"
     assert ours.GetMetadataItem("OTFM_WEIGHTS_SHA256") == result.weights_sha256
-    assert found.figures.shift_rows == result.shift[0]
-    assert found.figures.ergas == result.ergas
+    assert found.figures["shift_rows"] == result.shift[0]
+    assert found.figures["ergas"] == result.ergas
 
 
 def test_parts_of_the_usual_tiles_have_the_bytes_of_the_defaults(tmp_path):
@@ -151,3 +150,16 @@ def test_parts_that_stay_are_one_raster_and_a_checked_catalogue(pair, tmp_path, 
     assert 14.9 < west < east < 15.1
     assert 36.0 < south < north < 36.2
     assert sorted(p.name for p in (moved / "one_sharp.parts").iterdir()) == sorted(parts)
+
+
+def test_join_tells_clipped_values_of_all_parts(tmp_path):
+    """With the numbers of a single run, where there is one part."""
+    pair = Recipe(height=256, width=256).write(tmp_path)
+    ms = load_image(pair.ms).astype(float)
+    save(pair.ms, (ms * 250.0 / np.percentile(ms, 95)).astype(np.uint16), transform=(5e5, 8.0, 0, 4e6, 0, -8.0))
+    _, single = run(pair, tmp_path, data_type="Byte", tile=64)
+    (numbers,) = [n.numbers for n in single.notices if n.code == "result_clipped"]
+    _, joined = made(scene(pair, tmp_path / "out"), replace(TILES, data_type="Byte"))
+    (told,) = joined.notices
+    assert "clipped in 1 of 1 parts" in told
+    assert all(f"{count} of {band.replace('_', ' ')}" in told for band, count in numbers.items())

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from unittest.mock import ANY
 
 import numpy as np
 import pytest
+import s3fs
 from helpers.fleet import TILES, point, sharpen
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image
 from osgeo import gdal
 from otfm_pansharpen.fleet.job import COG, PARTS, Scene, Settings
-from otfm_pansharpen.fleet.parts import join_parts, make_part
-from otfm_pansharpen.fleet.scene_plan import plan_scene
-from otfm_pansharpen.fleet.storage import read_text, size, write_text
+from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene
+from otfm_pansharpen.fleet.scene_plan import local_weights
+from otfm_pansharpen.fleet.storage import find, read_bytes, write_text
 from otfm_pansharpen.model.errors import InputError, OutputError, PansharpenError
 
 SETTINGS = Settings(tile=64)
@@ -48,22 +51,20 @@ def test_a_scene_in_a_store_has_the_bytes_of_one_on_disk(s3, tmp_path, monkeypat
     assert plan_scene(one, SETTINGS).complete
 
 
-def test_many_uploads_of_a_large_file_are_one_file_or_none(s3, tmp_path, monkeypatch):
-    """GDAL sends it in pieces; the name appears with the last one."""
+def test_a_large_file_appears_with_its_last_piece(s3, monkeypatch):
+    """s3fs sends it in pieces."""
     point(monkeypatch, s3.address)
-    monkeypatch.setenv("VSIS3_CHUNK_SIZE", "5")
-    text = "0123456789" * 1_200_000
-    seen = []
-    true = gdal.VSIFWriteL
+    monkeypatch.setattr("s3fs.core.calculate_chunksize", lambda size, chunksize=None: 5 * 2**20)
+    text, seen, true = "0123456789" * 1_200_000, [], s3fs.S3FileSystem._call_s3
 
-    def looking(*words):
-        seen.extend(keys(s3, "large"))
-        return true(*words)
+    async def call(self, method, *words, **more):
+        seen.append((method, keys(s3, "large")))
+        return await true(self, method, *words, **more)
 
-    monkeypatch.setattr(gdal, "VSIFWriteL", looking)
+    monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", call)
     write_text("/vsis3/archive/large.txt", text)
-    assert seen == []
-    assert read_text("/vsis3/archive/large.txt", 2**24) == text
+    assert [found for method, found in seen if method == "upload_part"] == [[], [], []]
+    assert read_bytes("/vsis3/archive/large.txt", 2**24).decode() == text
     assert s3.list_multipart_uploads(Bucket="archive").get("Uploads", []) == []
 
 
@@ -82,23 +83,25 @@ def test_what_is_not_in_the_store_is_named(s3, monkeypatch, path, words):
 
 def test_a_store_that_refuses_is_said_with_what_to_do(closed_store, tmp_path):
     pair = Recipe().write(tmp_path)
-    with pytest.raises(InputError, match=r"Access Denied.*credentials do not allow it"):
-        size("/vsis3/archive/one.tif")
+    with pytest.raises(InputError, match=r"one.tif cannot be looked up.*credentials do not allow it"):
+        find("/vsis3/archive/one.tif")
     with pytest.raises(OutputError, match=r"one.txt cannot be written.*credentials do not allow it"):
         write_text("/vsis3/archive/one.txt", "text")
     one = Scene("one", str(tmp_path / "one_sharp.cog.tif"), str(pair.pan), "/vsis3/archive/ms.tif")
-    with pytest.raises(PansharpenError, match=r"ms.tif cannot be looked up: Access Denied"):
+    with pytest.raises(PansharpenError, match=r"ms.tif cannot be looked up.*credentials do not allow it"):
         plan_scene(one, SETTINGS)
     assert not os.path.exists(one.output)
 
 
 def test_a_store_that_is_silent_or_away_is_said_with_what_to_do(closed_store, monkeypatch):
     monkeypatch.setenv("GDAL_HTTP_TIMEOUT", "1")
-    with pytest.raises(InputError, match=r"timed out.*did not answer in time"):
-        size("/vsis3/archive/slow.tif")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    with pytest.raises(InputError, match=r"did not answer in time"):
+        find("/vsis3/archive/slow.tif")
     point(monkeypatch, "127.0.0.1:9")
-    with pytest.raises(InputError, match="cannot be reached: look at its address"):
-        size("/vsis3/archive/one.tif")
+    with pytest.raises(InputError, match="cannot be reached: look at its address, for example AWS_S3_ENDPOINT"):
+        find("/vsis3/archive/one.tif")
 
 
 def get(s3, key):
@@ -155,3 +158,23 @@ def test_damaged_part_in_a_store_is_not_joined(s3, tmp_path, monkeypatch):
     assert not sharpen(scene)[0]
     s3.download_file("archive", "part/one_sharp.cog.tif", str(tmp_path / "back.tif"))
     assert np.array_equal(load_image(tmp_path / "back.tif"), run(pair, tmp_path, tile=64)[0])
+
+
+COPY = """
+import sys
+from otfm_pansharpen.fleet.scene_plan import local_weights
+path = local_weights(sys.argv[1])
+print(path, open(path).read())
+"""
+
+
+def test_local_weights_are_those_of_now_and_end_with_the_process(s3, monkeypatch):
+    point(monkeypatch, s3.address)
+    for content in ("old", "new"):
+        s3.put_object(Bucket="archive", Key="own.safetensors", Body=content.encode())
+        with open(local_weights("/vsis3/archive/own.safetensors"), encoding="ascii") as file:
+            assert file.read() == content
+    command = [sys.executable, "-c", COPY, "/vsis3/archive/own.safetensors"]
+    path, content = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert content == "new"
+    assert not os.path.exists(os.path.dirname(path))

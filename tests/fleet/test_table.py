@@ -6,14 +6,13 @@ import csv
 import json
 
 import pytest
-from otfm_pansharpen.fleet.job import Figures, Row
-from otfm_pansharpen.fleet.table import write_table
+from otfm_pansharpen.fleet.table import Row, write_table
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\n"])
 def test_write_table_escapes_formulas(tmp_path, start):
     name = f"{start}1+1"
-    row = Row(name, "failed", output=name, figures=Figures(shift_rows=-0.5), workers=(name,), sentence=f"{name} is no")
+    row = Row(name, "failed", output=name, figures={"shift_rows": -0.5}, workers=(name,), sentence=f"{name} is no")
     write_table([row], str(tmp_path))
     with (tmp_path / "fleet.csv").open(newline="", encoding="utf-8") as file:
         (found,) = csv.DictReader(file)

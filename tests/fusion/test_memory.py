@@ -10,17 +10,13 @@ import numpy as np
 import pytest
 from helpers.scenes import Recipe, load_image, save
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 RUN = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from _package import load
-load()
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.source import RasterSource
-fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4]), memory=256, device="cpu"))
+fuse(FusionJob(RasterSource(sys.argv[1]), RasterSource(sys.argv[2]), Path(sys.argv[3]), memory=256, device="cpu"))
 status = Path("/proc/self/status").read_text()  # getrusage would count the process that started this one
 print(int(status.split("VmHWM:")[1].split()[0]) // 1024)
 """
@@ -32,7 +28,7 @@ def peak(folder, times):
     pair = Recipe(height=1024, width=1024).write(folder)
     for path, pixel in ((pair.pan, 2.0), (pair.ms, 8.0)):
         save(path, np.tile(load_image(path), (1, times, times)), transform=(5e5, pixel, 0, 4e6, 0, -pixel))
-    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, folder / "out.tif")]
+    arguments = [str(p) for p in (pair.pan, pair.ms, folder / "out.tif")]
     done = subprocess.run([sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENES = Path(os.environ.get("OTFM_SCENES", ROOT.parent / "shared" / "data" / "validation_pairs"))
-sys.path.insert(0, str(ROOT / "benchmarks"))
 
 NAMES = ["L8_istanbul", "L7_21", "WV2_SN6_1"]
 

@@ -139,16 +139,13 @@ def test_progress_rises_evenly_to_one(tmp_path):
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from _package import load
-load()
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.source import RasterSource
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), Path(sys.argv[4])))
+    fuse(FusionJob(RasterSource(sys.argv[1]), RasterSource(sys.argv[2]), Path(sys.argv[3])))
 except Exception as error:
     print(type(error).__name__, error)
     sys.exit(1)
@@ -159,10 +156,9 @@ except Exception as error:
 def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
     """A limit on file size fails writes just as a full disk does."""
     pair = Recipe(height=320, width=320).write(tmp_path)
-    scripts = Path(__file__).resolve().parents[2] / "scripts"
     target = tmp_path / "out" / "fused.tif"
     target.parent.mkdir()
-    arguments = [str(scripts), str(pair.pan), str(pair.ms), str(target)]
+    arguments = [str(pair.pan), str(pair.ms), str(target)]
     done = subprocess.run([sys.executable, "-c", FULL_DISK, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "OutputError" in done.stdout

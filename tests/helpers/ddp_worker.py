@@ -12,14 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-from _package import load  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-load()
-
-from helpers.training import run, silent, weights  # noqa: E402
-from otfm_pansharpen.model.training.dataset import read_sources  # noqa: E402
+from helpers.training import run, silent, weights
+from otfm_pansharpen.model.training.dataset import read_sources
 
 folder = Path(sys.argv[1])
 torch.set_num_threads(1)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from osgeo import gdal
 from otfm_pansharpen.fleet.job import Scene, Settings
-from otfm_pansharpen.fleet.parts import join_parts, make_part
-from otfm_pansharpen.fleet.scene_plan import plan_scene, read_plan
+from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene, read_plan
 
 UNSET = "AWS_SESSION_TOKEN", "AWS_PROFILE"
 TILES = Settings(tile=64)

@@ -6,13 +6,13 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers.dimap import dimap
 from helpers.fusion import run as fuse_pair
-from helpers.products import ali, dimap, landsat, named, packed, pair_for, worldview
+from helpers.landsat import ali, landsat
+from helpers.maxar import worldview
+from helpers.products import band_names, named, packed, pair_for, sharpened
 from helpers.scenes import load_image
 from osgeo import gdal
-from otfm_pansharpen.model.product.job import ProductJob
-from otfm_pansharpen.model.product.run import sharpen_products
-from otfm_pansharpen.model.progress import Progress
 
 OLI = ["coastal", "blue", "green", "red", "nir", "swir1", "swir2"]
 ETM = ["blue", "green", "red", "nir", "swir1", "swir2"]
@@ -88,31 +88,21 @@ KINDS = {
 }  # fmt: skip
 
 
-def sharpened(place, folder, **changes):
-    """The result of a run, and what the log said."""
-    folder.mkdir(exist_ok=True)
-    lines: list[str] = []
-    job = ProductJob(str(place), folder, precision="fp32", device="cpu", **changes)
-    return sharpen_products(job, Progress(log=lines.append)), "\n".join(lines)
-
-
-def described(path):
-    dataset = gdal.Open(str(path))
-    return [dataset.GetRasterBand(n).GetDescription() for n in range(1, dataset.RasterCount + 1)]
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_gives_the_pixels_of_its_pair(tmp_path, kind):
     make, ratio, names = KINDS[kind]
     pair = pair_for(tmp_path / "pair", len(names), ratio)
     product = tmp_path / "Über alles 1" / "product"
     make(product, pair)
+    for image in [*product.rglob("*.[tT][iI][fF]*")]:  # makers put descriptions next to images
+        image.with_suffix(".xml").write_text("<ProductMetaData><ImageName>made up</ImageName></ProductMetaData>")
+        image.with_name(f"{image.stem}_thumb.jpg").write_bytes(b"")
     plain, _ = fuse_pair(pair, tmp_path)
     result, said = sharpened(product, tmp_path / "out")
     assert [r.status for r in result.runs] == ["sharpened"], said
     output = result.runs[0].output
     np.testing.assert_array_equal(load_image(output), plain)
-    assert described(output) == names
+    assert band_names(output) == names
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [output.rsplit("/", 1)[1]]
 
 

@@ -9,9 +9,12 @@ import threading
 
 import numpy as np
 import pytest
+from helpers.dimap import dimap
 from helpers.fusion import run as fuse_pair
 from helpers.fusion import temporaries
-from helpers.products import dimap, landsat, named, packed, pair_for, worldview
+from helpers.landsat import landsat
+from helpers.maxar import worldview
+from helpers.products import band_names, named, packed, pair_for, sharpened
 from helpers.scenes import load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError
@@ -29,19 +32,6 @@ def landsat_pair(tmp_path):
 @pytest.fixture
 def sharp_pair(tmp_path):
     return pair_for(tmp_path / "pair4", 4, 4)
-
-
-def sharpened(place, folder, **changes):
-    """The result of a run, and what the log said."""
-    folder.mkdir(exist_ok=True)
-    lines: list[str] = []
-    job = ProductJob(str(place), folder, precision="fp32", device="cpu", **changes)
-    return sharpen_products(job, Progress(log=lines.append)), "\n".join(lines)
-
-
-def names_of(path):
-    dataset = gdal.Open(str(path))
-    return [dataset.GetRasterBand(n).GetDescription() for n in range(1, dataset.RasterCount + 1)]
 
 
 def test_level_2_takes_the_pan_of_level_1(tmp_path, landsat_pair):
@@ -92,7 +82,7 @@ def test_bands_are_chosen_by_what_they_show(tmp_path, landsat_pair, choice, name
     landsat(tmp_path / "in", landsat_pair)
     plain, _ = fuse_pair(landsat_pair, tmp_path)
     result, said = sharpened(tmp_path / "in", tmp_path / "out", bands=choice)
-    assert names_of(result.runs[0].output) == names
+    assert band_names(result.runs[0].output) == names
     assert "Left out by BANDS" in said
     assert result.runs[0].colours == (1, 2, 3)
     assert load_image(result.runs[0].output).shape == (len(names), *plain.shape[1:])
@@ -114,10 +104,10 @@ def test_colours_that_nobody_knows_are_refused(tmp_path, sharp_pair):
         sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
 
 
-@pytest.mark.parametrize("ending", ["MTL.txt", "B3.TIF"])
+@pytest.mark.parametrize("ending", ["MTL.txt", "MTL.xml", "B3.TIF"])
 def test_a_file_of_a_product_stands_for_that_product_alone(tmp_path, landsat_pair, ending):
     landsat(tmp_path / "in", landsat_pair, 8)
-    nine = landsat(tmp_path / "in", landsat_pair, 9)
+    nine = landsat(tmp_path / "in", landsat_pair, 9, forms=("txt", "xml", "json"))
     result, _ = sharpened(tmp_path / "in" / f"{nine}_{ending}", tmp_path / "out")
     assert [r.title for r in result.runs] == [nine]
 

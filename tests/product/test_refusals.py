@@ -7,21 +7,16 @@ import tarfile
 import zipfile
 
 import pytest
-from helpers.products import cut, dimap, landsat, named, packed, pair_for, worldview
+from helpers.dimap import dimap
+from helpers.landsat import landsat
+from helpers.maxar import worldview
+from helpers.products import cut, named, packed, pair_for, refusal
 from helpers.scenes import load_image, save
 from otfm_pansharpen.model.errors import PansharpenError
+from otfm_pansharpen.model.product.families import FAMILIES
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.run import sharpen_products
 from otfm_pansharpen.model.progress import Progress
-
-
-def refusal(place, folder, **changes):
-    """The sentence of a run that is refused; nothing is written."""
-    folder.mkdir(exist_ok=True)
-    with pytest.raises(PansharpenError) as refused:
-        sharpen_products(ProductJob(str(place), folder, device="cpu", **changes))
-    assert list(folder.iterdir()) == []
-    return str(refused.value)
 
 
 @pytest.fixture
@@ -46,6 +41,7 @@ def test_other_files_are_listed(tmp_path):
     (tmp_path / "in" / "LC08.tar.crdownload").write_bytes(b"")
     sentence = refusal(tmp_path / "in", tmp_path / "out")
     assert "elevation.tif" in sentence
+    assert all(family.title in sentence for family in FAMILIES)
     assert "LC08.tar.crdownload look(s) like a download that has not finished" in sentence
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from helpers.fusion import job
 from helpers.scenes import Recipe, load_image, save
@@ -16,15 +13,12 @@ from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.quality.classical import CLASSICAL
 from otfm_pansharpen.model.raster import windows
 from otfm_pansharpen.model.raster.source import RasterSource
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+from quality import Ours, compare_reduced
+from wald import Scene
 
 
 @pytest.mark.parametrize(("per_axis", "side"), [(4, 128), (2, 40)], ids=["the whole scene", "pieces of a sample"])
 def test_log_report_and_benchmark_have_the_same_figures(tmp_path, monkeypatch, per_axis, side):
-    from quality import Ours, compare_reduced
-    from wald import Scene
-
     monkeypatch.setattr(windows, "WINDOW_SIDE", side)
     monkeypatch.setattr(windows, "WINDOWS_PER_AXIS", per_axis)
     pair = Recipe(bands=3, ratio=2, height=176, width=192, shift=(0.6, -0.3)).write(tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,6 @@ from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import OutputError
 from otfm_pansharpen.model.fusion.pipeline import fuse
-
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 
 def with_sidecars(path, side=600):
@@ -123,21 +120,18 @@ def test_a_vrt_under_the_name_of_the_output_loses_none_of_its_sources(tmp_path, 
 WATCHED = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from _package import load
-load()
 from otfm_pansharpen.model.files import whole_file
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.source import RasterSource
-target, seen, changes = Path(sys.argv[4]), set(), []
+target, seen, changes = Path(sys.argv[3]), set(), []
 def watch(event, arguments):
     if event.startswith(("os.", "shutil.")):  # also of what is about to happen to other files
         seen.add(target.exists())
         changes.extend(event for a in arguments if event != "os.scandir" and str(a) == str(target))
 sys.addaudithook(watch)
 if target.suffix == ".tif":
-    fuse(FusionJob(RasterSource(sys.argv[2]), RasterSource(sys.argv[3]), target, device="cpu"))
+    fuse(FusionJob(RasterSource(sys.argv[1]), RasterSource(sys.argv[2]), target, device="cpu"))
 else:
     with whole_file(target) as draft:
         draft.write_bytes(b"new")
@@ -152,7 +146,7 @@ def test_single_file_is_replaced_in_one_step(tmp_path, folder, name):
     """At no moment is neither the previous file there nor the new one: one rename, over the previous file."""
     pair = Recipe(bands=1).write(tmp_path)
     (folder / name).write_bytes(b"old")
-    arguments = [str(p) for p in (SCRIPTS, pair.pan, pair.ms, folder / name)]
+    arguments = [str(p) for p in (pair.pan, pair.ms, folder / name)]
     done = subprocess.run([sys.executable, "-c", WATCHED, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "{True} ['os.rename']"
     assert (folder / name).read_bytes() != b"old"

@@ -75,7 +75,7 @@ def test_a_stack_is_plain_data(tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
     source = stacked(one_file_a_band(pair, tmp_path / "b"), "MS")
     again = json.loads(json.dumps(asdict(source)))
-    assert load_image(again["path"]).shape == load_image(pair.ms).shape
+    assert load_image(again["xml"]).shape == load_image(pair.ms).shape
 
 
 def test_a_stack_of_relative_paths_opens_anywhere(tmp_path, monkeypatch):
@@ -83,7 +83,7 @@ def test_a_stack_of_relative_paths_opens_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = stacked([RasterSource("a.tif"), RasterSource("a.tif")], "MS")
     monkeypatch.chdir("/")
-    assert load_image(source.path).shape == (2, 8, 8)
+    assert load_image(source.gdal_name).shape == (2, 8, 8)
 
 
 @pytest.mark.promise(2)

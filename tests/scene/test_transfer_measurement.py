@@ -122,6 +122,21 @@ def test_errors_grow_on_a_small_scene():
     assert furthest(small, KNOWN["sharpened down the rows"]) > furthest(large, KNOWN["sharpened down the rows"])
 
 
+@pytest.mark.parametrize("side", [24, 50, 100])
+def test_standard_errors_cover_the_true_errors(side):
+    """Within two standard errors lie about 95 % of the values, and the errors are not simply large."""
+    covered, sizes = [], []
+    for seed in (21, 22, 23):
+        for known in (*KNOWN.values(), TransferFunction.gaussian(DEFAULT_GAIN)):
+            found = measure_transfer([made(known, side=side, seed=seed)])
+            for axis, errors, truth in zip(("rows", "columns"), found.errors, (known.rows, known.columns), strict=True):
+                true = np.abs(np.subtract(getattr(found.transfer, axis), truth))[UP_TO_90]
+                covered.append(true < 2.0 * np.array(errors)[UP_TO_90])
+                sizes.append(np.array(errors)[UP_TO_90].mean() / max(true.mean(), 1e-3))
+    assert np.mean(covered) > 0.85
+    assert np.median(sizes) < 3.0
+
+
 def without_pixels(pair):
     return replace(pair, ms_valid=torch.zeros_like(pair.ms_valid))
 

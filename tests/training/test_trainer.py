@@ -294,13 +294,13 @@ def test_it_needs_neither_gdal_nor_qgis(tmp_path):
     path = tmp_path / "scenes.safetensors"
     write_recordings(path, [Recording("ms", "b", landscape(4, 300, 300).astype(np.float32))], 10**8)
     code = (
-        "import sys, runpy; sys.modules.update(osgeo=None, qgis=None); sys.path.insert(0, sys.argv[1]);"
-        "sys.argv = ['train.py', *sys.argv[2:]]; runpy.run_path('train.py', run_name='__main__')"
+        "import sys, runpy; sys.modules.update(osgeo=None, qgis=None);"
+        "sys.argv = ['train.py', *sys.argv[1:]]; runpy.run_path('train.py', run_name='__main__')"
     )
     scripts = Path(__file__).resolve().parents[2] / "scripts"
     sizes = ["--width", "8", "--blocks", "1", "--regression", "2", "--transport", "1", "--name", "bare"]
     done = subprocess.run(
-        [sys.executable, "-c", code, str(scripts), str(path), str(tmp_path / "run"), *sizes],
+        [sys.executable, "-c", code, str(path), str(tmp_path / "run"), *sizes],
         cwd=scripts, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Which format a name asks for, and how the values are kept in it."""
+"""The format that a name asks for, how values are kept in it, and the creation options to lose nothing."""
 
 from __future__ import annotations
 
@@ -8,21 +8,29 @@ from pathlib import Path
 from osgeo import gdal
 
 from ..errors import OutputError
-from .pixel_types import value_limits
+from .pixel_types import FLOAT_TYPES, value_limits
 
 BY_EXTENSION = {  # where several drivers take a name, or the one that everybody means takes none
     "tif": "GTiff", "tiff": "GTiff", "img": "HFA", "jp2": "JP2OpenJPEG",
     "": "ENVI", "dat": "ENVI", "bsq": "ENVI", "bil": "ENVI", "bip": "ENVI", "raw": "ENVI",
 }  # fmt: skip
-HOLDS = {  # what to do where a format cannot hold a raster
-    "VRT": "A VRT only points to the files of others; use .tif.",
-    "GPKG": "A GeoPackage holds one or three bands of Byte, or one band of Int16, UInt16 or Float32; use .tif.",
-    "": "Choose other creation options, fewer bands or another data type, or use .tif.",
+GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINISBLACK", "ALPHA": "NO"}
+PREDICTED = ("DEFLATE", "LZW", "ZSTD")
+PACKED = ("NONE", "PACKBITS", "LZMA", *PREDICTED)  # codecs that take values of any number of bits
+ODD_BITS = {"Byte": range(1, 8), "UInt16": range(9, 16), "UInt32": range(17, 32)}  # that a GeoTIFF may have
+TOGETHER = ("WEBP", "JXL")  # codecs that take all bands of a pixel at once
+LOSSLESS = {  # what makes drivers lossless that are not by themselves
+    "JP2OpenJPEG": {"QUALITY": "100", "REVERSIBLE": "YES"},
+    "JP2KAK": {"QUALITY": "100"},
+    "JP2ECW": {"TARGET": "0"},
+    "JP2Lura": {"REVERSIBLE": "YES"},
+    "WEBP": {"LOSSLESS": "YES", "EXACT": "1"},
+    "JPEGXL": {"LOSSLESS": "YES"},
+    "AVIF": {"QUALITY": "100", "YUV_SUBSAMPLING": "444"},
+    "GPKG": {"TILE_FORMAT": "PNG"},
 }
-CODECS = {  # what compression in a GeoTIFF takes, where GDAL's own words do not say it
-    "JPEG": "JPEG takes Byte, and more than four bands only with INTERLEAVE=BAND. ",
-    "WEBP": "WEBP takes three or four bands of Byte. ",
-}
+LOSS = {"QUALITY", "REVERSIBLE", "LOSSLESS", "TARGET", "TARGETSIZE", "PSNR", "RATE", "TILE_FORMAT", "YCBCR420"}
+INTERLEAVED = ("BSQ", "BIL", "BIP")  # orders of values that ENVI's extensions name
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ def driver_for(path: Path) -> gdal.Driver:
     if path.name.lower().endswith((".cog.tif", ".cog.tiff")) and cloud_optimised is not None:
         return cloud_optimised
     extension = path.suffix.lstrip(".").lower()
+    if extension == "vrt":
+        raise OutputError(f"The output {path} cannot be a VRT, which only points to the files of others. Use .tif.")
     usual = gdal.GetDriverByName(BY_EXTENSION.get(extension, ""))
     if usual is not None:
         return usual
@@ -99,3 +109,34 @@ def driver_for(path: Path) -> gdal.Driver:
             "Use .tif or the extension of another raster format."
         )
     return fitting[0]
+
+
+def creation_options(path: Path, form: OutputForm) -> list[str]:
+    """What the driver of a path's format is asked for: the user's options, what the name says, to lose nothing."""
+    handler, order = driver_for(path), path.suffix[1:].upper()
+    driver = handler.ShortName
+    if driver == "GTiff":
+        return geotiff_options(form)
+    chosen = {"INTERLEAVE": order} if order in INTERLEAVED else {}
+    listed = handler.GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or ""
+    if driver == "COG" and form.bits in ODD_BITS.get(form.type, ()) and "'INTERLEAVE'" in listed:
+        chosen["INTERLEAVE"] = "PIXEL"  # GDAL 3.13 writes wrong values where bands of odd bits lie one after the other
+    lossless = LOSSLESS.get(driver, {}) if driver != "GPKG" or form.type == "Byte" else {}
+    if not LOSS & set(form.given):  # else the user has chosen how much to lose
+        chosen |= lossless
+    return [f"{name}={value}" for name, value in {**chosen, **form.given}.items()]
+
+
+def geotiff_options(form: OutputForm, own: bool = True) -> list[str]:
+    """Creation options of a GeoTIFF, with a predictor that suits the type; without the user's if not `own`."""
+    given = form.given if own else {}
+    codec = given.get("COMPRESS", "NONE").upper()
+    together = codec in TOGETHER or given.get("PHOTOMETRIC", "").upper() == "YCBCR"
+    chosen = {**GEOTIFF_DEFAULTS, "INTERLEAVE": "PIXEL" if together else "BAND", **given}
+    if form.bits in ODD_BITS.get(form.type, ()) and codec in PACKED and "PREDICTOR" not in given:
+        chosen.setdefault("NBITS", str(form.bits))
+    if codec in PREDICTED and "NBITS" not in chosen:  # which is for whole bytes
+        chosen.setdefault("PREDICTOR", "3" if form.type in FLOAT_TYPES else "2")
+    if codec != "NONE":
+        chosen.setdefault("NUM_THREADS", "ALL_CPUS")
+    return [f"{name}={value}" for name, value in chosen.items()]

@@ -8,7 +8,7 @@ from osgeo import ogr
 from otfm_pansharpen.model.errors import InputError
 from otfm_pansharpen.model.geometry.grids import Grid, Window
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
-from otfm_pansharpen.model.raster.unmeasured import covered
+from otfm_pansharpen.model.raster.mask import covered
 
 GRID = Grid(20, 10, (100.0, 4.0, 0.0, 200.0, 0.0, -4.0))
 RING = "POLYGON((108 196,148 196,148 172,108 172,108 196),(120 188,136 188,136 180,120 180,120 188))"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from helpers.products import landsat, pair_for
-from otfm_pansharpen.fleet.job import COG, PARTS
-from otfm_pansharpen.fleet.pairs import read_scenes
+from helpers.landsat import landsat
+from helpers.products import pair_for
+from otfm_pansharpen.fleet.job import COG, PARTS, read_scenes
 from otfm_pansharpen.model.errors import InputError
 
 
@@ -90,5 +90,4 @@ def test_a_folder_of_products_gives_scenes_and_says_what_is_none(tmp_path):
     scenes, none = read_scenes(str(tmp_path / "archive"), str(tmp_path), COG)
     assert [(s.name, s.sensor, s.date) for s in scenes] == [(name, "Landsat 8", "2020-07-01")]
     assert scenes[0].output == f"{tmp_path}/{name}_sharp.cog.tif"
-    assert [r.status for r in none] == ["no product"]
-    assert "has no MS" in none[0].sentence
+    assert ["has no MS" in r.sentence for r in none] == [True]
