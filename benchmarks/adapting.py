@@ -81,7 +81,7 @@ class Halves:
         first = round((self.middle + MARGIN) * self.scene.placement.spacing[1] / BLOCK) * BLOCK
         pair = self.scene.cropped_to(read(output)[1])
         right = Window(first, 0, pair.pan.shape[1] - first, pair.pan.shape[0])
-        result = torch.from_numpy(sharp[:, :, first:].astype(np.float32))
+        result = sharp[:, :, first:].astype(np.float32)
         found = full_resolution(pair.cropped(right), result, self.scene.registration.transfer, self.scene.rounded)
         return Judged(error, found.hqnr if found else float("nan"))
 

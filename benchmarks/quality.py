@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 from _package import load
@@ -82,13 +81,13 @@ def compare_full(
         fused = plugin.fuse(pan, ms, output)
         pair = scene.cropped_to(read(output)[1])
     transfer = scene.registration.transfer
-    prepared = prepare(pair, transfer, pair.pan_valid.numpy())
+    prepared = prepare(pair, transfer, pair.pan_valid)
     results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()} | {OURS: fused}
     if sheet:
         contact_sheet(sheet, pair, results, rgb_bands(band_names(Path(ms.path))))
     table = {}
     for name, result in results.items():
-        found = full_resolution(pair, torch.from_numpy(result.astype(np.float32)), transfer, scene.rounded)
+        found = full_resolution(pair, result.astype(np.float32), transfer, scene.rounded)
         table[name] = found.hqnr if found else float("nan")
     return table
 

@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 from _package import load
@@ -60,9 +59,7 @@ def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> t
         fuse(FusionJob(pan, ms, output, align=align))
         fused, grid = read(output)
         pair = scene.cropped_to(grid)
-    found = full_resolution(
-        pair, torch.from_numpy(fused.astype(np.float32)), scene.registration.transfer, scene.rounded
-    )
+    found = full_resolution(pair, fused.astype(np.float32), scene.registration.transfer, scene.rounded)
     return error, found.hqnr if found else float("nan")
 
 

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from _package import ROOT, load
 
 load()
@@ -61,7 +60,7 @@ def gdal_pansharp(pan: Path, ms: Path, target: Path) -> Path:
     return target
 
 
-def over(image: np.ndarray, grid_of: object, pair_pan: torch.Tensor, scene: Scene) -> np.ndarray:
+def over(image: np.ndarray, grid_of: object, pair_pan: np.ndarray, scene: Scene) -> np.ndarray:
     """An output on PAN's pixels; gdal:pansharp's may be larger than PAN."""
     own, other = scene.pan.grid.transform, grid_of.transform  # type: ignore[attr-defined]
     left, top = round((own[0] - other[0]) / own[1]), round((own[3] - other[3]) / own[5])
@@ -75,7 +74,7 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
     work.mkdir(exist_ok=True)
     pan, ms, reference, inside = reduced(scene, RATIO, work)
     small = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
-    results = {"interpolation": interpolated_ms(small.on_pan()).numpy().astype(np.float64)}
+    results = {"interpolation": interpolated_ms(small.on_pan()).astype(np.float64)}
     ours = work / "otfm.tif"
     files = {"gdal:pansharp": gdal_pansharp(pan, ms, work / "gdal.tif"), "OTFM": ours}
     qgis("otfm:pansharpen", PAN=pan, MS=ms, OUTPUT=ours)
@@ -86,7 +85,7 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
     fused = {"interpolation": interpolated_ms(pair)}
     for name, file in full.items():
         image, grid = read(file)
-        fused[name] = torch.from_numpy(over(image, grid, pair.pan, scene).astype(np.float32))
+        fused[name] = over(image, grid, pair.pan, scene).astype(np.float32)
     print(
         "\nReduced resolution (Wald, ratio 2; lower is better, Q2n higher) and full resolution (HQNR, higher is better)"
     )
@@ -101,7 +100,7 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
 def draw(scene: Scene, fused: Path, target: Path) -> None:
     """MS, PAN and the result side by side."""
     pair = scene.on_pan()
-    lms = interpolated_ms(pair).numpy()
+    lms = interpolated_ms(pair)
     low, high = np.percentile(lms[COLOURS][(slice(None), *CROP)], [1, 99], axis=(1, 2))
 
     def colour(image: np.ndarray) -> np.ndarray:
@@ -109,7 +108,7 @@ def draw(scene: Scene, fused: Path, target: Path) -> None:
         return np.clip(shown, 0, 1).transpose(1, 2, 0)
 
     figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.7))
-    pan = pair.pan.numpy()[CROP]
+    pan = pair.pan[CROP]
     axes[0].imshow(colour(coarse_ms(pair)), interpolation="nearest")
     axes[1].imshow(pan, cmap="gray", vmin=np.percentile(pan, 1), vmax=np.percentile(pan, 99), interpolation="nearest")
     axes[2].imshow(colour(read(fused)[0]), interpolation="nearest")

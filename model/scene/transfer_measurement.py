@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.products import inner_products, multiply
 from ..geometry.transfer import FREQUENCIES, MAX_TRANSFER, TransferFunction
 from ..geometry.window_pair import PairWindow
 
@@ -113,12 +114,12 @@ def _window_spectra(
 ) -> Iterator[tuple[Spectrum, Spectrum, float]]:
     """Spectra of PAN (n, m) and of the bands (bands, n, m) below the MS Nyquist frequency, and the power of PAN's
     noise, of every segment of a window that is valid enough and not constant. Gaps are tapered alike in both."""
-    ms, pan = (np.asarray(image, dtype=np.float64) for image in (window.ms, window.pan))
+    ms, pan = (image.astype(np.float64) for image in (window.ms, window.pan))
     pan = pan if pan.ndim == 2 else pan.mean(axis=0)
     shape = window.ms_valid.shape
     if min(shape) < side:
         return
-    weight = _tapered_gaps(np.asarray(window.pan_at_ms(SHARP)[1]))
+    weight = _tapered_gaps(window.pan_at_ms(SHARP)[1])
     own = np.arange(side) - 0.5 * (side - 1)
     taper = np.outer(_taper(own, side), _taper(own, side))
     for top in _starts(shape[0], side):
@@ -135,7 +136,7 @@ def _window_spectra(
                 axes.append((np.arange(low, high) - middle) / spacing)
                 fine.append(slice(low, high))
             maps = [np.maximum(1.0 - np.abs(p.clip(own[0], own[-1])[:, None] - own), 0.0) for p in axes]
-            over_pan = maps[0] @ inner @ maps[1].T * np.outer(*(_taper(p, side) for p in axes))
+            over_pan = multiply(multiply(maps[0], inner), maps[1].T) * np.outer(*(_taper(p, side) for p in axes))
             sharp = _centred(pan[tuple(fine)][None], over_pan)
             scale = 1.0 / (window.spacing[0] * window.spacing[1])
             bands = _centred(ms[:, top : top + side, left : left + side], taper * inner)
@@ -203,7 +204,8 @@ def _centred(planes: Array, weight: Array) -> Array:
 def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[Array]) -> Spectrum:
     """Fourier transform of planes (k, h, w) at positions in MS pixels; frequencies in cycles per MS pixel."""
     rows, columns = (np.exp(-2j * np.pi * f[:, None] * p[None, :]) for p, f in zip(positions, frequencies))
-    return np.asarray((rows @ planes) @ columns.T)
+    half = multiply(planes, np.concatenate([columns.real, columns.imag]).T)
+    return multiply(rows, half[..., : len(columns)] + 1j * half[..., len(columns) :])
 
 
 def _ratios(
@@ -241,21 +243,22 @@ def _band_weights(pan: Spectrum, bands: Spectrum, weight: Array, at: _Frequencie
     band = at.within(FIT_BAND)
     scale = at.radius[band] * np.sqrt(weight)[:, None]
     target, parts = (pan[:, band] * scale).ravel(), (bands[:, :, band] * scale).reshape(len(bands), -1)
-    gram = (parts.conj() @ parts.T).real
+    target, parts = target.view(np.float64), parts.view(np.float64)  # real parts of products are those of the pairs
+    gram = inner_products(parts, parts)
     gram += (1e-3 * np.trace(gram) / len(gram) + 1e-300) * np.eye(len(gram))
-    return np.asarray(np.linalg.solve(gram, (parts.conj() @ target).real))
+    return np.asarray(np.linalg.solve(gram, (parts * target).sum(1)))
 
 
 def _without_shifts(pan: Spectrum, combined: Spectrum, at: _Frequencies) -> tuple[Spectrum, Array]:
     """Each segment moved to where it fits PAN, and by how many MS pixels, (segments, 2): least squares on phases."""
     band = at.within(SHIFT_BAND)
-    frequencies = [np.broadcast_to(0.5 * f, at.radius.shape)[band] for f in (at.rows, at.columns)]
+    along = np.stack([np.broadcast_to(0.5 * f, at.radius.shape)[band] for f in (at.rows, at.columns)], axis=1)
     shifts, moved = np.zeros((len(pan), 2)), combined
     for _ in range(3):
         cross = (pan.conj() * moved)[:, band] * at.radius[band]
         inner = np.maximum(cross.real, 0.0)
-        slope = np.stack([cross.imag @ f for f in frequencies], axis=1)
-        bend = np.stack([np.stack([inner @ (f * g) for g in frequencies], axis=1) for f in frequencies], axis=1)
+        slope = multiply(cross.imag, along)
+        bend = multiply(inner, (along[:, :, None] * along[:, None, :]).reshape(len(along), 4)).reshape(-1, 2, 2)
         bend += (1e-3 * np.trace(bend, axis1=1, axis2=2) + 1e-300)[:, None, None] * np.eye(2)
         shifts += np.clip(np.linalg.solve(2.0 * np.pi * bend, slope[:, :, None])[:, :, 0], -1.0, 1.0)
         turns = 0.5 * (at.rows * shifts[:, 0, None, None] + at.columns * shifts[:, 1, None, None])
