@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from osgeo import gdal
-from otfm_pansharpen.model.geometry.gap_filling import fill
+from otfm_pansharpen.model.geometry.filters import dilate
 from otfm_pansharpen.model.geometry.grids import Grid, Placement, Window, register
-from otfm_pansharpen.model.geometry.resampling import centres, mtf_matrix, resample
+from otfm_pansharpen.model.geometry.resampling import centres, mtf_resampler, resample
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.network.gap_filling import fill
 from otfm_pansharpen.model.quality.indices import ergas, q2n, sam, scc
 from otfm_pansharpen.model.quality.wald import reduced_pair
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
@@ -22,7 +23,6 @@ from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import read_pair, sample_scene
 from otfm_pansharpen.model.scene.registration import Registration, measure_registration
-from torch.nn.functional import max_pool2d
 
 
 class Scene:
@@ -43,9 +43,7 @@ class Scene:
         """The pair with PAN cut to the PAN raster, for comparing with outputs."""
         with gdal_exceptions():
             values, valid = self.pan.read(self.pan.grid.window)
-        return replace(
-            self.pair, pan=torch.from_numpy(values[0]), pan_valid=torch.from_numpy(valid[0]), pan_corner=(0, 0)
-        )
+        return replace(self.pair, pan=values[0], pan_valid=valid[0], pan_corner=(0, 0))
 
     def cropped_to(self, grid: Grid) -> PairWindow:
         """The pair with PAN cut to the grid of an output, which has PAN's pixels."""
@@ -75,10 +73,10 @@ def softened(pan: RasterSource, ms: RasterSource, gain: float, path: Path) -> Ra
     scene = Scene(pan, ms)
     pair, known = scene.pair, scene.pair.ms_valid
     mean = pair.ms[:, known].mean(1)[:, None, None]
-    whole = fill(pair.ms - mean, known) + mean
+    whole = fill(torch.from_numpy(pair.ms - mean), torch.from_numpy(known)).numpy() + mean
     strength = TransferFunction.gaussian(min(gain / scene.registration.transfer.gain, 0.999)).rows
-    blur = [mtf_matrix(n, centres(n, 0.0, 1.0), strength, 1.0) for n in known.shape]
-    write(path, (resample(whole, *blur) * known).numpy(), scene.ms.grid.transform)
+    blur = [mtf_resampler(n, centres(n, 0.0, 1.0), strength, 1.0) for n in known.shape]
+    write(path, resample(whole, *blur) * known, scene.ms.grid.transform)
     return RasterSource(str(path))
 
 
@@ -126,13 +124,12 @@ def reduced(
     small = reduced_pair(pair, ratio, transfer, moved)
     pan, covered = small.pan, small.pan_valid
     pan_path, ms_path = folder / "pan.tif", folder / "ms.tif"
-    write(pan_path, (pan * covered)[None].numpy(), (0.0, 1.0, 0.0, float(height), 0.0, -1.0))
-    write(ms_path, (small.ms * small.ms_valid).numpy(), (0.0, float(ratio), 0.0, float(height), 0.0, -float(ratio)))
+    write(pan_path, (pan * covered)[None], (0.0, 1.0, 0.0, float(height), 0.0, -1.0))
+    write(ms_path, small.ms * small.ms_valid, (0.0, float(ratio), 0.0, float(height), 0.0, -float(ratio)))
     known = small.valid_on_pan(small.window)  # a wide blur leaves a rim without MS, which classical methods do not fill
-    near_gap = max_pool2d((~known).float()[None, None], 4 * ratio + 1, 1, 2 * ratio)[0, 0] > 0
-    inside = torch.zeros_like(covered)
+    inside = np.zeros_like(covered)
     inside[2 * ratio : -2 * ratio, 2 * ratio : -2 * ratio] = True
-    return pan_path, ms_path, pair.ms.numpy().astype(np.float64), (inside & ~near_gap).numpy()
+    return pan_path, ms_path, pair.ms.astype(np.float64), inside & ~dilate(~known, 2 * ratio)
 
 
 def indices(

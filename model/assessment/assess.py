@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import max_pool2d
 
 from ..errors import InputError
 from ..files import read_small_file
+from ..geometry.filters import dilate
 from ..geometry.grids import Placement, Window, register
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -44,7 +43,6 @@ OURS = "OTFM"
 UNNAMED = "OUTPUT"  # what QGIS calls a temporary raster that nobody named
 MAX_HASH_BYTES = 1024  # of the file of one hash
 WEIGHTS = "OTFM_WEIGHTS_SHA256"  # metadata that says with which weights the plugin made a raster
-HAS_NETWORK = hasattr(torch, "nn")  # an engine without torch has its arrays alone
 
 
 @dataclass(frozen=True)
@@ -146,10 +144,10 @@ def _read(scene: _Scene, window: Window) -> PairWindow:
     around = ms_window(scene.placement, window, INTERPOLATION_MARGIN).clipped(scene.ms.grid.window)
     (values, valid), (ms, ms_valid) = scene.pan.read(window), scene.ms.read(around)
     pair = PairWindow(
-        pan=torch.from_numpy(values[0]),
-        pan_valid=torch.from_numpy(valid[0]),
-        ms=torch.from_numpy(ms),
-        ms_valid=torch.from_numpy(ms_valid.all(0)),
+        pan=values[0],
+        pan_valid=valid[0],
+        ms=ms,
+        ms_valid=ms_valid.all(0),
         origin=scene.placement.origin,
         spacing=scene.placement.spacing,
         pan_corner=(window.top, window.left),
@@ -166,7 +164,7 @@ def _measured(
     progress: Progress,
 ) -> list[Shown]:
     """Figures, block map and pieces of each result, then of interpolation and of the classical methods."""
-    prepared = [prepare(p, scene.transfer, p.pan_valid.numpy()) for p in pairs]
+    prepared = [prepare(p, scene.transfer, p.pan_valid) for p in pairs]
     methods = {"interpolation": interpolation, **CLASSICAL}
     shown: list[Shown] = []
     for number in range(len(candidates) + len(methods)):
@@ -179,7 +177,7 @@ def _measured(
             shown.append(_shown(scene, one.name, windows, pieces, described, progress, one))
         else:
             name = list(methods)[number - len(candidates)]
-            pieces = [Piece(p, methods[name](q), p.pan_valid.numpy()) for p, q in zip(pairs, prepared)]
+            pieces = [Piece(p, methods[name](q), p.pan_valid) for p, q in zip(pairs, prepared)]
             described = _band_names(scene, range(len(pairs[0].ms)))
             shown.append(_shown(scene, name, windows, pieces, described, progress))
         progress.report(0.8 * (number + 1) / (len(candidates) + len(methods)))
@@ -198,8 +196,8 @@ def _shown(
     """Figures and block map of an image over the pieces; in a result that is `judged`, faults are looked for too."""
     blocks: list[tuple[Window, BlockQualities]] = []
     for window, piece in zip(windows, pieces):
-        pair = replace(piece.pair, pan_valid=piece.pair.pan_valid & torch.from_numpy(piece.valid))
-        fused = torch.from_numpy(piece.fused.astype(np.float32))
+        pair = replace(piece.pair, pan_valid=piece.pair.pan_valid & piece.valid)
+        fused = piece.fused.astype(np.float32)
         found = block_qualities(pair, fused, scene.transfer, scene.rounded, progress.check)
         if found is not None:
             blocks.append((window, found))
@@ -242,7 +240,7 @@ def _reduced(
         inside = _inside(small.pan_valid, ratio)
         if not _holds_a_block(inside):
             continue
-        truth = pair.ms.numpy().astype(np.float64)
+        truth = pair.ms.astype(np.float64)
         for name, image in _reduced_results(scene, candidates, small, ratio, inside, progress):
             progress.check()
             found.setdefault(name, []).append(_indices(name, truth, image, ratio, inside, scene.rounded))
@@ -266,7 +264,7 @@ def _exact(scene: _Scene, pair: PairWindow) -> PairWindow:
     """A piece of the bands that are wanted, in the numbers of the files."""
     wanted = [i for i in scene.ms.outputs if i >= 0]
     pair = replace(pair, band_valid=None)
-    ms = pair.ms[wanted] + torch.from_numpy(scene.ms.offsets[wanted, None, None]).to(pair.ms)
+    ms = pair.ms[wanted] + scene.ms.offsets[wanted, None, None].astype(pair.ms.dtype)
     return replace(pair, ms=ms, pan=pair.pan + float(scene.pan.offsets[0]))
 
 
@@ -281,12 +279,11 @@ def _holds_a_block(inside: NDArray[np.bool_]) -> bool:
     return bool(whole.any())
 
 
-def _inside(covered: torch.Tensor, ratio: int) -> NDArray[np.bool_]:
+def _inside(covered: NDArray[np.bool_], ratio: int) -> NDArray[np.bool_]:
     """Where reduced images are compared: away from gaps and from the sides."""
-    near_gap = max_pool2d((~covered).float()[None, None], 4 * ratio + 1, 1, 2 * ratio)[0, 0] > 0
-    inner = torch.zeros_like(covered)
+    inner = np.zeros_like(covered)
     inner[2 * ratio : -2 * ratio, 2 * ratio : -2 * ratio] = True
-    return np.asarray(inner & ~near_gap)
+    return np.asarray(inner & ~dilate(~covered, 2 * ratio))
 
 
 def _reduced_results(
@@ -301,19 +298,29 @@ def _reduced_results(
     yield "interpolation", interpolation(prepared)
     for name, method in CLASSICAL.items():
         yield name, method(prepared)
-    wanted = {c.made_by.get(WEIGHTS, "") for c in candidates} if HAS_NETWORK else set()
+    wanted = {c.made_by.get(WEIGHTS, "") for c in candidates} if _has_network() else set()
     for digest, path in _bundled().items():
         if digest in wanted:
             from ..fusion.arrays import fuse_arrays
 
             height = float(small.pan.shape[0])
             fused = fuse_arrays(
-                small.pan.numpy(), small.ms.numpy(), (0.0, 1.0, 0.0, height, 0.0, -1.0),
+                small.pan, small.ms, (0.0, 1.0, 0.0, height, 0.0, -1.0),
                 (0.0, float(ratio), 0.0, height, 0.0, -float(ratio)), nodata=0.0,
                 progress=Progress(cancelled=progress.cancelled),
                 weights=path,
             )  # fmt: skip
             yield _named(path), np.asarray(fused.values, dtype=np.float64)
+
+
+def _has_network() -> bool:
+    """Whether the packages that the network needs can be loaded here."""
+    try:
+        import torch
+
+        return torch.from_numpy(np.zeros(1)).numel() == 1  # fails where NumPy and torch do not fit
+    except Exception:  # a broken torch raises anything
+        return False
 
 
 def _named(weights: Path) -> str:
@@ -338,7 +345,7 @@ def _bundled() -> dict[str, Path]:
 def _with_left_out(candidate: Candidate) -> Candidate:
     """With a note where this plugin made it, but cannot make it again one scale down."""
     made_with = candidate.made_by.get(WEIGHTS, "")
-    if made_with and not HAS_NETWORK:
+    if made_with and not _has_network():
         why = (
             "torch, which the network needs, cannot be loaded here. Run Set up the engine (otfm:setup) and assess "
             "again for those figures."

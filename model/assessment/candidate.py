@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from osgeo import gdal
 
 from ..errors import InputError
 from ..geometry.grids import RATIO_DIGITS, Grid, Window
-from ..geometry.resampling import covered, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.indices import Image
@@ -234,7 +232,7 @@ def _offset(first: Image, second: Image) -> Image:
 
 def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
     """With the value that it has in every band where PAN shows an image, if it fills flat areas with one."""
-    images = [tuple(map(torch.from_numpy, candidate.read(_place_of(p)))) for p in pieces]
+    images = [candidate.read(_place_of(p)) for p in pieces]
     found = find_fill([(image, valid & p.pan_valid) for (image, valid), p in zip(images, pieces)])
     lowest = min((float(i[:, v].min()) for i, v in images if bool(v.any())), default=0.0)
     if all(f.value != lowest for f in found) or find_fill([(p.pan[None], p.pan_valid) for p in pieces]):
@@ -248,7 +246,7 @@ def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
 
 def _with_coverage(candidate: Candidate, pieces: Sequence[PairWindow], shared: Window) -> Candidate:
     """With a note where it shows only a part of what PAN and MS share."""
-    known = [p.valid_on_pan(p.window).numpy() for p in pieces]
+    known = [p.valid_on_pan(p.window) for p in pieces]
     shown = sum(int((k & candidate.read(_place_of(p))[1]).sum()) for k, p in zip(known, pieces))
     own = candidate.window.clipped(shared)
     covered = shown / max(sum(int(k.sum()) for k in known), 1) * own.width * own.height / (shared.width * shared.height)
@@ -267,11 +265,8 @@ def _place_of(pair: PairWindow) -> Window:
 def _at_ms(candidate: Candidate, pair: PairWindow, transfer: TransferFunction) -> tuple[Image, Image]:
     """Values of the result, blurred as MS is, and of MS at the MS pixels that both have, (bands, n) each."""
     values, valid = candidate.read(_place_of(pair))
-    blur = pair.mtf_resamplers(transfer)
-    low = resample(torch.from_numpy(values).float(), *blur).numpy()
-    known = covered(torch.from_numpy(valid), *blur).numpy()
-    known = known & pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
-    return low[:, known].astype(np.float64), pair.ms.numpy()[:, known].astype(np.float64)
+    low, known = pair.at_ms(values.astype(np.float32), valid, transfer)
+    return low[:, known].astype(np.float64), pair.ms[:, known].astype(np.float64)
 
 
 def _correlations(first: Image, second: Image) -> Image:

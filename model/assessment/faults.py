@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import avg_pool2d
 
-from ..geometry.resampling import covered, resample
+from ..geometry.filters import local_mean, parabola_peak
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.full_resolution import interpolated_ms, low_pan
@@ -57,38 +55,34 @@ def band_figures(
 
 
 def _at_ms(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image]:
-    pair, blur = piece.pair, piece.pair.mtf_resamplers(transfer)
-    low = resample(torch.from_numpy(piece.fused).float(), *blur).numpy().astype(np.float64)
-    known = covered(torch.from_numpy(piece.valid), *blur).numpy()
-    known = known & pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
-    return low[:, known], pair.ms.numpy()[:, known].astype(np.float64)
+    low, known = piece.pair.at_ms(piece.fused.astype(np.float32), piece.valid, transfer)
+    return low[:, known].astype(np.float64), piece.pair.ms[:, known].astype(np.float64)
 
 
 def _detail(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image, float, float]:
     """Products of the details of the bands with PAN's, in the result and one scale down, and PAN's squares there."""
     pair = piece.pair
-    pan = (pair.pan - low_pan(pair, transfer)).numpy().astype(np.float64)
-    bands = piece.fused - interpolated_ms(pair).numpy()
-    inner = _inner(piece.valid & pair.valid_on_pan(pair.window).numpy().reshape(-1, *pair.pan.shape).all(0))
+    pan = (pair.pan - low_pan(pair, transfer)).astype(np.float64)
+    bands = piece.fused - interpolated_ms(pair)
+    inner = _inner(piece.valid & pair.valid_on_pan(pair.window).reshape(-1, *pair.pan.shape).all(0))
     pan = np.where(inner & _has_detail(pan, pair), pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
     fine = (bands * pan).sum((1, 2))
     coarse_pan, known = pair.pan_at_ms(transfer)
-    taken = known.numpy()
-    hp_pan = high_pass(coarse_pan.numpy()[None])[0]
-    hp_pan = np.where(taken & _has_detail(hp_pan, pair), hp_pan, 0.0)
-    hp_ms = high_pass(pair.ms.numpy())
+    hp_pan = high_pass(coarse_pan)
+    hp_pan = np.where(known & _has_detail(hp_pan, pair), hp_pan, 0.0)
+    hp_ms = high_pass(pair.ms)
     return fine, (hp_ms * hp_pan).sum((1, 2)), float((pan**2).sum()), float((hp_pan**2).sum())
 
 
 def _has_detail(detail: Image, pair: PairWindow) -> bool:
     """Whether details of PAN are more than rounding."""
-    return float(np.abs(detail).max()) > FLAT * float(pair.pan.abs().max())
+    return float(np.abs(detail).max()) > FLAT * float(np.abs(pair.pan).max())
 
 
 def high_pass(image: Image) -> Image:
-    """(bands, h, w) less the mean of the pixels around."""
-    values = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64))[:, None]
-    return (values - avg_pool2d(values, WIDTH, 1, WIDTH // 2, count_include_pad=False))[:, 0].numpy()
+    """(..., h, w) less the mean of the pixels around."""
+    values = image.astype(np.float64)
+    return values - local_mean(values, WIDTH)
 
 
 def _inner(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -104,8 +98,8 @@ def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
     """
     scores = np.zeros((2 * REACH + 1, 2 * REACH + 1))
     for piece in pieces:
-        inner = _inner(piece.valid & piece.pair.pan_valid.numpy())
-        pan = np.where(inner, high_pass(piece.pair.pan.numpy()[None])[0], 0.0)
+        inner = _inner(piece.valid & piece.pair.pan_valid)
+        pan = np.where(inner, high_pass(piece.pair.pan), 0.0)
         bands = np.where(inner, high_pass(piece.fused), 0.0)
         spread = bands.std((1, 2), keepdims=True)
         bands = np.divide(bands, spread, out=np.zeros_like(bands), where=spread > 0.0)
@@ -124,9 +118,7 @@ def _vertex(line: Image, top: int) -> float:
     """Where the parabola through the highest value and its neighbours is highest."""
     if not 0 < top < len(line) - 1:
         return float(top)
-    before, at, after = line[top - 1 : top + 2]
-    bend = before - 2.0 * at + after
-    return top + (0.5 * (before - after) / bend if bend < 0.0 else 0.0)
+    return float(top + parabola_peak(*line[top - 1 : top + 2]))
 
 
 def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[str, float], ...]:
@@ -134,9 +126,9 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
     found: dict[str, float] = {}
     for piece in pieces:
         pair = piece.pair
-        pan = (pair.pan - low_pan(pair, transfer)).numpy().astype(np.float64)
-        rest = piece.fused - interpolated_ms(pair).numpy()
-        inner = _inner(piece.valid & pair.pan_valid.numpy()) & ~_near_fill(pair.pan)
+        pan = (pair.pan - low_pan(pair, transfer)).astype(np.float64)
+        rest = piece.fused - interpolated_ms(pair)
+        inner = _inner(piece.valid & pair.pan_valid) & ~_near_fill(pair.pan)
         power = float((pan[inner] ** 2).sum())
         for band in rest:
             share = float((band[inner] * pan[inner]).sum()) / power if power else 0.0
@@ -148,12 +140,11 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
     return tuple(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def _near_fill(pan: torch.Tensor) -> NDArray[np.bool_]:
+def _near_fill(pan: Image) -> NDArray[np.bool_]:
     """Where PAN is flat, or near that: the edges of collars that nobody declared are straight steps, too; (H, W)."""
-    flat = torch.zeros(pan.shape)
-    flat[1:, 1:] = ((pan[1:, 1:] == pan[:-1, 1:]) & (pan[1:, 1:] == pan[1:, :-1])).float()
-    share = avg_pool2d(flat[None, None], FILL_BOX, 1, FILL_BOX // 2, count_include_pad=False)[0, 0]
-    return np.asarray(share > FILL_SHARE)
+    flat = np.zeros(pan.shape)
+    flat[1:, 1:] = (pan[1:, 1:] == pan[:-1, 1:]) & (pan[1:, 1:] == pan[1:, :-1])
+    return np.asarray(local_mean(flat, FILL_BOX) > FILL_SHARE)
 
 
 def _steps(left: Image, axis: int) -> list[tuple[int, float]]:

@@ -92,9 +92,7 @@ class HoldoutEvaluator:
 
     def _full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> FullResolution | None:
         part, sharp = self._sharpen_full(network, pair, block)
-        return full_resolution(
-            part, torch.from_numpy(sharp).float(), self.scene.registration.transfer, self.scene.rounded
-        )
+        return full_resolution(part, sharp.astype(np.float32), self.scene.registration.transfer, self.scene.rounded)
 
     def _sharpen_full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> tuple[PairWindow, Image]:
         """A block's pair, PAN cut to it, and its sharp bands at full resolution."""
@@ -104,7 +102,7 @@ class HoldoutEvaluator:
         task = self._task(pair, place, self.scene.statistics, pair.ms[:, :0])
         return pair.cropped(place), task.piece.sharpened(self._fuser(network, self.scene.statistics), self.check)
 
-    def _task(self, pair: PairWindow, place: Window, statistics: SceneStatistics, truth: torch.Tensor) -> _Task:
+    def _task(self, pair: PairWindow, place: Window, statistics: SceneStatistics, truth: Image) -> _Task:
         """`place` is in PAN pixels of the pair, on which the truth (bands, H, W) lies."""
         self.check()
         piece = Piece.of(pair, place, statistics, self.cell, self.halo)

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from torch.nn.functional import max_pool2d
 
+from ..geometry.filters import dilate
 from ..geometry.grids import Window
 from ..geometry.window_pair import PairWindow
 from ..inference.piece import Piece
@@ -159,7 +158,7 @@ class _Judging:
                 continue
             sharp = Piece.of(piece, place, self.plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, self.check)
             part = replace(piece.cropped(place), ms=piece.ms[self.bands], band_valid=None)
-            images = torch.from_numpy(sharp).float(), interpolated_ms(part)
+            images = sharp.astype(np.float32), interpolated_ms(part)
             made, soft = (full_resolution(part, image, transfer, rounded, self.check) for image in images)
             if made and soft and np.isfinite((made.hqnr, soft.hqnr)).all():
                 ours.append((made.d_lambda, made.d_s))
@@ -172,24 +171,23 @@ class _Judging:
         engine, device = self.plan.engine, self.plan.engine.torch_devices[0]
         return TileFuser(self.network, statistics, device, engine.dtype, engine.steps, self.bands, share)
 
-    def _numbers(self, image: torch.Tensor | Image) -> Image:
+    def _numbers(self, image: Image) -> Image:
         """Images of the judged bands in the numbers of the file: offsets were taken off as they were read."""
         return np.asarray(image, dtype=np.float64) + np.array(self.plan.offsets)[self.bands, None, None]
 
     def _exact(self, coarse: PairWindow) -> PairWindow:
         """A reduced pair of the judged bands in the numbers of the file."""
-        ms = torch.from_numpy(self._numbers(coarse.ms[self.bands]))
-        return replace(coarse, ms=ms, pan=coarse.pan.double() + float(self.pair.pan.offsets[0]))
+        ms = self._numbers(coarse.ms[self.bands])
+        return replace(coarse, ms=ms, pan=coarse.pan.astype(np.float64) + float(self.pair.pan.offsets[0]))
 
 
 def _counted(coarse: PairWindow, ratio: float) -> np.ndarray:
     """Where a reduced piece is compared with the truth, (H, W): away from its sides and from gaps."""
     valid = coarse.valid_on_pan(coarse.window)
-    inside, reach = torch.zeros_like(valid), 2 * round(ratio)
+    inside, reach = np.zeros_like(valid), 2 * round(ratio)
     rim = min(RIM, min(valid.shape) // RIM_SHARE)
     inside[rim : valid.shape[0] - rim, rim : valid.shape[1] - rim] = True
-    near_gap = max_pool2d((~valid).float()[None, None], 2 * reach + 1, 1, reach)[0, 0] > 0.0
-    return np.asarray(inside & ~near_gap)
+    return np.asarray(inside & ~dilate(~valid, reach))
 
 
 def _middle(piece: PairWindow) -> Window:

@@ -59,7 +59,7 @@ def prepare(pair: PairWindow, transfer: TransferFunction, valid_fine: NDArray[np
     images = (pair.ms, resample(pair.ms, *blur), pan_at_ms)
     fine = (pair.pan, low_pan(pair, gaussian), low_pan(pair, transfer), interpolated_ms(pair))
     ms, ms_low, low, pan, pan_low, pan_measured, lms = (np.asarray(i, dtype=np.float64) for i in (*images, *fine))
-    return Prepared(ms, ms_low, low, valid.numpy(), pan, pan_low, pan_measured, lms, valid_fine)
+    return Prepared(ms, ms_low, low, valid, pan, pan_low, pan_measured, lms, valid_fine)
 
 
 def interpolation(p: Prepared) -> Image:

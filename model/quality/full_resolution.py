@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..geometry.resampling import centres, mtf_resampler, nearest, resample
@@ -56,18 +55,18 @@ class BlockQualities:
         return FullResolution(1.0 - float(self.spectral.mean()), float(apart.mean()))
 
 
-def interpolated_ms(pair: PairWindow) -> torch.Tensor:
+def interpolated_ms(pair: PairWindow) -> Image:
     """MS of a pair on the PAN grid by cubic convolution, (bands, H, W)."""
     return _to_pan(pair, pair.ms)
 
 
-def low_pan(pair: PairWindow, transfer: TransferFunction) -> torch.Tensor:
+def low_pan(pair: PairWindow, transfer: TransferFunction) -> Image:
     """PAN as sharp as MS, on the PAN grid: blurred, sampled at the MS pixels, interpolated; (H, W)."""
     return _to_pan(pair, resample(pair.pan, *pair.mtf_resamplers(transfer)))
 
 
 def full_resolution(
-    pair: PairWindow, fused: torch.Tensor, transfer: TransferFunction, rounded: bool, check: Check = lambda: None
+    pair: PairWindow, fused: Image, transfer: TransferFunction, rounded: bool, check: Check = lambda: None
 ) -> FullResolution | None:
     """D_lambda, D_s and HQNR of `fused` (bands, H, W) over the whole blocks of valid pixels; None where there is none.
 
@@ -79,7 +78,7 @@ def full_resolution(
 
 
 def block_qualities(
-    pair: PairWindow, fused: torch.Tensor, transfer: TransferFunction, rounded: bool, check: Check = lambda: None
+    pair: PairWindow, fused: Image, transfer: TransferFunction, rounded: bool, check: Check = lambda: None
 ) -> BlockQualities | None:
     """The parts of `full_resolution`, whose words hold here too, for each block."""
     lms, pan_low = interpolated_ms(pair), low_pan(pair, transfer)
@@ -105,7 +104,7 @@ def block_qualities(
     )
 
 
-def _to_pan(pair: PairWindow, image: torch.Tensor) -> torch.Tensor:
+def _to_pan(pair: PairWindow, image: Image) -> Image:
     return resample(image, *pair.cubic_resamplers(pair.window))
 
 
@@ -113,7 +112,7 @@ def _whole_blocks(pair: PairWindow) -> np.ndarray:
     """Validity (H, W), cleared in every block that touches an invalid pixel or the incomplete rim."""
     (height, width), lines = pair.pan.shape, zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape)
     on_ms = np.outer(*((nearest(p) >= 0) & (nearest(p) < n) for p, n in lines))
-    valid = replace(pair, band_valid=None).valid_on_pan(pair.window).numpy() & on_ms
+    valid = replace(pair, band_valid=None).valid_on_pan(pair.window) & on_ms
     whole = np.zeros_like(valid)
     for top in range(0, height - BLOCK + 1, BLOCK):
         for left in range(0, width - BLOCK + 1, BLOCK):

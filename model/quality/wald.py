@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..geometry.resampling import centres, covered, mtf_matrix, resample
+from ..geometry.resampling import centres, covered, mtf_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 
@@ -19,6 +19,6 @@ def reduced_pair(
     lines = list(zip(valid.shape, moved))
     positions = [centres(int((n - 1 - origin) / ratio) + 1, origin + away, ratio) for n, away in lines]
     axes = zip(valid.shape, positions, (transfer.rows, transfer.columns))
-    rows, columns = (mtf_matrix(n, p, values, ratio) for n, p, values in axes)
+    rows, columns = (mtf_resampler(n, p, values, ratio) for n, p, values in axes)
     known = covered(valid, rows, columns, 0.001)
     return PairWindow(pan, valid, resample(pair.ms, rows, columns), known, (origin, origin), (ratio, ratio))
