@@ -161,10 +161,10 @@ def _crop(shown: Shown, row: int, column: int) -> Iterator[str]:
             continue
         cut = np.s_[place.top : place.bottom, place.left : place.right]
         bands = rgb_bands([b.name for b in shown.figures.bands])
-        lms = interpolated_ms(piece.pair).numpy()[list(bands)][(slice(None), *cut)]
+        lms = interpolated_ms(piece.pair)[list(bands)][(slice(None), *cut)]
         low, high = np.percentile(lms, STRETCH, axis=(1, 2))
         yield picture(stretched(lms, low, high), "MS, interpolated", ZOOM)
-        pan = piece.pair.pan.numpy()[cut]
+        pan = piece.pair.pan[cut]
         yield picture(stretched(pan[None], *(np.percentile(pan, s)[None] for s in STRETCH))[..., 0], "PAN", ZOOM)
         fused = piece.fused[list(bands)][(slice(None), *cut)]
         yield picture(stretched(fused, low, high), shown.figures.name, ZOOM)
@@ -175,7 +175,7 @@ def _curves(shown: Sequence[Shown]) -> Iterator[str]:
     """Mean spectra of MS and of the results, and a histogram for each band."""
     first = shown[0]
     names = [b.name for b in first.figures.bands]
-    before = np.concatenate([interpolated_ms(p.pair).numpy()[:, p.valid] for p in first.pieces], axis=1)
+    before = np.concatenate([interpolated_ms(p.pair)[:, p.valid] for p in first.pieces], axis=1)
     after = {s.figures.name: np.concatenate([p.fused[:, p.valid] for p in s.pieces], axis=1) for s in shown}
     alike = {n: v for n, v in after.items() if len(v) == len(before)}
     spectra = {"MS": before.mean(1), **{n: v.mean(1) for n, v in alike.items()}}

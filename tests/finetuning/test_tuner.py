@@ -89,7 +89,7 @@ def test_full_resolution_mends_colours(source):
 
 
 def test_squares_with_few_gaps_are_taken(source):
-    valid = torch.ones_like(source.pair.pan_valid)
+    valid = np.ones_like(source.pair.pan_valid)
     valid[:, :200] = False
     holed = replace(source, pair=replace(source.pair, pan_valid=valid))
     squares = RealPairBuffer([holed], NETWORK, 8, 64, [1]).examples
