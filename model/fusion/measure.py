@@ -26,6 +26,7 @@ from ..wording import format_value
 from .check import CheckedPair
 
 MEASURING_SHARE = 0.05  # of the progress bar
+ADAPTED = 0.6  # of it, once the weights are tuned on the scene
 SAMPLE_SHARE = 0.4  # of the progress of measuring; looking through a signed MS takes the rest
 SCAN_SIDE = 1024  # pixels of MS that are looked through at once
 LEAST_VALID = 0.25  # of the usual windows; below it, windows are sought where there is image

@@ -34,6 +34,25 @@ def inner_products(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     return (one @ other.swapaxes(1, 2)).sum(0) + first[:, end:] @ second[:, end:].T
 
 
+def inverse_root(gram: NDArray[np.float64], weak: float = 0.0) -> NDArray[np.float64]:
+    """Return rows (k, n) with rows @ gram @ rows.T = 1, so that rows.T @ rows is the inverse of gram (n, n).
+
+    They come from Gram-Schmidt, the strongest left first; what has at most the power `weak` is left out. LAPACK's
+    solvers depend on the number of threads.
+    """
+    left, rows, found = gram, np.eye(len(gram)), np.zeros((0, len(gram)))
+    for _ in range(len(gram)):
+        best = int(left.diagonal().argmax())
+        power = float(left[best, best])
+        if not power > weak:
+            break
+        found = np.concatenate([found, rows[best : best + 1] / np.sqrt(power)])
+        share = left[best] / power
+        rows, left = rows - np.outer(share, rows[best]), left - np.outer(share, left[best])
+        left[best], left[:, best] = 0.0, 0.0
+    return found
+
+
 def _pieces(length: int, most: int) -> Iterator[slice]:
     """Even parts of a length, of at most so many each."""
     count = -(-length // most)

@@ -15,7 +15,6 @@ from ..errors import CancelledError, InputError, OutputError, PansharpenError
 from ..files import whole_file
 from ..fusion.job import Extent, FusionJob, FusionResult
 from ..fusion.pipeline import fuse
-from ..network.weights import sha256_of
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.band_names import rgb_bands
@@ -169,6 +168,8 @@ def _fusion_job(job: ProductJob, pan: RasterSource, ms: RasterSource, output: Pa
 
 def _facts(product: Product, job: ProductJob) -> dict[str, str]:
     """What the output's metadata say of the product, its files and the settings."""
+    from ..network.weights import sha256_of
+
     known = {"PRODUCT": product.title, "SENSOR": product.ms.sensor.name, "ACQUISITION_DATE": product.ms.date}
     stamps = []
     for file in product.files:

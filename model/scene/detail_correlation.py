@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.filters import dilate, high_pass, lower_median, whole_boxes
-from ..geometry.products import inner_products
+from ..geometry.products import inner_products, inverse_root, multiply
 from ..geometry.resampling import Image, Matrix, mtf_reach, nearest
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import Mask, PairWindow
@@ -119,21 +119,19 @@ class Correlation:
         self.mix = whitening(trusted, 1e-6 * self.count**0.5, 1e-6, self.check)
         if not len(self.mix):
             self.count = 0
-        self.basis = np.matmul(self.mix, trusted)
+        self.basis = multiply(self.mix, trusted)
 
 
 def whitening(bands: Matrix, least: float, weak: float, check: Callable[[], None] = lambda: None) -> Matrix:
     """The matrix (n, bands) that makes orthonormal combinations of bands (bands, samples).
 
-    Bands of at most the norm `least` are left out, and so are combinations of bands of norm 1 with powers up to `weak`.
+    Bands of at most the norm `least` are left out, and what others leave of a band of norm 1, up to the power `weak`.
     """
     gram = inner_products(bands, bands)
     check()
     norms = np.sqrt(gram.diagonal())
     scale = np.where(norms > least, 1.0 / np.maximum(norms, 1e-30), 0.0)
-    values, vectors = np.linalg.eigh(gram * np.outer(scale, scale))
-    strong = values > weak
-    return (vectors[:, strong] / np.sqrt(values[strong])).T * scale
+    return inverse_root(gram * np.outer(scale, scale), weak) * scale
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.filters import HIGH_PASS_SIZE, block_means, high_pass, whole_boxes
-from ..geometry.products import inner_products
+from ..geometry.products import inner_products, inverse_root
 from ..geometry.resampling import Image, Matrix
 from ..geometry.transfer import SUMMARY, TransferFunction
 from ..geometry.window_pair import Mask
@@ -108,9 +108,9 @@ def explain(bands: Matrix, pan: Matrix) -> tuple[Matrix, float]:
     The correlation is adjusted for the number of bands (Wherry, 1931): few samples follow anything by chance.
     """
     gram = inner_products(bands, bands)
-    gram += RIDGE * max(float(gram.diagonal().mean()), 1e-30) * np.eye(len(gram))
-    weights = np.linalg.solve(gram, (bands * pan).sum(1))
-    combined = np.tensordot(weights, bands, 1)
+    root = inverse_root(gram + RIDGE * max(float(gram.diagonal().mean()), 1e-30) * np.eye(len(gram)))
+    weights = root.T @ (root @ (bands * pan).sum(1))
+    combined = np.einsum("b,bn->n", weights, bands)
     norm = math.sqrt(float((combined**2).sum()) * float((pan**2).sum()))
     share = min(max(float((combined * pan).sum()) / norm, 0.0), 1.0) ** 2 if norm > 0 else 0.0
     free = len(pan) - len(bands) - 1

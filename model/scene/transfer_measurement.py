@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.products import inner_products, multiply
+from ..geometry.products import inner_products, inverse_root, multiply
 from ..geometry.transfer import FREQUENCIES, MAX_TRANSFER, TransferFunction
 from ..geometry.window_pair import PairWindow
 
@@ -205,7 +205,10 @@ def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[
     """Fourier transform of planes (k, h, w) at positions in MS pixels; frequencies in cycles per MS pixel."""
     rows, columns = (np.exp(-2j * np.pi * f[:, None] * p[None, :]) for p, f in zip(positions, frequencies))
     half = multiply(planes, np.concatenate([columns.real, columns.imag]).T)
-    return multiply(rows, half[..., : len(columns)] + 1j * half[..., len(columns) :])
+    (a, b), (c, d) = (
+        np.split(p, 2, -1) for p in np.split(multiply(np.concatenate([rows.real, rows.imag]), half), 2, 1)
+    )
+    return np.asarray((a - d) + 1j * (b + c))
 
 
 def _ratios(
@@ -220,7 +223,7 @@ def _ratios(
         check()
         weights = _band_weights(pan, bands, weight * kept, at)
         check()
-        combined = np.tensordot(weights, bands, 1)
+        combined = np.einsum("b,bsij->sij", weights, bands)
         combined, shifts = _without_shifts(pan, combined, at)
         cross: Array = (pan.conj() * combined).real
         own = _power(combined)
@@ -245,8 +248,8 @@ def _band_weights(pan: Spectrum, bands: Spectrum, weight: Array, at: _Frequencie
     target, parts = (pan[:, band] * scale).ravel(), (bands[:, :, band] * scale).reshape(len(bands), -1)
     target, parts = target.view(np.float64), parts.view(np.float64)  # real parts of products are those of the pairs
     gram = inner_products(parts, parts)
-    gram += (1e-3 * np.trace(gram) / len(gram) + 1e-300) * np.eye(len(gram))
-    return np.asarray(np.linalg.solve(gram, (parts * target).sum(1)))
+    root = inverse_root(gram + (1e-3 * np.trace(gram) / len(gram) + 1e-300) * np.eye(len(gram)))
+    return np.asarray(root.T @ (root @ (parts * target).sum(1)))
 
 
 def _without_shifts(pan: Spectrum, combined: Spectrum, at: _Frequencies) -> tuple[Spectrum, Array]:
