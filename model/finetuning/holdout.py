@@ -246,7 +246,7 @@ def _opened(pair: PairWindow, held: Mask) -> PairWindow:
 
 def _refuse_constant_bands(path: str, pairs: list[PairWindow]) -> None:
     values = np.concatenate([p.ms[:, p.ms_valid] for p in pairs], axis=1)
-    flat = np.flatnonzero(values.max(1) == values.min(1)) if values.shape[1] else []
+    flat = np.flatnonzero(np.ptp(values, axis=1) == 0) if values.shape[1] else np.zeros(0, int)
     if len(flat):
         raise InputError(
             f"Band {flat[0] + 1} of those chosen of MS {path} is constant "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def low_pan(pair: PairWindow, transfer: TransferFunction) -> Image:
 
 
 def full_resolution(
-    pair: PairWindow, fused: Image, transfer: TransferFunction, rounded: bool, check: Check = lambda: None
+    pair: PairWindow, fused: NDArray[Any], transfer: TransferFunction, rounded: bool, check: Check = lambda: None
 ) -> FullResolution | None:
     """D_lambda, D_s and HQNR of `fused` (bands, H, W) over the whole blocks of valid pixels; None where there is none.
 
@@ -78,7 +79,7 @@ def full_resolution(
 
 
 def block_qualities(
-    pair: PairWindow, fused: Image, transfer: TransferFunction, rounded: bool, check: Check = lambda: None
+    pair: PairWindow, fused: NDArray[Any], transfer: TransferFunction, rounded: bool, check: Check = lambda: None
 ) -> BlockQualities | None:
     """The parts of `full_resolution`, whose words hold here too, for each block."""
     lms, pan_low = interpolated_ms(pair), low_pan(pair, transfer)

@@ -37,7 +37,7 @@ def find_coarse_shift(windows: Sequence[PairWindow]) -> tuple[float, float] | No
         return None
     explained, power = (sum(parts) for parts in zip(*found))
     score = np.sqrt((explained / np.maximum(power, float(power.max()) * 1e-9)).clip(0.0, 1.0))
-    row, column = np.unravel_index(int(score.argmax()), score.shape)
+    row, column = map(int, np.unravel_index(int(score.argmax()), score.shape))
     elsewhere = score.copy()
     rows, columns = (slice(max(i - PEAK_RADIUS, 0), i + PEAK_RADIUS + 1) for i in (row, column))
     elsewhere[rows, columns] = 0.0

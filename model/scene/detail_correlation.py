@@ -131,7 +131,7 @@ def whitening(bands: Matrix, least: float, weak: float, check: Callable[[], None
     check()
     norms = np.sqrt(gram.diagonal())
     scale = np.where(norms > least, 1.0 / np.maximum(norms, 1e-30), 0.0)
-    return inverse_root(gram * np.outer(scale, scale), weak) * scale
+    return inverse_root(np.asarray(gram * np.outer(scale, scale)), weak) * scale
 
 
 @dataclass(frozen=True)

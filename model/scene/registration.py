@@ -168,6 +168,6 @@ def _local_shifts(curve: Correlation, transfer: TransferFunction, shift: Shift) 
     columns = curve.across(transfer, shift[1])
     down = parallel_map(lambda o: curve.by_window(combined, curve.down(columns, transfer, shift[0] + o)), offsets)
     across = parallel_map(lambda o: curve.by_window(combined, curve.pan(transfer, (shift[0], shift[1] + o))), offsets)
-    rows, columns = (s + LOCAL_STEP * _tops(np.array(scores)) for s, scores in zip(shift, (down, across)))
+    own = [s + LOCAL_STEP * _tops(np.array(scores)) for s, scores in zip(shift, (down, across))]
     told = np.max(down, axis=0) >= RELIABLE_CORRELATION
-    return tuple((float(r), float(c)) if t else None for r, c, t in zip(rows, columns, told))
+    return tuple((float(r), float(c)) if t else None for r, c, t in zip(*own, told))

@@ -203,8 +203,8 @@ def _sense(
         ms_valid = ms_valid & sensor_effects.holes(count, rng)
         if rng.random() < 0.5:
             pan_valid = pan_valid & sensor_effects.holes(config.crop, rng)
-    arrays = (image.numpy() for image in (pan, pan_valid, ms, ms_valid))
-    pair = PairWindow(*arrays, (float(origin[0]), float(origin[1])), (ratio, ratio))
+    corner = float(origin[0]), float(origin[1])
+    pair = PairWindow(pan.numpy(), pan_valid.numpy(), ms.numpy(), ms_valid.numpy(), corner, (ratio, ratio))
     if len(pan) > 1:
         pair = _with_pan_per_band(pair, transfer)
     return _Sensed(pair, sharp, rows, columns, transfer)
