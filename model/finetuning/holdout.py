@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from ..geometry.filters import Mask
 from ..geometry.grids import Placement, Window, register
-from ..geometry.window_pair import Mask, PairWindow
+from ..geometry.window_pair import PairWindow
 from ..network.gap_filling import fill
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import TrainingError
+from ..geometry.filters import Mask
 from ..geometry.grids import Window
 from ..geometry.resampling import Matrix
-from ..geometry.window_pair import Mask, PairWindow
+from ..geometry.window_pair import PairWindow
 from ..network.flow_network import NetworkConfig
 from ..scene.statistics import SceneStatistics, measure_statistics
 from ..training.batches import MAX_LOST, Batch

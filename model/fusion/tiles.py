@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import CancelledError, PansharpenError
+from ..geometry.filters import Mask
 from ..geometry.grids import Placement, Window
 from ..geometry.resampling import mtf_reach
-from ..geometry.window_pair import Mask, PairWindow
+from ..geometry.window_pair import PairWindow
 from ..inference.tile_fuser import TileFuser, aligned
 from ..network.conditioning import condition
 from ..progress import Progress

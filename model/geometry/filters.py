@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+Image = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
@@ -39,14 +39,14 @@ def whole_boxes(valid: Mask, size: int = HIGH_PASS_SIZE) -> Mask:
     return np.asarray(box_mean(valid.astype(np.float32), size) > 1.0 - 0.5 / size**2)
 
 
-def local_mean(image: Array, size: int) -> Array:
+def local_mean(image: Image, size: int) -> Image:
     """Mean over the part of the square around each pixel that lies within the image; of the image's shape."""
     rim = [(0, 0)] * (image.ndim - 2) + [(size // 2, size // 2)] * 2
     counted = np.pad(np.ones(image.shape[-2:], image.dtype), rim[-2:])
     return np.asarray(box_mean(np.pad(image, rim), size) / box_mean(counted, size))
 
 
-def block_means(image: Array, side: int) -> Array:
+def block_means(image: Image, side: int) -> Image:
     """Mean over each whole block of `side` pixels a side."""
     down, across = (n // side for n in image.shape[-2:])
     cells = image[..., : down * side, : across * side]
@@ -65,7 +65,7 @@ def dilate(mask: Mask, reach: int) -> Mask:
     return mask
 
 
-def lower_median(values: Array) -> Array:
+def lower_median(values: Image) -> Image:
     """The middle one along the last axis, the lower of two."""
     return np.asarray(np.sort(values, axis=-1)[..., (values.shape[-1] - 1) // 2])
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .filters import Image
 from .products import multiply
 from .transfer import Values, kernel_samples
 
 Matrix = NDArray[np.float64]
-Image = NDArray[Any]
 
 CUBIC_REACH = 2.0
 TIE = 1e-6  # pixels

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .filters import Image, Mask
 from .grids import Window
 from .resampling import (
-    Image,
     Matrix,
     Resampler1D,
     centres,
@@ -23,7 +22,6 @@ from .resampling import (
 )
 from .transfer import TransferFunction
 
-Mask = NDArray[np.bool_]
 FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
 
 

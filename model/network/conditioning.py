@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from ..geometry.filters import Mask
 from ..geometry.grids import Window
 from ..geometry.resampling import Resampler1D
-from ..geometry.window_pair import Mask, PairWindow
+from ..geometry.window_pair import PairWindow
 from ..scene.statistics import SceneStatistics
 from .gap_filling import fill, fill_pan
 from .tensor_resampling import resample

@@ -18,7 +18,6 @@ MTL = re.compile(r"^(.*?)_?MTL(_L1\w+)?\.(txt|xml|json)$", re.IGNORECASE)
 FORMS = ("txt", "xml", "json")  # the same content; the first that is there is read
 FILE_OF_BAND = re.compile(r"FILE_NAME_BAND_(?:ST_B)?(\d+(?:_VCID_\d)?)|BAND(\d+)_FILE_NAME")
 PAN_ALONE = re.compile(r"^L[CE]0?([789])_L1\w+_(\d{6})_(\d{4})(\d\d)(\d\d)_.*_B8\.TIFF?$", re.IGNORECASE)
-PAN_NUMBER = {"Landsat 7": "8", "Landsat 8": "8", "Landsat 9": "8", "EO-1 ALI": "1"}
 WITHOUT_PAN = re.compile(r"LANDSAT_?([1-5])$", re.IGNORECASE)
 RECORD = "LEVEL1_PROCESSING_RECORD"  # a group that in level 2 names the files of level 1, which are not with it
 FILL = 0.0  # which all levels use, though not all files say so

@@ -14,11 +14,11 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.filters import dilate, high_pass, lower_median, whole_boxes
+from ..geometry.filters import Image, Mask, dilate, high_pass, lower_median, whole_boxes
 from ..geometry.products import inner_products, inverse_root, multiply
-from ..geometry.resampling import Image, Matrix, mtf_reach, nearest
+from ..geometry.resampling import Matrix, mtf_reach, nearest
 from ..geometry.transfer import TransferFunction
-from ..geometry.window_pair import Mask, PairWindow
+from ..geometry.window_pair import PairWindow
 from .statistics import pixels
 
 Line = NDArray[np.float64]  # (n,)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry.filters import whole_boxes
-from ..geometry.resampling import Image
-from ..geometry.window_pair import Mask, PairWindow
+from ..geometry.filters import Image, Mask, whole_boxes
+from ..geometry.window_pair import PairWindow
 
 CORE = 5  # pixels along the side of a square that has to be of one value
 SMALLEST_SHARE = 0.005  # of the pixels

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..geometry.filters import block_means
-from ..geometry.resampling import Image
-from ..geometry.window_pair import Mask
+from ..geometry.filters import Image, Mask, block_means
 
 NOISE_BLOCK = 16  # pixels along the side of the blocks of which the flattest tell the noise
 FLAT_SHARE = 0.1

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..geometry.filters import block_means, high_pass, lower_median, whole_boxes
-from ..geometry.resampling import Image
-from ..geometry.window_pair import Mask, PairWindow
+from ..geometry.filters import Image, Mask, block_means, high_pass, lower_median, whole_boxes
+from ..geometry.window_pair import PairWindow
 from .registration import Registration
 
 MOST_PIECES = 6

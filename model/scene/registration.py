@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry.filters import lower_median, parabola_peak
+from ..geometry.filters import Mask, lower_median, parabola_peak
 from ..geometry.transfer import TransferFunction
-from ..geometry.window_pair import Mask, PairWindow
+from ..geometry.window_pair import PairWindow
 from .detail_correlation import FIRST_TRANSFER, LARGEST_SHIFT, Correlation, Line
 from .parallel import parallel_map
 from .transfer_measurement import DEFAULT_GAIN, measure_transfer
@@ -86,7 +86,7 @@ def measure_registration(
             return Registration(shift, default, unshifted, unshifted, False, left_out)
         curve.keep_blocks(kept)
         shift = _refined_shift(curve, first, shift, 0.5)
-    found = transfer or measure_transfer([w.shifted(shift) for w in windows], check).transfer
+    found = transfer or measure_transfer([w.shifted(shift) for w in windows], check)
     if align:
         shift = _refined_shift(curve, found, shift, 0.15)
     curve.weigh_samples_alike()

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.filters import HIGH_PASS_SIZE, block_means, high_pass, whole_boxes
+from ..geometry.filters import HIGH_PASS_SIZE, Image, Mask, block_means, high_pass, whole_boxes
 from ..geometry.products import inner_products, inverse_root
-from ..geometry.resampling import Image, Matrix
+from ..geometry.resampling import Matrix
 from ..geometry.transfer import SUMMARY, TransferFunction
-from ..geometry.window_pair import Mask
 
 RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
 MINIMUM_PIXELS = 64

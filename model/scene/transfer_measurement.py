@@ -8,7 +8,6 @@ The estimate is smooth, and falls back towards a Gaussian where the evidence is 
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.filters import box_mean
 from ..geometry.products import inner_products, inverse_root, multiply
 from ..geometry.transfer import FREQUENCIES, MAX_TRANSFER, TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -52,21 +52,8 @@ Array = NDArray[np.float64]
 Spectrum = NDArray[np.complex128]
 
 
-@dataclass(frozen=True)
-class TransferMeasurement:
-    """A measured transfer function.
-
-    errors     standard errors at FREQUENCIES, along the rows' axis, then the columns' axis
-    segments   pieces of the scene that agree and were averaged; 0 where the scene gives no evidence
-    """
-
-    transfer: TransferFunction
-    errors: tuple[tuple[float, ...], tuple[float, ...]]
-    segments: int
-
-
-def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> TransferMeasurement:
-    """Measure the transfer function over aligned windows of one scene.
+def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> TransferFunction:
+    """Measure the transfer function over aligned windows of one scene; the default where they give no evidence.
 
     Where PAN is given per band, their mean is used. `check` is called often and may raise to stop.
     """
@@ -78,17 +65,16 @@ def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = 
         if len(found) >= ENOUGH_SEGMENTS:
             break
     if not found:
-        unknown = (GAUSSIAN_ERROR,) * len(FREQUENCIES)
-        return TransferMeasurement(TransferFunction.gaussian(DEFAULT_GAIN), (unknown, unknown), 0)
+        return TransferFunction.gaussian(DEFAULT_GAIN)
     side = len(found[0][0])
     pan, noise = np.stack([f[0] for f in found]), np.array([f[2] for f in found])
     bands = np.empty((len(found[0][1]), *pan.shape), dtype=pan.dtype)  # (bands, segments, rows, columns)
     for number, (_, spectra, _) in enumerate(found):
         check()
         bands[:, number] = spectra
-    ratio, error, kept = _ratios(pan, bands, noise, _Frequencies.of(side), check)
+    ratio, error = _ratios(pan, bands, noise, _Frequencies.of(side), check)
     check()
-    return _separated(ratio, error, _Frequencies.of(side), kept)
+    return _separated(ratio, error, _Frequencies.of(side))
 
 
 @dataclass(frozen=True)
@@ -153,12 +139,7 @@ def _tapered_gaps(valid: NDArray[np.bool_]) -> Array:
     """Weights (h, w) from 0 in gaps and beside them to 1, smoothly; the border of the window is no gap."""
 
     def box(image: Array) -> Array:
-        padded = np.pad(image, TAPER, mode="edge")
-        for axis in (0, 1):
-            total = np.cumsum(np.insert(padded, 0, 0.0, axis=axis), axis=axis)
-            ends = [np.take(total, range(k, k + image.shape[axis]), axis=axis) for k in (0, 2 * TAPER + 1)]
-            padded = (ends[1] - ends[0]) / (2 * TAPER + 1)
-        return padded
+        return np.asarray(box_mean(np.pad(image, TAPER, mode="edge"), 2 * TAPER + 1))
 
     return box((box(valid.astype(np.float64)) > 1.0 - 1e-6).astype(np.float64))
 
@@ -213,8 +194,8 @@ def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[
 
 def _ratios(
     pan: Spectrum, bands: Spectrum, noise: Array, at: _Frequencies, check: Callable[[], None]
-) -> tuple[Array, Array, int]:
-    """Transfer at each frequency (n, m), its standard error, and how many segments agree."""
+) -> tuple[Array, Array]:
+    """Transfer at each frequency (n, m), and its standard error."""
     power = _power(pan)
     strength = (power * at.radius**2)[:, at.within((0.2, 1.0))].mean(axis=1)
     weight = 1.0 / (strength + np.median(strength) + 1e-300)  # bright segments count no more than others
@@ -234,7 +215,7 @@ def _ratios(
     coherence = np.clip(shared**2 / np.maximum(total * other, 1e-300), 0.0, 0.999)
     count = 0.5 * used.sum() ** 2 / (used**2).sum()  # segments overlap by half
     variance = other / np.maximum(total, 1e-300) * (1.0 - coherence) / (2.0 * count) * (total / clean) ** 2
-    return shared / np.maximum(clean, 1e-300), np.sqrt(variance + FLOOR**2), int(kept.sum())
+    return shared / np.maximum(clean, 1e-300), np.sqrt(variance + FLOOR**2)
 
 
 def _power(spectrum: Spectrum) -> Array:
@@ -282,39 +263,35 @@ def _agreeing(cross: Array, power: Array, own: Array, shifts: Array, at: _Freque
     return np.asarray(kept if kept.any() else np.ones_like(kept))
 
 
-def _separated(ratio: Array, error: Array, at: _Frequencies, segments: int) -> TransferMeasurement:
+def _separated(ratio: Array, error: Array, at: _Frequencies) -> TransferFunction:
     """The functions along both axes whose product is nearest to the ratios, smooth and regularised."""
     nyquist = (np.abs(at.rows) > 0.98) | (at.columns > 0.98)  # both of its signs fall together there
     weight = np.where((at.radius > 0.03) & ~nyquist, error**-2.0, 0.0)
     hats = [_hats(np.abs(f).ravel()) for f in (at.rows, at.columns)]
     values = [np.exp(-1.2 * _knots() ** 2) for _ in hats]
-    errors = [np.ones_like(v) for v in values]
     for _ in range(ROUNDS):
         for axis, other in ((0, 1), (1, 0)):
             across = (hats[other] @ values[other])[None, :] if axis == 0 else (hats[other] @ values[other])[:, None]
             pull = (weight * across**2).sum(axis=1 - axis)
             goal = (weight * across * ratio).sum(axis=1 - axis)
-            values[axis], errors[axis] = _solved(hats[axis], pull, goal, values[axis])
+            values[axis] = _solved(hats[axis], pull, goal, values[axis])
         level = math.sqrt(max(values[0][0], 1e-3) / max(values[1][0], 1e-3))
         values = [values[0] / level, values[1] * level]
     scaled = [np.clip(v[1:] / max(v[0], 1e-3), 0.0, MAX_TRANSFER) for v in values]
     for value in scaled:
         value[-1] = np.clip(value[-1], LAST_FALL[0] * value[-2], LAST_FALL[1] * value[-2])
-    known = [np.minimum(e[1:] / max(v[0], 1e-3), GAUSSIAN_ERROR) for e, v in zip(errors, values)]
-    rows, columns = (tuple(v.tolist()) for v in scaled)
-    row_errors, column_errors = (tuple(e.tolist()) for e in known)
-    return TransferMeasurement(TransferFunction(rows, columns), (row_errors, column_errors), segments)
+    return TransferFunction(*(tuple(v.tolist()) for v in scaled))
 
 
-def _solved(hats: Array, pull: Array, goal: Array, before: Array) -> tuple[Array, Array]:
-    """Values at 0 and FREQUENCIES, (11,), by least squares with the priors, and their standard errors."""
+def _solved(hats: Array, pull: Array, goal: Array, before: Array) -> Array:
+    """Values at 0 and FREQUENCIES, (11,), by least squares with the priors."""
     gaussian = _gaussian_like(before)
     priors = np.r_[1e-9, [e**-2.0 for e in LOW_ERRORS], np.full(len(FREQUENCIES) - 2, GAUSSIAN_ERROR**-2.0)]
     centre = np.r_[before[0], np.full(2, before[0]), gaussian[3:]]
-    bends = _second_differences(len(before))
+    unit = np.eye(len(before))
+    bends = np.diff(np.concatenate([unit[1:2], unit]), 2, axis=0)  # second differences of an even function from 0 on
     gram = hats.T @ (pull[:, None] * hats) + bends.T @ bends / BEND**2 + np.diag(priors)
-    inverse = np.linalg.inv(gram)
-    return inverse @ (hats.T @ goal + priors * centre), np.sqrt(np.diag(inverse))
+    return np.linalg.solve(gram, hats.T @ goal + priors * centre)
 
 
 def _gaussian_like(values: Array) -> Array:
@@ -333,13 +310,3 @@ def _knots() -> Array:
 def _hats(frequencies: Array) -> Array:
     """Weights (n, 11) of the values at 0 and FREQUENCIES in linear interpolation."""
     return np.stack([np.interp(frequencies, _knots(), unit) for unit in np.eye(len(FREQUENCIES) + 1)], axis=1)
-
-
-@functools.cache
-def _second_differences(count: int) -> Array:
-    """Second differences (count - 1, count) of values of an even function from 0 on."""
-    matrix = np.zeros((count - 1, count))
-    matrix[0, :2] = -2.0, 2.0
-    for k in range(1, count - 1):
-        matrix[k, k - 1 : k + 2] = 1.0, -2.0, 1.0
-    return matrix

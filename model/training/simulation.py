@@ -154,7 +154,7 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
     sensed = _sense(sharp, pan, valid, smooth, config, rng)
     transfer = sensed.transfer
     if rng.random() >= config.exact_share:
-        transfer = measure_transfer([sensed.pair]).transfer  # as fusion would measure it
+        transfer = measure_transfer([sensed.pair])  # as fusion would measure it
     group = draw_group(len(sharp), network, rng, ordered)
     return _example(sensed, transfer, group, corrupt)
 

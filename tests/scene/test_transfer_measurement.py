@@ -42,7 +42,7 @@ def made(transfer, ratio=2.0, side=100, seed=3, **changes):
 
 def furthest(found, known):
     """The largest error over both axes, up to 0.9 of Nyquist."""
-    pairs = zip((found.transfer.rows, found.transfer.columns), (known.rows, known.columns), strict=True)
+    pairs = zip((found.rows, found.columns), (known.rows, known.columns), strict=True)
     return max(float(np.abs(np.subtract(a, b)[UP_TO_90]).max()) for a, b in pairs)
 
 
@@ -51,7 +51,6 @@ def furthest(found, known):
 def test_known_function_is_found(known, ratio):
     found = measure_transfer([made(known, ratio)])
     assert furthest(found, known) < 0.05
-    assert found.segments >= 4
 
 
 @parametrize_ratio
@@ -104,7 +103,6 @@ def test_striped_mask_still_gives_a_measurement(width):
     pan_valid, ms_valid = recorded(pair.pan.shape, 0.5), recorded(pair.ms.shape, 1.0)
     gaps = {"pan": pair.pan * pan_valid, "ms": pair.ms * ms_valid, "pan_valid": pan_valid, "ms_valid": ms_valid}
     found = measure_transfer([replace(pair, **gaps)])
-    assert found.segments >= 4
     assert furthest(found, known) < 0.1
 
 
@@ -115,9 +113,8 @@ def test_pan_per_band_is_measured_by_its_mean():
     assert furthest(measure_transfer([replace(pair, pan=shares * pair.pan)]), known) < 0.05
 
 
-def test_errors_grow_on_a_small_scene():
+def test_a_small_scene_tells_less():
     large, small = (measure_transfer([made(KNOWN["sharpened down the rows"], side=side)]) for side in (160, 24))
-    assert np.mean(small.errors) > 3.0 * np.mean(large.errors)
     assert furthest(small, KNOWN["sharpened down the rows"]) > furthest(large, KNOWN["sharpened down the rows"])
 
 
@@ -138,14 +135,12 @@ def with_flat_ms(pair):
 )
 def test_scene_without_evidence_gets_the_default(spoil):
     found = measure_transfer([spoil(made(KNOWN["Gaussian"]))])
-    assert found.segments == 0
-    assert found.transfer == TransferFunction.gaussian(DEFAULT_GAIN)
-    assert np.min(found.errors) >= 0.25
+    assert found == TransferFunction.gaussian(DEFAULT_GAIN)
 
 
 def test_scene_smaller_than_a_segment_gets_the_default():
     for windows in ([], [made(KNOWN["Gaussian"], side=19)]):
-        assert measure_transfer(windows).transfer == TransferFunction.gaussian(DEFAULT_GAIN)
+        assert measure_transfer(windows) == TransferFunction.gaussian(DEFAULT_GAIN)
 
 
 @pytest.mark.parametrize("noise", [0.5, 30.0])
@@ -160,7 +155,6 @@ def test_water_over_most_of_a_scene_does_not_mislead(noise):
     windows = [replace(pair, pan=water(pair.pan), ms=water(pair.ms)) for _ in range(6)]
     found = measure_transfer([*windows[:3], pair, *windows[3:]])
     assert furthest(found, known) < 0.05
-    assert found.segments <= 9
 
 
 def test_flat_part_of_a_scene_does_not_mislead():
@@ -169,7 +163,6 @@ def test_flat_part_of_a_scene_does_not_mislead():
     flat = with_flat_ms(with_flat_pan(made(known)))
     found = measure_transfer([flat, made(known), flat])
     assert furthest(found, known) < 0.05
-    assert found.segments <= 9
 
 
 def test_measurement_can_be_stopped():
