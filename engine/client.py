@@ -94,6 +94,8 @@ class Engine:
             if "fault" in message:
                 progress.explain(message["details"])
                 raise EngineError(message["fault"])
+            if "crash" in message:
+                _pass_on(message, progress)
             if "other_python" in message:
                 raise EngineError(f"{self.program} is Python {message['other_python']}, not that of QGIS.")
             raise EngineError(_broken_off(f"it sent {[*message]} before it was ready"))

@@ -91,7 +91,11 @@ def main() -> None:
     The job of the greeting begins while torch is loaded: measuring a scene does not need it.
     """
     line = _connection()
-    greeting = next(read_messages(line.source, TO_ENGINE), None)
+    try:
+        greeting = next(read_messages(line.source, TO_ENGINE), None)
+    except ValueError as error:  # its job is none
+        line.begin(crash=f"the engine received {error}", details=traceback.format_exc())
+        return
     if greeting is None:  # QGIS has ended
         return
     if tuple(greeting["python"]) != tuple(sys.version_info[:2]):
