@@ -83,7 +83,7 @@ def compare_full(
         fused = plugin.fuse(pan, ms, output)
         pair = scene.on_pan(read(output)[1])
     transfer = scene.registration.transfer
-    prepared = prepare(pair, transfer, np.asarray(pair.pan_valid))
+    prepared = prepare(pair, transfer, pair.pan_valid)
     results = {name: method(prepared) for name, method in METHODS.items()} | {OURS: fused}
     if sheet:
         contact_sheet(sheet, pair, results, rgb_bands(band_names(Path(ms.path))))

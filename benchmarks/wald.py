@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from osgeo import gdal
 from otfm_pansharpen.model.assessment.assess import MeasuredScene
-from otfm_pansharpen.model.geometry.gap_filling import fill
 from otfm_pansharpen.model.geometry.grids import Grid, Window
-from otfm_pansharpen.model.geometry.resampling import centres, mtf_matrix, resample
+from otfm_pansharpen.model.geometry.resampling import centres, mtf_resampler, resample
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.network.gap_filling import fill
 from otfm_pansharpen.model.quality.comparison import compared_pixels, reduced_pair
 from otfm_pansharpen.model.quality.indices import ComparedImages, measure_indices
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
@@ -63,10 +64,10 @@ def softened(pan: RasterSource, ms: RasterSource, gain: float, path: Path) -> Ra
     scene = Scene(pan, ms)
     pair, known = scene.pair, scene.pair.ms_valid
     mean = pair.ms[:, known].mean(1)[:, None, None]
-    whole = fill(pair.ms - mean, known) + mean
+    whole = fill(torch.from_numpy(pair.ms - mean), torch.from_numpy(known)).numpy() + mean
     strength = TransferFunction.gaussian(min(gain / scene.registration.transfer.gain, 0.999)).rows
-    blur = [mtf_matrix(n, centres(n, 0.0, 1.0), strength, 1.0) for n in known.shape]
-    write(path, np.asarray(resample(whole, *blur) * known), scene.ms.grid.transform)
+    blur = [mtf_resampler(n, centres(n, 0.0, 1.0), strength, 1.0) for n in known.shape]
+    write(path, resample(whole, *blur) * known, scene.ms.grid.transform)
     return RasterSource(str(path))
 
 
@@ -116,8 +117,8 @@ def reduced(
     for path, image, valid, step in zip(
         files, (small.pan[None], small.ms), (small.pan_valid, small.ms_valid), (1.0, float(ratio))
     ):
-        write(path, np.asarray(image * valid), (0.0, step, 0.0, top, 0.0, -step))
-    return *files, np.asarray(pair.ms, dtype=np.float64), compared_pixels(small)
+        write(path, image * valid, (0.0, step, 0.0, top, 0.0, -step))
+    return *files, pair.ms.astype(np.float64), compared_pixels(small)
 
 
 def indices(

@@ -36,7 +36,7 @@ CLASSES: Mapping[str, type] = {
 Kind = Union[type, tuple[type, ...]]
 Shape = Mapping[str, Kind]  # names of a message's parts and their types
 TO_ENGINE: Sequence[Shape] = (
-    {"python": tuple, "path": tuple, "packages": str, "needs_torch": bool, "gdal": dict, "proj": tuple},
+    {"python": tuple, "path": tuple, "packages": str, "gdal": dict, "proj": tuple, "job": (type(None), *RESULTS)},
     {"job": tuple(RESULTS)},
     {"cancel": bool},
 )

@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from ..errors import InputError
 from ..files import read_small_file
@@ -45,7 +43,6 @@ OURS = "OTFM"
 UNNAMED = "OUTPUT"  # what QGIS calls a temporary raster that nobody named
 MAX_HASH_BYTES = 1024  # of the file of one hash
 WEIGHTS = "OTFM_WEIGHTS_SHA256"  # metadata that says with which weights the plugin made a raster
-HAS_NETWORK = hasattr(torch, "nn")  # an engine without torch has its arrays alone
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ class MeasuredScene:
         (top, left), wanted = pair.pan_corner, [i for i in self.ms.outputs if i >= 0]
         place = Window(window.left - left, window.top - top, window.width, window.height)
         pair = replace(pair, band_valid=None).cropped(place)
-        offsets: Any = self.ms.offsets[wanted, None, None].astype(np.float32)
+        offsets = self.ms.offsets[wanted, None, None].astype(np.float32)
         return replace(pair, ms=pair.ms[wanted] + offsets, pan=pair.pan + float(self.pan.offsets[0]))
 
 
@@ -202,10 +199,9 @@ def _images(
     """Name, bands of MS by their places among those wanted, and pieces of each result and of each yardstick."""
     for one in candidates:
         yield one.name, one.bands, [Piece(p.with_bands(one.bands), *one.read(w)) for p, w in zip(pairs, windows)]
-    known = [np.asarray(p.pan_valid) for p in pairs]
-    prepared = [prepare(p, scene.transfer, k) for p, k in zip(pairs, known)]
+    prepared = [prepare(p, scene.transfer, p.pan_valid) for p in pairs]
     for name, method in METHODS.items():
-        yield name, range(len(pairs[0].ms)), [Piece(p, method(q), k) for p, q, k in zip(pairs, prepared, known)]
+        yield name, range(len(pairs[0].ms)), [Piece(p, method(q), p.pan_valid) for p, q in zip(pairs, prepared)]
 
 
 def _shown(
@@ -243,7 +239,7 @@ def _reduced(
         return {}
     found = small.compare_methods(check=progress.check)
     for path in filter(None, map(_bundled_weights, candidates)):
-        if HAS_NETWORK and _named(path) not in found:
+        if _has_network() and _named(path) not in found:
             from ..fusion.job import FusionJob
             from ..fusion.quality_estimate import compare_job
 
@@ -252,6 +248,16 @@ def _reduced(
                 found[_named(path)] = compare_job(small, job, progress.check)
     progress.report(0.95)
     return found
+
+
+def _has_network() -> bool:
+    """Whether the packages that the network needs can be loaded here."""
+    try:
+        import torch
+
+        return torch.from_numpy(np.zeros(1)).numel() == 1  # fails where NumPy and torch do not fit
+    except Exception:  # a broken torch raises anything
+        return False
 
 
 def _named(weights: Path | None) -> str:
@@ -272,7 +278,7 @@ def _bundled_weights(candidate: Candidate) -> Path | None:
 def _with_left_out(candidate: Candidate) -> Candidate:
     """With a note where this plugin made it, but cannot make it again one scale down."""
     made_with = candidate.made_by.get(WEIGHTS, "")
-    if made_with and not HAS_NETWORK:
+    if made_with and not _has_network():
         why = (
             "torch, which the network needs, cannot be loaded here. Run Set up the engine (otfm:setup) and assess "
             "again for those figures."

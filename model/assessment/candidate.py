@@ -12,7 +12,6 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..geometry.grids import RATIO_DIGITS, Grid, Window
-from ..geometry.resampling import covered, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.indices import Image
@@ -220,7 +219,7 @@ def _varies(band: Image) -> bool:
 def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
     """With the value that it has in every band where PAN shows an image, if it fills flat areas with one."""
     images = [candidate.read(_place_of(p)) for p in pieces]
-    found = find_fill([(image, valid & np.asarray(p.pan_valid)) for (image, valid), p in zip(images, pieces)])
+    found = find_fill([(image, valid & p.pan_valid) for (image, valid), p in zip(images, pieces)])
     lowest = min((float(i[:, v].min()) for i, v in images if v.any()), default=0.0)
     if all(f.value != lowest for f in found):
         return candidate
@@ -233,7 +232,7 @@ def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
 
 def _with_coverage(candidate: Candidate, pieces: Sequence[PairWindow], shared: Window) -> Candidate:
     """With a note where it shows only a part of what PAN and MS share."""
-    known = [np.asarray(p.valid_on_pan(p.window)) for p in pieces]
+    known = [p.valid_on_pan(p.window) for p in pieces]
     shown = sum(int((k & candidate.read(_place_of(p))[1]).sum()) for k, p in zip(known, pieces))
     own = candidate.window.clipped(shared)
     covered = shown / max(sum(int(k.sum()) for k in known), 1) * own.width * own.height / (shared.width * shared.height)
@@ -253,10 +252,8 @@ def values_at_ms(
     pair: PairWindow, fused: Image, valid: NDArray[np.bool_], transfer: TransferFunction
 ) -> tuple[Image, Image]:
     """Values of a result over the PAN of a pair, blurred as MS is, and of MS where both are valid, (bands, n) each."""
-    blur = pair.mtf_resamplers(transfer)
-    low = np.asarray(resample(fused.astype(np.float32), *blur), dtype=np.float64)
-    known = np.asarray(covered(valid, *blur)) & np.asarray(pair.ms_valid) & np.asarray(pair.inside(0.5 * pair.ratio))
-    return low[:, known], np.asarray(pair.ms, dtype=np.float64)[:, known]
+    low, known = pair.at_ms(fused.astype(np.float32), valid, transfer)
+    return low[:, known].astype(np.float64), pair.ms[:, known].astype(np.float64)
 
 
 def _matched(related: Image) -> tuple[list[int], list[int]]:

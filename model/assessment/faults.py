@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.filters import dilate, high_pass
+from ..geometry.filters import dilate, local_mean, parabola_peak
 from ..geometry.resampling import CUBIC_REACH
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -59,26 +59,31 @@ def band_figures(
 def _detail(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image, float, float]:
     """Products of the details of the bands with PAN's, in the result and one scale down, and PAN's squares there."""
     pair = piece.pair
-    pan = np.asarray(pair.pan, dtype=np.float64) - low_pan(pair, transfer)
+    pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
     bands = piece.fused - interpolated_ms(pair)
     inner = _inner(_valid(piece))
     pan = np.where(inner & _has_detail(pan, pair), pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
     fine = (bands * pan).sum((1, 2))
     coarse_pan, known = pair.pan_at_ms(transfer)
-    hp_pan = high_pass(np.asarray(coarse_pan), BOX)
-    hp_pan = np.where(np.asarray(known) & _has_detail(hp_pan, pair), hp_pan, 0.0)
-    hp_ms = high_pass(np.asarray(pair.ms), BOX)
+    hp_pan = _remove_local_mean(coarse_pan)
+    hp_pan = np.where(known & _has_detail(hp_pan, pair), hp_pan, 0.0)
+    hp_ms = _remove_local_mean(pair.ms)
     return fine, (hp_ms * hp_pan).sum((1, 2)), float((pan**2).sum()), float((hp_pan**2).sum())
 
 
 def _has_detail(detail: Image, pair: PairWindow) -> bool:
     """Whether details of PAN are more than rounding."""
-    return float(np.abs(detail).max()) > FLAT * float(np.abs(np.asarray(pair.pan)).max())
+    return float(np.abs(detail).max()) > FLAT * float(np.abs(pair.pan).max())
+
+
+def _remove_local_mean(image: Image) -> Image:
+    values = image.astype(np.float64)
+    return values - local_mean(values, BOX)
 
 
 def _valid(piece: Piece) -> NDArray[np.bool_]:
     """Where a result, PAN and MS are all valid, (H, W)."""
-    return piece.valid & np.asarray(piece.pair.valid_on_pan(piece.pair.window))
+    return piece.valid & piece.pair.valid_on_pan(piece.pair.window)
 
 
 def _inner(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -94,9 +99,9 @@ def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
     """
     scores = np.zeros((2 * REACH + 1, 2 * REACH + 1))
     for piece in pieces:
-        inner = _inner(piece.valid & np.asarray(piece.pair.pan_valid))
-        pan = np.where(inner, high_pass(np.asarray(piece.pair.pan), BOX), 0.0)
-        bands = np.where(inner, high_pass(piece.fused, BOX), 0.0)
+        inner = _inner(piece.valid & piece.pair.pan_valid)
+        pan = np.where(inner, _remove_local_mean(piece.pair.pan), 0.0)
+        bands = np.where(inner, _remove_local_mean(piece.fused), 0.0)
         spread = bands.std((1, 2), keepdims=True)
         bands = np.divide(bands, spread, out=np.zeros_like(bands), where=spread > 0.0)
         if not pan.any() or not _has_detail(pan, piece.pair):
@@ -114,8 +119,7 @@ def _vertex(line: Image, top: int) -> float:
     """Where the parabola through the highest value and its neighbours is highest."""
     if not 0 < top < len(line) - 1:
         return float(top)
-    bend, slope, _ = np.polyfit((-1, 0, 1), line[top - 1 : top + 2], 2)
-    return top - 0.5 * slope / bend if bend < 0.0 else float(top)
+    return float(top + parabola_peak(*line[top - 1 : top + 2]))
 
 
 def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[str, float], ...]:
@@ -123,7 +127,7 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
     found: dict[str, float] = {}
     for piece in pieces:
         pair = piece.pair
-        pan = np.asarray(pair.pan, dtype=np.float64) - low_pan(pair, transfer)
+        pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
         rest = piece.fused - interpolated_ms(pair)
         reach = round(CUBIC_REACH * pair.ratio)  # within which MS is interpolated from beyond a gap's edge
         inner = _inner(~dilate(~_valid(piece), reach))

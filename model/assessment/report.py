@@ -116,7 +116,7 @@ def _crop(shown: Shown, row: int, column: int) -> list[Picture]:
             continue
         cut = np.s_[:, place.top : place.bottom, place.left : place.right]
         bands = list(rgb_bands([b.name for b in shown.figures.bands]))
-        lms, pan = interpolated_ms(piece.pair)[bands][cut], np.asarray(piece.pair.pan)[None][cut]
+        lms, pan = interpolated_ms(piece.pair)[bands][cut], piece.pair.pan[None][cut]
         colours, grey = (np.percentile(i, STRETCH, axis=(1, 2)) for i in (lms, pan))
         return [
             Picture(stretched(lms, *colours), "MS, interpolated", ZOOM),

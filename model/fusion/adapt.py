@@ -14,9 +14,8 @@ from ..progress import Progress
 from . import run_log
 from .check import CheckedPair
 from .job import FusionJob
-from .measure import MEASURING_SHARE
+from .measure import ADAPTED, MEASURING_SHARE
 
-ADAPTED = 0.6  # of the progress bar, once tuning is done
 NAME = "tuned.safetensors"
 
 

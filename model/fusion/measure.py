@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from ..errors import InputError
 from ..geometry.grids import Placement, Window
@@ -23,11 +21,12 @@ from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.scene_match import match_scenes
-from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics
+from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics, pixels
 from ..wording import format_value
 from .check import CheckedPair
 
 MEASURING_SHARE = 0.05  # of the progress bar
+ADAPTED = 0.6  # of it, once the weights are tuned on the scene
 SAMPLE_SHARE = 0.4  # of the progress of measuring; looking through a signed MS takes the rest
 SCAN_SIDE = 1024  # pixels of MS that are looked through at once
 LEAST_VALID = 0.25  # of the usual windows; below it, windows are sought where there is image
@@ -88,22 +87,6 @@ class Measurement:
 
 def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
     """Measure shift (unless `align` is False), transfer function (unless given) and statistics. Raises InputError."""
-    with _one_thread():
-        return _measured(pair, align, transfer, progress)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch on one thread inside the block: several add in another order, and the last bits of a sum decide pixels."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
     windows = _sample(pair, progress)
     dead, windows = _without_dead_bands(pair.ms, windows)
     ms_fill, pan_fill = _find_fill(pair, windows, progress)
@@ -139,7 +122,7 @@ def _sample(pair: CheckedPair, progress: Progress) -> list[PairWindow]:
     """Windows spread over the scene or, where they show little of it, windows where there is image."""
     windows = _read(pair, sample_windows(pair.ms, pair.placement), progress)
     shown = sum(int((w.ms_valid & w.inside(0.5)).sum()) for w in windows)
-    if shown < LEAST_VALID * sum(w.ms_valid.numel() for w in windows):
+    if shown < LEAST_VALID * sum(w.ms_valid.size for w in windows):
         better = sample_where_valid(pair.ms, pair.placement, progress.check)
         windows = _read(pair, better, progress) or windows
     return windows
@@ -159,10 +142,8 @@ def _without_dead_bands(ms: Raster, windows: list[PairWindow]) -> tuple[tuple[in
     """Leave out bands without a valid pixel in the sample, where others have some; they stay empty in the output."""
     if all(w.band_valid is None for w in windows):
         return (), windows
-    counts = sum(
-        (w.ms_valid.expand(len(w.ms), -1, -1) if w.band_valid is None else w.band_valid).sum((1, 2)) for w in windows
-    )
-    kept = [i for i, count in enumerate(torch.as_tensor(counts).tolist()) if count >= MINIMUM_PIXELS]
+    known = [np.broadcast_to(w.ms_valid, w.ms.shape) if w.band_valid is None else w.band_valid for w in windows]
+    kept = np.flatnonzero(np.sum([k.sum((1, 2)) for k in known], axis=0) >= MINIMUM_PIXELS).tolist()
     if not kept or len(kept) == len(ms.read_bands):
         return (), windows
     dead = tuple(b for i, b in enumerate(ms.read_bands) if i not in kept)
@@ -179,7 +160,7 @@ def _find_fill(
     asked = [number for number, w in enumerate(windows) if _meets_output(pair, w)]
     for raster, of_raster, fill in zip((pair.ms, pair.pan), images, fills):
         filled = sum(int((is_fill(image, fill) & valid).sum()) for image, valid in (of_raster[n] for n in asked))
-        share = filled / max(sum(of_raster[n][1].numel() for n in asked), 1)
+        share = filled / max(sum(of_raster[n][1].size for n in asked), 1)
         if share > LARGEST_FILL:
             value = format_value(fill[0].value + float(raster.offsets[0]))
             raise InputError(
@@ -247,15 +228,14 @@ def _left(placement: Placement, shift: tuple[float, float]) -> float:
 
 def _extremes(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, float], ...]:
     """Lowest and highest value of each band of MS in the sample, where all of its bands are valid."""
-    known = [w.ms[:, w.ms_valid] for w in windows if bool(w.ms_valid.any())]
-    lows, highs = (torch.stack([f(v, 1) for v in known], 1) for f in (torch.amin, torch.amax))
-    ends = (lows.amin(1).double().numpy() + ms.offsets, highs.amax(1).double().numpy() + ms.offsets)
-    return tuple((float(low), float(high)) for low, high in zip(*ends))
+    known = [pixels(w.ms, w.ms_valid) for w in windows if w.ms_valid.any()]
+    lows, highs = np.min([k.min(1) for k in known], axis=0), np.max([k.max(1) for k in known], axis=0)
+    return tuple((float(low), float(high)) for low, high in zip(lows + ms.offsets, highs + ms.offsets))
 
 
 def _percentiles(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, ...], ...]:
     """Of each band twenty values that part those of MS in the sample into equal shares, of some pixels."""
-    known = [w.ms[:, w.ms_valid][:, ::SPARSE].double().numpy() + ms.offsets[:, None] for w in windows]
+    known = [pixels(w.ms, w.ms_valid)[:, ::SPARSE] + ms.offsets[:, None] for w in windows]
     parts = np.percentile(np.concatenate(known, axis=1), np.arange(2.5, 100.0, 5.0), axis=1)
     return tuple(tuple(band) for band in parts.T.tolist())
 

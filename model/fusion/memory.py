@@ -7,12 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from osgeo import gdal
 
 from ..errors import PansharpenError
-from ..network.flow_network import SHARED_GUIDES, NetworkConfig
+
+if TYPE_CHECKING:  # a run begins before torch is loaded
+    import torch
+
+    from ..network.flow_network import NetworkConfig
 
 MEGABYTE = 2**20
 LARGEST_BUDGET = 2048  # MB
@@ -106,7 +112,9 @@ def _own_limit() -> int | None:
 
 def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
     """Memory of a tile in work per PAN pixel: planes that the network reads and gives, its layers, the flow's state."""
-    size = torch.finfo(dtype).bits // 8
+    from ..network.flow_network import SHARED_GUIDES
+
+    size = dtype.itemsize
     planes = 2 * (2 * config.bands + SHARED_GUIDES) + 2 * 2 * config.bands + 3 * config.width / config.cell**2
     return int(size * planes + 4 * (config.bands + 2) + 2 * 4 * bands) + HOST_BYTES
 
@@ -125,6 +133,8 @@ def plan_work(
     As many tiles as torch has threads are in work at once, each on one thread, which keeps a tile's strips in one
     core's cache; where memory allows fewer, each gets several threads. A GPU gets at most TILES_OF_A_GPU.
     """
+    import torch
+
     threads = torch.get_num_threads()
     per_pixel = pixel_bytes(config, dtype, bands)
     cache = max(int(CACHE_SHARE * budget), 16)
@@ -149,8 +159,9 @@ def plan_work(
 
 def _is_kept(side: int, config: NetworkConfig, dtype: torch.dtype) -> bool:
     """Whether `KeptMemory` keeps the largest buffer of a tile, what the network reads."""
-    planes = 2 * config.bands + SHARED_GUIDES
-    return planes * side**2 * torch.finfo(dtype).bits // 8 <= KEPT_PIECE
+    from ..network.flow_network import SHARED_GUIDES
+
+    return (2 * config.bands + SHARED_GUIDES) * side**2 * dtype.itemsize <= KEPT_PIECE
 
 
 @contextmanager
@@ -200,13 +211,13 @@ class KeptMemory(threading.local):
     """
 
     def __init__(self) -> None:
-        self.stays: list[torch.Tensor] = []
+        self.stays: list[NDArray[np.uint8]] = []
 
     def prepare(self, pieces: int) -> None:
         """Once in each thread, for `pieces` buffers of up to KEPT_PIECE bytes; they take memory only once used."""
         freed = []
-        with suppress(RuntimeError):  # too little address space: the thread works without
-            torch.empty(KEPT_PIECE + MEGABYTE, dtype=torch.uint8)
+        with suppress(MemoryError):  # too little address space: the thread works without
+            np.empty(KEPT_PIECE + MEGABYTE, np.uint8)
             for _ in range(pieces):
-                freed.append(torch.empty(KEPT_PIECE, dtype=torch.uint8))
-                self.stays.append(torch.empty(4096, dtype=torch.uint8))
+                freed.append(np.empty(KEPT_PIECE, np.uint8))
+                self.stays.append(np.empty(4096, np.uint8))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import OutputError
 from ..geometry.grids import Window
-from ..inference.tile_fuser import TileFuser
-from ..network.weights import Weights, finetuned, load_weights
 from ..notices import Notice
 from ..progress import Progress, spoken
 from ..raster.delivery import check_target
@@ -28,15 +29,17 @@ from ..staging import remove_stale_runs
 from ..version import VERSION
 from ..wording import format_figure
 from . import run_log
-from .adapt import ADAPTED, adapted
 from .check import CheckedPair, check_output, check_pair
 from .job import FusionJob, FusionResult
-from .measure import MEASURING_SHARE, Measurement
+from .measure import ADAPTED, MEASURING_SHARE, Measurement
 from .memory import bounded_cache, default_budget, want_of_memory_said
-from .plan import FusionPlan, choose_engine, make_plan
-from .quality_estimate import QualityEstimate, estimate_full, estimate_reduced
 from .remembered import measured_once
-from .tiles import Finish, Target, Tiling
+
+if TYPE_CHECKING:  # what needs torch is imported where it is used, so that a scene is measured while torch is loaded
+    from ..network.weights import Weights
+    from .plan import FusionPlan
+    from .quality_estimate import QualityEstimate
+    from .tiles import Target
 
 LARGEST_CLIPPED = 0.25  # of the values; a few bright ones may be cut off, and the log says so
 MAX_CLIPPED = 0.001  # of the pixels of a band in the result, beyond which it is warned of
@@ -88,13 +91,21 @@ def plan_pair(
     pair: CheckedPair, job: FusionJob, progress: Progress
 ) -> tuple[Weights, Measurement, FusionPlan, QualityEstimate]:
     """Measure a checked pair and decide everything, saying what and why. Raises PansharpenError."""
-    weights = load_weights(job.weights)
-    engine, reason = choose_engine(job, weights)
+    loading = threading.Thread(target=_load_network)
+    loading.start()
     progress.log(run_log.inputs(pair))
     _explain(run_log.rasters(pair), progress)
-    _explain(run_log.engine(engine, weights.header.get("name", "?"), reason), progress)
     progress.check()
     measured = measured_once(pair, job, progress)
+    loading.join()
+    from ..network.weights import load_weights
+    from .adapt import adapted
+    from .plan import choose_engine, make_plan
+    from .quality_estimate import estimate_reduced
+
+    weights = load_weights(job.weights)
+    engine, reason = choose_engine(job, weights)
+    _explain(run_log.engine(engine, weights.header.get("name", "?"), reason), progress)
     progress.log(run_log.found(measured, job))
     _explain(run_log.measurement(measured, pair, job), progress)
     refuse_clipping(pair, measured)
@@ -122,6 +133,8 @@ def estimate_quality(
     progress: Progress,
 ) -> QualityEstimate:
     """How good the result is on pieces of the scene, said in the log, with a warning where that is not good."""
+    from .quality_estimate import estimate_full
+
     found = estimate_full(reduced, pair, plan, weights.network, measured.pieces, progress.check)
     _explain(run_log.quality(found), progress)
     worse = run_log.quality_notice(found)
@@ -156,6 +169,9 @@ def run_plan(
 
     Raises PansharpenError, also where a file of the rasters has changed since it was opened.
     """
+    from ..inference.tile_fuser import TileFuser
+    from .tiles import Finish, Tiling
+
     engine = plan.engine
     fusers = [
         TileFuser(
@@ -201,6 +217,8 @@ class ArrayTarget:
 
 def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -> dict[str, str]:
     """What the output's metadata say of its making."""
+    from ..network.weights import finetuned
+
     tuned = finetuned(weights.header)
     masked = {"OTFM_MASK": "polygons of ground that was not measured"} if plan.ms.unmeasured else {}
     return (
@@ -224,6 +242,12 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
 
 def _values(values: Iterable[float]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
+
+
+def _load_network() -> None:
+    """Import what needs torch; an error comes again where it is used."""
+    with suppress(Exception):
+        import_module(".adapt", __package__)
 
 
 def _remembering(progress: Progress, notices: list[Notice]) -> Progress:

@@ -17,7 +17,7 @@ from ..inference.tile_fuser import Check, TileFuser
 from ..network.flow_network import FlowNetwork
 from ..network.weights import load_weights
 from ..quality.classical import CLASSICAL
-from ..quality.comparison import Figures, ReducedScene, compared_bands
+from ..quality.comparison import INJECTION, NETWORK, Figures, ReducedScene, compared_bands
 from ..quality.full_resolution import block_qualities, interpolated_ms
 from ..quality.indices import BLOCK, BlockQualities, hqnr
 from ..raster.pixel_types import INTEGER_TYPES
@@ -28,7 +28,6 @@ from .plan import Engine, FusionPlan, choose_engine
 
 MAX_FULL_PIECES = 4
 FULL_SIDE = 256  # PAN pixels of a piece at full resolution
-NETWORK, INJECTION = "network", "injection"
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..finetuning.job import FinetuneResult
 from ..geometry.grids import Window
 from ..geometry.transfer import TransferFunction
-from ..network.weights import misfit, other_order
 from ..notices import Notice
-from ..quality.comparison import INTERPOLATION
+from ..quality.comparison import INJECTION, INTERPOLATION, NETWORK
 from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
@@ -20,8 +20,10 @@ from ..wording import NEGLIGIBLE, compare_errors, format_figure, format_percent,
 from .check import CheckedPair
 from .job import FusionJob
 from .measure import Measurement
-from .plan import Engine, FusionPlan
-from .quality_estimate import INJECTION, NETWORK, QualityEstimate
+
+if TYPE_CHECKING:
+    from .plan import Engine, FusionPlan
+    from .quality_estimate import QualityEstimate
 
 COARSE_STEPS = 32.0  # fewer whole numbers than these show
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
@@ -256,6 +258,8 @@ def notices(measured: Measurement, pair: CheckedPair, job: FusionJob, header: di
             "rasters show the same scene.",
             {"correlation": statistics.fit, "used": statistics.trust},
         )
+    from ..network.weights import misfit, other_order
+
     unlike = misfit(header, statistics.bands, pair.placement.ratio, found.transfer.gain)
     if unlike:
         yield Notice("weights_of_another_scene", unlike)

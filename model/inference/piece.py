@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.nn.functional import pad
 
 from ..geometry.grids import Window
 from ..geometry.window_pair import PairWindow
@@ -53,7 +52,6 @@ def read_reduced(
 
 def _extended(pair: PairWindow, cell: int) -> PairWindow:
     """The pair with PAN's last rows and columns repeated, so that the last cell is whole."""
-    pan, valid = (
-        pad(i.float()[None], (0, cell - 1, 0, cell - 1), mode="replicate")[0] for i in (pair.pan, pair.pan_valid)
-    )
-    return replace(pair, pan=pan, pan_valid=valid > 0)
+    more = (0, cell - 1), (0, cell - 1)
+    pan = np.pad(pair.pan.astype(np.float32), [(0, 0)] * (pair.pan.ndim - 2) + [*more], "edge")
+    return replace(pair, pan=pan, pan_valid=np.pad(pair.pan_valid, more, "edge"))

@@ -72,9 +72,9 @@ def prepare(
     images = (pair.ms, resample(pair.ms, *blur), pan_at_ms)
     fine = (pair.pan, low_pan(pair, gaussian), low_pan(pair, transfer), interpolated_ms(pair))
     cut = np.s_[..., place.top : place.bottom, place.left : place.right]
-    ms, ms_low, low = (np.asarray(i, dtype=np.float64) for i in images)
-    pan, pan_low, pan_measured, lms = (np.asarray(i, dtype=np.float64)[cut] for i in fine)
-    return Prepared(ms, ms_low, low, np.asarray(valid), pan, pan_low, pan_measured, lms, valid_fine)
+    ms, ms_low, low = (i.astype(np.float64) for i in images)
+    pan, pan_low, pan_measured, lms = (i[cut].astype(np.float64) for i in fine)
+    return Prepared(ms, ms_low, low, valid, pan, pan_low, pan_measured, lms, valid_fine)
 
 
 def interpolation(p: Prepared) -> Image:

@@ -18,14 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.filters import dilate
 from ..geometry.grids import Window
-from ..geometry.resampling import centres, covered, mtf_matrix, resample
+from ..geometry.resampling import centres, covered, mtf_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from .classical import CLASSICAL, Prepared, interpolation, mosaic, prepare
@@ -34,7 +33,7 @@ from .indices import Check, ComparedImages, Image, measure_indices
 MAX_BANDS = 8  # of 64, Q2n would take longer than all else together
 GUARD = 2  # reduced MS pixels
 MIN_SIDE = 8  # reduced MS pixels of a piece; smaller ones have no middle
-INTERPOLATION = "interpolation"
+NETWORK, INJECTION, INTERPOLATION = "network", "injection", "interpolation"
 METHODS: Mapping[str, Callable[[Prepared], Image]] = {INTERPOLATION: interpolation, **CLASSICAL}
 Figures = Mapping[str, float]  # names of INDICES, and their values
 
@@ -57,7 +56,7 @@ def reduced_pair(
     lines = list(zip(valid.shape, moved))
     positions = [centres(int((n - 1 - origin) / ratio) + 1, origin + away, ratio) for n, away in lines]
     axes = zip(valid.shape, positions, (transfer.rows, transfer.columns))
-    rows, columns = (mtf_matrix(n, p, values, ratio) for n, p, values in axes)
+    rows, columns = (mtf_resampler(n, p, values, ratio) for n, p, values in axes)
     known = covered(valid, rows, columns, 0.001)
     return PairWindow(pan, valid, resample(pair.ms, rows, columns), known, (origin, origin), (ratio, ratio))
 
@@ -65,7 +64,7 @@ def reduced_pair(
 def compared_pixels(small: PairWindow) -> NDArray[np.bool_]:
     """Where a reduced pair is compared with its reference, (H, W): away from its sides and from gaps."""
     reach = guard(small.ratio)
-    valid = np.pad(np.asarray(small.valid_on_pan(small.window)), reach)
+    valid = np.pad(small.valid_on_pan(small.window), reach)
     return ~dilate(~valid, reach)[reach:-reach, reach:-reach]
 
 
@@ -89,7 +88,7 @@ class ReducedScene:
     transfer: TransferFunction
     rounded: bool
     bands: tuple[int, ...]
-    offsets: Any
+    offsets: Image
     pan_offset: float
     pairs: tuple[PairWindow, ...]
     places: tuple[tuple[int, Window], ...]
@@ -121,15 +120,15 @@ class ReducedScene:
         if not valid.any():
             return None
         bands = compared_bands(outputs)
-        own = np.asarray(offsets, dtype=np.float64)[bands, None, None]
-        truth = [_cut(np.asarray(pieces[large[i]].ms, dtype=np.float64)[bands] + own, place) for i, place in places]
+        own = np.array(offsets)[bands, None, None]
+        truth = [_cut(pieces[large[i]].ms[bands] + own, place) for i, place in places]
         return cls(
             ratio, transfer, rounded, tuple(bands), own, pan_offset, pairs, tuple(places), mosaic(truth), valid
         )  # fmt: skip
 
     def joined(self, results: Sequence[Image]) -> Image:
         """Results for the places, in their order and as read, side by side and in the numbers of the file."""
-        return mosaic([np.asarray(r, dtype=np.float64) + self.offsets for r in results])
+        return mosaic([r + self.offsets for r in results])
 
     def measure(self, fused: Image, names: Sequence[str] = ()) -> Figures:
         """Compare a result with the reference by the named indices, without names by all that need one."""
@@ -155,8 +154,7 @@ class ReducedScene:
     def _exact(self, pair: PairWindow) -> PairWindow:
         """A reduced pair of the compared bands in the numbers of the file, float64."""
         kept = pair.with_bands(self.bands)
-        pan_offset: Any = np.full((1, 1), self.pan_offset)
-        return replace(kept, ms=kept.ms + self.offsets, pan=kept.pan + pan_offset)
+        return replace(kept, ms=kept.ms + self.offsets, pan=kept.pan.astype(np.float64) + self.pan_offset)
 
 
 def _inner(small: PairWindow) -> Window:

@@ -50,19 +50,19 @@ def block_qualities(
     (height, width), (down, across) = pair.pan.shape, pair.spacing
     axes = ((height, transfer.rows, down), (width, transfer.columns, across))
     blur = (mtf_resampler(n, centres(n, 0.0, 1.0), values, step) for n, values, step in axes)
-    fused = np.asarray(fused, dtype=np.float32)
-    low = np.asarray(resample(fused, *blur))
+    fused = fused.astype(np.float32)
+    low = resample(fused, *blur)
     known = _valid_in_both(pair) if valid is None else _valid_in_both(pair) & valid
-    images = (interpolated_ms(pair), low, fused, np.asarray(pair.pan), low_pan(pair, transfer))
+    images = (interpolated_ms(pair), low, fused, pair.pan, low_pan(pair, transfer))
     lms, low, sharp, pan, pan_low = (np.rint(i) if rounded else i for i in images)
     return compare_blocks((lms, low, sharp, pan, pan_low), known, check)
 
 
-def _to_pan(pair: PairWindow, image: Any) -> Image:
-    return np.asarray(resample(image, *pair.cubic_resamplers(pair.window)))
+def _to_pan(pair: PairWindow, image: Image) -> Image:
+    return resample(image, *pair.cubic_resamplers(pair.window))
 
 
 def _valid_in_both(pair: PairWindow) -> NDArray[np.bool_]:
     lines = zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape)
     on_ms = np.outer(*((nearest(p) >= 0) & (nearest(p) < n) for p, n in lines))
-    return np.asarray(replace(pair, band_valid=None).valid_on_pan(pair.window)) & on_ms
+    return replace(pair, band_valid=None).valid_on_pan(pair.window) & on_ms

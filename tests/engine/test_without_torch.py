@@ -39,7 +39,7 @@ def test_an_assessment_without_torch_finds_the_same(tmp_path):
         assert own.warm == []
     assert [v.faults for v in here.verdicts] == [v.faults for v in there.verdicts]
     for one, other in zip(here.figures, there.figures):
-        assert numbers(one) == pytest.approx(numbers(other), abs=2e-4)
+        assert numbers(one) == pytest.approx(numbers(other), rel=1e-6)
     assert list(here.reduced) == [name for name in there.reduced if not name.startswith("OTFM")]
     assert any(name.startswith("OTFM") for name in there.reduced)
     left_out = "ours was made by this plugin, but its figures one scale down are left out, because torch"

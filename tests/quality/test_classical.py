@@ -6,7 +6,6 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-import torch
 from helpers.scenes import landscape
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
@@ -20,15 +19,14 @@ SHARES = np.array([0.4, 0.8, 1.3])
 
 def pair_of(pan, shares=SHARES):
     """A pair whose bands are shares of PAN, seen by a sensor whose blur is the one that the methods assume."""
-    fine = torch.from_numpy(pan)
     height, width = (int(n / RATIO) for n in pan.shape)
-    empty, nested = torch.zeros(len(shares), height, width, dtype=fine.dtype), ((RATIO - 1) / 2,) * 2
+    empty, nested = np.zeros((len(shares), height, width)), ((RATIO - 1) / 2,) * 2
     pair = PairWindow(
-        fine, torch.ones_like(fine, dtype=torch.bool), empty, torch.ones(height, width, dtype=torch.bool), nested,
+        pan, np.ones(pan.shape, bool), empty, np.ones((height, width), bool), nested,
         (RATIO, RATIO),
     )  # fmt: skip
     low = pair.pan_at_ms(TRANSFER)[0]
-    return replace(pair, ms=torch.from_numpy(shares)[:, None, None] * low)
+    return replace(pair, ms=shares[:, None, None] * low)
 
 
 @pytest.mark.parametrize("name", list(CLASSICAL))
