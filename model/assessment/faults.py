@@ -130,7 +130,9 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
         rest = piece.fused - interpolated_ms(pair)
         inner = _inner(piece.valid & pair.pan_valid) & ~_near_fill(pair.pan)
         power = float((pan[inner] ** 2).sum())
-        for band in rest:
+        for band, image in zip(rest, piece.fused):
+            if float(np.abs(band).max()) <= FLAT * float(np.abs(image).max()):
+                continue  # a constant band, whose interpolation is rounded
             share = float((band[inner] * pan[inner]).sum()) / power if power else 0.0
             left = np.where(inner, band - share * pan, np.nan)
             for word, axis, corner in (("column", 0, pair.pan_corner[1]), ("row", 1, pair.pan_corner[0])):
