@@ -132,7 +132,9 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
         reach = round(CUBIC_REACH * pair.ratio)  # within which MS is interpolated from beyond a gap's edge
         inner = _inner(~dilate(~_valid(piece), reach))
         power = float((pan[inner] ** 2).sum())
-        for band in rest:
+        for band, image in zip(rest, piece.fused):
+            if float(np.abs(band).max()) <= FLAT * float(np.abs(image).max()):
+                continue  # a constant band, whose interpolation is rounded
             share = float((band[inner] * pan[inner]).sum()) / power if power else 0.0
             left = np.where(inner, band - share * pan, np.nan)
             for word, axis, corner in (("column", 0, pair.pan_corner[1]), ("row", 1, pair.pan_corner[0])):

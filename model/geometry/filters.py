@@ -13,8 +13,8 @@ Mask = NDArray[np.bool_]
 HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
 
 
-def box_mean(image: Any, size: int = HIGH_PASS_SIZE) -> Any:
-    """Mean over squares of `size` within the image, (..., h - size + 1, w - size + 1); of arrays and of tensors."""
+def box_sum(image: Any, size: int) -> Any:
+    """Sum over squares of `size` within the image, (..., h - size + 1, w - size + 1); of arrays and of tensors."""
     for axis in (-2, -1):
         count = image.shape[axis] - size + 1
         parts = [(..., slice(k, k + count), *[slice(None)] * (-1 - axis)) for k in range(size)]
@@ -22,8 +22,14 @@ def box_mean(image: Any, size: int = HIGH_PASS_SIZE) -> Any:
         for part in parts[2:]:
             total += image[part]
         image = total
-    image /= size**2
     return image
+
+
+def box_mean(image: Any, size: int = HIGH_PASS_SIZE) -> Any:
+    """Mean over the same squares."""
+    total = box_sum(image, size)
+    total /= size**2
+    return total
 
 
 def high_pass(image: Any) -> Any:
@@ -43,7 +49,7 @@ def local_mean(image: Image, size: int) -> Image:
     """Mean over the part of the square around each pixel that lies within the image; of the image's shape."""
     rim = [(0, 0)] * (image.ndim - 2) + [(size // 2, size // 2)] * 2
     counted = np.pad(np.ones(image.shape[-2:], image.dtype), rim[-2:])
-    return np.asarray(box_mean(np.pad(image, rim), size) / box_mean(counted, size))
+    return np.asarray(box_sum(np.pad(image, rim), size) / box_sum(counted, size))
 
 
 def block_means(image: Image, side: int) -> Image:

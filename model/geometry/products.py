@@ -20,8 +20,8 @@ def multiply(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     (rows, count), columns = first.shape[-2:], second.shape[-1]
     batch = np.broadcast_shapes(first.shape[:-2], second.shape[:-2])
     result = np.empty((*batch, rows, columns), np.result_type(first, second))
-    wide = min(max(MAX_PRODUCTS // (8 * count), 1), columns)
-    for down in _pieces(rows, max(MAX_PRODUCTS // (count * wide), 1)):
+    wide = max(min(MAX_PRODUCTS // (8 * max(count, 1)), columns), 1)
+    for down in _pieces(rows, max(MAX_PRODUCTS // (max(count, 1) * wide), 1)):
         for across in _pieces(columns, wide):
             np.matmul(first[..., down, :], second[..., :, across], out=result[..., down, across])
     return result
@@ -29,8 +29,9 @@ def multiply(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
 
 def inner_products(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     """Return first (a, n) @ second.T for second (b, n), where n may be millions."""
-    end = first.shape[1] // SUMMED * SUMMED
-    one, other = (v[:, :end].reshape(len(v), -1, SUMMED).swapaxes(0, 1) for v in (first, second))
+    count = first.shape[1] // SUMMED
+    end = count * SUMMED
+    one, other = (v[:, :end].reshape(len(v), count, SUMMED).swapaxes(0, 1) for v in (first, second))
     return (one @ other.swapaxes(1, 2)).sum(0) + first[:, end:] @ second[:, end:].T
 
 

@@ -21,7 +21,7 @@ Matrix = NDArray[np.float64]
 
 CUBIC_REACH = 2.0
 TIE = 1e-6  # pixels
-BLOCK = 32  # outputs of a reading that one small dense matrix gives; measured
+BLOCK = 16  # outputs of a reading that one small dense matrix gives; measured
 
 
 def mtf_reach(values: Values, ratio: float) -> float:
@@ -71,21 +71,24 @@ class Resampler1D:
         low, high = int(self.first.min()), int(self.first.max()) + self.weights.shape[1]
         return slice(low, high), self.dense(high - low, low)
 
-    @functools.cached_property
-    def blocks(self) -> list[tuple[slice, slice, Matrix]]:
-        """Outputs, the samples they read and the matrix between them, BLOCK outputs at a time."""
-        parts = [slice(start, min(start + BLOCK, len(self))) for start in range(0, len(self), BLOCK)]
+    def cut(self, size: int) -> list[tuple[slice, slice, Matrix]]:
+        """Outputs, the samples they read and the matrix between them, `size` outputs at a time."""
+        parts = [slice(start, min(start + size, len(self))) for start in range(0, len(self), size)]
         return [(part, *self[part].block()) for part in parts]
+
+    @functools.cached_property
+    def _blocks(self) -> list[tuple[slice, slice, Matrix]]:
+        return self.cut(BLOCK)
 
     def down(self, image: Image) -> Image:
         """Read the rows of an image (..., H, W); returns (..., n, W)."""
-        parts = [multiply(m.astype(image.dtype), image[..., samples, :]) for _, samples, m in self.blocks]
+        parts = [multiply(m.astype(image.dtype), image[..., samples, :]) for _, samples, m in self._blocks]
         return np.concatenate(parts, axis=-2)
 
     def across(self, image: Image) -> Image:
         """Read the columns of an image (..., H, W); returns (..., H, n)."""
         lines = image.reshape(-1, image.shape[-1])
-        parts = [multiply(lines[:, samples], m.astype(image.dtype).T) for _, samples, m in self.blocks]
+        parts = [multiply(lines[:, samples], np.ascontiguousarray(m.T, image.dtype)) for _, samples, m in self._blocks]
         return np.concatenate(parts, axis=-1).reshape(*image.shape[:-1], len(self))
 
 

@@ -6,12 +6,13 @@ import torch
 
 from ..geometry.resampling import Resampler1D
 
+BLOCK = 32  # outputs of a map that one small dense matrix gives; measured
 Block = tuple[slice, slice, torch.Tensor]  # outputs, samples, the matrix (outputs, samples)
 
 
 def tensor_blocks(maps: Resampler1D, like: torch.Tensor) -> list[Block]:
     """The blocks of a map, with matrices of the type and on the device of `like`."""
-    return [(outputs, samples, torch.from_numpy(matrix).to(like)) for outputs, samples, matrix in maps.blocks]
+    return [(outputs, samples, torch.from_numpy(matrix).to(like)) for outputs, samples, matrix in maps.cut(BLOCK)]
 
 
 def resample(image: torch.Tensor, rows: Resampler1D, columns: Resampler1D) -> torch.Tensor:

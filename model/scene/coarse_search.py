@@ -35,7 +35,9 @@ def find_coarse_shift(windows: Sequence[PairWindow]) -> tuple[float, float] | No
     found = [shared for shared in (_explained(window, reach) for window in windows) if shared is not None]
     if not found:
         return None
-    explained, power = (sum(parts) for parts in zip(*found))
+    explained, power = (np.sum(parts, axis=0) for parts in zip(*found))
+    if not power.any():
+        return None
     score = np.sqrt((explained / np.maximum(power, float(power.max()) * 1e-9)).clip(0.0, 1.0))
     row, column = map(int, np.unravel_index(int(score.argmax()), score.shape))
     elsewhere = score.copy()

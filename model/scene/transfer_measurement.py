@@ -233,7 +233,7 @@ def _centred(planes: Array, weight: Array) -> Array:
 def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[Array]) -> Spectrum:
     """Fourier transform of planes (k, h, w) at positions in MS pixels; frequencies in cycles per MS pixel."""
     rows, columns = (np.exp(-2j * np.pi * f[:, None] * p[None, :]) for p, f in zip(positions, frequencies))
-    half = multiply(planes, np.concatenate([columns.real, columns.imag]).T)
+    half = multiply(planes, np.ascontiguousarray(np.concatenate([columns.real, columns.imag]).T))
     (a, b), (c, d) = (
         np.split(p, 2, -1) for p in np.split(multiply(np.concatenate([rows.real, rows.imag]), half), 2, 1)
     )
