@@ -55,9 +55,7 @@ class AssessAlgorithm(OtfmAlgorithm):
             "MAP_LAYERS": list(result.maps),
             "VERDICT": " ".join(s for v in result.verdicts for s in v.sentences),
             "FAULTS": " ".join(verdict.faults),
-            "D_LAMBDA": first.d_lambda,
-            "D_S": first.d_s,
-            "HQNR": first.hqnr,
+            **{name.upper(): value for name, value in first.indices.items()},
             "SECONDS": result.seconds,
         }
 

@@ -101,10 +101,10 @@ class FinetuneAlgorithm(OtfmAlgorithm):
     @staticmethod
     def _outputs(result: FinetuneResult) -> dict[str, Any]:
         return {
-            "ERGAS_BEFORE": result.before.ergas,
-            "ERGAS_AFTER": result.after.ergas,
-            "HQNR_BEFORE": result.before.hqnr,
-            "HQNR_AFTER": result.after.hqnr,
+            "ERGAS_BEFORE": result.before["ergas"],
+            "ERGAS_AFTER": result.after["ergas"],
+            "HQNR_BEFORE": result.before["hqnr"],
+            "HQNR_AFTER": result.after["hqnr"],
             "STEPS": result.steps,
             "SECONDS": result.seconds,
         }

@@ -25,12 +25,12 @@ def coarse_ms(pair: PairWindow) -> Image:
     rows, columns = (
         nearest(p).clip(0, n - 1) for p, n in zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape, strict=True)
     )
-    return np.asarray(pair.ms)[:, rows[:, None], columns[None, :]]
+    return pair.ms[:, rows[:, None], columns[None, :]]
 
 
 def panels(pair: PairWindow, cut: Cut, results: Mapping[str, Image], rgb: Sequence[int]) -> dict[str, Image]:
     """Return MS, PAN and results (bands, H, W) within `cut`, in [0, 1]; colours are stretched as those of MS."""
-    shown = {"MS": coarse_ms(pair), "PAN": np.asarray(pair.pan, dtype=np.float64)[None], **results}
+    shown = {"MS": coarse_ms(pair), "PAN": pair.pan.astype(np.float64)[None], **results}
     parts = {n: image[list(rgb) if len(image) > 1 else [0]][(slice(None), *cut)] for n, image in shown.items()}
     limits = {n: np.percentile(parts[n], STRETCH, axis=(1, 2))[:, :, None, None] for n in ("MS", "PAN")}
     stretched = {}
@@ -57,7 +57,7 @@ def save_panels(path: Path, drawn: Sequence[tuple[str, Image]], columns: int, wi
 
 def contact_sheet(path: Path, pair: PairWindow, results: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
     """Write a PNG of the liveliest square of a pair; `results` (bands, H, W) on PAN's grid, `rgb` band indices."""
-    cut = liveliest(np.asarray(pair.pan, dtype=np.float64), np.asarray(pair.pan_valid))
+    cut = liveliest(pair.pan.astype(np.float64), pair.pan_valid)
     drawn = list(panels(pair, cut, results, rgb).items())
     save_panels(path, drawn, -(-len(drawn) // 2), 3.4)
 

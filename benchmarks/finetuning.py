@@ -3,11 +3,11 @@
     python benchmarks/finetuning.py FOLDER [--minutes 3] [--start fast] [--json FILE] [--zero-is-nodata NAME ...]
     python benchmarks/finetuning.py FOLDER --halves --minutes 1 --start best
 
-Figures are of the held-out blocks, which training never sees: ERGAS, SAM and Q2n at reduced resolution (Wald, the
-pair's own ratio), HQNR at full resolution. --halves tunes on the left half of each scene, and evaluates in the right
-half alone, without a margin: ERGAS over that of the best classical method, and HQNR. --steps instead of --minutes makes
-machines comparable. Next to other work set OMP_WAIT_POLICY=passive, as the engine does: threads that spin starve each
-other.
+Figures are of the held-out blocks, which training never sees: the indices of model/quality/indices.py at reduced
+resolution (Wald, the pair's own ratio) and at full resolution. --halves tunes on the left half of each scene, and
+evaluates in the right half alone, without a margin: ERGAS over that of the best classical method, and HQNR. --steps
+instead of --minutes makes machines comparable. Next to other work set OMP_WAIT_POLICY=passive, as the engine does:
+threads that spin starve each other.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from arguments import add_weights, pairs_parser
-from classical import CLASSICAL, prepare
 from otfm_pansharpen.model.errors import InputError
 from otfm_pansharpen.model.finetuning.finetune import finetune
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair
 from otfm_pansharpen.model.geometry.grids import Window, register
+from otfm_pansharpen.model.quality.classical import CLASSICAL, prepare
+from otfm_pansharpen.model.quality.comparison import Figures
 from otfm_pansharpen.model.quality.full_resolution import full_resolution
+from otfm_pansharpen.model.quality.indices import INDICES
 from otfm_pansharpen.model.raster.source import RasterSource
 from quality import Ours
 from wald import Scene, indices, list_pairs, read, reduced
 
 MARGIN = 16  # MS pixels between what is tuned on and what is evaluated
 BLOCK = 32  # PAN pixels, of which HQNR takes whole blocks
-HIGHER_IS_BETTER = ("q2n", "hqnr")
-Figures = dict[str, float]
 
 
 class Halves:
@@ -66,14 +66,14 @@ class Halves:
         error = self._ergas(ours.fuse(*self.reduced, output)) / self.classical
         fused = ours.fuse(self.pan, self.ms, output)
         first = round((self.middle + MARGIN) * self.scene.placement.spacing[1] / BLOCK) * BLOCK
-        pair = self.scene.cropped_to(read(output)[1])
+        pair = self.scene.on_pan(read(output)[1])
         right = Window(first, 0, pair.pan.shape[1] - first, pair.pan.shape[0])
-        result = torch.from_numpy(fused[:, :, first:].astype(np.float32))
-        found = full_resolution(pair.cropped(right), result, self.scene.registration.transfer, self.scene.rounded)
-        return {"ergas": error, "hqnr": found.hqnr if found else float("nan")}
+        transfer, rounded = self.scene.registration.transfer, self.scene.rounded
+        found = full_resolution(pair.cropped(right), fused[:, :, first:], transfer, rounded)
+        return {"ergas": error, "hqnr": found["hqnr"]}
 
     def _ergas(self, image: np.ndarray) -> float:
-        return indices(self.reference, image, self.ratio, self.unseen, False)["ERGAS"]
+        return indices(self.reference, image, self.ratio, self.unseen, False)["ergas"]
 
 
 def tune_halves(job: FinetuneJob) -> tuple[Figures, Figures, str]:
@@ -92,8 +92,7 @@ def tune_halves(job: FinetuneJob) -> tuple[Figures, Figures, str]:
 def tune_whole(job: FinetuneJob) -> tuple[Figures, Figures, str]:
     """Figures of the held-out blocks before and after, and what is said of the run."""
     result = finetune(job)
-    before, after = ({c: getattr(f, c) for c in ("ergas", "sam", "q2n", "hqnr")} for f in (result.before, result.after))
-    return before, after, describe(result)
+    return result.before, result.after, describe(result)
 
 
 def describe(result: FinetuneResult) -> str:
@@ -105,7 +104,7 @@ def print_summary(table: dict[str, tuple[Figures, Figures]]) -> None:
     for column in next(iter(table.values()))[0]:
         before, after = np.array([[side[column] for side in sides] for sides in table.values()]).T
         change = after - before
-        worst = change.min() if column in HIGHER_IS_BETTER else change.max()
+        worst = change.min() if INDICES[column].higher_is_better else change.max()
         print(f"{column.upper()}: mean {before.mean():.4f} to {after.mean():.4f}; worst change {worst:+.4f}")
     shares = [after["ergas"] / before["ergas"] for before, after in table.values()]
     print(f"ERGAS after / before: mean {np.mean(shares):.4f}, worst {max(shares):.4f}")

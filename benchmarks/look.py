@@ -55,8 +55,8 @@ def at_full_resolution(scene: Scene, job: FusionJob) -> tuple[tuple[float, float
     """Energies at full resolution, with the pair, our result and MTF-GLP-FS's."""
     fuse(job)
     fused, grid = read(job.output)
-    pair = scene.cropped_to(grid)
-    valid = np.asarray(replace(pair, band_valid=None).valid_on_pan(pair.window))
+    pair = scene.on_pan(grid)
+    valid = replace(pair, band_valid=None).valid_on_pan(pair.window)
     found, plain = compared(pair, scene, fused, valid & away_from_sides(valid.shape))
     return found, pair, fused, plain
 
@@ -96,7 +96,7 @@ def places(pan: Image, valid: np.ndarray) -> Mapping[str, Cut]:
 
 def draw(path: Path, pair: PairWindow, images: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
     """Write a sheet with a row for each place and a column for MS, PAN and each image."""
-    found = places(np.asarray(pair.pan, dtype=np.float64), np.asarray(pair.pan_valid))
+    found = places(pair.pan.astype(np.float64), pair.pan_valid)
     drawn = [
         (f"{title}, {name}" if title == "PAN" else title, panel)
         for name, cut in found.items()

@@ -5,35 +5,45 @@
 
 Reduced resolution (Wald): PAN is brought to the MS pixels and MS degraded by 4 and by the pair's own ratio, with the
 pair's measured transfer function (--gaussian: with the Gaussian nearest to it, as the literature does); the original MS
-is the reference. Full resolution: HQNR. Ours runs as users run it, files in, file out, and measures shift and transfer
-function by itself; the classical methods are given both, and know a Gaussian except where their name says "measured".
+is the reference. All methods are given shift and transfer function (model/quality/comparison.py, which log and report
+use too); the classical ones know a Gaussian except where their name says "measured". Full resolution: D_lambda, D_s
+and HQNR. There ours runs as users run it, files in, file out, and measures both by itself.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from classical import CLASSICAL, SIMPLE, prepare
+from arguments import add_weights, pairs_parser
 from contact_sheet import contact_sheet
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.geometry.grids import register
+from otfm_pansharpen.model.fusion.quality_estimate import compare_job
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
-from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
+from otfm_pansharpen.model.quality.classical import CLASSICAL, Prepared, interpolation, prepare
 from otfm_pansharpen.model.quality.full_resolution import full_resolution
+from otfm_pansharpen.model.quality.indices import INDICES, Image
 from otfm_pansharpen.model.raster.bands import rgb_bands
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.source import RasterSource
-from wald import Scene, band_names, indices, list_pairs, read, reduced, softened
+from wald import Scene, band_names, list_pairs, read, softened
 
-OURS = "OTFM"
+OURS, FULL = "OTFM", "full resolution"
 PUBLISHED = [name for name in CLASSICAL if not name.endswith("measured")]
+
+
+def gdal_brovey(p: Prepared) -> Image:
+    """Weighted Brovey as gdal_pansharpen has it: equal weights, PAN unchanged."""
+    pseudo = p.lms.mean(0)
+    return np.asarray(p.lms * (p.pan / np.where(np.abs(pseudo) > 1e-9, pseudo, 1.0)))
+
+
+METHODS = {"interpolation": interpolation, "GDAL Brovey": gdal_brovey, **CLASSICAL}
 
 
 @dataclass(frozen=True)
@@ -43,47 +53,41 @@ class Ours:
     weights: Path
     steps: int
 
+    def job(self, pan: RasterSource, ms: RasterSource, output: Path) -> FusionJob:
+        return FusionJob(pan, ms, output, FusionOptions(self.weights, steps=self.steps))
+
     def fuse(self, pan: RasterSource, ms: RasterSource, output: Path) -> np.ndarray:
         """The plugin's result, (bands, h, w)."""
-        fuse(FusionJob(pan, ms, output, FusionOptions(self.weights, steps=self.steps)))
+        fuse(self.job(pan, ms, output))
         return read(output)[0]
 
 
 def compare_reduced(
-    scene: Scene, ratio: int, plugin: Ours, transfer: TransferFunction | None = None
+    scene: Scene, ratio: float, plugin: Ours, transfer: TransferFunction | None = None
 ) -> dict[str, dict[str, float]]:
     """Indices of all methods on the pair reduced by `ratio` and `transfer`, without one the scene's own."""
-    transfer = transfer or scene.registration.transfer
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        pan_path, ms_path, reference, inside = reduced(scene, ratio, folder, transfer)
-        pan, ms = RasterSource(str(pan_path)), RasterSource(str(ms_path))
-        small = Scene(pan, ms)
-        pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
-        prepared = prepare(pair, transfer, inside)
-        results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()}
-        results[OURS] = plugin.fuse(pan, ms, folder / "fused.tif")
-    return {name: indices(reference, image, ratio, inside, scene.rounded) for name, image in results.items()}
+    with gdal_exceptions():
+        small = scene.measured.reduced(ratio, transfer)
+    if small is None:
+        raise SystemExit(f"{scene.ms.source.name} is too small to be made {ratio:g} times coarser.")
+    job = plugin.job(scene.pan.source, scene.ms.source, Path())
+    return small.compare_methods(methods=METHODS) | {OURS: compare_job(small, job, lambda: None)}
 
 
 def compare_full(
     scene: Scene, pan: RasterSource, ms: RasterSource, plugin: Ours, sheet: Path | None
-) -> dict[str, float]:
-    """HQNR of all methods at full resolution; draws them where `sheet` says to what file."""
+) -> dict[str, dict[str, float]]:
+    """Indices of all methods at full resolution; draws them where `sheet` says to what file."""
     with tempfile.TemporaryDirectory() as name:
         output = Path(name) / "fused.tif"
         fused = plugin.fuse(pan, ms, output)
-        pair = scene.cropped_to(read(output)[1])
+        pair = scene.on_pan(read(output)[1])
     transfer = scene.registration.transfer
-    prepared = prepare(pair, transfer, pair.pan_valid.numpy())
-    results = {name: method(prepared) for name, method in {**SIMPLE, **CLASSICAL}.items()} | {OURS: fused}
+    prepared = prepare(pair, transfer, pair.pan_valid)
+    results = {name: method(prepared) for name, method in METHODS.items()} | {OURS: fused}
     if sheet:
         contact_sheet(sheet, pair, results, rgb_bands(band_names(Path(ms.path))))
-    table = {}
-    for name, result in results.items():
-        found = full_resolution(pair, torch.from_numpy(result.astype(np.float32)), transfer, scene.rounded)
-        table[name] = found.hqnr if found else float("nan")
-    return table
+    return {name: full_resolution(pair, result, transfer, scene.rounded) for name, result in results.items()}
 
 
 def print_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
@@ -97,7 +101,7 @@ def print_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
 
 
 def relative(rows: Mapping[str, Mapping[str, float]], methods: Sequence[str]) -> dict[str, float]:
-    """Ours over the best of the classical methods on each scene (lower indices are better)."""
+    """Ours over the best of the classical methods on each scene; rows are errors."""
     return {name: row[OURS] / min(row[m] for m in methods) for name, row in rows.items()}
 
 
@@ -108,18 +112,15 @@ def by_sensor(shares: Mapping[str, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--weights", default=DEFAULT_SET, help=f"{' or '.join(BUNDLED)}, or a file")
+    parser = pairs_parser(__doc__)
+    add_weights(parser)
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each pair")
     parser.add_argument("--soften", type=float, metavar="GAIN", help="blur MS first by what takes its gain to this")
     parser.add_argument("--gaussian", action="store_true", help="reduce by the Gaussian nearest to what was measured")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", nargs="*", default=[], help="names to take")
-    parser.add_argument("--zero-is-nodata", nargs="*", default=[], help="names whose zeros are gaps")
     arguments = parser.parse_args()
-    plugin = Ours(BUNDLED.get(arguments.weights, Path(arguments.weights)), arguments.steps)
+    plugin = Ours(arguments.weights, arguments.steps)
     if arguments.sheets:
         arguments.sheets.mkdir(parents=True, exist_ok=True)
     softer = tempfile.TemporaryDirectory()
@@ -128,23 +129,27 @@ def main() -> None:
         soft = Path(softer.name) / f"{name}_ms.tif"
         ms = softened(pan, crisp, arguments.soften, soft) if arguments.soften else crisp
         scene = Scene(pan, ms)
-        own = round(scene.placement.ratio)
+        own = scene.placement.ratio
         row, column = scene.registration.shift
         transfer = scene.registration.transfer
         transfer = transfer.nearest_gaussian() if arguments.gaussian else transfer
         sheet = arguments.sheets / f"{name}.png" if arguments.sheets else None
         print(
-            f"{name}: ratio {own}, gain {scene.registration.transfer.gain:.3f}, shift {row:+.2f} {column:+.2f}",
+            f"{name}: ratio {own:.4g}, gain {scene.registration.transfer.gain:.3f}, shift {row:+.2f} {column:+.2f}",
             flush=True,
         )
         for label, ratio in (("ratio 4", 4), ("own ratio", own)):
             for method, values in compare_reduced(scene, ratio, plugin, transfer).items():
                 for index, value in values.items():
-                    report.setdefault(f"{index}, {label}", {}).setdefault(name, {})[method] = value
-        report.setdefault("HQNR, full resolution", {})[name] = compare_full(scene, pan, ms, plugin, sheet)
+                    error, title = (1.0 - value, "1-") if INDICES[index].higher_is_better else (value, "")
+                    title = f"{title}{INDICES[index].title}, {label}"
+                    report.setdefault(title, {}).setdefault(name, {})[method] = error
+        for method, values in compare_full(scene, pan, ms, plugin, sheet).items():
+            for index, value in values.items():
+                report.setdefault(f"{INDICES[index].title}, {FULL}", {}).setdefault(name, {})[method] = value
     for title, rows in report.items():
         print_table(title, rows)
-        if not title.startswith("HQNR"):
+        if not title.endswith(FULL):
             for label, methods in (("classical", PUBLISHED), ("classical, measured too", list(CLASSICAL))):
                 shares = relative(rows, methods)
                 worst = max(shares, key=lambda n: shares[n])

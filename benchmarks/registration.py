@@ -14,8 +14,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
 from arguments import pairs_parser
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
@@ -52,11 +50,8 @@ def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> t
         error = ergas(reference, read(output)[0], ratio, inside)
         fuse(FusionJob(pan, ms, output, FusionOptions(align=align)))
         fused, grid = read(output)
-        pair = scene.cropped_to(grid)
-    found = full_resolution(
-        pair, torch.from_numpy(fused.astype(np.float32)), scene.registration.transfer, scene.rounded
-    )
-    return error, found.hqnr if found else float("nan")
+        pair = scene.on_pan(grid)
+    return error, full_resolution(pair, fused, scene.registration.transfer, scene.rounded)["hqnr"]
 
 
 def main() -> None:

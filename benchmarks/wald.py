@@ -9,49 +9,38 @@ from pathlib import Path
 import numpy as np
 import torch
 from osgeo import gdal
-from otfm_pansharpen.model.geometry.gap_filling import fill
-from otfm_pansharpen.model.geometry.grids import Grid, Placement, Window, register
-from otfm_pansharpen.model.geometry.resampling import centres, mtf_matrix, resample
+from otfm_pansharpen.model.assessment.assess import MeasuredScene
+from otfm_pansharpen.model.geometry.grids import Grid, Window
+from otfm_pansharpen.model.geometry.resampling import centres, mtf_resampler, resample
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
-from otfm_pansharpen.model.quality.indices import ergas, q2n, sam, scc
-from otfm_pansharpen.model.quality.wald import reduced_pair
+from otfm_pansharpen.model.network.gap_filling import fill
+from otfm_pansharpen.model.quality.comparison import compared_pixels, reduced_pair
+from otfm_pansharpen.model.quality.indices import ComparedImages, measure_indices
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
-from otfm_pansharpen.model.raster.pixel_types import INTEGER_TYPES
 from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
-from otfm_pansharpen.model.raster.windows import read_pair, sample_scene
-from otfm_pansharpen.model.scene.registration import Registration, measure_registration
-from torch.nn.functional import max_pool2d
+from otfm_pansharpen.model.raster.windows import read_pair
 
 
 class Scene:
-    """A pair read whole, with its measured registration; small scenes only."""
+    """A pair measured as an assessment measures it, and all of its MS with the PAN over it; small scenes only."""
 
     def __init__(self, pan: RasterSource, ms: RasterSource) -> None:
         with gdal_exceptions():
             self.pan, self.ms = Raster(pan, "PAN"), Raster(ms, "MS")
-            self.rounded = self.ms.type in INTEGER_TYPES
-            self.placement: Placement = register(self.pan.grid, self.ms.grid)
-            self.registration: Registration = measure_registration(
-                list(sample_scene(self.pan, self.ms, self.placement))
-            )
-            self.placement = self.placement.moved(self.registration.shift)
-            self.pair: PairWindow = read_pair(self.pan, self.ms, self.placement, self.ms.grid.window, 0.0)
+            self.measured = MeasuredScene.of(self.pan, self.ms)
+            self.pair = read_pair(self.pan, self.ms, self.measured.placement, self.ms.grid.window, 0.0)
+        self.rounded, self.placement = self.measured.rounded, self.measured.placement
+        self.registration = self.measured.registration
 
-    def on_pan(self) -> PairWindow:
-        """The pair with PAN cut to the PAN raster, for comparing with outputs."""
-        with gdal_exceptions():
-            values, valid = self.pan.read(self.pan.grid.window)
-        return replace(
-            self.pair, pan=torch.from_numpy(values[0]), pan_valid=torch.from_numpy(valid[0]), pan_corner=(0, 0)
-        )
-
-    def cropped_to(self, grid: Grid) -> PairWindow:
-        """The pair with PAN cut to the grid of an output, which has PAN's pixels."""
-        own, other = self.pan.grid.transform, grid.transform
+    def on_pan(self, grid: Grid | None = None) -> PairWindow:
+        """The pair with PAN cut to the PAN raster, or to the grid of an output that has PAN's pixels."""
+        own, other = self.pan.grid.transform, (grid or self.pan.grid).transform
         left, top = round((other[0] - own[0]) / own[1]), round((other[3] - own[3]) / own[5])
-        return self.on_pan().cropped(Window(left, top, grid.width, grid.height))
+        size = (grid or self.pan.grid).window
+        with gdal_exceptions():
+            return self.measured.read(Window(left, top, size.width, size.height))
 
 
 def list_pairs(
@@ -75,10 +64,10 @@ def softened(pan: RasterSource, ms: RasterSource, gain: float, path: Path) -> Ra
     scene = Scene(pan, ms)
     pair, known = scene.pair, scene.pair.ms_valid
     mean = pair.ms[:, known].mean(1)[:, None, None]
-    whole = fill(pair.ms - mean, known) + mean
+    whole = fill(torch.from_numpy(pair.ms - mean), torch.from_numpy(known)).numpy() + mean
     strength = TransferFunction.gaussian(min(gain / scene.registration.transfer.gain, 0.999)).rows
-    blur = [mtf_matrix(n, centres(n, 0.0, 1.0), strength, 1.0) for n in known.shape]
-    write(path, (resample(whole, *blur) * known).numpy(), scene.ms.grid.transform)
+    blur = [mtf_resampler(n, centres(n, 0.0, 1.0), strength, 1.0) for n in known.shape]
+    write(path, resample(whole, *blur) * known, scene.ms.grid.transform)
     return RasterSource(str(path))
 
 
@@ -110,43 +99,32 @@ def write(path: Path, image: np.ndarray, transform: tuple[float, ...]) -> None:
 
 def reduced(
     scene: Scene,
-    ratio: int,
+    ratio: float,
     folder: Path,
     transfer: TransferFunction | None = None,
     moved: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Path, Path, np.ndarray, np.ndarray]:
-    """Files of the reduced pair, the reference (bands, h, w) and where it is to be compared (h, w).
+    """Files of the reduced pair for programs that read files, the reference (bands, h, w) and where it counts (h, w).
 
     Both are reduced by `transfer`, without one by the scene's own. MS is seen `moved` (row, column) pixels of the
     reduced PAN away from where its georeference says.
     """
     pair, transfer = scene.pair, transfer or scene.registration.transfer
-    height, width = (n // ratio * ratio for n in pair.ms_valid.shape)
-    pair = replace(pair, ms=pair.ms[:, :height, :width], ms_valid=pair.ms_valid[:height, :width])
+    height, width = (int(n // ratio * ratio) for n in pair.ms_valid.shape)
+    pair = replace(pair, ms=pair.ms[:, :height, :width], ms_valid=pair.ms_valid[:height, :width], band_valid=None)
     small = reduced_pair(pair, ratio, transfer, moved)
-    pan, covered = small.pan, small.pan_valid
-    pan_path, ms_path = folder / "pan.tif", folder / "ms.tif"
-    write(pan_path, (pan * covered)[None].numpy(), (0.0, 1.0, 0.0, float(height), 0.0, -1.0))
-    write(ms_path, (small.ms * small.ms_valid).numpy(), (0.0, float(ratio), 0.0, float(height), 0.0, -float(ratio)))
-    known = small.valid_on_pan(small.window)  # a wide blur leaves a rim without MS, which classical methods do not fill
-    near_gap = max_pool2d((~known).float()[None, None], 4 * ratio + 1, 1, 2 * ratio)[0, 0] > 0
-    inside = torch.zeros_like(covered)
-    inside[2 * ratio : -2 * ratio, 2 * ratio : -2 * ratio] = True
-    return pan_path, ms_path, pair.ms.numpy().astype(np.float64), (inside & ~near_gap).numpy()
+    files, top = (folder / "pan.tif", folder / "ms.tif"), float(height)
+    for path, image, valid, step in zip(
+        files, (small.pan[None], small.ms), (small.pan_valid, small.ms_valid), (1.0, float(ratio))
+    ):
+        write(path, image * valid, (0.0, step, 0.0, top, 0.0, -step))
+    return *files, pair.ms.astype(np.float64), compared_pixels(small)
 
 
 def indices(
-    reference: np.ndarray, image: np.ndarray, ratio: int, inside: np.ndarray, rounded: bool
+    reference: np.ndarray, image: np.ndarray, ratio: float, inside: np.ndarray, rounded: bool
 ) -> dict[str, float]:
-    """ERGAS, SAM, 1 - Q2n and 1 - SCC where `inside`."""
+    """All indices with a reference by name, where `inside`."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    a, b = reference[(slice(None), *box)], image[(slice(None), *box)]
-    whole = inside[box]
-    quality = q2n(np.rint(a), np.rint(b), valid=whole) if rounded else q2n(a, b, valid=whole)
-    return {
-        "ERGAS": ergas(a, b, ratio, whole),
-        "SAM": sam(a, b, whole),
-        "1-Q2n": 1.0 - quality,
-        "1-SCC": 1.0 - scc(a * whole, b * whole),
-    }
+    box = np.s_[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return measure_indices(ComparedImages(reference[box], image[box], inside[box], ratio, rounded))

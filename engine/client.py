@@ -28,7 +28,6 @@ PATIENCE = 0.8  # seconds from a cancel until the engine is ended
 KEEPING_PATIENCE = 30.0  # the same where the job keeps on cancel what it has: it still evaluates and writes
 LAST_LINES = 40  # of what an engine printed, for the log where it dies
 MAX_PRINTED_BYTES = 10_000  # of one line; a longer one counts as several
-WITHOUT_TORCH = ("AssessJob",)  # jobs that NumPy can do where torch is absent or broken
 LAST_WAIT = 2.0  # seconds for an engine to end as Python ends
 SHORT_WAIT = 0.8  # seconds from the end of an engine's output until the engine has ended, also on a busy machine
 KILLED = (-int(getattr(signal, "SIGKILL", 9)), 1)  # exit codes of what is killed here, the second on Windows
@@ -60,7 +59,8 @@ class Engine:
         self.messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.printed: deque[str] = deque(maxlen=LAST_LINES)
         self.began = False
-        self.torch = ""  # its version; empty where NumPy does the work
+        self.greeted = greeting["job"] is not None  # with its first job, which is under way while torch is loaded
+        self.torch = ""  # its version; empty where it cannot be loaded and the job may do without
         self.fault = ""  # what the engine sent that is not a message
         self.threads = [
             threading.Thread(target=target, args=(stream,), daemon=True)
@@ -76,7 +76,7 @@ class Engine:
         return self.process.poll() is None
 
     def wait_ready(self, progress: Progress) -> None:
-        """Wait until torch is loaded, or known to be absent where it is not needed.
+        """Wait until torch is loaded, or known to be absent where the first job may do without.
 
         Raises EngineError with the cure, CancelledError.
         """
@@ -91,6 +91,8 @@ class Engine:
             if "fault" in message:
                 progress.explain(message["details"])
                 raise EngineError(message["fault"])
+            if "crash" in message:
+                _pass_on(message, progress)
             if "other_python" in message:
                 raise EngineError(f"{self.program} is Python {message['other_python']}, not that of QGIS.")
             raise EngineError(_broken_off(f"it sent {[*message]} before it was ready"))
@@ -99,7 +101,9 @@ class Engine:
         """Have one job done; returns its result. Raises PansharpenError; a job that is cancelled ends in `PATIENCE`."""
         self.began = False
         self.printed.clear()
-        self._send({"job": job})
+        if not self.greeted:
+            self._send({"job": job})
+        self.greeted = False
         patience = KEEPING_PATIENCE if getattr(job, "keep", False) else PATIENCE
         asked = None
         while True:
@@ -224,30 +228,29 @@ class Engines:
         with self.lock:
             self.jobs += 1
         try:
-            engine = self._warm_one(packages)
-            if engine is not None:
-                try:
-                    return self._run_in(engine, job, packages, progress)
-                except EngineError:
-                    if engine.began:  # otherwise it ended as it was handed the job
-                        raise
-            needs_torch = type(job).__name__ not in WITHOUT_TORCH
-            return self._run_in(self._start(packages, progress, needs_torch), job, packages, progress)
+            return self._run(job, packages, progress)
         finally:
             with self.lock:
                 self.jobs -= 1
 
-    def _run_in(self, engine: Engine, job: Any, packages: Path, progress: Progress) -> Any:
-        before = read_states(job)
+    def _run(self, job: Any, packages: Path, progress: Progress) -> Any:
+        engine, before = self._warm_one(packages), read_states(job)
+        if engine is not None:
+            try:
+                return self._run_in(engine, job, before, packages, progress)
+            except EngineError:
+                if engine.began:  # otherwise it ended as it was handed the job
+                    raise
+        return self._run_in(self._start(packages, progress, job), job, before, packages, progress)
+
+    def _run_in(self, engine: Engine, job: Any, before: Any, packages: Path, progress: Progress) -> Any:
         try:
             result = engine.run(job, progress)
         except BaseException as error:
             if isinstance(error, PansharpenError) and not isinstance(error, EngineError) and engine.alive:
                 self._keep(engine, packages)
             else:
-                engine.end()
-                for folder in _places(job):
-                    remove_stale_runs(folder)
+                _end(engine, job)
             if isinstance(error, CancelledError):
                 raise CancelledError(describe_written(job, before)) from None
             if isinstance(error, EngineError):
@@ -288,11 +291,11 @@ class Engines:
                 return
         engine.close()
 
-    def _start(self, packages: Path, progress: Progress, needs_torch: bool = True) -> Engine:
-        """A new engine, by the first way that works; that way is tried first from then on."""
+    def _start(self, packages: Path, progress: Progress, job: Any = None) -> Engine:
+        """A new engine that is at work on `job`, by the first way that works; it is tried first from then on."""
         progress.explain("Starting the engine: torch is loaded in a process of its own.")
         ways = [self.working] if self.working else launches()
-        greeting = greeting_of(packages, needs_torch)
+        greeting = greeting_of(packages, job)
         failed: list[EngineError] = []
         for way in ways:
             engine = Engine(way, greeting)
@@ -300,20 +303,27 @@ class Engines:
                 engine.wait_ready(progress)
             except EngineError as error:
                 failed.append(error)
-                engine.end()
+                _end(engine, job)
                 continue
             except BaseException:
-                engine.end()
+                _end(engine, job)
                 raise
             self.working = way
-            loaded = f"torch {engine.torch}" if engine.torch else "torch cannot be loaded, NumPy does it"
+            loaded = f"torch {engine.torch}" if engine.torch else "torch cannot be loaded"
             progress.explain(f"Engine: {loaded}, {way.command[0]}.")
             return engine
         raise failed[0]
 
 
-def greeting_of(packages: Path, needs_torch: bool = True) -> dict[str, Any]:
-    """What a new engine is told first: this process's Python, path, and settings of GDAL and PROJ."""
+def _end(engine: Engine, job: Any) -> None:
+    """End an engine, and remove what it leaves beside the output of its job."""
+    engine.end()
+    for folder in _places(job):
+        remove_stale_runs(folder)
+
+
+def greeting_of(packages: Path, job: Any = None) -> dict[str, Any]:
+    """What a new engine is sent first: this process's Python, path, settings of GDAL and PROJ, and its first job."""
     from osgeo import gdal, osr
 
     names = ("GDAL_DATA", "GDAL_HTTP_PROXY", "GDAL_HTTP_PROXYUSERPWD", "GDAL_PROXY_AUTH", "GDAL_CACHEMAX")
@@ -323,9 +333,9 @@ def greeting_of(packages: Path, needs_torch: bool = True) -> dict[str, Any]:
         "python": sys.version_info[:2],
         "path": [entry for entry in sys.path if entry and Path(entry).exists()],
         "packages": str(packages),
-        "needs_torch": needs_torch,
         "gdal": settings,
         "proj": osr.GetPROJSearchPaths(),
+        "job": job,
     }
 
 

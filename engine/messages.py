@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Union
 
-from ..model.assessment.job import AssessJob, AssessResult, BandFigures, Figures, ReducedFigures, Verdict
+from ..model.assessment.job import Assessed, AssessJob, AssessResult, BandFigures, Verdict
 from ..model.codec import MAX_SHOWN, Codec
 from ..model.finetuning.job import Evaluation, FinetuneJob, FinetuneResult, Recipe, TuningPair
 from ..model.fusion.job import FusionJob, FusionOptions, FusionResult, SceneMetrics
 from ..model.notices import Notice
 from ..model.product.job import ProductJob, ProductResult, ProductRun
-from ..model.quality.indices import QualityIndices
 from ..model.raster.source import RasterSource
 from .examination import Examination, Findings
 
@@ -26,14 +25,14 @@ JOBS: Mapping[type, tuple[type, str, str]] = {
 }
 RESULTS = tuple(result for result, _, _ in JOBS.values())
 CODEC = Codec(
-    *(*JOBS, *RESULTS, RasterSource, Notice, QualityIndices),
+    *(*JOBS, *RESULTS, RasterSource, Notice),
     *(FusionOptions, SceneMetrics),
-    *(BandFigures, Figures, ReducedFigures, Verdict, ProductRun, TuningPair, Recipe, Evaluation),
+    *(BandFigures, Assessed, Verdict, ProductRun, TuningPair, Recipe, Evaluation),
 )
 Kind = Union[type, tuple[type, ...]]
 Shape = Mapping[str, Kind]  # names of a message's parts and their types
 TO_ENGINE: Sequence[Shape] = (
-    {"python": tuple, "path": tuple, "packages": str, "needs_torch": bool, "gdal": dict, "proj": tuple},
+    {"python": tuple, "path": tuple, "packages": str, "gdal": dict, "proj": tuple, "job": (type(None), *JOBS)},
     {"job": tuple(JOBS)},
     {"cancel": bool},
 )

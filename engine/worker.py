@@ -12,17 +12,17 @@ import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from ..model.errors import CancelledError, PansharpenError
 from ..model.progress import Progress
-from . import numpy_tensors
 from .messages import JOBS, TO_ENGINE, read_messages, to_line
 from .packages import find_packages
 from .torch_faults import fault_sentence
 
 IDLE = 300.0  # seconds without a job, after which an engine ends
 LAST_WORDS = 3.0  # seconds for a running job to clear up once QGIS has ended
+WITHOUT_TORCH = ("AssessJob",)  # jobs that are done as far as they can be where torch is absent or broken
 
 
 class Line:
@@ -34,15 +34,29 @@ class Line:
         self.jobs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self.cancelled = threading.Event()
         self.working = threading.Event()
+        self.held: list[dict[str, Any]] | None = []  # what the first job sends before torch is loaded
 
     def send(self, **message: Any) -> None:
         """Send one message; where nobody listens any more, the job ends soon by itself."""
         with self.lock:
-            try:
-                self.sink.write(to_line(message))
-                self.sink.flush()
-            except OSError:
-                self.cancelled.set()
+            if self.held is None:
+                self._write(message)
+            else:
+                self.held.append(message)
+
+    def begin(self, **message: Any) -> None:
+        """Send the first message of all, and what was held back for it."""
+        with self.lock:
+            for each in (message, *(self.held or ())):
+                self._write(each)
+            self.held = None
+
+    def _write(self, message: dict[str, Any]) -> None:
+        try:
+            self.sink.write(to_line(message))
+            self.sink.flush()
+        except OSError:
+            self.cancelled.set()
 
     def listen(self) -> None:
         """Receive what QGIS sends until it ends, and end with it. What is not a message ends the engine at once."""
@@ -54,7 +68,7 @@ class Line:
                     self.cancelled.clear()
                     self.jobs.put(message)
         except Exception as error:  # without this thread no job would be received, and QGIS would wait for ever
-            self.send(crash=f"the engine received {error}", details=traceback.format_exc())
+            self.begin(crash=f"the engine received {error}", details=traceback.format_exc())
             os._exit(1)
         self.cancelled.set()
         self.jobs.put(None)
@@ -64,25 +78,36 @@ class Line:
 
 
 def main() -> None:
-    """Greet, load torch, and work until the connection is closed or no job has come for `IDLE` seconds."""
+    """Greet, load torch, and work until the connection is closed or no job has come for `IDLE` seconds.
+
+    The job of the greeting begins while torch is loaded: measuring a scene does not need it.
+    """
     line = _connection()
-    greeting = next(read_messages(line.source, TO_ENGINE), None)
+    try:
+        greeting = next(read_messages(line.source, TO_ENGINE), None)
+    except ValueError as error:  # its job is none
+        line.begin(crash=f"the engine received {error}", details=traceback.format_exc())
+        return
     if greeting is None:  # QGIS has ended
         return
     if tuple(greeting["python"]) != tuple(sys.version_info[:2]):
-        line.send(other_python=".".join(map(str, sys.version_info[:3])))
+        line.begin(other_python=".".join(map(str, sys.version_info[:3])))
         return
     line.working.set()
     threading.Thread(target=line.listen, daemon=True).start()
     find_packages(Path(greeting["packages"]), greeting["path"])
+    loading = threading.Thread(target=_load, args=(line, greeting["job"]))
+    loading.start()
+    if sys.platform == "win32":  # wants torch's libraries loaded before GDAL's
+        loading.join()
     try:
-        version = load_torch() if greeting["needs_torch"] else load_torch_or_numpy()
         _configure_gdal(greeting)
-    except Exception as error:  # a broken torch raises anything
-        line.send(fault=fault_sentence(error), details=traceback.format_exc())
-        return
+    except Exception as error:
+        _give_up(line, error)
+    if greeting["job"] is not None:
+        _work(greeting["job"], line)
+    loading.join()
     line.working.clear()
-    line.send(ready=True, torch=version)
     while (message := _next(line)) is not None:
         line.working.set()
         _work(message["job"], line)
@@ -90,20 +115,31 @@ def main() -> None:
     os._exit(0)  # tearing torch down takes longer than ending
 
 
+def _load(line: Line, job: Any) -> None:
+    """Load torch and send its version; without it an engine ends, unless its first job is of some use all the same."""
+    try:
+        version = load_torch()
+    except Exception as error:  # a broken torch raises anything
+        if type(job).__name__ not in WITHOUT_TORCH:
+            _give_up(line, error)
+        version = ""
+    line.begin(ready=True, torch=version)
+
+
 def load_torch() -> str:
-    """Load what every job needs, torch before GDAL as Windows wants it; returns the version of torch."""
+    """Load what every job needs; returns the version of torch."""
     modules = [importlib.import_module(name) for name in ("torch", "safetensors.torch", "numpy", "osgeo.gdal_array")]
     modules[0].from_numpy(modules[2].zeros(1))  # fails where numpy and torch do not fit
     return str(modules[0].__version__)
 
 
-def load_torch_or_numpy() -> str:
-    """As `load_torch`; where that fails, NumPy takes torch's place, and no version is returned."""
-    try:
-        return load_torch()
-    except Exception:  # a broken torch raises anything
-        numpy_tensors.install()
-        return ""
+def _give_up(line: Line, error: Exception) -> NoReturn:
+    """Send why this engine does not work, and end it."""
+    line.begin(
+        fault=fault_sentence(error),
+        details="".join(traceback.format_exception(type(error), error, error.__traceback__)),
+    )
+    os._exit(1)
 
 
 def _next(line: Line) -> dict[str, Any] | None:

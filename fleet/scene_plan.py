@@ -21,7 +21,7 @@ from ..model.codec import Codec
 from ..model.errors import OutputError, PansharpenError, translate_memory_errors
 from ..model.fusion.check import CheckedPair, check_output, check_pair
 from ..model.fusion.job import FusionJob, SceneMetrics
-from ..model.fusion.pipeline import judged, plan_pair, provenance, scene_metrics
+from ..model.fusion.pipeline import estimate_quality, plan_pair, provenance, scene_metrics
 from ..model.fusion.plan import (
     FIXED_PART,
     LARGEST_BUDGET,
@@ -156,7 +156,7 @@ def measure_scene(scene: Scene, settings: Settings, memory: int | None, inputs: 
         job = fusion_job(scene, settings, pan, ms, Path(folder))
         pair = check_output(check_pair(sharp, colours, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, Progress())
-        quality = judged(pair, plan, weights, measured, reduced, Progress())
+        quality = estimate_quality(pair, plan, weights, measured, reduced, Progress())
     _refuse_small_worker(plan, weights.network.config, memory)
     facts, metrics = provenance(plan, measured.registration, weights), scene_metrics(plan, measured, quality)
     return ScenePlan(plan, part_side(plan, pair, memory), inputs, decisive, facts, metrics)

@@ -68,5 +68,5 @@ def tune_sensor(
     what = "the tuned weights" if result.improved else "the start weights, which stayed the best"
     return (
         f"{output}: {what}, from {len(scenes)} scenes; ERGAS of the held-out blocks "
-        f"{format_figure(result.before.ergas, '.4f')} before, {format_figure(result.after.ergas, '.4f')} after."
+        f"{format_figure(result.before['ergas'], '.4f')} before, {format_figure(result.after['ergas'], '.4f')} after."
     )

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -74,17 +73,14 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
     files = {"gdal:pansharp": gdal_pansharp(pan, ms, work / "gdal.tif"), "OTFM": work / "otfm.tif"}
     qgis("otfm:pansharpen", PAN=pan, MS=ms, OUTPUT=files["OTFM"])
     pair, transfer = scene.on_pan(), scene.registration.transfer
-    results = {"interpolation": (interpolated_ms(small.on_pan()).numpy().astype(np.float64), interpolated_ms(pair))}
-    for name, file in files.items():
-        fused = torch.from_numpy(on_pan(full[name], scene).astype(np.float32))
-        results[name] = on_pan(file, small), fused
+    results = {"interpolation": (interpolated_ms(small.on_pan()).astype(np.float64), interpolated_ms(pair))}
+    results |= {name: (on_pan(file, small), on_pan(full[name], scene)) for name, file in files.items()}
     print("\nReduced resolution (Wald, ratio 2; lower is better, Q2n higher), full resolution (HQNR, higher is better)")
     print(f"{'':18}{'ERGAS':>9}{'SAM':>9}{'Q2n':>9}{'HQNR':>9}")
     for name, (image, fused) in results.items():
         row = indices(reference, image, RATIO, inside, scene.rounded)
-        whole = full_resolution(pair, fused, transfer, scene.rounded)
-        quality = whole.hqnr if whole else float("nan")
-        print(f"{name:18}{row['ERGAS']:9.3f}{row['SAM']:9.3f}{1 - row['1-Q2n']:9.4f}{quality:9.4f}")
+        quality = full_resolution(pair, fused, transfer, scene.rounded)["hqnr"]
+        print(f"{name:18}{row['ergas']:9.3f}{row['sam']:9.3f}{row['q2n']:9.4f}{quality:9.4f}")
 
 
 def draw(scene: Scene, fused: Path, target: Path) -> None:

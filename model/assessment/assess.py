@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch.nn.functional import max_pool2d
 
 from ..errors import InputError
 from ..files import read_small_file
@@ -20,19 +17,21 @@ from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..options import BUNDLED
 from ..progress import Progress, spoken
-from ..quality.classical import CLASSICAL, interpolation, prepare
-from ..quality.full_resolution import BlockQualities, block_qualities
-from ..quality.indices import BLOCK, Image, ergas, q2n, sam, scc
-from ..quality.wald import reduced_pair
+from ..quality.classical import prepare
+from ..quality.comparison import METHODS, Figures, ReducedScene
+from ..quality.full_resolution import block_qualities
+from ..quality.indices import BLOCK, BlockQualities, measure_indices
 from ..raster.delivery import check_place
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
-from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_pair, sample_scene
+from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_pair, sample_scene, small_scene
+from ..scene.fill_values import FillValue, find_fill, without_fill
+from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..wording import format_signed
 from .candidate import Candidate, fitted, opened_candidate
 from .faults import Piece, band_figures, seams, shift_from_pan
-from .job import AssessJob, AssessResult, Figures, ReducedFigures
+from .job import Assessed, AssessJob, AssessResult
 from .maps import BlockMap, write_map
 from .report import Shown, write_report
 from .verdict import verdict
@@ -44,22 +43,62 @@ OURS = "OTFM"
 UNNAMED = "OUTPUT"  # what QGIS calls a temporary raster that nobody named
 MAX_HASH_BYTES = 1024  # of the file of one hash
 WEIGHTS = "OTFM_WEIGHTS_SHA256"  # metadata that says with which weights the plugin made a raster
-HAS_NETWORK = hasattr(torch, "nn")  # an engine without torch has its arrays alone
 
 
 @dataclass(frozen=True)
-class _Scene:
-    """The open pair, its pieces with the shift corrected, and what was measured of it."""
+class MeasuredScene:
+    """An open pair and what was measured of it as fusion measures it; `placement` has the shift corrected."""
 
     pan: Raster
     ms: Raster
     placement: Placement
     registration: Registration
-    rounded: bool
+    sample: tuple[PairWindow, ...]
+    fills: tuple[Sequence[FillValue], Sequence[FillValue]]
+
+    @classmethod
+    def of(cls, pan: Raster, ms: Raster) -> MeasuredScene:
+        """Measure a pair on a sample of its windows, undeclared fill left out."""
+        placement = register(pan.grid, ms.grid)
+        windows = list(sample_scene(pan, ms, placement))
+        ms_fill = find_fill([(w.ms, w.ms_valid) for w in windows])
+        fills = ms_fill, find_fill([(w.pan[None], w.pan_valid) for w in windows])
+        sample = [without_fill(w, *fills) for w in windows]
+        registration = measure_registration(sample)
+        return cls(pan, ms, placement.moved(registration.shift), registration, tuple(sample), fills)
 
     @property
     def transfer(self) -> TransferFunction:
         return self.registration.transfer
+
+    @property
+    def rounded(self) -> bool:
+        """Whether the data are integers."""
+        return self.ms.type in INTEGER_TYPES
+
+    @property
+    def shared(self) -> Window:
+        """The pixels of PAN that it shares with MS."""
+        return self.placement.overlap.clipped(self.pan.grid.window)
+
+    def reduced(self, ratio: float = 0.0, transfer: TransferFunction | None = None) -> ReducedScene | None:
+        """The scene one scale down, by its own ratio and transfer function where none are given."""
+        whole = small_scene(self.pan, self.ms, self.placement)
+        pieces = [without_fill(whole, *self.fills)] if whole else telling_pieces(self.sample, self.registration)
+        return ReducedScene.of(
+            pieces, ratio or self.placement.ratio, transfer or self.transfer, self.ms.outputs, self.ms.offsets.tolist(),
+            float(self.pan.offsets[0]), self.rounded,
+        )  # fmt: skip
+
+    def read(self, window: Window) -> PairWindow:
+        """PAN of a window and the MS over it, the bands that are wanted, in the numbers of the files."""
+        around = ms_window(self.placement, window, INTERPOLATION_MARGIN).clipped(self.ms.grid.window)
+        pair = without_fill(read_pair(self.pan, self.ms, self.placement, around, self.placement.ratio), *self.fills)
+        (top, left), wanted = pair.pan_corner, [i for i in self.ms.outputs if i >= 0]
+        place = Window(window.left - left, window.top - top, window.width, window.height)
+        pair = replace(pair, band_valid=None).cropped(place)
+        offsets = self.ms.offsets[wanted, None, None].astype(np.float32)
+        return replace(pair, ms=pair.ms[wanted] + offsets, pan=pair.pan + float(self.pan.offsets[0]))
 
 
 def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
@@ -69,29 +108,32 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
     check_place(job.report, [s.gdal_name for s in sources])
     with opened_pair(job.pan, job.ms) as (pan, ms), ExitStack() as open_ones:
         files = [Path(s.name).stem for s in job.fused]
-        names = _distinct(job.names or files)
-        candidates = [opened_candidate(s, pan, n) for s, n in zip(job.fused, names)]
+        candidates = [opened_candidate(s, pan, n) for s, n in zip(job.fused, _distinct(job.names or files))]
         for candidate in candidates:
             open_ones.callback(candidate.raster.close)
-        scene = _scene(pan, ms, progress)
+        scene = MeasuredScene.of(pan, ms)
+        progress.check()
+        progress.log(
+            f"Measured shift of MS against PAN: {_rows_and_columns(scene.registration)}; "
+            f"MTF gain of MS at Nyquist: {scene.transfer.gain:.3f}."
+        )
         windows = _windows(scene, candidates)
-        pairs = [_read(scene, w) for w in windows]
-        shared = scene.placement.overlap.clipped(pan.grid.window)
-        candidates = [_with_left_out(fitted(c, pairs, scene.transfer, shared)) for c in candidates]
+        pairs = [scene.read(w) for w in windows]
+        candidates = [_with_left_out(fitted(c, pairs, scene.transfer, scene.shared)) for c in candidates]
         shown = _measured(scene, candidates, windows, pairs, progress)
-        reduced = _reduced(scene, candidates, pairs, progress)
-        own, yardsticks = shown[: len(candidates)], shown[len(candidates) :]
-        by_name = {r.name: r for r in reduced}
-        again = [by_name.get(_made_again(c)) for c in candidates]
-        others = [by_name[y.figures.name] for y in yardsticks if reduced]
-        verdicts = tuple(verdict(s.figures, [y.figures for y in yardsticks], a, others) for s, a in zip(own, again))
+        small = scene.reduced()
+        reduced = _reduced(scene, small, candidates, progress)
+        own, yardsticks = shown[: len(candidates)], [s.figures for s in shown[len(candidates) :]]
+        verdicts = tuple(
+            verdict(s.figures, yardsticks, _named(_bundled_weights(c)), reduced) for s, c in zip(own, candidates)
+        )
         maps = tuple(
             write_map(s.map, pan, job.maps / f"{f}_blocks.tif") for s, f in zip(own, _distinct(files)) if job.maps
         )
         result = AssessResult(
             job.report, verdicts, tuple(s.figures for s in shown), reduced, maps, time.monotonic() - started
         )
-        write_report(job, result, own, scene.transfer, _facts(scene, candidates, windows))
+        write_report(job, result, own, scene.transfer, _facts(scene, small, candidates, windows))
     _say(result, progress)
     return result
 
@@ -102,24 +144,13 @@ def _distinct(given: Sequence[str]) -> list[str]:
     return [n if names.count(n) == 1 else f"{n} ({i})" for i, n in enumerate(names, start=1)]
 
 
-def _scene(pan: Raster, ms: Raster, progress: Progress) -> _Scene:
-    placement = register(pan.grid, ms.grid)
-    registration = measure_registration(list(sample_scene(pan, ms, placement)))
-    progress.check()
-    progress.log(
-        f"Measured shift of MS against PAN: {_rows_and_columns(registration)}; "
-        f"MTF gain of MS at Nyquist: {registration.transfer.gain:.3f}."
-    )
-    return _Scene(pan, ms, placement.moved(registration.shift), registration, ms.type in INTEGER_TYPES)
-
-
 def _rows_and_columns(found: Registration) -> str:
     return f"{format_signed(found.shift[0])} rows, {format_signed(found.shift[1])} columns"
 
 
-def _windows(scene: _Scene, candidates: Sequence[Candidate]) -> list[Window]:
+def _windows(scene: MeasuredScene, candidates: Sequence[Candidate]) -> list[Window]:
     """Windows of PAN that are measured: all that the results share, or pieces spread over it, on whole blocks."""
-    shared = scene.placement.overlap.clipped(scene.pan.grid.window)
+    shared = scene.shared
     for candidate in candidates:
         shared = shared.clipped(candidate.window)
     if min(shared.width, shared.height) < 2 * BLOCK:
@@ -141,209 +172,118 @@ def _windows(scene: _Scene, candidates: Sequence[Candidate]) -> list[Window]:
     ]
 
 
-def _read(scene: _Scene, window: Window) -> PairWindow:
-    """PAN of a window and the MS over it, in the numbers of the files."""
-    around = ms_window(scene.placement, window, INTERPOLATION_MARGIN).clipped(scene.ms.grid.window)
-    (values, valid), (ms, ms_valid) = scene.pan.read(window), scene.ms.read(around)
-    pair = PairWindow(
-        pan=torch.from_numpy(values[0]),
-        pan_valid=torch.from_numpy(valid[0]),
-        ms=torch.from_numpy(ms),
-        ms_valid=torch.from_numpy(ms_valid.all(0)),
-        origin=scene.placement.origin,
-        spacing=scene.placement.spacing,
-        pan_corner=(window.top, window.left),
-        ms_corner=(around.top, around.left),
-    )
-    return _exact(scene, pair)
-
-
 def _measured(
-    scene: _Scene,
+    scene: MeasuredScene,
     candidates: Sequence[Candidate],
     windows: Sequence[Window],
     pairs: Sequence[PairWindow],
     progress: Progress,
 ) -> list[Shown]:
     """Figures, block map and pieces of each result, then of interpolation and of the classical methods."""
-    prepared = [prepare(p, scene.transfer, p.pan_valid.numpy()) for p in pairs]
-    methods = {"interpolation": interpolation, **CLASSICAL}
     shown: list[Shown] = []
-    for number in range(len(candidates) + len(methods)):
+    for name, places, pieces in _images(scene, candidates, windows, pairs):
         progress.check()
-        if number < len(candidates):
-            one = candidates[number]
-            read = [one.read(w) for w in windows]
-            pieces = [Piece(p.with_bands(one.bands), *r) for p, r in zip(pairs, read)]
-            described = _band_names(scene, one.bands)
-            shown.append(_shown(scene, one.name, windows, pieces, described, progress, one))
-        else:
-            name = list(methods)[number - len(candidates)]
-            pieces = [Piece(p, methods[name](q), p.pan_valid.numpy()) for p, q in zip(pairs, prepared)]
-            described = _band_names(scene, range(len(pairs[0].ms)))
-            shown.append(_shown(scene, name, windows, pieces, described, progress))
-        progress.report(0.8 * (number + 1) / (len(candidates) + len(methods)))
+        shown.append(_shown(scene, name, places, windows, pieces, progress))
+        progress.report(0.8 * len(shown) / (len(candidates) + len(METHODS)))
+    for number, one in enumerate(candidates):
+        found = shown[number]
+        shift, steps = shift_from_pan(found.pieces), seams(found.pieces, scene.transfer)
+        figures = replace(found.figures, shift=shift, seams=steps, notes=one.notes, stretched=one.stretched)
+        shown[number] = replace(found, figures=figures)
     return shown
 
 
+def _images(
+    scene: MeasuredScene, candidates: Sequence[Candidate], windows: Sequence[Window], pairs: Sequence[PairWindow]
+) -> Iterator[tuple[str, Sequence[int], list[Piece]]]:
+    """Name, bands of MS by their places among those wanted, and pieces of each result and of each yardstick."""
+    for one in candidates:
+        yield one.name, one.bands, [Piece(p.with_bands(one.bands), *one.read(w)) for p, w in zip(pairs, windows)]
+    prepared = [prepare(p, scene.transfer, p.pan_valid) for p in pairs]
+    for name, method in METHODS.items():
+        yield name, range(len(pairs[0].ms)), [Piece(p, method(q), p.pan_valid) for p, q in zip(pairs, prepared)]
+
+
 def _shown(
-    scene: _Scene,
+    scene: MeasuredScene,
     name: str,
+    places: Sequence[int],
     windows: Sequence[Window],
     pieces: Sequence[Piece],
-    names: Sequence[str],
     progress: Progress,
-    judged: Candidate | None = None,
 ) -> Shown:
-    """Figures and block map of an image over the pieces; in a result that is `judged`, faults are looked for too."""
-    blocks: list[tuple[Window, BlockQualities]] = []
-    for window, piece in zip(windows, pieces):
-        pair = replace(piece.pair, pan_valid=piece.pair.pan_valid & torch.from_numpy(piece.valid))
-        fused = torch.from_numpy(piece.fused.astype(np.float32))
-        found = block_qualities(pair, fused, scene.transfer, scene.rounded, progress.check)
-        if found is not None:
-            blocks.append((window, found))
-    if not blocks:
+    """Figures and block map of an image over the pieces, of the bands of MS at some places among those wanted.
+
+    Raises InputError where it has no whole block.
+    """
+    check, transfer = progress.check, scene.transfer
+    blocks = [block_qualities(p.pair, p.fused, transfer, scene.rounded, check, p.valid) for p in pieces]
+    whole = BlockQualities.joined(blocks)
+    if not len(whole.spectral):
         raise InputError(
             f"FUSED {name} has no whole block of {BLOCK} x {BLOCK} valid pixels where PAN and MS are valid. Choose a "
             "larger part of the scene."
         )
-    quality = BlockQualities.joined([b for _, b in blocks]).indices
-    bands, angle = band_figures(pieces, scene.transfer, names)
-    figures = Figures(name, quality.d_lambda, quality.d_s, quality.hqnr, angle, None, bands)
-    if judged:
-        figures = replace(
-            figures,
-            shift=shift_from_pan(pieces),
-            seams=seams(pieces, scene.transfer),
-            notes=judged.notes,
-            stretched=judged.stretched,
-        )
-    return Shown(figures, BlockMap.of(blocks), tuple(pieces))
-
-
-def _band_names(scene: _Scene, places: Iterable[int]) -> list[str]:
-    """Names of bands of MS by their places among those that are wanted."""
     numbers = [scene.ms.bands[i] for i in places]
-    return [scene.ms.dataset.GetRasterBand(n).GetDescription() or f"band {n}" for n in numbers]
+    names = [scene.ms.dataset.GetRasterBand(n).GetDescription() or f"band {n}" for n in numbers]
+    bands, angle = band_figures(pieces, transfer, names)
+    figures = Assessed(name, measure_indices(whole), angle, None, bands)
+    return Shown(figures, BlockMap.of(windows, blocks), tuple(pieces))
 
 
 def _reduced(
-    scene: _Scene, candidates: Sequence[Candidate], pairs: Sequence[PairWindow], progress: Progress
-) -> tuple[ReducedFigures, ...]:
-    """Indices one scale down: of interpolation and classical methods, and of the plugin where results came from it."""
-    ratio = round(scene.placement.ratio)
-    found: dict[str, list[ReducedFigures]] = {}
-    for whole in _over_ms(scene, pairs):
-        height, width = (n // ratio * ratio for n in whole.ms_valid.shape)
-        pair = replace(whole, ms=whole.ms[:, :height, :width], ms_valid=whole.ms_valid[:height, :width])
-        small = reduced_pair(pair, ratio, scene.transfer)
-        small = replace(small, pan=small.pan * small.pan_valid, ms=small.ms * small.ms_valid)  # gaps are 0 for all
-        inside = _inside(small.pan_valid, ratio)
-        if not _holds_a_block(inside):
-            continue
-        truth = pair.ms.numpy().astype(np.float64)
-        for name, image in _reduced_results(scene, candidates, small, ratio, inside, progress):
-            progress.check()
-            found.setdefault(name, []).append(_indices(name, truth, image, ratio, inside, scene.rounded))
+    scene: MeasuredScene, small: ReducedScene | None, candidates: Sequence[Candidate], progress: Progress
+) -> dict[str, Figures]:
+    """Figures one scale down: of interpolation and classical methods, and of the plugin where results came from it."""
+    if small is None:
+        return {}
+    found = small.compare_methods(check=progress.check)
+    for path in filter(None, map(_bundled_weights, candidates)):
+        if _has_network() and _named(path) not in found:
+            from ..fusion.job import FusionJob, FusionOptions
+            from ..fusion.quality_estimate import compare_job
+
+            with suppress(ValueError):  # too few pixels
+                job = FusionJob(scene.pan.source, scene.ms.source, Path(), FusionOptions(path))
+                found[_named(path)] = compare_job(small, job, progress.check)
     progress.report(0.95)
-    return tuple(
-        ReducedFigures(n, *(float(np.mean([getattr(f, i) for f in fs])) for i in ("ergas", "sam", "q2n", "scc")))
-        for n, fs in found.items()
-    )
+    return found
 
 
-def _over_ms(scene: _Scene, pairs: Sequence[PairWindow]) -> Iterator[PairWindow]:
-    """MS of the pieces with all of PAN over it; of a scene that is measured whole, all of MS."""
-    for pair in pairs:
-        (top, left), (height, width) = pair.ms_corner, pair.ms_valid.shape
-        around = scene.ms.grid.window if len(pairs) == 1 else Window(left, top, width, height)
-        read = read_pair(scene.pan, scene.ms, scene.placement, around, 0.0)
-        yield _exact(scene, read)
+def _has_network() -> bool:
+    """Whether the packages that the network needs can be loaded here."""
+    try:
+        import torch
 
-
-def _exact(scene: _Scene, pair: PairWindow) -> PairWindow:
-    """A piece of the bands that are wanted, in the numbers of the files."""
-    wanted = [i for i in scene.ms.outputs if i >= 0]
-    pair = replace(pair, band_valid=None)
-    ms = pair.ms[wanted] + torch.from_numpy(scene.ms.offsets[wanted, None, None]).to(pair.ms)
-    return replace(pair, ms=ms, pan=pair.pan + float(scene.pan.offsets[0]))
-
-
-def _holds_a_block(inside: NDArray[np.bool_]) -> bool:
-    """Whether Q2n has a block to work on."""
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    if not len(rows):
+        return torch.from_numpy(np.zeros(1)).numel() == 1  # fails where NumPy and torch do not fit
+    except Exception:  # a broken torch raises anything
         return False
-    box = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    down, across = (n // BLOCK for n in box.shape)
-    whole = box[: down * BLOCK, : across * BLOCK].reshape(down, BLOCK, across, BLOCK).all((1, 3))
-    return bool(whole.any())
 
 
-def _inside(covered: torch.Tensor, ratio: int) -> NDArray[np.bool_]:
-    """Where reduced images are compared: away from gaps and from the sides."""
-    near_gap = max_pool2d((~covered).float()[None, None], 4 * ratio + 1, 1, 2 * ratio)[0, 0] > 0
-    inner = torch.zeros_like(covered)
-    inner[2 * ratio : -2 * ratio, 2 * ratio : -2 * ratio] = True
-    return np.asarray(inner & ~near_gap)
+def _named(weights: Path | None) -> str:
+    """What the plugin with some weights is called one scale down."""
+    return f"{OURS} ({weights.stem})" if weights else ""
 
 
-def _reduced_results(
-    scene: _Scene,
-    candidates: Sequence[Candidate],
-    small: PairWindow,
-    ratio: int,
-    inside: NDArray[np.bool_],
-    progress: Progress,
-) -> Iterator[tuple[str, Image]]:
-    prepared = prepare(small, scene.transfer, inside)
-    yield "interpolation", interpolation(prepared)
-    for name, method in CLASSICAL.items():
-        yield name, method(prepared)
-    wanted = {c.made_by.get(WEIGHTS, "") for c in candidates} if HAS_NETWORK else set()
-    for digest, path in _bundled().items():
-        if digest in wanted:
-            from ..fusion.arrays import fuse_arrays
-
-            height = float(small.pan.shape[0])
-            fused = fuse_arrays(
-                small.pan.numpy(), small.ms.numpy(), (0.0, 1.0, 0.0, height, 0.0, -1.0),
-                (0.0, float(ratio), 0.0, height, 0.0, -float(ratio)), nodata=0.0,
-                progress=Progress(cancelled=progress.cancelled),
-                weights=path,
-            )  # fmt: skip
-            yield _named(path), np.asarray(fused.values, dtype=np.float64)
-
-
-def _named(weights: Path) -> str:
-    return f"{OURS} ({weights.stem})"
-
-
-def _made_again(candidate: Candidate) -> str:
-    """What a result is called one scale down; empty where it cannot be made again there."""
-    weights = _bundled().get(candidate.made_by.get(WEIGHTS, ""))
-    return _named(weights) if weights else ""
-
-
-def _bundled() -> dict[str, Path]:
-    """The weights that come with the plugin, by their SHA-256."""
-    found = {}
+def _bundled_weights(candidate: Candidate) -> Path | None:
+    """The weights of the plugin by which it made a result; None where it did not, or with others."""
     for path in BUNDLED.values():
         with suppress(OSError, IndexError):  # a damaged installation, which load_weights reports
-            found[read_small_file(Path(f"{path}.sha256"), MAX_HASH_BYTES).decode("ascii", "replace").split()[0]] = path
-    return found
+            digest = read_small_file(Path(f"{path}.sha256"), MAX_HASH_BYTES).decode("ascii", "replace").split()[0]
+            if digest == candidate.made_by.get(WEIGHTS):
+                return path
+    return None
 
 
 def _with_left_out(candidate: Candidate) -> Candidate:
     """With a note where this plugin made it, but cannot make it again one scale down."""
     made_with = candidate.made_by.get(WEIGHTS, "")
-    if made_with and not HAS_NETWORK:
+    if made_with and not _has_network():
         why = (
             "torch, which the network needs, cannot be loaded here. Run Set up the engine (otfm:setup) and assess "
             "again for those figures."
         )
-    elif made_with and made_with not in _bundled():
+    elif made_with and not _bundled_weights(candidate):
         why = f"its weights (SHA-256 {made_with[:12]}...) are none of those that come with the plugin."
     else:
         return candidate
@@ -351,17 +291,9 @@ def _with_left_out(candidate: Candidate) -> Candidate:
     return replace(candidate, notes=(*candidate.notes, note))
 
 
-def _indices(
-    name: str, truth: Image, image: Image, ratio: int, inside: NDArray[np.bool_], rounded: bool
-) -> ReducedFigures:
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    box = (slice(None), slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    a, b, whole = truth[box], image[box], inside[box[1:]]
-    quality = q2n(np.rint(a), np.rint(b), valid=whole) if rounded else q2n(a, b, valid=whole)
-    return ReducedFigures(name, ergas(a, b, ratio, whole), sam(a, b, whole), quality, scc(a, b))
-
-
-def _facts(scene: _Scene, candidates: Sequence[Candidate], windows: Sequence[Window]) -> dict[str, str]:
+def _facts(
+    scene: MeasuredScene, small: ReducedScene | None, candidates: Sequence[Candidate], windows: Sequence[Window]
+) -> dict[str, str]:
     """What the report says of the scene."""
     found, parts = scene.registration, len(windows)
     share = sum(w.width * w.height for w in windows) / max(scene.pan.grid.width * scene.pan.grid.height, 1)
@@ -374,6 +306,10 @@ def _facts(scene: _Scene, candidates: Sequence[Candidate], windows: Sequence[Win
         "MTF gain at Nyquist": f"{found.transfer.gain:.3f}, measured",
         "Measured on": part,
     }
+    if small:
+        facts["Compared one scale down"] = (
+            f"{len(small.bands)} of {len(scene.ms.bands)} bands, {len(small.pairs)} pieces"
+        )
     for candidate in candidates:
         made = ", ".join(f"{k[5:].lower().replace('_', ' ')} {v}" for k, v in candidate.made_by.items())
         facts[candidate.name] = f"{candidate.raster.source.path}; {made or 'made by another tool'}"

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from osgeo import gdal
 
 from ..errors import InputError
 from ..geometry.grids import RATIO_DIGITS, Grid, Window
-from ..geometry.resampling import covered, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.indices import Image
@@ -41,16 +39,15 @@ FEWEST = 64  # MS pixels that are compared
 class Candidate:
     """An open result on PAN's pixels.
 
-    left, top     PAN pixel of its first pixel          bands   for each of its bands that is used, that of MS (from 0)
-    used          numbers of those bands in the file's order (from 0)
+    window        the pixels of PAN that it covers
+    used, bands   numbers of its bands that are used in the file's order, and those of the same bands of MS (from 0)
     slope, start  (bands,) by which its values become those of MS
     gap           the value that it has in every band where it shows nothing and does not say so
     """
 
     name: str
     raster: Raster
-    left: int
-    top: int
+    window: Window
     notes: tuple[str, ...] = ()
     used: tuple[int, ...] = ()
     bands: tuple[int, ...] = ()
@@ -60,24 +57,17 @@ class Candidate:
     stretched: bool = False
     gap: float | None = None
 
-    @property
-    def window(self) -> Window:
-        """The pixels of PAN that it covers."""
-        return Window(self.left, self.top, self.raster.grid.width, self.raster.grid.height)
-
     def read(self, window: Window) -> tuple[Image, NDArray[np.bool_]]:
         """Its bands (bands, H, W) in the numbers of MS, and where they are all valid, (H, W), of a window of PAN."""
-        place = Window(window.left - self.left, window.top - self.top, window.width, window.height)
-        inside = place.clipped(self.raster.grid.window)
+        shown = window.clipped(self.window)
         values = np.zeros((len(self.raster.read_bands), window.height, window.width))
         valid = np.zeros((window.height, window.width), dtype=bool)
-        if not inside.empty:
-            found, known = self.raster.read(inside)
-            spot = np.s_[
-                inside.top - place.top : inside.bottom - place.top, inside.left - place.left : inside.right - place.left
-            ]
-            values[(slice(None), *spot)] = found + self.raster.offsets[:, None, None]
-            valid[spot] = known.all(0)
+        if not shown.empty:
+            left, top = shown.left - self.window.left, shown.top - self.window.top
+            found, known = self.raster.read(Window(left, top, shown.width, shown.height))
+            top, left = shown.top - window.top, shown.left - window.left
+            spot = np.s_[..., top : top + shown.height, left : left + shown.width]
+            values[spot], valid[spot] = found + self.raster.offsets[:, None, None], known.all(0)
         if self.gap is not None:
             valid &= (values != self.gap).any(0)
         if self.used:
@@ -94,13 +84,11 @@ def opened_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
     made_by = {k: v for k, v in (raster.dataset.GetMetadata() or {}).items() if k.startswith("OTFM_")}
     notes: list[str] = []
     if pan.grid.georeferenced and not raster.grid.georeferenced:
-        raster, note = (
-            _placed(raster, pan),
-            f"{name} has no georeference. It has PAN's size, so its pixels are taken for PAN's.",
-        )
-        notes.append(note)
+        raster = _placed(raster, pan)
+        notes.append(f"{name} has no georeference. It has PAN's size, so its pixels are taken for PAN's.")
     same = same_system(raster.crs, pan.crs, raster.grid)
-    coarse = _coarseness(raster.grid, pan.grid) if same else 1.0
+    sizes = zip(raster.grid.pixel_size, pan.grid.pixel_size)
+    coarse = max(own / other for own, other in sizes) if same else 1.0
     if round(coarse, RATIO_DIGITS) > COARSEST:
         raise InputError(
             f"FUSED {source.name} has pixels {coarse:.2f} times as large as those of PAN: it is no sharpened raster of "
@@ -114,12 +102,13 @@ def opened_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
         )
         raster = _resampled(raster, pan)
         place = _place(raster.grid, pan.grid)
-    if place is None or Window(*place, raster.grid.width, raster.grid.height).clipped(pan.grid.window).empty:
+    window = Window(*(place or (0, 0)), raster.grid.width, raster.grid.height)
+    if place is None or window.clipped(pan.grid.window).empty:
         raise InputError(
             f"FUSED {source.name} ({raster.grid.describe()}) does not overlap PAN ({pan.grid.describe()}). Choose the "
             "result of these rasters."
         )
-    return Candidate(name, raster, place[0], place[1], tuple(notes), made_by=made_by)
+    return Candidate(name, raster, window, tuple(notes), made_by=made_by)
 
 
 def _placed(raster: Raster, pan: Raster) -> Raster:
@@ -134,10 +123,6 @@ def _placed(raster: Raster, pan: Raster) -> Raster:
     placed = gdal.Translate("", raster.source.path, format="VRT", outputSRS=pan.crs or None)
     placed.SetGeoTransform(other.transform)
     return Raster(replace(raster.source, crs=""), "FUSED", placed)
-
-
-def _coarseness(grid: Grid, pan: Grid) -> float:
-    return float(max(a / b for a, b in zip(grid.pixel_size, pan.pixel_size)))
 
 
 def _place(grid: Grid, pan: Grid) -> tuple[int, int] | None:
@@ -174,7 +159,7 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], transfer: Transfe
     `shared` is the window of PAN that PAN and MS share.
     """
     candidate = _with_coverage(_with_gap(candidate, pieces), pieces, shared)
-    pixels = [_at_ms(candidate, p, transfer) for p in pieces]
+    pixels = [values_at_ms(p, *candidate.read(_place_of(p)), transfer) for p in pieces]
     fused, ms = (np.concatenate([p[i] for p in pixels], axis=1) for i in (0, 1))
     if fused.shape[1] < FEWEST:
         raise InputError(
@@ -186,7 +171,8 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], transfer: Transfe
             f"MS has one value in each band where FUSED {candidate.name} is valid, so nothing can be compared. Choose "
             "rasters that show something."
         )
-    related = _correlations(fused, ms)
+    with np.errstate(all="ignore"):  # of bands with one value
+        related = np.nan_to_num(np.corrcoef(fused, ms)[: len(fused), len(fused) :])
     used, bands = _matched(related)
     notes = list(candidate.notes)
     found = related[used, bands]
@@ -201,8 +187,11 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], transfer: Transfe
     if len(bands) < len(ms):
         notes.append(f"{candidate.name} has {len(bands)} of the {len(ms)} bands of MS; only those are compared.")
     vary = np.array([_varies(fused[u]) and _varies(ms[b]) for u, b in zip(used, bands)])
-    lines = [np.polyfit(fused[u], ms[b], 1) if v else _offset(fused[u], ms[b]) for u, b, v in zip(used, bands, vary)]
-    off = [abs(float(line[0]) - 1.0) > STRETCHED for line, v in zip(lines, vary) if v]
+    lines = [
+        np.polyfit(fused[u], ms[b], 1) if v else (1.0, float(ms[b].mean() - fused[u].mean()))
+        for u, b, v in zip(used, bands, vary)
+    ]
+    off = [abs(slope - 1.0) > STRETCHED for (slope, _), v in zip(lines, vary) if v]
     in_other_numbers = bool(vary.any()) and all(off) and float(found[vary].min()) > LINEAR
     if in_other_numbers:
         notes.append(
@@ -210,15 +199,15 @@ def fitted(candidate: Candidate, pieces: Sequence[PairWindow], transfer: Transfe
             "so an error of the mean colours cannot be seen."
         )
     else:
-        lines = [np.array([1.0, 0.0])] * len(bands)
+        lines = [(1.0, 0.0)] * len(bands)
     return replace(
         candidate,
         stretched=in_other_numbers and candidate.raster.type in EIGHT_BITS,
         notes=tuple(notes),
         used=tuple(used),
         bands=tuple(bands),
-        slope=tuple(float(line[0]) for line in lines),
-        start=tuple(float(line[1]) for line in lines),
+        slope=tuple(float(slope) for slope, _ in lines),
+        start=tuple(float(start) for _, start in lines),
     )
 
 
@@ -227,17 +216,12 @@ def _varies(band: Image) -> bool:
     return float(np.ptp(band)) > FLAT * float(np.abs(band).max())
 
 
-def _offset(first: Image, second: Image) -> Image:
-    """Slope and start of a line from a band with one value to that of another band."""
-    return np.array([1.0, float(second.mean() - first.mean())])
-
-
 def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
     """With the value that it has in every band where PAN shows an image, if it fills flat areas with one."""
-    images = [tuple(map(torch.from_numpy, candidate.read(_place_of(p)))) for p in pieces]
+    images = [candidate.read(_place_of(p)) for p in pieces]
     found = find_fill([(image, valid & p.pan_valid) for (image, valid), p in zip(images, pieces)])
-    lowest = min((float(i[:, v].min()) for i, v in images if bool(v.any())), default=0.0)
-    if all(f.value != lowest for f in found) or find_fill([(p.pan[None], p.pan_valid) for p in pieces]):
+    lowest = min((float(i[:, v].min()) for i, v in images if v.any()), default=0.0)
+    if all(f.value != lowest for f in found):
         return candidate
     note = (
         f"{candidate.name} has {format_value(lowest)} in every band where PAN and MS show an image, and declares no "
@@ -248,7 +232,7 @@ def _with_gap(candidate: Candidate, pieces: Sequence[PairWindow]) -> Candidate:
 
 def _with_coverage(candidate: Candidate, pieces: Sequence[PairWindow], shared: Window) -> Candidate:
     """With a note where it shows only a part of what PAN and MS share."""
-    known = [p.valid_on_pan(p.window).numpy() for p in pieces]
+    known = [p.valid_on_pan(p.window) for p in pieces]
     shown = sum(int((k & candidate.read(_place_of(p))[1]).sum()) for k, p in zip(known, pieces))
     own = candidate.window.clipped(shared)
     covered = shown / max(sum(int(k.sum()) for k in known), 1) * own.width * own.height / (shared.width * shared.height)
@@ -264,21 +248,12 @@ def _place_of(pair: PairWindow) -> Window:
     return Window(pair.pan_corner[1], pair.pan_corner[0], width, height)
 
 
-def _at_ms(candidate: Candidate, pair: PairWindow, transfer: TransferFunction) -> tuple[Image, Image]:
-    """Values of the result, blurred as MS is, and of MS at the MS pixels that both have, (bands, n) each."""
-    values, valid = candidate.read(_place_of(pair))
-    blur = pair.mtf_resamplers(transfer)
-    low = resample(torch.from_numpy(values).float(), *blur).numpy()
-    known = covered(torch.from_numpy(valid), *blur).numpy()
-    known = known & pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
-    return low[:, known].astype(np.float64), pair.ms.numpy()[:, known].astype(np.float64)
-
-
-def _correlations(first: Image, second: Image) -> Image:
-    """Of every row of one with every row of the other; 0 where one of them does not vary."""
-    a, b = (i - i.mean(1, keepdims=True) for i in (first, second))
-    norms = np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
-    return np.asarray(a @ b.T / np.where(norms > 0.0, norms, np.inf))
+def values_at_ms(
+    pair: PairWindow, fused: Image, valid: NDArray[np.bool_], transfer: TransferFunction
+) -> tuple[Image, Image]:
+    """Values of a result over the PAN of a pair, blurred as MS is, and of MS where both are valid, (bands, n) each."""
+    low, known = pair.at_ms(fused.astype(np.float32), valid, transfer)
+    return low[:, known].astype(np.float64), pair.ms[:, known].astype(np.float64)
 
 
 def _matched(related: Image) -> tuple[list[int], list[int]]:

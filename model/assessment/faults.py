@@ -6,22 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import avg_pool2d
 
-from ..geometry.resampling import covered, resample
+from ..geometry.filters import dilate, local_mean, parabola_peak
+from ..geometry.resampling import CUBIC_REACH
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.full_resolution import interpolated_ms, low_pan
 from ..quality.indices import Image, sam
+from .candidate import values_at_ms
 from .job import BandFigures
 
-WIDTH = 5  # PAN pixels of the box whose mean is taken off, to see details
+BOX = 5  # PAN pixels of the box whose mean is taken off, to see details
 REACH = 8  # PAN pixels within which a shift is looked for
 RIM = 8  # PAN pixels at the sides of a piece that are left out
 SEAM = 12.0  # times the usual step between two lines, from which on a step is a seam
-FILL_BOX, FILL_SHARE = 33, 0.3  # PAN pixels of a box, and flat ones among them, that lie near fill
 CENTRED = 0.05  # of its usual size: of a band with a smaller mean, a share of the mean tells nothing
 FLAT = 1e-6  # of the largest value: details that are smaller are the rounding of 32-bit floats
 LEAST_LINE = 96  # PAN pixels of a line that a seam runs along
@@ -40,7 +39,8 @@ def band_figures(
     pieces: Sequence[Piece], transfer: TransferFunction, names: Sequence[str]
 ) -> tuple[tuple[BandFigures, ...], float]:
     """Colours and detail of each band, and the mean angle between MS and the degraded result."""
-    low, ms = (np.concatenate(i, axis=1) for i in zip(*(_at_ms(p, transfer) for p in pieces)))
+    parts = [values_at_ms(p.pair, p.fused, p.valid, transfer) for p in pieces]
+    low, ms = (np.concatenate(i, axis=1) for i in zip(*parts))
     details = [_detail(p, transfer) for p in pieces]
     found = []
     fine, coarse = np.sum([d[0] for d in details], axis=0), np.sum([d[1] for d in details], axis=0)
@@ -56,44 +56,39 @@ def band_figures(
     return tuple(found), sam(ms[:, None], low[:, None])
 
 
-def _at_ms(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image]:
-    pair, blur = piece.pair, piece.pair.mtf_resamplers(transfer)
-    low = resample(torch.from_numpy(piece.fused).float(), *blur).numpy().astype(np.float64)
-    known = covered(torch.from_numpy(piece.valid), *blur).numpy()
-    known = known & pair.ms_valid.numpy() & pair.inside(0.5 * pair.ratio).numpy()
-    return low[:, known], pair.ms.numpy()[:, known].astype(np.float64)
-
-
 def _detail(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image, float, float]:
     """Products of the details of the bands with PAN's, in the result and one scale down, and PAN's squares there."""
     pair = piece.pair
-    pan = (pair.pan - low_pan(pair, transfer)).numpy().astype(np.float64)
-    bands = piece.fused - interpolated_ms(pair).numpy()
-    inner = _inner(piece.valid & pair.valid_on_pan(pair.window).numpy().reshape(-1, *pair.pan.shape).all(0))
+    pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
+    bands = piece.fused - interpolated_ms(pair)
+    inner = _inner(_valid(piece))
     pan = np.where(inner & _has_detail(pan, pair), pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
     fine = (bands * pan).sum((1, 2))
     coarse_pan, known = pair.pan_at_ms(transfer)
-    taken = known.numpy()
-    hp_pan = high_pass(coarse_pan.numpy()[None])[0]
-    hp_pan = np.where(taken & _has_detail(hp_pan, pair), hp_pan, 0.0)
-    hp_ms = high_pass(pair.ms.numpy())
+    hp_pan = _remove_local_mean(coarse_pan)
+    hp_pan = np.where(known & _has_detail(hp_pan, pair), hp_pan, 0.0)
+    hp_ms = _remove_local_mean(pair.ms)
     return fine, (hp_ms * hp_pan).sum((1, 2)), float((pan**2).sum()), float((hp_pan**2).sum())
 
 
 def _has_detail(detail: Image, pair: PairWindow) -> bool:
     """Whether details of PAN are more than rounding."""
-    return float(np.abs(detail).max()) > FLAT * float(pair.pan.abs().max())
+    return float(np.abs(detail).max()) > FLAT * float(np.abs(pair.pan).max())
 
 
-def high_pass(image: Image) -> Image:
-    """(bands, h, w) less the mean of the pixels around."""
-    values = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64))[:, None]
-    return (values - avg_pool2d(values, WIDTH, 1, WIDTH // 2, count_include_pad=False))[:, 0].numpy()
+def _remove_local_mean(image: Image) -> Image:
+    values = image.astype(np.float64)
+    return values - local_mean(values, BOX)
+
+
+def _valid(piece: Piece) -> NDArray[np.bool_]:
+    """Where a result, PAN and MS are all valid, (H, W)."""
+    return piece.valid & piece.pair.valid_on_pan(piece.pair.window)
 
 
 def _inner(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    inner = valid.copy()
-    inner[:RIM], inner[-RIM:], inner[:, :RIM], inner[:, -RIM:] = False, False, False, False
+    inner = np.zeros_like(valid)
+    inner[RIM:-RIM, RIM:-RIM] = valid[RIM:-RIM, RIM:-RIM]
     return inner
 
 
@@ -104,9 +99,9 @@ def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
     """
     scores = np.zeros((2 * REACH + 1, 2 * REACH + 1))
     for piece in pieces:
-        inner = _inner(piece.valid & piece.pair.pan_valid.numpy())
-        pan = np.where(inner, high_pass(piece.pair.pan.numpy()[None])[0], 0.0)
-        bands = np.where(inner, high_pass(piece.fused), 0.0)
+        inner = _inner(piece.valid & piece.pair.pan_valid)
+        pan = np.where(inner, _remove_local_mean(piece.pair.pan), 0.0)
+        bands = np.where(inner, _remove_local_mean(piece.fused), 0.0)
         spread = bands.std((1, 2), keepdims=True)
         bands = np.divide(bands, spread, out=np.zeros_like(bands), where=spread > 0.0)
         if not pan.any() or not _has_detail(pan, piece.pair):
@@ -124,9 +119,7 @@ def _vertex(line: Image, top: int) -> float:
     """Where the parabola through the highest value and its neighbours is highest."""
     if not 0 < top < len(line) - 1:
         return float(top)
-    before, at, after = line[top - 1 : top + 2]
-    bend = before - 2.0 * at + after
-    return top + (0.5 * (before - after) / bend if bend < 0.0 else 0.0)
+    return float(top + parabola_peak(*line[top - 1 : top + 2]))
 
 
 def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[str, float], ...]:
@@ -134,11 +127,14 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
     found: dict[str, float] = {}
     for piece in pieces:
         pair = piece.pair
-        pan = (pair.pan - low_pan(pair, transfer)).numpy().astype(np.float64)
-        rest = piece.fused - interpolated_ms(pair).numpy()
-        inner = _inner(piece.valid & pair.pan_valid.numpy()) & ~_near_fill(pair.pan)
+        pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
+        rest = piece.fused - interpolated_ms(pair)
+        reach = round(CUBIC_REACH * pair.ratio)  # within which MS is interpolated from beyond a gap's edge
+        inner = _inner(~dilate(~_valid(piece), reach))
         power = float((pan[inner] ** 2).sum())
-        for band in rest:
+        for band, image in zip(rest, piece.fused):
+            if float(np.abs(band).max()) <= FLAT * float(np.abs(image).max()):
+                continue  # a constant band, whose interpolation is rounded
             share = float((band[inner] * pan[inner]).sum()) / power if power else 0.0
             left = np.where(inner, band - share * pan, np.nan)
             for word, axis, corner in (("column", 0, pair.pan_corner[1]), ("row", 1, pair.pan_corner[0])):
@@ -146,14 +142,6 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
                     key = f"{word} {corner + place + 1}"
                     found[key] = max(found.get(key, 0.0), times)
     return tuple(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _near_fill(pan: torch.Tensor) -> NDArray[np.bool_]:
-    """Where PAN is flat, or near that: the edges of collars that nobody declared are straight steps, too; (H, W)."""
-    flat = torch.zeros(pan.shape)
-    flat[1:, 1:] = ((pan[1:, 1:] == pan[:-1, 1:]) & (pan[1:, 1:] == pan[1:, :-1])).float()
-    share = avg_pool2d(flat[None, None], FILL_BOX, 1, FILL_BOX // 2, count_include_pad=False)[0, 0]
-    return np.asarray(share > FILL_SHARE)
 
 
 def _steps(left: Image, axis: int) -> list[tuple[int, float]]:

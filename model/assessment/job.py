@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +48,11 @@ class BandFigures:
 
 
 @dataclass(frozen=True)
-class Figures:
+class Assessed:
     """What was measured of one result, of interpolation, or of a classical method.
 
-    sam      mean angle in degrees between MS and the result degraded to MS
+    indices  those without a reference, by the names of `quality.indices.INDICES`
+    angle    mean angle in degrees between MS and the result degraded to MS
     shift    (row, column) PAN pixels by which the result's detail lies off PAN's; None for yardsticks
     seams    steps that run straight through the image, in deviations of its unexplained part: (PAN column or row, step)
     notes    how the raster was made to fit, whole sentences
@@ -58,26 +60,13 @@ class Figures:
     """
 
     name: str
-    d_lambda: float
-    d_s: float
-    hqnr: float
-    sam: float
+    indices: Mapping[str, float]
+    angle: float
     shift: tuple[float, float] | None
     bands: tuple[BandFigures, ...]
     seams: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
     stretched: bool = False
-
-
-@dataclass(frozen=True)
-class ReducedFigures:
-    """Indices one scale down, where MS itself is the truth."""
-
-    name: str
-    ergas: float
-    sam: float
-    q2n: float
-    scc: float
 
 
 @dataclass(frozen=True)
@@ -91,11 +80,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class AssessResult:
-    """What was found; `figures` begin with the results in the order of the job, the yardsticks follow."""
+    """What was found; `figures` begin with the results in the order of the job, the yardsticks follow.
+
+    `reduced` are the indices one scale down, where MS is the reference, by the method's name.
+    """
 
     report: Path
     verdicts: tuple[Verdict, ...]
-    figures: tuple[Figures, ...]
-    reduced: tuple[ReducedFigures, ...]
+    figures: tuple[Assessed, ...]
+    reduced: Mapping[str, Mapping[str, float]]
     maps: tuple[str, ...]
     seconds: float

@@ -12,8 +12,7 @@ from osgeo import gdal
 from ..errors import OutputError
 from ..files import whole_file
 from ..geometry.grids import Window
-from ..quality.full_resolution import BlockQualities
-from ..quality.indices import BLOCK, Image
+from ..quality.indices import BLOCK, BlockQualities, Image
 from ..raster.gdal_errors import said
 from ..raster.reader import Raster
 
@@ -32,13 +31,13 @@ class BlockMap:
     top: int
 
     @classmethod
-    def of(cls, blocks: Sequence[tuple[Window, BlockQualities]]) -> BlockMap:
+    def of(cls, windows: Sequence[Window], blocks: Sequence[BlockQualities]) -> BlockMap:
         """The map of the blocks of several windows, whose corners lie whole blocks apart."""
-        left, top = min(w.left for w, _ in blocks), min(w.top for w, _ in blocks)
-        rows = max((w.bottom - top) // BLOCK for w, _ in blocks)
-        columns = max((w.right - left) // BLOCK for w, _ in blocks)
+        left, top = min(w.left for w in windows), min(w.top for w in windows)
+        rows = max((w.bottom - top) // BLOCK for w in windows)
+        columns = max((w.right - left) // BLOCK for w in windows)
         values = np.full((len(BANDS), rows, columns), np.nan)
-        for window, found in blocks:
+        for window, found in zip(windows, blocks):
             detail = 1.0 - np.abs(found.sharp - found.soft).mean(0)
             row, column = found.rows + (window.top - top) // BLOCK, found.columns + (window.left - left) // BLOCK
             values[:, row, column] = np.clip([found.spectral * detail, found.spectral, detail], 0.0, 1.0)

@@ -14,13 +14,14 @@ from ..files import whole_file
 from ..geometry.grids import Window
 from ..geometry.transfer import FREQUENCIES, TransferFunction
 from ..page import Picture, Plot, plot, render_page, stretched
+from ..quality.comparison import Figures
 from ..quality.full_resolution import interpolated_ms
-from ..quality.indices import BLOCK, Image
+from ..quality.indices import BLOCK, INDICES, Image
 from ..raster.bands import rgb_bands
 from ..version import VERSION
 from ..wording import format_figure, format_percent, format_signed
 from .faults import Piece
-from .job import SHADES, AssessJob, AssessResult, Figures, ReducedFigures
+from .job import SHADES, Assessed, AssessJob, AssessResult
 from .maps import BlockMap
 
 CROP = 3 * BLOCK  # PAN pixels of a crop, a block with its surroundings
@@ -34,7 +35,7 @@ CONTRAST = "Contrast that MS keeps of PAN's, at frequencies in units of the MS N
 class Shown:
     """A result or yardstick with what is drawn of it."""
 
-    figures: Figures
+    figures: Assessed
     map: BlockMap
     pieces: tuple[Piece, ...]
 
@@ -48,9 +49,11 @@ def write_report(
         "assessment.html",
         title="Assessment of sharpened rasters",
         result=result,
+        full_indices=[INDICES[n] for n in result.figures[0].indices],
         full=[_full_row(f) for f in result.figures],
         bands=[row for s in shown for row in _band_rows(s.figures)],
-        reduced=[_reduced_row(r) for r in result.reduced],
+        reduced_indices=[INDICES[n] for n in next(iter(result.reduced.values()), {})],
+        reduced=[(name, *_indices(figures)) for name, figures in result.reduced.items()],
         shades=SHADES,
         shown=[{"name": s.figures.name, "map": _map(s), "crops": _crops(s)} for s in shown],
         plots=list(_curves(shown)),
@@ -68,20 +71,20 @@ def write_report(
         raise OutputError(f"The report {job.report} cannot be written: {error}. Choose another file.") from error
 
 
-def _full_row(f: Figures) -> tuple[str, ...]:
-    indices = (format_figure(value, ".4f") for value in (f.d_lambda, f.d_s, f.hqnr))
+def _full_row(f: Assessed) -> tuple[str, ...]:
     shift = "" if f.shift is None else ", ".join(format_signed(s) for s in f.shift)
-    return f.name, *indices, format_figure(f.sam, ".3f"), shift
+    return f.name, *_indices(f.indices), format_figure(f.angle, ".3f"), shift
 
 
-def _band_rows(f: Figures) -> Iterator[tuple[str, ...]]:
+def _indices(figures: Figures) -> list[str]:
+    """Return the indices as a table shows them."""
+    return [format_figure(value, INDICES[name].form) for name, value in figures.items()]
+
+
+def _band_rows(f: Assessed) -> Iterator[tuple[str, ...]]:
     for b in f.bands:
         detail = format_figure(b.detail, ".2f")
         yield f"{f.name}: {b.name}", format_percent(b.bias, "+.2f"), format_percent(b.error, ".2f"), detail
-
-
-def _reduced_row(r: ReducedFigures) -> tuple[str, ...]:
-    return r.name, *map(format_figure, (r.ergas, r.sam, r.q2n, r.scc), (".3f", ".3f", ".4f", ".4f"))
 
 
 def _map(shown: Shown) -> Picture:
@@ -113,7 +116,7 @@ def _crop(shown: Shown, row: int, column: int) -> list[Picture]:
             continue
         cut = np.s_[:, place.top : place.bottom, place.left : place.right]
         bands = list(rgb_bands([b.name for b in shown.figures.bands]))
-        lms, pan = interpolated_ms(piece.pair).numpy()[bands][cut], piece.pair.pan.numpy()[None][cut]
+        lms, pan = interpolated_ms(piece.pair)[bands][cut], piece.pair.pan[None][cut]
         colours, grey = (np.percentile(i, STRETCH, axis=(1, 2)) for i in (lms, pan))
         return [
             Picture(stretched(lms, *colours), "MS, interpolated", ZOOM),
@@ -127,7 +130,7 @@ def _curves(shown: Sequence[Shown]) -> Iterator[Plot]:
     """Mean spectra of MS and of the results, and a histogram for each band."""
     first = shown[0]
     names = [b.name for b in first.figures.bands]
-    before = np.concatenate([interpolated_ms(p.pair).numpy()[:, p.valid] for p in first.pieces], axis=1)
+    before = np.concatenate([interpolated_ms(p.pair)[:, p.valid] for p in first.pieces], axis=1)
     after = {s.figures.name: np.concatenate([p.fused[:, p.valid] for p in s.pieces], axis=1) for s in shown}
     alike = {n: v for n, v in after.items() if len(v) == len(before)}
     spectra = {"MS": before.mean(1), **{n: v.mean(1) for n, v in alike.items()}}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from ..wording import format_figure, format_signed
-from .job import Figures, ReducedFigures, Verdict
+from .job import Assessed, Verdict
 
 SHIFTED = 0.5  # PAN pixels between a result's detail and PAN's
 BIASED = 0.03  # of a band's mean
@@ -28,27 +28,26 @@ CURES = {
 
 
 def verdict(
-    own: Figures,
-    yardsticks: Sequence[Figures],
-    again: ReducedFigures | None = None,
-    reduced: Sequence[ReducedFigures] = (),
+    own: Assessed, yardsticks: Sequence[Assessed], again: str, reduced: Mapping[str, Mapping[str, float]]
 ) -> Verdict:
     """The verdict on a result; the first of the yardsticks is interpolation, the others are classical methods.
 
-    `again` is the result made again one scale down, if it was; `reduced` are the yardsticks there, in their order.
+    `reduced` are the figures one scale down, where `again` is the result made again, if it was.
     """
     interpolated, classical = yardsticks[0], yardsticks[1:]
     found = list(_faults(own, interpolated))
-    best = max(classical, key=lambda f: np.nan_to_num(f.hqnr, nan=-np.inf))
-    beaten = sum(own.hqnr > f.hqnr for f in classical)
+    hqnr = {f.name: f.indices["hqnr"] for f in (interpolated, *classical)}
+    mine, best = own.indices["hqnr"], max(classical, key=lambda f: np.nan_to_num(hqnr[f.name], nan=-np.inf)).name
+    beaten = sum(mine > hqnr[f.name] for f in classical)
     first = (
-        f"{own.name} has HQNR {format_figure(own.hqnr, '.3f')} (1 is perfect); interpolation has "
-        f"{format_figure(interpolated.hqnr, '.3f')}, and the best classical method ({best.name}) "
-        f"{format_figure(best.hqnr, '.3f')}; it is better than {beaten} of {len(classical)} of those. Differences of a "
-        "few thousandths of HQNR mean nothing."
+        f"{own.name} has HQNR {format_figure(mine, '.3f')} (1 is perfect); interpolation has "
+        f"{format_figure(hqnr[interpolated.name], '.3f')}, and the best classical method ({best}) "
+        f"{format_figure(hqnr[best], '.3f')}; it is better than {beaten} of {len(classical)} of those. Differences of "
+        "a few thousandths of HQNR mean nothing."
     )
-    if again and reduced:
-        first = f"{_one_scale_down(own.name, again, reduced)} {first}"
+    if again in reduced:
+        errors = {name: reduced[name]["ergas"] for name in (*hqnr, again)}
+        first = f"{_one_scale_down(own.name, errors.pop(again), errors)} {first}"
     measurable = any(math.isfinite(b.detail) for b in own.bands)
     second = " ".join(s for _, s in found) or (
         "No shift, no wrong amount of detail, no change of colours and no seam was found."
@@ -62,16 +61,17 @@ def verdict(
     return Verdict(own.name, (first, second, third), codes)
 
 
-def _one_scale_down(name: str, again: ReducedFigures, reduced: Sequence[ReducedFigures]) -> str:
-    best = min(reduced[1:], key=lambda f: np.nan_to_num(f.ergas, nan=np.inf))
-    ours, interpolated, classical = (format_figure(f.ergas, ".3g") for f in (again, reduced[0], best))
+def _one_scale_down(name: str, ergas: float, others: Mapping[str, float]) -> str:
+    interpolation, *methods = others
+    best = min(methods, key=lambda method: np.nan_to_num(others[method], nan=np.inf))
+    ours, interpolated, classical = (format_figure(f, ".3g") for f in (ergas, others[interpolation], others[best]))
     return (
         f"One scale down, where MS is the truth, {name} has ERGAS {ours} (0 is perfect); interpolation has "
-        f"{interpolated}, and the best classical method ({best.name}) {classical}."
+        f"{interpolated}, and the best classical method ({best}) {classical}."
     )
 
 
-def _faults(own: Figures, interpolated: Figures) -> Iterator[tuple[str, str]]:
+def _faults(own: Assessed, interpolated: Assessed) -> Iterator[tuple[str, str]]:
     """Codes and sentences of what is wrong, the plainest first."""
     if own.stretched:
         yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."
@@ -93,11 +93,11 @@ def _faults(own: Figures, interpolated: Figures) -> Iterator[tuple[str, str]]:
     if biased:
         named = ", ".join(f"{b.name} by {100 * b.bias:+.1f} %" for b in biased)
         yield "colours", f"Its colours are not those of MS: the mean is changed in {named}."
-    elif middle <= TOO_MUCH and own.sam > max(ANGLE * interpolated.sam, interpolated.sam + LEAST_ANGLE):
+    elif middle <= TOO_MUCH and own.angle > max(ANGLE * interpolated.angle, interpolated.angle + LEAST_ANGLE):
         yield (
             "colours",
-            f"Its colours are not those of MS: the angle is {own.sam:.1f} degrees, that of interpolation "
-            f"{interpolated.sam:.1f}.",
+            f"Its colours are not those of MS: the angle is {own.angle:.1f} degrees, that of interpolation "
+            f"{interpolated.angle:.1f}.",
         )
     if own.seams:
         named = ", ".join(where for where, _ in own.seams[:MOST_SEAMS])

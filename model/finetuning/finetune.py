@@ -29,7 +29,8 @@ from ..network.flow_network import FlowNetwork
 from ..network.weights import Weights, load_weights, save_weights
 from ..options import BUNDLED
 from ..progress import Progress, spoken
-from ..quality.indices import QualityIndices
+from ..quality.comparison import Figures
+from ..quality.indices import INDICES
 from ..raster.delivery import check_place
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
@@ -96,7 +97,7 @@ class _Finetuning:
         before = self._indices(self.start.network)
         progress.log(f"Held-out blocks before: {_described(before)}.")
         self.best, self.before, self.after, self.objective = self.start.network, before, before, 1.0
-        self.evaluations.append(Evaluation(0, time.monotonic() - self.started, math.nan, before.ergas))
+        self.evaluations.append(Evaluation(0, time.monotonic() - self.started, math.nan, before["ergas"]))
         cancelled = self._train(tuner)
         improved = self.best is not self.start.network
         if cancelled and not (job.keep and improved):
@@ -224,17 +225,17 @@ class _Finetuning:
     def _consider(self, network: FlowNetwork) -> tuple[float, str]:
         """Keep a network where the objective, ERGAS and lost HQNR, is the lowest so far; its ERGAS, and the verdict."""
         found = float(np.mean([e.ergas(network) for e in self.evaluators]))
-        share = found / self.before.ergas if self.before.ergas else math.inf  # nothing is better than no error
+        share = found / self.before["ergas"] if self.before["ergas"] else math.inf  # nothing is better than no error
         if not share < self.objective:  # also where it is NaN
             return found, ""
         indices = self._indices(network)
-        objective = share + HQNR_PRICE * max(0.0, self.before.hqnr - indices.hqnr - HQNR_NOISE)
+        objective = share + HQNR_PRICE * max(0.0, self.before["hqnr"] - indices["hqnr"] - HQNR_NOISE)
         if objective >= self.objective:
-            return found, f", but HQNR falls to {format_figure(indices.hqnr, '.4f')}"
+            return found, f", but HQNR falls to {format_figure(indices['hqnr'], '.4f')}"
         self.best, self.after, self.objective = copy.deepcopy(network), indices, objective
         return found, ", the best so far"
 
-    def _indices(self, network: FlowNetwork) -> QualityIndices:
+    def _indices(self, network: FlowNetwork) -> Figures:
         return mean_indices([e.indices(network) for e in self.evaluators])
 
     def _write(self, tuner: Tuner) -> str:
@@ -267,8 +268,8 @@ class _Finetuning:
                 "steps": tuner.step,
                 "seed": self.job.seed,
                 "recipe": asdict(self.job.recipe),
-                "held_out_before": asdict(self.before),
-                "held_out_after": asdict(self.after),
+                "held_out_before": self.before,
+                "held_out_after": self.after,
             },
         }
 
@@ -341,8 +342,5 @@ def _scene_notes(scene: TuningScene) -> Mapping[str, Any]:
     }
 
 
-def _described(indices: QualityIndices) -> str:
-    return (
-        f"ERGAS {format_figure(indices.ergas, '.4f')}, SAM {format_figure(indices.sam, '.3f')} degrees, Q2n "
-        f"{format_figure(indices.q2n, '.4f')}; HQNR at full resolution {format_figure(indices.hqnr, '.4f')}"
-    )
+def _described(indices: Figures) -> str:
+    return ", ".join(f"{INDICES[n].title} {format_figure(value, INDICES[n].form)}" for n, value in indices.items())

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..geometry.gap_filling import fill
+from ..geometry.filters import Mask
 from ..geometry.grids import Extent, Placement, Window, register
 from ..geometry.window_pair import PairWindow
+from ..network.gap_filling import fill
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
 from ..raster.windows import ms_window, output_window, read_with_margin
@@ -56,7 +57,9 @@ class TuningWindow:
 
 @dataclass(frozen=True)
 class TuningScene:
-    """A pair to fine-tune on; `statistics`, `registration`, `noise` (deviations of PAN) are of what is not held out."""
+    """A pair to fine-tune on; `statistics`, `registration`, `noise` (deviations of PAN) are of what is not held out.
+
+    `offsets` were taken off the bands of MS as they were read."""
 
     pan: str
     ms: str
@@ -64,6 +67,7 @@ class TuningScene:
     band_names: tuple[str, ...]
     rounded: bool
     ratio: float
+    offsets: tuple[float, ...]
     registration: Registration
     statistics: SceneStatistics
     noise: float
@@ -74,10 +78,9 @@ class TuningScene:
         sources = []
         for window in self.windows:
             low, valid = window.open.pan_at_ms(self.registration.transfer)
-            if float(valid.float().mean()) >= MINIMUM_OPEN:
-                sources.append(
-                    Source(self.ms, family, window.open.ms, low, window.open, self.registration.transfer, valid)
-                )
+            if valid.mean() >= MINIMUM_OPEN:
+                ms, pan, known = map(torch.from_numpy, (window.open.ms, low, valid))
+                sources.append(Source(self.ms, family, ms, pan, window.open, self.registration.transfer, known))
         return sources
 
 
@@ -115,6 +118,7 @@ def read_scene(
         "band_names": ms.band_names,
         "rounded": ms.type in INTEGER_TYPES,
         "ratio": placement.ratio,
+        "offsets": tuple(ms.offsets.tolist()),
     }
     return _hold_out(described, ms.source.name, placement, windows, pairs, rng, check)
 
@@ -158,10 +162,10 @@ def _hold_out(
 ) -> TuningScene:  # fmt: skip
     """Choose the blocks, measure the registration of what is left, and put the scene together."""
     valid = [p.pan_at_ms(FIRST_TRANSFER)[1] for p in pairs]
-    usable = [float(v.float().mean()) >= MINIMUM_VALID for v in valid]
+    usable = [v.mean() >= MINIMUM_VALID for v in valid]
     blocks = [_choose_blocks(v, rng) if use else () for v, use in zip(valid, usable)]
     if not any(blocks):
-        share = float(torch.cat([v.flatten() for v in valid]).float().mean())
+        share = float(np.concatenate([v.ravel() for v in valid]).mean())
         raise InputError(
             f"PAN and MS {path} have too many gaps here to fine-tune on: {100 * share:.0f} % of the sampled pixels "
             f"are valid in both, and no block of {BLOCKS[-1]} x {BLOCKS[-1]} pixels without gaps can be held out. "
@@ -208,7 +212,7 @@ def _refuse_misfits(path: str, registration: Registration) -> None:
         )
 
 
-def _choose_blocks(valid: torch.Tensor, rng: np.random.Generator) -> tuple[Window, ...]:
+def _choose_blocks(valid: Mask, rng: np.random.Generator) -> tuple[Window, ...]:
     """Blocks of a window (h, w), in its pixels, that are held out: a random HELD_SHARE, of those without gaps."""
     for side in BLOCKS:
         cell = side + 2 * GUARD
@@ -221,9 +225,9 @@ def _choose_blocks(valid: torch.Tensor, rng: np.random.Generator) -> tuple[Windo
     return tuple(whole[i] for i in sorted(rng.permutation(len(whole))[:count]))
 
 
-def _held(window: Window, blocks: list[Window]) -> torch.Tensor:
+def _held(window: Window, blocks: list[Window]) -> Mask:
     """Which pixels (h, w) of a window belong to blocks of the MS raster or to their guard."""
-    held = torch.zeros(window.height, window.width, dtype=torch.bool)
+    held = np.zeros((window.height, window.width), dtype=bool)
     for block in blocks:
         part = _moved(block.grown(GUARD), -window.left, -window.top).clipped(Window(0, 0, window.width, window.height))
         if not part.empty:
@@ -231,22 +235,24 @@ def _held(window: Window, blocks: list[Window]) -> torch.Tensor:
     return held
 
 
-def _opened(pair: PairWindow, held: torch.Tensor) -> PairWindow:
+def _opened(pair: PairWindow, held: Mask) -> PairWindow:
     """A pair in which what is held out, and gaps, are invalid and filled from what is not."""
     ms_valid = pair.ms_valid & ~held
     pan_valid = replace(pair, ms_valid=~held, band_valid=None).valid_on_pan(pair.window)
     if not bool(ms_valid.any()) or not bool(pan_valid.any()):
         return replace(pair, ms_valid=ms_valid, pan_valid=pan_valid, band_valid=None)
     mean = pair.ms[:, ms_valid].mean(1)[:, None, None]
-    ms = pair.ms if bool(ms_valid.all()) else fill(pair.ms - mean, ms_valid) + mean
-    pan = torch.where(pan_valid, pair.pan, pair.pan[pan_valid].mean())
+    ms = pair.ms
+    if not ms_valid.all():
+        ms = fill(torch.from_numpy(ms - mean), torch.from_numpy(ms_valid)).numpy() + mean
+    pan = np.where(pan_valid, pair.pan, pair.pan[pan_valid].mean())
     return replace(pair, ms=ms, ms_valid=ms_valid, pan=pan, pan_valid=pan_valid, band_valid=None)
 
 
 def _refuse_constant_bands(path: str, pairs: list[PairWindow]) -> None:
-    values = torch.cat([p.ms[:, p.ms_valid] for p in pairs], dim=1)
-    flat = (values.amax(1) == values.amin(1)).nonzero()[:, 0].tolist() if values.shape[1] else []
-    if flat:
+    values = np.concatenate([p.ms[:, p.ms_valid] for p in pairs], axis=1)
+    flat = np.flatnonzero(np.ptp(values, axis=1) == 0) if values.shape[1] else np.zeros(0, int)
+    if len(flat):
         raise InputError(
             f"Band {flat[0] + 1} of those chosen of MS {path} is constant "
             f"({format_value(float(values[flat[0], 0]))}); there is nothing to learn from it. Choose the other bands, "

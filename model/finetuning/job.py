@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..geometry.grids import Extent
 from ..options import BUNDLED, DEFAULT_SET
-from ..quality.indices import QualityIndices
 from ..raster.source import RasterSource
 
 
@@ -78,11 +78,14 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class FinetuneResult:
-    """What was done. `improved` is False where the start weights were the best and were written unchanged."""
+    """What was done. `improved` is False where the start weights were the best and were written unchanged.
+
+    `before` and `after` are the indices of the held-out blocks by the names of `quality.indices.INDICES`.
+    """
 
     output: Path
-    before: QualityIndices
-    after: QualityIndices
+    before: Mapping[str, float]
+    after: Mapping[str, float]
     improved: bool
     steps: int
     seconds: float

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from ..errors import TrainingError
+from ..geometry.filters import Mask
 from ..geometry.grids import Window
 from ..geometry.resampling import Matrix
 from ..geometry.window_pair import PairWindow
@@ -59,8 +59,8 @@ def _square(
 ) -> Example:
     """What the network reads of a random square of a pair."""
     top, left = _corner(pair.pan_valid, side, rng)
-    maps = zip(pair.mtf_matrices(statistics.transfer), (top, left))
-    rows, columns = (as_tensor(_cut(m, slice(c, c + side))).expand(len(group), -1, -1) for m, c in maps)
+    maps = zip(pair.mtf_resamplers(statistics.transfer), pair.pan.shape[-2:], (top, left))
+    rows, columns = (as_tensor(_cut(m.dense(n), slice(c, c + side))).expand(len(group), -1, -1) for m, n, c in maps)
     return read_example(pair, Window(left, top, side, side), statistics, group, (rows, columns))
 
 
@@ -71,7 +71,7 @@ def _cut(matrix: Matrix, square: slice) -> Matrix:
     return part
 
 
-def _corner(valid: torch.Tensor, side: int, rng: np.random.Generator) -> tuple[int, int]:
+def _corner(valid: Mask, side: int, rng: np.random.Generator) -> tuple[int, int]:
     """Row and column of a random square of a PAN of which `valid` (H, W) tells; of some, the one with fewest gaps."""
     tries = [
         (int(rng.integers(0, valid.shape[0] - side + 1)), int(rng.integers(0, valid.shape[1] - side + 1)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +10,12 @@ import numpy as np
 from ..files import whole_file
 from ..page import Picture, plot, render_page, stretched, words
 from ..progress import spoken
-from ..quality.indices import QualityIndices
+from ..quality.comparison import Figures
+from ..quality.indices import INDICES
 from ..wording import compare_errors, format_figure
 from .evaluation import Crop
 from .job import FinetuneResult
 
-TITLES = {
-    "ergas": ("ERGAS", "reduced resolution, lower is better"),
-    "sam": ("SAM, degrees", "reduced resolution, lower is better"),
-    "q2n": ("Q2n", "reduced resolution, higher is better"),
-    "d_lambda": ("D_lambda", "full resolution, lower is better"),
-    "d_s": ("D_s", "full resolution, lower is better"),
-    "hqnr": ("HQNR", "full resolution, higher is better"),
-}
 STRETCH = (1, 99)  # percentiles of MS that pictures show
 EXAGGERATION = 4.0  # of the differences
 WIDTH = 125  # CSS pixels of a picture, so that five stand side by side on paper
@@ -33,9 +25,10 @@ def write_report(
     path: Path, result: FinetuneResult, crops: Sequence[tuple[Crop, Crop]], settings: Mapping[str, object]
 ) -> None:
     """Write the report, complete or not at all. `crops` are held-out blocks before and after. Raises OSError."""
+    before, after = (side["ergas"] for side in (result.before, result.after))
     verdict = (
-        f"ERGAS of the held-out blocks went from {format_figure(result.before.ergas, '.4f')} to "
-        f"{format_figure(result.after.ergas, '.4f')}, {compare_errors(result.after.ergas, result.before.ergas)} "
+        f"ERGAS of the held-out blocks went from {format_figure(before, '.4f')} to "
+        f"{format_figure(after, '.4f')}, {compare_errors(after, before)} "
         f"before, in {result.steps} steps and {spoken(result.seconds)}."
         if result.improved
         else f"Nothing better than the start weights was found in {result.steps} steps; they are kept unchanged."
@@ -57,11 +50,12 @@ def write_report(
         draft.write_text(text, encoding="utf-8")
 
 
-def _figures(before: QualityIndices, after: QualityIndices) -> list[tuple[str, str, str, str]]:
+def _figures(before: Figures, after: Figures) -> list[tuple[str, ...]]:
     """Title, before, after and meaning of each index."""
-    names = [*(f.name for f in fields(QualityIndices)), "hqnr"]
-    values = [(n, *(format_figure(getattr(i, n), ".4f") for i in (before, after))) for n in names]
-    return [(TITLES[n][0], b, a, TITLES[n][1]) for n, b, a in values]
+    return [
+        (index.title, *(format_figure(i[n], ".4f") for i in (before, after)), f"{index.resolution}, {index.direction}")
+        for n, index in INDICES.items()
+    ]
 
 
 def _strip(before: Crop, after: Crop) -> list[Picture]:

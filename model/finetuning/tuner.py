@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ..geometry.filters import high_pass
 from ..network.flow_network import FlowNetwork
-from ..scene.statistics import high_pass
 from ..training.batches import ExampleBuffer
 from ..training.dataset import Source
 from ..training.example import SMALLEST_SCALE

@@ -17,7 +17,7 @@ from ..raster.reader import in_memory
 from ..raster.source import RasterSource
 from .check import check_pair
 from .job import FusionJob, FusionOptions
-from .pipeline import ArrayTarget, judged, plan_pair
+from .pipeline import ArrayTarget, estimate_quality, plan_pair
 from .tiles import run_plan
 
 
@@ -60,8 +60,7 @@ def fuse_arrays(
         pair = check_pair(sharp, colours, job)
         progress = progress or Progress()
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
-        found = judged(pair, plan, weights, measured, reduced, progress)
+        found = estimate_quality(pair, plan, weights, measured, reduced, progress)
         target = ArrayTarget(len(colours.bands), plan.window, plan.form.type)
         run_plan(plan, sharp, colours, weights, target, progress)
-        hqnr = found.full.hqnr if found.full else None
-        return FusedArray(target.values, pair.pan.grid.cropped(plan.window).transform, plan.form.nodata, hqnr)
+        return FusedArray(target.values, pair.pan.grid.cropped(plan.window).transform, plan.form.nodata, found.hqnr)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from ..errors import InputError
 from ..geometry.grids import Placement, Window
@@ -19,19 +17,20 @@ from ..progress import Progress
 from ..raster.pixel_types import value_limits
 from ..raster.reader import Raster
 from ..raster.source_files import on_disk
-from ..raster.windows import read_with_margin, sample_where_valid, sample_windows
+from ..raster.windows import read_with_margin, sample_where_valid, sample_windows, small_scene
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.scene_match import match_scenes
-from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics
+from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics, pixels
 from ..wording import format_value
 from .check import CheckedPair
 from .job import FusionJob
 
 MEASURING_SHARE = 0.05  # of the progress bar
+ADAPTED = 0.6  # of it, once the weights are tuned on the scene
 SAMPLE_SHARE = 0.4  # of the progress of measuring; looking through a signed MS takes the rest
 SCAN_SIDE = 1024  # pixels of MS that are looked through at once
 LEAST_VALID = 0.25  # of the usual windows; below it, windows are sought where there is image
@@ -50,6 +49,7 @@ class Measurement:
     ms_fill, pan_fill   values that fill flat areas and look like gaps that nobody declared
     percentiles   of the values of each band of MS in the sample
     pieces        windows of the sample, their shift corrected, that show the scene at work
+    compared      pieces that a result is compared on one scale down: all of MS where it is small
     extremes      lowest and highest value of each band of MS in the sample
     negative      whether MS holds negative values anywhere
     """
@@ -63,6 +63,7 @@ class Measurement:
     negative: bool
     percentiles: tuple[tuple[float, ...], ...]
     pieces: tuple[PairWindow, ...]
+    compared: tuple[PairWindow, ...]
 
     @property
     def least(self) -> float:
@@ -114,22 +115,6 @@ def cached_measurement(pair: CheckedPair, job: FusionJob, progress: Progress) ->
 
 def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
     """Measure shift (unless `align` is False), transfer function (unless given) and statistics. Raises InputError."""
-    with _one_thread():
-        return _measured(pair, align, transfer, progress)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Torch on one thread inside the block: several add in another order, and the last bits of a sum decide pixels."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
     windows = _sample(pair, progress)
     dead, windows = _without_dead_bands(pair.ms, windows)
     ms_fill, pan_fill = _find_fill(pair, windows, progress)
@@ -145,6 +130,8 @@ def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None,
         _refuse_other_scene(pair, windows, registration, progress)
     statistics = _statistics(pair, windows, registration, progress)
     extremes = _extremes(pair.ms, windows)
+    pieces = telling_pieces(windows, registration, progress.check)
+    whole = small_scene(pair.pan, pair.ms, pair.placement.moved(registration.shift))
     return Measurement(
         registration=registration,
         statistics=statistics,
@@ -154,7 +141,8 @@ def _measured(pair: CheckedPair, align: bool, transfer: TransferFunction | None,
         extremes=extremes,
         negative=min(low for low, _ in extremes) < 0.0 or _any_negative(pair.ms, progress),
         percentiles=_percentiles(pair.ms, windows),
-        pieces=tuple(telling_pieces(windows, registration, progress.check)),
+        pieces=tuple(pieces),
+        compared=(without_fill(whole, ms_fill, pan_fill),) if whole else tuple(pieces),
     )
 
 
@@ -162,7 +150,7 @@ def _sample(pair: CheckedPair, progress: Progress) -> list[PairWindow]:
     """Windows spread over the scene or, where they show little of it, windows where there is image."""
     windows = _read(pair, sample_windows(pair.ms, pair.placement), progress)
     shown = sum(int((w.ms_valid & w.inside(0.5)).sum()) for w in windows)
-    if shown < LEAST_VALID * sum(w.ms_valid.numel() for w in windows):
+    if shown < LEAST_VALID * sum(w.ms_valid.size for w in windows):
         better = sample_where_valid(pair.ms, pair.placement, progress.check)
         windows = _read(pair, better, progress) or windows
     return windows
@@ -182,10 +170,8 @@ def _without_dead_bands(ms: Raster, windows: list[PairWindow]) -> tuple[tuple[in
     """Leave out bands without a valid pixel in the sample, where others have some; they stay empty in the output."""
     if all(w.band_valid is None for w in windows):
         return (), windows
-    counts = sum(
-        (w.ms_valid.expand(len(w.ms), -1, -1) if w.band_valid is None else w.band_valid).sum((1, 2)) for w in windows
-    )
-    kept = [i for i, count in enumerate(torch.as_tensor(counts).tolist()) if count >= MINIMUM_PIXELS]
+    known = [np.broadcast_to(w.ms_valid, w.ms.shape) if w.band_valid is None else w.band_valid for w in windows]
+    kept = np.flatnonzero(np.sum([k.sum((1, 2)) for k in known], axis=0) >= MINIMUM_PIXELS).tolist()
     if not kept or len(kept) == len(ms.read_bands):
         return (), windows
     dead = tuple(b for i, b in enumerate(ms.read_bands) if i not in kept)
@@ -202,7 +188,7 @@ def _find_fill(
     asked = [number for number, w in enumerate(windows) if _meets_output(pair, w)]
     for raster, of_raster, fill in zip((pair.ms, pair.pan), images, fills):
         filled = sum(int((is_fill(image, fill) & valid).sum()) for image, valid in (of_raster[n] for n in asked))
-        share = filled / max(sum(of_raster[n][1].numel() for n in asked), 1)
+        share = filled / max(sum(of_raster[n][1].size for n in asked), 1)
         if share > LARGEST_FILL:
             value = format_value(fill[0].value + float(raster.offsets[0]))
             raise InputError(
@@ -270,15 +256,14 @@ def _left(placement: Placement, shift: tuple[float, float]) -> float:
 
 def _extremes(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, float], ...]:
     """Lowest and highest value of each band of MS in the sample, where all of its bands are valid."""
-    known = [w.ms[:, w.ms_valid] for w in windows if bool(w.ms_valid.any())]
-    lows, highs = (torch.stack([f(v, 1) for v in known], 1) for f in (torch.amin, torch.amax))
-    ends = (lows.amin(1).double().numpy() + ms.offsets, highs.amax(1).double().numpy() + ms.offsets)
-    return tuple((float(low), float(high)) for low, high in zip(*ends))
+    known = [pixels(w.ms, w.ms_valid) for w in windows if w.ms_valid.any()]
+    lows, highs = np.min([k.min(1) for k in known], axis=0), np.max([k.max(1) for k in known], axis=0)
+    return tuple((float(low), float(high)) for low, high in zip(lows + ms.offsets, highs + ms.offsets))
 
 
 def _percentiles(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, ...], ...]:
     """Of each band twenty values that part those of MS in the sample into equal shares, of some pixels."""
-    known = [w.ms[:, w.ms_valid][:, ::SPARSE].double().numpy() + ms.offsets[:, None] for w in windows]
+    known = [pixels(w.ms, w.ms_valid)[:, ::SPARSE] + ms.offsets[:, None] for w in windows]
     parts = np.percentile(np.concatenate(known, axis=1), np.arange(2.5, 100.0, 5.0), axis=1)
     return tuple(tuple(band) for band in parts.T.tolist())
 

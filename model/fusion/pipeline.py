@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, OutputError, translate_memory_errors
-from ..finetuning.finetune import finetune
 from ..finetuning.job import FinetuneJob, TuningPair
 from ..geometry.grids import Window
-from ..network.weights import Weights, finetuned, load_weights
 from ..notices import Notice, make_notice
 from ..progress import Progress, spoken
 from ..raster.delivery import check_target
@@ -31,14 +32,15 @@ from ..wording import format_figure
 from . import run_log
 from .check import CheckedPair, check_output, check_pair
 from .job import FusionJob, FusionResult, SceneMetrics
-from .judge import Judgement, Reduced, judge, judge_reduced
-from .measure import MEASURING_SHARE, Measurement, cached_measurement
-from .plan import FusionPlan, choose_engine, default_budget, make_plan
-from .tiles import run_plan
+from .measure import ADAPTED, MEASURING_SHARE, Measurement, cached_measurement
+
+if TYPE_CHECKING:  # what needs torch is imported where it is used, so that a scene is measured while torch is loaded
+    from ..network.weights import Weights
+    from .plan import FusionPlan
+    from .quality_estimate import QualityEstimate
 
 LARGEST_CLIPPED = 0.25  # of the values; a few bright ones may be cut off, and the log says so
 FEWEST_STEPS = 2.0  # whole numbers over which the values of a band have to spread
-ADAPTED = 0.6  # of the progress bar, once the weights are tuned on the scene
 TUNED_NAME = "tuned.safetensors"
 
 
@@ -54,9 +56,11 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     with translate_memory_errors(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
-        found = judged(pair, plan, weights, measured, reduced, progress) if job.options.judged else None
+        found = estimate_quality(pair, plan, weights, measured, reduced, progress) if job.options.judged else None
         grid, model = pan.grid.cropped(plan.window), pan.sensor_model(plan.window)
         with RasterWriter(job.output, grid, pair.crs, ms, plan.form, model) as writer:
+            from .tiles import run_plan
+
             left = progress.after(ADAPTED if job.options.adapts else 0.0)
             devices = run_plan(plan, pan, ms, weights, writer, left)
             summary, facts = run_log.quality_summary(found), provenance(plan, measured.registration, weights)
@@ -78,13 +82,21 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
 
 def plan_pair(
     pair: CheckedPair, job: FusionJob, progress: Progress
-) -> tuple[Weights, Measurement, FusionPlan, Reduced | None]:
-    """Measure a checked pair and decide everything, saying what and why. Raises PansharpenError."""
-    weights = load_weights(job.options.weights)
-    engine, reason = choose_engine(job, weights)
-    run_log.report_inputs(pair, engine, weights, reason, progress)
+) -> tuple[Weights, Measurement, FusionPlan, QualityEstimate]:
+    """Measure a checked pair and decide everything, reporting what and why. Raises PansharpenError."""
+    loading = threading.Thread(target=_load_network)
+    loading.start()
+    run_log.report_inputs(pair, progress)
     progress.check()
     measured = cached_measurement(pair, job, progress)
+    loading.join()
+    from ..network.weights import load_weights
+    from .plan import choose_engine, default_budget, make_plan
+    from .quality_estimate import estimate_reduced
+
+    weights = load_weights(job.options.weights)
+    engine, reason = choose_engine(job, weights)
+    run_log.report_engine(engine, weights, reason, progress)
     run_log.report_measurement(measured, pair, job, progress)
     refuse_clipping(pair, measured)
     run_log.warn_of_scene(measured, pair, job, weights, progress)
@@ -94,10 +106,9 @@ def plan_pair(
         engine = replace(engine, weights=str(weights.path), weights_sha256=weights.sha256)
     plan = make_plan(job, pair, measured, engine, weights)
     run_log.report_work(plan, job.options.memory or default_budget(), progress)
-    reduced = judge_reduced(pair, plan, weights.network, measured.pieces, progress.check)
-    if reduced and reduced.network_share < 1.0:
-        numbers = {"injection": reduced.injection, "network": reduced.network}
-        progress.warn(make_notice("network_left_out", numbers, ratio=reduced.ratio))
+    reduced = estimate_reduced(pair, plan, weights.network, measured.compared, progress.check)
+    if reduced.network_share < 1.0:
+        run_log.warn_network_left_out(reduced, progress)
         plan = replace(plan, network_share=reduced.network_share)
     return weights, measured, plan, reduced
 
@@ -108,6 +119,9 @@ def tune_on_scene(job: FusionJob, pair: CheckedPair, weights: Weights, progress:
     They are kept where `job.weights_out` says. Where nothing better is found, and where a scene cannot be tuned on,
     which is warned of, `weights` themselves are returned. Raises PansharpenError.
     """
+    from ..finetuning.finetune import finetune
+    from ..network.weights import load_weights
+
     options = job.options
     with tempfile.TemporaryDirectory(prefix="otfm-") as folder:
         tuning = FinetuneJob(
@@ -133,28 +147,31 @@ def tune_on_scene(job: FusionJob, pair: CheckedPair, weights: Weights, progress:
         return load_weights(found.output) if found.improved else weights
 
 
-def judged(
+def estimate_quality(
     pair: CheckedPair,
     plan: FusionPlan,
     weights: Weights,
     measured: Measurement,
-    reduced: Reduced | None,
+    reduced: QualityEstimate,
     progress: Progress,
-) -> Judgement:
-    """How good the result is on pieces of the scene, said in the log, with a warning where that is not good."""
-    found = judge(pair, plan, weights.network, measured.pieces, reduced, progress.check)
+) -> QualityEstimate:
+    """Estimate the quality of the result on pieces of the scene; report it, with a warning where it is not good."""
+    from .quality_estimate import estimate_full
+
+    found = estimate_full(reduced, pair, plan, weights.network, measured.pieces, progress.check)
     run_log.report_quality(found, progress)
     return found
 
 
-def scene_metrics(plan: FusionPlan, measured: Measurement, found: Judgement | None) -> SceneMetrics:
+def scene_metrics(plan: FusionPlan, measured: Measurement, found: QualityEstimate | None) -> SceneMetrics:
     """Put together what was measured on a scene."""
+    registration = measured.registration
     return SceneMetrics(
         ratio=plan.placement.ratio,
-        shift=measured.registration.shift,
-        gain=measured.registration.transfer.gain,
-        hqnr=found.full.hqnr if found and found.full else None,
-        ergas=found.reduced.ergas if found and found.reduced else None,
+        shift=registration.shift,
+        gain=registration.transfer.gain,
+        hqnr=found.hqnr if found else None,
+        ergas=found.ergas if found else None,
     )
 
 
@@ -182,6 +199,8 @@ def fuse_window(plan: FusionPlan, window: Window, progress: Progress | None = No
 
     A window made of whole tiles (`plan.tiles()`) has the bytes of the whole run. Raises PansharpenError.
     """
+    from .tiles import run_plan
+
     weights = plan.engine.load()
     with translate_memory_errors(), opened_pair(plan.pan, plan.ms) as (pan, ms):
         target = ArrayTarget(len(ms.bands), window, plan.form.type)
@@ -202,6 +221,8 @@ class ArrayTarget:
 
 def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -> dict[str, str]:
     """What the output's metadata say of its making."""
+    from ..network.weights import finetuned
+
     tuned = finetuned(weights.header)
     masked = {"OTFM_MASK": "polygons of ground that was not measured"} if plan.ms.unmeasured else {}
     return (
@@ -225,6 +246,12 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
 
 def _values(values: Iterable[float]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
+
+
+def _load_network() -> None:
+    """Import what needs torch; an error comes again where it is used."""
+    with suppress(Exception):
+        import_module(".quality_estimate", __package__)
 
 
 def _collecting(progress: Progress, notices: list[Notice]) -> Progress:

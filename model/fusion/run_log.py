@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..finetuning.job import FinetuneResult
-from ..network.weights import Weights, misfit, other_order
 from ..notices import Notice, Number, make_notice
 from ..progress import Progress
+from ..quality.comparison import INJECTION, INTERPOLATION, NETWORK
 from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import LARGEST_SHIFT
 from ..scene.registration import Registration
@@ -16,9 +17,12 @@ from ..staging import PREVIOUS, StaleRun
 from ..wording import NEGLIGIBLE, compare_errors, format_figure, format_percent, format_signed, format_value
 from .check import CheckedPair
 from .job import FusionJob
-from .judge import Judgement
 from .measure import Measurement
-from .plan import Engine, FusionPlan
+
+if TYPE_CHECKING:
+    from ..network.weights import Weights
+    from .plan import Engine, FusionPlan
+    from .quality_estimate import QualityEstimate
 
 COARSE_STEPS = 32.0  # fewer whole numbers than these show
 NOTABLE_DISTORTION = 0.5  # PAN pixels by which a window's own shift differs from the scene's
@@ -39,8 +43,8 @@ def report_stale_runs(stale_runs: Iterable[StaleRun], progress: Progress) -> Non
         progress.explain(f"Removed {stale.folder}, which a run that was killed had left.{back}")
 
 
-def report_inputs(pair: CheckedPair, engine: Engine, weights: Weights, reason: str, progress: Progress) -> None:
-    """Report what goes in, what the files do not say and is taken for granted, and what computes."""
+def report_inputs(pair: CheckedPair, progress: Progress) -> None:
+    """Report what goes in, and what the files do not say and is taken for granted."""
     pan, ms = pair.pan, pair.ms
     band = f"band {pan.bands[0]} of {pan.dataset.RasterCount}, " if pan.dataset.RasterCount > 1 else ""
     count = _count(len(ms.bands), "band")
@@ -50,6 +54,10 @@ def report_inputs(pair: CheckedPair, engine: Engine, weights: Weights, reason: s
         f"{pair.placement.ratio:.4g}."
     )
     progress.explain(*_describe_rasters(pair))
+
+
+def report_engine(engine: Engine, weights: Weights, reason: str, progress: Progress) -> None:
+    """Report which weights are used and what computes."""
     progress.explain(f"Weights: {weights.header.get('name', '?')}, SHA-256 {engine.weights_sha256}.")
     steps = _count(engine.steps, "step")
     progress.explain(f"Device: {', '.join(engine.devices)}, {engine.precision} ({reason}), {steps}.")
@@ -176,6 +184,8 @@ def _of_bands(measured: Measurement, pair: CheckedPair, weights: Weights) -> Ite
     elif statistics.trust < 1.0:
         figures = {"correlation": statistics.fit, "used": statistics.trust}
         yield make_notice("pan_unrelated", figures, percent=100.0 * statistics.trust)
+    from ..network.weights import misfit, other_order
+
     gain = measured.registration.transfer.gain
     unlike = misfit(weights.header, statistics.bands, pair.placement.ratio, gain)
     if unlike:
@@ -216,18 +226,19 @@ def report_work(plan: FusionPlan, budget: int, progress: Progress) -> None:
 
 def report_tuned(found: FinetuneResult, progress: Progress) -> None:
     """Report what tuning on the scene won, and which weights are used then."""
-    before, after, length = found.before, found.after, _count(found.steps, "step")
+    before, after = (side["ergas"] for side in (found.before, found.after))
+    hqnr = [format_figure(side["hqnr"], ".3f") for side in (found.before, found.after)]
+    length = _count(found.steps, "step")
     if not found.improved:
         progress.log(
-            f"Tuned on this scene for {length}: nothing better was found on the held-out blocks (ERGAS "
-            f"{before.ergas:.3g}), so the weights are used as they are."
+            f"Tuned on this scene for {length}: nothing better was found on the held-out blocks (ERGAS {before:.3g}), "
+            "so the weights stay unchanged."
         )
         return
     progress.log(
-        f"Tuned on this scene for {length}: ERGAS of the held-out blocks falls from {before.ergas:.3g} to "
-        f"{after.ergas:.3g}, {compare_errors(after.ergas, before.ergas)} before; HQNR at full resolution goes from "
-        f"{format_figure(before.hqnr, '.3f')} to {format_figure(after.hqnr, '.3f')}. What the log says of quality from "
-        "here on is of ground that tuning has seen too."
+        f"Tuned on this scene for {length}: ERGAS of the held-out blocks falls from {before:.3g} to {after:.3g}, "
+        f"{compare_errors(after, before)} before; HQNR at full resolution goes from {hqnr[0]} to {hqnr[1]}. What the "
+        "log says of quality from here on is of ground that tuning has seen too."
     )
     progress.explain(f"The tuned weights have SHA-256 {found.weights_sha256}.")
 
@@ -237,7 +248,13 @@ def _count(number: float, word: str) -> str:
     return f"{number if isinstance(number, int) else f'{number:g}'} {word}{'' if number == 1 else 's'}"
 
 
-def report_quality(found: Judgement, progress: Progress) -> None:
+def warn_network_left_out(found: QualityEstimate, progress: Progress) -> None:
+    """Warn that the injection of PAN's detail is used alone."""
+    numbers = {"injection": found.errors[INJECTION], "network": found.errors[NETWORK]}
+    progress.warn(make_notice("network_left_out", numbers, ratio=found.ratio))
+
+
+def report_quality(found: QualityEstimate, progress: Progress) -> None:
     """Report how good the result is on pieces of the scene, and warn where that is not good."""
     progress.explain(*_describe_quality(found))
     worse = quality_notice(found)
@@ -245,50 +262,52 @@ def report_quality(found: Judgement, progress: Progress) -> None:
         progress.warn(worse)
 
 
-def _describe_quality(found: Judgement) -> Iterator[str]:
-    """How good the result is on pieces of the scene."""
-    share = "" if found.judged == found.bands else f", {found.judged} of {found.bands} bands"
-    if found.reduced:
-        made = found.reduced
+def _describe_quality(found: QualityEstimate) -> Iterator[str]:
+    """Describe how good the result is on pieces of the scene."""
+    share = "" if found.compared == found.bands else f", {found.compared} of {found.bands} bands"
+    if found.errors:
+        interpolated, classical = found.errors[INTERPOLATION], found.errors[found.classical]
         yield (
-            f"On this scene, made {made.ratio:.3g} times coarser, ERGAS is {format_figure(made.ergas, '.3g')} (0 is "
-            f"perfect{share}); interpolation has {format_figure(made.interpolated, '.3g')}, and the best classical "
-            f"method ({made.method}) {format_figure(made.classical, '.3g')}."
+            f"On this scene, made {found.ratio:.3g} times coarser, ERGAS is {format_figure(found.ergas, '.3g')} (0 is "
+            f"perfect{share}); interpolation has {format_figure(interpolated, '.3g')}, and the best classical "
+            f"method ({found.classical}) {format_figure(classical, '.3g')}."
         )
     else:
         yield "The scene is too small, or shows too little, to be measured against a reference one scale down."
-    if found.full:
-        pieces = _count(found.full.pieces, "piece")
+    if found.hqnr is not None:
         yield (
-            f"Quality without reference at full resolution (HQNR of {pieces}{share}): {found.full.hqnr:.3f}; "
-            f"interpolation, which changes no colours and sharpens nothing, has {found.full.interpolated:.3f}."
+            f"Quality without reference at full resolution (HQNR of {_count(found.pieces, 'piece')}{share}): "
+            f"{found.hqnr:.3f}; interpolation, which changes no colours and sharpens nothing, has "
+            f"{found.interpolated_hqnr:.3f}."
         )
 
 
-def quality_notice(found: Judgement) -> Notice | None:
-    """A warning where a result looks worse than interpolation; None else."""
-    made, full, signs = found.reduced, found.full, []
+def quality_notice(found: QualityEstimate) -> Notice | None:
+    """Make a warning where a result looks worse than interpolation; None else."""
+    signs: list[str] = []
     numbers: dict[str, Number] = {}
-    if made and made.ergas > max(NOTABLE_ERROR * made.interpolated, NEGLIGIBLE):
-        signs.append(f"ERGAS {made.ergas:.3g} against {made.interpolated:.3g} where it is made coarser")
-        numbers |= {"ergas": made.ergas, "ergas_interpolation": made.interpolated}
-    if full and full.hqnr < full.interpolated - NOTABLE_LOSS:
-        signs.append(f"HQNR {full.hqnr:.3f} against {full.interpolated:.3f}")
-        numbers |= {"hqnr": full.hqnr, "interpolation": full.interpolated}
+    plain = found.errors.get(INTERPOLATION, 0.0)
+    if found.ergas is not None and found.ergas > max(NOTABLE_ERROR * plain, NEGLIGIBLE):
+        signs.append(f"ERGAS {found.ergas:.3g} against {plain:.3g} where it is made coarser")
+        numbers |= {"ergas": found.ergas, "ergas_interpolation": plain}
+    soft = found.interpolated_hqnr
+    if found.hqnr is not None and soft is not None and found.hqnr < soft - NOTABLE_LOSS:
+        signs.append(f"HQNR {found.hqnr:.3f} against {soft:.3f}")
+        numbers |= {"hqnr": found.hqnr, "interpolation": soft}
     if not signs:
         return None
     return make_notice("worse_than_interpolation", numbers, signs="; ".join(signs))
 
 
-def quality_summary(judged: Judgement | None) -> str:
+def quality_summary(made: QualityEstimate | None) -> str:
     """How good the result is in one sentence with a space behind it; empty where that was not measured."""
-    if judged is None:
+    if made is None:
         return ""
-    if judged.reduced is None:
+    if made.ergas is None:
         return "The scene is too small, or shows too little, for its quality to be measured. "
-    made = judged.reduced
+    best = min(made.errors[INTERPOLATION], made.errors[made.classical])
     return (
         f"Made {made.ratio:.3g} times coarser, the scene is sharpened with an error (ERGAS) of "
-        f"{format_figure(made.ergas, '.3g')}, {compare_errors(made.ergas, min(made.interpolated, made.classical))} the "
+        f"{format_figure(made.ergas, '.3g')}, {compare_errors(made.ergas, best)} the "
         "best of interpolation and the classical methods. "
     )

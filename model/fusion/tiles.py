@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from osgeo import gdal
 
 from ..errors import CancelledError, PansharpenError
+from ..geometry.filters import Mask
 from ..geometry.grids import Window
 from ..geometry.resampling import mtf_reach
 from ..geometry.window_pair import PairWindow
@@ -156,39 +157,38 @@ class Finish:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(
-        self, numbers: torch.Tensor, valid: torch.Tensor | None, inner: Window, tile: Window, outputs: Sequence[int]
+        self, fused: torch.Tensor, valid: Mask | None, inner: Window, tile: Window, outputs: Sequence[int]
     ) -> NDArray[Any]:
-        """Final values of the tile: `numbers` reach `margin` beyond it, `inner` is its place in `valid`.
+        """Final values of the tile: `fused` reaches `margin` beyond it, `inner` is its place in `valid`.
 
         Raises PansharpenError where a valid pixel is not finite.
         """
         margin, live = self.plausible.margin, [n for n, band in enumerate(outputs) if band >= 0]
         bands = [outputs[n] for n in live]
-        self.plausible.hold(numbers, outputs)
-        numbers = numbers[:, margin : margin + tile.height, margin : margin + tile.width]
+        self.plausible.hold(fused, outputs)
+        numbers = fused.numpy()[:, margin : margin + tile.height, margin : margin + tile.width]
         known = None if valid is None else valid[..., inner.top : inner.bottom, inner.left : inner.right]
         values = self.encoder.empty(len(outputs), tile)
         for top in range(0, tile.height, ROWS):
             rows = slice(top, top + ROWS)
             part, told = numbers[live, rows], None if known is None else known[..., rows, :]
-            told = told[bands] if told is not None and told.dim() == 3 else told
+            told = told[bands] if told is not None and told.ndim == 3 else told
             if not _finite(part, told):
                 raise PansharpenError(NOT_FINITE.format(tile=tile))
             self._count_clipped(part, told, bands)
             values[live, rows] = self.encoder.encode(part, told, bands)
         return values
 
-    def _count_clipped(self, numbers: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> None:
+    def _count_clipped(self, numbers: NDArray[Any], valid: Mask | None, bands: Sequence[int]) -> None:
         """Count the valid values (n, h, w) that encoding will clip."""
         step = 0.5 if self.encoder.type in INTEGER_TYPES else 0.0
         for number, band in enumerate(bands):
             low, high = self.encoder.limits(band)
-            least, most = torch.aminmax(numbers[number])
-            if float(least) >= low - step and float(most) <= high + step:
+            if float(numbers[number].min()) >= low - step and float(numbers[number].max()) <= high + step:
                 continue
             beyond = (numbers[number] < low - step) | (numbers[number] > high + step)
             if valid is not None:
-                beyond &= valid if valid.dim() == 2 else valid[number]
+                beyond &= valid if valid.ndim == 2 else valid[number]
             with self.lock:
                 self.clipped[band] += int(beyond.sum())
 
@@ -220,11 +220,11 @@ def _report_clipped(plan: FusionPlan, counts: Mapping[int, int], progress: Progr
         progress.explain(notice.sentence)
 
 
-def _finite(values: torch.Tensor, valid: torch.Tensor | None) -> bool:
+def _finite(values: NDArray[Any], valid: Mask | None) -> bool:
     """Whether values (n, h, w) are finite wherever they are valid ((h, w) or (n, h, w); None where all are)."""
     if math.isfinite(float(values.sum())):  # the quickest pass: one value that is not spoils the sum
         return True
-    finite = torch.isfinite(values)
+    finite = np.isfinite(values)
     return bool((finite if valid is None else finite | ~valid).all())
 
 

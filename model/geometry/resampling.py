@@ -9,24 +9,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Union
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from .filters import Image
+from .products import multiply
 from .transfer import Values, kernel_samples
 
 Matrix = NDArray[np.float64]
-Block = tuple[slice, slice, torch.Tensor]
 
 CUBIC_REACH = 2.0
 TIE = 1e-6  # pixels
-BLOCK = 32  # outputs of a reading that one small dense matrix gives; measured
+BLOCK = 16  # outputs of a reading that one small dense matrix gives; measured
 
 
 def mtf_reach(values: Values, ratio: float) -> float:
-    """Radius, in PAN pixels, within which `mtf_matrix` reads."""
+    """Radius, in PAN pixels, within which `mtf_resampler` reads."""
     return max(float(kernel_samples(values)[0][-1]) * ratio, 1.0)
 
 
@@ -67,36 +66,30 @@ class Resampler1D:
         )
         return matrix
 
-    def block(self, like: torch.Tensor) -> tuple[slice, torch.Tensor]:
-        """The samples that are read and the dense matrix (n, samples) over them, of the type and device of `like`."""
+    def block(self) -> tuple[slice, Matrix]:
+        """The samples that are read and the dense matrix (n, samples) over them."""
         low, high = int(self.first.min()), int(self.first.max()) + self.weights.shape[1]
-        return slice(low, high), torch.from_numpy(self.dense(high - low, low)).to(like)
+        return slice(low, high), self.dense(high - low, low)
 
-    def blocks(self, like: torch.Tensor) -> list[Block]:
-        """Outputs, the samples they read and the matrix between them, BLOCK outputs at a time."""
-        usual = like.dtype == torch.float32 and like.device.type == "cpu"
-        return self._usual_blocks if usual else self._blocks(like)
+    def cut(self, size: int) -> list[tuple[slice, slice, Matrix]]:
+        """Outputs, the samples they read and the matrix between them, `size` outputs at a time."""
+        parts = [slice(start, min(start + size, len(self))) for start in range(0, len(self), size)]
+        return [(part, *self[part].block()) for part in parts]
 
     @functools.cached_property
-    def _usual_blocks(self) -> list[Block]:
-        return self._blocks(torch.empty(0))
+    def _blocks(self) -> list[tuple[slice, slice, Matrix]]:
+        return self.cut(BLOCK)
 
-    def _blocks(self, like: torch.Tensor) -> list[Block]:
-        parts = [slice(start, min(start + BLOCK, len(self))) for start in range(0, len(self), BLOCK)]
-        return [(part, *self[part].block(like)) for part in parts]
-
-    def down(self, image: torch.Tensor) -> torch.Tensor:
+    def down(self, image: Image) -> Image:
         """Read the rows of an image (..., H, W); returns (..., n, W)."""
-        parts = [matrix @ image[..., samples, :] for _, samples, matrix in self.blocks(image)]
-        return torch.cat(parts, dim=-2)
+        parts = [multiply(m.astype(image.dtype), image[..., samples, :]) for _, samples, m in self._blocks]
+        return np.concatenate(parts, axis=-2)
 
-    def across(self, image: torch.Tensor) -> torch.Tensor:
+    def across(self, image: Image) -> Image:
         """Read the columns of an image (..., H, W); returns (..., H, n)."""
-        parts = [image[..., samples] @ matrix.T for _, samples, matrix in self.blocks(image)]
-        return torch.cat(parts, dim=-1)
-
-
-Map = Union[Matrix, Resampler1D]
+        lines = image.reshape(-1, image.shape[-1])
+        parts = [multiply(lines[:, samples], np.ascontiguousarray(m.T, image.dtype)) for _, samples, m in self._blocks]
+        return np.concatenate(parts, axis=-1).reshape(*image.shape[:-1], len(self))
 
 
 def mtf_resampler(size: int, positions: Matrix, values: Values, ratio: float) -> Resampler1D:
@@ -121,11 +114,6 @@ def regular_mtf_resampler(size: int, count: int, origin: float, step: float, val
 def cubic_resampler(size: int, positions: Matrix) -> Resampler1D:
     """Reads a signal of `size` samples at `positions` by cubic convolution (Keys, 1981, a = -1/2)."""
     return _resampler(size, positions, _keys_cubic, CUBIC_REACH)
-
-
-def mtf_matrix(size: int, positions: Matrix, values: Values, ratio: float) -> Matrix:
-    """`mtf_resampler` as a dense matrix of shape (len(positions), size), for small images."""
-    return mtf_resampler(size, positions, values, ratio).dense(size)
 
 
 def _keys_cubic(distance: Matrix) -> Matrix:
@@ -153,25 +141,17 @@ def _resampler(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix],
     return Resampler1D(first, kept)
 
 
-def covered(valid: torch.Tensor, rows: Map, columns: Map, lost: float = 0.01) -> torch.Tensor:
+def covered(valid: NDArray[np.bool_], rows: Resampler1D, columns: Resampler1D, lost: float = 0.01) -> NDArray[np.bool_]:
     """Where maps (h from H, w from W) read valid pixels (H, W): at most a share `lost` of their weights lies elsewhere.
 
     Weights count by their absolute value: kernels have negative lobes, which may cancel what lies beyond an edge.
     """
-    if bool(valid.all()):
-        return torch.ones(len(rows), len(columns), dtype=torch.bool)
-    sizes = [
-        Resampler1D(m.first, np.abs(m.weights)) if isinstance(m, Resampler1D) else np.abs(m) for m in (rows, columns)
-    ]
-    return resample((~valid).float(), *sizes) <= lost
+    if valid.all():
+        return np.ones((len(rows), len(columns)), dtype=bool)
+    sizes = (Resampler1D(m.first, np.abs(m.weights)) for m in (rows, columns))
+    return resample((~valid).astype(np.float32), *sizes) <= lost
 
 
-def resample(image: torch.Tensor, rows: Map, columns: Map) -> torch.Tensor:
-    """Apply a row map (h from H) and a column map (w from W), both dense or both not; (..., H, W) to (..., h, w)."""
-    if isinstance(rows, Resampler1D) and isinstance(columns, Resampler1D):
-        return columns.across(rows.down(image))
-    down = torch.as_tensor(rows, dtype=image.dtype, device=image.device)
-    across = torch.as_tensor(columns, dtype=image.dtype, device=image.device)
-    if down.shape[0] < down.shape[1]:  # shrink first: fewer multiplications
-        return (down @ image) @ across.T
-    return down @ (image @ across.T)
+def resample(image: Image, rows: Resampler1D, columns: Resampler1D) -> Image:
+    """Apply a map of rows and a map of columns; (..., H, W) to (..., h, w)."""
+    return columns.across(rows.down(image))

@@ -7,11 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
+from .filters import Image, Mask
 from .grids import Window
-from .resampling import Matrix, Resampler1D, centres, covered, cubic_resampler, nearest, regular_mtf_resampler, resample
+from .resampling import (
+    Matrix,
+    Resampler1D,
+    centres,
+    covered,
+    cubic_resampler,
+    nearest,
+    regular_mtf_resampler,
+    resample,
+)
 from .transfer import TransferFunction
+
+FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
 
 
 @dataclass(frozen=True)
@@ -27,15 +38,15 @@ class PairWindow:
                               computed for the scene, so that every piece of it rounds them alike
     """
 
-    pan: torch.Tensor
-    pan_valid: torch.Tensor
-    ms: torch.Tensor
-    ms_valid: torch.Tensor
+    pan: Image
+    pan_valid: Mask
+    ms: Image
+    ms_valid: Mask
     origin: tuple[float, float]
     spacing: tuple[float, float]
     pan_corner: tuple[int, int] = (0, 0)
     ms_corner: tuple[int, int] = (0, 0)
-    band_valid: torch.Tensor | None = None
+    band_valid: Mask | None = None
 
     @property
     def first(self) -> tuple[float, float]:
@@ -58,9 +69,9 @@ class PairWindow:
         """The same window with the MS pixels moved by `shift` (row, column) PAN pixels."""
         return replace(self, origin=(self.origin[0] + shift[0], self.origin[1] + shift[1]))
 
-    def scaled(self, pan: float, ms: torch.Tensor) -> PairWindow:
-        """The same window with PAN and each band of MS divided by a number; `ms` is (bands,)."""
-        return replace(self, pan=self.pan / pan, ms=self.ms / ms.to(self.ms)[:, None, None])
+    def scaled(self, pan: float, ms: Sequence[float]) -> PairWindow:
+        """The same window with PAN and each band of MS divided by a number."""
+        return replace(self, pan=self.pan / pan, ms=self.ms / np.array(ms, self.ms.dtype)[:, None, None])
 
     def with_bands(self, kept: Sequence[int]) -> PairWindow:
         """The pair with some of its bands, valid where all of those are."""
@@ -75,30 +86,29 @@ class PairWindow:
         corner = (self.pan_corner[0] + place.top, self.pan_corner[1] + place.left)
         return replace(self, pan=self.pan[(..., *cut)], pan_valid=self.pan_valid[cut], pan_corner=corner)
 
-    def pan_at_ms(self, transfer: TransferFunction) -> tuple[torch.Tensor, torch.Tensor]:
+    def pan_at_ms(self, transfer: TransferFunction) -> tuple[Image, Mask]:
         """PAN blurred and sampled at the MS pixels, and where both are valid; (h, w) each."""
-        rows, columns = self.mtf_matrices(transfer)
-        known = covered(self.pan_valid, rows, columns) & self.ms_valid & self.inside(0.5 * self.ratio)
-        return resample(self.pan, rows, columns), known
+        return self.at_ms(self.pan, self.pan_valid, transfer)
 
-    def mtf_matrices(self, transfer: TransferFunction) -> tuple[Matrix, Matrix]:
-        """Maps that blur PAN and sample it at the MS rows and columns."""
+    def at_ms(self, image: Image, valid: Mask, transfer: TransferFunction) -> tuple[Image, Mask]:
+        """An image (..., H, W) on PAN's pixels blurred and sampled at the MS pixels, and where it and MS are valid."""
         rows, columns = self.mtf_resamplers(transfer)
-        return rows.dense(self.pan.shape[-2]), columns.dense(self.pan.shape[-1])
+        known = covered(valid, rows, columns) & self.ms_valid & self.inside(0.5 * self.ratio)
+        return resample(image, rows, columns), known
 
     def mtf_resamplers(self, transfer: TransferFunction) -> tuple[Resampler1D, Resampler1D]:
-        """The same maps, of which only the samples that count are kept."""
+        """Maps that blur PAN and sample it at the MS rows and columns."""
         axes = (transfer.rows, transfer.columns)
         lines = zip(self.pan.shape[-2:], self.ms_valid.shape, self.first, self.spacing, axes)
         rows, columns = (regular_mtf_resampler(*line) for line in lines)
         return rows, columns
 
-    def inside(self, margin: float) -> torch.Tensor:
+    def inside(self, margin: float) -> Mask:
         """Which MS pixel centres lie in PAN's window, at least `margin` - 1/2 PAN pixels from its border; (h, w)."""
         rows, columns = (
             (s >= margin - 0.5) & (s <= n - 0.5 - margin) for n, s in zip(self.pan.shape[-2:], self.positions_in_pan())
         )
-        return torch.from_numpy(np.outer(rows, columns))
+        return np.outer(rows, columns)
 
     def positions_in_pan(self) -> tuple[Matrix, Matrix]:
         """PAN pixel indices of the MS rows and of the MS columns."""
@@ -129,14 +139,14 @@ class PairWindow:
         (rows, columns), (height, width) = self.positions_in_ms(place), self.ms_valid.shape
         return cubic_resampler(height, rows), cubic_resampler(width, columns)
 
-    def valid_on_pan(self, place: Window) -> torch.Tensor:
+    def valid_on_pan(self, place: Window) -> Mask:
         """Which pixels of a window of PAN are valid in PAN and in the MS pixel they lie in: (H, W), or (bands, H, W)
         where bands differ.
 
         Beyond MS, its edge pixels count.
         """
         lines = zip(self.positions_in_ms(place), self.ms_valid.shape)
-        rows, columns = (torch.from_numpy(nearest(p).clip(0, n - 1)) for p, n in lines)
+        rows, columns = (nearest(p).clip(0, n - 1) for p, n in lines)
         inner = self.pan_valid[place.top : place.bottom, place.left : place.right]
         known = self.ms_valid if self.band_valid is None else self.band_valid
-        return inner & known.index_select(-2, rows).index_select(-1, columns)
+        return inner & known.take(rows, -2).take(columns, -1)

@@ -17,6 +17,7 @@ import torch
 from ..geometry.grids import Window
 from ..network.conditioning import Conditions
 from ..network.flow_network import BRIGHTEST, DARKEST, SHARED_GUIDES
+from ..network.tensor_resampling import tensor_blocks
 
 STRIP = 131072  # PAN pixels of a strip on a CPU
 
@@ -182,13 +183,13 @@ class _Lift:
         self.across = [
             (slice(column * width + out.start, column * width + out.stop), samples, matrix.T.contiguous())
             for column in range(cell)
-            for out, samples, matrix in conditions.columns[column::cell].blocks(self.coarse)
+            for out, samples, matrix in tensor_blocks(conditions.columns[column::cell], self.coarse)
         ]
 
     def _rows(self, conditions: Conditions, cell: int, strip: slice) -> tuple[slice, torch.Tensor]:
         """The samples that a strip reads, and the matrix over them, (cell * rows, samples)."""
-        samples, matrix = conditions.rows[strip.start * cell : strip.stop * cell].block(self.coarse)
-        return samples, matrix.unflatten(0, (-1, cell)).transpose(0, 1).flatten(0, 1)
+        samples, matrix = conditions.rows[strip.start * cell : strip.stop * cell].block()
+        return samples, torch.from_numpy(matrix).to(self.coarse).unflatten(0, (-1, cell)).transpose(0, 1).flatten(0, 1)
 
     def __call__(self, channels: Sequence[int], number: int, out: torch.Tensor) -> None:
         """Some images of a strip, to (channels, cell, rows, cell, w)."""

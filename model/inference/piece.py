@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.nn.functional import pad
 
 from ..geometry.grids import Window
 from ..geometry.window_pair import PairWindow
 from ..network.conditioning import Conditions, condition
-from ..scene.statistics import SceneStatistics
+from ..network.flow_network import NetworkConfig
+from ..quality.comparison import ReducedScene
+from ..scene.statistics import SceneStatistics, measure_statistics
 from .tile_fuser import Check, TileFuser
 
 
@@ -36,9 +37,21 @@ class Piece:
         return fuser.fuse(self.conditions, self.place, check).numpy().astype(np.float64)
 
 
+def read_reduced(
+    scene: ReducedScene, config: NetworkConfig, steps: int, check: Check
+) -> tuple[SceneStatistics, list[Piece]]:
+    """Statistics of a scene one scale down, and what a network reads around each place that is compared there.
+
+    Raises ValueError where the scene has too few pixels for statistics.
+    """
+    samples = [(p.ms, *p.pan_at_ms(scene.transfer)) for p in scene.pairs]
+    statistics = measure_statistics(samples, scene.ratio, scene.transfer, check)
+    halo = config.halo * steps
+    return statistics, [Piece.of(scene.pairs[n], place, statistics, config.cell, halo) for n, place in scene.places]
+
+
 def _extended(pair: PairWindow, cell: int) -> PairWindow:
     """The pair with PAN's last rows and columns repeated, so that the last cell is whole."""
-    pan, valid = (
-        pad(i.float()[None], (0, cell - 1, 0, cell - 1), mode="replicate")[0] for i in (pair.pan, pair.pan_valid)
-    )
-    return replace(pair, pan=pan, pan_valid=valid > 0)
+    more = (0, cell - 1), (0, cell - 1)
+    pan = np.pad(pair.pan.astype(np.float32), [(0, 0)] * (pair.pan.ndim - 2) + [*more], "edge")
+    return replace(pair, pan=pan, pan_valid=np.pad(pair.pan_valid, more, "edge"))

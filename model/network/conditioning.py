@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..geometry.gap_filling import fill, fill_pan
+from ..geometry.filters import Mask
 from ..geometry.grids import Window
-from ..geometry.resampling import Resampler1D, resample
+from ..geometry.resampling import Resampler1D
 from ..geometry.window_pair import PairWindow
 from ..scene.statistics import SceneStatistics
+from .gap_filling import fill, fill_pan
+from .tensor_resampling import resample
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Conditions:
     coarse: torch.Tensor
     rows: Resampler1D
     columns: Resampler1D
-    valid: torch.Tensor | None
+    valid: Mask | None
 
     @property
     def window(self) -> Window:
@@ -61,18 +63,18 @@ class Conditions:
 
 def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> Conditions:
     """Conditions of the window `place` of the PAN of `pair`."""
-    mean, std = (_planes(v, pair.ms) for v in (statistics.ms_mean, statistics.ms_std))
-    ms = (pair.ms - mean).div_(std)
-    pan = pair.pan.reshape(-1, *pair.pan_valid.shape)
+    ms = torch.from_numpy(pair.ms)
+    pan = torch.from_numpy(pair.pan.reshape(-1, *pair.pan_valid.shape))
+    ms = (ms - _planes(statistics.ms_mean, ms)).div_(_planes(statistics.ms_std, ms))
     pan = (pan - _planes(statistics.pan_mean, pan)).div_(_planes(statistics.pan_std, pan))
     known = pair.ms_valid if pair.band_valid is None else pair.band_valid
     whole_ms, whole_pan = bool(known.all()), bool(pair.pan_valid.all())
     if not whole_ms:
-        ms = fill(ms, known)
+        ms = fill(ms, torch.from_numpy(known))
     intensity = (_planes(statistics.intensity, ms) * ms).sum(0)
     to_ms = pair.mtf_resamplers(statistics.transfer)
     if not whole_pan:
-        filling = (pair.pan_valid, intensity, to_ms, pair.cubic_resamplers(pair.window))
+        filling = (torch.from_numpy(pair.pan_valid), intensity, to_ms, pair.cubic_resamplers(pair.window))
         pan = torch.stack([fill_pan(p, *filling) for p in pan])
     rows, columns = pair.cubic_resamplers(place)
     return Conditions(

@@ -15,7 +15,6 @@ from ..files import distinct_names, plain_name, whole_file
 from ..fusion.job import FusionJob, FusionResult
 from ..fusion.pipeline import fuse
 from ..geometry.grids import Extent
-from ..network.weights import sha256_of
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.bands import rgb_bands
@@ -140,6 +139,8 @@ def _sharpened(product: Product, output: Path, job: ProductJob, progress: Progre
 
 def _facts(product: Product, job: ProductJob) -> dict[str, str]:
     """What the output's metadata say of the product, its files and the settings."""
+    from ..network.weights import sha256_of
+
     known = {"PRODUCT": product.title, "SENSOR": product.ms.sensor.name, "ACQUISITION_DATE": product.ms.date}
     stamps, options = [], job.options
     for file in product.files:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.grids import Window
 from ..geometry.resampling import centres, mtf_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from .full_resolution import interpolated_ms, low_pan
-from .indices import Image
+from .indices import BLOCK, Image
 
 LEAST_INTENSITY = 1e-9  # below which Brovey does not divide by it
 
@@ -41,25 +43,38 @@ class Prepared:
 
     @classmethod
     def joined(cls, parts: Sequence[Prepared]) -> Prepared:
-        """Pieces of a scene as one, their pixels in one line: (bands, 1, n) and (1, n)."""
-        lines = {
-            name: np.concatenate([_line(getattr(part, name)) for part in parts], axis=-1)
-            for name in cls.__dataclass_fields__
-        }
-        return cls(**lines)
+        """Pieces of a scene side by side, as `mosaic` puts them."""
+        return cls(**{name: mosaic([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__})
 
 
-def prepare(pair: PairWindow, transfer: TransferFunction, valid_fine: NDArray[np.bool_]) -> Prepared:
-    """Blur and interpolate a pair once for all methods. `valid_fine` (H, W) says where their parameters are fitted."""
-    gaussian = transfer.nearest_gaussian()
+def mosaic(images: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Images (..., h, w) side by side, padded with 0 so that each begins a block and none touches the next."""
+    height = max(i.shape[-2] for i in images)
+    parts = []
+    for image in images:
+        rim = (0, height - image.shape[-2]), (0, BLOCK - image.shape[-1] % BLOCK)
+        parts.append(np.pad(image, [(0, 0)] * (image.ndim - 2) + list(rim)))
+    return np.concatenate(parts, axis=-1)
+
+
+def prepare(
+    pair: PairWindow, transfer: TransferFunction, valid_fine: NDArray[np.bool_], place: Window | None = None
+) -> Prepared:
+    """Blur and interpolate a pair once for all methods, on the part `place` of PAN or on all of it.
+
+    `valid_fine`, of that part, says where the methods' parameters are fitted.
+    """
+    gaussian, place = transfer.nearest_gaussian(), place or pair.window
     pan_at_ms, valid = pair.pan_at_ms(gaussian)
     height, width = pair.ms_valid.shape
     axes = ((height, gaussian.rows), (width, gaussian.columns))
     blur = (mtf_resampler(n, centres(n, 0.0, 1.0), values, pair.ratio) for n, values in axes)
     images = (pair.ms, resample(pair.ms, *blur), pan_at_ms)
     fine = (pair.pan, low_pan(pair, gaussian), low_pan(pair, transfer), interpolated_ms(pair))
-    ms, ms_low, low, pan, pan_low, pan_measured, lms = (np.asarray(i, dtype=np.float64) for i in (*images, *fine))
-    return Prepared(ms, ms_low, low, valid.numpy(), pan, pan_low, pan_measured, lms, valid_fine)
+    cut = np.s_[..., place.top : place.bottom, place.left : place.right]
+    ms, ms_low, low = (i.astype(np.float64) for i in images)
+    pan, pan_low, pan_measured, lms = (i[cut].astype(np.float64) for i in fine)
+    return Prepared(ms, ms_low, low, valid, pan, pan_low, pan_measured, lms, valid_fine)
 
 
 def interpolation(p: Prepared) -> Image:
@@ -149,8 +164,3 @@ def non_negative(design: Image, target: Image) -> Image:
 def _share(covariance: float, variance: float) -> float:
     """Their quotient, 0 where nothing varies."""
     return float(covariance / variance) if variance != 0.0 else 0.0
-
-
-def _line(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """(bands, h, w) to (bands, 1, h w), (h, w) to (1, h w)."""
-    return values.reshape(*values.shape[:-2], 1, -1)

@@ -1,15 +1,19 @@
 """Quality indices of pansharpening in the conventions of the DLPan toolbox (Vivone et al., 2015; Deng et al., 2022).
 
-All images are numpy arrays, (bands, H, W) or (H, W), in digital numbers; computing is in float64.
+All images are numpy arrays, (bands, H, W) or (H, W), in digital numbers; computing is in float64. INDICES at the end is
+the one list of indices, from which logs, reports, fine-tuning and benchmarks read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..geometry.filters import dilate
 
 Image = NDArray[np.float64]
 Check = Callable[[], None]  # may raise to stop
@@ -19,18 +23,34 @@ AT_ONCE = 2**20  # numbers of an image that Q2n works on at once: its time a num
 
 
 @dataclass(frozen=True)
-class QualityIndices:
-    """ERGAS, SAM (degrees) and Q2n at reduced resolution, D_lambda, D_s and HQNR at full resolution."""
+class ComparedImages:
+    """A result and its reference (bands, H, W), compared where `valid` (H, W); `rounded`: the data are integers."""
 
-    ergas: float
-    sam: float
-    q2n: float
-    d_lambda: float
-    d_s: float
+    reference: Image
+    fused: Image
+    valid: NDArray[np.bool_]
+    ratio: float
+    rounded: bool
 
-    @property
-    def hqnr(self) -> float:
-        return (1.0 - self.d_lambda) * (1.0 - self.d_s)
+
+@dataclass(frozen=True)
+class BlockQualities:
+    """The parts of the indices without a reference, for each whole block of valid pixels, row by row.
+
+    rows, columns (blocks,)   the block's place, in blocks        spectral (blocks,)   Q2n of MS and the degraded result
+    sharp, soft (bands, blocks)   Q of the result and PAN, and of interpolated MS and PAN as sharp as MS
+    """
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    spectral: Image
+    sharp: Image
+    soft: Image
+
+    @classmethod
+    def joined(cls, parts: Sequence[BlockQualities]) -> BlockQualities:
+        """Blocks of several pieces; their places are those in each piece."""
+        return cls(*(np.concatenate([getattr(p, f) for p in parts], axis=-1) for f in cls.__dataclass_fields__))
 
 
 def sam(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:
@@ -58,13 +78,17 @@ def ergas(reference: Image, fused: Image, ratio: float, valid: NDArray[np.bool_]
     return float(100.0 / ratio * np.sqrt(relative.mean()))
 
 
-def scc(reference: Image, fused: Image) -> float:
+def scc(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:
     """Spatial correlation: of the Sobel gradient magnitudes of all bands together, not mean-removed.
 
-    As in the toolbox, a border of one pixel is dropped first and the filter then sees zeros around the rest. NaN where
-    an image is flat.
+    As in the toolbox, a border of one pixel is dropped first and the filter then sees zeros around the rest. With
+    `valid` (H, W), gradients count that read valid pixels only. NaN where an image is flat.
     """
     a, b = (np.stack([_sobel(band) for band in np.asarray(i, dtype=np.float64)]) for i in (reference, fused))
+    if valid is not None:
+        inner = np.zeros_like(valid)
+        inner[2:-2, 2:-2] = ~dilate(~valid, 1)[2:-2, 2:-2]
+        a, b = a * inner[1:-1, 1:-1], b * inner[1:-1, 1:-1]
     power = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / power if power else float("nan")
 
@@ -80,9 +104,10 @@ def q2n(
 
     Round both images first where the data are integers: the toolbox does so, and it moves the fifth digit.
     Bands are padded with zeros to a power of two; partial blocks at the right and lower edge are mirrored full.
-    With `valid` (H, W), only blocks that are wholly valid count. `check` is called often and may raise to stop.
+    With `valid` (H, W), only blocks that are wholly valid count; NaN where there is none. `check` is called often and
+    may raise to stop.
     """
-    return float(np.mean(q2n_of_blocks(reference, fused, block, valid, check)))
+    return _mean(q2n_of_blocks(reference, fused, block, valid, check))
 
 
 def q2n_of_blocks(
@@ -106,16 +131,14 @@ def q2n_of_blocks(
     for first in range(0, len(a), part):
         check()
         found.append(_q2n_of_blocks(a[first : first + part], b[first : first + part]))
-    return np.concatenate(found)
-
-
-def universal_quality(first: Image, second: Image, block: int = BLOCK) -> float:
-    """Universal image quality index Q of two (H, W) images, mean over distinct whole blocks (Wang and Bovik, 2002)."""
-    return float(np.nanmean(quality_of_blocks(first, second, block)))
+    return np.concatenate([np.zeros(0), *found])
 
 
 def quality_of_blocks(first: Image, second: Image, block: int = BLOCK) -> Image:
-    """Q of each distinct whole block, row by row; (blocks,). As `universal_quality`, which is their mean."""
+    """Universal quality index of each distinct whole block of two bands, row by row; (blocks,) (Wang and Bovik, 2002).
+
+    A block where both are 0 has 1.
+    """
     a, b = (_blocks(np.asarray(i, dtype=np.float64)[None], block)[:, 0] for i in (first, second))
     count = a.shape[1]
     mean_a, mean_b = a.mean(1), b.mean(1)
@@ -129,21 +152,90 @@ def quality_of_blocks(first: Image, second: Image, block: int = BLOCK) -> Image:
     return np.asarray(np.where(squares == 0, 1.0, quality))
 
 
-def d_lambda(
-    lms: Image, fused_low: Image, valid: NDArray[np.bool_] | None = None, check: Check = lambda: None
-) -> float:
+def compare_blocks(
+    images: tuple[Image, Image, Image, Image, Image], valid: NDArray[np.bool_], check: Check = lambda: None
+) -> BlockQualities:
+    """Compare interpolated MS, the result degraded to MS, the result (bands, H, W), PAN and PAN as sharp as MS (H, W).
+
+    Only blocks that are wholly `valid` (H, W) count. `check` is called often and may raise to stop.
+    """
+    rows, columns = (n // BLOCK * BLOCK for n in valid.shape)
+    whole = np.asarray(_blocks(valid[None, :rows, :columns], BLOCK)[:, 0].all(axis=1))
+    places = np.argwhere(whole.reshape(rows // BLOCK, columns // BLOCK))
+    lms, low, fused, pan, pan_low = (np.asarray(i, dtype=np.float64) for i in images)
+
+    def quality(bands: Image, other: Image) -> Image:
+        return np.array([quality_of_blocks(band, other)[whole] for band in bands])
+
+    cut = np.s_[:, :rows, :columns]
+    spectral = q2n_of_blocks(lms[cut], low[cut], BLOCK, valid[cut[1:]], check)
+    return BlockQualities(places[:, 0], places[:, 1], spectral, quality(fused, pan), quality(lms, pan_low))
+
+
+def d_lambda(blocks: BlockQualities) -> float:
     """Spectral distortion (Khan et al., 2009): 1 - Q2n of interpolated MS and MTF-filtered fused, on the PAN grid."""
-    return 1.0 - q2n(lms, fused_low, valid=valid, check=check)
+    return 1.0 - _mean(blocks.spectral)
 
 
-def d_s(lms: Image, fused: Image, pan: Image, pan_low: Image) -> float:
+def d_s(blocks: BlockQualities) -> float:
     """Spatial distortion: mean_b |Q(fused_b, PAN) - Q(lms_b, PAN at MS sharpness)| (Alparone et al., 2008)."""
-    return float(np.mean([abs(universal_quality(f, pan) - universal_quality(m, pan_low)) for f, m in zip(fused, lms)]))
+    return _mean(np.array([abs(_mean(a) - _mean(b)) for a, b in zip(blocks.sharp, blocks.soft)]))
 
 
-def hqnr(spectral: float, spatial: float) -> float:
+def hqnr(blocks: BlockQualities) -> float:
     """Hybrid quality with no reference: (1 - D_lambda)(1 - D_s)."""
-    return (1.0 - spectral) * (1.0 - spatial)
+    return (1.0 - d_lambda(blocks)) * (1.0 - d_s(blocks))
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index as logs, reports and benchmarks show it.
+
+    form      its digits
+    compute   of `ComparedImages` where it needs a reference (reduced resolution), else of `BlockQualities`
+    """
+
+    title: str
+    form: str
+    higher_is_better: bool
+    needs_reference: bool
+    compute: Callable[[Any], float]
+
+    @property
+    def direction(self) -> str:
+        return f"{'higher' if self.higher_is_better else 'lower'} is better"
+
+    @property
+    def resolution(self) -> str:
+        return f"{'reduced' if self.needs_reference else 'full'} resolution"
+
+
+INDICES: Mapping[str, Index] = {
+    "ergas": Index("ERGAS", ".3f", False, True, lambda c: ergas(c.reference, c.fused, c.ratio, c.valid)),
+    "sam": Index("SAM, degrees", ".3f", False, True, lambda c: sam(c.reference, c.fused, c.valid)),
+    "q2n": Index("Q2n", ".4f", True, True, lambda c: q2n(*_as_recorded(c), valid=c.valid)),
+    "scc": Index("SCC", ".4f", True, True, lambda c: scc(c.reference, c.fused, c.valid)),
+    "d_lambda": Index("D_lambda", ".4f", False, False, d_lambda),
+    "d_s": Index("D_s", ".4f", False, False, d_s),
+    "hqnr": Index("HQNR", ".4f", True, False, hqnr),
+}
+
+
+def measure_indices(subject: ComparedImages | BlockQualities, names: Sequence[str] = ()) -> dict[str, float]:
+    """Compute the named indices, without names all that the subject allows."""
+    with_reference = isinstance(subject, ComparedImages)
+    names = names or [n for n, index in INDICES.items() if index.needs_reference == with_reference]
+    return {name: INDICES[name].compute(subject) for name in names}
+
+
+def _as_recorded(images: ComparedImages) -> tuple[Image, Image]:
+    pair = images.reference, images.fused
+    return (np.rint(pair[0]), np.rint(pair[1])) if images.rounded else pair
+
+
+def _mean(values: Image) -> float:
+    """The mean, NaN of no values."""
+    return float(values.mean()) if values.size else float("nan")
 
 
 def _pixels(image: Image, valid: NDArray[np.bool_] | None) -> Image:

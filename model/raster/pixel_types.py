@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..geometry.grids import Window
@@ -83,7 +82,7 @@ class PixelEncoder:
         """A tile without a valid pixel."""
         return np.full((bands, tile.height, tile.width), self.nodata or 0, dtype=NUMPY_TYPES[self.type])
 
-    def encode(self, values: torch.Tensor, valid: torch.Tensor | None, bands: Sequence[int]) -> NDArray[Any]:
+    def encode(self, values: NDArray[Any], valid: NDArray[np.bool_] | None, bands: Sequence[int]) -> NDArray[Any]:
         """(n, h, w) float32 and validity ((h, w) or (n, h, w); None where all are valid) to the output's type.
 
         `bands` are the places of the n bands among `offsets`. Uses `values` up.
@@ -91,20 +90,19 @@ class PixelEncoder:
         kind = NUMPY_TYPES[self.type]
         added = [self.offsets[b] for b in bands] if self.offsets else []
         if any(added):
-            values = values.double() + torch.tensor(added, dtype=torch.float64)[:, None, None]
+            values = values + np.array(added)[:, None, None]
         if self.lowest is not None:
-            values.clamp_min_(self.lowest)
-        if kind.kind == "f":
-            result = values.numpy().astype(kind)
-        else:
-            exact = values if kind.itemsize <= 2 else values.double()  # float32 cannot hold the limits
+            np.maximum(values, self.lowest, out=values)
+        if kind.kind != "f":
+            values = values if kind.itemsize <= 2 else values.astype(np.float64)  # float32 cannot hold the limits
             low, high = _limits(kind)
             high = high if self.highest is None else min(high, int(self.highest))
-            result = exact.round_().clamp_(low, high).numpy().astype(kind)
+            np.clip(np.rint(values, out=values), low, high, out=values)
+        result = values.astype(kind)
         if self.nodata is not None:
             self._avoid_nodata(result, kind)
             if valid is not None:
-                np.copyto(result, kind.type(self.nodata), where=~valid.numpy())
+                np.copyto(result, kind.type(self.nodata), where=~valid)
         return result
 
     def _avoid_nodata(self, result: NDArray[Any], kind: np.dtype[Any]) -> None:

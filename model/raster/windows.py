@@ -8,13 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from ..errors import InputError
-from ..geometry.gap_filling import FILL_DISTANCE
 from ..geometry.grids import Extent, Placement, Window
 from ..geometry.transfer import REACH
-from ..geometry.window_pair import PairWindow
+from ..geometry.window_pair import FILL_DISTANCE, PairWindow
 from ..scene.detail_correlation import LARGEST_SHIFT
 from .gdal_errors import gdal_exceptions
 from .mask import covered
@@ -65,15 +63,15 @@ def read_pair(pan: Raster, ms: Raster, placement: Placement, window: Window, rea
     pan_values, pan_valid = pan.read_padded(around)
     ms_values, ms_valid = ms.read_padded(window)
     return PairWindow(
-        pan=torch.from_numpy(pan_values[0]),
-        pan_valid=torch.from_numpy(pan_valid[0]),
-        ms=torch.from_numpy(ms_values),
-        ms_valid=torch.from_numpy(ms_valid.all(0)),
+        pan=pan_values[0],
+        pan_valid=pan_valid[0],
+        ms=ms_values,
+        ms_valid=ms_valid.all(0),
         origin=placement.origin,
         spacing=placement.spacing,
         pan_corner=(around.top, around.left),
         ms_corner=(window.top, window.left),
-        band_valid=torch.from_numpy(ms_valid) if len(ms_valid) > 1 else None,
+        band_valid=ms_valid if len(ms_valid) > 1 else None,
     )
 
 
@@ -126,6 +124,17 @@ def sample_scene(pan: Raster, ms: Raster, placement: Placement) -> Iterator[Pair
         yield read_with_margin(pan, ms, placement, window)
 
 
+def small_scene(pan: Raster, ms: Raster, placement: Placement) -> PairWindow | None:
+    """All that PAN and MS share, where a sample would cover it wholly, else None; `placement` has the shift corrected.
+
+    A result is compared one scale down on this, and on pieces of the sample where it is None.
+    """
+    shared = _shared(ms, placement)
+    if max(shared.width, shared.height) > WINDOWS_PER_AXIS * WINDOW_SIDE:
+        return None
+    return read_with_margin(pan, ms, placement, shared, 0.0)
+
+
 def read_with_margin(
     pan: Raster, ms: Raster, placement: Placement, window: Window, reach: float = LARGEST_SHIFT
 ) -> PairWindow:
@@ -136,7 +145,7 @@ def read_with_margin(
     pair = read_pair(pan, ms, placement, window, REACH * placement.ratio + reach)
     if not ms.source.unmeasured:
         return pair
-    seen = torch.from_numpy(~covered(ms.source.unmeasured, ms.grid, window))
+    seen = ~covered(ms.source.unmeasured, ms.grid, window)
     return replace(
         pair,
         ms_valid=pair.ms_valid & seen,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import torch
-from torch.nn.functional import avg_pool2d
+import numpy as np
 
+from ..geometry.filters import Image, Mask, whole_boxes
 from ..geometry.window_pair import PairWindow
 
 CORE = 5  # pixels along the side of a square that has to be of one value
@@ -25,9 +25,7 @@ class FillValue:
     share: float
 
 
-def find_fill(
-    images: Sequence[tuple[torch.Tensor, torch.Tensor]], check: Callable[[], None] = lambda: None
-) -> list[FillValue]:
+def find_fill(images: Sequence[tuple[Image, Mask]], check: Callable[[], None] = lambda: None) -> list[FillValue]:
     """Fill values of windows (image (bands, h, w), valid (h, w)), the commonest first.
 
     A value counts where it is the least or the largest of all, in every band alike, over whole squares of CORE pixels.
@@ -37,9 +35,9 @@ def find_fill(
     lows, highs = [], []
     for image, valid in images:
         check()
-        if bool(valid.any()):
-            lows.append(float(torch.where(valid, image, torch.inf).min()))
-            highs.append(float(torch.where(valid, image, -torch.inf).max()))
+        if valid.any():
+            lows.append(float(np.where(valid, image, np.inf).min()))
+            highs.append(float(np.where(valid, image, -np.inf).max()))
     if not total or min(lows) == max(highs):
         return []  # an image of one value has no extremes
     found = []
@@ -47,15 +45,17 @@ def find_fill(
         check()
         has = [(image == value).all(0) & valid for image, valid in images]
         share = sum(int(h.sum()) for h in has) / total
-        if share > SMALLEST_SHARE and any(_fills_squares(h) for h in has):
+        if share > SMALLEST_SHARE and any(whole_boxes(h, CORE).any() for h in has):
             found.append(FillValue(value, share))
     return sorted(found, key=lambda f: -f.share)
 
 
-def is_fill(image: torch.Tensor, fill: Sequence[FillValue]) -> torch.Tensor:
+def is_fill(image: Image, fill: Sequence[FillValue]) -> Mask:
     """Which pixels (h, w) of an image (bands, h, w) have one of the values in every band."""
-    nowhere = torch.zeros(image.shape[1:], dtype=torch.bool)
-    return nowhere if not fill else torch.stack([(image == f.value).all(0) for f in fill]).any(0)
+    found = np.zeros(image.shape[1:], dtype=bool)
+    for each in fill:
+        found |= (image == each.value).all(0)
+    return found
 
 
 def without_fill(window: PairWindow, ms_fill: Sequence[FillValue], pan_fill: Sequence[FillValue]) -> PairWindow:
@@ -65,10 +65,3 @@ def without_fill(window: PairWindow, ms_fill: Sequence[FillValue], pan_fill: Seq
     image, sharp = ~is_fill(window.ms, ms_fill), ~is_fill(window.pan[None], pan_fill)
     known = None if window.band_valid is None else window.band_valid & image
     return replace(window, ms_valid=window.ms_valid & image, band_valid=known, pan_valid=window.pan_valid & sharp)
-
-
-def _fills_squares(has: torch.Tensor) -> bool:
-    """Whether a mask (h, w) holds whole squares of CORE pixels."""
-    if min(has.shape) < CORE or not bool(has.any()):
-        return False
-    return bool((avg_pool2d(has.float()[None], CORE, 1) > 1.0 - 0.5 / CORE**2).any())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-import torch
+import numpy as np
 
+from ..geometry.filters import Image, Mask, block_means, high_pass, lower_median, whole_boxes
 from ..geometry.window_pair import PairWindow
 from .registration import Registration
-from .statistics import high_pass, whole_boxes
 
 MOST_PIECES = 6
 MOSTLY_VALID = 0.75  # of a piece's MS pixels
@@ -52,13 +52,13 @@ def spread(numbers: Sequence[int], most: int) -> list[int]:
     return [numbers[int(step * place)] for place in range(min(len(numbers), most))]
 
 
-def texture(pan: torch.Tensor, valid: torch.Tensor) -> float:
+def texture(pan: Image, valid: Mask) -> float:
     """Deviation of the details of PAN at MS resolution (h, w) in the middle one of the blocks; 0 where gaps prevail."""
-    if min(pan.shape) < BLOCK or float(valid.float().mean()) < MOSTLY_VALID:
+    if min(pan.shape) < BLOCK or valid.mean() < MOSTLY_VALID:
         return 0.0
-    whole = whole_boxes(valid).double()
-    squares = high_pass(pan.double()).square() * whole
+    whole = whole_boxes(valid)
+    squares = high_pass(pan.astype(np.float64)) ** 2 * whole
     side = min(BLOCK, *squares.shape)
-    counts, sums = (torch.nn.functional.avg_pool2d(i[None], side)[0] for i in (whole, squares))
+    counts, sums = (block_means(i, side) for i in (whole, squares))
     known = counts > 0.0
-    return math.sqrt(float((sums[known] / counts[known]).median())) if bool(known.any()) else 0.0
+    return math.sqrt(float(lower_median(sums[known] / counts[known]))) if known.any() else 0.0

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from ..geometry.filters import Mask, lower_median, parabola_peak
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
-from .detail_correlation import FIRST_TRANSFER, LARGEST_SHIFT, Correlation
-from .side_by_side import side_by_side
+from .detail_correlation import FIRST_TRANSFER, LARGEST_SHIFT, Correlation, Line
+from .parallel import parallel_map
 from .transfer_measurement import DEFAULT_GAIN, measure_transfer
 
 RELIABLE_CORRELATION = 0.6
@@ -80,7 +80,7 @@ def measure_registration(
     shift, left_out = (0.0, 0.0), 0.0
     if align:
         shift, kept = _searched_shift(curve, windows, first)
-        left_out = 1.0 - float(kept.double().mean())
+        left_out = 1.0 - float(kept.mean())
         if left_out > LARGEST_LEFT_OUT:
             unshifted = curve(first, shift)
             return Registration(shift, default, unshifted, unshifted, False, left_out)
@@ -99,7 +99,7 @@ def measure_registration(
 
 def _searched_shift(
     curve: Correlation, windows: Sequence[PairWindow], transfer: TransferFunction
-) -> tuple[Shift, torch.Tensor]:
+) -> tuple[Shift, Mask]:
     """As `_voted_shift` over all shifts; of many windows most are asked only near what a few of them agree on."""
     if len(windows) >= MANY_WINDOWS:
         few = Correlation(windows[::ROUGH_SHARE], curve.check)
@@ -108,7 +108,7 @@ def _searched_shift(
             limit = LARGEST_SHIFT - NEAR_REACH
             row, column = (min(max(round(s), -limit), limit) for s in rough)
             shift, kept = _voted_shift(curve, transfer, (row, column), NEAR_REACH)
-            agree = min(float(agreed.double().mean()), float(kept.double().mean())) >= 1.0 - MOST_LEFT_OUT
+            agree = min(agreed.mean(), kept.mean()) >= 1.0 - MOST_LEFT_OUT
             if agree and max(abs(shift[0] - row), abs(shift[1] - column)) < NEAR_REACH - 0.5:
                 return shift, kept
     return _voted_shift(curve, transfer, (0, 0), LARGEST_SHIFT)
@@ -116,38 +116,36 @@ def _searched_shift(
 
 def _voted_shift(
     curve: Correlation, transfer: TransferFunction, around: tuple[int, int], reach: int
-) -> tuple[Shift, torch.Tensor]:
+) -> tuple[Shift, Mask]:
     """The median of the shifts that the blocks see within `reach` of `around`, and which blocks agree, (blocks,).
 
     Clouds and their shadows move between the recordings of PAN and of MS; water and haze show noise alone.
     """
     offsets = range(-reach, reach + 1)
-    columns = side_by_side(lambda x: curve.across(transfer, around[1] + x), offsets)
+    columns = parallel_map(lambda x: curve.across(transfer, around[1] + x), offsets)
 
-    def along(row: int) -> torch.Tensor:
-        return torch.stack([curve.by_block(curve.down(c, transfer, around[0] + row)) for c in columns])
+    def along(row: int) -> list[Line]:
+        return [curve.by_block(curve.down(c, transfer, around[0] + row)) for c in columns]
 
-    scores = torch.stack(side_by_side(along, offsets))
-    peak = scores.flatten(0, 1).max(0)
-    telling = (peak.values >= RELIABLE_CORRELATION) & (torch.bincount(curve.blocks) >= MINIMUM_SAMPLES)
-    if float(telling.double().mean()) < 1.0 - LARGEST_LEFT_OUT:
-        return (0.0, 0.0), torch.zeros_like(telling)
-    blocks = torch.arange(scores.shape[2])
-    rows, across = peak.indices // len(offsets), peak.indices % len(offsets)
-    own = torch.stack([_tops(scores[:, across, blocks]), _tops(scores[rows, :, blocks].T)])
-    own += torch.tensor(around)[:, None]
-    middle = own[:, telling].median(1).values
-    away = (own - middle[:, None]).abs().amax(0)
-    near = away <= max(NEAREST_VOTES, VOTE_SPREAD * float(away[telling].median()))
+    scores = np.array(parallel_map(along, offsets))
+    flat = scores.reshape(-1, scores.shape[2])
+    telling = (flat.max(0) >= RELIABLE_CORRELATION) & (np.bincount(curve.blocks) >= MINIMUM_SAMPLES)
+    if telling.mean() < 1.0 - LARGEST_LEFT_OUT:
+        return (0.0, 0.0), np.zeros_like(telling)
+    blocks = np.arange(scores.shape[2])
+    rows, across = np.divmod(flat.argmax(0), len(offsets))
+    own = np.stack([_tops(scores[:, across, blocks]), _tops(scores[rows, :, blocks].T)]) + np.array(around)[:, None]
+    middle = lower_median(own[:, telling])
+    away = np.abs(own - middle[:, None]).max(0)
+    near = away <= max(NEAREST_VOTES, VOTE_SPREAD * float(lower_median(away[telling])))
     return (float(middle[0]), float(middle[1])), telling & near
 
 
-def _tops(scores: torch.Tensor) -> torch.Tensor:
-    """Where scores (2 reach + 1, blocks) at pixels around 0 are highest, between them by a parabola; (blocks,)."""
+def _tops(scores: np.ndarray) -> Line:
+    """Where scores (2 reach + 1, n) at steps around 0 are highest, between them by a parabola; (n,)."""
     best = scores[1:-1].argmax(0) + 1
-    before, top, after = (scores[best + o, torch.arange(scores.shape[1])] for o in (-1, 0, 1))
-    bend = (before - 2.0 * top + after).clamp_max(-1e-9)
-    return best - scores.shape[0] // 2 + (0.5 * (before - after) / bend).clamp(-1.0, 1.0)
+    around = (scores[best + o, np.arange(scores.shape[1])] for o in (-1, 0, 1))
+    return best - scores.shape[0] // 2 + parabola_peak(*around)
 
 
 def _refined_shift(curve: Correlation, transfer: TransferFunction, shift: Shift, step: float) -> Shift:
@@ -159,7 +157,7 @@ def _refined_shift(curve: Correlation, transfer: TransferFunction, shift: Shift,
             trial = moved.copy()
             trial[axis] += offset
             scores.append(curve(transfer, (trial[0], trial[1])))
-        moved[axis] = float(np.clip(moved[axis] + step * _vertex(scores), -LARGEST_SHIFT, LARGEST_SHIFT))
+        moved[axis] = float(np.clip(moved[axis] + step * parabola_peak(*scores), -LARGEST_SHIFT, LARGEST_SHIFT))
     return moved[0], moved[1]
 
 
@@ -168,26 +166,8 @@ def _local_shifts(curve: Correlation, transfer: TransferFunction, shift: Shift) 
     combined = curve.combination(curve.pan(transfer, shift))
     offsets = np.arange(-LOCAL_REACH, LOCAL_REACH + LOCAL_STEP / 2, LOCAL_STEP)
     columns = curve.across(transfer, shift[1])
-    down = side_by_side(lambda o: curve.by_window(combined, curve.down(columns, transfer, shift[0] + o)), offsets)
-    across = side_by_side(lambda o: curve.by_window(combined, curve.pan(transfer, (shift[0], shift[1] + o))), offsets)
-    found: list[Shift | None] = []
-    for number in range(len(down[0])):
-        scores = [[float(s[number]) for s in axis] for axis in (down, across)]
-        told = max(scores[0]) >= RELIABLE_CORRELATION
-        own = [shift[axis] + _top(offsets, scores[axis]) for axis in (0, 1)]
-        found.append((own[0], own[1]) if told else None)
-    return tuple(found)
-
-
-def _top(places: np.ndarray, scores: Sequence[float]) -> float:
-    """Where evenly spaced scores are highest, between them by a parabola."""
-    best = int(np.clip(np.argmax(scores), 1, len(scores) - 2))
-    return float(places[best] + LOCAL_STEP * _vertex(scores[best - 1 : best + 2]))
-
-
-def _vertex(scores: Sequence[float]) -> float:
-    """Where, in steps from the middle one, the parabola through three scores is highest; within one step."""
-    bend = scores[0] - 2.0 * scores[1] + scores[2]
-    if bend >= 0.0:
-        return float(np.argmax(scores)) - 1.0
-    return float(np.clip(0.5 * (scores[0] - scores[2]) / bend, -1.0, 1.0))
+    down = parallel_map(lambda o: curve.by_window(combined, curve.down(columns, transfer, shift[0] + o)), offsets)
+    across = parallel_map(lambda o: curve.by_window(combined, curve.pan(transfer, (shift[0], shift[1] + o))), offsets)
+    own = [s + LOCAL_STEP * _tops(np.array(scores)) for s, scores in zip(shift, (down, across))]
+    told = np.max(down, axis=0) >= RELIABLE_CORRELATION
+    return tuple((float(r), float(c)) if t else None for r, c, t in zip(*own, told))

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch.nn.functional import avg_pool2d
+import numpy as np
 
+from ..geometry.filters import block_means
 from ..geometry.window_pair import PairWindow
 from .detail_correlation import FIRST_TRANSFER
-from .statistics import HIGH_PASS_SIZE, MINIMUM_PIXELS, explain, high_pass, whole_boxes
+from .statistics import MINIMUM_PIXELS, details, explain
 
 BOX = 4  # MS pixels along the side of a structure
 MIN_CORRELATION = 0.3  # of structures; eleven scenes of three sensors have 0.98 and more, scenes exchanged at most 0.14
@@ -40,20 +40,12 @@ def match_scenes(windows: Sequence[PairWindow], check: Callable[[], None] = lamb
     for window in windows:
         check()
         pan, valid = window.pan_at_ms(FIRST_TRANSFER)
-        pan = pan.reshape(-1, *valid.shape)[:1]
-        images = torch.cat([pan, window.ms]).double()
-        fine.append(_details(images, valid))
-        coarse.append(_details(avg_pool2d(images, BOX), avg_pool2d(valid.double()[None], BOX)[0] > 0.99))
-    details, structures = (torch.cat(parts, dim=1) for parts in (fine, coarse))
+        images = np.concatenate([pan.reshape(-1, *valid.shape)[:1], window.ms]).astype(np.float64)
+        fine.append(details(images, valid))
+        coarse.append(details(block_means(images, BOX), block_means(valid, BOX) > 0.99))
+    textures, structures = (np.concatenate(parts, axis=1) for parts in (fine, coarse))
     if structures.shape[1] < MINIMUM_PIXELS:
         return SceneMatch(0.0, False)
-    share = structures.std(dim=1) / details.std(dim=1).clamp_min(1e-30)
+    share = structures.std(1, ddof=1) / np.maximum(textures.std(1, ddof=1), 1e-30)
     structured = min(float(share[0]), float(share[1:].max())) >= MIN_STRUCTURE
     return SceneMatch(explain(structures[1:], structures[0])[1], structured)
-
-
-def _details(images: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """High-passed images (n, h, w) where whole boxes are valid, (n, samples)."""
-    if min(valid.shape) < HIGH_PASS_SIZE:
-        return images.new_zeros(len(images), 0)
-    return high_pass(images)[:, whole_boxes(valid)]

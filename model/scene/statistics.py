@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch.nn.functional import avg_pool2d
+import numpy as np
+from numpy.typing import NDArray
 
+from ..geometry.filters import HIGH_PASS_SIZE, Image, Mask, block_means, high_pass, whole_boxes
+from ..geometry.products import inner_products, inverse_root
+from ..geometry.resampling import Matrix
 from ..geometry.transfer import SUMMARY, TransferFunction
 
-HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
 RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
 MINIMUM_PIXELS = 64
 LEAST_DEVIATION = 1e-12  # of the mean; what a constant band has by rounding
@@ -87,57 +89,36 @@ CONDITIONS_PER_SCENE = 2 + 2 * len(SUMMARY)
 CONDITIONS_PER_BAND = 5
 
 
-def box_mean(image: torch.Tensor) -> torch.Tensor:
-    """Mean over a square of HIGH_PASS_SIZE; (..., h, w) to (..., h - size + 1, w - size + 1)."""
-    height, width = (n - HIGH_PASS_SIZE + 1 for n in image.shape[-2:])
-    rows = image[..., :height, :].clone()
-    for k in range(1, HIGH_PASS_SIZE):
-        rows += image[..., k : k + height, :]
-    total = rows[..., :width].clone()
-    for k in range(1, HIGH_PASS_SIZE):
-        total += rows[..., k : k + width]
-    return total.div_(HIGH_PASS_SIZE**2)
+def pixels(images: Image, valid: Mask) -> Matrix:
+    """Return the valid pixels of images (n, h, w) as float64, (n, pixels)."""
+    return images.reshape(len(images), -1)[:, np.flatnonzero(valid)].astype(np.float64)
 
 
-def high_pass(image: torch.Tensor) -> torch.Tensor:
-    """The image less its box mean, border dropped; same shape as `box_mean` returns."""
-    edge = HIGH_PASS_SIZE // 2
-    return image[..., edge : image.shape[-2] - edge, edge : image.shape[-1] - edge] - box_mean(image)
+def details(images: Image, valid: Mask) -> Matrix:
+    """Return high-passed images (n, h, w) where whole boxes are valid (h, w), (n, pixels)."""
+    if min(valid.shape) < HIGH_PASS_SIZE:
+        return np.zeros((len(images), 0))
+    return pixels(high_pass(images), whole_boxes(valid))
 
 
-def high_pass_samples(ms: torch.Tensor, pan: torch.Tensor, valid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """High-passed MS (bands, n) and PAN (pans, n) where the whole box is valid.
-
-    `ms` is (bands, h, w), `pan` (pans, h, w) and `valid` (h, w), all at MS resolution.
-    """
-    whole = whole_boxes(valid)
-    return high_pass(ms)[:, whole], high_pass(pan)[:, whole]
-
-
-def whole_boxes(valid: torch.Tensor) -> torch.Tensor:
-    """Where `box_mean` and `high_pass` read valid pixels alone; of their shape."""
-    return box_mean(valid.float()) > 1.0 - 0.5 / HIGH_PASS_SIZE**2
-
-
-def explain(bands: torch.Tensor, pan: torch.Tensor) -> tuple[torch.Tensor, float]:
+def explain(bands: Matrix, pan: Matrix) -> tuple[Matrix, float]:
     """Least-squares weights (bands,) of zero-mean `bands` (bands, n) for `pan` (n,), and the multiple correlation.
 
     The correlation is adjusted for the number of bands (Wherry, 1931): few samples follow anything by chance.
     """
-    gram = bands @ bands.T
-    scale = gram.diagonal().mean().clamp_min(1e-30)
-    gram = gram + RIDGE * scale * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    weights = torch.linalg.solve(gram, bands @ pan)
-    combined = weights @ bands
-    norm = torch.sqrt((combined @ combined) * (pan @ pan))
-    share = min(max(float((combined @ pan) / norm), 0.0), 1.0) ** 2 if float(norm) > 0 else 0.0
+    gram = inner_products(bands, bands)
+    root = inverse_root(gram + RIDGE * max(float(gram.diagonal().mean()), 1e-30) * np.eye(len(gram)))
+    weights = root.T @ (root @ (bands * pan).sum(1))
+    combined = np.einsum("b,bn->n", weights, bands)
+    norm = math.sqrt(float((combined**2).sum()) * float((pan**2).sum()))
+    share = min(max(float((combined * pan).sum()) / norm, 0.0), 1.0) ** 2 if norm > 0 else 0.0
     free = len(pan) - len(bands) - 1
     adjusted = 1.0 - (1.0 - share) * (len(pan) - 1) / free if free > 0 else 0.0
     return weights, math.sqrt(max(adjusted, 0.0))
 
 
 def measure_statistics(
-    windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
+    windows: Sequence[tuple[Image, Image, Mask]],
     ratio: float,
     transfer: TransferFunction,
     check: Callable[[], None] = lambda: None,
@@ -148,24 +129,23 @@ def measure_statistics(
     Raises ValueError where fewer than MINIMUM_PIXELS pixels are valid in PAN and in every band. `check` is called
     often and may raise to stop.
     """
-    windows = [(ms.double(), pan.double().reshape(-1, *valid.shape), valid) for ms, pan, valid in windows]
-    ms = torch.cat([w[:, v] for w, _, v in windows], dim=1)
-    pan = torch.cat([p[:, v] for _, p, v in windows], dim=1)
+    windows = [(ms, pan.reshape(-1, *valid.shape), valid) for ms, pan, valid in windows]
+    ms = np.concatenate([pixels(m, v) for m, _, v in windows], axis=1)
+    pan = np.concatenate([pixels(p, v) for _, p, v in windows], axis=1)
     if pan.shape[1] < MINIMUM_PIXELS:
         raise ValueError(f"only {pan.shape[1]} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
     check()
     (ms_mean, ms_std), (pan_mean, pan_std) = (_moments(values) for values in (ms, pan))
-    units = [(_unit(w, ms_mean, ms_std), _unit(p, pan_mean, pan_std), v) for w, p, v in windows]
+    units = [(_unit(m, ms_mean, ms_std), _unit(p, pan_mean, pan_std), v) for m, p, v in windows]
     check()
-    details = _details(units)
-    bands, pans = details if details else (ms.new_zeros(len(ms), 0), pan.new_zeros(len(pan), 0))
+    bands, pans = _details(units)
     check()
     injection, correlation = _regress(bands, pans)
-    coarse = _details([_halved(*unit) for unit in units if min(unit[2].shape) > 1])
+    coarse = _details([(block_means(m, 2), block_means(p, 2), block_means(v, 2) > 0.99) for m, p, v in units])
     check()
-    enough = bool(coarse) and coarse[0].shape[1] >= MINIMUM_PIXELS
-    slope = injection - _regress(*coarse)[0] if enough else torch.zeros_like(injection)
-    injection = injection.clamp(-LARGEST_INJECTION, LARGEST_INJECTION)
+    enough = coarse[0].shape[1] >= MINIMUM_PIXELS
+    slope = injection - _regress(*coarse)[0] if enough else np.zeros_like(injection)
+    injection = injection.clip(-LARGEST_INJECTION, LARGEST_INJECTION)
     intensity, fit = explain(bands, pans.mean(0))
     return SceneStatistics(
         ratio=float(ratio),
@@ -177,50 +157,38 @@ def measure_statistics(
         pan_std=tuple(pan_std.tolist()),
         pan_dark=tuple(_dark_level(p, check) for p in pan),
         injection=tuple(injection.tolist()),
-        slope=tuple(slope.clamp(-0.5, 0.5).tolist()),
+        slope=tuple(slope.clip(-0.5, 0.5).tolist()),
         correlation=tuple(correlation.tolist()),
         intensity=tuple(intensity.tolist()),
         fit=fit,
     )
 
 
-def _moments(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _moments(values: Matrix) -> tuple[Matrix, Matrix]:
     """Mean and deviation of each plane of (planes, n); a constant one has no deviation and is left unscaled."""
-    mean = values.mean(1)
-    return mean, _nonzero(values.std(1), mean)
+    mean, deviation = values.mean(1), values.std(1, ddof=1)
+    return mean, np.where(deviation > LEAST_DEVIATION * np.abs(mean), deviation, 1.0)
 
 
-def _unit(planes: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+def _unit(planes: Image, mean: Matrix, std: Matrix) -> Matrix:
     return (planes - mean[:, None, None]) / std[:, None, None]
 
 
-def _details(windows: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> list[torch.Tensor]:
-    """High-passed MS (bands, n) and PAN (pans, n) of all windows that hold a whole box; empty where none does."""
-    whole = [window for window in windows if min(window[2].shape) >= HIGH_PASS_SIZE]
-    parts = [high_pass_samples(*window) for window in whole]
-    return [torch.cat(p, dim=1) for p in zip(*parts)]
+def _details(windows: Sequence[tuple[Matrix, Matrix, Mask]]) -> tuple[Matrix, Matrix]:
+    """High-passed MS (bands, n) and PAN (pans, n) of all windows."""
+    parts = [[details(images, valid) for images in (ms, pan)] for ms, pan, valid in windows]
+    bands, pans = (np.concatenate(p, axis=1) for p in zip(*parts))
+    return bands, pans
 
 
-def _halved(
-    ms: torch.Tensor, pan: torch.Tensor, valid: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A window at half the resolution."""
-    return avg_pool2d(ms, 2), avg_pool2d(pan, 2), avg_pool2d(valid.double()[None], 2)[0] > 0.99
-
-
-def _dark_level(values: torch.Tensor, check: Callable[[], None]) -> float:
+def _dark_level(values: NDArray[np.float64], check: Callable[[], None]) -> float:
     """The value that DARK_SHARE of the values (n,) lies below."""
     check()
-    return float(torch.quantile(values, DARK_SHARE))
+    return float(np.quantile(values, DARK_SHARE))
 
 
-def _regress(bands: torch.Tensor, pans: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _regress(bands: Matrix, pans: Matrix) -> tuple[Matrix, Matrix]:
     """Regression coefficient of each band (bands, n) on its PAN (pans, n), all of zero mean, and their correlation."""
-    power, shared = (pans * pans).sum(1).clamp_min(1e-30), (bands * pans).sum(1)
-    spread = torch.sqrt((bands * bands).sum(1) * power).clamp_min(1e-30)
+    power, shared = np.maximum((pans**2).sum(1), 1e-30), (bands * pans).sum(1)
+    spread = np.maximum(np.sqrt((bands**2).sum(1) * power), 1e-30)
     return shared / power, shared / spread
-
-
-def _nonzero(deviation: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    """A constant band has no deviation: it is centred and left unscaled. `level` is the size of its values."""
-    return torch.where(deviation > LEAST_DEVIATION * level.abs(), deviation, torch.ones_like(deviation))

@@ -8,7 +8,6 @@ The estimate is smooth, and falls back towards a Gaussian where the evidence is 
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.filters import box_mean
+from ..geometry.products import inner_products, inverse_root, multiply
 from ..geometry.transfer import FREQUENCIES, MAX_TRANSFER, TransferFunction
 from ..geometry.window_pair import PairWindow
 
@@ -147,12 +148,12 @@ def _window_spectra(
 ) -> Iterator[tuple[Spectrum, Spectrum, float]]:
     """Spectra of PAN (n, m) and of the bands (bands, n, m) below the MS Nyquist frequency, and the power of PAN's
     noise, of every segment of a window that is valid enough and not constant. Gaps are tapered alike in both."""
-    ms, pan = (np.asarray(image, dtype=np.float64) for image in (window.ms, window.pan))
+    ms, pan = (image.astype(np.float64) for image in (window.ms, window.pan))
     pan = pan if pan.ndim == 2 else pan.mean(axis=0)
     shape = window.ms_valid.shape
     if min(shape) < side:
         return
-    weight = _tapered_gaps(np.asarray(window.pan_at_ms(SHARP)[1]))
+    weight = _tapered_gaps(window.pan_at_ms(SHARP)[1])
     own = np.arange(side) - 0.5 * (side - 1)
     taper = np.outer(_taper(own, side), _taper(own, side))
     for top in _starts(shape[0], side):
@@ -169,7 +170,7 @@ def _window_spectra(
                 axes.append((np.arange(low, high) - middle) / spacing)
                 fine.append(slice(low, high))
             maps = [np.maximum(1.0 - np.abs(p.clip(own[0], own[-1])[:, None] - own), 0.0) for p in axes]
-            over_pan = maps[0] @ inner @ maps[1].T * np.outer(*(_taper(p, side) for p in axes))
+            over_pan = multiply(multiply(maps[0], inner), maps[1].T) * np.outer(*(_taper(p, side) for p in axes))
             sharp = _centred(pan[tuple(fine)][None], over_pan)
             scale = 1.0 / (window.spacing[0] * window.spacing[1])
             bands = _centred(ms[:, top : top + side, left : left + side], taper * inner)
@@ -186,12 +187,7 @@ def _tapered_gaps(valid: NDArray[np.bool_]) -> Array:
     """Weights (h, w) from 0 in gaps and beside them to 1, smoothly; the border of the window is no gap."""
 
     def box(image: Array) -> Array:
-        padded = np.pad(image, TAPER, mode="edge")
-        for axis in (0, 1):
-            total = np.cumsum(np.insert(padded, 0, 0.0, axis=axis), axis=axis)
-            ends = [np.take(total, range(k, k + image.shape[axis]), axis=axis) for k in (0, 2 * TAPER + 1)]
-            padded = (ends[1] - ends[0]) / (2 * TAPER + 1)
-        return padded
+        return np.asarray(box_mean(np.pad(image, TAPER, mode="edge"), 2 * TAPER + 1))
 
     return box((box(valid.astype(np.float64)) > 1.0 - 1e-6).astype(np.float64))
 
@@ -237,7 +233,11 @@ def _centred(planes: Array, weight: Array) -> Array:
 def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[Array]) -> Spectrum:
     """Fourier transform of planes (k, h, w) at positions in MS pixels; frequencies in cycles per MS pixel."""
     rows, columns = (np.exp(-2j * np.pi * f[:, None] * p[None, :]) for p, f in zip(positions, frequencies))
-    return np.asarray((rows @ planes) @ columns.T)
+    half = multiply(planes, np.ascontiguousarray(np.concatenate([columns.real, columns.imag]).T))
+    (a, b), (c, d) = (
+        np.split(p, 2, -1) for p in np.split(multiply(np.concatenate([rows.real, rows.imag]), half), 2, 1)
+    )
+    return np.asarray((a - d) + 1j * (b + c))
 
 
 def _compare_segments(
@@ -252,7 +252,7 @@ def _compare_segments(
         check()
         weights = _band_weights(pan, bands, weight * kept, at)
         check()
-        combined = np.tensordot(weights, bands, 1)
+        combined = np.einsum("b,bsij->sij", weights, bands)
         combined, shifts = _without_shifts(pan, combined, at)
         shared: Array = (pan.conj() * combined).real
         own = _power(combined)
@@ -280,21 +280,22 @@ def _band_weights(pan: Spectrum, bands: Spectrum, weight: Array, at: _Frequencie
     band = at.within(FIT_BAND)
     scale = at.radius[band] * np.sqrt(weight)[:, None]
     target, parts = (pan[:, band] * scale).ravel(), (bands[:, :, band] * scale).reshape(len(bands), -1)
-    gram = (parts.conj() @ parts.T).real
-    gram += (1e-3 * np.trace(gram) / len(gram) + 1e-300) * np.eye(len(gram))
-    return np.asarray(np.linalg.solve(gram, (parts.conj() @ target).real))
+    target, parts = target.view(np.float64), parts.view(np.float64)  # real parts of products are those of the pairs
+    gram = inner_products(parts, parts)
+    root = inverse_root(gram + (1e-3 * np.trace(gram) / len(gram) + 1e-300) * np.eye(len(gram)))
+    return np.asarray(root.T @ (root @ (parts * target).sum(1)))
 
 
 def _without_shifts(pan: Spectrum, combined: Spectrum, at: _Frequencies) -> tuple[Spectrum, Array]:
     """Each segment moved to where it fits PAN, and by how many MS pixels, (segments, 2): least squares on phases."""
     band = at.within(SHIFT_BAND)
-    frequencies = [np.broadcast_to(0.5 * f, at.radius.shape)[band] for f in (at.rows, at.columns)]
+    along = np.stack([np.broadcast_to(0.5 * f, at.radius.shape)[band] for f in (at.rows, at.columns)], axis=1)
     shifts, moved = np.zeros((len(pan), 2)), combined
     for _ in range(3):
         cross = (pan.conj() * moved)[:, band] * at.radius[band]
         inner = np.maximum(cross.real, 0.0)
-        slope = np.stack([cross.imag @ f for f in frequencies], axis=1)
-        bend = np.stack([np.stack([inner @ (f * g) for g in frequencies], axis=1) for f in frequencies], axis=1)
+        slope = multiply(cross.imag, along)
+        bend = multiply(inner, (along[:, :, None] * along[:, None, :]).reshape(len(along), 4)).reshape(-1, 2, 2)
         bend += (1e-3 * np.trace(bend, axis1=1, axis2=2) + 1e-300)[:, None, None] * np.eye(2)
         shifts += np.clip(np.linalg.solve(2.0 * np.pi * bend, slope[:, :, None])[:, :, 0], -1.0, 1.0)
         turns = 0.5 * (at.rows * shifts[:, 0, None, None] + at.columns * shifts[:, 1, None, None])
@@ -350,7 +351,8 @@ def _solved(hats: Array, pull: Array, goal: Array, before: Array) -> tuple[Array
     gaussian = _gaussian_like(before)
     priors = np.r_[1e-9, [e**-2.0 for e in LOW_ERRORS], np.full(len(FREQUENCIES) - 2, GAUSSIAN_ERROR**-2.0)]
     centre = np.r_[before[0], np.full(2, before[0]), gaussian[3:]]
-    bends = _second_differences(len(before))
+    unit = np.eye(len(before))
+    bends = np.diff(np.concatenate([unit[1:2], unit]), 2, axis=0)  # second differences of an even function from 0 on
     gram = hats.T @ (pull[:, None] * hats) + bends.T @ bends / BEND**2 + np.diag(priors)
     inverse = np.linalg.inv(gram)
     return inverse @ (hats.T @ goal + priors * centre), np.sqrt(np.diag(inverse))
@@ -372,13 +374,3 @@ def _knots() -> Array:
 def _hats(frequencies: Array) -> Array:
     """Weights (n, 11) of the values at 0 and FREQUENCIES in linear interpolation."""
     return np.stack([np.interp(frequencies, _knots(), unit) for unit in np.eye(len(FREQUENCIES) + 1)], axis=1)
-
-
-@functools.cache
-def _second_differences(count: int) -> Array:
-    """Second differences (count - 1, count) of values of an even function from 0 on."""
-    matrix = np.zeros((count - 1, count))
-    matrix[0, :2] = -2.0, 2.0
-    for k in range(1, count - 1):
-        matrix[k, k - 1 : k + 2] = 1.0, -2.0, 1.0
-    return matrix

@@ -48,8 +48,8 @@ class Recording:
         """The pair at full resolution, as float32; None without PAN."""
         if self.pan is None:
             return None
-        pan, ms = (torch.from_numpy(a.astype(np.float32)) for a in (self.pan, self.ms))
-        whole = [torch.ones(i.shape[-2:], dtype=torch.bool) for i in (pan, ms)]
+        pan, ms = (a.astype(np.float32) for a in (self.pan, self.ms))
+        whole = [np.ones(i.shape[-2:], dtype=bool) for i in (pan, ms)]
         return PairWindow(pan, whole[0], ms, whole[1], self.origin, self.spacing)
 
 
@@ -147,9 +147,9 @@ def _source(recording: Recording) -> Source:
         return Source(recording.name, recording.family, ms)
     low, _ = pair.pan_at_ms(recording.transfer)
     inside = pair.inside(3.0 * pair.ratio)
-    rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
-    cut = np.s_[..., int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
-    return Source(recording.name, recording.family, ms[cut], low[cut], pair, recording.transfer)
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    cut = np.s_[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Source(recording.name, recording.family, ms[cut], torch.from_numpy(low[cut]), pair, recording.transfer)
 
 
 def _in_turn(recordings: Sequence[Recording]) -> list[Recording]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..geometry.filters import high_pass
 from ..geometry.grids import Window
 from ..geometry.resampling import Matrix
 from ..geometry.window_pair import PairWindow
 from ..network.band_groups import grouped
 from ..network.conditioning import condition
 from ..network.flow_network import Guidance, NetworkConfig
-from ..scene.statistics import SceneStatistics, high_pass
+from ..scene.statistics import SceneStatistics
 
 SMALLEST_SCALE = 0.02  # deviations of a band
 
@@ -70,7 +71,7 @@ def read_example(
     if sharp is not None:
         mean, std = (torch.tensor(v)[:, None, None] for v in (statistics.ms_mean, statistics.ms_std))
         target = ((sharp - mean) / std)[list(group)]
-    valid = torch.ones_like(guides[0], dtype=torch.bool) if given.valid is None else given.valid
+    valid = torch.ones_like(guides[0], dtype=torch.bool) if given.valid is None else torch.from_numpy(given.valid)
     valid = valid.all(0) if valid.dim() == 3 else valid
     return Example(
         lms=lms,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..geometry.resampling import Matrix, centres, mtf_matrix, resample
+from ..geometry.resampling import Matrix, centres, mtf_resampler
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..network.flow_network import NetworkConfig
-from ..scene.statistics import explain, high_pass, measure_statistics, whole_boxes
+from ..scene.statistics import details, explain, measure_statistics
 from ..scene.transfer_measurement import measure_transfer
 from . import sensor_effects
 from .dataset import Source
@@ -193,7 +193,7 @@ def _sense(
         own, moved = jittered(transfer, config.band_jitter, rng), shift + rng.normal(0.0, config.band_shift, 2)
         for axis, values in enumerate((own.rows, own.columns)):
             positions = centres(count, origin[axis] + moved[axis], ratio)
-            maps[axis].append(mtf_matrix(config.crop, positions, values, ratio))
+            maps[axis].append(mtf_resampler(config.crop, positions, values, ratio).dense(config.crop))
     rows, columns = (as_tensor(np.stack(axis)) for axis in maps)
     ms = rows @ sharp @ columns.transpose(1, 2)
     ms, pan = _record(ms, config.noise, config, rng), _record(pan, config.pan_noise, config, rng)
@@ -203,7 +203,8 @@ def _sense(
         ms_valid = ms_valid & sensor_effects.holes(count, rng)
         if rng.random() < 0.5:
             pan_valid = pan_valid & sensor_effects.holes(config.crop, rng)
-    pair = PairWindow(pan, pan_valid, ms, ms_valid, (float(origin[0]), float(origin[1])), (ratio, ratio))
+    corner = float(origin[0]), float(origin[1])
+    pair = PairWindow(pan.numpy(), pan_valid.numpy(), ms.numpy(), ms_valid.numpy(), corner, (ratio, ratio))
     if len(pan) > 1:
         pair = _with_pan_per_band(pair, transfer)
     return _Sensed(pair, sharp, rows, columns, transfer)
@@ -215,12 +216,11 @@ def _with_pan_per_band(pair: PairWindow, transfer: TransferFunction) -> PairWind
     The weights are least squares on details at MS resolution (Selva et al., 2015).
     """
     low, valid = pair.pan_at_ms(transfer)
-    whole = whole_boxes(valid)
-    if not whole.any():
-        return replace(pair, pan=pair.pan[torch.arange(len(pair.ms)) % len(pair.pan)])
-    details = high_pass(low)[:, whole].double()
-    weights = torch.stack([explain(details, high_pass(band)[whole].double())[0] for band in pair.ms]).float()
-    return replace(pair, pan=torch.einsum("bg,ghw->bhw", weights, pair.pan))
+    guides, bands = details(low, valid), details(pair.ms, valid)
+    if not guides.shape[1]:
+        return replace(pair, pan=pair.pan[np.arange(len(pair.ms)) % len(pair.pan)])
+    weights = np.stack([explain(guides, band)[0] for band in bands]).astype(np.float32)
+    return replace(pair, pan=np.tensordot(weights, pair.pan, 1))
 
 
 def _example(seen: _Sensed, transfer: TransferFunction, group: list[int], corrupt: bool) -> Example:
@@ -297,8 +297,9 @@ def _crop(
         valid = source.valid[None, top : top + side, left : left + side].float()
     if shrink > 1.0:
         positions = centres(config.crop, (shrink - 1.0) / 2.0, shrink)
-        matrix = mtf_matrix(side, positions, TransferFunction.gaussian(rng.uniform(0.1, 0.5)).rows, shrink)
-        planes, valid = resample(planes, matrix, matrix), resample(valid, matrix, matrix)
+        blur = mtf_resampler(side, positions, TransferFunction.gaussian(rng.uniform(0.1, 0.5)).rows, shrink)
+        matrix = as_tensor(blur.dense(side))
+        planes, valid = (matrix @ image @ matrix.T for image in (planes, valid))
     planes = build_over(planes, rng) if built else planes
     planes = torch.cat([planes, valid])
     planes = torch.rot90(planes, int(rng.integers(4)), (1, 2))

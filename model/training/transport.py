@@ -20,8 +20,8 @@ import torch
 from torch import nn
 from torch.nn.functional import leaky_relu, softplus
 
+from ..geometry.filters import high_pass
 from ..network.flow_network import Guidance
-from ..scene.statistics import high_pass
 from .batches import Batch
 
 LARGEST_ERROR = 8.0  # deviations; beyond it squared errors grow no more

@@ -15,6 +15,7 @@ from otfm_pansharpen.model.assessment.assess import assess
 from otfm_pansharpen.model.assessment.job import AssessJob
 from otfm_pansharpen.model.errors import CancelledError, InputError, OutputError
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.quality import indices
 from otfm_pansharpen.model.quality.classical import CLASSICAL
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.scene.registration import measure_registration
@@ -49,7 +50,7 @@ def test_the_truth_has_no_fault(pair, tmp_path):
     truth, interpolated = result.figures[:2]
     assert result.verdicts[0].faults == ()
     assert "It can be used as it is" in result.verdicts[0].sentences[2]
-    assert truth.hqnr > interpolated.hqnr
+    assert truth.indices["hqnr"] > interpolated.indices["hqnr"]
     assert all(abs(b.bias) < 0.01 for b in truth.bands)
     assert max(map(abs, truth.shift)) < 0.1
     assert [b.name for b in truth.bands] == NAMES
@@ -117,12 +118,21 @@ def test_the_edge_of_an_undeclared_collar_is_no_seam(tmp_path):
     assert "seams" not in assessed(pair, tmp_path, tmp_path / "fused.tif").verdicts[0].faults
 
 
+@pytest.mark.promise(25)
+def test_the_edge_of_a_gap_in_ms_is_no_seam(tmp_path):
+    pair = Recipe(bands=4, ratio=4, height=256, width=320).write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, 10:50, 30:50] = 0
+    save(pair.ms, ms, nodata=0, transform=(5e5, 8.0, 0, 4e6, 0, -8.0))
+    assert "seams" not in assessed(pair, tmp_path, pair.sharp).verdicts[0].faults
+
+
 def test_the_better_of_two_has_the_better_figures(pair, tmp_path):
     noise = pair.sharp + np.random.default_rng(0).normal(0.0, 120.0, pair.sharp.shape)
     result = assessed(pair, tmp_path, noise, pair.sharp)
     assert [f.name for f in result.figures[:2]] == ["result 1", "result 2"]
-    assert result.figures[0].hqnr < result.figures[1].hqnr
-    assert result.figures[0].sam > result.figures[1].sam
+    assert result.figures[0].indices["hqnr"] < result.figures[1].indices["hqnr"]
+    assert result.figures[0].angle > result.figures[1].angle
 
 
 @pytest.mark.promise(25)
@@ -274,18 +284,22 @@ def test_a_map_shows_where_it_is_bad(pair, tmp_path):
 
 
 @pytest.mark.promise(25)
-def test_our_own_results_are_made_again_one_scale_down(pair, tmp_path):
+def test_our_own_results_are_made_again_one_scale_down(pair, tmp_path, monkeypatch):
+    entry = indices.Index("Bands less two", ".2f", False, True, lambda images: len(images.fused) - 2.0)
+    monkeypatch.setitem(indices.INDICES, "less", entry)  # an index that somebody adds
     fuse_pair(pair, tmp_path, "ours.tif")
     lines: list[str] = []
     result = assessed(pair, tmp_path, tmp_path / "ours.tif", progress=Progress(log=lines.append, detail=lines.append))
-    by_name = {r.name: r for r in result.reduced}
-    assert by_name["OTFM (fast)"].ergas < by_name["interpolation"].ergas
+    by_name = result.reduced
+    assert by_name["OTFM (fast)"]["ergas"] < by_name["interpolation"]["ergas"]
     assert set(by_name) == {"OTFM (fast)", "interpolation", *CLASSICAL}
-    ergas = f"ours has ERGAS {by_name['OTFM (fast)'].ergas:.3g} (0 is perfect)"
-    best = min((r for r in result.reduced if r.name not in ("OTFM (fast)", "interpolation")), key=lambda r: r.ergas)
+    assert [figures["less"] for figures in by_name.values()] == [2.0] * len(by_name)
+    assert "Bands less two: lower is better" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    ergas = f"ours has ERGAS {by_name['OTFM (fast)']['ergas']:.3g} (0 is perfect)"
+    best = min(CLASSICAL, key=lambda name: by_name[name]["ergas"])
     first = result.verdicts[0].sentences[0]
     assert first.startswith(f"One scale down, where MS is the truth, {ergas}")
-    assert f"the best classical method ({best.name}) {best.ergas:.3g}. ours has HQNR" in first
+    assert f"the best classical method ({best}) {by_name[best]['ergas']:.3g}. ours has HQNR" in first
     assert "a few thousandths of HQNR mean nothing" in first
     assert not [line for line in lines if "array" in line], "of the run one scale down"
 

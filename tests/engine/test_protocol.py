@@ -75,7 +75,7 @@ def run_fake(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_of_the_engine_ends_the_job_with_its_cause(run_fake, name):
     code, words = FAULTS[name]
-    started = """say(b'{"ready": true, "torch": "1.0"}')\nsys.stdin.readline()\nsay(b'{"started": true}')\n"""
+    started = """say(b'{"ready": true, "torch": "1.0"}')\nsay(b'{"started": true}')\n"""
     with pytest.raises(EngineError, match=words) as caught:
         run_fake(started + code)
     assert ("memory" in str(caught.value)) == (words == "out of memory")

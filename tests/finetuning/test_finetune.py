@@ -55,8 +55,8 @@ def read(pair: Pair, seed: list[int]) -> TuningScene:
 def test_it_gets_better_where_it_was_not_trained(pair, tmp_path):
     result = run(pair, tmp_path / "own.safetensors", steps=150)
     assert result.improved
-    assert result.after.ergas < 0.9 * result.before.ergas
-    assert result.after.hqnr > result.before.hqnr - 0.002
+    assert result.after["ergas"] < 0.9 * result.before["ergas"]
+    assert result.after["hqnr"] > result.before["hqnr"] - 0.002
     assert result.steps == 150
 
 
@@ -65,7 +65,7 @@ def test_knowing_which_band_is_which_makes_it_better(pair, tmp_path):
     errors = {}
     for share in (0.0, 0.7):
         output = tmp_path / f"{share}.safetensors"
-        errors[share] = run(pair, output, steps=150, recipe=replace(QUICK, ordered=share)).after.ergas
+        errors[share] = run(pair, output, steps=150, recipe=replace(QUICK, ordered=share)).after["ergas"]
         assert sorted(load_weights(output).network.config.order) == [0, 1, 2]
     assert errors[0.7] < 0.97 * errors[0.0]
 
@@ -93,11 +93,11 @@ def test_pansharpen_uses_the_result(pair, tmp_path):
 
 def test_a_part_of_the_way_is_taken_where_it_is_better(pair, tmp_path, monkeypatch):
     """A rate at which the last weights lie beyond the best ones."""
-    hasty = {"start": BUNDLED["fast"], "steps": 20, "recipe": replace(QUICK, rate=1e-2)}
+    hasty = {"start": BUNDLED["fast"], "steps": 20, "recipe": replace(QUICK, rate=1.2e-2)}
     part = run(pair, tmp_path / "part.safetensors", **hasty)
     monkeypatch.setattr(finetuning, "WAY_BACK", ())
     whole = run(pair, tmp_path / "whole.safetensors", **hasty)
-    assert part.after.ergas < 0.98 * whole.after.ergas < 0.98 * whole.before.ergas
+    assert part.after["ergas"] < 0.98 * whole.after["ergas"] < 0.98 * whole.before["ergas"]
 
 
 def tensors(path: Path) -> torch.Tensor:
@@ -138,7 +138,7 @@ def test_training_never_sees_held_out_pixels(pair, tmp_path):
     spoil(pair, change)
     after = run(pair, tmp_path / "other.safetensors")
     assert [k.loss for k in after.evaluations[1:]] == [k.loss for k in before.evaluations[1:]]
-    assert after.before.ergas > 2 * before.before.ergas
+    assert after.before["ergas"] > 2 * before.before["ergas"]
 
 
 def test_blocks_and_their_guard_are_closed_to_training(pair):
@@ -147,7 +147,7 @@ def test_blocks_and_their_guard_are_closed_to_training(pair):
     for block in piece.blocks:
         ring = block.grown(GUARD)
         assert not piece.open.ms_valid[ring.top : ring.bottom, ring.left : ring.right].any()
-    share = piece.open.ms_valid.float().mean()
+    share = piece.open.ms_valid.mean()
     assert 0.6 < share < 0.95
 
 
@@ -173,7 +173,7 @@ def stopping(share: float) -> Progress:
 def test_cancel_keeps_the_best_so_far(pair, tmp_path):
     result = run(pair, tmp_path / "own.safetensors", stopping(0.5), steps=60)
     assert 10 < result.steps < 50
-    assert result.after.ergas < result.before.ergas
+    assert result.after["ergas"] < result.before["ergas"]
     assert load_weights(tmp_path / "own.safetensors").sha256 == result.weights_sha256
 
 
@@ -224,14 +224,14 @@ def test_weights_with_which_full_resolution_suffers_are_not_kept(pair, tmp_path,
 
     def spoilt(self, network):
         found = real(self, network)
-        return found if found.ergas == before.before.ergas else replace(found, d_s=found.d_s + 0.1)
+        return found if found["ergas"] == before.before["ergas"] else {**found, "hqnr": found["hqnr"] - 0.1}
 
     before = run(pair, tmp_path / "own.safetensors", steps=1)
     monkeypatch.setattr(HoldoutEvaluator, "indices", spoilt)
     lines: list[str] = []
     result = run(pair, tmp_path / "own.safetensors", Progress(log=lines.append))
     assert not result.improved
-    assert min(look.ergas for look in result.evaluations) < result.before.ergas
+    assert min(look.ergas for look in result.evaluations) < result.before["ergas"]
     assert any("HQNR falls" in line for line in lines)
 
 
@@ -336,7 +336,7 @@ def test_gaps_are_not_learnt_from(pair, tmp_path):
 
     spoil(pair, change)
     result = run(pair, tmp_path / "own.safetensors", steps=150)
-    assert result.after.ergas < 0.95 * result.before.ergas
+    assert result.after["ergas"] < 0.95 * result.before["ergas"]
 
 
 def test_the_report_is_one_page_with_its_pictures(pair, tmp_path, monkeypatch):
@@ -354,7 +354,13 @@ def test_the_report_is_one_page_with_its_pictures(pair, tmp_path, monkeypatch):
         assert kind == "data:image/png;base64"
         assert base64.b64decode(data).startswith(b"\x89PNG")
     words = " ".join(page.itertext())
-    for value in (f"{result.before.ergas:.4f}", f"{result.after.hqnr:.4f}", result.weights_sha256, "ms.tif", "seed"):
+    for value in (
+        f"{result.before['ergas']:.4f}",
+        f"{result.after['hqnr']:.4f}",
+        result.weights_sha256,
+        "ms.tif",
+        "seed",
+    ):
         assert value in words
     assert not re.search(r"[\[({]['\"]|\b(?:True|False|None)\b", words), "as Python writes it, not people"
     assert "http" not in text

@@ -30,9 +30,9 @@ def source():
     sharp = landscape(4, 256, 256)
     pan = torch.tensor(sharp.mean(0), dtype=torch.float32)
     ms = torch.tensor(sense(sharp, 2.0), dtype=torch.float32)
-    whole = [torch.ones(i.shape[-2:], dtype=torch.bool) for i in (pan, ms)]
-    pair = PairWindow(pan, whole[0], ms, whole[1], (0.5, 0.5), (2.0, 2.0))
-    return Source("pair", "a", ms, pair.pan_at_ms(USUAL)[0], pair, USUAL)
+    whole = [np.ones(i.shape[-2:], bool) for i in (pan, ms)]
+    pair = PairWindow(pan.numpy(), whole[0], ms.numpy(), whole[1], (0.5, 0.5), (2.0, 2.0))
+    return Source("pair", "a", ms, torch.from_numpy(pair.pan_at_ms(USUAL)[0]), pair, USUAL)
 
 
 def tuner(source: Source, **changes: Any) -> Tuner:
@@ -56,10 +56,10 @@ def test_examples_have_the_bands_in_the_groups_of_fusion_as_often_as_asked():
     patches = rng.normal(0.0, 4.0 * float(pan.std()), (4, 64, 64)).repeat(4, axis=1).repeat(4, axis=2)
     noise = torch.tensor(patches, dtype=torch.float32)
     shares = torch.tensor([0.95, 0.8, 0.6, 0.3])[:, None, None]
-    whole = torch.ones(256, 256, dtype=torch.bool)
+    whole = np.ones((256, 256), bool)
     ms = torch.tensor(sense(np.asarray(shares * pan + (1.0 - shares) * noise), 2.0), dtype=torch.float32)
-    pair = PairWindow(pan, whole, ms, torch.ones(ms.shape[-2:], dtype=torch.bool), (0.5, 0.5), (2.0, 2.0))
-    sources = [Source("pair", "a", ms, pair.pan_at_ms(USUAL)[0], pair, USUAL)]
+    pair = PairWindow(pan.numpy(), whole, ms.numpy(), np.ones(ms.shape[-2:], bool), (0.5, 0.5), (2.0, 2.0))
+    sources = [Source("pair", "a", ms, torch.from_numpy(pair.pan_at_ms(USUAL)[0]), pair, USUAL)]
     network = replace(NETWORK, order=(2, 0, 3, 1))
     for share, wanted in ((1.0, {(1, 3, 0, 2)}), (0.0, None)):
         simulation = SimulationConfig(crop=96, paired_share=1.0, synthetic_share=0.0, ordered_share=share)
@@ -89,7 +89,7 @@ def test_full_resolution_mends_colours(source):
 
 
 def test_squares_with_few_gaps_are_taken(source):
-    valid = torch.ones_like(source.pair.pan_valid)
+    valid = np.ones_like(source.pair.pan_valid)
     valid[:, :200] = False
     holed = replace(source, pair=replace(source.pair, pan_valid=valid))
     squares = RealPairBuffer([holed], NETWORK, 8, 64, [1]).examples

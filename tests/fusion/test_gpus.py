@@ -10,9 +10,9 @@ import torch
 from helpers.fusion import job, run
 from helpers.network import NETWORKS, conditions, scene, trained
 from helpers.scenes import Recipe, load_image
-from otfm_pansharpen.model.fusion import pipeline
-from otfm_pansharpen.model.fusion.judge import Judgement
+from otfm_pansharpen.model.fusion import quality_estimate
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.fusion.quality_estimate import QualityEstimate
 from otfm_pansharpen.model.inference import tile_fuser as tile_fuser_module
 from otfm_pansharpen.model.inference.folded_network import FoldedNetwork
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser
@@ -106,8 +106,8 @@ def test_gpus_of_one_kind_share_the_tiles(tmp_path, monkeypatch, small_gpu, thre
 
     monkeypatch.setattr(TileFuser, "fuse", counted)
     small_gpu.room = 10**9
-    monkeypatch.setattr(pipeline, "judge_reduced", lambda *given: None)
-    monkeypatch.setattr(pipeline, "judge", lambda *given: Judgement(None, None, 4, 4))  # one GPU does that alone
+    monkeypatch.setattr(quality_estimate, "estimate_reduced", lambda *given: QualityEstimate(4.0, 4, 4))
+    monkeypatch.setattr(quality_estimate, "estimate_full", lambda found, *given: found)  # one GPU does that alone
     result = fuse(job(pair, tmp_path / "gpu.tif", device="auto", tile=64))
     assert result.device == "cuda:0, cuda:2"
     assert (asked.count("cuda:0"), asked.count("cuda:2")) == (13, 12)

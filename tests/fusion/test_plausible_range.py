@@ -115,7 +115,7 @@ def test_fuse_warns_of_many_clipped_values(dark_roofs, tmp_path):
 
 def test_finish_counts_clipped_values_of_valid_pixels_alone():
     tile = Window(0, 0, 8, 8)
-    valid = torch.ones(8, 8, dtype=torch.bool)
+    valid = np.ones((8, 8), bool)
     valid[:, :4] = False
     numbers = torch.full((1, 8, 8), 100.0)
     numbers[0, 0] = -50.0  # four valid pixels and four in a gap

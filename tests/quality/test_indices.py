@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sewar
@@ -43,16 +45,18 @@ def test_golden_values(gains, which):
     truth, fused, pan = golden_scene(len(gains))
     lms = toolbox.interpolate(toolbox.degrade(truth, gains, 4), 4)
     image = {"fused": fused, "lms": lms}[which]
-    spectral = indices.d_lambda(np.rint(lms), np.rint(toolbox.mtf_filter(image, gains, 4)))
-    spatial = indices.d_s(lms, image, pan, toolbox.pan_low(pan, 4))
+    low, everywhere = toolbox.mtf_filter(image, gains, 4), np.ones(pan.shape, dtype=bool)
+    images = lms, low, image, pan, toolbox.pan_low(pan, 4)
+    rounded = indices.compare_blocks((np.rint(lms), np.rint(low), *images[2:]), everywhere)  # as the toolbox has it
+    blocks = replace(indices.compare_blocks(images, everywhere), spectral=rounded.spectral)
     found = (
         indices.sam(truth, image),
         indices.ergas(truth, image, 4),
         indices.scc(truth, image),
         indices.q2n(np.rint(truth), np.rint(image)),
-        spectral,
-        spatial,
-        indices.hqnr(spectral, spatial),
+        indices.d_lambda(blocks),
+        indices.d_s(blocks),
+        indices.hqnr(blocks),
     )
     assert np.round(found, 6) == pytest.approx(GOLDEN[gains][which], abs=1.5e-6)
 
@@ -77,7 +81,7 @@ def test_perfect_result():
     assert indices.sam(truth, truth) == pytest.approx(0, abs=1e-5)
     assert indices.ergas(truth, truth, 2) == 0
     assert indices.q2n(truth, truth) == pytest.approx(1)
-    assert indices.universal_quality(pan, pan) == pytest.approx(1)
+    assert indices.quality_of_blocks(pan, pan) == pytest.approx(1)
 
 
 def test_invalid_pixels_do_not_count():
@@ -89,6 +93,10 @@ def test_invalid_pixels_do_not_count():
     assert indices.sam(truth, spoiled, valid) == pytest.approx(indices.sam(truth[:, 64:], fused[:, 64:]))
     assert indices.ergas(truth, spoiled, 4, valid) == pytest.approx(indices.ergas(truth[:, 64:], fused[:, 64:], 4))
     assert indices.q2n(truth, spoiled, valid=valid) == pytest.approx(indices.q2n(truth[:, 64:], fused[:, 64:]))
+    other = fused.copy()
+    other[:, :64] = -1
+    assert indices.scc(truth, spoiled, valid) == indices.scc(truth, other, valid)
+    assert indices.scc(truth, spoiled, valid) == pytest.approx(indices.scc(truth[:, 64:], fused[:, 64:]), rel=1e-2)
 
 
 def test_blocks_are_compared_part_by_part_with_the_same_result(monkeypatch):

@@ -26,8 +26,8 @@ def source():
     sharp = landscape(4, 256, 256)
     pan = torch.tensor(sharp.mean(0), dtype=torch.float32)
     ms = torch.tensor(sense(sharp, 2.0, transfer=SHARPENED), dtype=torch.float32)
-    whole = [torch.ones(i.shape[-2:], dtype=torch.bool) for i in (pan, ms)]
-    pair = PairWindow(pan, whole[0], ms, whole[1], (0.5, 0.5), (2.0, 2.0))
+    whole = [np.ones(i.shape[-2:], bool) for i in (pan, ms)]
+    pair = PairWindow(pan.numpy(), whole[0], ms.numpy(), whole[1], (0.5, 0.5), (2.0, 2.0))
     return Source("pair", "a", torch.tensor(sharp, dtype=torch.float32), pan, pair, SHARPENED)
 
 

@@ -7,17 +7,16 @@ import re
 
 import numpy as np
 import pytest
-import torch
 from helpers.fusion import job, run
 from helpers.scenes import Recipe, load_image, save, sense
-from otfm_pansharpen.model.fusion import judge as judging
-from otfm_pansharpen.model.fusion.judge import Full, Judgement, Reduced
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.fusion.quality_estimate import QualityEstimate
 from otfm_pansharpen.model.fusion.run_log import quality_notice
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.network.weights import save_weights
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.quality import comparison
 from otfm_pansharpen.model.quality.indices import ergas
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.scene.pieces import telling_pieces
@@ -77,22 +76,23 @@ def test_hqnr_is_that_of_several_pieces_with_texture(tmp_path):
     assert with_water.metrics.ergas == pytest.approx(everywhere.metrics.ergas, rel=0.35)
 
 
+def estimate(network, injection, interpolated, hqnr, interpolated_hqnr):
+    errors = {"network": network, "injection": injection, "interpolation": interpolated}
+    return QualityEstimate(4.0, 4, 4, errors, hqnr, interpolated_hqnr, 3)
+
+
 @pytest.mark.parametrize(
-    ("reduced", "full", "said"),
+    ("found", "said"),
     [
-        (
-            Reduced(4.0, 3.0, 9.0, 5.0, 3.5, "GSA"),
-            Full(0.95, 0.97, 3),
-            (),
-        ),  # interpolation stands high there by its nature
-        (Reduced(4.0, 5.5, 9.0, 5.0, 4.5, "GSA"), Full(0.97, 0.95, 3), ("ERGAS 5.5 against 5",)),
-        (Reduced(4.0, 3.0, 9.0, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("HQNR 0.850 against 0.950",)),
-        (Reduced(4.0, 5.5, 9.0, 5.0, 3.5, "GSA"), Full(0.85, 0.95, 3), ("ERGAS 5.5", "HQNR 0.850")),
-        (None, None, ()),
+        (estimate(3.0, 9.0, 5.0, 0.95, 0.97), ()),  # interpolation stands high there by its nature
+        (estimate(5.5, 9.0, 5.0, 0.97, 0.95), ("ERGAS 5.5 against 5",)),
+        (estimate(3.0, 9.0, 5.0, 0.85, 0.95), ("HQNR 0.850 against 0.950",)),
+        (estimate(5.5, 9.0, 5.0, 0.85, 0.95), ("ERGAS 5.5", "HQNR 0.850")),
+        (QualityEstimate(4.0, 4, 4), ()),
     ],
 )
-def test_a_result_that_looks_worse_than_interpolation_is_warned_of(reduced, full, said):
-    found = quality_notice(Judgement(reduced, full, 4, 4))
+def test_a_result_that_looks_worse_than_interpolation_is_warned_of(found, said):
+    found = quality_notice(found)
     assert (found is not None) == bool(said)
     sentence = found.sentence if found else ""
     assert all(words in sentence for words in said)
@@ -111,7 +111,7 @@ def test_of_many_bands_some_are_judged_and_the_log_says_so(tmp_path, monkeypatch
     some, lines = judged(pair, tmp_path)
     assert all("8 of 20 bands" in line for line in lines)
     assert len(lines) == 2
-    monkeypatch.setattr(judging, "MOST_BANDS", 20)
+    monkeypatch.setattr(comparison, "MAX_BANDS", 20)
     every, lines = judged(pair, tmp_path)
     assert not any("of 20 bands" in line for line in lines)
     assert some.metrics.hqnr == pytest.approx(every.metrics.hqnr, abs=0.02)
@@ -140,8 +140,8 @@ def test_pieces_show_texture_and_neither_cloud_nor_water():
         ms = np.stack([sense(sharp[None] * k, 2.0, 0.3)[0] for k in (0.7, 1.1)])
         if number == 5:
             ms = np.roll(ms, (2, 2), (1, 2))
-        pan, valid = torch.from_numpy(sharp).float(), torch.ones(280, 280, dtype=torch.bool)
-        windows.append(PairWindow(pan, valid, torch.from_numpy(ms).float(), valid[::2, ::2], (0.5, 0.5), (2.0, 2.0)))
+        pan, valid = sharp.astype(np.float32), np.ones((280, 280), bool)
+        windows.append(PairWindow(pan, valid, ms.astype(np.float32), valid[::2, ::2], (0.5, 0.5), (2.0, 2.0)))
     registration = measure_registration(windows)
     pieces = telling_pieces(windows, registration)
     taken = [next(i for i, w in enumerate(windows) if w.ms is p.ms) for p in pieces]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import avg_pool2d
 
-from .resampling import Map, resample
+from ..geometry.resampling import Resampler1D
+from ..geometry.window_pair import FILL_DISTANCE
+from .tensor_resampling import resample
 
-Maps = tuple[Map, Map]  # for rows and for columns
+Maps = tuple[Resampler1D, Resampler1D]  # for rows and for columns
 
-FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
 WHOLE_SHARE = 0.95  # of valid PAN pixels, above which an MS pixel tells how PAN differs from the intensity
 
 

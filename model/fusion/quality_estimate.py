@@ -1,0 +1,151 @@
+"""Between plan and run: how good the result is on pieces of the scene, before all of it is made.
+
+One scale down, by the comparison of `quality/comparison.py`; at full resolution, where there is no reference, by HQNR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..geometry.grids import Window
+from ..geometry.window_pair import PairWindow
+from ..inference.piece import Piece, read_reduced
+from ..inference.tile_fuser import Check, TileFuser
+from ..network.flow_network import FlowNetwork
+from ..network.weights import load_weights
+from ..quality.classical import CLASSICAL
+from ..quality.comparison import INJECTION, NETWORK, Figures, ReducedScene, compared_bands
+from ..quality.full_resolution import block_qualities, interpolated_ms
+from ..quality.indices import BLOCK, BlockQualities, hqnr
+from ..raster.pixel_types import INTEGER_TYPES
+from ..scene.statistics import SceneStatistics
+from .check import CheckedPair
+from .job import FusionJob
+from .plan import Engine, FusionPlan, choose_engine
+
+MAX_FULL_PIECES = 4
+CLEARLY_WORSE = 1.05  # times the injection's error; within it, a small scene made coarser cannot tell which is better
+FULL_SIDE = 256  # PAN pixels of a piece at full resolution
+
+
+def is_injection_better(network: float, injection: float) -> bool:
+    """Decide by the ERGAS of both one scale down whether the injection alone is delivered."""
+    return network > CLEARLY_WORSE * injection
+
+
+@dataclass(frozen=True)
+class QualityEstimate:
+    """How good a result is, estimated on `compared` of `bands` bands.
+
+    errors   ERGAS on the scene made `ratio` times coarser, by method: of the network, of the injection of PAN's detail
+             that it starts from, of interpolation, of the classical methods; empty where the scene is too small
+    hqnr, interpolated_hqnr   of `pieces` pieces at full resolution; None where none can be measured
+    """
+
+    ratio: float
+    compared: int
+    bands: int
+    errors: Mapping[str, float] = field(default_factory=dict)
+    hqnr: float | None = None
+    interpolated_hqnr: float | None = None
+    pieces: int = 0
+
+    @property
+    def ergas(self) -> float | None:
+        """That of what is delivered."""
+        return self.errors[NETWORK if self.network_share else INJECTION] if self.errors else None
+
+    @property
+    def network_share(self) -> float:
+        """1, or 0 where the injection alone is clearly better."""
+        return 0.0 if self.errors and is_injection_better(self.errors[NETWORK], self.errors[INJECTION]) else 1.0
+
+    @property
+    def classical(self) -> str:
+        """The best classical method."""
+        return min(CLASSICAL, key=lambda name: np.nan_to_num(self.errors[name], nan=np.inf))
+
+
+def estimate_reduced(
+    pair: CheckedPair, plan: FusionPlan, network: FlowNetwork, pieces: Sequence[PairWindow], check: Check
+) -> QualityEstimate:
+    """Evaluate the plan one scale down on pieces of its scene, their shift corrected."""
+    bands = compared_bands(plan.outputs)
+    estimate = QualityEstimate(plan.placement.ratio, len(bands), len(plan.outputs))
+    scene = ReducedScene.of(
+        pieces, plan.placement.ratio, plan.statistics.transfer, plan.outputs, plan.offsets,
+        float(pair.pan.offsets[0]), pair.ms.type in INTEGER_TYPES,
+    )  # fmt: skip
+    if scene is None or not float(scene.reference[:, scene.valid].mean(1).min()) > 0.0:  # by which ERGAS divides
+        return estimate
+    try:
+        found = compare_network(scene, network, plan.engine, check, ("ergas",))
+    except ValueError:  # too few pixels
+        return estimate
+    found |= scene.compare_methods(("ergas",), check)
+    return replace(estimate, errors={name: figures["ergas"] for name, figures in found.items()})
+
+
+def compare_network(
+    scene: ReducedScene, network: FlowNetwork, engine: Engine, check: Check, names: Sequence[str] = ()
+) -> dict[str, Figures]:
+    """Figures one scale down of the network and of the injection that it starts from. ValueError for too few pixels."""
+    statistics, pieces = read_reduced(scene, network.config, engine.steps, check)
+    found: dict[str, Figures] = {}
+    for name, share in ((NETWORK, 1.0), (INJECTION, 0.0)):
+        fuser = _fuser(network, statistics, engine, scene.bands, share)
+        found[name] = scene.measure(scene.joined([p.sharpened(fuser, check) for p in pieces]), names)
+    return found
+
+
+def compare_job(scene: ReducedScene, job: FusionJob, check: Check) -> Figures:
+    """Figures one scale down of what a job's weights deliver. ValueError for too few pixels."""
+    weights = load_weights(job.options.weights)
+    found = compare_network(scene, weights.network, choose_engine(job, weights)[0], check)
+    return found[INJECTION if is_injection_better(*(f["ergas"] for f in found.values())) else NETWORK]
+
+
+def estimate_full(
+    estimate: QualityEstimate,
+    pair: CheckedPair,
+    plan: FusionPlan,
+    network: FlowNetwork,
+    pieces: Sequence[PairWindow],
+    check: Check,
+) -> QualityEstimate:
+    """Evaluate the plan at full resolution too, on the middles of some of the pieces."""
+    bands, transfer = compared_bands(plan.outputs), plan.statistics.transfer
+    fuser = _fuser(network, plan.statistics, plan.engine, bands, plan.network_share)
+    rounded = pair.ms.type in INTEGER_TYPES
+    made: list[BlockQualities] = []
+    soft: list[BlockQualities] = []
+    for piece in pieces[:: -(-len(pieces) // MAX_FULL_PIECES)] if pieces else []:
+        place = _middle(piece)
+        if min(place.width, place.height) < BLOCK:
+            continue
+        sharp = Piece.of(piece, place, plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, check)
+        part = replace(piece.cropped(place), ms=piece.ms[bands], band_valid=None)
+        for found, image in ((made, sharp), (soft, interpolated_ms(part))):
+            found.append(block_qualities(part, image, transfer, rounded, check))
+    count = sum(len(blocks.rows) > 0 for blocks in made)
+    if not count:
+        return estimate
+    figures = [hqnr(BlockQualities.joined(side)) for side in (made, soft)]
+    return replace(estimate, hqnr=figures[0], interpolated_hqnr=figures[1], pieces=count)
+
+
+def _fuser(
+    network: FlowNetwork, statistics: SceneStatistics, engine: Engine, bands: Sequence[int], share: float
+) -> TileFuser:
+    return TileFuser(network, statistics, engine.torch_devices[0], engine.dtype, engine.steps, bands, share)
+
+
+def _middle(piece: PairWindow) -> Window:
+    """A square in the middle of the PAN over a piece's MS, in pixels of the piece."""
+    lines = zip(piece.first, piece.spacing, piece.ms_valid.shape, piece.pan.shape)
+    top, left = ((max(int(np.ceil(f - 0.5 * s)), 0), min(int(f + s * (n - 0.5)), size)) for f, s, n, size in lines)
+    side = min(FULL_SIDE, top[1] - top[0], left[1] - left[0])
+    return Window((left[0] + left[1] - side) // 2, (top[0] + top[1] - side) // 2, side, side)

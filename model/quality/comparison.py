@@ -1,0 +1,168 @@
+"""The comparison one scale down. Fusion's log, assessment, fine-tuning and benchmarks all take their figures from it.
+
+A pair is made coarser by its own ratio and its measured transfer function, so that MS itself is the reference (Wald,
+Ranchin and Mangolini, 1997). What counts:
+
+* Methods. All of them, the network among them, are given the placement and the transfer function by which the pair was
+  reduced. A figure tells how well a method fuses, not how well something was measured on a small image.
+* Pieces. All of MS where it is small, else windows that show texture (`raster.windows.small_scene`). A figure is
+  that of the pixels of all pieces together, not a mean of figures. Fine-tuning compares its held-out blocks alone.
+* Pixels. One counts where PAN and its MS pixel are valid, unless a gap or a side of the piece is nearer than
+  GUARD reduced MS pixels: interpolation reads that far, and the network has no surroundings there.
+* Numbers. Those of the file. Results are not rounded, since the type of the output is no matter of the method. Q2n
+  alone rounds both images where the data are integers, as the toolbox does.
+* Bands. At most MAX_BANDS, spread over all. Classical methods see these alone; the network reads all bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.filters import dilate
+from ..geometry.grids import Window
+from ..geometry.resampling import centres, covered, mtf_resampler, resample
+from ..geometry.transfer import TransferFunction
+from ..geometry.window_pair import PairWindow
+from .classical import CLASSICAL, Prepared, interpolation, mosaic, prepare
+from .indices import Check, ComparedImages, Image, measure_indices
+
+MAX_BANDS = 8  # of 64, Q2n would take longer than all else together
+GUARD = 2  # reduced MS pixels
+MIN_SIDE = 8  # reduced MS pixels of a piece; smaller ones have no middle
+NETWORK, INJECTION, INTERPOLATION = "network", "injection", "interpolation"
+METHODS: Mapping[str, Callable[[Prepared], Image]] = {INTERPOLATION: interpolation, **CLASSICAL}
+Figures = Mapping[str, float]  # names of INDICES, and their values
+
+
+def compared_bands(outputs: Sequence[int]) -> list[int]:
+    """At most MAX_BANDS of the bands of the output, spread over them; -1 stands for one that is empty."""
+    live = [band for band in outputs if band >= 0]
+    return [live[i] for i in np.linspace(0, len(live) - 1, min(len(live), MAX_BANDS)).round().astype(int)]
+
+
+def reduced_pair(
+    pair: PairWindow, ratio: float, transfer: TransferFunction, moved: tuple[float, float] = (0.0, 0.0)
+) -> PairWindow:
+    """PAN at the MS pixels, and MS blurred by `transfer` again and sampled in steps of `ratio`, on a nested grid.
+
+    `moved` (row, column) displaces MS, in pixels of the reduced PAN, from where the grid says. The truth is `pair.ms`.
+    """
+    pan, valid = pair.pan_at_ms(transfer)
+    origin = (ratio - 1.0) / 2.0
+    lines = list(zip(valid.shape, moved))
+    positions = [centres(int((n - 1 - origin) / ratio) + 1, origin + away, ratio) for n, away in lines]
+    axes = zip(valid.shape, positions, (transfer.rows, transfer.columns))
+    rows, columns = (mtf_resampler(n, p, values, ratio) for n, p, values in axes)
+    known = covered(valid, rows, columns, 0.001)
+    return PairWindow(pan, valid, resample(pair.ms, rows, columns), known, (origin, origin), (ratio, ratio))
+
+
+def compared_pixels(small: PairWindow) -> NDArray[np.bool_]:
+    """Where a reduced pair is compared with its reference, (H, W): away from its sides and from gaps."""
+    reach = guard(small.ratio)
+    valid = np.pad(small.valid_on_pan(small.window), reach)
+    return ~dilate(~valid, reach)[reach:-reach, reach:-reach]
+
+
+def guard(ratio: float) -> int:
+    """Reduced PAN pixels at sides and gaps that do not count."""
+    return GUARD * round(ratio)
+
+
+@dataclass(frozen=True)
+class ReducedScene:
+    """Pieces of a scene one scale down, and their reference.
+
+    pairs    the reduced pieces with all bands, offsets taken off, as a network reads them
+    places   what is compared: the number of a piece, and a window of its PAN; all of them stand side by side in
+             `reference` (bands, H, W) and `valid` (H, W)
+    bands    those that are compared, by their places in MS
+    offsets, pan_offset   what reading took off those bands (bands, 1, 1) and PAN
+    """
+
+    ratio: float
+    transfer: TransferFunction
+    rounded: bool
+    bands: tuple[int, ...]
+    offsets: Image
+    pan_offset: float
+    pairs: tuple[PairWindow, ...]
+    places: tuple[tuple[int, Window], ...]
+    reference: Image
+    valid: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls,
+        pieces: Sequence[PairWindow],
+        ratio: float,
+        transfer: TransferFunction,
+        outputs: Sequence[int],
+        offsets: Sequence[float],
+        pan_offset: float,
+        rounded: bool,
+        blocks: Sequence[Sequence[Window]] | None = None,
+    ) -> ReducedScene | None:
+        """Reduce pieces, their shift corrected, and compare all but their sides, or `blocks` (in MS pixels) of each.
+
+        `offsets` are of all bands. None where no pixel can be compared.
+        """
+        large = [n for n, p in enumerate(pieces) if min(p.ms_valid.shape) >= MIN_SIDE * ratio]
+        pairs = tuple(reduced_pair(pieces[n], ratio, transfer) for n in large)
+        places = [(i, place) for i, n in enumerate(large) for place in (blocks[n] if blocks else [_inner(pairs[i])])]
+        if not places:
+            return None
+        valid = mosaic([_cut(compared_pixels(pairs[i]), place) for i, place in places])
+        if not valid.any():
+            return None
+        bands = compared_bands(outputs)
+        own = np.array(offsets)[bands, None, None]
+        truth = [_cut(pieces[large[i]].ms[bands] + own, place) for i, place in places]
+        return cls(
+            ratio, transfer, rounded, tuple(bands), own, pan_offset, pairs, tuple(places), mosaic(truth), valid
+        )  # fmt: skip
+
+    def joined(self, results: Sequence[Image]) -> Image:
+        """Results for the places, in their order and as read, side by side and in the numbers of the file."""
+        return mosaic([r + self.offsets for r in results])
+
+    def measure(self, fused: Image, names: Sequence[str] = ()) -> Figures:
+        """Compare a result with the reference by the named indices, without names by all that need one."""
+        return measure_indices(ComparedImages(self.reference, fused, self.valid, self.ratio, self.rounded), names)
+
+    def compare_methods(
+        self,
+        names: Sequence[str] = (),
+        check: Check = lambda: None,
+        methods: Mapping[str, Callable[[Prepared], Image]] = METHODS,
+    ) -> dict[str, Figures]:
+        """Figures of interpolation and of the classical methods, by the method's name."""
+        parts = []
+        for number, place in self.places:
+            pair = self._exact(self.pairs[number])
+            parts.append(prepare(pair, self.transfer, _cut(compared_pixels(pair), place), place))
+        whole, found = Prepared.joined(parts), {}
+        for name, method in methods.items():
+            check()
+            found[name] = self.measure(method(whole), names)
+        return found
+
+    def _exact(self, pair: PairWindow) -> PairWindow:
+        """A reduced pair of the compared bands in the numbers of the file, float64."""
+        kept = pair.with_bands(self.bands)
+        return replace(kept, ms=kept.ms + self.offsets, pan=kept.pan.astype(np.float64) + self.pan_offset)
+
+
+def _inner(small: PairWindow) -> Window:
+    """A reduced piece's PAN without its sides, which do not count."""
+    rim = guard(small.ratio)
+    height, width = small.pan.shape
+    return Window(rim, rim, width - 2 * rim, height - 2 * rim)
+
+
+def _cut(image: NDArray, place: Window) -> NDArray:
+    return image[..., place.top : place.bottom, place.left : place.right]
