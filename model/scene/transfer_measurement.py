@@ -280,7 +280,7 @@ def _band_weights(pan: Spectrum, bands: Spectrum, weight: Array, at: _Frequencie
     band = at.within(FIT_BAND)
     scale = at.radius[band] * np.sqrt(weight)[:, None]
     target, parts = (pan[:, band] * scale).ravel(), (bands[:, :, band] * scale).reshape(len(bands), -1)
-    target, parts = target.view(np.float64), parts.view(np.float64)  # real parts of products are those of the pairs
+    target, parts = (np.ascontiguousarray(v).view(np.float64) for v in (target, parts))  # real and imaginary parts
     gram = inner_products(parts, parts)
     root = inverse_root(gram + (1e-3 * np.trace(gram) / len(gram) + 1e-300) * np.eye(len(gram)))
     return np.asarray(root.T @ (root @ (parts * target).sum(1)))
