@@ -20,6 +20,7 @@ from .job import BandFigures
 BOX = 5  # PAN pixels of the box whose mean is taken off, to see details
 REACH = 8  # PAN pixels within which a shift is looked for
 RIM = 8  # PAN pixels at the sides of a piece that are left out
+FLAT_BOX, FLAT_SHARE = 33, 0.3  # side of a box in PAN pixels, and the share of flat pixels from which it is near flat
 SEAM = 12.0  # times the usual step between two lines, from which on a step is a seam
 CENTRED = 0.05  # of its usual size: of a band with a smaller mean, a share of the mean tells nothing
 FLAT = 1e-6  # of the largest value: details that are smaller are the rounding of 32-bit floats
@@ -130,7 +131,7 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
         pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
         rest = piece.fused - interpolated_ms(pair)
         reach = round(CUBIC_REACH * pair.ratio)  # within which MS is interpolated from beyond a gap's edge
-        inner = _inner(~dilate(~_valid(piece), reach))
+        inner = _inner(~dilate(~_valid(piece), reach)) & ~_near_flat(pair.pan)
         power = float((pan[inner] ** 2).sum())
         for band, image in zip(rest, piece.fused):
             if float(np.abs(band).max()) <= FLAT * float(np.abs(image).max()):
@@ -142,6 +143,13 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
                     key = f"{word} {corner + place + 1}"
                     found[key] = max(found.get(key, 0.0), times)
     return tuple(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _near_flat(pan: Image) -> NDArray[np.bool_]:
+    """Return where PAN is flat or nearly so, (H, W): undeclared collars and saturated roofs have straight edges, too."""
+    flat = np.zeros(pan.shape, dtype=np.float32)
+    flat[1:, 1:] = (pan[1:, 1:] == pan[:-1, 1:]) & (pan[1:, 1:] == pan[1:, :-1])
+    return local_mean(flat, FLAT_BOX) > FLAT_SHARE
 
 
 def _steps(left: Image, axis: int) -> list[tuple[int, float]]:
