@@ -103,7 +103,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         built = ROOT / "resources" / "help" / f"{self.page}.html"
         return (built if built.is_file() else ROOT / "docs" / f"{self.page}.md").as_uri()
 
-    def processAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:  # noqa: N802
+    def processAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: Parameters, context: Context, feedback: Feedback
+    ) -> Parameters:
         """`_run`, its errors as Processing's: one sentence with the cure. A cancel is no error on the desktop.
 
         Scripts and qgis_process learn of it from the exception, which the desktop would show in red.

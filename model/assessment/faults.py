@@ -146,7 +146,7 @@ def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[st
 
 
 def _near_flat(pan: Image) -> NDArray[np.bool_]:
-    """Return where PAN is flat or nearly so, (H, W): undeclared collars and saturated roofs have straight edges, too."""
+    """Return where PAN is flat or nearly so, (H, W): undeclared collars and saturated roofs have straight edges."""
     flat = np.zeros(pan.shape, dtype=np.float32)
     flat[1:, 1:] = (pan[1:, 1:] == pan[:-1, 1:]) & (pan[1:, 1:] == pan[1:, :-1])
     return local_mean(flat, FLAT_BOX) > FLAT_SHARE
