@@ -55,13 +55,16 @@ def test_cancelling_is_heard_at_any_moment_while_many_bands_are_measured(tmp_pat
 
 MEASURED = """
 import sys
+from pathlib import Path
 from otfm_pansharpen.model.fusion.check import check_pair
+from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.measure import measure
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import opened_pair
 with opened_pair(RasterSource(sys.argv[1]), RasterSource(sys.argv[2])) as (pan, ms):
-    print(measure(check_pair(pan, ms, "", None), True, None, Progress()).statistics)
+    job = FusionJob(pan.source, ms.source, Path("fused.tif"))
+    print(measure(check_pair(pan, ms, job), True, None, Progress()).statistics)
 print("torch" in sys.modules)
 """
 

@@ -29,8 +29,11 @@ PROFILE = settings.get_profile("nightly" if os.environ.get("HYPOTHESIS_PROFILE")
 
 @pytest.fixture(scope="module")
 def worker():
-    """Runs a function in a process of its own, so that a crash or a hang is a failure and not the end."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+    """Runs a function in a process of its own, so that a crash or a hang is a failure and not the end.
+
+    A forked process would wait for ever for OpenMP's threads, which the tests before this one started.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         yield lambda *given: pool.submit(*given).result(TIMEOUT)
 
 
