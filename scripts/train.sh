@@ -9,5 +9,8 @@ mkdir -p "$run"
 train() { "$python" "$root/scripts/train.py" "$run/scenes.safetensors" "$run/$1" --name "$@"; }
 train fast --width 16 --blocks 3 --regression 44000 --transport 5000
 train middle --width 32 --blocks 6 --regression 40000 --transport 0
-train best --width 48 --blocks 8 --regression 25000 --transport 4000 --rate 0.0006 --start "$run/middle/middle.safetensors"
+train large --width 48 --blocks 8 --regression 25000 --transport 0 --rate 0.0006 --start "$run/middle/middle.safetensors"
+train moved --width 48 --blocks 8 --regression 0 --transport 4000 --start "$run/large/large.safetensors"
+mkdir -p "$run/best"
+"$python" "$root/scripts/mix_weights.py" "$run/large/large.safetensors" "$run/moved/moved.safetensors" 0.3 "$run/best/best.safetensors"
 say "The weights: $run/fast/fast.safetensors and $run/best/best.safetensors"
