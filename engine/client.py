@@ -241,7 +241,11 @@ class Engines:
             except EngineError:
                 if engine.began:  # otherwise it ended as it was handed the job
                     raise
-        return self._run_in(self._start(packages, progress, job), job, before, packages, progress)
+        try:
+            engine = self._start(packages, progress, job)
+        except EngineError as error:  # its job, which it got with the greeting, may have begun
+            raise EngineError(f"{error} {describe_written(job, before)}") from error
+        return self._run_in(engine, job, before, packages, progress)
 
     def _run_in(self, engine: Engine, job: Any, before: Any, packages: Path, progress: Progress) -> Any:
         try:

@@ -20,7 +20,9 @@ from otfm_pansharpen.engine.client import ENGINES
 from otfm_pansharpen.engine.installation import Wanted
 from otfm_pansharpen.engine.packages import hold_packages, manifest
 from otfm_pansharpen.model.errors import CancelledError, EngineError
+from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.source import RasterSource
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDS_AT_ALL = 60  # seconds, generous
@@ -135,7 +137,9 @@ import sys
 from pathlib import Path
 from otfm_pansharpen.engine import installation
 from otfm_pansharpen.engine.installation import Wanted
+from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.source import RasterSource
 installation.set_up("repair", Path(sys.argv[1]), Wanted(build="cuda", index=sys.argv[2]), Progress())
 """
 
@@ -193,9 +197,9 @@ def test_second_set_up_at_once_is_refused(folder, wheels):
 
 def test_set_up_waits_for_a_job_that_runs(folder, wheels):
     broken_torch(folder, "import time; time.sleep(600)")
-    asked = threading.Event()
+    asked, wanted = threading.Event(), FusionJob(RasterSource("pan.tif"), RasterSource("ms.tif"), folder / "out.tif")
     with ThreadPoolExecutor(1) as threads:
-        job = threads.submit(ENGINES.run, object(), folder, Progress(cancelled=asked.is_set))
+        job = threads.submit(ENGINES.run, wanted, folder, Progress(cancelled=asked.is_set))
         while not ENGINES.jobs:
             time.sleep(0.01)
         for action in ("repair", "remove"):
