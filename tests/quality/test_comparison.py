@@ -33,7 +33,7 @@ def test_log_report_and_benchmark_have_the_same_figures(tmp_path, monkeypatch, p
     table = compare_reduced(scene, scene.placement.ratio, Ours(BUNDLED["fast"], 1))
 
     ours = report["OTFM (fast)"]
-    assert result.ergas == pytest.approx(ours["ergas"], rel=1e-6)
+    assert result.metrics.ergas == pytest.approx(ours["ergas"], rel=1e-6)
     assert table["OTFM"] == pytest.approx(ours, rel=1e-6)
     for method in ("interpolation", *CLASSICAL):
         assert table[method] == pytest.approx(report[method], rel=1e-6)
