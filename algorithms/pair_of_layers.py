@@ -52,7 +52,7 @@ def likely_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
     if len(places) < 2:  # as when QGIS starts, which is not to wait for NumPy
         return None
 
-    from ..model.geometry.grids import LARGEST_RATIO, RATIO_DIGITS, SMALLEST_RATIO
+    from ..model.geometry.grids import MAX_RATIO, MIN_RATIO, RATIO_DIGITS
 
     pairs = [
         (pan.kind == ms.kind, pan.overlap(ms), pan, ms)
@@ -60,7 +60,7 @@ def likely_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
         for pan in places
         if pan.bands == 1 < ms.bands
         and pan.crs == ms.crs
-        and SMALLEST_RATIO <= round(ms.pixel / pan.pixel, RATIO_DIGITS) <= LARGEST_RATIO
+        and MIN_RATIO <= round(ms.pixel / pan.pixel, RATIO_DIGITS) <= MAX_RATIO
         and pan.overlap(ms) > 0.0
     ]
     if not pairs:

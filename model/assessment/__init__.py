@@ -1,1 +1,1 @@
-"""How good a sharpened raster is, whoever made it: indices, faults by name, maps, and a report."""
+"""Assessment of a sharpened raster of any tool: indices, faults by name, maps, and a report."""

@@ -1,4 +1,4 @@
-"""What goes wrong in sharpened rasters, measured on pieces: shift, too much or too little detail, colours, seams."""
+"""Faults of sharpened rasters, measured on pieces: shift, too much or too little detail, colours, seams."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..quality.indices import Image, sam
 from .candidate import values_at_ms
 from .job import BandFigures
 
-BOX = 5  # PAN pixels of the box whose mean is taken off, to see details
-REACH = 8  # PAN pixels within which a shift is looked for
+BOX = 5  # PAN pixels of the box whose mean is subtracted to leave details
+REACH = 8  # PAN pixels within which a shift is searched
 RIM = 8  # PAN pixels at the sides of a piece that are left out
 FLAT_BOX, FLAT_SHARE = 33, 0.3  # side of a box in PAN pixels, and the share of flat pixels from which it is near flat
-SEAM = 12.0  # times the usual step between two lines, from which on a step is a seam
-CENTRED = 0.05  # of its usual size: of a band with a smaller mean, a share of the mean tells nothing
-FLAT = 1e-6  # of the largest value: details that are smaller are the rounding of 32-bit floats
-LEAST_LINE = 96  # PAN pixels of a line that a seam runs along
+SEAM = 12.0  # times the usual step between two lines; larger steps are seams
+CENTRED = 0.05  # of the root mean square of a band; shares of a smaller mean are not meaningful
+FLAT = 1e-6  # of the largest value; smaller details are the rounding of 32-bit floats
+MIN_LINE = 96  # PAN pixels of a line in which a seam is searched
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Piece:
 def band_figures(
     pieces: Sequence[Piece], transfer: TransferFunction, names: Sequence[str]
 ) -> tuple[tuple[BandFigures, ...], float]:
-    """Colours and detail of each band, and the mean angle between MS and the degraded result."""
+    """Measure colours and detail of each band, and the mean angle between MS and the degraded result."""
     parts = [values_at_ms(p.pair, p.fused, p.valid, transfer) for p in pieces]
     low, ms = (np.concatenate(i, axis=1) for i in zip(*parts))
-    details = [_detail(p, transfer) for p in pieces]
-    found = []
+    details = [_measure_detail(p, transfer) for p in pieces]
+    figures = []
     fine, coarse = np.sum([d[0] for d in details], axis=0), np.sum([d[1] for d in details], axis=0)
     fine_pan, coarse_pan = sum(d[2] for d in details), sum(d[3] for d in details)
     for band, name in enumerate(names):
@@ -53,27 +53,27 @@ def band_figures(
         measurable = fine_pan > 0.0 and coarse_pan > 0.0 and coarse[band] > 0.0
         detail = (fine[band] / fine_pan) / (coarse[band] / coarse_pan) if measurable else float("nan")
         error = float(np.sqrt((difference**2).mean()))
-        found.append(BandFigures(name, float(difference.mean()) / mean, error / mean, float(detail)))
-    return tuple(found), sam(ms[:, None], low[:, None])
+        figures.append(BandFigures(name, float(difference.mean()) / mean, error / mean, float(detail)))
+    return tuple(figures), sam(ms[:, None], low[:, None])
 
 
-def _detail(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image, float, float]:
-    """Products of the details of the bands with PAN's, in the result and one scale down, and PAN's squares there."""
+def _measure_detail(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image, float, float]:
+    """Return products of the bands' details with PAN's, in the result and reduced, and PAN's squares there."""
     pair = piece.pair
     pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
     bands = piece.fused - interpolated_ms(pair)
-    inner = _inner(_valid(piece))
+    inner = _trim_rim(_find_valid(piece))
     pan = np.where(inner & _has_detail(pan, pair), pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
     fine = (bands * pan).sum((1, 2))
-    coarse_pan, known = pair.pan_at_ms(transfer)
+    coarse_pan, coarse_valid = pair.pan_at_ms(transfer)
     hp_pan = _remove_local_mean(coarse_pan)
-    hp_pan = np.where(known & _has_detail(hp_pan, pair), hp_pan, 0.0)
+    hp_pan = np.where(coarse_valid & _has_detail(hp_pan, pair), hp_pan, 0.0)
     hp_ms = _remove_local_mean(pair.ms)
     return fine, (hp_ms * hp_pan).sum((1, 2)), float((pan**2).sum()), float((hp_pan**2).sum())
 
 
 def _has_detail(detail: Image, pair: PairWindow) -> bool:
-    """Whether details of PAN are more than rounding."""
+    """Tell whether details of PAN are more than rounding."""
     return float(np.abs(detail).max()) > FLAT * float(np.abs(pair.pan).max())
 
 
@@ -82,25 +82,25 @@ def _remove_local_mean(image: Image) -> Image:
     return values - local_mean(values, BOX)
 
 
-def _valid(piece: Piece) -> NDArray[np.bool_]:
-    """Where a result, PAN and MS are all valid, (H, W)."""
+def _find_valid(piece: Piece) -> NDArray[np.bool_]:
+    """Mark where a result, PAN and MS are all valid, (H, W)."""
     return piece.valid & piece.pair.valid_on_pan(piece.pair.window)
 
 
-def _inner(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _trim_rim(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     inner = np.zeros_like(valid)
     inner[RIM:-RIM, RIM:-RIM] = valid[RIM:-RIM, RIM:-RIM]
     return inner
 
 
 def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
-    """(row, column) PAN pixels by which the details of a result lie off those of PAN, at the highest correlation.
+    """Measure the shift (row, column), in PAN pixels, of a result's details from PAN's, at the highest correlation.
 
     NaN where one of them has no details.
     """
     scores = np.zeros((2 * REACH + 1, 2 * REACH + 1))
     for piece in pieces:
-        inner = _inner(piece.valid & piece.pair.pan_valid)
+        inner = _trim_rim(piece.valid & piece.pair.pan_valid)
         pan = np.where(inner, _remove_local_mean(piece.pair.pan), 0.0)
         bands = np.where(inner, _remove_local_mean(piece.fused), 0.0)
         spread = bands.std((1, 2), keepdims=True)
@@ -113,51 +113,51 @@ def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
     if not scores.any():
         return float("nan"), float("nan")
     row, column = np.unravel_index(int(scores.argmax()), scores.shape)
-    return _vertex(scores[:, column], int(row)) - REACH, _vertex(scores[row], int(column)) - REACH
+    return _refine_peak(scores[:, column], int(row)) - REACH, _refine_peak(scores[row], int(column)) - REACH
 
 
-def _vertex(line: Image, top: int) -> float:
-    """Where the parabola through the highest value and its neighbours is highest."""
+def _refine_peak(line: Image, top: int) -> float:
+    """Locate the top of the parabola through the highest value and its neighbours."""
     if not 0 < top < len(line) - 1:
         return float(top)
     return float(top + parabola_peak(*line[top - 1 : top + 2]))
 
 
 def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[str, float], ...]:
-    """Straight steps in what neither MS nor PAN explains: "column 512" and so on, and how many times the usual step."""
-    found: dict[str, float] = {}
+    """Find straight steps that neither MS nor PAN explains: "column 512", for example, and times the usual step."""
+    sizes: dict[str, float] = {}
     for piece in pieces:
         pair = piece.pair
         pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
         rest = piece.fused - interpolated_ms(pair)
-        reach = round(CUBIC_REACH * pair.ratio)  # within which MS is interpolated from beyond a gap's edge
-        inner = _inner(~dilate(~_valid(piece), reach)) & ~_near_flat(pair.pan)
+        reach = round(CUBIC_REACH * pair.ratio)  # MS is interpolated from beyond a gap's edge within it
+        inner = _trim_rim(~dilate(~_find_valid(piece), reach)) & ~_find_near_flat(pair.pan)
         power = float((pan[inner] ** 2).sum())
-        for band, image in zip(rest, piece.fused):
-            if float(np.abs(band).max()) <= FLAT * float(np.abs(image).max()):
+        for band, fused_band in zip(rest, piece.fused):
+            if float(np.abs(band).max()) <= FLAT * float(np.abs(fused_band).max()):
                 continue  # a constant band, whose interpolation is rounded
             share = float((band[inner] * pan[inner]).sum()) / power if power else 0.0
             left = np.where(inner, band - share * pan, np.nan)
             for word, axis, corner in (("column", 0, pair.pan_corner[1]), ("row", 1, pair.pan_corner[0])):
-                for place, times in _steps(left, axis):
-                    key = f"{word} {corner + place + 1}"
-                    found[key] = max(found.get(key, 0.0), times)
-    return tuple(sorted(found.items(), key=lambda item: -item[1]))
+                for line, times in _find_steps(left, axis):
+                    key = f"{word} {corner + line + 1}"
+                    sizes[key] = max(sizes.get(key, 0.0), times)
+    return tuple(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
-def _near_flat(pan: Image) -> NDArray[np.bool_]:
+def _find_near_flat(pan: Image) -> NDArray[np.bool_]:
     """Return where PAN is flat or nearly so, (H, W): undeclared collars and saturated roofs have straight edges."""
     flat = np.zeros(pan.shape, dtype=np.float32)
     flat[1:, 1:] = (pan[1:, 1:] == pan[:-1, 1:]) & (pan[1:, 1:] == pan[1:, :-1])
     return local_mean(flat, FLAT_BOX) > FLAT_SHARE
 
 
-def _steps(left: Image, axis: int) -> list[tuple[int, float]]:
-    """Places and sizes of usual steps between neighbouring lines that stand out from all others."""
+def _find_steps(left: Image, axis: int) -> list[tuple[int, float]]:
+    """Find places and sizes of usual steps between neighbouring lines that stand out from all others."""
     steps = np.diff(left, axis=1 - axis)
-    known = np.isfinite(steps)
-    counts = known.sum(axis)
-    long = np.flatnonzero(counts >= LEAST_LINE)
+    finite = np.isfinite(steps)
+    counts = finite.sum(axis)
+    long = np.flatnonzero(counts >= MIN_LINE)
     if len(long) < 2 * RIM:
         return []
     middles = np.zeros(len(counts))  # medians, which edges of things on the ground do not move

@@ -1,4 +1,4 @@
-"""What an assessment is asked, and what it found: plain data that can go to another process."""
+"""Job and result of an assessment: plain data that can go to another process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..raster.source import RasterSource
 
-# Colours of the block maps, from bad to good, for those who cannot tell red from green too: value, colour, words.
+# Colours of the block maps, from bad to good, also for colour-blind readers: value, colour, words.
 SHADES = (
     (0.5, (215, 48, 39), "0.5 or less: bad"),
     (0.75, (254, 224, 144), "0.75"),
@@ -21,7 +21,7 @@ SHADES = (
 class AssessJob:
     """Sharpened rasters `fused` of one PAN and MS; `report` is an HTML file, `maps` a folder for block maps or None.
 
-    `names` are what to call them, in their order; without names they are called by their files.
+    `names` are theirs, in their order; without them the names of the files are used.
     """
 
     pan: RasterSource
@@ -38,7 +38,7 @@ class BandFigures:
 
     bias     mean difference of the result, degraded to MS, from MS, as a share of the mean of MS
     error    root of the mean squared difference, as a share of the same
-    detail   contrast of PAN's detail in the result, relative to that of PAN's detail in MS one scale down; 1 is as much
+    detail   contrast of PAN's detail in the result over that in MS at reduced resolution; 1 is equal
     """
 
     name: str
@@ -49,14 +49,14 @@ class BandFigures:
 
 @dataclass(frozen=True)
 class Assessed:
-    """What was measured of one result, of interpolation, or of a classical method.
+    """Measurements of one result, of interpolation, or of a classical method.
 
     indices  those without a reference, by the names of `quality.indices.INDICES`
     angle    mean angle in degrees between MS and the result degraded to MS
-    shift    (row, column) PAN pixels by which the result's detail lies off PAN's; None for yardsticks
+    shift    (row, column) of the result's detail from PAN's, in PAN pixels; None for yardsticks
     seams    steps that run straight through the image, in deviations of its unexplained part: (PAN column or row, step)
-    notes    how the raster was made to fit, whole sentences
-    stretched   whether its values were those of MS stretched to 8 bits, before they were made to fit
+    notes    whole sentences on what was done to fit the raster to PAN and MS
+    stretched   True where its values were those of MS stretched to 8 bits
     """
 
     name: str
@@ -71,7 +71,7 @@ class Assessed:
 
 @dataclass(frozen=True)
 class Verdict:
-    """On one result: how good it is, what is wrong with it and what to do, and the codes of its faults."""
+    """Verdict on one result: its quality, its faults with their cures, and the codes of the faults."""
 
     name: str
     sentences: tuple[str, ...]
@@ -80,9 +80,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class AssessResult:
-    """What was found; `figures` begin with the results in the order of the job, the yardsticks follow.
+    """Result of an assessment; `figures` begin with the results in the order of the job, the yardsticks follow.
 
-    `reduced` are the indices one scale down, where MS is the reference, by the method's name.
+    `reduced` are the indices at reduced resolution, where MS is the reference, by the method's name.
     """
 
     report: Path

@@ -1,4 +1,4 @@
-"""Where a result is good: a map with one value for each block, as a raster."""
+"""Map of where a result is good, with one value for each block, as a raster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BANDS = ("quality", "colours", "detail")
 
 @dataclass(frozen=True)
 class BlockMap:
-    """Values (3, rows, columns) in [0, 1], NaN where nothing was measured; the first block begins at PAN `left`, `top`.
+    """Values (3, rows, columns) in [0, 1], NaN without measurement; the first block begins at PAN `left`, `top`.
 
     colours is the block's Q2n against MS, detail one minus its part of D_s, quality their product.
     """
@@ -32,35 +32,35 @@ class BlockMap:
 
     @classmethod
     def of(cls, windows: Sequence[Window], blocks: Sequence[BlockQualities]) -> BlockMap:
-        """The map of the blocks of several windows, whose corners lie whole blocks apart."""
+        """Make the map of the blocks of several windows, whose corners lie whole blocks apart."""
         left, top = min(w.left for w in windows), min(w.top for w in windows)
         rows = max((w.bottom - top) // BLOCK for w in windows)
         columns = max((w.right - left) // BLOCK for w in windows)
         values = np.full((len(BANDS), rows, columns), np.nan)
-        for window, found in zip(windows, blocks):
-            detail = 1.0 - np.abs(found.sharp - found.soft).mean(0)
-            row, column = found.rows + (window.top - top) // BLOCK, found.columns + (window.left - left) // BLOCK
-            values[:, row, column] = np.clip([found.spectral * detail, found.spectral, detail], 0.0, 1.0)
+        for window, quality in zip(windows, blocks):
+            detail = 1.0 - np.abs(quality.sharp - quality.soft).mean(0)
+            row, column = quality.rows + (window.top - top) // BLOCK, quality.columns + (window.left - left) // BLOCK
+            values[:, row, column] = np.clip([quality.spectral * detail, quality.spectral, detail], 0.0, 1.0)
         return cls(values, left, top)
 
     def ranked(self) -> list[tuple[int, int]]:
-        """PAN row and column of the blocks' corners, the worst first."""
+        """Return PAN row and column of the blocks' corners, the worst first."""
         order = np.argsort(self.values[0], axis=None)
-        known = int(np.isfinite(self.values[0]).sum())
-        places = zip(*np.unravel_index(order[:known], self.values[0].shape))
+        count = int(np.isfinite(self.values[0]).sum())
+        places = zip(*np.unravel_index(order[:count], self.values[0].shape))
         return [(self.top + int(r) * BLOCK, self.left + int(c) * BLOCK) for r, c in places]
 
 
-def write_map(found: BlockMap, pan: Raster, path: Path) -> str:
+def write_map(block_map: BlockMap, pan: Raster, path: Path) -> str:
     """Write the map as a GeoTIFF, complete or not at all; returns its path. Raises OutputError."""
-    count, rows, columns = found.values.shape
-    t = pan.grid.cropped(Window(found.left, found.top, 1, 1)).transform
+    count, rows, columns = block_map.values.shape
+    t = pan.grid.cropped(Window(block_map.left, block_map.top, 1, 1)).transform
     try:
         with whole_file(path) as draft:
             dataset = gdal.GetDriverByName("GTiff").Create(str(draft), columns, rows, count, gdal.GDT_Float32)
             dataset.SetGeoTransform((t[0], t[1] * BLOCK, t[2] * BLOCK, t[3], t[4] * BLOCK, t[5] * BLOCK))
             dataset.SetProjection(pan.crs)
-            dataset.WriteArray(found.values.astype(np.float32))
+            dataset.WriteArray(block_map.values.astype(np.float32))
             for number, name in enumerate(BANDS, start=1):
                 dataset.GetRasterBand(number).SetDescription(name)
                 dataset.GetRasterBand(number).SetNoDataValue(float("nan"))

@@ -1,4 +1,4 @@
-"""The report of an assessment: verdict first, then figures, maps, crops, spectra, and how it was measured."""
+"""Report of an assessment: verdict first, then figures, maps, crops, spectra, and the method of measurement."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .faults import Piece
 from .job import SHADES, Assessed, AssessJob, AssessResult
 from .maps import BlockMap
 
-CROP = 3 * BLOCK  # PAN pixels of a crop, a block with its surroundings
+CROP = 3 * BLOCK  # PAN pixels of a crop: a block with its surroundings
 ZOOM = 240  # CSS pixels that a crop is wide
 STRETCH = (1, 99)
 BINS = 64
@@ -33,7 +33,7 @@ CONTRAST = "Contrast that MS keeps of PAN's, at frequencies in units of the MS N
 
 @dataclass(frozen=True)
 class Shown:
-    """A result or yardstick with what is drawn of it."""
+    """A result or yardstick with its map and pieces to draw."""
 
     figures: Assessed
     map: BlockMap
@@ -50,13 +50,13 @@ def write_report(
         title="Assessment of sharpened rasters",
         result=result,
         full_indices=[INDICES[n] for n in result.figures[0].indices],
-        full=[_full_row(f) for f in result.figures],
-        bands=[row for s in shown for row in _band_rows(s.figures)],
+        full=[_format_full_row(f) for f in result.figures],
+        bands=[row for s in shown for row in _format_band_rows(s.figures)],
         reduced_indices=[INDICES[n] for n in next(iter(result.reduced.values()), {})],
-        reduced=[(name, *_indices(figures)) for name, figures in result.reduced.items()],
+        reduced=[(name, *_format_indices(figures)) for name, figures in result.reduced.items()],
         shades=SHADES,
-        shown=[{"name": s.figures.name, "map": _map(s), "crops": _crops(s)} for s in shown],
-        plots=list(_curves(shown)),
+        shown=[{"name": s.figures.name, "map": _draw_map(s), "crops": _draw_crops(s)} for s in shown],
+        plots=list(_plot_curves(shown)),
         transfer=plot(CONTRAST, FREQUENCIES, kept),
         facts=[
             *facts.items(),
@@ -71,63 +71,63 @@ def write_report(
         raise OutputError(f"The report {job.report} cannot be written: {error}. Choose another file.") from error
 
 
-def _full_row(f: Assessed) -> tuple[str, ...]:
+def _format_full_row(f: Assessed) -> tuple[str, ...]:
     shift = "" if f.shift is None else ", ".join(format_signed(s) for s in f.shift)
-    return f.name, *_indices(f.indices), format_figure(f.angle, ".3f"), shift
+    return f.name, *_format_indices(f.indices), format_figure(f.angle, ".3f"), shift
 
 
-def _indices(figures: Figures) -> list[str]:
+def _format_indices(figures: Figures) -> list[str]:
     """Return the indices as a table shows them."""
     return [format_figure(value, INDICES[name].form) for name, value in figures.items()]
 
 
-def _band_rows(f: Assessed) -> Iterator[tuple[str, ...]]:
+def _format_band_rows(f: Assessed) -> Iterator[tuple[str, ...]]:
     for b in f.bands:
         detail = format_figure(b.detail, ".2f")
         yield f"{f.name}: {b.name}", format_percent(b.bias, "+.2f"), format_percent(b.error, ".2f"), detail
 
 
-def _map(shown: Shown) -> Picture:
+def _draw_map(shown: Shown) -> Picture:
     words = f"quality of each block of {BLOCK} x {BLOCK} PAN pixels, from 0 to 1; grey where nothing was measured"
-    return Picture(_shade(shown.map.values[0]), words, 2 * ZOOM)
+    return Picture(_draw_blocks(shown.map.values[0]), words, 2 * ZOOM)
 
 
-def _crops(shown: Shown) -> list[tuple[str, list[Picture]]]:
-    """Heading and pictures of the worst and the middle block."""
+def _draw_crops(shown: Shown) -> list[tuple[str, list[Picture]]]:
+    """Draw the worst and the middle block; returns heading and pictures of each."""
     ranked = shown.map.ranked()
     chosen = {"worst": ranked[0], "middle": ranked[len(ranked) // 2]} if ranked else {}
-    return [(f"The {word} block: PAN row {r}, column {c}", _crop(shown, r, c)) for word, (r, c) in chosen.items()]
+    return [(f"The {word} block: PAN row {r}, column {c}", _draw_crop(shown, r, c)) for word, (r, c) in chosen.items()]
 
 
-def _shade(values: Image) -> NDArray[np.uint8]:
-    """Blocks in the colours of `SHADES`, grey where nothing was measured; (rows, columns, 3)."""
-    places, colours = [s[0] for s in SHADES], np.array([s[1] for s in SHADES])
-    image = np.stack([np.interp(values, places, colour) for colour in colours.T], axis=-1)
-    image[~np.isfinite(values)] = (200, 200, 200)
-    return image.astype(np.uint8)
+def _draw_blocks(values: Image) -> NDArray[np.uint8]:
+    """Draw blocks in the colours of `SHADES`, grey where nothing was measured; (rows, columns, 3)."""
+    places, palette = [s[0] for s in SHADES], np.array([s[1] for s in SHADES])
+    shaded = np.stack([np.interp(values, places, colour) for colour in palette.T], axis=-1)
+    shaded[~np.isfinite(values)] = (200, 200, 200)
+    return shaded.astype(np.uint8)
 
 
-def _crop(shown: Shown, row: int, column: int) -> list[Picture]:
-    """MS, PAN and the result around a block."""
+def _draw_crop(shown: Shown, row: int, column: int) -> list[Picture]:
+    """Draw MS, PAN and the result around a block."""
     for piece in shown.pieces:
         down, across = row - piece.pair.pan_corner[0], column - piece.pair.pan_corner[1]
-        place = Window(across - BLOCK, down - BLOCK, CROP, CROP).clipped(piece.pair.window)
-        if place.empty or not (place.top <= down < place.bottom and place.left <= across < place.right):
+        window = Window(across - BLOCK, down - BLOCK, CROP, CROP).clipped(piece.pair.window)
+        if window.empty or not (window.top <= down < window.bottom and window.left <= across < window.right):
             continue
-        cut = np.s_[:, place.top : place.bottom, place.left : place.right]
+        cut = np.s_[:, window.top : window.bottom, window.left : window.right]
         bands = list(rgb_bands([b.name for b in shown.figures.bands]))
         lms, pan = interpolated_ms(piece.pair)[bands][cut], piece.pair.pan[None][cut]
-        colours, grey = (np.percentile(i, STRETCH, axis=(1, 2)) for i in (lms, pan))
+        ms_range, pan_range = (np.percentile(i, STRETCH, axis=(1, 2)) for i in (lms, pan))
         return [
-            Picture(stretched(lms, *colours), "MS, interpolated", ZOOM),
-            Picture(stretched(pan, *grey), "PAN", ZOOM),
-            Picture(stretched(piece.fused[bands][cut], *colours), shown.figures.name, ZOOM),
+            Picture(stretched(lms, *ms_range), "MS, interpolated", ZOOM),
+            Picture(stretched(pan, *pan_range), "PAN", ZOOM),
+            Picture(stretched(piece.fused[bands][cut], *ms_range), shown.figures.name, ZOOM),
         ]
     return []
 
 
-def _curves(shown: Sequence[Shown]) -> Iterator[Plot]:
-    """Mean spectra of MS and of the results, and a histogram for each band."""
+def _plot_curves(shown: Sequence[Shown]) -> Iterator[Plot]:
+    """Plot mean spectra of MS and of the results, and a histogram for each band."""
     first = shown[0]
     names = [b.name for b in first.figures.bands]
     before = np.concatenate([interpolated_ms(p.pair)[:, p.valid] for p in first.pieces], axis=1)

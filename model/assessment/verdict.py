@@ -1,4 +1,4 @@
-"""From figures to plain sentences: how good, what is wrong, what to do."""
+"""Verdict in plain sentences from figures: quality, faults, cures."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .job import Assessed, Verdict
 
 SHIFTED = 0.5  # PAN pixels between a result's detail and PAN's
 BIASED = 0.03  # of a band's mean
-TOO_MUCH, TOO_LITTLE = 2.2, 0.25  # of the detail that the scene shows one scale down; methods differ up to 2
-ANGLE = 1.5  # times interpolation's angle, and degrees more than it
-LEAST_ANGLE = 0.5
-MOST_SEAMS = 3  # that are named
+TOO_MUCH, TOO_LITTLE = 2.2, 0.25  # of the detail at reduced resolution; methods differ up to 2
+ANGLE = 1.5  # times interpolation's angle
+MIN_ANGLE = 0.5  # degrees more than it
+MAX_SEAMS = 3  # named in the sentence
 
 CURES = {
     "shifted": "Sharpen again with the shift between PAN and MS corrected, and check the georeference of the result.",
@@ -28,40 +28,40 @@ CURES = {
 
 
 def verdict(
-    own: Assessed, yardsticks: Sequence[Assessed], again: str, reduced: Mapping[str, Mapping[str, float]]
+    result: Assessed, yardsticks: Sequence[Assessed], again: str, reduced: Mapping[str, Mapping[str, float]]
 ) -> Verdict:
-    """The verdict on a result; the first of the yardsticks is interpolation, the others are classical methods.
+    """Evaluate a result; the first of the yardsticks is interpolation, the others are classical methods.
 
-    `reduced` are the figures one scale down, where `again` is the result made again, if it was.
+    `reduced` are the figures at reduced resolution, where `again` is the name of the result made again, if it was.
     """
     interpolated, classical = yardsticks[0], yardsticks[1:]
-    found = list(_faults(own, interpolated))
+    faults = list(_find_faults(result, interpolated))
     hqnr = {f.name: f.indices["hqnr"] for f in (interpolated, *classical)}
-    mine, best = own.indices["hqnr"], max(classical, key=lambda f: np.nan_to_num(hqnr[f.name], nan=-np.inf)).name
+    mine, best = result.indices["hqnr"], max(classical, key=lambda f: np.nan_to_num(hqnr[f.name], nan=-np.inf)).name
     beaten = sum(mine > hqnr[f.name] for f in classical)
     first = (
-        f"{own.name} has HQNR {format_figure(mine, '.3f')} (1 is perfect); interpolation has "
+        f"{result.name} has HQNR {format_figure(mine, '.3f')} (1 is perfect); interpolation has "
         f"{format_figure(hqnr[interpolated.name], '.3f')}, and the best classical method ({best}) "
-        f"{format_figure(hqnr[best], '.3f')}; it is better than {beaten} of {len(classical)} of those. Differences of "
+        f"{format_figure(hqnr[best], '.3f')}. It is better than {beaten} of {len(classical)} of those. Differences of "
         "a few thousandths of HQNR mean nothing."
     )
     if again in reduced:
         errors = {name: reduced[name]["ergas"] for name in (*hqnr, again)}
-        first = f"{_one_scale_down(own.name, errors.pop(again), errors)} {first}"
-    measurable = any(math.isfinite(b.detail) for b in own.bands)
-    second = " ".join(s for _, s in found) or (
+        first = f"{_describe_reduced(result.name, errors.pop(again), errors)} {first}"
+    measurable = any(math.isfinite(b.detail) for b in result.bands)
+    second = " ".join(s for _, s in faults) or (
         "No shift, no wrong amount of detail, no change of colours and no seam was found."
         if measurable
         else "No change of colours and no seam was found."
     )
     if not measurable:
         second += " Its shift and detail cannot be measured, because PAN or MS show no detail here."
-    codes = tuple(dict.fromkeys(c for c, _ in found))
-    third = " ".join(CURES[c] for c in codes) or "It can be used as it is."
-    return Verdict(own.name, (first, second, third), codes)
+    codes = tuple(dict.fromkeys(c for c, _ in faults))
+    third = " ".join(CURES[c] for c in codes) or "It can be used unchanged."
+    return Verdict(result.name, (first, second, third), codes)
 
 
-def _one_scale_down(name: str, ergas: float, others: Mapping[str, float]) -> str:
+def _describe_reduced(name: str, ergas: float, others: Mapping[str, float]) -> str:
     interpolation, *methods = others
     best = min(methods, key=lambda method: np.nan_to_num(others[method], nan=np.inf))
     ours, interpolated, classical = (format_figure(f, ".3g") for f in (ergas, others[interpolation], others[best]))
@@ -71,16 +71,16 @@ def _one_scale_down(name: str, ergas: float, others: Mapping[str, float]) -> str
     )
 
 
-def _faults(own: Assessed, interpolated: Assessed) -> Iterator[tuple[str, str]]:
-    """Codes and sentences of what is wrong, the plainest first."""
-    if own.stretched:
+def _find_faults(result: Assessed, interpolated: Assessed) -> Iterator[tuple[str, str]]:
+    """Yield codes and sentences of faults, the plainest first."""
+    if result.stretched:
         yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."
-    row, column = own.shift or (0.0, 0.0)
+    row, column = result.shift or (0.0, 0.0)
     if math.hypot(row, column) >= SHIFTED:
         off = f"{format_signed(row, 1)} rows and {format_signed(column, 1)} columns (PAN pixels)"
         yield "shifted", f"Its detail lies {off} off that of PAN."
         return  # which changes the figures of all other faults
-    details = sorted(b.detail for b in own.bands if math.isfinite(b.detail))
+    details = sorted(b.detail for b in result.bands if math.isfinite(b.detail))
     middle = details[len(details) // 2] if details else 1.0
     if middle > TOO_MUCH:
         yield "oversharpened", f"It is oversharpened: it has {middle:.1f} times the detail that this scene should have."
@@ -89,17 +89,17 @@ def _faults(own: Assessed, interpolated: Assessed) -> Iterator[tuple[str, str]]:
             "undersharpened",
             f"It is hardly sharpened: it has {100 * middle:.0f} % of the detail that it should have.",
         )
-    biased = [b for b in own.bands if abs(b.bias) > BIASED]
+    biased = [b for b in result.bands if abs(b.bias) > BIASED]
     if biased:
         named = ", ".join(f"{b.name} by {100 * b.bias:+.1f} %" for b in biased)
         yield "colours", f"Its colours are not those of MS: the mean is changed in {named}."
-    elif middle <= TOO_MUCH and own.angle > max(ANGLE * interpolated.angle, interpolated.angle + LEAST_ANGLE):
+    elif middle <= TOO_MUCH and result.angle > max(ANGLE * interpolated.angle, interpolated.angle + MIN_ANGLE):
         yield (
             "colours",
-            f"Its colours are not those of MS: the angle is {own.angle:.1f} degrees, that of interpolation "
+            f"Its colours are not those of MS: the angle is {result.angle:.1f} degrees, that of interpolation "
             f"{interpolated.angle:.1f}.",
         )
-    if own.seams:
-        named = ", ".join(where for where, _ in own.seams[:MOST_SEAMS])
-        more = f" and {len(own.seams) - MOST_SEAMS} more" if len(own.seams) > MOST_SEAMS else ""
+    if result.seams:
+        named = ", ".join(where for where, _ in result.seams[:MAX_SEAMS])
+        more = f" and {len(result.seams) - MAX_SEAMS} more" if len(result.seams) > MAX_SEAMS else ""
         yield "seams", f"Straight seams run through it, at PAN {named}{more}."

@@ -21,7 +21,7 @@ from ..network.gap_filling import fill
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
 from ..raster.windows import ms_window, output_window, read_with_margin
-from ..scene.detail_correlation import FIRST_TRANSFER, LARGEST_SHIFT
+from ..scene.detail_correlation import FIRST_TRANSFER, MAX_SHIFT
 from ..scene.fill_values import find_fill, without_fill
 from ..scene.noise import noise_level
 from ..scene.pieces import follows, spread, texture, textured
@@ -195,7 +195,7 @@ def _hold_out(
 def _refuse_misfits(path: str, registration: Registration) -> None:
     """Raises InputError for a pair that would teach that details lie where they do not."""
     cure = (
-        f"If the two lie more than {LARGEST_SHIFT} PAN pixels off each other, otfm:pansharpen with ALIGN says by how "
+        f"If the two lie more than {MAX_SHIFT} PAN pixels off each other, otfm:pansharpen with ALIGN says by how "
         "much: move one of them by that, for example with gdal_edit.py -a_ullr."
     )
     if not registration.reliable:

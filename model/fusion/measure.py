@@ -19,12 +19,12 @@ from ..raster.reader import Raster
 from ..raster.source_files import on_disk
 from ..raster.windows import read_with_margin, sample_where_valid, sample_windows, small_scene
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
-from ..scene.detail_correlation import LARGEST_SHIFT
+from ..scene.detail_correlation import MAX_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.scene_match import match_scenes
-from ..scene.statistics import MINIMUM_PIXELS, SceneStatistics, measure_statistics, pixels
+from ..scene.statistics import MIN_PIXELS, SceneStatistics, measure_statistics, pixels
 from ..wording import format_value
 from .check import CheckedPair
 from .job import FusionJob
@@ -157,7 +157,7 @@ def _sample(pair: CheckedPair, progress: Progress) -> list[PairWindow]:
 
 
 def _read(
-    pair: CheckedPair, places: Sequence[Window], progress: Progress, reach: float = LARGEST_SHIFT
+    pair: CheckedPair, places: Sequence[Window], progress: Progress, reach: float = MAX_SHIFT
 ) -> list[PairWindow]:
     found = []
     for place in places:
@@ -171,7 +171,7 @@ def _without_dead_bands(ms: Raster, windows: list[PairWindow]) -> tuple[tuple[in
     if all(w.band_valid is None for w in windows):
         return (), windows
     known = [np.broadcast_to(w.ms_valid, w.ms.shape) if w.band_valid is None else w.band_valid for w in windows]
-    kept = np.flatnonzero(np.sum([k.sum((1, 2)) for k in known], axis=0) >= MINIMUM_PIXELS).tolist()
+    kept = np.flatnonzero(np.sum([k.sum((1, 2)) for k in known], axis=0) >= MIN_PIXELS).tolist()
     if not kept or len(kept) == len(ms.read_bands):
         return (), windows
     dead = tuple(b for i, b in enumerate(ms.read_bands) if i not in kept)
@@ -237,9 +237,9 @@ def _wider(
     """
     if near.reliable and not near.at_edge and near.correlation >= SURE_CORRELATION:
         return near
-    coarse = find_coarse_shift(read(placement, WIDE_REACH + LARGEST_SHIFT))
+    coarse = find_coarse_shift(read(placement, WIDE_REACH + MAX_SHIFT))
     if coarse is not None and max(abs(s) for s in coarse) > 0.0 and _left(placement, coarse) > LEAST_LEFT:
-        found = measure_registration(read(placement.moved(coarse), LARGEST_SHIFT), True, transfer, progress.check)
+        found = measure_registration(read(placement.moved(coarse), MAX_SHIFT), True, transfer, progress.check)
         if found.reliable and not found.at_edge and found.correlation > near.correlation:
             shift = (coarse[0] + found.shift[0], coarse[1] + found.shift[1])
             local = tuple(None if s is None else (s[0] + coarse[0], s[1] + coarse[1]) for s in found.local)

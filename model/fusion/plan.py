@@ -21,7 +21,7 @@ from ..network.weights import Weights, load_weights
 from ..raster.output_format import OutputForm
 from ..raster.pixel_types import INTEGER_TYPES, value_limits
 from ..raster.source import RasterSource
-from ..scene.detail_correlation import LARGEST_SHIFT
+from ..scene.detail_correlation import MAX_SHIFT
 from ..scene.statistics import SceneStatistics
 from .check import CheckedPair
 from .job import FusionJob
@@ -182,7 +182,7 @@ def _within_ms(pair: CheckedPair, placement: Placement) -> Window:
     Raises InputError where nothing is left.
     """
     moved = [a - b for a, b in zip(placement.origin, pair.placement.origin)]
-    if max(map(abs, moved)) <= LARGEST_SHIFT:
+    if max(map(abs, moved)) <= MAX_SHIFT:
         return pair.window
     lines = zip(placement.origin, placement.spacing, (pair.ms.grid.height, pair.ms.grid.width))
     (top, bottom), (left, right) = ((math.ceil(o - 0.5 * s), math.floor(o + s * (n - 0.5)) + 1) for o, s, n in lines)

@@ -11,7 +11,7 @@ from ..notices import Notice, Number, make_notice
 from ..progress import Progress
 from ..quality.comparison import INJECTION, INTERPOLATION, NETWORK
 from ..scene.coarse_search import WIDE_REACH
-from ..scene.detail_correlation import LARGEST_SHIFT
+from ..scene.detail_correlation import MAX_SHIFT
 from ..scene.registration import Registration
 from ..staging import PREVIOUS, StaleRun
 from ..wording import NEGLIGIBLE, compare_errors, format_figure, format_percent, format_signed, format_value
@@ -163,7 +163,7 @@ def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
         own = (" ".join(format_signed(p, 1) for p in s) if s else "cannot tell" for s in found.local)
         yield make_notice("shift_varies", {"pixels": found.distortion}, places="; ".join(own))
     row, column = found.shift
-    if max(abs(row), abs(column)) > LARGEST_SHIFT:
+    if max(abs(row), abs(column)) > MAX_SHIFT:
         words = {"down": format_signed(row, 1), "across": format_signed(column, 1)}
         yield make_notice("large_shift", {"rows": row, "columns": column}, **words)
 

@@ -1,4 +1,4 @@
-"""Filters of images (..., h, w) that all measuring shares, and the peak between samples."""
+"""Filters of images (..., h, w) that all measurements share, and the peak between samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Image = NDArray[Any]
 Mask = NDArray[np.bool_]
 
-HIGH_PASS_SIZE = 5  # MS pixels; details finer than this are what pansharpening adds
+HIGH_PASS_SIZE = 5  # MS pixels. Pansharpening adds details that are finer.
 
 
 def box_sum(image: Any, size: int) -> Any:
@@ -26,41 +26,41 @@ def box_sum(image: Any, size: int) -> Any:
 
 
 def box_mean(image: Any, size: int = HIGH_PASS_SIZE) -> Any:
-    """Mean over the same squares."""
+    """Average over the squares of `box_sum`."""
     total = box_sum(image, size)
     total /= size**2
     return total
 
 
 def high_pass(image: Any) -> Any:
-    """The image minus its box mean, without the border that has none; of arrays and of tensors."""
+    """Subtract the box mean and cut the border that has none; of arrays and of tensors."""
     edge = HIGH_PASS_SIZE // 2
     return image[..., edge : image.shape[-2] - edge, edge : image.shape[-1] - edge] - box_mean(image)
 
 
 def whole_boxes(valid: Mask, size: int = HIGH_PASS_SIZE) -> Mask:
-    """Where `box_mean` reads valid pixels alone; nowhere in an image that is smaller than the box."""
+    """Mark the boxes of `box_mean` that hold valid pixels alone; none in an image that is smaller than the box."""
     if min(valid.shape) < size:
         return np.zeros([max(n - size + 1, 0) for n in valid.shape], dtype=bool)
     return np.asarray(box_mean(valid.astype(np.float32), size) > 1.0 - 0.5 / size**2)
 
 
 def local_mean(image: Image, size: int) -> Image:
-    """Mean over the part of the square around each pixel that lies within the image; of the image's shape."""
+    """Average over the part of the square around each pixel that lies within the image; of the image's shape."""
     rim = [(0, 0)] * (image.ndim - 2) + [(size // 2, size // 2)] * 2
     counted = np.pad(np.ones(image.shape[-2:], image.dtype), rim[-2:])
     return np.asarray(box_sum(np.pad(image, rim), size) / box_sum(counted, size))
 
 
 def block_means(image: Image, side: int) -> Image:
-    """Mean over each whole block of `side` pixels a side."""
+    """Average over each whole block of `side` pixels a side."""
     down, across = (n // side for n in image.shape[-2:])
     cells = image[..., : down * side, : across * side]
     return np.asarray(cells.reshape(*image.shape[:-2], down, side, across, side).mean((-3, -1)))
 
 
 def dilate(mask: Mask, reach: int) -> Mask:
-    """Which pixels (h, w) lie within `reach` rows and columns of one of the mask."""
+    """Mark the pixels (h, w) within `reach` rows and columns of one of the mask."""
     for axis in (0, 1):
         size = mask.shape[axis]
         counts = np.concatenate(
@@ -72,11 +72,11 @@ def dilate(mask: Mask, reach: int) -> Mask:
 
 
 def lower_median(values: Image) -> Image:
-    """The middle one along the last axis, the lower of two."""
+    """Return the middle value along the last axis, the lower of two."""
     return np.asarray(np.sort(values, axis=-1)[..., (values.shape[-1] - 1) // 2])
 
 
 def parabola_peak(before: Any, middle: Any, after: Any) -> Any:
-    """Where the parabola through three evenly spaced values is highest, in steps from the middle one, within one."""
+    """Locate the top of the parabola through three evenly spaced values, in steps from the middle, within one."""
     bend = np.minimum(before - 2.0 * middle + after, -1e-9)
     return np.clip(0.5 * (before - after) / bend, -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""How the MS grid lies on the PAN grid, from their geotransforms alone."""
+"""Position of the MS grid relative to the PAN grid, from their geotransforms alone."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 from ..errors import InputError
 
 GeoTransform = tuple[float, float, float, float, float, float]
-Extent = tuple[float, float, float, float]  # x least, y least, x most, y most, in a raster's reference system
+Extent = tuple[float, float, float, float]  # x min, y min, x max, y max, in a raster's reference system
 
 NO_GEOREFERENCE: GeoTransform = (0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-SMALLEST_RATIO = 1.5
-LARGEST_RATIO = 16.0
-RATIO_DIGITS = 3  # by which ratios are compared and shown: pixels of degrees have no round sizes
-RATIO_TOLERANCE = 0.02  # between the two axes, where nothing but sizes relates the rasters
-LARGEST_UNEVENNESS = 2.0  # between them, where a georeference does: pixels of degrees are square in no place but one
+MIN_RATIO = 1.5
+MAX_RATIO = 16.0
+RATIO_DIGITS = 3  # decimals by which ratios are compared and shown: pixels in degrees have no round sizes
+RATIO_TOLERANCE = 0.02  # difference of the ratios along both axes, where only sizes relate the rasters
+MAX_UNEVENNESS = 2.0  # quotient of the ratios along both axes with a georeference: pixels in degrees are rarely square
 EDGE_TOLERANCE = 1e-3  # PAN pixels; rounding of geotransforms must not cost a row
-LARGEST_COORDINATE = 1e12  # map units; nothing on Earth lies beyond it, and arithmetic with it is safe
-SMALLEST_AREA = 1e-30  # of a pixel, in map units; arithmetic with its inverse is safe
-LARGEST_SKEW = 0.1  # PAN pixels over the whole raster
+MAX_COORDINATE = 1e12  # map units; nothing on Earth is beyond it, and arithmetic with it is safe
+MIN_AREA = 1e-30  # of a pixel, in square map units; arithmetic with its inverse is safe
+MAX_SKEW = 0.1  # PAN pixels over the whole raster
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Window:
         return self.width <= 0 or self.height <= 0
 
     def grown(self, by: int) -> Window:
-        """The window with `by` more pixels on each side."""
+        """Return the window with `by` more pixels on each side."""
         return Window(self.left - by, self.top - by, self.width + 2 * by, self.height + 2 * by)
 
     def halves(self, across: bool) -> tuple[Window, Window]:
-        """The left and the right half, or the upper and the lower one."""
+        """Return the left and the right half, or the upper and the lower one."""
         if across:
             left = replace(self, width=self.width // 2)
             return left, replace(self, left=left.right, width=self.width - left.width)
@@ -58,7 +58,7 @@ class Window:
         return upper, replace(self, top=upper.bottom, height=self.height - upper.height)
 
     def split(self, side: int) -> list[Window]:
-        """The window cut into squares of `side` pixels, smaller at its right and lower edge."""
+        """Cut the window into squares of `side` pixels, smaller at its right and lower edge."""
         return [
             Window(left, top, side, side).clipped(self)
             for top in range(self.top, self.bottom, side)
@@ -66,7 +66,7 @@ class Window:
         ]
 
     def clipped(self, other: Window) -> Window:
-        """The part within `other`; `empty` where there is none."""
+        """Return the part within `other`; `empty` where there is none."""
         left, top = max(self.left, other.left), max(self.top, other.top)
         return Window(left, top, min(self.right, other.right) - left, min(self.bottom, other.bottom) - top)
 
@@ -94,7 +94,7 @@ class Grid:
         return Window(0, 0, self.width, self.height)
 
     def cropped(self, window: Window) -> Grid:
-        """The grid of a window of this one: bit for bit the same pixels where the window starts at (0, 0)."""
+        """Return the grid of a window: bit for bit the same pixels where the window starts at (0, 0)."""
         t = self.transform
         if (window.left, window.top) == (0, 0):
             return Grid(window.width, window.height, t)
@@ -103,15 +103,15 @@ class Grid:
         return Grid(window.width, window.height, (x, t[1], t[2], y, t[4], t[5]))
 
     def corners(self) -> list[tuple[float, float]]:
-        """Map coordinates of the four corners."""
+        """Return the map coordinates of the four corners."""
         t = self.transform
-        places = ((0, 0), (self.width, 0), (self.width, self.height), (0, self.height))
-        return [(t[0] + c * t[1] + r * t[2], t[3] + c * t[4] + r * t[5]) for c, r in places]
+        pixels = ((0, 0), (self.width, 0), (self.width, self.height), (0, self.height))
+        return [(t[0] + c * t[1] + r * t[2], t[3] + c * t[4] + r * t[5]) for c, r in pixels]
 
     def covering(self, bounds: Extent) -> Window:
-        """Pixels whose centres lie within map bounds (x least, y least, x most, y most), not clipped to the raster."""
+        """Return the window of pixels whose centres lie within map bounds, not clipped to the raster."""
         t = self.transform
-        to_pixels = np.linalg.inv(_linear(t))
+        to_pixels = np.linalg.inv(_extract_linear(t))
         x0, y0, x1, y1 = bounds
         points = np.array([[x - t[0], y - t[3]] for x in (x0, x1) for y in (y0, y1)]) @ to_pixels.T
         left, top = np.ceil(points.min(0) - 0.5 - EDGE_TOLERANCE).astype(int)
@@ -119,7 +119,7 @@ class Grid:
         return Window(int(left), int(top), int(right - left), int(bottom - top))
 
     def describe(self) -> str:
-        """Size and extent in words."""
+        """Return size and extent in words."""
         xs, ys = zip(*self.corners())
         extent = f"x {min(xs):.10g} to {max(xs):.10g}, y {min(ys):.10g} to {max(ys):.10g}"
         return f"{self.width} x {self.height} pixels, {extent}"
@@ -143,14 +143,14 @@ class Placement:
         return math.sqrt(self.spacing[0] * self.spacing[1])
 
     def moved(self, shift: tuple[float, float]) -> Placement:
-        """MS displaced by `shift` (row, column) PAN pixels; what it covers by georeference stays."""
+        """Displace MS by `shift` (row, column) PAN pixels; what it covers by georeference stays."""
         return replace(self, origin=(self.origin[0] + shift[0], self.origin[1] + shift[1]))
 
 
 def register(pan: Grid, ms: Grid) -> Placement:
     """Place MS on PAN's grid. Raises InputError, with the numbers, where the two cannot be fused."""
     for role, grid in (("PAN", pan), ("MS", ms)):
-        if not all(math.isfinite(v) and abs(v) < LARGEST_COORDINATE for v in grid.transform):
+        if not all(math.isfinite(v) and abs(v) < MAX_COORDINATE for v in grid.transform):
             raise InputError(f"The geotransform of {role}, {grid.transform}, is out of range. Georeference it again.")
     if pan.georeferenced != ms.georeferenced:
         missing, present = ("PAN", "MS") if ms.georeferenced else ("MS", "PAN")
@@ -159,18 +159,18 @@ def register(pan: Grid, ms: Grid) -> Placement:
             f"Georeference {missing}, or remove the georeference of {present} if both cover the same area."
         )
     if not pan.georeferenced:
-        return _place(pan, np.diag([pan.width / ms.width, pan.height / ms.height]), np.zeros(2), ms)
-    to_pan = np.linalg.inv(_linear(pan.transform))
-    between = to_pan @ _linear(ms.transform)
+        return _make_placement(pan, np.diag([pan.width / ms.width, pan.height / ms.height]), np.zeros(2), ms)
+    to_pan = np.linalg.inv(_extract_linear(pan.transform))
+    between = to_pan @ _extract_linear(ms.transform)
     offset = to_pan @ np.array([ms.transform[0] - pan.transform[0], ms.transform[3] - pan.transform[3]])
-    return _place(pan, between, offset, ms)
+    return _make_placement(pan, between, offset, ms)
 
 
-def _place(pan: Grid, between: np.ndarray, offset: np.ndarray, ms: Grid) -> Placement:
+def _make_placement(pan: Grid, between: np.ndarray, offset: np.ndarray, ms: Grid) -> Placement:
     """Check the affine map from MS pixels (column, row) to PAN pixels and turn it into a Placement."""
     (across, skew_x), (skew_y, down) = between
     skew = max(abs(skew_x) * ms.height, abs(skew_y) * ms.width)
-    if skew > LARGEST_SKEW or across <= 0 or down <= 0:
+    if skew > MAX_SKEW or across <= 0 or down <= 0:
         angle = math.degrees(math.atan2(skew_y, across))
         raise InputError(
             f"MS is rotated, sheared or mirrored against PAN (by {angle:.3f} degrees, {skew:.1f} PAN pixels over the "
@@ -195,21 +195,21 @@ def _check_ratio(pan: Grid, ms: Grid, across: float, down: float) -> None:
     if not pan.georeferenced:
         sizes = f"PAN has {pan.width} x {pan.height} pixels, MS {ms.width} x {ms.height}, neither has a georeference"
     ratio = round(math.sqrt(across * down), RATIO_DIGITS)
-    if ratio < 1.0 / SMALLEST_RATIO:
+    if ratio < 1.0 / MIN_RATIO:
         raise InputError(f"PAN and MS seem to be swapped: {sizes}. PAN is the raster with the smaller pixels.")
-    if not SMALLEST_RATIO <= ratio <= LARGEST_RATIO:
-        limits = f"{SMALLEST_RATIO} to {LARGEST_RATIO:g}"
+    if not MIN_RATIO <= ratio <= MAX_RATIO:
+        limits = f"{MIN_RATIO} to {MAX_RATIO:g}"
         raise InputError(f"The ratio of the pixel sizes is {ratio:.3f}, but only {limits} can be fused: {sizes}.")
     uneven = round(max(across / down, down / across), RATIO_DIGITS)
-    if uneven > (LARGEST_UNEVENNESS if pan.georeferenced else 1.0 + RATIO_TOLERANCE):
+    if uneven > (MAX_UNEVENNESS if pan.georeferenced else 1.0 + RATIO_TOLERANCE):
         raise InputError(
             f"The ratio is {across:.3f} across but {down:.3f} down, so the rasters do not belong together: {sizes}."
         )
 
 
-def _linear(transform: GeoTransform) -> np.ndarray:
+def _extract_linear(transform: GeoTransform) -> np.ndarray:
     matrix = np.array([[transform[1], transform[2]], [transform[4], transform[5]]])
     area = abs(transform[1] * transform[5] - transform[2] * transform[4])
-    if not np.abs(matrix).max() < LARGEST_COORDINATE or area < SMALLEST_AREA:
+    if not np.abs(matrix).max() < MAX_COORDINATE or area < MIN_AREA:
         raise InputError(f"The geotransform {transform} gives the pixels no size that makes sense.")
     return matrix

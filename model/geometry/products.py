@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_PRODUCTS = 2**18  # multiplications of a piece: OpenBLAS takes several threads only for more
-SUMMED = 256  # columns that are summed at once; every BLAS sums so few in one go
+MAX_PRODUCTS = 2**18  # multiplications of a piece. OpenBLAS takes several threads only for more.
+SUMMED = 256  # columns that are summed at once. Every BLAS sums so few in one go.
 
 
 def multiply(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
@@ -21,8 +21,8 @@ def multiply(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     batch = np.broadcast_shapes(first.shape[:-2], second.shape[:-2])
     result = np.empty((*batch, rows, columns), np.result_type(first, second))
     wide = max(min(MAX_PRODUCTS // (8 * max(count, 1)), columns), 1)
-    for down in _pieces(rows, max(MAX_PRODUCTS // (max(count, 1) * wide), 1)):
-        for across in _pieces(columns, wide):
+    for down in _split_length(rows, max(MAX_PRODUCTS // (max(count, 1) * wide), 1)):
+        for across in _split_length(columns, wide):
             np.matmul(first[..., down, :], second[..., :, across], out=result[..., down, across])
     return result
 
@@ -41,20 +41,20 @@ def inverse_root(gram: NDArray[np.float64], weak: float = 0.0) -> NDArray[np.flo
     They come from Gram-Schmidt, the strongest left first; what has at most the power `weak` is left out. LAPACK's
     solvers depend on the number of threads.
     """
-    left, rows, found = gram, np.eye(len(gram)), np.zeros((0, len(gram)))
+    left, rows, chosen = gram, np.eye(len(gram)), np.zeros((0, len(gram)))
     for _ in range(len(gram)):
         best = int(left.diagonal().argmax())
         power = float(left[best, best])
         if not power > weak:
             break
-        found = np.concatenate([found, rows[best : best + 1] / np.sqrt(power)])
+        chosen = np.concatenate([chosen, rows[best : best + 1] / np.sqrt(power)])
         share = left[best] / power
         rows, left = rows - np.outer(share, rows[best]), left - np.outer(share, left[best])
         left[best], left[:, best] = 0.0, 0.0
-    return found
+    return chosen
 
 
-def _pieces(length: int, most: int) -> Iterator[slice]:
-    """Even parts of a length, of at most so many each."""
-    count = -(-length // most)
+def _split_length(length: int, limit: int) -> Iterator[slice]:
+    """Yield even parts of a length, each of at most `limit`."""
+    count = -(-length // limit)
     yield from (slice(length * i // count, length * (i + 1) // count) for i in range(count))

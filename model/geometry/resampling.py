@@ -20,24 +20,24 @@ from .transfer import Values, kernel_samples
 Matrix = NDArray[np.float64]
 
 CUBIC_REACH = 2.0
-TIE = 1e-6  # pixels
-BLOCK = 16  # outputs of a reading that one small dense matrix gives; measured
+TIE = 1e-6  # pixels; rounding of a geotransform must not decide which of two pixels is nearer
+BLOCK = 16  # outputs that one small dense matrix gives; the fastest size measured
 
 
 def mtf_reach(values: Values, ratio: float) -> float:
-    """Radius, in PAN pixels, within which `mtf_resampler` reads."""
+    """Return the radius, in PAN pixels, within which `mtf_resampler` reads."""
     return max(float(kernel_samples(values)[0][-1]) * ratio, 1.0)
 
 
 def centres(count: int, origin: float, step: float) -> Matrix:
-    """Positions origin + step * k of `count` pixel centres, in pixel indices of the other grid."""
+    """Return positions origin + step * k of `count` pixel centres, in pixel indices of the other grid."""
     return origin + step * np.arange(count, dtype=np.float64)
 
 
 def nearest(positions: Matrix) -> NDArray[np.int64]:
-    """The pixel whose centre is nearest to each position, in pixel indices; halfway between two, the higher one.
+    """Return the pixel whose centre is nearest to each position, in pixel indices; of two, the higher one.
 
-    Positions within TIE of halfway count as halfway: rounding of a geotransform must not decide.
+    Positions within TIE of halfway count as halfway.
     """
     return np.floor(positions + 0.5 + TIE).astype(np.int64)
 
@@ -46,7 +46,7 @@ def nearest(positions: Matrix) -> NDArray[np.int64]:
 class Resampler1D:
     """A linear map from samples on a line to n outputs, each of which reads `taps` neighbouring samples.
 
-    first (n,)   the first sample that an output reads        weights (n, taps)   what each sample counts
+    first (n,)   the first sample that an output reads        weights (n, taps)   the weight of each sample
     """
 
     first: NDArray[np.int64]
@@ -59,7 +59,7 @@ class Resampler1D:
         return Resampler1D(self.first[outputs], self.weights[outputs])
 
     def dense(self, size: int, start: int = 0) -> Matrix:
-        """The map as a matrix (n, size) over the samples from `start` on."""
+        """Return the map as a matrix (n, size) over the samples from `start` on."""
         matrix = np.zeros((len(self), size))
         np.put_along_axis(
             matrix, (self.first - start)[:, None] + np.arange(self.weights.shape[1]), self.weights, axis=1
@@ -67,12 +67,12 @@ class Resampler1D:
         return matrix
 
     def block(self) -> tuple[slice, Matrix]:
-        """The samples that are read and the dense matrix (n, samples) over them."""
+        """Return the slice of samples that are read and the dense matrix (n, samples) over them."""
         low, high = int(self.first.min()), int(self.first.max()) + self.weights.shape[1]
         return slice(low, high), self.dense(high - low, low)
 
     def cut(self, size: int) -> list[tuple[slice, slice, Matrix]]:
-        """Outputs, the samples they read and the matrix between them, `size` outputs at a time."""
+        """Return outputs, the samples they read and the matrix between them, `size` outputs at a time."""
         parts = [slice(start, min(start + size, len(self))) for start in range(0, len(self), size)]
         return [(part, *self[part].block()) for part in parts]
 
@@ -93,38 +93,38 @@ class Resampler1D:
 
 
 def mtf_resampler(size: int, positions: Matrix, values: Values, ratio: float) -> Resampler1D:
-    """Reads a signal of `size` samples, blurred by a transfer function, at `positions`.
+    """Make the map that reads a signal of `size` samples, blurred by a transfer function, at `positions`.
 
     `values` are one axis of a `TransferFunction`, `ratio` is the MS pixel size over the PAN pixel size.
     """
     distances, kernel = kernel_samples(values)
 
-    def weights(distance: Matrix) -> Matrix:
+    def evaluate_kernel(distance: Matrix) -> Matrix:
         return np.interp(np.abs(distance) / ratio, distances, kernel, right=0.0)
 
-    return _resampler(size, positions, weights, mtf_reach(values, ratio))
+    return _make_resampler(size, positions, evaluate_kernel, mtf_reach(values, ratio))
 
 
 @functools.lru_cache(maxsize=64)
 def regular_mtf_resampler(size: int, count: int, origin: float, step: float, values: Values) -> Resampler1D:
-    """`mtf_resampler` at `count` regular positions; windows of one scene share it."""
+    """Make and cache `mtf_resampler` at `count` regular positions; windows of one scene share it."""
     return mtf_resampler(size, centres(count, origin, step), values, step)
 
 
 def cubic_resampler(size: int, positions: Matrix) -> Resampler1D:
-    """Reads a signal of `size` samples at `positions` by cubic convolution (Keys, 1981, a = -1/2)."""
-    return _resampler(size, positions, _keys_cubic, CUBIC_REACH)
+    """Make the map that reads `size` samples at `positions` by cubic convolution (Keys, 1981, a = -1/2)."""
+    return _make_resampler(size, positions, _evaluate_keys_cubic, CUBIC_REACH)
 
 
-def _keys_cubic(distance: Matrix) -> Matrix:
+def _evaluate_keys_cubic(distance: Matrix) -> Matrix:
     d = np.abs(distance)
     near = (1.5 * d - 2.5) * d * d + 1.0
     far = ((-0.5 * d + 2.5) * d - 4.0) * d + 2.0
     return np.where(d < 1.0, near, np.where(d < 2.0, far, 0.0))
 
 
-def _resampler(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix], reach: float) -> Resampler1D:
-    """A normalised kernel centred on each position; samples beyond an end repeat the end sample."""
+def _make_resampler(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix], reach: float) -> Resampler1D:
+    """Normalise a kernel centred on each position; samples beyond an end repeat the end sample."""
     first = np.ceil(positions - reach).astype(np.int64)
     taps = first[:, None] + np.arange(int(2 * reach) + 1)[None, :]
     distance = taps - positions[:, None]
@@ -142,9 +142,9 @@ def _resampler(size: int, positions: Matrix, kernel: Callable[[Matrix], Matrix],
 
 
 def covered(valid: NDArray[np.bool_], rows: Resampler1D, columns: Resampler1D, lost: float = 0.01) -> NDArray[np.bool_]:
-    """Where maps (h from H, w from W) read valid pixels (H, W): at most a share `lost` of their weights lies elsewhere.
+    """Mark outputs (h, w) that read valid pixels (H, W), at most a share `lost` of their weights elsewhere.
 
-    Weights count by their absolute value: kernels have negative lobes, which may cancel what lies beyond an edge.
+    Weights count by their absolute value: negative lobes of kernels may cancel samples beyond an edge.
     """
     if valid.all():
         return np.ones((len(rows), len(columns)), dtype=bool)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 FREQUENCIES = tuple(round(0.1 * k, 1) for k in range(1, 11))  # of the MS Nyquist frequency; the function is 1 at 0
 SUMMARY = (0.25, 0.5, 0.75, 1.0)  # frequencies at which the network is given the function
-MAX_TRANSFER = 2.0  # makers sharpen by up to 1.4; more is no product
-MIN_TRANSFER = 1e-3  # below it the logarithm says nothing
-MIN_DECAY = 1.5  # least fall of the logarithm per MS Nyquist frequency at that frequency
+MAX_TRANSFER = 2.0  # makers of products sharpen by up to 1.4
+MIN_TRANSFER = 1e-3  # the logarithm of smaller values is noise
+MIN_DECAY = 1.5  # fall of the logarithm per MS Nyquist frequency, at that frequency
 REACH = 6.0  # MS pixels on each side that the kernel covers; its outer half is tapered
-MIN_SHARE = 5e-4  # of the kernel's peak; what lies beyond the last value above it is cut
+MIN_SHARE = 5e-4  # of the kernel's peak; the kernel ends at the last value above it
 FINEST = 0.02  # step, in MS Nyquist frequencies, of the integral over frequencies
 
 Array = NDArray[np.float64]
@@ -28,7 +28,7 @@ Values = tuple[float, ...]
 
 @dataclass(frozen=True)
 class TransferFunction:
-    """How much of the contrast of PAN's image, at each frequency, is left in MS.
+    """Share of the contrast of PAN's image that MS keeps at each frequency.
 
     rows, columns   values at FREQUENCIES, along the axis of the rows (top to bottom) and of the columns (left to
                     right); they may exceed 1 where MS was sharpened. Beyond the MS Nyquist frequency the function
@@ -45,13 +45,13 @@ class TransferFunction:
 
     @classmethod
     def gaussian(cls, rows: float, columns: float | None = None) -> TransferFunction:
-        """Gaussians with these gains, in (0, 1), at the MS Nyquist frequency (Aiazzi et al., 2006)."""
+        """Make Gaussians with these gains, in (0, 1), at the MS Nyquist frequency (Aiazzi et al., 2006)."""
         gains = (rows, rows if columns is None else columns)
         along_rows, along_columns = (tuple(gain ** (f * f) for f in FREQUENCIES) for gain in gains)
         return cls(along_rows, along_columns)
 
     def nearest_gaussian(self) -> TransferFunction:
-        """The Gaussian, alike along both axes, that is nearest in least squares: what the literature uses."""
+        """Fit one Gaussian to both axes by least squares, as the literature uses it."""
         measured = np.array(self.rows + self.columns)
         trials = (0.01 * np.arange(1, 91))[:, None] ** (2 * tuple(f * f for f in FREQUENCIES))
         return TransferFunction.gaussian(0.01 * (1 + int(((trials - measured) ** 2).sum(axis=1).argmin())))
@@ -67,12 +67,12 @@ class TransferFunction:
         return max(1.0, *self.rows, *self.columns)
 
     def summary(self) -> list[float]:
-        """Values at SUMMARY, along the rows' axis, then along the columns' axis."""
+        """Return the values at SUMMARY, along the rows' axis, then along the columns' axis."""
         return [float(v) for values in (self.rows, self.columns) for v in evaluate(values, np.array(SUMMARY))]
 
 
 def evaluate(values: Values, frequencies: Array) -> Array:
-    """The function with `values` at FREQUENCIES, at other frequencies in MS Nyquist frequencies; of their shape."""
+    """Evaluate the function with `values` at FREQUENCIES at other frequencies, in units of the MS Nyquist frequency."""
     inner = np.interp(frequencies, (0.0, *FREQUENCIES), (1.0, *values))
     last, before = (max(values[k], MIN_TRANSFER) for k in (-1, -3))
     slope = min(math.log(last / before) / (FREQUENCIES[-1] - FREQUENCIES[-3]) * _SLOPE_AT_END, -MIN_DECAY)
@@ -85,7 +85,7 @@ _SLOPE_AT_END = 2.0 / 1.8  # a Gaussian's slope at 1 over the mean one between 0
 
 @functools.lru_cache(maxsize=256)
 def kernel_samples(values: Values) -> tuple[Array, Array]:
-    """The blur kernel: distances from its centre in MS pixels, from 0 to where it ends, and values; not normalised.
+    """Compute the blur kernel: distances from its centre to its end in MS pixels, and values; not normalised.
 
     The cosine transform of the function, tapered by a Tukey window over REACH.
     """

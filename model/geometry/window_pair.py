@@ -1,4 +1,4 @@
-"""A piece of PAN and the MS over it, in memory: what everything that is measured or fused starts from."""
+"""A piece of PAN and the MS over it, in memory: the input of every measurement and of fusion."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
 
 @dataclass(frozen=True)
 class PairWindow:
-    """A piece of both rasters and how their grids lie.
+    """A piece of both rasters and the relation of their grids.
 
     pan, pan_valid (H, W)     ms (bands, h, w); pan may be (bands, H, W) where every band has a PAN of its own
-    ms_valid (h, w)           where every band of MS is valid: what is measured is measured there
-    band_valid (bands, h, w)  where each band is; None where all bands are valid in the same pixels
+    ms_valid (h, w)           where every band of MS is valid; measurements use these pixels
+    band_valid (bands, h, w)  where each band is valid; None where all bands are valid in the same pixels
     origin, spacing           of the scene: centre of MS pixel (0, 0) in PAN pixel indices (row, column), MS pixel size
                               in PAN pixels
     pan_corner, ms_corner     the scene's pixel (row, column) that is the first of `pan` and of `ms`: positions are
-                              computed for the scene, so that every piece of it rounds them alike
+                              computed for the scene, so that all pieces of it round them the same way
     """
 
     pan: Image
@@ -57,7 +57,7 @@ class PairWindow:
 
     @property
     def any_ms_valid(self) -> bool:
-        """Whether any pixel of any band of MS is valid."""
+        """True where any pixel of any band of MS is valid."""
         return bool((self.ms_valid if self.band_valid is None else self.band_valid).any())
 
     @property
@@ -66,52 +66,52 @@ class PairWindow:
         return math.sqrt(self.spacing[0] * self.spacing[1])
 
     def shifted(self, shift: tuple[float, float]) -> PairWindow:
-        """The same window with the MS pixels moved by `shift` (row, column) PAN pixels."""
+        """Move the MS pixels by `shift` (row, column) PAN pixels."""
         return replace(self, origin=(self.origin[0] + shift[0], self.origin[1] + shift[1]))
 
     def scaled(self, pan: float, ms: Sequence[float]) -> PairWindow:
-        """The same window with PAN and each band of MS divided by a number."""
+        """Divide PAN and each band of MS by a number."""
         return replace(self, pan=self.pan / pan, ms=self.ms / np.array(ms, self.ms.dtype)[:, None, None])
 
     def with_bands(self, kept: Sequence[int]) -> PairWindow:
-        """The pair with some of its bands, valid where all of those are."""
+        """Select bands; the pair is valid where all of those are."""
         if self.band_valid is None:
             return replace(self, ms=self.ms[list(kept)])
-        known = self.band_valid[list(kept)]
-        return replace(self, ms=self.ms[list(kept)], band_valid=known, ms_valid=known.all(0))
+        band_valid = self.band_valid[list(kept)]
+        return replace(self, ms=self.ms[list(kept)], band_valid=band_valid, ms_valid=band_valid.all(0))
 
     def cropped(self, place: Window) -> PairWindow:
-        """The pair with PAN cut to a window of it; MS stays as it is."""
+        """Cut PAN to a window of it; MS stays unchanged."""
         cut = np.s_[place.top : place.bottom, place.left : place.right]
         corner = (self.pan_corner[0] + place.top, self.pan_corner[1] + place.left)
         return replace(self, pan=self.pan[(..., *cut)], pan_valid=self.pan_valid[cut], pan_corner=corner)
 
     def pan_at_ms(self, transfer: TransferFunction) -> tuple[Image, Mask]:
-        """PAN blurred and sampled at the MS pixels, and where both are valid; (h, w) each."""
+        """Blur PAN and sample it at the MS pixels; returns it and the mask where both are valid, (h, w) each."""
         return self.at_ms(self.pan, self.pan_valid, transfer)
 
     def at_ms(self, image: Image, valid: Mask, transfer: TransferFunction) -> tuple[Image, Mask]:
-        """An image (..., H, W) on PAN's pixels blurred and sampled at the MS pixels, and where it and MS are valid."""
+        """Blur an image (..., H, W) on PAN's pixels and sample it at the MS pixels; returns it and its mask."""
         rows, columns = self.mtf_resamplers(transfer)
-        known = covered(valid, rows, columns) & self.ms_valid & self.inside(0.5 * self.ratio)
-        return resample(image, rows, columns), known
+        valid_at_ms = covered(valid, rows, columns) & self.ms_valid & self.inside(0.5 * self.ratio)
+        return resample(image, rows, columns), valid_at_ms
 
     def mtf_resamplers(self, transfer: TransferFunction) -> tuple[Resampler1D, Resampler1D]:
-        """Maps that blur PAN and sample it at the MS rows and columns."""
+        """Make the maps that blur PAN and sample it at the MS rows and columns."""
         axes = (transfer.rows, transfer.columns)
         lines = zip(self.pan.shape[-2:], self.ms_valid.shape, self.first, self.spacing, axes)
         rows, columns = (regular_mtf_resampler(*line) for line in lines)
         return rows, columns
 
     def inside(self, margin: float) -> Mask:
-        """Which MS pixel centres lie in PAN's window, at least `margin` - 1/2 PAN pixels from its border; (h, w)."""
+        """Mark MS pixel centres in PAN's window, at least `margin` - 1/2 PAN pixels from its border; (h, w)."""
         rows, columns = (
             (s >= margin - 0.5) & (s <= n - 0.5 - margin) for n, s in zip(self.pan.shape[-2:], self.positions_in_pan())
         )
         return np.outer(rows, columns)
 
     def positions_in_pan(self) -> tuple[Matrix, Matrix]:
-        """PAN pixel indices of the MS rows and of the MS columns."""
+        """Return the PAN pixel indices of the MS rows and of the MS columns."""
         height, width = self.ms_valid.shape
         return centres(height, self.first[0], self.spacing[0]), centres(width, self.first[1], self.spacing[1])
 
@@ -126,7 +126,7 @@ class PairWindow:
         return Window(0, 0, self.pan.shape[-1], self.pan.shape[-2])
 
     def positions_in_ms(self, place: Window) -> tuple[Matrix, Matrix]:
-        """MS pixel indices of the rows and of the columns of a window of PAN."""
+        """Return the MS pixel indices of the rows and of the columns of a window of PAN."""
         corners = (self.pan_corner[0] + place.top, self.pan_corner[1] + place.left)
         lines = zip((place.height, place.width), corners, self.origin, self.spacing, self.ms_corner)
         rows, columns = (
@@ -135,18 +135,17 @@ class PairWindow:
         return rows, columns
 
     def cubic_resamplers(self, place: Window) -> tuple[Resampler1D, Resampler1D]:
-        """Maps that interpolate MS at the rows and columns of a window of PAN."""
+        """Make the maps that interpolate MS at the rows and columns of a window of PAN."""
         (rows, columns), (height, width) = self.positions_in_ms(place), self.ms_valid.shape
         return cubic_resampler(height, rows), cubic_resampler(width, columns)
 
     def valid_on_pan(self, place: Window) -> Mask:
-        """Which pixels of a window of PAN are valid in PAN and in the MS pixel they lie in: (H, W), or (bands, H, W)
-        where bands differ.
+        """Mark pixels of a window of PAN that are valid in PAN and in the MS pixel around them.
 
-        Beyond MS, its edge pixels count.
+        (H, W), or (bands, H, W) where bands differ. Beyond MS, its edge pixels count.
         """
         lines = zip(self.positions_in_ms(place), self.ms_valid.shape)
         rows, columns = (nearest(p).clip(0, n - 1) for p, n in lines)
         inner = self.pan_valid[place.top : place.bottom, place.left : place.right]
-        known = self.ms_valid if self.band_valid is None else self.band_valid
-        return inner & known.take(rows, -2).take(columns, -1)
+        ms_valid = self.ms_valid if self.band_valid is None else self.band_valid
+        return inner & ms_valid.take(rows, -2).take(columns, -1)

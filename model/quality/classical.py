@@ -1,7 +1,7 @@
-"""The classical methods of pansharpening, each as its paper gives it, on real grids: what any result is measured by.
+"""Classical methods of pansharpening, each as its paper gives it, on real grids: the yardsticks of any result.
 
-All take what `prepare` makes of a pair whose grids and transfer function are known. The methods look at pixels, not at
-where they lie: pieces of a scene may be `joined` and are then treated as one.
+All take the output of `prepare` for a pair whose grids and transfer function are known. Positions of pixels do not
+matter to the methods, so pieces of a scene may be `joined` and are then treated as one.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from ..geometry.window_pair import PairWindow
 from .full_resolution import interpolated_ms, low_pan
 from .indices import BLOCK, Image
 
-LEAST_INTENSITY = 1e-9  # below which Brovey does not divide by it
+MIN_INTENSITY = 1e-9  # Brovey does not divide by smaller ones
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the methods share: at MS resolution ms (bands, h, w), ms_low (blurred once more) and pan_at_ms, where
-    `valid`; on the PAN grid pan (H, W), pan_low and lms (bands, H, W), where `valid_fine`.
+    """Inputs that the methods share.
 
-    Blurs are Gaussian, as the papers have them, except that of `pan_measured`, PAN at MS sharpness by the measured
-    transfer function."""
+    ms, ms_low, pan_at_ms     at MS resolution, where `valid`: ms (bands, h, w), ms_low blurred once more
+    pan, pan_low, lms         on the PAN grid, where `valid_fine`: pan (H, W), lms (bands, H, W)
+    pan_measured              PAN at MS sharpness by the measured transfer function; all other blurs are Gaussian, as in
+                              the papers
+    """
 
     ms: Image
     ms_low: Image
@@ -43,12 +45,12 @@ class Prepared:
 
     @classmethod
     def joined(cls, parts: Sequence[Prepared]) -> Prepared:
-        """Pieces of a scene side by side, as `mosaic` puts them."""
+        """Put pieces of a scene side by side, as `mosaic` does."""
         return cls(**{name: mosaic([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__})
 
 
 def mosaic(images: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Images (..., h, w) side by side, padded with 0 so that each begins a block and none touches the next."""
+    """Put images (..., h, w) side by side, padded with 0 so that each begins a block and none touches the next."""
     height = max(i.shape[-2] for i in images)
     parts = []
     for image in images:
@@ -62,7 +64,7 @@ def prepare(
 ) -> Prepared:
     """Blur and interpolate a pair once for all methods, on the part `place` of PAN or on all of it.
 
-    `valid_fine`, of that part, says where the methods' parameters are fitted.
+    The methods' parameters are fitted where `valid_fine`, of that part, is True.
     """
     gaussian, place = transfer.nearest_gaussian(), place or pair.window
     pan_at_ms, valid = pair.pan_at_ms(gaussian)
@@ -78,46 +80,46 @@ def prepare(
 
 
 def interpolation(p: Prepared) -> Image:
-    """Cubic convolution, nothing else."""
+    """Return MS interpolated by cubic convolution."""
     return p.lms
 
 
 def brovey(p: Prepared) -> Image:
-    """Brovey with PAN matched to the intensity's mean and deviation (Gillespie et al., 1987; Vivone et al., 2015)."""
+    """Fuse by Brovey with PAN matched to the intensity (Gillespie et al., 1987; Vivone et al., 2015)."""
     intensity = p.lms.mean(0)
     i, low = intensity[p.valid_fine], p.pan_low[p.valid_fine]
     pan = (p.pan - p.pan[p.valid_fine].mean()) * (i.std() / max(low.std(), 1e-12)) + i.mean()
-    return np.asarray(p.lms * (pan / np.where(np.abs(intensity) > LEAST_INTENSITY, intensity, 1.0)))
+    return np.asarray(p.lms * (pan / np.where(np.abs(intensity) > MIN_INTENSITY, intensity, 1.0)))
 
 
 def gsa(p: Prepared) -> Image:
-    """Gram-Schmidt adaptive (Aiazzi et al., 2007)."""
+    """Fuse by Gram-Schmidt adaptive (Aiazzi et al., 2007)."""
     design = np.concatenate([p.ms[:, p.valid], np.ones((1, int(p.valid.sum())))])
     weights = np.linalg.lstsq(design.T, p.pan_at_ms[p.valid], rcond=None)[0]
     intensity = np.tensordot(weights[:-1], p.lms, 1) + weights[-1]
     inside = intensity[p.valid_fine]
-    gains = [_share(np.cov(inside, band[p.valid_fine])[0, 1], inside.var(ddof=1)) for band in p.lms]
+    gains = [_divide(np.cov(inside, band[p.valid_fine])[0, 1], inside.var(ddof=1)) for band in p.lms]
     pan = p.pan - p.pan[p.valid_fine].mean() + inside.mean()
     return np.asarray(p.lms + np.array(gains)[:, None, None] * (pan - intensity))
 
 
 def mtf_glp_fs(p: Prepared) -> Image:
-    """MTF-GLP with full-scale regression gains (Vivone, Restaino and Chanussot, 2018)."""
+    """Fuse by MTF-GLP with full-scale regression gains (Vivone, Restaino and Chanussot, 2018)."""
     pan, low = p.pan[p.valid_fine], p.pan_low[p.valid_fine]
     shared = np.cov(low, pan)[0, 1]
-    gains = [_share(np.cov(band[p.valid_fine], pan)[0, 1], shared) for band in p.lms]
+    gains = [_divide(np.cov(band[p.valid_fine], pan)[0, 1], shared) for band in p.lms]
     return np.asarray(p.lms + np.array(gains)[:, None, None] * (p.pan - p.pan_low))
 
 
 def mtf_glp(p: Prepared) -> Image:
-    """MTF-GLP with regression gains (Aiazzi et al., 2006) and the measured transfer function instead of a Gaussian."""
+    """Fuse by MTF-GLP with regression gains (Aiazzi et al., 2006) and the measured transfer function."""
     low = p.pan_measured[p.valid_fine]
-    gains = [_share(np.cov(band[p.valid_fine], low)[0, 1], low.var(ddof=1)) for band in p.lms]
+    gains = [_divide(np.cov(band[p.valid_fine], low)[0, 1], low.var(ddof=1)) for band in p.lms]
     return np.asarray(p.lms + np.array(gains)[:, None, None] * (p.pan - p.pan_measured))
 
 
 def bdsd_pc(p: Prepared) -> Image:
-    """Band-dependent spatial detail with physical constraints: PAN adds, bands subtract (Vivone, 2019)."""
+    """Fuse by band-dependent spatial detail with physical constraints: PAN adds, bands subtract (Vivone, 2019)."""
     design = np.concatenate([p.pan_at_ms[None, p.valid], -p.ms_low[:, p.valid]]).T
     q, r = np.linalg.qr(design)
     fine = np.concatenate([p.pan[None], -p.lms])
@@ -138,7 +140,7 @@ CLASSICAL: Mapping[str, Callable[[Prepared], Image]] = {
 
 
 def non_negative(design: Image, target: Image) -> Image:
-    """The least-squares solution x >= 0 of design x = target (Lawson and Hanson, 1974); (n,) for design (m, n)."""
+    """Solve design x = target by least squares, x >= 0 (Lawson and Hanson, 1974); (n,) for design (m, n)."""
     count = design.shape[1]
     x, free = np.zeros(count), np.zeros(count, dtype=bool)
     tolerance = 1e-12 * max(float(np.abs(design.T @ target).max()), 1e-300)
@@ -161,6 +163,6 @@ def non_negative(design: Image, target: Image) -> Image:
     return x
 
 
-def _share(covariance: float, variance: float) -> float:
-    """Their quotient, 0 where nothing varies."""
+def _divide(covariance: float, variance: float) -> float:
+    """Divide; 0 where nothing varies."""
     return float(covariance / variance) if variance != 0.0 else 0.0

@@ -1,15 +1,14 @@
-"""The comparison one scale down. Fusion's log, assessment, fine-tuning and benchmarks all take their figures from it.
+"""Comparison at reduced resolution, the source of the figures of log, assessment, fine-tuning and benchmarks.
 
-A pair is made coarser by its own ratio and its measured transfer function, so that MS itself is the reference (Wald,
-Ranchin and Mangolini, 1997). What counts:
+A pair is reduced by its own ratio and its measured transfer function, so MS is the reference (Wald et al., 1997).
 
-* Methods. All of them, the network among them, are given the placement and the transfer function by which the pair was
-  reduced. A figure tells how well a method fuses, not how well something was measured on a small image.
+* Methods. All, also the network, get the placement and the transfer function by which the pair was reduced. A figure
+  shows how well a method fuses, not how well something was measured on a small image.
 * Pieces. All of MS where it is small, else windows that show texture (`raster.windows.small_scene`). A figure is
   that of the pixels of all pieces together, not a mean of figures. Fine-tuning compares its held-out blocks alone.
-* Pixels. One counts where PAN and its MS pixel are valid, unless a gap or a side of the piece is nearer than
-  GUARD reduced MS pixels: interpolation reads that far, and the network has no surroundings there.
-* Numbers. Those of the file. Results are not rounded, since the type of the output is no matter of the method. Q2n
+* Pixels. One counts where PAN and its MS pixel are valid and GUARD reduced MS pixels away from gaps and sides.
+  Interpolation reads that far, and the network has no surroundings there.
+* Numbers. Those of the file. Results are not rounded, since the method does not choose the type of the output. Q2n
   alone rounds both images where the data are integers, as the toolbox does.
 * Bands. At most MAX_BANDS, spread over all. Classical methods see these alone; the network reads all bands.
 """
@@ -30,8 +29,8 @@ from ..geometry.window_pair import PairWindow
 from .classical import CLASSICAL, Prepared, interpolation, mosaic, prepare
 from .indices import Check, ComparedImages, Image, measure_indices
 
-MAX_BANDS = 8  # of 64, Q2n would take longer than all else together
-GUARD = 2  # reduced MS pixels
+MAX_BANDS = 8  # Q2n of 64 bands would take longer than the rest of a run
+GUARD = 2  # reduced MS pixels that interpolation reads on each side
 MIN_SIDE = 8  # reduced MS pixels of a piece; smaller ones have no middle
 NETWORK, INJECTION, INTERPOLATION = "network", "injection", "interpolation"
 METHODS: Mapping[str, Callable[[Prepared], Image]] = {INTERPOLATION: interpolation, **CLASSICAL}
@@ -39,7 +38,7 @@ Figures = Mapping[str, float]  # names of INDICES, and their values
 
 
 def compared_bands(outputs: Sequence[int]) -> list[int]:
-    """At most MAX_BANDS of the bands of the output, spread over them; -1 stands for one that is empty."""
+    """Choose at most MAX_BANDS of the bands of the output, spread over them; -1 stands for one that is empty."""
     live = [band for band in outputs if band >= 0]
     return [live[i] for i in np.linspace(0, len(live) - 1, min(len(live), MAX_BANDS)).round().astype(int)]
 
@@ -47,9 +46,9 @@ def compared_bands(outputs: Sequence[int]) -> list[int]:
 def reduced_pair(
     pair: PairWindow, ratio: float, transfer: TransferFunction, moved: tuple[float, float] = (0.0, 0.0)
 ) -> PairWindow:
-    """PAN at the MS pixels, and MS blurred by `transfer` again and sampled in steps of `ratio`, on a nested grid.
+    """Reduce PAN to the MS pixels, and MS by `transfer` and in steps of `ratio`, to a nested grid.
 
-    `moved` (row, column) displaces MS, in pixels of the reduced PAN, from where the grid says. The truth is `pair.ms`.
+    `moved` (row, column) displaces MS, in pixels of the reduced PAN, from its grid. The reference is `pair.ms`.
     """
     pan, valid = pair.pan_at_ms(transfer)
     origin = (ratio - 1.0) / 2.0
@@ -57,31 +56,31 @@ def reduced_pair(
     positions = [centres(int((n - 1 - origin) / ratio) + 1, origin + away, ratio) for n, away in lines]
     axes = zip(valid.shape, positions, (transfer.rows, transfer.columns))
     rows, columns = (mtf_resampler(n, p, values, ratio) for n, p, values in axes)
-    known = covered(valid, rows, columns, 0.001)
-    return PairWindow(pan, valid, resample(pair.ms, rows, columns), known, (origin, origin), (ratio, ratio))
+    ms_valid = covered(valid, rows, columns, 0.001)
+    return PairWindow(pan, valid, resample(pair.ms, rows, columns), ms_valid, (origin, origin), (ratio, ratio))
 
 
 def compared_pixels(small: PairWindow) -> NDArray[np.bool_]:
-    """Where a reduced pair is compared with its reference, (H, W): away from its sides and from gaps."""
+    """Mark pixels of a reduced pair to compare with its reference, (H, W): away from its sides and from gaps."""
     reach = guard(small.ratio)
     valid = np.pad(small.valid_on_pan(small.window), reach)
     return ~dilate(~valid, reach)[reach:-reach, reach:-reach]
 
 
 def guard(ratio: float) -> int:
-    """Reduced PAN pixels at sides and gaps that do not count."""
+    """Return the width, in reduced PAN pixels, of sides and edges of gaps that do not count."""
     return GUARD * round(ratio)
 
 
 @dataclass(frozen=True)
 class ReducedScene:
-    """Pieces of a scene one scale down, and their reference.
+    """Pieces of a scene at reduced resolution, and their reference.
 
     pairs    the reduced pieces with all bands, offsets taken off, as a network reads them
-    places   what is compared: the number of a piece, and a window of its PAN; all of them stand side by side in
+    places   the number of a piece and a window of its PAN for each compared part; the parts are side by side in
              `reference` (bands, H, W) and `valid` (H, W)
     bands    those that are compared, by their places in MS
-    offsets, pan_offset   what reading took off those bands (bands, 1, 1) and PAN
+    offsets, pan_offset   values that reading took off those bands (bands, 1, 1) and PAN
     """
 
     ratio: float
@@ -107,27 +106,27 @@ class ReducedScene:
         rounded: bool,
         blocks: Sequence[Sequence[Window]] | None = None,
     ) -> ReducedScene | None:
-        """Reduce pieces, their shift corrected, and compare all but their sides, or `blocks` (in MS pixels) of each.
+        """Reduce pieces, their shift corrected; compare all but their sides, or `blocks` (in MS pixels) of each.
 
         `offsets` are of all bands. None where no pixel can be compared.
         """
         large = [n for n, p in enumerate(pieces) if min(p.ms_valid.shape) >= MIN_SIDE * ratio]
         pairs = tuple(reduced_pair(pieces[n], ratio, transfer) for n in large)
-        places = [(i, place) for i, n in enumerate(large) for place in (blocks[n] if blocks else [_inner(pairs[i])])]
+        places = [(i, w) for i, n in enumerate(large) for w in (blocks[n] if blocks else [_trim_sides(pairs[i])])]
         if not places:
             return None
-        valid = mosaic([_cut(compared_pixels(pairs[i]), place) for i, place in places])
+        valid = mosaic([_cut(compared_pixels(pairs[i]), window) for i, window in places])
         if not valid.any():
             return None
         bands = compared_bands(outputs)
-        own = np.array(offsets)[bands, None, None]
-        truth = [_cut(pieces[large[i]].ms[bands] + own, place) for i, place in places]
+        band_offsets = np.array(offsets)[bands, None, None]
+        reference = mosaic([_cut(pieces[large[i]].ms[bands] + band_offsets, w) for i, w in places])
         return cls(
-            ratio, transfer, rounded, tuple(bands), own, pan_offset, pairs, tuple(places), mosaic(truth), valid
+            ratio, transfer, rounded, tuple(bands), band_offsets, pan_offset, pairs, tuple(places), reference, valid
         )  # fmt: skip
 
     def joined(self, results: Sequence[Image]) -> Image:
-        """Results for the places, in their order and as read, side by side and in the numbers of the file."""
+        """Put results for the places side by side, in their order, in the numbers of the file."""
         return mosaic([r + self.offsets for r in results])
 
     def measure(self, fused: Image, names: Sequence[str] = ()) -> Figures:
@@ -140,29 +139,29 @@ class ReducedScene:
         check: Check = lambda: None,
         methods: Mapping[str, Callable[[Prepared], Image]] = METHODS,
     ) -> dict[str, Figures]:
-        """Figures of interpolation and of the classical methods, by the method's name."""
+        """Compute figures of interpolation and of the classical methods, by the method's name."""
         parts = []
-        for number, place in self.places:
-            pair = self._exact(self.pairs[number])
-            parts.append(prepare(pair, self.transfer, _cut(compared_pixels(pair), place), place))
-        whole, found = Prepared.joined(parts), {}
+        for number, window in self.places:
+            pair = self._restore_numbers(self.pairs[number])
+            parts.append(prepare(pair, self.transfer, _cut(compared_pixels(pair), window), window))
+        whole, figures = Prepared.joined(parts), {}
         for name, method in methods.items():
             check()
-            found[name] = self.measure(method(whole), names)
-        return found
+            figures[name] = self.measure(method(whole), names)
+        return figures
 
-    def _exact(self, pair: PairWindow) -> PairWindow:
-        """A reduced pair of the compared bands in the numbers of the file, float64."""
+    def _restore_numbers(self, pair: PairWindow) -> PairWindow:
+        """Return a reduced pair of the compared bands in the numbers of the file, float64."""
         kept = pair.with_bands(self.bands)
         return replace(kept, ms=kept.ms + self.offsets, pan=kept.pan.astype(np.float64) + self.pan_offset)
 
 
-def _inner(small: PairWindow) -> Window:
-    """A reduced piece's PAN without its sides, which do not count."""
+def _trim_sides(small: PairWindow) -> Window:
+    """Return the window of a reduced piece's PAN without its sides, which do not count."""
     rim = guard(small.ratio)
     height, width = small.pan.shape
     return Window(rim, rim, width - 2 * rim, height - 2 * rim)
 
 
-def _cut(image: NDArray, place: Window) -> NDArray:
-    return image[..., place.top : place.bottom, place.left : place.right]
+def _cut(image: NDArray, window: Window) -> NDArray:
+    return image[..., window.top : window.bottom, window.left : window.right]

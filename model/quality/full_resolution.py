@@ -1,6 +1,6 @@
 """Quality of a result at full resolution, where no reference exists, on real grids.
 
-The toolbox's conventions (model/quality/indices.py) fix where a 4x4 cell is sampled; here the geotransforms say it.
+The toolbox's conventions (model/quality/indices.py) fix where a 4x4 cell is sampled; here the geotransforms do.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from .indices import BlockQualities, Check, Image, compare_blocks, measure_indic
 
 
 def interpolated_ms(pair: PairWindow) -> Image:
-    """MS of a pair on the PAN grid by cubic convolution, (bands, H, W)."""
-    return _to_pan(pair, pair.ms)
+    """Interpolate MS of a pair on the PAN grid by cubic convolution, (bands, H, W)."""
+    return _interpolate_to_pan(pair, pair.ms)
 
 
 def low_pan(pair: PairWindow, transfer: TransferFunction) -> Image:
-    """PAN as sharp as MS, on the PAN grid: blurred, sampled at the MS pixels, interpolated; (H, W)."""
-    return _to_pan(pair, resample(pair.pan, *pair.mtf_resamplers(transfer)))
+    """Make PAN as sharp as MS, on the PAN grid: blurred, sampled at the MS pixels, interpolated; (H, W)."""
+    return _interpolate_to_pan(pair, resample(pair.pan, *pair.mtf_resamplers(transfer)))
 
 
 def full_resolution(
     pair: PairWindow, fused: NDArray[Any], transfer: TransferFunction, rounded: bool
 ) -> dict[str, float]:
-    """D_lambda, D_s and HQNR of `fused` (bands, H, W) by name, as `block_qualities`; NaN where there is no block."""
+    """Compute D_lambda, D_s and HQNR of `fused` (bands, H, W) by name; NaN where there are no blocks."""
     return measure_indices(block_qualities(pair, fused, transfer, rounded))
 
 
@@ -44,7 +44,7 @@ def block_qualities(
 ) -> BlockQualities:
     """Compare `fused` (bands, H, W) with PAN and MS on each whole block of pixels that are valid in all, and `valid`.
 
-    `transfer` is the measured one, for MS and for PAN alike. `rounded` says that the data are integers. `check` is
+    `transfer` is the measured one, for MS and PAN. `rounded` marks integer data. `check` is
     called often and may raise to stop.
     """
     (height, width), (down, across) = pair.pan.shape, pair.spacing
@@ -52,17 +52,17 @@ def block_qualities(
     blur = (mtf_resampler(n, centres(n, 0.0, 1.0), values, step) for n, values, step in axes)
     fused = fused.astype(np.float32)
     low = resample(fused, *blur)
-    known = _valid_in_both(pair) if valid is None else _valid_in_both(pair) & valid
+    compared = _find_valid(pair) if valid is None else _find_valid(pair) & valid
     images = (interpolated_ms(pair), low, fused, pair.pan, low_pan(pair, transfer))
-    lms, low, sharp, pan, pan_low = (np.rint(i) if rounded else i for i in images)
-    return compare_blocks((lms, low, sharp, pan, pan_low), known, check)
+    lms, low, fine, pan, pan_low = (np.rint(i) if rounded else i for i in images)
+    return compare_blocks((lms, low, fine, pan, pan_low), compared, check)
 
 
-def _to_pan(pair: PairWindow, image: Image) -> Image:
+def _interpolate_to_pan(pair: PairWindow, image: Image) -> Image:
     return resample(image, *pair.cubic_resamplers(pair.window))
 
 
-def _valid_in_both(pair: PairWindow) -> NDArray[np.bool_]:
+def _find_valid(pair: PairWindow) -> NDArray[np.bool_]:
     lines = zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape)
     on_ms = np.outer(*((nearest(p) >= 0) & (nearest(p) < n) for p, n in lines))
     return replace(pair, band_valid=None).valid_on_pan(pair.window) & on_ms

@@ -19,12 +19,12 @@ Image = NDArray[np.float64]
 Check = Callable[[], None]  # may raise to stop
 
 BLOCK = 32
-AT_ONCE = 2**20  # numbers of an image that Q2n works on at once: its time a number grows with the bands
+AT_ONCE = 2**20  # numbers of an image that Q2n computes between two checks for a cancel
 
 
 @dataclass(frozen=True)
 class ComparedImages:
-    """A result and its reference (bands, H, W), compared where `valid` (H, W); `rounded`: the data are integers."""
+    """A result and its reference (bands, H, W), compared where `valid` (H, W); `rounded` marks integer data."""
 
     reference: Image
     fused: Image
@@ -37,7 +37,7 @@ class ComparedImages:
 class BlockQualities:
     """The parts of the indices without a reference, for each whole block of valid pixels, row by row.
 
-    rows, columns (blocks,)   the block's place, in blocks        spectral (blocks,)   Q2n of MS and the degraded result
+    rows, columns (blocks,)   position in blocks        spectral (blocks,)   Q2n of MS and the degraded result
     sharp, soft (bands, blocks)   Q of the result and PAN, and of interpolated MS and PAN as sharp as MS
     """
 
@@ -49,16 +49,16 @@ class BlockQualities:
 
     @classmethod
     def joined(cls, parts: Sequence[BlockQualities]) -> BlockQualities:
-        """Blocks of several pieces; their places are those in each piece."""
+        """Join blocks of several pieces; their places are those in each piece."""
         return cls(*(np.concatenate([getattr(p, f) for p in parts], axis=-1) for f in cls.__dataclass_fields__))
 
 
 def sam(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:
-    """Spectral angle mapper: mean angle in degrees over pixels where neither spectrum is zero (Yuhas et al., 1992).
+    """Compute the spectral angle mapper: mean angle in degrees where both spectra are not zero (Yuhas et al., 1992).
 
     NaN where there is no such pixel.
     """
-    a, b = _pixels(reference, valid), _pixels(fused, valid)
+    a, b = _select_pixels(reference, valid), _select_pixels(fused, valid)
     norms = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
     used = norms > 0
     if not used.any():
@@ -68,23 +68,23 @@ def sam(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) 
 
 
 def ergas(reference: Image, fused: Image, ratio: float, valid: NDArray[np.bool_] | None = None) -> float:
-    """Relative dimensionless global error: 100/ratio sqrt(mean_b MSE_b / mean(ref_b)^2) (Wald, 2000).
+    """Compute the relative dimensionless global error: 100/ratio sqrt(mean_b MSE_b / mean(ref_b)^2) (Wald, 2000).
 
     NaN where the mean of a band is 0.
     """
-    a, b = _pixels(reference, valid), _pixels(fused, valid)
+    a, b = _select_pixels(reference, valid), _select_pixels(fused, valid)
     means = a.mean(1)
     relative = ((a - b) ** 2).mean(1) / np.where(means != 0.0, means**2, np.nan)
     return float(100.0 / ratio * np.sqrt(relative.mean()))
 
 
 def scc(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:
-    """Spatial correlation: of the Sobel gradient magnitudes of all bands together, not mean-removed.
+    """Correlate the Sobel gradient magnitudes of all bands together, not mean-removed.
 
     As in the toolbox, a border of one pixel is dropped first and the filter then sees zeros around the rest. With
     `valid` (H, W), gradients count that read valid pixels only. NaN where an image is flat.
     """
-    a, b = (np.stack([_sobel(band) for band in np.asarray(i, dtype=np.float64)]) for i in (reference, fused))
+    a, b = (np.stack([_apply_sobel(band) for band in np.asarray(i, dtype=np.float64)]) for i in (reference, fused))
     if valid is not None:
         inner = np.zeros_like(valid)
         inner[2:-2, 2:-2] = ~dilate(~valid, 1)[2:-2, 2:-2]
@@ -100,14 +100,14 @@ def q2n(
     valid: NDArray[np.bool_] | None = None,
     check: Check = lambda: None,
 ) -> float:
-    """Hypercomplex quality index Q2n: mean modulus over distinct blocks (Garzelli and Nencini, 2009).
+    """Compute Q2n, the hypercomplex index: mean modulus over distinct blocks (Garzelli and Nencini, 2009).
 
-    Round both images first where the data are integers: the toolbox does so, and it moves the fifth digit.
+    Round both images first where the data are integers: the toolbox does so, and it changes the fifth digit.
     Bands are padded with zeros to a power of two; partial blocks at the right and lower edge are mirrored full.
     With `valid` (H, W), only blocks that are wholly valid count; NaN where there is none. `check` is called often and
     may raise to stop.
     """
-    return _mean(q2n_of_blocks(reference, fused, block, valid, check))
+    return _average(q2n_of_blocks(reference, fused, block, valid, check))
 
 
 def q2n_of_blocks(
@@ -117,29 +117,29 @@ def q2n_of_blocks(
     valid: NDArray[np.bool_] | None = None,
     check: Check = lambda: None,
 ) -> Image:
-    """Q2n of each block that counts, row by row; (blocks,). As `q2n`, which is their mean."""
+    """Compute Q2n of each block that counts, row by row; (blocks,). As `q2n`, which is their mean."""
     a, b = (np.asarray(i, dtype=np.float64) for i in (reference, fused))
     bands = 1 << (len(a) - 1).bit_length()
     a, b = _pad_bands(a, bands), _pad_bands(b, bands)
     rows, columns = (-(-n // block) * block for n in a.shape[1:])
     padding = ((0, 0), (0, rows - a.shape[1]), (0, columns - a.shape[2]))
-    a, b = (np.asarray(_blocks(np.pad(i, padding, mode="symmetric"), block), dtype=np.float64) for i in (a, b))
+    a, b = (np.asarray(_split_blocks(np.pad(i, padding, mode="symmetric"), block), dtype=np.float64) for i in (a, b))
     if valid is not None:
-        whole = _blocks(np.pad(valid[None], padding, mode="constant"), block)[:, 0].all(axis=1)
+        whole = _split_blocks(np.pad(valid[None], padding, mode="constant"), block)[:, 0].all(axis=1)
         a, b = a[whole], b[whole]
-    part, found = max(AT_ONCE // (bands * block * block), 1), []
+    part, qualities = max(AT_ONCE // (bands * block * block), 1), []
     for first in range(0, len(a), part):
         check()
-        found.append(_q2n_of_blocks(a[first : first + part], b[first : first + part]))
-    return np.concatenate([np.zeros(0), *found])
+        qualities.append(_compute_q2n(a[first : first + part], b[first : first + part]))
+    return np.concatenate([np.zeros(0), *qualities])
 
 
 def quality_of_blocks(first: Image, second: Image, block: int = BLOCK) -> Image:
-    """Universal quality index of each distinct whole block of two bands, row by row; (blocks,) (Wang and Bovik, 2002).
+    """Compute the universal quality index of each whole block of two bands; (blocks,) (Wang and Bovik, 2002).
 
     A block where both are 0 has 1.
     """
-    a, b = (_blocks(np.asarray(i, dtype=np.float64)[None], block)[:, 0] for i in (first, second))
+    a, b = (_split_blocks(np.asarray(i, dtype=np.float64)[None], block)[:, 0] for i in (first, second))
     count = a.shape[1]
     mean_a, mean_b = a.mean(1), b.mean(1)
     covariance = ((a - mean_a[:, None]) * (b - mean_b[:, None])).sum(1) / (count - 1)
@@ -160,30 +160,30 @@ def compare_blocks(
     Only blocks that are wholly `valid` (H, W) count. `check` is called often and may raise to stop.
     """
     rows, columns = (n // BLOCK * BLOCK for n in valid.shape)
-    whole = np.asarray(_blocks(valid[None, :rows, :columns], BLOCK)[:, 0].all(axis=1))
+    whole = np.asarray(_split_blocks(valid[None, :rows, :columns], BLOCK)[:, 0].all(axis=1))
     places = np.argwhere(whole.reshape(rows // BLOCK, columns // BLOCK))
     lms, low, fused, pan, pan_low = (np.asarray(i, dtype=np.float64) for i in images)
 
-    def quality(bands: Image, other: Image) -> Image:
+    def compare(bands: Image, other: Image) -> Image:
         return np.array([quality_of_blocks(band, other)[whole] for band in bands])
 
     cut = np.s_[:, :rows, :columns]
     spectral = q2n_of_blocks(lms[cut], low[cut], BLOCK, valid[cut[1:]], check)
-    return BlockQualities(places[:, 0], places[:, 1], spectral, quality(fused, pan), quality(lms, pan_low))
+    return BlockQualities(places[:, 0], places[:, 1], spectral, compare(fused, pan), compare(lms, pan_low))
 
 
 def d_lambda(blocks: BlockQualities) -> float:
-    """Spectral distortion (Khan et al., 2009): 1 - Q2n of interpolated MS and MTF-filtered fused, on the PAN grid."""
-    return 1.0 - _mean(blocks.spectral)
+    """Compute the spectral distortion (Khan et al., 2009): 1 - Q2n of interpolated MS and MTF-filtered fused."""
+    return 1.0 - _average(blocks.spectral)
 
 
 def d_s(blocks: BlockQualities) -> float:
-    """Spatial distortion: mean_b |Q(fused_b, PAN) - Q(lms_b, PAN at MS sharpness)| (Alparone et al., 2008)."""
-    return _mean(np.array([abs(_mean(a) - _mean(b)) for a, b in zip(blocks.sharp, blocks.soft)]))
+    """Compute the spatial distortion: mean_b |Q(fused_b, PAN) - Q(lms_b, pan_low)| (Alparone et al., 2008)."""
+    return _average(np.array([abs(_average(a) - _average(b)) for a, b in zip(blocks.sharp, blocks.soft)]))
 
 
 def hqnr(blocks: BlockQualities) -> float:
-    """Hybrid quality with no reference: (1 - D_lambda)(1 - D_s)."""
+    """Compute the hybrid quality without reference: (1 - D_lambda)(1 - D_s)."""
     return (1.0 - d_lambda(blocks)) * (1.0 - d_s(blocks))
 
 
@@ -213,7 +213,7 @@ class Index:
 INDICES: Mapping[str, Index] = {
     "ergas": Index("ERGAS", ".3f", False, True, lambda c: ergas(c.reference, c.fused, c.ratio, c.valid)),
     "sam": Index("SAM, degrees", ".3f", False, True, lambda c: sam(c.reference, c.fused, c.valid)),
-    "q2n": Index("Q2n", ".4f", True, True, lambda c: q2n(*_as_recorded(c), valid=c.valid)),
+    "q2n": Index("Q2n", ".4f", True, True, lambda c: q2n(*_round_integers(c), valid=c.valid)),
     "scc": Index("SCC", ".4f", True, True, lambda c: scc(c.reference, c.fused, c.valid)),
     "d_lambda": Index("D_lambda", ".4f", False, False, d_lambda),
     "d_s": Index("D_s", ".4f", False, False, d_s),
@@ -228,22 +228,22 @@ def measure_indices(subject: ComparedImages | BlockQualities, names: Sequence[st
     return {name: INDICES[name].compute(subject) for name in names}
 
 
-def _as_recorded(images: ComparedImages) -> tuple[Image, Image]:
+def _round_integers(images: ComparedImages) -> tuple[Image, Image]:
     pair = images.reference, images.fused
     return (np.rint(pair[0]), np.rint(pair[1])) if images.rounded else pair
 
 
-def _mean(values: Image) -> float:
-    """The mean, NaN of no values."""
+def _average(values: Image) -> float:
+    """Return the mean, NaN of no values."""
     return float(values.mean()) if values.size else float("nan")
 
 
-def _pixels(image: Image, valid: NDArray[np.bool_] | None) -> Image:
+def _select_pixels(image: Image, valid: NDArray[np.bool_] | None) -> Image:
     array = np.asarray(image, dtype=np.float64)
     return array.reshape(len(array), -1) if valid is None else array[:, valid]
 
 
-def _sobel(band: Image) -> Image:
+def _apply_sobel(band: Image) -> Image:
     padded = np.pad(band[1:-1, 1:-1], 1)
     smooth_rows = padded[:-2] + 2.0 * padded[1:-1] + padded[2:]
     smooth_columns = padded[:, :-2] + 2.0 * padded[:, 1:-1] + padded[:, 2:]
@@ -256,15 +256,15 @@ def _pad_bands(image: Image, bands: int) -> Image:
     return np.concatenate([image, np.zeros((bands - len(image), *image.shape[1:]))])
 
 
-def _blocks(image: NDArray[np.generic], block: int) -> NDArray[np.generic]:
-    """(bands, H, W) to (blocks, bands, block * block); pixels beyond the last whole block are dropped."""
+def _split_blocks(image: NDArray[np.generic], block: int) -> NDArray[np.generic]:
+    """Reshape (bands, H, W) to (blocks, bands, block * block); pixels beyond the last whole block are dropped."""
     bands, rows, columns = len(image), image.shape[1] // block, image.shape[2] // block
     cut = image[:, : rows * block, : columns * block].reshape(bands, rows, block, columns, block)
     return cut.transpose(1, 3, 0, 2, 4).reshape(rows * columns, bands, block * block)
 
 
-def _q2n_of_blocks(a: Image, b: Image) -> Image:
-    """Modulus of the hypercomplex index of each block; a, b are (blocks, 2^n bands, pixels)."""
+def _compute_q2n(a: Image, b: Image) -> Image:
+    """Compute the modulus of the hypercomplex index of each block; a, b are (blocks, 2^n bands, pixels)."""
     count = a.shape[2]
     mean = a.mean(2, keepdims=True)
     deviation = a.std(2, ddof=1, keepdims=True)
@@ -284,7 +284,7 @@ def _q2n_of_blocks(a: Image, b: Image) -> Image:
 
 
 def _multiply(a: Image, b: Image) -> Image:
-    """Product of hypercomplex numbers along axis 1, in the toolbox's variant of the Cayley-Dickson construction."""
+    """Multiply hypercomplex numbers along axis 1, in the toolbox's variant of the Cayley-Dickson construction."""
     size = a.shape[1]
     if size == 1:
         return a * b

@@ -1,4 +1,4 @@
-"""The bands of a raster: which are read, what type and names they have, and what they must not be."""
+"""Bands of a raster: the choice of those to read, their type and names, and what is refused."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..progress import format_bytes
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .source import RasterSource
 
-WIDE_TYPES = ("Int32", "UInt32", "Int64", "UInt64", "Float64")  # which float32 may not tell apart
-LARGEST_BLOCK = 2**30  # bytes
-LARGEST_VALUE = 1e30  # beyond it, a float is a nodata mark that was not declared, not a measurement
-ALPHA_SHARE = 0.9  # of an alpha's opaque pixels that have one value; an image has many
-LARGEST_ROUNDING = 1e-3  # of a band's spread, that float32 may lose
+WIDE_TYPES = ("Int32", "UInt32", "Int64", "UInt64", "Float64")  # with values that float32 may not distinguish
+MAX_BLOCK = 2**30  # bytes of a stored block, which is read as a whole
+MAX_VALUE = 1e30  # larger floats are undeclared nodata, not measurements
+ALPHA_SHARE = 0.9  # of the opaque pixels of an alpha band have one value; an image has many
+MAX_ROUNDING = 1e-3  # of a band's spread, that float32 may lose
 FLOAT32_DIGITS = 2.0**-24
 
 
 @dataclass(frozen=True)
 class ChosenBands:
-    """Numbers of bands: those wanted, those read beside them, alpha left out though no bands were asked for.
+    """Numbers of bands: wanted, read besides, and alpha that is left out although no bands were asked for.
 
     alpha   the band that marks gaps        false_alpha   bands that claim to, but hold an image
     """
@@ -37,26 +37,26 @@ class ChosenBands:
 
 
 def choose_bands(dataset: gdal.Dataset, source: RasterSource, role: str) -> ChosenBands:
-    """Which bands are wanted and read, and which one, if any, is alpha. Raises InputError."""
+    """Choose the wanted bands, those to read, and the alpha band, if any. Raises InputError."""
     count = dataset.RasterCount
     missing = [b for b in source.bands if not 1 <= b <= count]
     if missing:
         raise InputError(f"{role} {source.name} has {count} bands; band {missing[0]} does not exist.")
     bands = {b: dataset.GetRasterBand(b) for b in range(1, count + 1)}
     declared = [b for b, band in bands.items() if band.GetColorInterpretation() == gdal.GCI_AlphaBand]
-    false_alpha = tuple(b for b in declared if b in source.bands or _looks_like_image(bands[b]))
+    false_alpha = tuple(b for b in declared if b in source.bands or _is_image(bands[b]))
     alpha = tuple(b for b in declared if b not in false_alpha)
-    image = tuple(b for b in bands if b not in alpha)
-    if not image:
+    image_bands = tuple(b for b in bands if b not in alpha)
+    if not image_bands:
         raise InputError(f"{role} {source.name} has no band but alpha.")
-    wanted = source.bands or image
-    beside = source.context or (wanted if role == "PAN" else image)
-    read = tuple(sorted(set(beside) | set(wanted if not source.context else ())))
+    wanted = source.bands or image_bands
+    context = source.context or (wanted if role == "PAN" else image_bands)
+    read = tuple(sorted(set(context) | set(wanted if not source.context else ())))
     return ChosenBands(wanted, read, () if source.bands else alpha, alpha[0] if alpha else None, false_alpha)
 
 
-def _looks_like_image(band: gdal.Band) -> bool:
-    """Whether a band declared alpha holds an image: GDAL takes the fourth band of 8-bit files for alpha."""
+def _is_image(band: gdal.Band) -> bool:
+    """Tell whether a band declared alpha holds an image: GDAL takes the fourth band of 8-bit files for alpha."""
     values = _probe_values(band)
     opaque = values[values > 0]
     if not opaque.size:
@@ -65,7 +65,7 @@ def _looks_like_image(band: gdal.Band) -> bool:
 
 
 def describe_band(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] = ()) -> None:
-    """Have a band say what another one says of itself, except metadata with the prefixes `left_out`."""
+    """Copy name, unit and metadata of another band, except metadata with the prefixes `left_out`."""
     band.SetDescription(origin.GetDescription())
     for domain in ("", "IMAGERY"):  # the second holds wavelengths
         kept = {k: v for k, v in (origin.GetMetadata(domain) or {}).items() if not k.startswith(left_out)}
@@ -76,21 +76,21 @@ def describe_band(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] 
 
 
 def rgb_bands(names: Sequence[str]) -> tuple[int, int, int]:
-    """Indices of the red, green and blue band by their names; the first three where they have none."""
-    known, last = [name.lower() for name in names], len(names) - 1
-    if {"red", "green", "blue"} <= set(known):
-        return known.index("red"), known.index("green"), known.index("blue")
+    """Return the indices of the red, green and blue band by their names; the first three where they have none."""
+    lowered, last = [name.lower() for name in names], len(names) - 1
+    if {"red", "green", "blue"} <= set(lowered):
+        return lowered.index("red"), lowered.index("green"), lowered.index("blue")
     return 0, min(1, last), min(2, last)
 
 
 def type_of(dataset: gdal.Dataset, numbers: tuple[int, ...]) -> str:
-    """Name of the type that holds the values of all these bands."""
+    """Return the name of the type that holds the values of all these bands."""
     kinds = [dataset.GetRasterBand(b).DataType for b in numbers]
     return str(gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds)))
 
 
 def refuse_types(dataset: gdal.Dataset, numbers: tuple[int, ...], name: str) -> None:
-    """Raises InputError for bands that hold no measurements: complex numbers, numbers that stand for colours."""
+    """Refuse bands of complex numbers and of numbers that stand for colours. Raises InputError."""
     kinds = [gdal.GetDataTypeName(dataset.GetRasterBand(b).DataType) for b in numbers]
     odd = [k for k in kinds if k not in INTEGER_TYPES + FLOAT_TYPES]
     if odd:
@@ -105,22 +105,19 @@ def refuse_types(dataset: gdal.Dataset, numbers: tuple[int, ...], name: str) -> 
 
 
 def _is_grey_ramp(table: gdal.ColorTable) -> bool:
-    """Whether a colour table only says that numbers are grey levels."""
+    """Tell whether a colour table only says that numbers are grey levels."""
     entries = [table.GetColorEntry(i) for i in range(table.GetCount())]
     return all(e[0] == e[1] == e[2] == i for i, e in enumerate(entries))
 
 
 def refuse_blocks(dataset: gdal.Dataset, number: int, name: str) -> None:
-    """Raises InputError for blocks of gigabytes: a damaged header, or no file for reading by windows.
-
-    A block is read as a whole.
-    """
+    """Refuse blocks of gigabytes: a damaged header, or a file that windows cannot be read from. Raises InputError."""
     together = dataset.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE") == "PIXEL"
     count = dataset.RasterCount if together else 1
     band = dataset.GetRasterBand(number)
     width, height = band.GetBlockSize()
     size = width * height * count * gdal.GetDataTypeSize(band.DataType) // 8
-    if size > LARGEST_BLOCK:
+    if size > MAX_BLOCK:
         raise InputError(
             f"{name} is stored in blocks of {width} x {height} pixels with {count} band(s), {format_bytes(size)} each, "
             "too large to be read piece by piece. If the file is not damaged, convert it first: gdal_translate -co "
@@ -129,20 +126,20 @@ def refuse_blocks(dataset: gdal.Dataset, number: int, name: str) -> None:
 
 
 def usual_value(band: gdal.Band) -> float:
-    """What is taken off a band's values: 0, or its usual value where float32 could not hold what lies around it."""
+    """Return the offset to take off a band: 0, or its usual value where float32 could not hold what is around it."""
     if gdal.GetDataTypeName(band.DataType) not in WIDE_TYPES:
         return 0.0
     values = _probe_values(band).astype(np.float64)
-    values = values[np.isfinite(values) & (np.abs(values) < LARGEST_VALUE) & (values != band.GetNoDataValue())]
+    values = values[np.isfinite(values) & (np.abs(values) < MAX_VALUE) & (values != band.GetNoDataValue())]
     if not values.size:
         return 0.0
     low, middle, high = np.percentile(values, (1, 50, 99))
-    told = abs(middle) * FLOAT32_DIGITS > LARGEST_ROUNDING * (high - low) > 0.0
-    return float(np.round(middle)) if told else 0.0
+    is_coarse = abs(middle) * FLOAT32_DIGITS > MAX_ROUNDING * (high - low) > 0.0
+    return float(np.round(middle)) if is_coarse else 0.0
 
 
 def _probe_values(band: gdal.Band, count: int = 3, side: int = 128) -> np.ndarray:
-    """Pixels of `count` x `count` squares spread over a band, (n,)."""
+    """Read pixels of `count` x `count` squares spread over a band, (n,)."""
     parts = []
     for row in np.linspace(0, max(band.YSize - side, 0), count).astype(int):
         for column in np.linspace(0, max(band.XSize - side, 0), count).astype(int):

@@ -1,4 +1,4 @@
-"""Whether an output may be written where it was asked for, and its files in the place of the previous ones."""
+"""Checks of the target of an output, and the move of its files over those of the previous one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .output_format import OutputForm, driver_for, written_directly
 from .sidecars import family
 from .source_files import files_behind
 
-DATABASES = ("GPKG", "Rasterlite")  # formats whose files hold anything beside a raster
+DATABASES = ("GPKG", "Rasterlite")  # formats whose files hold other data besides a raster
 OVERVIEWS_SHARE = 1.0 / 3.0  # of a raster's size
 
 
@@ -35,19 +35,19 @@ def check_target(path: Path, inputs: Sequence[str]) -> None:
         _refuse_shared_container(path, driver.ShortName)
 
 
-def _refuse_shared_container(path: Path, kind: str) -> None:
+def _refuse_shared_container(path: Path, driver: str) -> None:
     """Refuse to replace a file that holds more than one raster, as a project's GeoPackage does. Raises OutputError."""
     with gdal_exceptions():
         try:
-            flags = gdal.OF_VECTOR if kind == "Rasterlite" else gdal.OF_VECTOR | gdal.OF_RASTER
-            held = gdal.OpenEx(str(path), flags, open_options=["LIST_ALL_TABLES=YES"] if kind == "GPKG" else [])
+            flags = gdal.OF_VECTOR if driver == "Rasterlite" else gdal.OF_VECTOR | gdal.OF_RASTER
+            held = gdal.OpenEx(str(path), flags, open_options=["LIST_ALL_TABLES=YES"] if driver == "GPKG" else [])
             layers = [held.GetLayer(i).GetName() for i in range(held.GetLayerCount())]
             rasters = len(held.GetSubDatasets())
         except RuntimeError as error:
-            if kind in DATABASES:
+            if driver in DATABASES:
                 raise OutputError(f"{path} exists and cannot be read ({error}). Choose another output file.") from error
             return
-    if kind == "Rasterlite":  # which keeps a table beside each raster
+    if driver == "Rasterlite":  # it keeps a table for each raster
         rasters = sum(name.endswith("_metadata") for name in layers)
         layers = [name for name in layers if not name.endswith("_metadata")]
     if layers or rasters > 1:
@@ -77,7 +77,7 @@ def check_place(path: Path, inputs: Sequence[str]) -> None:
 
 
 def _refuse_kind(path: Path) -> None:
-    """Refuse a target that is no file that may be replaced, by its name or by what is there; a link may be."""
+    """Refuse a target whose name or present file forbids replacing it; a link may be replaced."""
     try:
         there = path.lstat() if path.is_symlink() else path.stat()
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def _refuse_kind(path: Path) -> None:
     if path.is_dir():
         raise OutputError(f"The output {path} is a folder. Give a file name.")
     if not path.is_file() and path.exists():
-        raise OutputError(f"The output {path} is a device or a pipe, no file. Choose another one.")
+        raise OutputError(f"The output {path} is a device or a pipe, not a file. Choose another one.")
     if not stat.S_ISLNK(there.st_mode) and not there.st_mode & stat.S_IWRITE:
         raise OutputError(f"The output {path} is there already and write-protected. Choose another one, or unlock it.")
 
@@ -109,7 +109,7 @@ def _refuse_what_is_read(path: Path, source: str) -> None:
 def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
     """Refuse an output that is larger than what is free on its disk. Raises OutputError with both numbers."""
     plain = grid.width * grid.height * bands * (gdal.GetDataTypeSize(gdal.GetDataTypeByName(form.type)) // 8)
-    needed = round(plain * _copies(driver_for(path).ShortName, form))
+    needed = round(plain * _estimate_copies(driver_for(path).ShortName, form))
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         wanted, left = format_bytes_apart(needed, free)
@@ -119,10 +119,10 @@ def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
         )
 
 
-def _copies(driver: str, form: OutputForm) -> float:
-    """How often as large as its plain pixels a raster is while it is made, as far as that is known."""
+def _estimate_copies(driver: str, form: OutputForm) -> float:
+    """Estimate the peak size of a raster while it is made over that of its plain pixels, as far as it is known."""
     compressed = form.given.get("COMPRESS", "NONE").upper() not in ("NONE", "NO")
-    draft = 1.0 if not written_directly(driver, form) else 0.0  # beside which the copy grows
+    draft = 1.0 if not written_directly(driver, form) else 0.0  # it stays while the copy grows
     has_overviews = form.given.get("OVERVIEWS", "").upper() != "NONE" if driver == "COG" else form.overviews
     return draft + (0.0 if compressed else 1.0 + (OVERVIEWS_SHARE if has_overviews else 0.0))
 
@@ -130,18 +130,18 @@ def _copies(driver: str, form: OutputForm) -> float:
 def check_clash(target: Path, names: Sequence[str], previous: Sequence[Path]) -> None:
     """Refuse to write over files of other rasters, such as a header of the same name. Raises OutputError."""
     for name in names:
-        place = target.with_name(name)
-        if os.path.lexists(place) and place not in previous:
+        path = target.with_name(name)
+        if os.path.lexists(path) and path not in previous:
             raise OutputError(
-                f"Beside {target} its format needs the file {place}, which is there already and belongs to another "
+                f"The format of {target} also needs the file {path}, which exists and belongs to another "
                 "raster. Choose another file name."
             )
 
 
 def deliver(files: Sequence[Path], target: Path, made: Staging) -> None:
-    """Move files from the folder of `made` to where `target` is, in place of its previous files and sidecars.
+    """Move files from the folder of `made` to `target`, over its previous files and sidecars.
 
-    Raises OSError or OutputError; the previous files are then as they were.
+    Raises OSError or OutputError; the previous files are then unchanged.
     """
     new = sorted(files, key=lambda file: file.name == target.name)  # the raster itself comes last
     previous = family(target)  # and goes first

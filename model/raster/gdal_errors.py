@@ -1,4 +1,4 @@
-"""GDAL's errors and messages: as Python exceptions for as long as they are wanted, and as parts of sentences."""
+"""Errors and messages of GDAL: as Python exceptions inside a block, and as parts of sentences."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from osgeo import gdal
 
 
 class ProcessSetting:
-    """A setting of the whole process: the first of several threads makes it, the last one takes it back."""
+    """A setting of the whole process: the first of several threads applies it, the last one restores it."""
 
     def __init__(self, setting: Callable[[], AbstractContextManager[None]]) -> None:
         self.setting, self.lock, self.users = setting, threading.Lock(), 0
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Have the setting inside the block; afterwards all is as before."""
+        """Apply the setting inside the block; afterwards the state is the previous one."""
         with self.lock:
             if self.users == 0:
                 self.active = self.setting()
@@ -34,7 +34,7 @@ class ProcessSetting:
 
 @ProcessSetting
 @contextmanager
-def _raised_errors() -> Iterator[None]:
+def _raise_errors() -> Iterator[None]:
     before = gdal.GetUseExceptions()
     gdal.UseExceptions()
     yield
@@ -44,8 +44,8 @@ def _raised_errors() -> Iterator[None]:
 
 @contextmanager
 def gdal_exceptions() -> Iterator[None]:
-    """GDAL errors as Python exceptions inside the block, whatever other threads do; afterwards all is as before."""
-    with _raised_errors():
+    """Raise GDAL errors as Python exceptions inside the block, whatever other threads do; then restore the state."""
+    with _raise_errors():
         gdal.PushErrorHandler("CPLQuietErrorHandler")
         try:
             yield
@@ -65,5 +65,5 @@ def gdal_messages() -> Iterator[list[tuple[int, str]]]:
 
 
 def said(error: BaseException | str) -> str:
-    """GDAL's words as part of a sentence."""
+    """Return GDAL's words as part of a sentence."""
     return str(error).strip().rstrip(".")

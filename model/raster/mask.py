@@ -1,4 +1,4 @@
-"""Ground that measuring and tuning leave out: polygons, such as clouds, as pixels of a raster."""
+"""Mask of areas that measurements and tuning exclude: polygons, such as clouds, as pixels of a raster."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..geometry.grids import Grid, Window
 
 
 def covered(polygons: str, grid: Grid, window: Window) -> NDArray[np.bool_]:
-    """Which pixels (h, w) of a window of a grid, which may reach beyond it, polygons touch.
+    """Mark the pixels (h, w) of a window of a grid, which may reach beyond it, that polygons touch.
 
-    `polygons` is hexadecimal WKB in the grid's reference system. Raises InputError where it is none.
+    `polygons` is hexadecimal WKB in the grid's reference system. Raises InputError for other text.
     """
-    place = grid.cropped(window)
-    dataset = gdal.GetDriverByName("MEM").Create("", place.width, place.height, 1, gdal.GDT_Byte)
-    dataset.SetGeoTransform(place.transform)
-    source = _layer(polygons)
+    part = grid.cropped(window)
+    dataset = gdal.GetDriverByName("MEM").Create("", part.width, part.height, 1, gdal.GDT_Byte)
+    dataset.SetGeoTransform(part.transform)
+    source = _make_layer(polygons)
     gdal.RasterizeLayer(dataset, [1], source.GetLayer(0), burn_values=[1], options=["ALL_TOUCHED=TRUE"])
     return np.asarray(dataset.ReadAsArray() == 1)
 
 
-def _layer(polygons: str) -> ogr.DataSource:
-    """A layer in memory with the polygons as one feature each."""
+def _make_layer(polygons: str) -> ogr.DataSource:
+    """Make a layer in memory with the polygons as one feature each."""
     try:
         whole = ogr.CreateGeometryFromWkb(bytes.fromhex(polygons))
     except (RuntimeError, ValueError):

@@ -1,4 +1,4 @@
-"""The format that a name asks for, how values are kept in it, and the creation options to lose nothing."""
+"""Format of the output by its name, the type of its values, and creation options that lose nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from osgeo import gdal
 from ..errors import OutputError
 from .pixel_types import FLOAT_TYPES, value_limits
 
-BY_EXTENSION = {  # where several drivers take a name, or the one that everybody means takes none
+BY_EXTENSION = {  # for extensions that several drivers take, or that the usual driver does not list
     "tif": "GTiff", "tiff": "GTiff", "img": "HFA", "jp2": "JP2OpenJPEG",
     "": "ENVI", "dat": "ENVI", "bsq": "ENVI", "bil": "ENVI", "bip": "ENVI", "raw": "ENVI",
 }  # fmt: skip
@@ -18,8 +18,8 @@ GEOTIFF_DEFAULTS = {"TILED": "YES", "BIGTIFF": "IF_SAFER", "PHOTOMETRIC": "MINIS
 PREDICTED = ("DEFLATE", "LZW", "ZSTD")
 PACKED = ("NONE", "PACKBITS", "LZMA", *PREDICTED)  # codecs that take values of any number of bits
 ODD_BITS = {"Byte": range(1, 8), "UInt16": range(9, 16), "UInt32": range(17, 32)}  # that a GeoTIFF may have
-TOGETHER = ("WEBP", "JXL")  # codecs that take all bands of a pixel at once
-LOSSLESS = {  # what makes drivers lossless that are not by themselves
+TOGETHER = ("WEBP", "JXL")  # codecs of all bands of a pixel at once
+LOSSLESS = {  # creation options for drivers that are lossy by default
     "JP2OpenJPEG": {"QUALITY": "100", "REVERSIBLE": "YES"},
     "JP2KAK": {"QUALITY": "100"},
     "JP2ECW": {"TARGET": "0"},
@@ -35,10 +35,10 @@ INTERLEAVED = ("BSQ", "BIL", "BIP")  # orders of values that ENVI's extensions n
 
 @dataclass(frozen=True)
 class OutputForm:
-    """How the values are kept.
+    """Type, gaps and options of the values in a file.
 
-    type     GDAL's name                       nodata    what marks gaps; None where there are none
-    options  creation options NAME=VALUE       overviews whether there are any
+    type     GDAL's name                       nodata    value of gaps; None without gaps
+    options  creation options NAME=VALUE       overviews whether to add them
     highest  the largest value the format holds, where that is less than the type's
     lossy    whether the format changes the values a little
     """
@@ -70,17 +70,17 @@ class OutputForm:
 
     @property
     def accepted_error(self) -> float:
-        """By how much the user lets a codec change a value."""
+        """Largest change of a value that the user allows a codec."""
         return float(self.given.get("MAX_Z_ERROR", 0.0))
 
 
 def written_directly(driver: str, form: OutputForm) -> bool:
-    """Whether the result is written in its format at once; else by way of a draft that loses nothing."""
+    """Tell whether the result is written in its format at once; else by way of a draft that loses nothing."""
     return driver == "GTiff" and not form.lossy and "STREAMABLE_OUTPUT" not in form.given
 
 
 def driver_for(path: Path) -> gdal.Driver:
-    """The GDAL driver that writes files with this extension; COG for .cog.tif, ENVI for no extension.
+    """Return the GDAL driver that writes files with this extension; COG for .cog.tif, ENVI for no extension.
 
     Raises OutputError where there is none.
     """
@@ -112,7 +112,7 @@ def driver_for(path: Path) -> gdal.Driver:
 
 
 def creation_options(path: Path, form: OutputForm) -> list[str]:
-    """What the driver of a path's format is asked for: the user's options, what the name says, to lose nothing."""
+    """Return the options for the driver of a path: the user's, those of the name, and those to lose nothing."""
     handler, order = driver_for(path), path.suffix[1:].upper()
     driver = handler.ShortName
     if driver == "GTiff":
@@ -128,14 +128,14 @@ def creation_options(path: Path, form: OutputForm) -> list[str]:
 
 
 def geotiff_options(form: OutputForm, own: bool = True) -> list[str]:
-    """Creation options of a GeoTIFF, with a predictor that suits the type; without the user's if not `own`."""
-    given = form.given if own else {}
-    codec = given.get("COMPRESS", "NONE").upper()
-    together = codec in TOGETHER or given.get("PHOTOMETRIC", "").upper() == "YCBCR"
-    chosen = {**GEOTIFF_DEFAULTS, "INTERLEAVE": "PIXEL" if together else "BAND", **given}
-    if form.bits in ODD_BITS.get(form.type, ()) and codec in PACKED and "PREDICTOR" not in given:
+    """Return creation options of a GeoTIFF, with a predictor that suits the type; without the user's if not `own`."""
+    asked = form.given if own else {}
+    codec = asked.get("COMPRESS", "NONE").upper()
+    together = codec in TOGETHER or asked.get("PHOTOMETRIC", "").upper() == "YCBCR"
+    chosen = {**GEOTIFF_DEFAULTS, "INTERLEAVE": "PIXEL" if together else "BAND", **asked}
+    if form.bits in ODD_BITS.get(form.type, ()) and codec in PACKED and "PREDICTOR" not in asked:
         chosen.setdefault("NBITS", str(form.bits))
-    if codec in PREDICTED and "NBITS" not in chosen:  # which is for whole bytes
+    if codec in PREDICTED and "NBITS" not in chosen:  # predictors need whole bytes
         chosen.setdefault("PREDICTOR", "3" if form.type in FLOAT_TYPES else "2")
     if codec != "NONE":
         chosen.setdefault("NUM_THREADS", "ALL_CPUS")

@@ -1,4 +1,4 @@
-"""Reading rasters by windows through GDAL, with the validity of every pixel."""
+"""Reader of rasters by windows through GDAL, with the validity of every pixel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
-from .bands import LARGEST_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
+from .bands import MAX_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
 from .gdal_errors import said
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .reprojection import Plane, Warper, same_system
@@ -26,8 +26,8 @@ class Raster:
     """An open raster, also a context manager. Call its methods from one thread at a time, within `gdal_exceptions`.
 
     bands       numbers of the bands that are wanted
-    read_bands  numbers of those that are read: the wanted ones and the others of the image, as what is measured on a
-                scene is not to depend on which of its bands are wanted
+    read_bands  numbers of those that are read: the wanted ones and the others of the image, because measurements on
+                a scene must not depend on the choice of bands
     offsets     (len(read_bands),) values that are taken off before pixels become float32
     files       size and time of every file behind it, as it was opened
     alpha       number of the band that marks gaps as alpha; `false_alpha` of one that only claims to
@@ -55,7 +55,7 @@ class Raster:
             raise
 
     def _open(self) -> gdal.Dataset:
-        """Open the source; images of products without what lies beside them, until `close`. Raises InputError."""
+        """Open the source; images of products without the files next to them, until `close`. Raises InputError."""
         source, role = self.source, self.role
         try:
             if source.delivered:
@@ -70,7 +70,7 @@ class Raster:
             raise InputError(f"{role} {source.name} {error}.") from error
 
     def close(self) -> None:
-        """Let go of the files, also where an error still refers to this object."""
+        """Release the files, also where an error still refers to this object."""
         self._planes: dict[int, Plane] = {}
         self.dataset = None
         self._confinement.close()
@@ -94,8 +94,8 @@ class Raster:
         refuse_types(self.dataset, self.read_bands, f"{self.role} {self.source.name}")
         refuse_blocks(self.dataset, self.bands[0], f"{self.role} {self.source.name}")
         self._planes = {b: Plane(self.dataset.GetRasterBand(b)) for b in self.read_bands}
-        self._flags = {b: self._mask_flags(b) for b in self.read_bands}
-        self._nodata = {b: self._declared(b) for b in self.read_bands}
+        self._flags = {b: self._read_mask_flags(b) for b in self.read_bands}
+        self._nodata = {b: self._list_nodata(b) for b in self.read_bands}
         self.offsets = np.array([usual_value(self.dataset.GetRasterBand(b)) for b in self.read_bands])
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
         by_points, by_model = self.dataset.GetGCPCount() > 0, bool(self.dataset.GetMetadata("RPC"))
@@ -114,25 +114,25 @@ class Raster:
         return max(int(b) for b in bits if b) if all(bits) and self.type in INTEGER_TYPES else None
 
     def same_crs(self, other: Raster) -> bool:
-        """Whether both use one reference system; one that has none is taken to use the other's."""
+        """Tell whether both use one reference system; one that has none is taken to use the other's."""
         return same_system(self.crs, other.crs, self.grid)
 
     def reproject(self, crs: str, pan: Grid) -> None:
-        """Read this raster as GDAL's warper brings it to `crs` and to PAN's shape of pixels, window by window."""
+        """Reproject this raster to `crs` and to PAN's shape of pixels, window by window, by GDAL's warper."""
         warper = Warper(self.role, self.source.name, self.crs, crs, pan)
         alike = all(f == gdal.GMF_ALL_VALID or f & gdal.GMF_PER_DATASET for f in self._flags.values())
-        plain = not any(self._unmasked(b) for b in self.read_bands)
+        plain = not any(self._list_unmasked_nodata(b) for b in self.read_bands)
         if alike and plain and self.alpha_is_seen:
             planes = warper.warp_together(self.dataset, self.read_bands)
         else:
-            planes, others = {}, self._all_declared()
+            planes, others = {}, self._list_all_nodata()
             for number in self.read_bands:
                 mark: int | str | None = self.alpha
                 if mark is None and self._flags[number] & gdal.GMF_PER_DATASET:
-                    mark = f"mask,{number}"  # as an alpha band: GDAL's warper heeds no mask beside a nodata value
-                own = self._nodata[number]
-                plane = warper.warp_alone(self.dataset, number, mark, own)
-                marked = None if own or not others else warper.warp_alone(self.dataset, number, mark, others)
+                    mark = f"mask,{number}"  # as alpha: GDAL's warper ignores masks of bands with a nodata value
+                nodata = self._nodata[number]
+                plane = warper.warp_alone(self.dataset, number, mark, nodata)
+                marked = None if nodata or not others else warper.warp_alone(self.dataset, number, mark, others)
                 planes[number] = replace(plane, marked=marked)
         self._planes, self.reprojected, self.crs = planes, True, crs
         warped = planes[self.read_bands[0]].datasets[-1]
@@ -140,21 +140,21 @@ class Raster:
 
     @property
     def alpha_is_seen(self) -> bool:
-        """Whether GDAL's masks follow the alpha band, if there is one: they do in rasters of two and of four bands."""
+        """True where GDAL's masks follow the alpha band, if any: they do in rasters of two and of four bands."""
         return self.alpha is None or any(f & gdal.GMF_ALPHA for f in self._flags.values())
 
     @property
     def state(self) -> tuple[object, ...]:
-        """What decides the values that are read; equal where nothing of that has changed.
+        """Properties that decide the values that are read; equal where none of them has changed.
 
-        QGIS writes statistics beside a raster as it likes (.aux.xml): what else stands there is compared, not the file.
+        QGIS may write statistics next to a raster (.aux.xml), so other properties are compared, not that file.
         """
         files = sorted(entry for entry in self.files.items() if not entry[0].endswith(".aux.xml"))
-        told = self.read_bands, self.alpha, self._nodata, self._flags, self.offsets.tolist()
-        return tuple(files), replace(self.source, bands=()), self.grid, self.crs, str(told)
+        properties = self.read_bands, self.alpha, self._nodata, self._flags, self.offsets.tolist()
+        return tuple(files), replace(self.source, bands=()), self.grid, self.crs, str(properties)
 
     def refuse_changes(self) -> None:
-        """Raises InputError where a file behind this raster has changed since it was opened."""
+        """Refuse files behind this raster that have changed since it was opened. Raises InputError."""
         refuse_changed_files(self.role, self.files)
 
     def leave_out(self, numbers: tuple[int, ...]) -> None:
@@ -162,33 +162,33 @@ class Raster:
         kept = [i for i, b in enumerate(self.read_bands) if b not in numbers]
         self.read_bands = tuple(self.read_bands[i] for i in kept)
         self.offsets = self.offsets[kept]
-        if not self._all_declared():
+        if not self._list_all_nodata():
             self._planes = {b: replace(self._planes[b], marked=None) for b in self.read_bands}
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """For each wanted band its place among those that are read, -1 where it is not read."""
+        """Index of each wanted band among those that are read, -1 where it is not read."""
         return tuple(self.read_bands.index(b) if b in self.read_bands else -1 for b in self.bands)
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Values (bands, h, w) float32, less `offsets`, and validity of a window inside the raster.
+        """Read values (bands, h, w) float32, minus `offsets`, and validity of a window inside the raster.
 
-        A pixel of a band is valid where it is finite and below LARGEST_VALUE, no nodata of that band, and not masked;
-        others read as 0. Validity is (1, h, w) where all bands share it, else (bands, h, w).
+        A pixel of a band is valid where it is finite, below MAX_VALUE, not nodata of that band, and not masked. Others
+        read as 0. Validity is (1, h, w) where all bands share it, else (bands, h, w).
         """
-        place = (window.left, window.top, window.width, window.height)
+        box = (window.left, window.top, window.width, window.height)
         values = np.empty((len(self.read_bands), window.height, window.width), dtype=np.float32)
-        masks: list[NDArray[np.bool_] | None] = []  # None: the band has nothing to tell gaps by
+        masks: list[NDArray[np.bool_] | None] = []  # None: nothing marks gaps in the band
         marks: list[NDArray[np.bool_] | None] = []  # None: the band declares nodata itself, or no band does
         try:
             with damage_raised():
-                shared, all_nodata = self._shared_mask(place), self._all_declared()
+                shared, all_nodata = self._read_shared_mask(box), self._list_all_nodata()
                 for index, number in enumerate(self.read_bands):
-                    exact, reached, clear = self._planes[number].read(place)
-                    masks.append(self._own_mask(number, exact, reached, place))
+                    exact, reached, clear = self._planes[number].read(box)
+                    masks.append(self._read_band_mask(number, exact, reached, box))
                     others = [] if self._nodata[number] else all_nodata
-                    marks.append((_within(exact, others) if clear is None else ~clear) if others else None)
-                    with np.errstate(over="ignore"):  # what float32 cannot hold is no valid pixel
+                    marks.append((_is_within(exact, others) if clear is None else ~clear) if others else None)
+                    with np.errstate(over="ignore"):  # values that float32 cannot hold are not valid
                         values[index] = exact - self.offsets[index] if self.offsets[index] else exact
         except RuntimeError as error:
             where = f"at row {window.top}, column {window.left}"
@@ -196,61 +196,61 @@ class Raster:
                 f"{self.role} {self.source.name} cannot be read {where}: {said(error)}. "
                 "The file may be truncated or damaged."
             ) from error
-        valid = _together(masks, marks, shared, values.shape[1:])
+        valid = _combine_masks(masks, marks, shared, values.shape[1:])
         if not valid.all():
             values[np.broadcast_to(~valid, values.shape)] = 0.0
         return values, valid
 
-    def _shared_mask(self, place: tuple[int, ...]) -> NDArray[np.bool_] | None:
-        """What the file says of all its bands together: a mask band, or alpha."""
+    def _read_shared_mask(self, box: tuple[int, ...]) -> NDArray[np.bool_] | None:
+        """Read the mask that the file has for all its bands together: a mask band, or alpha."""
         if self.reprojected:
             return None
         if self.alpha is not None:
-            return np.asarray(self.dataset.GetRasterBand(self.alpha).ReadAsArray(*place) != 0)
+            return np.asarray(self.dataset.GetRasterBand(self.alpha).ReadAsArray(*box) != 0)
         for number in self.read_bands:
             flags = self._flags[number]
             if flags & gdal.GMF_PER_DATASET and not flags & gdal.GMF_ALPHA:
-                return np.asarray(self._planes[number].band.GetMaskBand().ReadAsArray(*place) != 0)
+                return np.asarray(self._planes[number].band.GetMaskBand().ReadAsArray(*box) != 0)
         return None
 
-    def _own_mask(
-        self, number: int, exact: np.ndarray, reached: NDArray[np.bool_] | None, place: tuple[int, ...]
+    def _read_band_mask(
+        self, number: int, exact: np.ndarray, reached: NDArray[np.bool_] | None, box: tuple[int, ...]
     ) -> NDArray[np.bool_] | None:
-        """Which pixels of one band are valid by itself; None where nothing tells gaps."""
-        told = [] if reached is None else [reached]
+        """Mark the pixels of one band that are valid by itself; None where nothing marks gaps."""
+        masks = [] if reached is None else [reached]
         if exact.dtype.kind == "f":
-            told.append(np.abs(exact) < LARGEST_VALUE)
-        if self._unmasked(number) and not self.reprojected:
-            told.append(~_within(exact, self._unmasked(number)))
+            masks.append(np.abs(exact) < MAX_VALUE)
+        if self._list_unmasked_nodata(number) and not self.reprojected:
+            masks.append(~_is_within(exact, self._list_unmasked_nodata(number)))
         if self._flags[number] & gdal.GMF_NODATA and not self.reprojected:
-            told.append(self._planes[number].band.GetMaskBand().ReadAsArray(*place) != 0)
-        return functools.reduce(np.logical_and, told) if told else None
+            masks.append(self._planes[number].band.GetMaskBand().ReadAsArray(*box) != 0)
+        return functools.reduce(np.logical_and, masks) if masks else None
 
-    def _declared(self, number: int) -> list[tuple[float, float]]:
-        """Ranges (least, largest) that are nodata of one band, by its user or by its file."""
+    def _list_nodata(self, number: int) -> list[tuple[float, float]]:
+        """Return the ranges (least, largest) that are nodata of one band, by its user or by its file."""
         counts = self._flags[number] & (gdal.GMF_NODATA | gdal.GMF_PER_DATASET)
-        own = self.dataset.GetRasterBand(number).GetNoDataValue()
-        ignored = own is None or not counts or number in self.source.ignored_nodata
-        return self.source.declared(number) + ([] if ignored else [(own, own)])
+        value = self.dataset.GetRasterBand(number).GetNoDataValue()
+        ignored = value is None or not counts or number in self.source.ignored_nodata
+        return self.source.declared(number) + ([] if ignored else [(value, value)])
 
-    def _unmasked(self, number: int) -> list[tuple[float, float]]:
-        """Nodata that GDAL's mask of a band leaves out: the user's, and the file's where there is a mask band too."""
+    def _list_unmasked_nodata(self, number: int) -> list[tuple[float, float]]:
+        """Return nodata that GDAL's mask of a band omits: the user's, and the file's where there is a mask band too."""
         by_band = self._flags[number] & gdal.GMF_PER_DATASET
         return self._nodata[number] if by_band else self.source.declared(number)
 
-    def _all_declared(self) -> list[tuple[float, float]]:
-        """What any band that is read declares, but for NaN, which is no measurement in the others either."""
+    def _list_all_nodata(self) -> list[tuple[float, float]]:
+        """Return nodata of any band that is read, except NaN, which is not a measurement in other bands either."""
         return sorted({r for b in self.read_bands for r in self._nodata[b] if not np.isnan(r[0])})
 
-    def _mask_flags(self, number: int) -> int:
-        """GDAL's mask flags of a band, less what does not count: nodata switched off, alpha that is an image."""
+    def _read_mask_flags(self, number: int) -> int:
+        """Return GDAL's mask flags of a band, without nodata switched off and without alpha that is an image."""
         flags = int(self.dataset.GetRasterBand(number).GetMaskFlags())
         if flags == gdal.GMF_NODATA and number in self.source.ignored_nodata:
             return int(gdal.GMF_ALL_VALID)
         return int(gdal.GMF_ALL_VALID) if flags & gdal.GMF_ALPHA and self.alpha is None else flags
 
     def read_padded(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """As `read`, for a window that may reach beyond the raster: its edge pixels are repeated."""
+        """Read as `read` does, for a window that may reach beyond the raster: its edge pixels are repeated."""
         full = self.grid.window
         rows = np.clip(np.arange(window.top, window.bottom), 0, full.height - 1)
         columns = np.clip(np.arange(window.left, window.right), 0, full.width - 1)
@@ -267,9 +267,9 @@ class Raster:
         return np.pad(values, margins, "edge"), np.pad(valid, margins, "edge")
 
     def strip_bytes(self, rows: int) -> int:
-        """Bytes of the blocks over `rows` full rows; 0 where a block is no wider than half the raster.
+        """Return the bytes of the blocks over `rows` full rows; 0 for blocks up to half as wide as the raster.
 
-        Windows side by side share such blocks: a cache that does not hold them reads every row again for each window.
+        Neighbouring windows share wide blocks: a cache that does not hold them reads every row again for each window.
         """
         band = self._planes[self.read_bands[0]].band
         width, height = band.GetBlockSize()
@@ -279,11 +279,11 @@ class Raster:
 
     @property
     def reopened(self) -> RasterSource:
-        """What to open to read the same bands again, before any reprojection."""
+        """Source that reads the same bands again, before any reprojection."""
         return replace(self.source, bands=self.bands, context=self.read_bands)
 
     def sensor_model(self, window: Window) -> dict[str, str]:
-        """The raster's rational polynomial coefficients (RPC) for a window of it; empty where it has none."""
+        """Return the rational polynomial coefficients (RPC) for a window of the raster; empty where it has none."""
         model = dict(self.dataset.GetMetadata("RPC") or {})
         for key, start in (("LINE_OFF", window.top), ("SAMP_OFF", window.left)):
             if key in model:
@@ -292,36 +292,36 @@ class Raster:
 
     @property
     def band_names(self) -> tuple[str, ...]:
-        """The names of the bands that are read, empty where the file names none."""
+        """Names of the bands that are read, empty where the file names none."""
         return tuple(self.dataset.GetRasterBand(b).GetDescription() for b in self.read_bands)
 
     @property
     def nodata(self) -> float | None:
-        """The nodata value of the first wanted band that has one."""
-        own = [
+        """Nodata value of the first wanted band that has one."""
+        values = [
             self.dataset.GetRasterBand(b).GetNoDataValue() for b in self.bands if b not in self.source.ignored_nodata
         ]
         declared = [low for b in self.bands for low, high in self.source.declared(b) if low == high]
-        return next((v for v in [*own, *declared] if v is not None), None)
+        return next((v for v in [*values, *declared] if v is not None), None)
 
     @property
     def may_have_gaps(self) -> bool:
-        """Whether any pixel could be invalid."""
-        told = any(self.source.declared(b) for b in self.read_bands) or self.alpha is not None or self.reprojected
+        """True where any pixel could be invalid."""
+        marked = any(self.source.declared(b) for b in self.read_bands) or self.alpha is not None or self.reprojected
         flags = self._flags.values()
-        return told or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
+        return marked or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
 
 
-def _together(
+def _combine_masks(
     masks: list[NDArray[np.bool_] | None],
     marks: list[NDArray[np.bool_] | None],
     shared: NDArray[np.bool_] | None,
     shape: tuple[int, ...],
 ) -> NDArray[np.bool_]:
-    """Validity (1, h, w), or (bands, h, w) where bands differ.
+    """Combine masks to validity (1, h, w), or (bands, h, w) where bands differ.
 
-    A band that declares no nodata has a gap where it has a value that others declare, and no band that declares one
-    is valid: such stacks share their footprint, but what is nodata in one band is a measurement in another.
+    A band without declared nodata has a gap where its value is nodata of others and none of those bands is valid.
+    Such stacks share their footprint, but a value that is nodata in one band may be a measurement in another.
     """
     common = np.ones(shape, dtype=bool) if shared is None else shared
     declaring = [m for m, mark in zip(masks, marks) if m is not None and mark is None]
@@ -329,30 +329,30 @@ def _together(
         nowhere = ~np.logical_or.reduce(declaring)
         alone = [None if mark is None else ~(nowhere & mark) for mark in marks]
         masks = [a if m is None else m if a is None else m & a for m, a in zip(masks, alone)]
-    told = [m for m in masks if m is not None]
-    if not told:
+    present = [m for m in masks if m is not None]
+    if not present:
         return common[None]
-    if len(told) == len(masks) and all(np.array_equal(m, told[0]) for m in told[1:]):
-        return (common & told[0])[None]
+    if len(present) == len(masks) and all(np.array_equal(m, present[0]) for m in present[1:]):
+        return (common & present[0])[None]
     full = np.stack([common if m is None else common & m for m in masks])
     return full[:1] if (full == full[:1]).all() else full
 
 
-def _within(exact: np.ndarray, ranges: Iterable[tuple[float, float]]) -> NDArray[np.bool_]:
-    """Which values lie in one of the ranges (least, largest)."""
-    found = np.zeros(exact.shape, dtype=bool)
-    for least, largest in ranges:
-        found |= (exact == least) if least == largest else (exact >= least) & (exact <= largest)
-    return found
+def _is_within(exact: np.ndarray, ranges: Iterable[tuple[float, float]]) -> NDArray[np.bool_]:
+    """Mark the values in one of the ranges (least, largest)."""
+    inside = np.zeros(exact.shape, dtype=bool)
+    for low, high in ranges:
+        inside |= (exact == low) if low == high else (exact >= low) & (exact <= high)
+    return inside
 
 
 def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:
-    """A raster whose pixels are an array (bands, h, w); `source.name` is what messages call it. Raises InputError."""
+    """Make a raster of an array (bands, h, w); messages call it `source.name`. Raises InputError."""
     bands, height, width = values.shape
-    kind = gdal_array.NumericTypeCodeToGDALTypeCode(values.dtype)
-    if kind is None or gdal.GetDataTypeName(kind) not in INTEGER_TYPES + FLOAT_TYPES:
+    gdal_type = gdal_array.NumericTypeCodeToGDALTypeCode(values.dtype)
+    if gdal_type is None or gdal.GetDataTypeName(gdal_type) not in INTEGER_TYPES + FLOAT_TYPES:
         raise InputError(f"{role} is of type {values.dtype}; use one of {', '.join(INTEGER_TYPES + FLOAT_TYPES)}.")
-    dataset = gdal.GetDriverByName("MEM").Create("", width, height, bands, kind)
+    dataset = gdal.GetDriverByName("MEM").Create("", width, height, bands, gdal_type)
     dataset.SetGeoTransform(transform)
     dataset.WriteArray(values)
     return Raster(source, role, dataset)

@@ -1,4 +1,4 @@
-"""Whether two reference systems are one, and reading a raster in another one through GDAL's warper."""
+"""Comparison of reference systems, and reading a raster in another one through GDAL's warper."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from ..geometry.grids import RATIO_TOLERANCE, Grid
 from ..wording import format_value
 from .gdal_errors import said
 
-SAME_PLACE = 1e-3  # pixels by which two systems may differ and still be one
+SAME_PLACE = 1e-3  # pixels by which two equal systems may differ
 PROBES = (0.0, 0.5, 1.0)  # of a raster's width and height, where two systems are compared
 
 
 def same_system(first: str, second: str, grid: Grid) -> bool:
-    """Whether two systems (WKT) put a grid's pixels in one place, however they are written.
+    """Tell whether two systems (WKT) put a grid's pixels in one place, however they are written.
 
     The same zone may be compound, carry a null shift of its datum, or name its ellipsoid alone.
     """
     if not first or not second or first == second:
         return True
-    one, other = (_horizontal(wkt) for wkt in (first, second))
+    one, other = (_parse_horizontal(wkt) for wkt in (first, second))
     if one.IsSame(other):
         return True
     if one.IsLocal() or other.IsLocal():
         return False
     try:
-        moved = _transformed(one, other, grid)
+        moved = _measure_displacement(one, other, grid)
     except RuntimeError:
         return False
     return moved is not None and moved < SAME_PLACE * min(grid.pixel_size)
 
 
-def _horizontal(wkt: str) -> Any:
+def _parse_horizontal(wkt: str) -> Any:
     system = osr.SpatialReference(wkt)
     if system.IsCompound():
         system.StripVertical()
@@ -47,22 +47,22 @@ def _horizontal(wkt: str) -> Any:
     return system
 
 
-def _transformed(one: Any, other: Any, grid: Grid) -> float | None:
-    """The largest distance, in map units, between points of a grid and what they become in another system."""
+def _measure_displacement(one: Any, other: Any, grid: Grid) -> float | None:
+    """Return the largest distance, in map units, between points of a grid and their positions in another system."""
     t = grid.transform
     spots = [(c * grid.width, r * grid.height) for c in PROBES for r in PROBES]
     points = [(t[0] + c * t[1] + r * t[2], t[3] + c * t[4] + r * t[5]) for c, r in spots]
-    found = osr.CoordinateTransformation(one, other).TransformPoints(points)
-    distances = [math.hypot(x - a, y - b) for (a, b), (x, y, *_) in zip(points, found)]
+    moved = osr.CoordinateTransformation(one, other).TransformPoints(points)
+    distances = [math.hypot(x - a, y - b) for (a, b), (x, y, *_) in zip(points, moved)]
     return max(distances) if all(math.isfinite(d) for d in distances) else None
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Where the pixels of one band come from: its band, and the alpha band that a reprojection gave it.
+    """Source of the pixels of one band: its band, and the alpha band that a reprojection gave it.
 
-    marked     the same reprojection with what other bands declare as nodata, for a band that declares none
-    datasets   that a reprojection reads from, kept open; the last one holds the pixels
+    marked     the same reprojection with nodata of other bands, for a band that declares none
+    datasets   kept open for the reprojection; the last one holds the pixels
     """
 
     band: gdal.Band
@@ -70,20 +70,20 @@ class Plane:
     marked: Plane | None = None
     datasets: tuple[gdal.Dataset, ...] = ()
 
-    def read(self, place: tuple[int, ...]) -> tuple[np.ndarray, NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
-        """Values of a window, where a reprojection reaches, and where its pixels are no other band's nodata."""
-        values = self.band.ReadAsArray(*place)
-        reached = None if self.alpha is None else self.alpha.ReadAsArray(*place) != 0
+    def read(self, box: tuple[int, ...]) -> tuple[np.ndarray, NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+        """Read values of a window, where a reprojection reaches, and where its pixels are not nodata of other bands."""
+        values = self.band.ReadAsArray(*box)
+        reached = None if self.alpha is None else self.alpha.ReadAsArray(*box) != 0
         if self.marked is None or self.marked.alpha is None:
             return values, reached, None
-        clear = np.asarray(self.marked.alpha.ReadAsArray(*place) != 0)
-        np.copyto(values, self.marked.band.ReadAsArray(*place), where=clear)  # not mixed with marks beside it
+        clear = np.asarray(self.marked.alpha.ReadAsArray(*box) != 0)
+        np.copyto(values, self.marked.band.ReadAsArray(*box), where=clear)  # not mixed with nodata of neighbours
         return values, reached, clear
 
 
 @dataclass(frozen=True)
 class Warper:
-    """Reprojects bands of a raster, called `role` and `name` in messages, into PAN's system, as they are read."""
+    """Warper of a raster's bands into PAN's system, as they are read; messages call it `role` and `name`."""
 
     role: str
     name: str
@@ -92,7 +92,7 @@ class Warper:
     pan: Grid
 
     def warp_together(self, dataset: gdal.Dataset, numbers: tuple[int, ...]) -> dict[int, Plane]:
-        """Bands that share their gaps. Raises InputError."""
+        """Reproject bands that share their gaps. Raises InputError."""
         warped = self._warp(dataset, None)
         alpha = warped.GetRasterBand(warped.RasterCount)
         return {b: Plane(warped.GetRasterBand(b), alpha, datasets=(warped,)) for b in numbers}
@@ -100,7 +100,7 @@ class Warper:
     def warp_alone(
         self, dataset: gdal.Dataset, number: int, mark: int | str | None, nodata: Iterable[tuple[float, float]]
     ) -> Plane:
-        """One band by itself, so that its gaps are its own, with the band `mark` as its alpha. Raises InputError."""
+        """Reproject one band by itself, to keep its own gaps, with the band `mark` as its alpha. Raises InputError."""
         values = {v for ends in nodata for v in ends}
         if len(values) > 1:
             raise InputError(
@@ -116,7 +116,7 @@ class Warper:
         return Plane(warped.GetRasterBand(1), warped.GetRasterBand(warped.RasterCount), datasets=(single, warped))
 
     def _warp(self, dataset: gdal.Dataset, nodata: float | str | None) -> gdal.Dataset:
-        """A dataset whose last band is alpha. Pixels have the shape of PAN's, so that both ratios are alike.
+        """Make a dataset whose last band is alpha. Pixels have the shape of PAN's, so that both ratios are alike.
 
         `nodata` is the one value that marks gaps, None where masks of the file do, "none" where nothing does.
         """
@@ -139,7 +139,7 @@ class Warper:
             ) from error
 
     def _refuse_local(self) -> None:
-        """Raises InputError where one system is local and the other is not: nothing relates the two."""
+        """Refuse one local system and one that is not: nothing relates the two. Raises InputError."""
         systems = [osr.SpatialReference(wkt) for wkt in (self.crs, self.pan_crs)]
         local = [system.IsLocal() for system in systems]
         if any(local) and not all(local):

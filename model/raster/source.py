@@ -1,4 +1,4 @@
-"""What to open, as plain data that can cross threads and processes."""
+"""Source of a raster, as plain data that can cross threads and processes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class RasterSource:
 
     path            anything GDAL opens               open_options   NAME=VALUE
     xml             the text of a VRT, opened instead of a path
-    label           what to call it where there is no path
-    bands           numbers from 1 of the bands that are wanted; empty for all but alpha
-    context         bands that are read and measured beside them; empty for all that are image
-    nodata          values that a user declared for every band, beside the file's own
+    label           its name in messages where there is no path
+    bands           numbers from 1 of the wanted bands; empty for all except alpha
+    context         bands that are read and measured as well; empty for all that are image
+    nodata          values that a user declared for every band, besides the file's own
     band_nodata     (band, least, largest): values between which a user declared all of one band to be nodata
     ignored_nodata  bands whose own nodata value a user switched off
     crs             WKT that replaces the file's own; empty to keep it
-    delivered       whether it is an image of a product, which is opened in the formats of products only, and alone
-    unmeasured      polygons, as hexadecimal WKB in PAN's system, of ground that is sharpened but neither measured nor
-                    learnt from
+    delivered       True for an image of a product, which is opened in the formats of products only, and alone
+    unmeasured      polygons, as hexadecimal WKB in PAN's system, of areas that are sharpened but excluded from
+                    measurements and tuning
     """
 
     path: str = ""
@@ -44,14 +44,14 @@ class RasterSource:
 
     @property
     def gdal_name(self) -> str:
-        """What GDAL opens it by."""
+        """Name by which GDAL opens it."""
         return self.xml or self.path
 
     @property
     def name(self) -> str:
-        """What messages and metadata call it."""
+        """Name in messages and metadata."""
         return self.label or self.path
 
     def declared(self, band: int) -> list[tuple[float, float]]:
-        """Ranges (least, largest) of one band that a user declared to be nodata."""
+        """Return the ranges (least, largest) of one band that a user declared to be nodata."""
         return [(v, v) for v in self.nodata] + [(low, high) for b, low, high in self.band_nodata if b == band]

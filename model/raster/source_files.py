@@ -1,7 +1,7 @@
-"""The files behind a raster: which they are, whether they are whole and unchanged, and products opened alone.
+"""Files behind a raster: their list, checks that they are whole and unchanged, and products opened alone.
 
-A file next to the image of a product, or an image that is a virtual raster, could have GDAL read anything on the disk
-or the network.
+A file next to the image of a product could make GDAL read any file on the disk or the network. So could an image that
+is a virtual raster.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from osgeo import gdal
 from ..errors import InputError
 from .gdal_errors import ProcessSetting, gdal_messages
 
-LONGEST_NAME = 4096  # characters; anything longer is no name
+MAX_NAME = 4096  # characters; longer text is not a name
 STARTS = re.compile(r"/vsi\w+/|[:\"'{,=]")  # a path may start after these within a name
 ENDS = re.compile(r"[/\\:\"'},?|&]")  # and end before these
 POINTS = re.compile(r"<(?:SourceFilename|SourceDataset)[^>]*>([^<]+)<")  # elements of a VRT that name what it reads
@@ -37,28 +37,28 @@ Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the la
 
 
 def files_behind(name: str) -> set[str]:
-    """Paths of all files that are read where this is opened. Call within `gdal_exceptions`."""
-    found: set[str] = set()
+    """Return the paths of all files that are read where this is opened. Call within `gdal_exceptions`."""
+    behind: set[str] = set()
     waiting, seen = [name], set()
     while waiting:
-        one = waiting.pop()
-        if one in seen:
+        current = waiting.pop()
+        if current in seen:
             continue
-        seen.add(one)
-        files = {*_mentioned(one), *_listed(one)}
-        found |= files
-        waiting += [*files, *_pointed_to(one)]
-    return found
+        seen.add(current)
+        files = {*_find_mentioned(current), *_list_files(current)}
+        behind |= files
+        waiting += [*files, *_find_vrt_sources(current)]
+    return behind
 
 
 def on_disk(name: str) -> bool:
-    """Whether all that is read where this is opened lies in files on disk, whose size and time tell of a change."""
-    return all(any(True for _ in _mentioned(file)) for file in files_behind(name))
+    """Tell whether all that is read lies in files on disk, whose size and time show a change."""
+    return all(any(True for _ in _find_mentioned(file)) for file in files_behind(name))
 
 
-def _mentioned(name: str) -> Iterator[str]:
-    """Files whose path is part of a name, as in GPKG:path:layer, NETCDF:"path":band, /vsizip/path/within."""
-    if len(name) > LONGEST_NAME:
+def _find_mentioned(name: str) -> Iterator[str]:
+    """Yield files whose path is part of a name, as in GPKG:path:layer, NETCDF:"path":band, /vsizip/path/within."""
+    if len(name) > MAX_NAME:
         return
     for start in (0, *(m.end() for m in STARTS.finditer(name))):
         for end in (*(m.start() for m in ENDS.finditer(name, start)), len(name)):
@@ -66,8 +66,8 @@ def _mentioned(name: str) -> Iterator[str]:
                 yield name[start:end]
 
 
-def _listed(name: str) -> list[str]:
-    """Files that GDAL lists for what it opens by a name."""
+def _list_files(name: str) -> list[str]:
+    """Return the files that GDAL lists for what it opens by a name."""
     try:
         dataset = gdal.OpenEx(name, gdal.OF_RASTER)
         return list(dataset.GetFileList() or ())
@@ -75,8 +75,8 @@ def _listed(name: str) -> list[str]:
         return []
 
 
-def _pointed_to(name: str) -> Iterator[str]:
-    """What a VRT reads, by its own names, which GDAL lists only where they are those of files."""
+def _find_vrt_sources(name: str) -> Iterator[str]:
+    """Yield the names that a VRT reads, which GDAL lists only where they are those of files."""
     try:
         if name.lstrip().startswith("<"):
             text, folder = name, Path()
@@ -84,7 +84,7 @@ def _pointed_to(name: str) -> Iterator[str]:
             text, folder = Path(name).read_text(encoding="utf-8", errors="replace"), Path(name).parent
         else:
             return
-    except (RuntimeError, AttributeError, OSError):  # it is none
+    except (RuntimeError, AttributeError, OSError):  # not a VRT
         return
     for inner in named_in_vrt(text):
         yield inner
@@ -92,16 +92,16 @@ def _pointed_to(name: str) -> Iterator[str]:
 
 
 def named_in_vrt(text: str) -> list[str]:
-    """Names of what a VRT reads, as they stand in its text."""
+    """Return the names of what a VRT reads, as they stand in its text."""
     return [html.unescape(name) for name in POINTS.findall(text)]
 
 
 def stamps(name: str) -> Stamp:
-    """Size and time of every file on disk that is read where a raster is opened by `name`."""
-    return {file: _stamp(file) for file in sorted(files_behind(name)) if os.path.isfile(file)}
+    """Return size and time of every file on disk that is read where a raster is opened by `name`."""
+    return {file: _read_stamp(file) for file in sorted(files_behind(name)) if os.path.isfile(file)}
 
 
-def _stamp(file: str) -> tuple[int, int]:
+def _read_stamp(file: str) -> tuple[int, int]:
     try:
         status = os.stat(file)
     except OSError:
@@ -110,9 +110,9 @@ def _stamp(file: str) -> tuple[int, int]:
 
 
 def refuse_cut_files(role: str, files: Stamp) -> None:
-    """Raises InputError for a file that is shorter than its header says, of which GDAL reads the rest as zeros."""
+    """Refuse a file shorter than its header says: GDAL reads the rest as zeros. Raises InputError."""
     for file, (size, _) in files.items():
-        needed = _needed_bytes(file)
+        needed = _compute_needed_bytes(file)
         if size < needed:
             raise InputError(
                 f"{role} {file} has {size:,} bytes, but {needed:,} are needed by what its header says: it is cut "
@@ -120,8 +120,8 @@ def refuse_cut_files(role: str, files: Stamp) -> None:
             )
 
 
-def _needed_bytes(file: str) -> int:
-    """Bytes by the header of an ENVI or PCIDSK file, whose drivers do not notice missing ones; 0 for others."""
+def _compute_needed_bytes(file: str) -> int:
+    """Return bytes by the header of an ENVI or PCIDSK file, whose drivers do not notice missing ones; else 0."""
     try:
         with open(file, "rb") as opened:
             start = opened.read(365)
@@ -139,9 +139,9 @@ def _needed_bytes(file: str) -> int:
 
 
 def refuse_changed_files(role: str, before: Stamp) -> None:
-    """Raises InputError where a file is not any more what it was when the run began: the result would be a mixture."""
+    """Refuse files that changed since the run began: the result would be a mixture. Raises InputError."""
     for file, stamp in before.items():
-        if _stamp(file) != stamp:
+        if _read_stamp(file) != stamp:
             raise InputError(
                 f"{role} {file} was changed while it was read, so the result would be a mixture; nothing is written. "
                 "Run again once the file is complete."
@@ -150,7 +150,7 @@ def refuse_changed_files(role: str, before: Stamp) -> None:
 
 @contextmanager
 def damage_raised() -> Iterator[None]:
-    """Warnings of decoders about damaged pixels, within the block and this thread, as RuntimeError."""
+    """Raise warnings of decoders about damaged pixels, within the block and this thread, as RuntimeError."""
     with gdal_messages() as messages:
         yield
     for severity, text in messages:
@@ -161,7 +161,7 @@ def damage_raised() -> Iterator[None]:
 @ProcessSetting
 @contextmanager
 def confined() -> Iterator[None]:
-    """Have GDAL look at no other files than those that are named, in all threads; afterwards all is as before."""
+    """Keep GDAL from other files than those that are named, in all threads; then restore the state."""
     before = {name: gdal.GetConfigOption(name) for name in OPTIONS}
     for name, value in OPTIONS.items():
         gdal.SetConfigOption(name, value)
@@ -183,9 +183,9 @@ def open_delivered(path: str) -> gdal.Dataset:
         return gdal.OpenEx(path, gdal.OF_RASTER, allowed_drivers=["VRT"])
     driver = gdal.IdentifyDriver(path)  # what GDAL takes it for, also where a VRT names it later
     if driver is None or driver.ShortName not in DRIVERS:
-        kind = f"is of the format {driver.ShortName}" if driver else "is of no known format"
+        reason = f"is of the format {driver.ShortName}" if driver else "is of no known format"
         raise InputError(
-            f"{kind}, but products are read as GeoTIFF, JPEG 2000 or NITF only. Download the product again, or use "
+            f"{reason}, but products are read as GeoTIFF, JPEG 2000 or NITF only. Download the product again, or use "
             "otfm:pansharpen"
         )
     dataset = gdal.OpenEx(path, gdal.OF_RASTER, allowed_drivers=list(DRIVERS))
@@ -196,7 +196,7 @@ def open_delivered(path: str) -> gdal.Dataset:
 
 
 def _refuse_placement(path: str, dataset: gdal.Dataset) -> None:
-    """Raise InputError, with part of a sentence, where only a file next to an image says where it lies."""
+    """Refuse an image that only a file next to it georeferences. Raises InputError with part of a sentence."""
     if dataset.GetGeoTransform(can_return_null=True) or dataset.GetGCPCount() or dataset.GetMetadata("RPC"):
         return
     stem = str(PurePosixPath(path).with_suffix(""))

@@ -1,4 +1,4 @@
-"""Several rasters read as one through a VRT that is given as text: nothing is written, and any process can open it."""
+"""Stacks and mosaics of rasters as a VRT in text: nothing is written, and any process can open it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .gdal_errors import gdal_exceptions, said
 from .reader import Raster
 from .source import RasterSource
 
-SAME_GRID = 1e-3  # pixels by which corners may differ and still be the same
-LONGEST_LABEL = 3  # names that stand in a label
+SAME_GRID = 1e-3  # pixels by which corners of one grid may differ
+MAX_LABEL = 3  # names in a label
 
 
 def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
-    """One-band rasters on one grid as the bands of one raster, in their order. Raises InputError, naming the odd one.
+    """Stack one-band rasters on one grid to one raster, in their order. Raises InputError, naming the odd one.
 
-    Names, nodata values, scales, offsets and metadata of the bands, and what a user declared of them, are kept.
+    Names, nodata values, scales, offsets and metadata of the bands are kept, and so are the user's declarations.
     """
     sources = [replace(s, path=os.path.abspath(s.path)) if os.path.exists(s.path) else s for s in sources]
     with gdal_exceptions():
@@ -41,24 +41,24 @@ def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
 
 
 def label(names: Sequence[str]) -> str:
-    """What a stack or a mosaic of files is called: their names, the first ones of many."""
+    """Return the name of a stack or a mosaic of files: their names, the first ones of many."""
     short = [Path(n).name for n in names]
-    more = f" and {len(short) - LONGEST_LABEL} more" if len(short) > LONGEST_LABEL else ""
-    return ", ".join(short[:LONGEST_LABEL]) + more
+    more = f" and {len(short) - MAX_LABEL} more" if len(short) > MAX_LABEL else ""
+    return ", ".join(short[:MAX_LABEL]) + more
 
 
 def vrt_text(dataset: gdal.Dataset) -> str:
-    """A VRT in memory as the text that opens it again."""
+    """Return a VRT in memory as the text that opens it again."""
     return str(dataset.GetMetadata("xml:VRT")[0])
 
 
 def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
-    """The VRT of one-band rasters; call within `gdal_exceptions`. Raises InputError where they do not fit together."""
+    """Build the VRT of one-band rasters; call within `gdal_exceptions`. Raises InputError where they do not fit."""
     with ExitStack() as open_ones:
         rasters = [open_ones.enter_context(Raster(replace(s, bands=(), context=()), role)) for s in sources]
         first = rasters[0]
         for raster in rasters:
-            _refuse_no_band(raster)
+            _refuse_unfit_band(raster)
             _refuse_other_grid(raster, first)
         built = gdal.BuildVRT("", [s.gdal_name for s in sources], separate=True)
         for number, raster in enumerate(rasters, start=1):
@@ -68,9 +68,9 @@ def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
 
 
 def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -> gdal.Dataset:
-    """The VRT of the tiles of one image, which may overlap, with those of its bands (from 1).
+    """Build the VRT of the tiles of one image, which may overlap, with those of its bands (from 1).
 
-    Call within `gdal_exceptions`. Raises InputError where they are no tiles of one image.
+    Call within `gdal_exceptions`. Raises InputError where they are not tiles of one image.
     """
     with ExitStack() as open_ones:
         tiles = [open_ones.enter_context(Raster(source, role)) for source in sources]
@@ -81,11 +81,11 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
                     f"{role} tile {tile.source.name} has no georeference, so the tiles cannot be put side by side. Use "
                     "a map-projected product level, or warp the image to a map projection first."
                 )
-            if tile.dataset.RasterCount != first.dataset.RasterCount or not _same_pixels(tile.grid, first.grid):
+            if tile.dataset.RasterCount != first.dataset.RasterCount or not _has_same_pixels(tile.grid, first.grid):
                 raise InputError(
                     f"{role} tile {tile.source.name} ({tile.dataset.RasterCount} bands, {tile.grid.describe()}) does "
                     f"not fit {first.source.name} ({first.dataset.RasterCount} bands, {first.grid.describe()}): they "
-                    "are no tiles of one image. Get the product again."
+                    "are not tiles of one image. Get the product again."
                 )
             if not tile.same_crs(first):
                 raise InputError(
@@ -95,15 +95,15 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
         try:
             built = gdal.BuildVRT("", [s.gdal_name for s in sources], bandList=list(numbers))
         except RuntimeError as error:
-            raise InputError(f"{role} tiles beside {sources[0].name} cannot be put together: {said(error)}.") from error
-        for place, number in enumerate(numbers, start=1):
-            _describe(built.GetRasterBand(place), first.dataset.GetRasterBand(number))
+            raise InputError(f"{role} tiles like {sources[0].name} cannot be put together: {said(error)}.") from error
+        for position, number in enumerate(numbers, start=1):
+            _describe(built.GetRasterBand(position), first.dataset.GetRasterBand(number))
         built.FlushCache()
         return built
 
 
 def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str) -> gdal.Dataset:
-    """The VRT of the bands of several VRTs on one grid, in their order. Raises InputError where they differ.
+    """Build the VRT of the bands of several VRTs on one grid, in their order. Raises InputError where they differ.
 
     Call within `gdal_exceptions`. `names` are what messages call them.
     """
@@ -112,10 +112,10 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
     joined.SetProjection(first.GetProjection())
     joined.SetGeoTransform(first.GetGeoTransform())
     for image, name in zip(images, names):
-        if _grid(image) != _grid(first):
+        if _read_grid(image) != _read_grid(first):
             raise InputError(
-                f"{role} {name} ({_grid(image).describe()}) lies on another grid than {names[0]} "
-                f"({_grid(first).describe()}). Get the product again."
+                f"{role} {name} ({_read_grid(image).describe()}) has another grid than {names[0]} "
+                f"({_read_grid(first).describe()}). Get the product again."
             )
         text = html.escape(vrt_text(image))
         for number in range(1, image.RasterCount + 1):
@@ -131,12 +131,12 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
     return joined
 
 
-def _grid(image: gdal.Dataset) -> Grid:
-    return Grid(image.RasterXSize, image.RasterYSize, tuple(image.GetGeoTransform()))
+def _read_grid(dataset: gdal.Dataset) -> Grid:
+    return Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
 
 
-def _refuse_no_band(raster: Raster) -> None:
-    """Raises InputError for what cannot be one band of a stack without losing something."""
+def _refuse_unfit_band(raster: Raster) -> None:
+    """Refuse a raster that cannot be one band of a stack without loss. Raises InputError."""
     name, band = raster.source.name, raster.dataset.GetRasterBand(1)
     if raster.dataset.RasterCount != 1:
         raise InputError(
@@ -156,11 +156,11 @@ def _refuse_no_band(raster: Raster) -> None:
 
 
 def _refuse_other_grid(raster: Raster, first: Raster) -> None:
-    """Raises InputError where two bands do not lie on each other pixel by pixel."""
+    """Refuse two bands that do not share a grid pixel by pixel. Raises InputError."""
     same = (raster.grid.width, raster.grid.height) == (first.grid.width, first.grid.height)
-    if not same or not _same_pixels(raster.grid, first.grid) or not _same_corner(raster.grid, first.grid):
+    if not same or not _has_same_pixels(raster.grid, first.grid) or not _has_same_corner(raster.grid, first.grid):
         raise InputError(
-            f"{raster.role} {raster.source.name} ({raster.grid.describe()}) lies on another grid than "
+            f"{raster.role} {raster.source.name} ({raster.grid.describe()}) has another grid than "
             f"{first.source.name} ({first.grid.describe()}). Take bands of one grid, or warp them to one first."
         )
     if raster.source.crs != first.source.crs or not raster.same_crs(first):
@@ -170,20 +170,20 @@ def _refuse_other_grid(raster: Raster, first: Raster) -> None:
         )
 
 
-def _same_pixels(one: Grid, other: Grid) -> bool:
-    """Whether pixels have one size and direction, over the whole raster."""
-    size, side = min(other.pixel_size), max(one.width, one.height, other.width, other.height)
-    steps = zip(one.transform, other.transform)
+def _has_same_pixels(grid: Grid, other: Grid) -> bool:
+    """Tell whether pixels have one size and direction, over the whole raster."""
+    size, side = min(other.pixel_size), max(grid.width, grid.height, other.width, other.height)
+    steps = zip(grid.transform, other.transform)
     return all(abs(a - b) * side < SAME_GRID * size for i, (a, b) in enumerate(steps) if i not in (0, 3))
 
 
-def _same_corner(one: Grid, other: Grid) -> bool:
+def _has_same_corner(grid: Grid, other: Grid) -> bool:
     size = min(other.pixel_size)
-    return all(abs(one.transform[i] - other.transform[i]) < SAME_GRID * size for i in (0, 3))
+    return all(abs(grid.transform[i] - other.transform[i]) < SAME_GRID * size for i in (0, 3))
 
 
 def _describe(band: gdal.Band, origin: gdal.Band) -> None:
-    """Have a VRT's band say what the file says of its own, beside nodata, scale and offset, which GDAL takes along."""
+    """Copy to a VRT's band what GDAL does not take along: all except nodata, scale and offset."""
     describe_band(band, origin)
     band.SetColorInterpretation(origin.GetColorInterpretation())
     bits = origin.GetMetadataItem("NBITS", "IMAGE_STRUCTURE")

@@ -1,4 +1,4 @@
-"""Whether a format can hold the result: a small one is written as the result will be, before any work."""
+"""Trial of a format: a small raster is written as the result will be, before any work."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from .writer import LOSSY_TOLERANCE, RasterWriter, lossy_error
 
 SIDE = 256  # pixels
 NARROW = 16  # pixels across a trial of the full width or height
-LONG = 8192  # pixels; any format holds as many in a row
-MISPLACED = 1e-3  # pixels
+LONG = 8192  # pixels that any format holds in a row
+MISPLACED = 1e-3  # pixels by which a georeference may differ
 IGNORED = re.compile("not recogni[sz]ed|invalid|unexpected|not support|ignoring|not formatted", re.IGNORECASE)
-SATURATED = 0.9  # of the type's largest value: what reads back as less has been cut off
+SATURATED = 0.9  # of the type's largest value; a smaller maximum that reads back was cut off
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A small image (bands, h, w) of values as they are in the scene, its first one 0, with a gap; validity (h, w)."""
+    """A small image (bands, h, w) in the scene's range of values, its first one 0, with a gap; validity (h, w)."""
 
     image: NDArray[Any]
     valid: NDArray[np.bool_]
 
 
 def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm) -> OutputForm:
-    """The form of a raster with the bands of `like`, with what is true of the format of `path`, by small trials.
+    """Return the form of a raster with the bands of `like`, completed by small trials of the format of `path`.
 
     Raises OutputError where the format cannot hold it, with the reason.
     """
@@ -59,62 +59,62 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
             f"{path} would be compressed with loss (JPEG), which makes image of gaps (nodata {form.nodata:g}); use "
             ".tif without compression or with COMPRESS=DEFLATE."
         )
-    values = _usual_range(like, form)
+    values = _estimate_range(like, form)
     shapes = [(min(SIDE, grid.height), min(SIDE, grid.width))]
     shapes += [(NARROW, grid.width)] if grid.width > LONG else []
     shapes += [(grid.height, NARROW)] if grid.height > LONG else []
     for shape in shapes:
         sample = _make_sample(shape, len(like.bands), form, values)
-        found, fault = _written_and_read(path, grid, crs, like, form, sample)
+        read_back, fault = _try_sample(path, grid, crs, like, form, sample)
         if fault:
             options = f" with {' '.join(form.options)}" if form.options else ""
             raise OutputError(
                 f"The format {driver} of {path} cannot hold {len(like.bands)} bands of {form.type}{options}: {fault}. "
                 f"{_suggest(path, form)}Choose other creation options, fewer bands or another data type, or use .tif."
             )
-        form = replace(form, lossy=form.lossy or not np.array_equal(found, sample.image, equal_nan=True))
+        form = replace(form, lossy=form.lossy or not np.array_equal(read_back, sample.image, equal_nan=True))
     if form.type in INTEGER_TYPES:
         plain = replace(form, nodata=None)
         full = _make_sample((NARROW, NARROW), len(like.bands), plain, (form.limits[1], form.limits[1]))
-        most = float(_written_and_read(path, grid, crs, like, plain, full)[0].max())
-        form = replace(form, highest=most) if most < SATURATED * float(full.image.max()) else form
+        highest = float(_try_sample(path, grid, crs, like, plain, full)[0].max())
+        form = replace(form, highest=highest) if highest < SATURATED * float(full.image.max()) else form
     return form
 
 
-def _usual_range(like: Raster, form: OutputForm) -> tuple[float, float]:
-    """Least and largest value in the middle of a raster, as the type holds them."""
+def _estimate_range(like: Raster, form: OutputForm) -> tuple[float, float]:
+    """Return the least and largest value in the middle of a raster, as the type holds them."""
     width, height = min(SIDE, like.grid.width), min(SIDE, like.grid.height)
     left, top = (like.grid.width - width) // 2, (like.grid.height - height) // 2
     values, valid = like.read(Window(left, top, width, height))
     exact = values + like.offsets[:, None, None]
-    known = exact[np.broadcast_to(valid, exact.shape)]
-    seen = known.clip(*form.limits) if known.size else np.zeros(1)
-    least, most = float(seen.min()), float(seen.max())
-    return (least, most) if most > least else (0.0, 100.0)
+    measured = exact[np.broadcast_to(valid, exact.shape)]
+    seen = measured.clip(*form.limits) if measured.size else np.zeros(1)
+    low, high = float(seen.min()), float(seen.max())
+    return (low, high) if high > low else (0.0, 100.0)
 
 
 def _make_sample(shape: tuple[int, int], bands: int, form: OutputForm, values: tuple[float, float]) -> Sample:
-    kind = NUMPY_TYPES[form.type]
+    dtype = NUMPY_TYPES[form.type]
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
     smooth = 0.1 + 0.45 * columns / shape[1] + 0.25 * rows / shape[0]
     shares = smooth + 0.08 * rng.random(shape) + 0.02 * rng.random((bands, *shape))
-    image = (values[0] + (values[1] - values[0]) * shares).astype(kind)
-    image[:, 0, 0] = 0  # that some formats take for a gap
+    image = (values[0] + (values[1] - values[0]) * shares).astype(dtype)
+    image[:, 0, 0] = 0  # some formats take it for a gap
     valid = np.ones(shape, dtype=bool)
     if form.nodata is not None:
-        image[image == kind.type(form.nodata)] += 1
+        image[image == dtype.type(form.nodata)] += 1
         valid[shape[0] // 3 : shape[0] // 3 + 21, shape[1] // 3 : shape[1] // 3 + 21] = False
         image[:, ~valid] = form.nodata
     return Sample(image, valid)
 
 
-def _written_and_read(
+def _try_sample(
     path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm, sample: Sample
 ) -> tuple[NDArray[Any], str]:
-    """What reads back of a sample that is written as the result will be, and what is wrong with it."""
+    """Write a sample as the result will be; returns what reads back of it, and its fault."""
     small = grid.cropped(Window(0, 0, sample.image.shape[2], sample.image.shape[1]))
-    found, names = sample.image, []
+    read_back, names = sample.image, []
     hidden = re.escape(os.path.abspath(path.parent)) + r"[/\\][^/\\]+\.part[/\\](?:made[/\\])?"
     with gdal_messages() as messages:
         try:
@@ -125,19 +125,19 @@ def _written_and_read(
                     writer.convert()
                 names = [file.name for file in writer.made.iterdir()]
                 made = gdal.Open(str(writer.file))
-                fault = _reported(messages, form) or _find_misfit(made, small, crs, like, form.type)
+                fault = _find_report(messages, form) or _find_misfit(made, small, crs, like, form.type)
                 if not fault:
-                    found = made.ReadAsArray().reshape(sample.image.shape)
-                    fault = _find_change(made, found, sample, form)
+                    read_back = made.ReadAsArray().reshape(sample.image.shape)
+                    fault = _find_change(made, read_back, sample, form)
                 made = None
         except (OutputError, RuntimeError) as error:
-            fault = _reported(messages, form) or said(error.__cause__ or error) or "GDAL does not say why"
+            fault = _find_report(messages, form) or said(error.__cause__ or error) or "GDAL does not say why"
     check_clash(path, names, family(path))
-    return found, re.sub(hidden, "", fault)
+    return read_back, re.sub(hidden, "", fault)
 
 
-def _reported(messages: list[tuple[int, str]], form: OutputForm) -> str:
-    """GDAL's words for a failure or for an option that it passes over; some drivers go on after failures."""
+def _find_report(messages: list[tuple[int, str]], form: OutputForm) -> str:
+    """Return GDAL's words for a failure or for an ignored option; some drivers go on after failures."""
     faults = [
         said(text)
         for severity, text in messages
@@ -147,7 +147,7 @@ def _reported(messages: list[tuple[int, str]], form: OutputForm) -> str:
 
 
 def _find_misfit(made: gdal.Dataset, grid: Grid, crs: str, like: Raster, type_name: str) -> str:
-    """What is wrong with size, bands and place on the map, as part of a sentence."""
+    """Describe faults of size, bands and georeference, as part of a sentence."""
     if (made.RasterXSize, made.RasterYSize) != (grid.width, grid.height):
         return f"it makes {made.RasterXSize} x {made.RasterYSize} pixels of {grid.width} x {grid.height}"
     bands = [made.GetRasterBand(n) for n in range(1, made.RasterCount + 1)]
@@ -158,16 +158,16 @@ def _find_misfit(made: gdal.Dataset, grid: Grid, crs: str, like: Raster, type_na
         origin = like.dataset.GetRasterBand(number)
         if band.GetColorInterpretation() == gdal.GCI_AlphaBand != origin.GetColorInterpretation():
             return f"it takes band {band.GetBand()} for transparency"
-    wanted, found = np.array(grid.transform), np.array(made.GetGeoTransform())
+    wanted, made_transform = np.array(grid.transform), np.array(made.GetGeoTransform())
     reach = np.array([1.0, grid.width, grid.height] * 2)
-    if np.abs((found - wanted) * reach).max() > MISPLACED * np.abs(wanted[[1, 2, 4, 5]]).max():
+    if np.abs((made_transform - wanted) * reach).max() > MISPLACED * np.abs(wanted[[1, 2, 4, 5]]).max():
         return "it does not keep the georeference"
     return "it does not keep the reference system" if crs and not made.GetProjection() else ""
 
 
-def _find_change(made: gdal.Dataset, found: NDArray[Any], sample: Sample, form: OutputForm) -> str:
-    """What is wrong with values and gaps, as part of a sentence; the loss of a codec is nothing wrong."""
-    share = lossy_error(found[:, sample.valid], sample.image[:, sample.valid], form)
+def _find_change(made: gdal.Dataset, read_back: NDArray[Any], sample: Sample, form: OutputForm) -> str:
+    """Describe faults of values and gaps, as part of a sentence; the loss of a codec does not count."""
+    share = lossy_error(read_back[:, sample.valid], sample.image[:, sample.valid], form)
     if share > 1.0:
         return f"it would change them by {100 * LOSSY_TOLERANCE * share:.0f} % of their mean"
     masks = [made.GetRasterBand(n).GetMaskBand().ReadAsArray() != 0 for n in range(1, made.RasterCount + 1)]
@@ -180,7 +180,7 @@ def _find_change(made: gdal.Dataset, found: NDArray[Any], sample: Sample, form: 
 
 
 def _suggest(path: Path, form: OutputForm) -> str:
-    """The options or values that a misspelt one may mean, as a sentence; empty where all are known."""
+    """Suggest the options or values that a misspelt one may mean, as a sentence; empty where all are known."""
     listed = driver_for(path).GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or ""
     options = dict(re.findall(r"<Option[^>]* name=['\"](\w+)(.*?)(?=<Option|$)", listed, re.DOTALL))
     for name, value in form.given.items():

@@ -1,4 +1,4 @@
-"""Writing the result: complete and verified under its name, or not at all."""
+"""Writer of the result: complete and verified under its name, or not at all."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .gdal_errors import said
 from .output_format import OutputForm, creation_options, driver_for, geotiff_options, written_directly
 from .reader import Raster
 
-OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of what is the result's own, not that of MS
-SMALLEST_OVERVIEW = 256  # pixels along the longer side
+OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of metadata that are not copied from MS
+MIN_OVERVIEW = 256  # pixels along the longer side; smaller images get no further overview
 PROBE = 64  # pixels along the side of the pieces that are read back
-LOSSY_TOLERANCE = 0.1  # of the mean value
+LOSSY_TOLERANCE = 0.1  # mean error of a lossy codec, as a share of the mean value
 
 
 class RasterWriter:
-    """A raster that is written by windows into a temporary folder beside its target and then moved there.
+    """A raster that is written by windows into a temporary folder next to its target and then moved there.
 
     Use as a context manager and call `finish`; without that call, nothing is left behind.
     """
@@ -78,7 +78,7 @@ class RasterWriter:
 
     def _describe(self, band: gdal.Band, origin: gdal.Band) -> None:
         describe_band(band, origin, OWN_METADATA)
-        if "PHOTOMETRIC" not in self.form.given:  # with which the user says what the bands are
+        if "PHOTOMETRIC" not in self.form.given:  # by it the user declares the meaning of the bands
             band.SetColorInterpretation(origin.GetColorInterpretation())
         if self.form.nodata is not None:
             band.SetNoDataValue(self.form.nodata)
@@ -100,7 +100,7 @@ class RasterWriter:
         self.probes[probe] = values[:, -height:, -width:].copy()
 
     def _hand_over(self, window: Window) -> None:
-        """Have whole blocks written at once, in the order of the windows: twice as fast as from GDAL's full cache."""
+        """Flush whole blocks at once, in the order of the windows: twice as fast as from GDAL's full cache."""
         width, height = self.dataset.GetRasterBand(1).GetBlockSize()
         across = window.left % width == 0 and (window.right % width == 0 or window.right == self.grid.width)
         down = window.top % height == 0 and (window.bottom % height == 0 or window.bottom == self.grid.height)
@@ -128,12 +128,12 @@ class RasterWriter:
             ) from error
 
     def close(self) -> None:
-        """Let go of the draft once all of it is on disk."""
+        """Release the draft once all of it is on disk."""
         self.dataset.FlushCache()
         self.dataset = None
 
     def _add_statistics(self) -> None:
-        """Approximate statistics of every band, from which viewers choose the contrast."""
+        """Add approximate statistics of every band, from which viewers choose the contrast."""
         for number in range(1, self.dataset.RasterCount + 1):
             try:
                 self.dataset.GetRasterBand(number).ComputeStatistics(True)
@@ -141,10 +141,10 @@ class RasterWriter:
                 return
 
     def _add_overviews(self, dataset: gdal.Dataset) -> None:
-        """Averages of 2 x 2 pixels, again and again."""
+        """Add averages of 2 x 2 pixels, again and again."""
         levels: list[int] = []
         side = max(self.grid.width, self.grid.height)
-        while side > SMALLEST_OVERVIEW:
+        while side > MIN_OVERVIEW:
             levels.append(2 ** (len(levels) + 1))
             side = -(-side // 2)
         if levels:
@@ -164,7 +164,7 @@ class RasterWriter:
                 copy = gdal.Open(final, gdal.GA_Update if driver == "GTiff" else gdal.GA_ReadOnly)
                 self._add_overviews(copy)
         finally:
-            copy = None  # files are let go of also where an error keeps this frame
+            copy = None  # releases the files also where an error keeps this frame
         self.draft.unlink()
 
     def _verify(self, file: Path, lossy: bool) -> None:
@@ -172,8 +172,8 @@ class RasterWriter:
         check = gdal.Open(str(file))
         same = (check.RasterXSize, check.RasterYSize) == (self.grid.width, self.grid.height)
         for window, values in self.probes.items():
-            found = check.ReadAsArray(window.left, window.top, window.width, window.height).reshape(values.shape)
-            loss = lossy_error(found, values, self.form) if same else np.inf
+            read_back = check.ReadAsArray(window.left, window.top, window.width, window.height).reshape(values.shape)
+            loss = lossy_error(read_back, values, self.form) if same else np.inf
             same = same and (loss == 0.0 or (lossy and loss <= 1.0))
         if not same:
             raise OutputError(f"{self.path} does not read back as it was written. Is the disk full?")
@@ -189,7 +189,7 @@ class RasterWriter:
 
 
 def lossy_error(found: NDArray[Any], values: NDArray[Any], form: OutputForm) -> float:
-    """Mean error of values that were read back, as a share of what a lossy codec may do; above 1 it is no loss."""
+    """Return the mean error of values read back, as a share of what a lossy codec may do; above 1 it is a fault."""
     if np.array_equal(found, values, equal_nan=values.dtype.kind == "f"):
         return 0.0
     wanted = values.astype(np.float64)

@@ -1,7 +1,7 @@
-"""How well the details of the MS bands explain PAN's, as a function of transfer and shift, robustly.
+"""Robust correlation of the details of the MS bands with PAN's, as a function of transfer and shift.
 
 The details are high-passed MS and high-passed PAN, which a transfer function brings to the MS pixels. Blocks can be
-asked one by one and left out, and those of much contrast weigh less, so that clouds do not outvote the scene.
+left out one by one, and those of high contrast weigh less, so that clouds do not outvote the scene.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .statistics import pixels
 Line = NDArray[np.float64]  # (n,)
 Numbers = NDArray[np.int64]
 
-FIRST_TRANSFER = TransferFunction.gaussian(0.25)  # with which the search begins
-LARGEST_SHIFT = 5  # PAN pixels searched in each direction
+FIRST_TRANSFER = TransferFunction.gaussian(0.25)  # start of the search
+MAX_SHIFT = 5  # PAN pixels searched in each direction
 BLOCK_SIDE = 24  # MS pixels
-SMALLEST_WINDOW = 300  # samples, below which a window tells nothing alone
+MIN_WINDOW_SAMPLES = 300  # fewer give no correlation of a window alone
 
 
 class Correlation:
@@ -38,38 +38,38 @@ class Correlation:
 
     def __init__(self, windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> None:
         self.check = check
-        self.windows = [_with_safe_mask(w) for w in _of_unit_size(windows, check)]
+        self.windows = [_mask_unsafe_pixels(w) for w in _normalise_windows(windows, check)]
         whole = [whole_boxes(w.ms_valid) for w in self.windows]
-        samples = [pixels(high_pass(w.ms), there) for w, there in zip(self.windows, whole) if there.any()]
+        samples = [pixels(high_pass(w.ms), mask) for w, mask in zip(self.windows, whole) if mask.any()]
         self.bands = np.concatenate(samples, axis=1) if samples else np.zeros((0, 0))
-        self.stacks = _stacked(self.windows, whole)
-        self.window_numbers, self.blocks = _numbers(whole)
+        self.stacks = _stack_windows(self.windows, whole)
+        self.window_numbers, self.blocks = _number_samples(whole)
         self.trust = np.ones(self.bands.shape[1])
         self._whiten()
         if self.count:
-            self._weigh_blocks_alike()
+            self._equalise_block_weights()
 
     def __call__(self, transfer: TransferFunction, shift: tuple[float, float]) -> float:
-        """Multiple correlation in [0, 1]."""
+        """Return the multiple correlation in [0, 1]."""
         return self.score(self.pan(transfer, shift))
 
     def score(self, pan: Line) -> float:
-        """Multiple correlation with details of PAN (n,)."""
+        """Return the multiple correlation with details of PAN (n,)."""
         weighed = pan * self.trust
         explained = float((np.einsum("bn,n->b", self.basis, weighed) ** 2).sum())
         return math.sqrt(explained / max(float((weighed**2).sum()), 1e-30))
 
     def pan(self, transfer: TransferFunction, shift: tuple[float, float]) -> Line:
-        """High-passed PAN at the samples, (n,)."""
+        """Return high-passed PAN at the samples, (n,)."""
         return self.down(self.across(transfer, shift[1]), transfer, shift[0])
 
     def across(self, transfer: TransferFunction, shift: float) -> list[Image]:
-        """PAN of each stack of windows blurred and sampled along its rows."""
+        """Blur and sample PAN of each stack of windows along its rows."""
         self.check()
         return [s.window.shifted((0.0, shift)).mtf_resamplers(transfer)[1].across(s.pan) for s in self.stacks]
 
     def down(self, across: Sequence[Image], transfer: TransferFunction, shift: float) -> Line:
-        """The same along the columns, then the high-pass, (n,)."""
+        """Blur and sample along the columns, then high-pass, (n,)."""
         self.check()
         parts = []
         for stack, half_done in zip(self.stacks, across):
@@ -78,12 +78,12 @@ class Correlation:
         return np.concatenate(parts).astype(np.float64)
 
     def combination(self, pan: Line) -> Line:
-        """The linear combination of all samples of the bands that explains PAN's details (n,) best, (n,)."""
+        """Return the linear combination of all samples of the bands that explains PAN's details best, (n,) each."""
         weights = np.einsum("bn,n->b", self.basis, pan * self.trust) @ self.mix
         return np.einsum("b,bn->n", weights, self.bands)
 
     def by_block(self, pan: Line) -> Line:
-        """Correlation of the scene's combination of the bands with PAN's details (n,) within each block, (blocks,)."""
+        """Correlate the scene's combination of the bands with PAN's details (n,) within each block, (blocks,)."""
         return correlations(self.combination(pan), pan, self.blocks, int(self.blocks.max()) + 1)
 
     def keep_blocks(self, kept: Mask) -> None:
@@ -92,17 +92,17 @@ class Correlation:
         self._whiten()
 
     def weigh_samples_alike(self) -> None:
-        """Give every sample that is not left out the same weight, as in the scene itself."""
+        """Give every sample that is kept the same weight, as in the scene itself."""
         self.trust = (self.trust > 0).astype(np.float64)
         self._whiten()
 
     def by_window(self, combination: Line, pan: Line) -> Line:
-        """Correlation of a combination of the bands with PAN's details (n,) in each window, all blocks counted."""
+        """Correlate a combination of the bands with PAN's details (n,) in each window, all blocks counted."""
         counts = np.bincount(self.window_numbers, minlength=len(self.windows))
-        found = correlations(combination, pan, self.window_numbers, len(counts))
-        return np.where(counts >= SMALLEST_WINDOW, found, 0.0)
+        scores = correlations(combination, pan, self.window_numbers, len(counts))
+        return np.where(counts >= MIN_WINDOW_SAMPLES, scores, 0.0)
 
-    def _weigh_blocks_alike(self) -> None:
+    def _equalise_block_weights(self) -> None:
         """Give blocks of more than the usual contrast no more than the usual weight."""
         pan = self.pan(FIRST_TRANSFER, (0.0, 0.0))
         strength = np.sqrt(np.bincount(self.blocks, pan * pan) / np.bincount(self.blocks))
@@ -112,7 +112,7 @@ class Correlation:
             self._whiten()
 
     def _whiten(self) -> None:
-        """Orthonormal combinations of the trusted samples; `mix` makes them of the bands."""
+        """Make orthonormal combinations of the trusted samples; `mix` makes them of the bands."""
         self.check()
         trusted = self.bands * self.trust
         self.count = int((self.trust > 0).sum()) if len(trusted) else 0
@@ -123,9 +123,9 @@ class Correlation:
 
 
 def whitening(bands: Matrix, least: float, weak: float, check: Callable[[], None] = lambda: None) -> Matrix:
-    """The matrix (n, bands) that makes orthonormal combinations of bands (bands, samples).
+    """Return the matrix (n, bands) that makes orthonormal combinations of bands (bands, samples).
 
-    Bands of at most the norm `least` are left out, and what others leave of a band of norm 1, up to the power `weak`.
+    Left out are bands of at most the norm `least`, and residuals of a band of norm 1 of at most the power `weak`.
     """
     gram = inner_products(bands, bands)
     check()
@@ -136,16 +136,16 @@ def whitening(bands: Matrix, least: float, weak: float, check: Callable[[], None
 
 @dataclass(frozen=True)
 class _Stack:
-    """Windows whose grids lie alike: one of them, PAN of all (k, H, W), and the samples among their MS pixels."""
+    """Windows that share a grid phase: one of them, PAN of all (k, H, W), and the samples among their MS pixels."""
 
     window: PairWindow
     pan: Image
     places: Numbers
 
 
-def _stacked(windows: Sequence[PairWindow], whole: Sequence[Mask]) -> list[_Stack]:
-    """Windows that follow each other and lie alike, together: many small images take longer than a stack of them."""
-    pairs = [(w, there) for w, there in zip(windows, whole) if there.any()]
+def _stack_windows(windows: Sequence[PairWindow], masks: Sequence[Mask]) -> list[_Stack]:
+    """Stack neighbouring windows that share a grid phase: many small images take longer than a stack of them."""
+    pairs = [(w, mask) for w, mask in zip(windows, masks) if mask.any()]
     runs = [list(run) for _, run in groupby(pairs, lambda p: (p[0].pan.shape, p[1].shape, p[0].first, p[0].spacing))]
     return [
         _Stack(run[0][0], np.stack([w.pan for w, _ in run]), np.flatnonzero(np.stack([t for _, t in run])))
@@ -154,13 +154,13 @@ def _stacked(windows: Sequence[PairWindow], whole: Sequence[Mask]) -> list[_Stac
 
 
 def correlations(first: Line, second: Line, groups: Numbers, count: int) -> Line:
-    """Correlation of two zero-mean vectors (n,) within each of the `count` groups that `groups` (n,) numbers."""
+    """Correlate two zero-mean vectors (n,) within each of the `count` groups that `groups` (n,) numbers."""
     shared, one, other = (np.bincount(groups, v, count) for v in (first * second, first * first, second * second))
     return shared / np.maximum(np.sqrt(one * other), 1e-30)
 
 
-def _of_unit_size(windows: Sequence[PairWindow], check: Callable[[], None]) -> list[PairWindow]:
-    """The windows with bands and PAN of about unit deviation, whatever the unit of the values.
+def _normalise_windows(windows: Sequence[PairWindow], check: Callable[[], None]) -> list[PairWindow]:
+    """Scale bands and PAN of the windows to about unit deviation, whatever the unit of the values.
 
     They are divided by powers of two, which rounds nothing.
     """
@@ -169,15 +169,15 @@ def _of_unit_size(windows: Sequence[PairWindow], check: Callable[[], None]) -> l
     sizes = []
     for band in range(len(windows[0].ms)):
         check()
-        sizes.append(_power_of_two([(w.ms[band], w.ms_valid) for w in windows]))
-    pan_size = _power_of_two([(w.pan, w.pan_valid) for w in windows])
+        sizes.append(_round_deviation([(w.ms[band], w.ms_valid) for w in windows]))
+    pan_size = _round_deviation([(w.pan, w.pan_valid) for w in windows])
     return [w.scaled(pan_size, sizes) for w in windows]
 
 
-def _power_of_two(images: Sequence[tuple[Image, Mask]]) -> float:
-    """The power of two nearest to the deviation of images (h, w) where valid (h, w); 1 where they have none.
+def _round_deviation(images: Sequence[tuple[Image, Mask]]) -> float:
+    """Return the power of two nearest to the deviation of images (h, w) where valid (h, w); 1 without any.
 
-    Of large images some pixels tell it.
+    A subsample of large images is enough.
     """
     parts = []
     for image, valid in images:
@@ -188,8 +188,8 @@ def _power_of_two(images: Sequence[tuple[Image, Mask]]) -> float:
     return 2.0 ** round(math.log2(deviation)) if deviation > 0.0 else 1.0
 
 
-def _numbers(whole: Sequence[Mask]) -> tuple[Numbers, Numbers]:
-    """For each sample the number of its window, and that of its block; (n,) each."""
+def _number_samples(whole: Sequence[Mask]) -> tuple[Numbers, Numbers]:
+    """Number the window and the block of each sample; (n,) each."""
     windows, blocks, first = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], 0
     for number, places in enumerate(whole):
         rows, columns = places.nonzero()
@@ -201,9 +201,9 @@ def _numbers(whole: Sequence[Mask]) -> tuple[Numbers, Numbers]:
     return np.concatenate(windows), np.unique(np.concatenate(blocks), return_inverse=True)[1]
 
 
-def _with_safe_mask(window: PairWindow) -> PairWindow:
+def _mask_unsafe_pixels(window: PairWindow) -> PairWindow:
     """Keep only MS pixels whose PAN neighbourhood is valid at every shift that will be tried."""
-    reach = int(np.ceil(mtf_reach(FIRST_TRANSFER.rows, window.ratio))) + LARGEST_SHIFT
+    reach = int(np.ceil(mtf_reach(FIRST_TRANSFER.rows, window.ratio))) + MAX_SHIFT
     clear = window.inside(reach)
     if not window.pan_valid.all():
         rows, columns = (nearest(s).clip(0, n - 1) for n, s in zip(window.pan.shape, window.positions_in_pan()))

@@ -1,6 +1,6 @@
-"""Values that stand for gaps although nobody declared them: constant extremes in flat areas, as collars and holes have.
+"""Undeclared values that stand for gaps: constant extremes in flat areas, as collars and holes have.
 
-Saturated clouds look alike. Neither says anything of the ground, so what is measured on a scene leaves both out.
+Saturated clouds look the same. Neither shows the ground, so measurements exclude both.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import numpy as np
 from ..geometry.filters import Image, Mask, whole_boxes
 from ..geometry.window_pair import PairWindow
 
-CORE = 5  # pixels along the side of a square that has to be of one value
-SMALLEST_SHARE = 0.005  # of the pixels
+CORE = 5  # pixels along the side of a square that has to hold one value
+MIN_SHARE = 0.005  # of the valid pixels that a fill value has
 
 
 @dataclass(frozen=True)
 class FillValue:
-    """A value that fills flat areas, and the share of the valid pixels that has it."""
+    """A value that fills flat areas, and its share of the valid pixels."""
 
     value: float
     share: float
 
 
 def find_fill(images: Sequence[tuple[Image, Mask]], check: Callable[[], None] = lambda: None) -> list[FillValue]:
-    """Fill values of windows (image (bands, h, w), valid (h, w)), the commonest first.
+    """Find fill values of windows (image (bands, h, w), valid (h, w)), the commonest first.
 
-    A value counts where it is the least or the largest of all, in every band alike, over whole squares of CORE pixels.
+    A value counts where it is the least or the largest of all, in every band, over whole squares of CORE pixels.
     `check` is called often and may raise to stop.
     """
     total = sum(int(valid.sum()) for _, valid in images)
@@ -40,28 +40,28 @@ def find_fill(images: Sequence[tuple[Image, Mask]], check: Callable[[], None] = 
             highs.append(float(np.where(valid, image, -np.inf).max()))
     if not total or min(lows) == max(highs):
         return []  # an image of one value has no extremes
-    found = []
+    fills = []
     for value in (min(lows), max(highs)):
         check()
         has = [(image == value).all(0) & valid for image, valid in images]
         share = sum(int(h.sum()) for h in has) / total
-        if share > SMALLEST_SHARE and any(whole_boxes(h, CORE).any() for h in has):
-            found.append(FillValue(value, share))
-    return sorted(found, key=lambda f: -f.share)
+        if share > MIN_SHARE and any(whole_boxes(h, CORE).any() for h in has):
+            fills.append(FillValue(value, share))
+    return sorted(fills, key=lambda f: -f.share)
 
 
 def is_fill(image: Image, fill: Sequence[FillValue]) -> Mask:
-    """Which pixels (h, w) of an image (bands, h, w) have one of the values in every band."""
-    found = np.zeros(image.shape[1:], dtype=bool)
+    """Mark the pixels (h, w) of an image (bands, h, w) that have one of the values in every band."""
+    filled = np.zeros(image.shape[1:], dtype=bool)
     for each in fill:
-        found |= (image == each.value).all(0)
-    return found
+        filled |= (image == each.value).all(0)
+    return filled
 
 
 def without_fill(window: PairWindow, ms_fill: Sequence[FillValue], pan_fill: Sequence[FillValue]) -> PairWindow:
-    """The same window, invalid where it is filled."""
+    """Mark filled pixels of a window as invalid."""
     if not ms_fill and not pan_fill:
         return window
-    image, sharp = ~is_fill(window.ms, ms_fill), ~is_fill(window.pan[None], pan_fill)
-    known = None if window.band_valid is None else window.band_valid & image
-    return replace(window, ms_valid=window.ms_valid & image, band_valid=known, pan_valid=window.pan_valid & sharp)
+    ms, pan = ~is_fill(window.ms, ms_fill), ~is_fill(window.pan[None], pan_fill)
+    band_valid = None if window.band_valid is None else window.band_valid & ms
+    return replace(window, ms_valid=window.ms_valid & ms, band_valid=band_valid, pan_valid=window.pan_valid & pan)

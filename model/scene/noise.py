@@ -1,4 +1,4 @@
-"""How noisy an image is, read off its flattest parts."""
+"""Noise of an image, estimated from its flattest parts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from ..geometry.filters import Image, Mask, block_means
 
-NOISE_BLOCK = 16  # pixels along the side of the blocks of which the flattest tell the noise
-FLAT_SHARE = 0.1
+NOISE_BLOCK = 16  # pixels along the side of a block
+FLAT_SHARE = 0.1  # quantile of the blocks that counts as flat
 
 
 def noise_level(images: Sequence[tuple[Image, Mask]]) -> float:
-    """Deviation of the white noise of images (h, w) where they are valid (h, w); 0 where no block is.
+    """Estimate the deviation of the white noise of images (h, w) where they are valid (h, w); 0 without blocks.
 
-    The estimate of Immerkaer, "Fast noise variance estimation" (1996), of the flattest blocks, as it counts texture in.
+    Immerkaer, "Fast noise variance estimation" (1996), on the flattest blocks only, because it counts texture as noise.
     """
     blocks = [np.zeros(0)]
     for image, valid in images:
@@ -24,5 +24,5 @@ def noise_level(images: Sequence[tuple[Image, Mask]]) -> float:
             continue
         curved = block_means(np.abs(np.diff(np.diff(image, 2, axis=0), 2, axis=1)), NOISE_BLOCK)
         blocks.append(curved[block_means(valid[1:-1, 1:-1], NOISE_BLOCK) == 1.0])
-    found = np.concatenate(blocks)
-    return math.sqrt(0.5 * math.pi) / 6.0 * float(np.quantile(found, FLAT_SHARE)) if len(found) else 0.0
+    values = np.concatenate(blocks)
+    return math.sqrt(0.5 * math.pi) / 6.0 * float(np.quantile(values, FLAT_SHARE)) if len(values) else 0.0

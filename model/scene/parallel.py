@@ -1,4 +1,4 @@
-"""Independent parts of the measuring on all cores."""
+"""Parallel map over all cores, for independent parts of a measurement."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ R = TypeVar("R")
 
 
 def parallel_map(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Return `function` of every item, in order, by as many threads as this process may use cores.
+    """Return `function` of every item, in order, with one thread per core that this process may use.
 
-    The first error of any is raised.
+    The first error is raised.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with ThreadPoolExecutor(cores) as threads:

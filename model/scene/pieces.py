@@ -1,4 +1,4 @@
-"""Which windows of a scene's sample show the scene at work: where there is texture, and neither cloud nor water."""
+"""Choice of the informative windows of a sample: with texture, without cloud and water."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from ..geometry.filters import Image, Mask, block_means, high_pass, lower_median
 from ..geometry.window_pair import PairWindow
 from .registration import Registration
 
-MOST_PIECES = 6
-MOSTLY_VALID = 0.75  # of a piece's MS pixels
-BLOCK = 16  # MS pixels along the side of the blocks of which the middle one tells the texture of a window
-USUAL = 0.75  # of the windows have less texture than is usual for land: most of a scene may be water
-LEAST_TEXTURE = 0.4  # of that; clouds, water and gaps have less
-MOVED = 1.0  # PAN pixels between a window's own shift and the scene's, from which on it shows clouds that moved
+MAX_PIECES = 6
+MOSTLY_VALID = 0.75  # share of a piece's MS pixels
+BLOCK = 16  # MS pixels along the side of a block; the texture of a window is that of its median block
+USUAL = 0.75  # quantile of the windows' textures that is usual for land, as most of a scene may be water
+MIN_TEXTURE = 0.4  # of the usual one; clouds, water and gaps have less
+MOVED = 1.0  # PAN pixels between a window's shift and the scene's; windows that differ by more show moving clouds
 
 
 def telling_pieces(
     windows: Sequence[PairWindow], registration: Registration, check: Callable[[], None] = lambda: None
 ) -> list[PairWindow]:
-    """At most MOST_PIECES of the windows, spread over them, with the scene's shift corrected; where none tells, any."""
+    """Choose at most MAX_PIECES informative windows, spread over the scene, with its shift corrected; or any."""
     moved = [w.shifted(registration.shift) for w in windows]
     textures = []
     for window in moved:
         check()
         textures.append(texture(*window.pan_at_ms(registration.transfer)))
-    fitting = follows(registration, len(moved))
-    telling = [number for number in textured(textures) if fitting[number]] or textured(textures)
-    return [moved[number] for number in spread(telling, MOST_PIECES)]
+    aligned = follows(registration, len(moved))
+    informative = [number for number in textured(textures) if aligned[number]] or textured(textures)
+    return [moved[number] for number in spread(informative, MAX_PIECES)]
 
 
 def textured(textures: Sequence[float]) -> list[int]:
-    """The numbers of the windows whose texture is not far below what is usual for land."""
+    """Return the numbers of the windows whose texture is not far below what is usual for land."""
     shown = sorted(t for t in textures if t > 0.0)
     usual = shown[int(USUAL * len(shown))] if shown else 0.0
-    return [number for number, own in enumerate(textures) if own > LEAST_TEXTURE * usual]
+    return [number for number, value in enumerate(textures) if value > MIN_TEXTURE * usual]
 
 
 def follows(registration: Registration, count: int) -> list[bool]:
-    """Which of `count` windows lie as the scene does; clouds and their shadows move between the recordings."""
-    own = registration.local or (registration.shift,) * count
-    return [shift is not None and math.dist(shift, registration.shift) < MOVED for shift in own]
+    """Tell which of `count` windows have the scene's shift; clouds and their shadows move between the recordings."""
+    shifts = registration.local or (registration.shift,) * count
+    return [shift is not None and math.dist(shift, registration.shift) < MOVED for shift in shifts]
 
 
 def spread(numbers: Sequence[int], most: int) -> list[int]:
-    """At most `most` of the numbers, evenly."""
+    """Choose at most `most` of the numbers, evenly."""
     step = max(len(numbers) / most, 1.0)
-    return [numbers[int(step * place)] for place in range(min(len(numbers), most))]
+    return [numbers[int(step * index)] for index in range(min(len(numbers), most))]
 
 
 def texture(pan: Image, valid: Mask) -> float:
-    """Deviation of the details of PAN at MS resolution (h, w) in the middle one of the blocks; 0 where gaps prevail."""
+    """Measure the deviation of PAN's details at MS resolution (h, w) in the median block; 0 where gaps prevail."""
     if min(pan.shape) < BLOCK or valid.mean() < MOSTLY_VALID:
         return 0.0
     whole = whole_boxes(valid)
     squares = high_pass(pan.astype(np.float64)) ** 2 * whole
     side = min(BLOCK, *squares.shape)
     counts, sums = (block_means(i, side) for i in (whole, squares))
-    known = counts > 0.0
-    return math.sqrt(float(lower_median(sums[known] / counts[known]))) if known.any() else 0.0
+    counted = counts > 0.0
+    return math.sqrt(float(lower_median(sums[counted] / counts[counted]))) if counted.any() else 0.0

@@ -1,4 +1,4 @@
-"""The registration of PAN and MS that their pixels show: residual shift, and sharpness of MS relative to PAN.
+"""Registration of PAN and MS from their pixels: residual shift, and sharpness of MS relative to PAN.
 
 The shift is where the multiple correlation of the high-passed MS bands with high-passed PAN, brought to the MS pixels,
 is highest. The transfer function is measured where that shift is corrected.
@@ -14,20 +14,20 @@ import numpy as np
 from ..geometry.filters import Mask, lower_median, parabola_peak
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
-from .detail_correlation import FIRST_TRANSFER, LARGEST_SHIFT, Correlation, Line
+from .detail_correlation import FIRST_TRANSFER, MAX_SHIFT, Correlation, Line
 from .parallel import parallel_map
 from .transfer_measurement import DEFAULT_GAIN, measure_transfer
 
 RELIABLE_CORRELATION = 0.6
-EDGE = 1.0  # PAN pixels from the end of the search
-MINIMUM_SAMPLES = 200
-NEAREST_VOTES = 0.5  # PAN pixels around the median within which a block's own shift agrees,
-VOTE_SPREAD = 3.0  # or this many times the median distance, where votes are scattered
-LARGEST_LEFT_OUT = 0.9  # share of the blocks; where fewer agree, the scene does not tell
-MANY_WINDOWS = 12  # from which on only one in ROUGH_SHARE is searched through, the others
-ROUGH_SHARE = 5  # not a whole number of rows of windows, so that those few lie apart
-NEAR_REACH = 2  # PAN pixels around what those few show,
-MOST_LEFT_OUT = 0.5  # unless more than this share of the blocks sees no shift there, or one at the edge
+EDGE = 1.0  # PAN pixels from the end of the search within which a shift is not a measurement
+MIN_SAMPLES = 200
+NEAREST_VOTES = 0.5  # PAN pixels around the median within which a block's own shift agrees
+VOTE_SPREAD = 3.0  # times the median distance, the same limit where votes are scattered
+MAX_LEFT_OUT = 0.9  # share of the blocks that may disagree; beyond it the shift is unknown
+MANY_WINDOWS = 12  # from this number on, one in ROUGH_SHARE is searched first and the others only near its shift
+ROUGH_SHARE = 5  # does not divide a row of windows, so that those few are spread over the scene
+NEAR_REACH = 2  # PAN pixels around the shift of those few
+MAX_DISAGREEING = 0.5  # share of the blocks without a shift there; beyond it all shifts are searched
 LOCAL_REACH = 2.0  # PAN pixels around the scene's shift in which a window's own is searched
 LOCAL_STEP = 1.0
 
@@ -36,11 +36,10 @@ Shift = tuple[float, float]  # rows, columns
 
 @dataclass(frozen=True)
 class Registration:
-    """What was measured: shift (row, column) of MS in PAN pixels, transfer function, correlations in [0, 1].
+    """Measured shift (row, column) of MS in PAN pixels, transfer function, and correlations in [0, 1].
 
-    `reliable` is False where the scene does not tell (low texture, water, cloud); shift and transfer are then defaults.
-    `left_out` is the share of the scene that does not follow it (clouds, water). `local` holds each window's own shift,
-    None where it does not tell.
+    `reliable` is False for scenes of low texture, water or cloud; shift and transfer are then defaults. `left_out` is
+    the share of the scene that does not follow the shift. `local` holds each window's own shift, None where unknown.
     """
 
     shift: Shift
@@ -53,14 +52,14 @@ class Registration:
 
     @property
     def at_edge(self) -> bool:
-        """Whether the shift lies at the end of the search, and so is no measurement; of one search, not of a sum."""
-        return max(abs(s) for s in self.shift) > LARGEST_SHIFT - EDGE
+        """True where the shift lies at the end of one search, so that it is not a measurement."""
+        return max(abs(s) for s in self.shift) > MAX_SHIFT - EDGE
 
     @property
     def distortion(self) -> float:
         """The largest distance, in PAN pixels, of a window's own shift from the usual one."""
-        own = np.array([s for s in self.local if s is not None])
-        return float(np.hypot(*(own - np.median(own, axis=0)).T).max()) if len(own) else 0.0
+        shifts = np.array([s for s in self.local if s is not None])
+        return float(np.hypot(*(shifts - np.median(shifts, axis=0)).T).max()) if len(shifts) else 0.0
 
 
 def measure_registration(
@@ -75,81 +74,80 @@ def measure_registration(
     """
     curve = Correlation(windows, check)
     default, first = transfer or TransferFunction.gaussian(DEFAULT_GAIN), transfer or FIRST_TRANSFER
-    if curve.count < MINIMUM_SAMPLES:
+    if curve.count < MIN_SAMPLES:
         return Registration((0.0, 0.0), default, 0.0, 0.0, False)
     shift, left_out = (0.0, 0.0), 0.0
     if align:
-        shift, kept = _searched_shift(curve, windows, first)
+        shift, kept = _search_shift(curve, windows, first)
         left_out = 1.0 - float(kept.mean())
-        if left_out > LARGEST_LEFT_OUT:
+        if left_out > MAX_LEFT_OUT:
             unshifted = curve(first, shift)
             return Registration(shift, default, unshifted, unshifted, False, left_out)
         curve.keep_blocks(kept)
-        shift = _refined_shift(curve, first, shift, 0.5)
-    found = transfer or measure_transfer([w.shifted(shift) for w in windows], check).transfer
+        shift = _refine_shift(curve, first, shift, 0.5)
+    measured = transfer or measure_transfer([w.shifted(shift) for w in windows], check).transfer
     if align:
-        shift = _refined_shift(curve, found, shift, 0.15)
+        shift = _refine_shift(curve, measured, shift, 0.15)
     curve.weigh_samples_alike()
-    best, unshifted = curve(found, shift), curve(found, (0.0, 0.0))
+    best, unshifted = curve(measured, shift), curve(measured, (0.0, 0.0))
     if best < RELIABLE_CORRELATION:
         return Registration((0.0, 0.0), default, best, unshifted, False, left_out)
-    local = _local_shifts(curve, found, shift)
-    return Registration(shift, found, best, unshifted, True, left_out, local)
+    local = _measure_local_shifts(curve, measured, shift)
+    return Registration(shift, measured, best, unshifted, True, left_out, local)
 
 
-def _searched_shift(
-    curve: Correlation, windows: Sequence[PairWindow], transfer: TransferFunction
-) -> tuple[Shift, Mask]:
-    """As `_voted_shift` over all shifts; of many windows most are asked only near what a few of them agree on."""
+def _search_shift(curve: Correlation, windows: Sequence[PairWindow], transfer: TransferFunction) -> tuple[Shift, Mask]:
+    """Vote over all shifts; of many windows, search most only near what a few of them agree on."""
     if len(windows) >= MANY_WINDOWS:
         few = Correlation(windows[::ROUGH_SHARE], curve.check)
-        if few.count >= MINIMUM_SAMPLES:
-            rough, agreed = _voted_shift(few, transfer, (0, 0), LARGEST_SHIFT)
-            limit = LARGEST_SHIFT - NEAR_REACH
+        if few.count >= MIN_SAMPLES:
+            rough, agreed = _vote_shift(few, transfer, (0, 0), MAX_SHIFT)
+            limit = MAX_SHIFT - NEAR_REACH
             row, column = (min(max(round(s), -limit), limit) for s in rough)
-            shift, kept = _voted_shift(curve, transfer, (row, column), NEAR_REACH)
-            agree = min(agreed.mean(), kept.mean()) >= 1.0 - MOST_LEFT_OUT
+            shift, kept = _vote_shift(curve, transfer, (row, column), NEAR_REACH)
+            agree = min(agreed.mean(), kept.mean()) >= 1.0 - MAX_DISAGREEING
             if agree and max(abs(shift[0] - row), abs(shift[1] - column)) < NEAR_REACH - 0.5:
                 return shift, kept
-    return _voted_shift(curve, transfer, (0, 0), LARGEST_SHIFT)
+    return _vote_shift(curve, transfer, (0, 0), MAX_SHIFT)
 
 
-def _voted_shift(
+def _vote_shift(
     curve: Correlation, transfer: TransferFunction, around: tuple[int, int], reach: int
 ) -> tuple[Shift, Mask]:
-    """The median of the shifts that the blocks see within `reach` of `around`, and which blocks agree, (blocks,).
+    """Return the median shift that the blocks see within `reach` of `around`, and a mask (blocks,) of those that agree.
 
     Clouds and their shadows move between the recordings of PAN and of MS; water and haze show noise alone.
     """
     offsets = range(-reach, reach + 1)
     columns = parallel_map(lambda x: curve.across(transfer, around[1] + x), offsets)
 
-    def along(row: int) -> list[Line]:
+    def score_row(row: int) -> list[Line]:
         return [curve.by_block(curve.down(c, transfer, around[0] + row)) for c in columns]
 
-    scores = np.array(parallel_map(along, offsets))
+    scores = np.array(parallel_map(score_row, offsets))
     flat = scores.reshape(-1, scores.shape[2])
-    telling = (flat.max(0) >= RELIABLE_CORRELATION) & (np.bincount(curve.blocks) >= MINIMUM_SAMPLES)
-    if telling.mean() < 1.0 - LARGEST_LEFT_OUT:
-        return (0.0, 0.0), np.zeros_like(telling)
+    informative = (flat.max(0) >= RELIABLE_CORRELATION) & (np.bincount(curve.blocks) >= MIN_SAMPLES)
+    if informative.mean() < 1.0 - MAX_LEFT_OUT:
+        return (0.0, 0.0), np.zeros_like(informative)
     blocks = np.arange(scores.shape[2])
     rows, across = np.divmod(flat.argmax(0), len(offsets))
-    own = np.stack([_tops(scores[:, across, blocks]), _tops(scores[rows, :, blocks].T)]) + np.array(around)[:, None]
-    middle = lower_median(own[:, telling])
-    away = np.abs(own - middle[:, None]).max(0)
-    near = away <= max(NEAREST_VOTES, VOTE_SPREAD * float(lower_median(away[telling])))
-    return (float(middle[0]), float(middle[1])), telling & near
+    peaks = np.stack([_find_peaks(scores[:, across, blocks]), _find_peaks(scores[rows, :, blocks].T)])
+    votes = peaks + np.array(around)[:, None]
+    middle = lower_median(votes[:, informative])
+    away = np.abs(votes - middle[:, None]).max(0)
+    near = away <= max(NEAREST_VOTES, VOTE_SPREAD * float(lower_median(away[informative])))
+    return (float(middle[0]), float(middle[1])), informative & near
 
 
-def _tops(scores: np.ndarray) -> Line:
-    """Where scores (2 reach + 1, n) at steps around 0 are highest, between them by a parabola; (n,)."""
+def _find_peaks(scores: np.ndarray) -> Line:
+    """Locate the highest of scores (2 reach + 1, n) at steps around 0, between them by a parabola; (n,)."""
     best = scores[1:-1].argmax(0) + 1
     around = (scores[best + o, np.arange(scores.shape[1])] for o in (-1, 0, 1))
     return best - scores.shape[0] // 2 + parabola_peak(*around)
 
 
-def _refined_shift(curve: Correlation, transfer: TransferFunction, shift: Shift, step: float) -> Shift:
-    """Top of the parabola through three points of each axis in turn."""
+def _refine_shift(curve: Correlation, transfer: TransferFunction, shift: Shift, step: float) -> Shift:
+    """Move to the top of the parabola through three points of each axis in turn."""
     moved = list(shift)
     for axis in (0, 1):
         scores = []
@@ -157,17 +155,17 @@ def _refined_shift(curve: Correlation, transfer: TransferFunction, shift: Shift,
             trial = moved.copy()
             trial[axis] += offset
             scores.append(curve(transfer, (trial[0], trial[1])))
-        moved[axis] = float(np.clip(moved[axis] + step * parabola_peak(*scores), -LARGEST_SHIFT, LARGEST_SHIFT))
+        moved[axis] = float(np.clip(moved[axis] + step * parabola_peak(*scores), -MAX_SHIFT, MAX_SHIFT))
     return moved[0], moved[1]
 
 
-def _local_shifts(curve: Correlation, transfer: TransferFunction, shift: Shift) -> tuple[Shift | None, ...]:
-    """Each window's own shift near the scene's, one axis after the other."""
+def _measure_local_shifts(curve: Correlation, transfer: TransferFunction, shift: Shift) -> tuple[Shift | None, ...]:
+    """Measure each window's own shift near the scene's, one axis after the other."""
     combined = curve.combination(curve.pan(transfer, shift))
     offsets = np.arange(-LOCAL_REACH, LOCAL_REACH + LOCAL_STEP / 2, LOCAL_STEP)
     columns = curve.across(transfer, shift[1])
     down = parallel_map(lambda o: curve.by_window(combined, curve.down(columns, transfer, shift[0] + o)), offsets)
     across = parallel_map(lambda o: curve.by_window(combined, curve.pan(transfer, (shift[0], shift[1] + o))), offsets)
-    own = [s + LOCAL_STEP * _tops(np.array(scores)) for s, scores in zip(shift, (down, across))]
-    told = np.max(down, axis=0) >= RELIABLE_CORRELATION
-    return tuple((float(r), float(c)) if t else None for r, c, t in zip(*own, told))
+    peaks = [s + LOCAL_STEP * _find_peaks(np.array(scores)) for s, scores in zip(shift, (down, across))]
+    reliable = np.max(down, axis=0) >= RELIABLE_CORRELATION
+    return tuple((float(r), float(c)) if t else None for r, c, t in zip(*peaks, reliable))

@@ -1,7 +1,7 @@
-"""Whether PAN and MS show the same scene at all.
+"""Test that PAN and MS show the same scene at all.
 
-Structures of several MS pixels are shared by any two images of one place, whatever clouds, water, haze or a residual
-shift do to their finest details. Noise, as over open sea, has no such structures, and proves nothing.
+Two images of one place share structures of several MS pixels, even where clouds, water, haze or a residual shift change
+their finest details. Noise, as over open sea, has no such structures, and proves nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from ..geometry.filters import block_means
 from ..geometry.window_pair import PairWindow
 from .detail_correlation import FIRST_TRANSFER
-from .statistics import MINIMUM_PIXELS, details, explain
+from .statistics import MIN_PIXELS, details, explain
 
 BOX = 4  # MS pixels along the side of a structure
 MIN_CORRELATION = 0.3  # of structures; eleven scenes of three sensors have 0.98 and more, scenes exchanged at most 0.14
@@ -23,14 +23,14 @@ MIN_STRUCTURE = 0.5  # deviation of structures over that of details; white noise
 
 @dataclass(frozen=True)
 class SceneMatch:
-    """How well structures of MS explain those of PAN, in [0, 1], and whether both have structures beyond noise."""
+    """Correlation of structures of MS with those of PAN, in [0, 1], and a flag that both exceed noise."""
 
     correlation: float
     structured: bool
 
     @property
     def contradicts(self) -> bool:
-        """Whether PAN and MS show different scenes."""
+        """True where PAN and MS show different scenes."""
         return self.structured and self.correlation < MIN_CORRELATION
 
 
@@ -44,7 +44,7 @@ def match_scenes(windows: Sequence[PairWindow], check: Callable[[], None] = lamb
         fine.append(details(images, valid))
         coarse.append(details(block_means(images, BOX), block_means(valid, BOX) > 0.99))
     textures, structures = (np.concatenate(parts, axis=1) for parts in (fine, coarse))
-    if structures.shape[1] < MINIMUM_PIXELS:
+    if structures.shape[1] < MIN_PIXELS:
         return SceneMatch(0.0, False)
     share = structures.std(1, ddof=1) / np.maximum(textures.std(1, ddof=1), 1e-30)
     structured = min(float(share[0]), float(share[1:].max())) >= MIN_STRUCTURE

@@ -1,4 +1,4 @@
-"""What is constant over a scene: radiometry, band relations, and the sharpness of MS relative to PAN.
+"""Constants of a scene: radiometry, band relations, and the sharpness of MS relative to PAN.
 
 Every tile of a scene uses the same `SceneStatistics`, so tiles cannot differ in radiometry. All of it is measured
 at MS resolution, where PAN (brought there by the MTF) and MS can be compared pixel by pixel.
@@ -18,13 +18,13 @@ from ..geometry.products import inner_products, inverse_root
 from ..geometry.resampling import Matrix
 from ..geometry.transfer import SUMMARY, TransferFunction
 
-RIDGE = 1e-3  # share of the mean band variance, keeps collinear bands from cancelling each other
-MINIMUM_PIXELS = 64
-LEAST_DEVIATION = 1e-12  # of the mean; what a constant band has by rounding
-UNRELATED_FIT, RELATED_FIT = 0.2, 0.6  # below the first PAN says nothing of the bands, above the second all
-LARGEST_INJECTION = 3.0  # beyond it, PAN has so little detail at MS resolution that the regression is chance
+RIDGE = 1e-3  # share of the mean band variance; keeps collinear bands from cancelling each other
+MIN_PIXELS = 64
+MIN_DEVIATION = 1e-12  # of the mean; rounding alone gives a constant band less
+UNRELATED_FIT, RELATED_FIT = 0.2, 0.6  # the network is not trusted below the first, fully trusted above the second
+MAX_INJECTION = 3.0  # larger values are chance, because PAN has hardly any detail at MS resolution
 USUAL_TRANSFER = (0.95, 0.8, 0.55, 0.3)  # values of ordinary products at SUMMARY, along an axis
-DARK_SHARE = 0.01  # of the pixels lie below the dark level, which stands for zero reflectance under haze
+DARK_SHARE = 0.01  # quantile of the dark level, which stands for zero reflectance under haze
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class SceneStatistics:
     ms_mean, ms_std, ms_dark, pan_mean, pan_std, pan_dark   in digital numbers; PAN's are those of PAN at MS resolution,
                    one for all bands or, where every band has a PAN of its own, one per band
     injection      regression of each band's high-pass on PAN's: how much of PAN's detail the band shares
-    slope          injection less the same at details twice as coarse: it rises where MS is crisper than its MTF says
-    correlation    correlation of the same details as injection's, in [-1, 1]
+    slope          injection minus that of details twice as coarse: it rises where MS is crisper than its MTF says
+    correlation    correlation of these details, in [-1, 1]
     intensity      weights of the linear combination of bands whose high-pass explains PAN's best
     fit            correlation of that combination with PAN, in [0, 1]
     """
@@ -62,18 +62,18 @@ class SceneStatistics:
 
     @property
     def trust(self) -> float:
-        """How much of what the network adds may be used, in [0, 1]: less than 1 where PAN hardly follows the bands."""
+        """Share, in [0, 1], of the network's addition to use: less than 1 where PAN hardly follows the bands."""
         none, full = UNRELATED_FIT, RELATED_FIT
         return min(max((self.fit - none) / (full - none), 0.0), 1.0)
 
     def depth(self, bands: Sequence[int]) -> list[float]:
-        """How far the mean lies above the dark level, in deviations: of the bands, then of the PAN of each."""
-        own = [(self.ms_mean[b] - self.ms_dark[b]) / self.ms_std[b] for b in bands]
+        """Return the mean minus the dark level, in deviations: of the bands, then of the PAN of each."""
+        ms_depths = [(self.ms_mean[b] - self.ms_dark[b]) / self.ms_std[b] for b in bands]
         pans = [b % len(self.pan_mean) for b in bands]
-        return [*own, *((self.pan_mean[p] - self.pan_dark[p]) / self.pan_std[p] for p in pans)]
+        return [*ms_depths, *((self.pan_mean[p] - self.pan_dark[p]) / self.pan_std[p] for p in pans)]
 
     def condition(self, bands: Sequence[int]) -> list[float]:
-        """Numbers of order one that tell the network what kind of scene this is, for one group of bands."""
+        """Return numbers of order one that describe the kind of scene to the network, for one group of bands."""
         return [
             math.log2(self.ratio) - 1.5,
             self.fit - 0.9,
@@ -102,7 +102,7 @@ def details(images: Image, valid: Mask) -> Matrix:
 
 
 def explain(bands: Matrix, pan: Matrix) -> tuple[Matrix, float]:
-    """Least-squares weights (bands,) of zero-mean `bands` (bands, n) for `pan` (n,), and the multiple correlation.
+    """Fit least-squares weights (bands,) of zero-mean `bands` (bands, n) to `pan` (n,); also multiple correlation.
 
     The correlation is adjusted for the number of bands (Wherry, 1931): few samples follow anything by chance.
     """
@@ -123,39 +123,39 @@ def measure_statistics(
     transfer: TransferFunction,
     check: Callable[[], None] = lambda: None,
 ) -> SceneStatistics:
-    """Statistics of a scene from sample windows (ms (bands, h, w), PAN at MS resolution (h, w), valid (h, w)).
+    """Measure a scene on sample windows (ms (bands, h, w), PAN at MS resolution (h, w), valid (h, w)).
 
     PAN may be (bands, h, w), a PAN for each band; `fit` and `intensity` are then those of their mean.
-    Raises ValueError where fewer than MINIMUM_PIXELS pixels are valid in PAN and in every band. `check` is called
+    Raises ValueError where fewer than MIN_PIXELS pixels are valid in PAN and in every band. `check` is called
     often and may raise to stop.
     """
     windows = [(ms, pan.reshape(-1, *valid.shape), valid) for ms, pan, valid in windows]
     ms = np.concatenate([pixels(m, v) for m, _, v in windows], axis=1)
     pan = np.concatenate([pixels(p, v) for _, p, v in windows], axis=1)
-    if pan.shape[1] < MINIMUM_PIXELS:
-        raise ValueError(f"only {pan.shape[1]} pixels are valid in both rasters, at least {MINIMUM_PIXELS} are needed")
+    if pan.shape[1] < MIN_PIXELS:
+        raise ValueError(f"only {pan.shape[1]} pixels are valid in both rasters, at least {MIN_PIXELS} are needed")
     check()
-    (ms_mean, ms_std), (pan_mean, pan_std) = (_moments(values) for values in (ms, pan))
-    units = [(_unit(m, ms_mean, ms_std), _unit(p, pan_mean, pan_std), v) for m, p, v in windows]
+    (ms_mean, ms_std), (pan_mean, pan_std) = (_compute_moments(values) for values in (ms, pan))
+    units = [(_standardise(m, ms_mean, ms_std), _standardise(p, pan_mean, pan_std), v) for m, p, v in windows]
     check()
-    bands, pans = _details(units)
+    bands, pans = _collect_details(units)
     check()
     injection, correlation = _regress(bands, pans)
-    coarse = _details([(block_means(m, 2), block_means(p, 2), block_means(v, 2) > 0.99) for m, p, v in units])
+    coarse = _collect_details([(block_means(m, 2), block_means(p, 2), block_means(v, 2) > 0.99) for m, p, v in units])
     check()
-    enough = coarse[0].shape[1] >= MINIMUM_PIXELS
+    enough = coarse[0].shape[1] >= MIN_PIXELS
     slope = injection - _regress(*coarse)[0] if enough else np.zeros_like(injection)
-    injection = injection.clip(-LARGEST_INJECTION, LARGEST_INJECTION)
+    injection = injection.clip(-MAX_INJECTION, MAX_INJECTION)
     intensity, fit = explain(bands, pans.mean(0))
     return SceneStatistics(
         ratio=float(ratio),
         transfer=transfer,
         ms_mean=tuple(ms_mean.tolist()),
         ms_std=tuple(ms_std.tolist()),
-        ms_dark=tuple(_dark_level(band, check) for band in ms),
+        ms_dark=tuple(_measure_dark_level(band, check) for band in ms),
         pan_mean=tuple(pan_mean.tolist()),
         pan_std=tuple(pan_std.tolist()),
-        pan_dark=tuple(_dark_level(p, check) for p in pan),
+        pan_dark=tuple(_measure_dark_level(p, check) for p in pan),
         injection=tuple(injection.tolist()),
         slope=tuple(slope.clip(-0.5, 0.5).tolist()),
         correlation=tuple(correlation.tolist()),
@@ -164,31 +164,31 @@ def measure_statistics(
     )
 
 
-def _moments(values: Matrix) -> tuple[Matrix, Matrix]:
-    """Mean and deviation of each plane of (planes, n); a constant one has no deviation and is left unscaled."""
+def _compute_moments(values: Matrix) -> tuple[Matrix, Matrix]:
+    """Return mean and deviation of each plane of (planes, n); a constant one has no deviation and is left unscaled."""
     mean, deviation = values.mean(1), values.std(1, ddof=1)
-    return mean, np.where(deviation > LEAST_DEVIATION * np.abs(mean), deviation, 1.0)
+    return mean, np.where(deviation > MIN_DEVIATION * np.abs(mean), deviation, 1.0)
 
 
-def _unit(planes: Image, mean: Matrix, std: Matrix) -> Matrix:
+def _standardise(planes: Image, mean: Matrix, std: Matrix) -> Matrix:
     return (planes - mean[:, None, None]) / std[:, None, None]
 
 
-def _details(windows: Sequence[tuple[Matrix, Matrix, Mask]]) -> tuple[Matrix, Matrix]:
-    """High-passed MS (bands, n) and PAN (pans, n) of all windows."""
+def _collect_details(windows: Sequence[tuple[Matrix, Matrix, Mask]]) -> tuple[Matrix, Matrix]:
+    """Return high-passed MS (bands, n) and PAN (pans, n) of all windows."""
     parts = [[details(images, valid) for images in (ms, pan)] for ms, pan, valid in windows]
     bands, pans = (np.concatenate(p, axis=1) for p in zip(*parts))
     return bands, pans
 
 
-def _dark_level(values: NDArray[np.float64], check: Callable[[], None]) -> float:
-    """The value that DARK_SHARE of the values (n,) lies below."""
+def _measure_dark_level(values: NDArray[np.float64], check: Callable[[], None]) -> float:
+    """Return the value that DARK_SHARE of the values (n,) lies below."""
     check()
     return float(np.quantile(values, DARK_SHARE))
 
 
 def _regress(bands: Matrix, pans: Matrix) -> tuple[Matrix, Matrix]:
-    """Regression coefficient of each band (bands, n) on its PAN (pans, n), all of zero mean, and their correlation."""
+    """Regress each band (bands, n) on its PAN (pans, n), all of zero mean; returns coefficients and correlations."""
     power, shared = np.maximum((pans**2).sum(1), 1e-30), (bands * pans).sum(1)
     spread = np.maximum(np.sqrt((bands**2).sum(1) * power), 1e-30)
     return shared / power, shared / spread

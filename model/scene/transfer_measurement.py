@@ -1,9 +1,9 @@
 """The transfer function of MS relative to PAN, measured on a scene whose PAN and MS are aligned.
 
-PAN's spectrum below the MS Nyquist frequency and that of the combination of bands that follows PAN at low frequencies
-give the function: their cross-spectrum over PAN's power, averaged over segments of the scene (Welch, 1967). It is a
-product of one function along the rows' axis and one along the columns' axis, which alternating least squares separates.
-The estimate is smooth, and falls back towards a Gaussian where the evidence is weak.
+A combination of bands follows PAN at low frequencies. The function is the cross-spectrum of PAN and this combination
+over PAN's power, averaged over segments of the scene (Welch, 1967). Below the MS Nyquist frequency, alternating least
+squares separate it into one function along the rows' axis and one along the columns' axis. The estimate is smooth, and
+falls back towards a Gaussian where the evidence is weak.
 """
 
 from __future__ import annotations
@@ -22,34 +22,33 @@ from ..geometry.window_pair import PairWindow
 
 SEGMENTS = (64, 32, 20)  # MS pixels along the side of a segment; smaller ones where gaps leave few of the larger
 ENOUGH_SEGMENTS = 4
-MIN_VALID = 0.3  # of the weight of a segment
-FLAT = 1e-9  # of the mean; a constant plane has no more contrast than this, by rounding
+MIN_VALID = 0.3  # share of the weight of a segment
+FLAT = 1e-9  # of the mean; the contrast of a constant plane by rounding
 TAPER = 2  # MS pixels around gaps over which weights fall to 0
 SHARP = TransferFunction.gaussian(0.3)  # brings the validity of PAN to the MS pixels
 DEFAULT_GAIN = 0.3  # the usual value of tabulated sensors, where a scene gives no evidence
 FIT_BAND = (0.04, 0.3)  # of the MS Nyquist frequency, where the bands' weights are fitted
 SHIFT_BAND = (0.05, 0.7)  # where each segment's residual shift is fitted
 QUALITY_BAND = (0.1, 0.8)  # where segments are compared with each other
-MAX_SHIFT = 1.0  # MS pixels from the scene's shift, beyond which a segment moved by itself, as clouds do
-MIN_SHOWN = 0.5  # of the highest coherence, below which a segment shows noise alone
+MAX_SEGMENT_SHIFT = 1.0  # MS pixels from the scene's shift; a segment beyond it moved by itself, as clouds do
+MIN_SHOWN = 0.5  # of the highest coherence; a segment below it shows noise alone
 MIN_COHERENCE = 0.7  # of a segment, in units of the median of those that show more than noise
 MAX_CONTRAST = 1.6  # factor by which a segment's transfer may differ from that median
 NOISE_BAND = (0.86, 0.90, 0.94, 0.98)  # of PAN's Nyquist frequency, where its power is noise
 NOISE_LOW = (0.08, 0.12, 0.16, 0.20)  # cycles per MS pixel, along the other axis
-NOISE_SHARE = (
-    0.6  # of that power is subtracted: interpolated noise is not white; chosen where Landsat-7 scenes agree best
-)
-MIN_SIGNAL = 0.3  # share of PAN's power that noise leaves at least
+NOISE_SHARE = 0.6  # of that power is subtracted, as interpolated noise is not white; Landsat-7 scenes agree best by it
+MIN_SIGNAL = 0.3  # share of PAN's power that is left when noise is subtracted
 BEND = 0.06  # usual second difference of the function between FREQUENCIES
 GAUSSIAN_ERROR = 0.25  # usual distance from the Gaussian of the same fall
 LOW_ERRORS = (0.02, 0.08)  # usual distance from 1 at the two lowest FREQUENCIES
-FLOOR = 0.02  # deviation, at each frequency, that no number of segments averages out
-LAST_FALL = (0.4, 1.0)  # of the value at 0.9 that is left at 1, where both signs of a frequency fall together
+FLOOR = 0.02  # deviation, at each frequency, that averaging over segments does not reduce
+LAST_FALL = (0.4, 1.0)  # quotient of the values at 1 and 0.9, as both signs of a frequency coincide at 1
 DEFAULT_WEIGHT = 1.0 / 9.0  # of DEFAULT_GAIN in the Gaussian that estimates fall back to
 JACKKNIFE_GROUPS = 9
-JACKKNIFE_FACTOR = 2.0  # of the variance between groups: segments overlap by half; true errors of made-up pairs agree
-LEAKAGE = 16.0  # error of a segment's spectrum by leakage, times its side in MS pixels squared; from the same pairs
+JACKKNIFE_FACTOR = 2.0  # of the variance between groups, as segments overlap by half; agrees with simulated pairs
+LEAKAGE = 16.0  # error of a spectrum by leakage, times its squared side in MS pixels; from simulated pairs
 ROUNDS = 12  # of alternating least squares; measured to suffice
+KNOTS = np.array((0.0, *FREQUENCIES))
 
 Array = NDArray[np.float64]
 Spectrum = NDArray[np.complex128]
@@ -73,40 +72,38 @@ def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = 
 
     Where PAN is given per band, their mean is used. `check` is called often and may raise to stop.
     """
-    found: list[tuple[Spectrum, Spectrum, float]] = []
+    samples: list[tuple[Spectrum, Spectrum, float]] = []
     for side in SEGMENTS:
-        smaller = [spectra for window in windows for spectra in _window_spectra(window, side, check)]
-        if not found or len(smaller) * side**2 > len(found) * len(found[0][0]) ** 2:
-            found = smaller
-        if len(found) >= ENOUGH_SEGMENTS:
+        smaller = [spectra for window in windows for spectra in _yield_spectra(window, side, check)]
+        if not samples or len(smaller) * side**2 > len(samples) * len(samples[0][0]) ** 2:
+            samples = smaller
+        if len(samples) >= ENOUGH_SEGMENTS:
             break
-    if not found:
+    if not samples:
         unknown = (GAUSSIAN_ERROR,) * len(FREQUENCIES)
         return TransferMeasurement(TransferFunction.gaussian(DEFAULT_GAIN), (unknown, unknown), 0)
-    side = len(found[0][0])
-    pan, noise = np.stack([f[0] for f in found]), np.array([f[2] for f in found])
-    bands = np.empty((len(found[0][1]), *pan.shape), dtype=pan.dtype)  # (bands, segments, rows, columns)
-    for number, (_, spectra, _) in enumerate(found):
+    side = len(samples[0][0])
+    pan, noise = np.stack([f[0] for f in samples]), np.array([f[2] for f in samples])
+    bands = np.empty((len(samples[0][1]), *pan.shape), dtype=pan.dtype)  # (bands, segments, rows, columns)
+    for number, (_, spectra, _) in enumerate(samples):
         check()
         bands[:, number] = spectra
     at = _Frequencies.of(side)
     segments = _compare_segments(pan, bands, noise, at, check)
-    return _with_errors(
-        [_separate(part, at) for part in segments.with_each_group_left_out(check)], segments.agreeing, side
-    )
+    return _add_errors([_separate(part, at) for part in segments.leave_groups_out(check)], segments.agreeing, side)
 
 
 @dataclass(frozen=True)
 class _Segments:
-    """Spectra of segments (segments, n, m) and how much each counts, `weight` (segments,), 0 where it disagrees.
+    """Spectra of segments (segments, n, m) and the weight (segments,) of each, 0 where it disagrees.
 
-    power, shared, own   power of PAN, its cross-spectrum with the combined bands, power of these
-    noise                (segments,) power of PAN's noise
+    power, shared, ms_power   power of PAN, its cross-spectrum with the combined bands, power of these
+    noise                     (segments,) power of PAN's noise
     """
 
     power: Array
     shared: Array
-    own: Array
+    ms_power: Array
     noise: Array
     weight: Array
 
@@ -114,8 +111,8 @@ class _Segments:
     def agreeing(self) -> int:
         return int((self.weight > 0.0).sum())
 
-    def with_each_group_left_out(self, check: Callable[[], None]) -> Iterator[_Segments]:
-        """All segments, then all without each of at most JACKKNIFE_GROUPS groups of neighbours."""
+    def leave_groups_out(self, check: Callable[[], None]) -> Iterator[_Segments]:
+        """Yield all segments, then all without each of at most JACKKNIFE_GROUPS groups of neighbours."""
         yield self
         groups = np.array_split(np.flatnonzero(self.weight), min(self.agreeing, JACKKNIFE_GROUPS))
         for group in groups if len(groups) > 1 else []:
@@ -135,29 +132,31 @@ class _Frequencies:
 
     @classmethod
     def of(cls, side: int) -> _Frequencies:
-        rows, columns = _cycles(side)
+        rows, columns = _list_frequencies(side)
         rows, columns = 2.0 * rows[:, None], 2.0 * columns[None, :]
         return cls(rows, columns, np.hypot(rows, columns))
 
-    def within(self, band: tuple[float, float]) -> NDArray[np.bool_]:
+    def mask_band(self, band: tuple[float, float]) -> NDArray[np.bool_]:
         return np.asarray((self.radius > band[0]) & (self.radius < band[1]))
 
 
-def _window_spectra(
+def _yield_spectra(
     window: PairWindow, side: int, check: Callable[[], None]
 ) -> Iterator[tuple[Spectrum, Spectrum, float]]:
-    """Spectra of PAN (n, m) and of the bands (bands, n, m) below the MS Nyquist frequency, and the power of PAN's
-    noise, of every segment of a window that is valid enough and not constant. Gaps are tapered alike in both."""
+    """Yield the spectra below the MS Nyquist frequency of every segment of a window that is valid and not constant.
+
+    Each is of PAN (n, m) and of the bands (bands, n, m), with the power of PAN's noise. Gaps are tapered in both.
+    """
     ms, pan = (image.astype(np.float64) for image in (window.ms, window.pan))
     pan = pan if pan.ndim == 2 else pan.mean(axis=0)
     shape = window.ms_valid.shape
     if min(shape) < side:
         return
-    weight = _tapered_gaps(window.pan_at_ms(SHARP)[1])
-    own = np.arange(side) - 0.5 * (side - 1)
-    taper = np.outer(_taper(own, side), _taper(own, side))
-    for top in _starts(shape[0], side):
-        for left in _starts(shape[1], side):
+    weight = _taper_gaps(window.pan_at_ms(SHARP)[1])
+    line = np.arange(side) - 0.5 * (side - 1)
+    taper = np.outer(_taper(line, side), _taper(line, side))
+    for top in _place_segments(shape[0], side):
+        for left in _place_segments(shape[1], side):
             check()
             inner = weight[top : top + side, left : left + side]
             if float((taper * inner**2).sum()) < MIN_VALID * float(taper.sum()):
@@ -169,69 +168,69 @@ def _window_spectra(
                 high = min(math.floor(middle + 0.5 * spacing * side) + 1, size)
                 axes.append((np.arange(low, high) - middle) / spacing)
                 fine.append(slice(low, high))
-            maps = [np.maximum(1.0 - np.abs(p.clip(own[0], own[-1])[:, None] - own), 0.0) for p in axes]
+            maps = [np.maximum(1.0 - np.abs(p.clip(line[0], line[-1])[:, None] - line), 0.0) for p in axes]
             over_pan = multiply(multiply(maps[0], inner), maps[1].T) * np.outer(*(_taper(p, side) for p in axes))
-            sharp = _centred(pan[tuple(fine)][None], over_pan)
+            pan_segment = _centre(pan[tuple(fine)][None], over_pan)
             scale = 1.0 / (window.spacing[0] * window.spacing[1])
-            bands = _centred(ms[:, top : top + side, left : left + side], taper * inner)
-            if not (sharp.any() and bands.any()):
+            bands = _centre(ms[:, top : top + side, left : left + side], taper * inner)
+            if not (pan_segment.any() and bands.any()):
                 continue
             yield (
-                _transform(sharp, axes, _cycles(side))[0] * scale,
-                _transform(bands, [own, own], _cycles(side)),
-                _noise_power(sharp, axes, window.spacing) * scale**2,
+                _transform(pan_segment, axes, _list_frequencies(side))[0] * scale,
+                _transform(bands, [line, line], _list_frequencies(side)),
+                _estimate_noise_power(pan_segment, axes, window.spacing) * scale**2,
             )
 
 
-def _tapered_gaps(valid: NDArray[np.bool_]) -> Array:
-    """Weights (h, w) from 0 in gaps and beside them to 1, smoothly; the border of the window is no gap."""
+def _taper_gaps(valid: NDArray[np.bool_]) -> Array:
+    """Return weights (h, w) from 0 in and near gaps to 1, smoothly; the border of the window does not count as one."""
 
-    def box(image: Array) -> Array:
+    def average(image: Array) -> Array:
         return np.asarray(box_mean(np.pad(image, TAPER, mode="edge"), 2 * TAPER + 1))
 
-    return box((box(valid.astype(np.float64)) > 1.0 - 1e-6).astype(np.float64))
+    return average((average(valid.astype(np.float64)) > 1.0 - 1e-6).astype(np.float64))
 
 
-def _cycles(side: int) -> tuple[Array, Array]:
-    """Frequencies of the rows and of the columns of a real spectrum, in cycles per MS pixel, as FFTs order them."""
+def _list_frequencies(side: int) -> tuple[Array, Array]:
+    """Return frequencies of rows and columns of a real spectrum, in cycles per MS pixel, as FFTs order them."""
     columns = np.arange(side // 2 + 1) / side
     return np.concatenate([columns[: -(-side // 2)], -columns[side // 2 : 0 : -1]]), columns
 
 
-def _noise_power(sharp: Array, axes: Sequence[Array], spacing: tuple[float, float]) -> float:
-    """Power of PAN's noise: what PAN (1, h, w) has near its own Nyquist frequency, where that is least."""
+def _estimate_noise_power(pan: Array, axes: Sequence[Array], spacing: tuple[float, float]) -> float:
+    """Estimate PAN's noise power: the power of PAN (1, h, w) near its own Nyquist frequency, where it is lowest."""
     low = np.array(NOISE_LOW)
     high = [0.5 * s * np.array(NOISE_BAND) for s in spacing]
-    places = ((high[0], high[1]), (high[0], low), (low, high[1]))
-    powers = [float(np.median(_power(_transform(sharp, axes, place)))) for place in places]
+    probes = ((high[0], high[1]), (high[0], low), (low, high[1]))
+    powers = [float(np.median(_compute_power(_transform(pan, axes, probe)))) for probe in probes]
     return NOISE_SHARE * min(powers) / math.log(2.0)  # the median of an exponential distribution
 
 
-def _starts(length: int, side: int) -> list[int]:
+def _place_segments(length: int, side: int) -> list[int]:
     """Return where segments of `side` begin that overlap by half and cover `length`."""
     count = -(-2 * (length - side) // side) + 1
     return [int(s) for s in np.linspace(0, length - side, count).round()]
 
 
 def _taper(positions: Array, side: int) -> Array:
-    """Hann window at positions in MS pixels from the middle of a segment."""
+    """Evaluate a Hann window at positions in MS pixels from the middle of a segment."""
     return np.where(np.abs(positions) < 0.5 * side, np.cos(np.pi * positions / side) ** 2, 0.0)
 
 
-def _centred(planes: Array, weight: Array) -> Array:
-    """Planes (k, h, w) minus their weighted mean, times the weight (h, w); 0 where a plane is constant.
+def _centre(planes: Array, weight: Array) -> Array:
+    """Subtract the weighted mean from planes (k, h, w) and multiply by the weight (h, w); 0 for constant planes.
 
     Where the weight is 0, planes may hold NaN.
     """
-    known = np.where(weight > 0.0, planes, 0.0)
-    mean = (known * weight).sum(axis=(1, 2), keepdims=True) / max(float(weight.sum()), 1e-30)
-    centred = (known - mean) * weight
+    filled = np.where(weight > 0.0, planes, 0.0)
+    mean = (filled * weight).sum(axis=(1, 2), keepdims=True) / max(float(weight.sum()), 1e-30)
+    centred = (filled - mean) * weight
     contrast = np.abs(centred).max(axis=(1, 2), keepdims=True)
     return np.where(contrast > FLAT * np.abs(mean), centred, 0.0)
 
 
 def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[Array]) -> Spectrum:
-    """Fourier transform of planes (k, h, w) at positions in MS pixels; frequencies in cycles per MS pixel."""
+    """Transform planes (k, h, w) at positions in MS pixels by Fourier; frequencies in cycles per MS pixel."""
     rows, columns = (np.exp(-2j * np.pi * f[:, None] * p[None, :]) for p, f in zip(positions, frequencies))
     half = multiply(planes, np.ascontiguousarray(np.concatenate([columns.real, columns.imag]).T))
     (a, b), (c, d) = (
@@ -244,26 +243,26 @@ def _compare_segments(
     pan: Spectrum, bands: Spectrum, noise: Array, at: _Frequencies, check: Callable[[], None]
 ) -> _Segments:
     """Combine the bands, align each segment, and weigh those that agree."""
-    power = _power(pan)
-    strength = (power * at.radius**2)[:, at.within((0.2, 1.0))].mean(axis=1)
+    power = _compute_power(pan)
+    strength = (power * at.radius**2)[:, at.mask_band((0.2, 1.0))].mean(axis=1)
     weight = 1.0 / (strength + np.median(strength) + 1e-300)  # bright segments count no more than others
     kept = np.ones(len(pan), dtype=bool)
     for _ in range(2):
         check()
-        weights = _band_weights(pan, bands, weight * kept, at)
+        weights = _fit_band_weights(pan, bands, weight * kept, at)
         check()
         combined = np.einsum("b,bsij->sij", weights, bands)
-        combined, shifts = _without_shifts(pan, combined, at)
+        combined, shifts = _remove_shifts(pan, combined, at)
         shared: Array = (pan.conj() * combined).real
-        own = _power(combined)
-        kept = _agreeing(shared, power, own, shifts, at)
-    return _Segments(power, shared, own, noise, weight * kept)
+        ms_power = _compute_power(combined)
+        kept = _select_agreeing(shared, power, ms_power, shifts, at)
+    return _Segments(power, shared, ms_power, noise, weight * kept)
 
 
 def _average(segments: _Segments) -> tuple[Array, Array]:
-    """Transfer at each frequency (n, m) and its standard error."""
+    """Return the transfer at each frequency (n, m) and its standard error."""
     used = segments.weight[:, None, None]
-    total, shared, other = ((used * v).sum(axis=0) for v in (segments.power, segments.shared, segments.own))
+    total, shared, other = ((used * v).sum(axis=0) for v in (segments.power, segments.shared, segments.ms_power))
     clean = np.maximum(total - float(segments.weight @ segments.noise), MIN_SIGNAL * total)
     coherence = np.clip(shared**2 / np.maximum(total * other, 1e-300), 0.0, 0.999)
     count = 0.5 * used.sum() ** 2 / (used**2).sum()  # segments overlap by half
@@ -271,13 +270,13 @@ def _average(segments: _Segments) -> tuple[Array, Array]:
     return shared / np.maximum(clean, 1e-300), np.sqrt(variance + FLOOR**2)
 
 
-def _power(spectrum: Spectrum) -> Array:
+def _compute_power(spectrum: Spectrum) -> Array:
     return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag), dtype=np.float64)
 
 
-def _band_weights(pan: Spectrum, bands: Spectrum, weight: Array, at: _Frequencies) -> Array:
-    """Weights (bands,) of the combination that follows PAN at low frequencies."""
-    band = at.within(FIT_BAND)
+def _fit_band_weights(pan: Spectrum, bands: Spectrum, weight: Array, at: _Frequencies) -> Array:
+    """Fit weights (bands,) of the combination that follows PAN at low frequencies."""
+    band = at.mask_band(FIT_BAND)
     scale = at.radius[band] * np.sqrt(weight)[:, None]
     target, parts = (pan[:, band] * scale).ravel(), (bands[:, :, band] * scale).reshape(len(bands), -1)
     target, parts = (np.ascontiguousarray(v).view(np.float64) for v in (target, parts))  # real and imaginary parts
@@ -286,9 +285,9 @@ def _band_weights(pan: Spectrum, bands: Spectrum, weight: Array, at: _Frequencie
     return np.asarray(root.T @ (root @ (parts * target).sum(1)))
 
 
-def _without_shifts(pan: Spectrum, combined: Spectrum, at: _Frequencies) -> tuple[Spectrum, Array]:
-    """Each segment moved to where it fits PAN, and by how many MS pixels, (segments, 2): least squares on phases."""
-    band = at.within(SHIFT_BAND)
+def _remove_shifts(pan: Spectrum, combined: Spectrum, at: _Frequencies) -> tuple[Spectrum, Array]:
+    """Align each segment with PAN by least squares on phases; returns also the shifts in MS pixels, (segments, 2)."""
+    band = at.mask_band(SHIFT_BAND)
     along = np.stack([np.broadcast_to(0.5 * f, at.radius.shape)[band] for f in (at.rows, at.columns)], axis=1)
     shifts, moved = np.zeros((len(pan), 2)), combined
     for _ in range(3):
@@ -303,33 +302,33 @@ def _without_shifts(pan: Spectrum, combined: Spectrum, at: _Frequencies) -> tupl
     return moved, shifts
 
 
-def _agreeing(cross: Array, power: Array, own: Array, shifts: Array, at: _Frequencies) -> NDArray[np.bool_]:
-    """Segments that show the scene: neither moved, nor incoherent, nor of another contrast, as clouds and water are."""
-    weight = np.where(at.within(QUALITY_BAND), at.radius**1.5, 0.0)
-    shared, sharp, other = ((v * weight).sum(axis=(1, 2)) for v in (cross, power, own))
-    coherence = shared / np.sqrt(np.maximum(sharp * other, 1e-300))
-    contrast = np.maximum(shared / np.maximum(sharp, 1e-300), 1e-3)
+def _select_agreeing(cross: Array, power: Array, ms_power: Array, shifts: Array, at: _Frequencies) -> NDArray[np.bool_]:
+    """Mark segments that show the scene; clouds and water are moved, incoherent, or of another contrast."""
+    weight = np.where(at.mask_band(QUALITY_BAND), at.radius**1.5, 0.0)
+    shared, pan_power, other = ((v * weight).sum(axis=(1, 2)) for v in (cross, power, ms_power))
+    coherence = shared / np.sqrt(np.maximum(pan_power * other, 1e-300))
+    contrast = np.maximum(shared / np.maximum(pan_power, 1e-300), 1e-3)
     shown = coherence >= MIN_SHOWN * coherence.max()  # else most of a scene under water would decide what is usual
-    near = np.abs(shifts - np.median(shifts[shown], axis=0)).max(axis=1) < MAX_SHIFT
+    near = np.abs(shifts - np.median(shifts[shown], axis=0)).max(axis=1) < MAX_SEGMENT_SHIFT
     alike = np.abs(np.log(contrast / np.median(contrast[shown]))) < math.log(MAX_CONTRAST)
     kept = (coherence >= MIN_COHERENCE * np.median(coherence[shown])) & near & alike
     return np.asarray(kept if kept.any() else np.ones_like(kept))
 
 
 def _separate(segments: _Segments, at: _Frequencies) -> tuple[Array, Array]:
-    """The functions along both axes (2, 10) whose product is nearest to the ratios, and their standard errors."""
+    """Fit functions along both axes (2, 10) whose product is nearest to the ratios; returns also standard errors."""
     ratio, error = _average(segments)
     nyquist = (np.abs(at.rows) > 0.98) | (at.columns > 0.98)  # both of its signs fall together there
     weight = np.where((at.radius > 0.03) & ~nyquist, error**-2.0, 0.0)
-    hats = [_hats(np.abs(f).ravel()) for f in (at.rows, at.columns)]
-    values = [np.exp(-1.2 * _knots() ** 2) for _ in hats]
+    hats = [_evaluate_hats(np.abs(f).ravel()) for f in (at.rows, at.columns)]
+    values = [np.exp(-1.2 * KNOTS**2) for _ in hats]
     errors = [np.ones_like(v) for v in values]
     for _ in range(ROUNDS):
         for axis, other in ((0, 1), (1, 0)):
             across = (hats[other] @ values[other])[None, :] if axis == 0 else (hats[other] @ values[other])[:, None]
             pull = (weight * across**2).sum(axis=1 - axis)
             goal = (weight * across * ratio).sum(axis=1 - axis)
-            values[axis], errors[axis] = _solved(hats[axis], pull, goal, values[axis])
+            values[axis], errors[axis] = _solve(hats[axis], pull, goal, values[axis])
         level = math.sqrt(max(values[0][0], 1e-3) / max(values[1][0], 1e-3))
         values = [values[0] / level, values[1] * level]
     scaled = np.array([np.clip(v[1:] / max(v[0], 1e-3), 0.0, MAX_TRANSFER) for v in values])
@@ -337,7 +336,7 @@ def _separate(segments: _Segments, at: _Frequencies) -> tuple[Array, Array]:
     return scaled, np.array([e[1:] / max(v[0], 1e-3) for e, v in zip(errors, values)])
 
 
-def _with_errors(parts: Sequence[tuple[Array, Array]], segments: int, side: int) -> TransferMeasurement:
+def _add_errors(parts: Sequence[tuple[Array, Array]], segments: int, side: int) -> TransferMeasurement:
     """Return the function of all segments; its errors add those of the fit, a jackknife (Tukey, 1958) and leakage."""
     (values, fit), others = parts[0], np.array([v for v, _ in parts[1:]])
     chance = (len(others) - 1.0) * others.var(axis=0) if len(others) else np.full_like(values, GAUSSIAN_ERROR**2)
@@ -346,9 +345,9 @@ def _with_errors(parts: Sequence[tuple[Array, Array]], segments: int, side: int)
     return TransferMeasurement(TransferFunction(rows, columns), (row_errors, column_errors), segments)
 
 
-def _solved(hats: Array, pull: Array, goal: Array, before: Array) -> tuple[Array, Array]:
-    """Values at 0 and FREQUENCIES, (11,), by least squares with the priors, and their standard errors."""
-    gaussian = _gaussian_like(before)
+def _solve(hats: Array, pull: Array, goal: Array, before: Array) -> tuple[Array, Array]:
+    """Solve for the values at 0 and FREQUENCIES, (11,), by least squares with the priors; returns also their errors."""
+    gaussian = _fit_gaussian(before)
     priors = np.r_[1e-9, [e**-2.0 for e in LOW_ERRORS], np.full(len(FREQUENCIES) - 2, GAUSSIAN_ERROR**-2.0)]
     centre = np.r_[before[0], np.full(2, before[0]), gaussian[3:]]
     unit = np.eye(len(before))
@@ -358,19 +357,15 @@ def _solved(hats: Array, pull: Array, goal: Array, before: Array) -> tuple[Array
     return inverse @ (hats.T @ goal + priors * centre), np.sqrt(np.diag(inverse))
 
 
-def _gaussian_like(values: Array) -> Array:
-    """The Gaussian of the same fall, drawn a little towards DEFAULT_GAIN."""
-    knots, level = _knots(), max(values[0], 1e-3)
+def _fit_gaussian(values: Array) -> Array:
+    """Fit the Gaussian of the same fall, drawn a little towards DEFAULT_GAIN."""
+    knots, level = KNOTS, max(values[0], 1e-3)
     logs = np.log(np.clip(values[1:] / level, 1e-2, 1.5))
     fall = min(float((logs * knots[1:] ** 2).sum() / (knots[1:] ** 4).sum()), -0.2)
     fall += DEFAULT_WEIGHT * (math.log(DEFAULT_GAIN) - fall)
     return np.asarray(level * np.exp(fall * knots**2))
 
 
-def _knots() -> Array:
-    return np.array((0.0, *FREQUENCIES))
-
-
-def _hats(frequencies: Array) -> Array:
-    """Weights (n, 11) of the values at 0 and FREQUENCIES in linear interpolation."""
-    return np.stack([np.interp(frequencies, _knots(), unit) for unit in np.eye(len(FREQUENCIES) + 1)], axis=1)
+def _evaluate_hats(frequencies: Array) -> Array:
+    """Return weights (n, 11) of the values at 0 and FREQUENCIES in linear interpolation."""
+    return np.stack([np.interp(frequencies, KNOTS, unit) for unit in np.eye(len(FREQUENCIES) + 1)], axis=1)

@@ -34,7 +34,7 @@ def plain(pair):
 
 
 def assessed(pair, folder, *images, progress=None, **saved):
-    """The result for arrays, or for files."""
+    """Assess arrays or files against the pair."""
     files = [
         image if isinstance(image, Path) else save(folder / f"result {n}.tif", np.clip(image, 1, None), **saved)
         for n, image in enumerate(images, start=1)
@@ -49,7 +49,7 @@ def test_the_truth_has_no_fault(pair, tmp_path):
     result = assessed(pair, tmp_path, pair.sharp)
     truth, interpolated = result.figures[:2]
     assert result.verdicts[0].faults == ()
-    assert "It can be used as it is" in result.verdicts[0].sentences[2]
+    assert "It can be used unchanged" in result.verdicts[0].sentences[2]
     assert truth.indices["hqnr"] > interpolated.indices["hqnr"]
     assert all(abs(b.bias) < 0.01 for b in truth.bands)
     assert max(map(abs, truth.shift)) < 0.1
@@ -233,7 +233,7 @@ REFUSED = {
     "gaps alone": (lambda pair, folder: save(folder / "f.tif", 0 * pair.sharp, nodata=0), "Choose the result of"),
     "no georeference": (unplaced, "has no georeference, and 320 x 200 pixels where PAN has 320 x 256"),
     "another scene": (other_scene, "shows another scene"),
-    "MS itself": (lambda pair, folder: pair.ms, "it is no sharpened raster"),
+    "MS itself": (lambda pair, folder: pair.ms, "it is not a sharpened raster"),
     "far away": (far_away, "does not overlap PAN"),
     "a corner": (lambda p, folder: save(folder / "f.tif", p.sharp[:, :40, :40]), "share 40 x 40 PAN pixels"),
 }

@@ -33,7 +33,7 @@ FLAT_MS = (constant_ms, zero_ms, constant_both)
 
 
 def assessed(kind, folder):
-    """What the log and the report say of a scene and its own result."""
+    """Return the assessment of a scene's own result, and the text of log and report."""
     pair = write_scene(kind, folder)
     fuse(job(pair, folder / "fused.tif"))
     pan, ms, fused = (RasterSource(str(p)) for p in (pair.pan, pair.ms, folder / "fused.tif"))

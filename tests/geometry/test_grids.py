@@ -131,7 +131,7 @@ def test_an_extent_covers_the_pixels_whose_centres_it_holds_on_every_side(side):
 @pytest.mark.parametrize("ratio", [1.5, 16.0])
 @pytest.mark.parametrize("pixel", [1 / 21600, 1 / 3600 / 7, 0.1 / 3, 8.983152841195215e-06])
 def test_ratios_at_the_limits_are_fused_in_degrees(ratio, pixel):
-    """Where no pixel has a round size, and text with twelve digits rounds once more."""
+    """Pixels in degrees have no round size, and text with twelve digits rounds once more."""
     for digits in (12, 17):
         fine, coarse = (float(f"{size:.{digits}g}") for size in (pixel, pixel * ratio))
         pan = Grid(480, 480, (12.3, fine, 0.0, 45.6, 0.0, -fine))

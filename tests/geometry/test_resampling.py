@@ -76,7 +76,7 @@ def test_readings_are_the_same_maps_as_their_matrices(size, count):
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75, 1.0])
 def test_the_response_is_that_of_the_gaussian_at_every_frequency(share):
-    """What the kernel's end cuts off shows far below Nyquist first."""
+    """A kernel that ends too early differs far below Nyquist first."""
     ratio, gain = 4.0, 0.3
     frequency = share / (2.0 * ratio)
     signal = np.cos(2.0 * np.pi * frequency * (np.arange(801) - 400.0))

@@ -19,7 +19,7 @@ SHAPES = {
 
 
 def response(values, ratio, frequency):
-    """What is left of the contrast of a wave of `frequency`, in MS Nyquist frequencies, that is blurred and sampled."""
+    """Return the contrast left of a wave of `frequency`, in MS Nyquist frequencies, after blur and sampling."""
     wave = np.exp(1j * np.pi * frequency / ratio * (np.arange(801) - 400.0))
     return float((mtf_resampler(801, np.array([400.0]), values, ratio).dense(801) @ wave)[0].real)
 
@@ -41,7 +41,7 @@ def test_evaluate_continues_a_gaussian_beyond_nyquist():
 
 @pytest.mark.parametrize("values", [*SHAPES.values(), (1.0,) * 10, (0.0,) * 10], ids=[*SHAPES, "flat", "empty"])
 def test_evaluate_falls_beyond_nyquist(values):
-    """Also where the values at Nyquist say nothing of the fall."""
+    """The values at Nyquist need not show the fall."""
     found = evaluate(values, np.linspace(1.0, 3.0, 50))
     assert (np.diff(found) <= 0.0).all()
     assert found[-1] <= 0.06

@@ -63,7 +63,7 @@ def test_values_keep_to_the_bits_and_the_file_says_them_where_it_can(tmp_path, n
 @pytest.mark.promise(5)
 @pytest.mark.parametrize(("nodata", "bits"), [(0, "11"), (2047, "11"), (65535, None)])
 def test_gaps_and_bits_go_together(tmp_path, nodata, bits):
-    """A nodata value beyond the bits is no value of theirs: the file then takes the whole type."""
+    """A nodata value beyond the bits does not fit in them: the file then takes the whole type."""
     pair = of_bits(Recipe(bands=3, height=320, width=320, nodata=0).write(tmp_path), nodata=nodata)
     pan = load_image(pair.pan)
     pan[:, -40:, -40:] = 0

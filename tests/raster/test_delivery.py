@@ -1,4 +1,4 @@
-"""A name that is used again: the whole family of the former raster goes, or all of it stays."""
+"""A name that is used again: the previous raster and all its sidecars go, or all of them stay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from otfm_pansharpen.model.fusion.pipeline import fuse
 
 
 def with_sidecars(path, side=600):
-    """A raster with overviews, a mask, statistics, nodata and a world file, all beside it."""
+    """A raster with overviews, a mask, statistics, nodata and a world file, all next to it."""
     save(path, np.full((1, side, side), 7), transform=(0, 1, 0, 0, 0, 1), crs=None)
     dataset = gdal.Open(str(path))
     dataset.BuildOverviews("NEAREST", [2, 4])
@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.promise(7)
-def test_nothing_of_the_former_raster_shows(tmp_path, folder):
+def test_nothing_of_the_previous_raster_shows(tmp_path, folder):
     pair = Recipe().write(tmp_path)
     target = folder / "fused.tif"
     assert {p.suffix for p in with_sidecars(target)} == {".tif", ".ovr", ".xml", ".msk", ".tfw"}
@@ -49,21 +49,21 @@ def test_nothing_of_the_former_raster_shows(tmp_path, folder):
 
 
 @pytest.mark.promise(7)
-@pytest.mark.parametrize("former", [b"no raster any more", None])
-def test_sidecars_go_where_the_raster_itself_is_spoiled_or_gone(tmp_path, folder, former):
+@pytest.mark.parametrize("previous", [b"no raster any more", None])
+def test_sidecars_go_where_the_raster_itself_is_spoiled_or_gone(tmp_path, folder, previous):
     pair = Recipe().write(tmp_path)
     target = folder / "fused.tif"
     with_sidecars(target)
     target.unlink()
-    if former:
-        target.write_bytes(former)
+    if previous:
+        target.write_bytes(previous)
     fuse(job(pair, target))
     assert os.listdir(folder) == ["fused.tif"]
 
 
 @pytest.mark.promise(11)
 @pytest.mark.parametrize("name", ["fused.tif", "fused.img"])
-def test_the_former_family_is_back_where_the_last_step_fails(tmp_path, folder, monkeypatch, name):
+def test_previous_files_are_back_where_the_last_step_fails(tmp_path, folder, monkeypatch, name):
     pair = Recipe(height=640, width=640).write(tmp_path)
     target = folder / name
     with_sidecars(folder / "fused.tif")

@@ -1,4 +1,4 @@
-"""Which format a name asks for, and that what it holds is what was fused."""
+"""Formats by the name of the output, and their pixels, which are the fused ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an output may lie: never over what is read, by whatever name, nor over what it does not replace."""
+"""Targets of an output: never a file that is read, by any name, nor one that the output does not replace."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from otfm_pansharpen.model.raster.source import RasterSource
 def untouched(tmp_path, wanted, words):
     """The run is refused in these words and no file changes."""
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-    heard: list[object] = []
+    received: list[object] = []
     with pytest.raises(OutputError, match=words):
-        fuse(wanted, Progress(report=heard.append, log=heard.append))
-    assert heard == []
+        fuse(wanted, Progress(report=received.append, log=received.append))
+    assert received == []
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     assert temporaries(tmp_path) == []
 
@@ -174,7 +174,7 @@ def test_the_space_for_drafts_copies_and_overviews_is_asked_for(tmp_path, monkey
 )  # fmt: skip
 @pytest.mark.parametrize("again", [False, True])
 def test_names_of_any_letters(tmp_path, name, again):
-    """The second time over a former output."""
+    """The second time over a previous output."""
     pair = Recipe().write(tmp_path)
     (tmp_path / "out").mkdir()
     for _ in range(1 + again):
@@ -291,11 +291,11 @@ def test_a_file_that_holds_more_than_a_raster_is_not_replaced(tmp_path, name, in
 
 
 @pytest.mark.parametrize("name", ["o.gpkg", pytest.param("o.sqlite", marks=rasterlite), "o.jp2", "o.pix"])
-@pytest.mark.parametrize("former", [b"", None])
-def test_a_former_output_and_an_empty_file_are_replaced(tmp_path, name, former):
+@pytest.mark.parametrize("previous", [b"", None])
+def test_a_previous_output_and_an_empty_file_are_replaced(tmp_path, name, previous):
     pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
-    if former is not None:
-        (tmp_path / name).write_bytes(former)
+    if previous is not None:
+        (tmp_path / name).write_bytes(previous)
     for seed in (0, 1):
         image = load_image(pair.ms) + seed
         save(pair.ms, image, "uint8", (5e5, 8, 0, 4e6, 0, -8))

@@ -1,4 +1,4 @@
-"""Whatever GDAL opens can be sharpened, and gives the pixels that a plain GeoTIFF gives."""
+"""Any raster that GDAL opens can be sharpened, with the pixels of a plain GeoTIFF."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def copied(path, name, driver, *options):
 
 
 def as_vrt_of_bands(path):
-    """One file a band, put together by a VRT."""
+    """Write one file per band and a VRT of them."""
     names = []
     for number in range(1, gdal.Open(str(path)).RasterCount + 1):
         names.append(str(path.with_name(f"{path.stem}_b{number}.tif")))

@@ -10,7 +10,7 @@ from helpers.scenes import landscape, sense
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.scene import registration as alignment
-from otfm_pansharpen.model.scene.detail_correlation import FIRST_TRANSFER, LARGEST_SHIFT, Correlation
+from otfm_pansharpen.model.scene.detail_correlation import FIRST_TRANSFER, MAX_SHIFT, Correlation
 from otfm_pansharpen.model.scene.registration import ROUGH_SHARE, measure_registration
 from otfm_pansharpen.model.scene.transfer_measurement import DEFAULT_GAIN, measure_transfer
 
@@ -63,15 +63,15 @@ def test_nothing_is_invented_where_the_scene_does_not_tell():
 
 @pytest.fixture
 def searches(monkeypatch):
-    """Around which whole shift, and how far, blocks are asked."""
+    """Searches that a run makes: the whole shift in the middle and the reach of each."""
     asked: list[tuple[tuple[int, int], int]] = []
-    real = alignment._voted_shift
+    real = alignment._vote_shift
 
     def noted(curve, transfer, around, reach):
         asked.append((around, reach))
         return real(curve, transfer, around, reach)
 
-    monkeypatch.setattr(alignment, "_voted_shift", noted)
+    monkeypatch.setattr(alignment, "_vote_shift", noted)
     return asked
 
 
@@ -80,14 +80,14 @@ def test_of_many_windows_a_few_are_searched_through_and_all_near_what_they_show(
     windows = [window(shift=shift, seed=seed, side=200) for seed in range(16)]
     assert measure_registration(windows).shift == pytest.approx(shift, abs=0.1)
     through, (around, reach) = searches
-    assert through == ((0, 0), LARGEST_SHIFT)
-    assert reach < LARGEST_SHIFT
-    assert max(map(abs, around)) + reach <= LARGEST_SHIFT
+    assert through == ((0, 0), MAX_SHIFT)
+    assert reach < MAX_SHIFT
+    assert max(map(abs, around)) + reach <= MAX_SHIFT
 
 
 @pytest.mark.parametrize(("few", "others", "ratio"), [((-3.5, 3.0), (2.0, 1.0), 4), ((-4.0, -4.0), (4.0, 4.0), 2)])
 def test_the_few_windows_that_are_asked_first_do_not_decide(few, others, ratio):
-    """Where they agree on a shift that the others do not see, or see at the edge of the search, all are searched."""
+    """All are searched if the others do not see the shift of those few, or see it at the edge of the search."""
     shifts = [few if seed % ROUGH_SHARE == 0 else others for seed in range(16)]
     windows = [window(ratio, shift=shift, seed=seed, side=50 * ratio) for seed, shift in enumerate(shifts)]
     assert measure_registration(windows).shift == pytest.approx(others, abs=0.1)
@@ -101,7 +101,7 @@ def test_where_most_of_the_few_windows_show_nothing_all_are_searched(searches):
             windows[seed], ms=np.random.default_rng(seed).random(windows[seed].ms.shape, dtype=np.float32)
         )
     assert measure_registration(windows).shift == pytest.approx((1.0, -0.5), abs=0.1)
-    assert searches[-1] == ((0, 0), LARGEST_SHIFT)
+    assert searches[-1] == ((0, 0), MAX_SHIFT)
 
 
 def test_gaps_do_not_mislead():
@@ -151,7 +151,7 @@ def test_water_does_not_make_a_scene_unreliable():
 
 
 def test_training_measures_transfer_as_fusion_does():
-    """Also where a few strong edges are sharper than the rest of the scene."""
+    """A few strong edges are sharper than the rest of the scene."""
     crisp, soft = window(gain=0.5), window(gain=0.2, seed=4)
     pair = replace(
         soft,
@@ -160,9 +160,9 @@ def test_training_measures_transfer_as_fusion_does():
         pan_valid=np.concatenate([soft.pan_valid, crisp.pan_valid]),
         ms_valid=np.concatenate([soft.ms_valid, crisp.ms_valid]),
     )
-    told = measure_transfer([pair]).transfer
-    assert 0.15 < told.gain < 0.6
-    assert told == measure_registration([pair], align=False).transfer
+    transfer = measure_transfer([pair]).transfer
+    assert 0.15 < transfer.gain < 0.6
+    assert transfer == measure_registration([pair], align=False).transfer
 
 
 def test_a_shift_that_is_not_to_be_corrected_is_no_distortion():
@@ -182,7 +182,7 @@ def test_local_shifts_show_where_the_scene_is_distorted():
 
 
 def test_what_lies_in_a_gap_of_pan_counts_at_no_shift():
-    """Pixels beside a gap of PAN, whose blur reads into it, are left out with it."""
+    """Pixels next to a gap of PAN, whose blur reads into it, are left out with it."""
     pair = window()
     valid = np.ones_like(pair.pan_valid)
     rows = slice(pair.pan.shape[0] // 2 - 4, pair.pan.shape[0] // 2 + 4)
@@ -191,7 +191,7 @@ def test_what_lies_in_a_gap_of_pan_counts_at_no_shift():
     wild[rows] = 1e5
     holed = Correlation([replace(pair, pan=wild, pan_valid=valid)])
     clean = Correlation([pair])
-    for shift in (-LARGEST_SHIFT, 0.0, LARGEST_SHIFT):
+    for shift in (-MAX_SHIFT, 0.0, MAX_SHIFT):
         largest = np.abs(clean.pan(FIRST_TRANSFER, (shift, 0.0))).max() * float(pair.pan.std())
         assert np.abs(holed.pan(FIRST_TRANSFER, (shift, 0.0))).max() * float(wild[valid].std()) < 2.0 * largest
 

@@ -1,4 +1,4 @@
-"""Scene statistics: what is told to the network has known values on scenes that were made to have them."""
+"""Scene statistics: the conditions of the network have known values on scenes that were made to have them."""
 
 from __future__ import annotations
 
