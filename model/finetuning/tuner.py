@@ -12,7 +12,7 @@ from ..geometry.filters import high_pass
 from ..network.flow_network import FlowNetwork
 from ..training.batches import ExampleBuffer
 from ..training.dataset import Source
-from ..training.example import SMALLEST_SCALE
+from ..training.example import MIN_SCALE
 from ..training.learner import Learner, UpdateRule
 from ..training.muon import Muon
 from ..training.simulation import SimulationConfig
@@ -74,5 +74,5 @@ class Tuner(Learner):
         """Spectral cost at full resolution, in units of the result's own details; ()."""
         batch = self.real.batch(self.recipe.batch, self.patch, self.step).to(self.device)
         y = self.estimate(batch, batch.lms.new_zeros(len(batch.lms)))
-        scale = high_pass(y.detach()).std(dim=(2, 3)).clamp_min(SMALLEST_SCALE)
+        scale = high_pass(y.detach()).std(dim=(2, 3)).clamp_min(MIN_SCALE)
         return self.recipe.full_weight * spectral_cost(replace(batch, scale=scale), y).mean()

@@ -149,7 +149,7 @@ def test_patches_of_no_marginal_weight_do_not_move_the_map(sources):
         trained.buffer.advance(0)
         batch = trained.buffer.batch(3, 32, 0)
         batch.target[0] += spoil
-        trained._transport_step(batch, torch.zeros(3), 0.5)
+        trained._step_transport(batch, torch.zeros(3), 0.5)
         moved.append(torch.cat([p.grad.flatten() for p in trained.network.parameters() if p.grad is not None]))
     assert moved[0].norm() > 0
     assert torch.allclose(moved[0], moved[1], rtol=1e-5)
