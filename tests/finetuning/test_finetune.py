@@ -22,7 +22,7 @@ from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.finetuning import finetune as finetuning
 from otfm_pansharpen.model.finetuning.evaluation import HoldoutEvaluator
-from otfm_pansharpen.model.finetuning.holdout import GUARD, TuningScene, _windows, read_scene
+from otfm_pansharpen.model.finetuning.holdout import GUARD, TuningScene, _spread_windows, read_scene
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, Recipe
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.geometry.grids import Window
@@ -156,7 +156,7 @@ def test_blocks_and_their_guard_are_closed_to_training(pair):
 def test_windows_are_few_and_inside(width, height, ratio):
     """Memory is bounded whatever the size of the scene and its ratio."""
     shared = Window(7, 5, width, height)
-    windows = _windows(shared, ratio)
+    windows = _spread_windows(shared, ratio)
     assert all(w.clipped(shared) == w for w in windows)
     assert sum(w.width * w.height for w in windows) <= 9 * 384**2
     assert sum(w.width * w.height * ratio**2 for w in windows) <= 9 * 3072**2

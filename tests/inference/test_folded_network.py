@@ -50,7 +50,7 @@ def backend(request, monkeypatch):
         monkeypatch.setattr(convolution, "fuses", lambda dtype: False)
     if "strips" in request.param:
         monkeypatch.setattr(depth_first, "STRIP_BYTES", 1)
-        monkeypatch.setattr(depth_first, "LOWEST_STRIP", 1)
+        monkeypatch.setattr(depth_first, "MIN_STRIP_ROWS", 1)
 
 
 @pytest.mark.parametrize("steps", [1, 3])

@@ -17,7 +17,7 @@ NETWORK = FlowNetwork(NetworkConfig())
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(precision, "_cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(precision, "_find_cache_folder", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 
 
@@ -60,7 +60,7 @@ def spoil(file, how):
 
 
 def key_of(network):
-    return f"torch {torch.__version__}, {precision._processor()}, {network.config.width} channels"
+    return f"torch {torch.__version__}, {precision._name_processor()}, {network.config.width} channels"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_record_that_somebody_else_wrote_is_measured_again(cache, monkeypatch,
 
 def test_without_a_place_to_keep_it_it_is_measured_all_the_same(tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file")
-    monkeypatch.setattr(precision, "_cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(precision, "_find_cache_folder", lambda: tmp_path / "cache")
     assert precision.choose_precision("auto", CPU, NETWORK)[1].startswith("on this CPU")
 
 
