@@ -49,7 +49,7 @@ EVALUATIONS = 5  # on the held-out blocks; more of them take time from the steps
 WAY_BACK = (0.75, 0.5, 0.25)  # shares of the way from the start weights that are tried at the end
 # A loss of 0.01 in HQNR at full resolution counts as much as 6 % more ERGAS.
 HQNR_PRICE = 6.0
-HQNR_NOISE = 0.001  # difference of HQNR between two evaluations that is no loss
+HQNR_NOISE = 0.001  # change of HQNR that does not count: it varies by that between evaluations
 MIN_SECONDS = 1e-6  # of a step, also where a coarse clock has not moved; it divides
 PATCH = 64  # side of patches in PAN pixels, which every crop holds
 MAX_CROP = 256  # PAN pixels; larger crops take memory and time and add no variety
