@@ -36,7 +36,7 @@ Report = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train; saved with the weights.
+    """The settings of training; saved with the weights.
 
     regression, transport   steps of the two stages
     rates                 learning rates at which the stages begin; each ends at `floors` along a cosine

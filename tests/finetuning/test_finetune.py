@@ -47,7 +47,7 @@ def describe(path: Path, names: tuple[str, ...]) -> None:
 
 
 def read(pair: Pair, seed: list[int]) -> TuningScene:
-    """The pair as fine-tuning reads it."""
+    """Read a pair as fine-tuning does."""
     with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
         return read_scene(pan, ms, None, np.random.default_rng(seed), lambda: None)
 
@@ -92,7 +92,7 @@ def test_pansharpen_uses_the_result(pair, tmp_path):
 
 
 def test_a_part_of_the_way_is_taken_where_it_is_better(pair, tmp_path, monkeypatch):
-    """A rate at which the last weights lie beyond the best ones."""
+    """The rate is so high that the last weights are beyond the best ones."""
     hasty = {"start": BUNDLED["fast"], "steps": 20, "recipe": replace(QUICK, rate=1.2e-2)}
     part = run(pair, tmp_path / "part.safetensors", **hasty)
     monkeypatch.setattr(finetuning, "WAY_BACK", ())
@@ -101,7 +101,7 @@ def test_a_part_of_the_way_is_taken_where_it_is_better(pair, tmp_path, monkeypat
 
 
 def tensors(path: Path) -> torch.Tensor:
-    """All weights of a file in a row."""
+    """Read all weights of a file, concatenated."""
     return torch.cat([v.flatten() for v in load_weights(path).network.state_dict().values()])
 
 
@@ -165,7 +165,7 @@ def test_windows_are_few_and_inside(width, height, ratio):
 
 
 def stopping(share: float) -> Progress:
-    """A user who cancels at a share of progress."""
+    """Make a progress that cancels at a share."""
     seen = [0.0]
     return Progress(report=seen.append, cancelled=lambda: seen[-1] >= share)
 
@@ -186,7 +186,7 @@ def test_cancel_that_keeps_the_weights_has_its_report(pair, tmp_path):
 
 @pytest.mark.promise(27)
 def test_report_that_fails_leaves_the_weights_and_a_warning(pair, tmp_path, monkeypatch):
-    """Whatever goes wrong in it: the weights are in place."""
+    """The weights are in place after any error of the report."""
 
     def broken(*given):
         raise ZeroDivisionError("float division by zero")
@@ -219,7 +219,7 @@ def test_where_nothing_helps_the_start_weights_come_back(pair, tmp_path):
 
 
 def test_weights_with_which_full_resolution_suffers_are_not_kept(pair, tmp_path, monkeypatch):
-    """Much is lost at full resolution here, whatever is trained: no gain at reduced resolution makes up for it."""
+    """Every network loses much at full resolution here, which no gain at reduced resolution outweighs."""
     real = HoldoutEvaluator.indices
 
     def spoilt(self, network):

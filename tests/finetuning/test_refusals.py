@@ -1,4 +1,4 @@
-"""Fine-tuning with bad input, bad places and full disks: a sentence each, and nothing lost."""
+"""Fine-tuning with bad input, bad places and full disks: a message each, and nothing lost."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_divergence_is_said_and_spoils_nothing(pair, tmp_path):
 
 
 def test_a_full_disk_loses_nothing(pair, tmp_path, monkeypatch):
-    """The weights go to the temporary folder, the sentence says where, and the old file stays."""
+    """The weights go to the temporary folder, which the message names, and the old file stays."""
     output = tmp_path / "own.safetensors"
     wanted = job(pair, output)
     finetune(wanted)

@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def source():
-    """A pair of ratio 2, as fine-tuning hands it over."""
+    """A pair of ratio 2, as fine-tuning passes it on."""
     sharp = landscape(4, 256, 256)
     pan = torch.tensor(sharp.mean(0), dtype=torch.float32)
     ms = torch.tensor(sense(sharp, 2.0), dtype=torch.float32)
@@ -43,14 +43,14 @@ def tuner(source: Source, **changes: Any) -> Tuner:
 
 
 def test_one_step_in_so_many_is_at_full_resolution(source):
-    """Which steps those are shows in what they cost: here the cost at full resolution weighs nothing."""
+    """The cost at full resolution has no weight here, so the loss of those steps is 0."""
     tuned = tuner(source, full_every=3, full_weight=0.0)
     costs = [float(tuned.advance()) for _ in range(9)]
     assert [cost == 0.0 for cost in costs] == [False, True, False] * 3
 
 
 def test_examples_have_the_bands_in_the_groups_of_fusion_as_often_as_asked():
-    """Seen by how much of PAN's detail each band shares."""
+    """Bands are recognised by their share of PAN's detail."""
     rng = np.random.default_rng(5)
     pan = torch.tensor(landscape(1, 256, 256)[0], dtype=torch.float32)
     patches = rng.normal(0.0, 4.0 * float(pan.std()), (4, 64, 64)).repeat(4, axis=1).repeat(4, axis=2)
@@ -71,7 +71,7 @@ def test_examples_have_the_bands_in_the_groups_of_fusion_as_often_as_asked():
 
 
 def test_full_resolution_mends_colours(source):
-    """A map with spoiled colours gets nearer to giving MS back."""
+    """The spectral cost of a map with spoiled colours falls."""
     tuned = tuner(source, full_every=2)
     with torch.no_grad():
         bias = dict(tuned.network.named_parameters())["tail.bias"]

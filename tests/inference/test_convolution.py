@@ -1,4 +1,4 @@
-"""A layer's convolution computes what torch's documented operators do, or those do the work."""
+"""A layer's convolution has the result of torch's documented operators, or uses them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn.functional import conv2d, pad, relu
 
 
 @pytest.fixture(autouse=True)
-def asked_anew():
+def fresh_cache():
     convolution.fuses.cache_clear()
     yield
     convolution.fuses.cache_clear()

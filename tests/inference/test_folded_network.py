@@ -1,4 +1,4 @@
-"""The folded network computes what the trained one does, tile by tile, on any device that is at hand."""
+"""The folded network has the result of the trained one, tile by tile, on any available device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 def expected(network, given, found, steps):
-    """What `FlowNetwork` and `integrate` give, in digital numbers; bands in groups as the fuser makes them.
+    """Compute the result of `FlowNetwork` and `integrate`, in digital numbers, in the band groups of the fuser.
 
     The network reads the shared PAN once for each band.
     """

@@ -1,4 +1,4 @@
-"""Which type of number is taken: what was measured decides, and what was measured once is kept."""
+"""The choice of the number type: a measurement decides, and is cached."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_it_is_measured_once(cache, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": "b"}'])
-def test_a_damaged_record_is_measured_anew(cache, monkeypatch, text):
+def test_a_damaged_record_is_measured_again(cache, monkeypatch, text):
     cache.mkdir()
     (cache / "precision.json").write_text(text)
     monkeypatch.setattr(precision, "measured_share", lambda network: 0.5)
@@ -44,7 +44,7 @@ def test_a_damaged_record_is_measured_anew(cache, monkeypatch, text):
 
 
 def spoil(file, how):
-    """Put something that this plugin does not write in the place of its record."""
+    """Replace the record by something that this plugin does not write."""
     if how == "pipe":
         os.mkfifo(file)
     elif how == "3 GB":

@@ -1,4 +1,4 @@
-"""What the network reads is the same in fusion, in training and in fine-tuning, beside gaps too."""
+"""The network's inputs are equal in fusion, training and fine-tuning, also next to gaps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIDE = 128
 
 
 def pair_with_gaps(origin: float) -> PairWindow:
-    """Ratio 2; at origin 0, as in Landsat L1TP, every second PAN pixel lies halfway between two MS pixels."""
+    """Make a pair of ratio 2; at origin 0, as in Landsat L1TP, every second PAN pixel is between two MS pixels."""
     sharp = landscape(4, SIDE, SIDE)
     ms = sense(sharp, 2.0, shift=(origin - 0.5, origin - 0.5)).astype(np.float32)
     ms_valid = np.ones(ms.shape[1:], bool)

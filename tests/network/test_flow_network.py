@@ -1,4 +1,4 @@
-"""The flow network: what it may depend on and what one step does."""
+"""The flow network: its dependencies and the effect of a step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USUAL = TransferFunction.gaussian(0.3)
 
 
 def trained(config=SMALL, seed=0):
-    """A network with random weights everywhere, as after training."""
+    """Make a network with random weights everywhere, as after training."""
     torch.manual_seed(seed)
     network = FlowNetwork(config)
     for parameter in network.parameters():
@@ -117,7 +117,7 @@ def test_groups_do_not_depend_on_the_order_of_the_bands():
 
 
 def test_weights_get_the_bands_in_the_order_they_were_tuned_to():
-    """So they may learn what each place is; on another number of bands the order says nothing."""
+    """They learn a band per place; for another number of bands the order is not used."""
     tuned, found = replace(SMALL, order=(4, 0, 5, 1, 3, 2)), statistics([0.9, 0.2, 0.5, 0.7, 0.4, 0.8])
     assert [g.bands[: g.written] for g in group_bands(found, tuned)] == [(4, 0, 5), (1, 3, 2)]
     fewer = statistics([0.2, 0.9, 0.5])

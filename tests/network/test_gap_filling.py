@@ -1,4 +1,4 @@
-"""Gaps are filled from what lies beside them, as far as the network reads."""
+"""Gaps are filled from their neighbours, as far as the network reads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_gaps_of_bands_are_filled_band_by_band():
 
 @pytest.mark.promise(5)
 def test_ms_pixels_that_hardly_hold_any_pan_do_not_say_how_pan_differs():
-    """PAN lies a steady 1 above the intensity; beside its gap one MS pixel sees a few odd pixels of it alone."""
+    """PAN is 1 above the intensity; next to its gap one MS pixel covers only a few pixels, with other values."""
     pan, valid = torch.ones(48, 48), torch.ones(48, 48, dtype=torch.bool)
     valid[:, 24:] = False
     pan[:, 22:24] = 9.0

@@ -1,4 +1,4 @@
-"""Weights files: what is written is read, and nothing else is."""
+"""Weights files: written weights are read, and nothing else is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def good(tmp_path):
 
 
 def rewritten(path, change_tensors=None, change_header=None):
-    """The same file with something changed, no hash beside it and none in its header: as of an older version."""
+    """Change a file and remove its hashes, in the sidecar and in the header, as of an older version."""
     tensors = load_file(path)
     with safe_open(path, framework="pt") as file:
         header = file.metadata()
@@ -143,7 +143,7 @@ def test_weights_that_may_not_be_read_are_refused(good, monkeypatch):
 
 @pytest.mark.promise(15)
 def test_a_flipped_bit_is_found_without_a_hash_beside_the_file(good):
-    """Also one that leaves a sane value: the header knows the tensors."""
+    """Also a plausible value is found: the header has the hash of the tensors."""
     data = bytearray(good.read_bytes())
     data[-5] ^= 1
     good.write_bytes(data)
@@ -179,7 +179,7 @@ def poison(tensors):
 
 
 def blow_up(tensors):
-    """What a flipped bit of the exponent makes of 0.1."""
+    """Set the value that a flipped bit of the exponent makes of 0.1."""
     tensors["head.bias"][0] = 3.4e37
 
 
@@ -203,7 +203,7 @@ def test_tensors_that_do_not_fit_are_refused(good, change, words):
 @pytest.mark.promise(15)
 @pytest.mark.parametrize("name", ["tail.weight", "modulate.bias", "blocks.2.conv2.weight"])
 def test_weights_that_give_nonsense_are_refused(tmp_path, name):
-    """Each of them is a number that a network could hold; together they blow colours up."""
+    """Each number is plausible; together they give nonsense."""
     network = load_weights(BUNDLED["fast"]).network
     dict(network.named_parameters())[name] += 50.0
     save_weights(network, tmp_path / "own.safetensors", {})
@@ -226,7 +226,7 @@ def test_headers_that_describe_no_network_are_refused(good, network):
 
 
 def test_the_cure_for_another_order_names_the_bands_of_the_file():
-    """Which do not begin at 1 where a band is left out."""
+    """Their numbers do not begin at 1 where a band is left out."""
     header = {"finetuned": json.dumps({"scenes": [{"band_names": ["red", "green", "nir"]}]})}
     said = other_order(header, ("green", "red", "nir"), (2, 3, 5))
     assert "-b 3 -b 2 -b 5" in (said or "")

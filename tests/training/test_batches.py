@@ -1,4 +1,4 @@
-"""Patches of examples: the MS pixels that count are those that the sharp patch says all of."""
+"""Patches of examples: an MS pixel counts where the patch holds its whole kernel."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_known_pixels_of_a_patch_hold_whole_kernels(source, kind):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_pixels_not_to_be_learnt_from_do_not_leak_through_lobes(source, seed):
-    """What lies in the invalid half changes no pixel of the valid half, however far the kernel's lobes reach."""
+    """Values of the invalid half change no pixel of the valid half, however far the kernel's lobes reach."""
     seen = {"crop": 128, "shrunk_share": 0.0, "synthetic_share": 0.0, "band_jitter": 0.0, "exact_share": 1.0}
     simulation = replace(CALM, **seen, transfers=(SHARPENED,))
     valid = torch.ones(256, 256, dtype=torch.bool)

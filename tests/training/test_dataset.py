@@ -1,4 +1,4 @@
-"""The file of training scenes: exact, within its budget, refusing what cannot be trained on."""
+"""The file of training scenes: exact, within its budget, without scenes that cannot be trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Muon: what its steps are, on weights small enough to check by hand or by NumPy."""
+"""Muon: its steps on weights small enough to check by hand or by NumPy."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_it_repeats_and_varies(sources):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_pairs_are_consistent(sources, seed):
-    """The target degraded by the maps is MS, but for noise and quantisation."""
+    """The target degraded by the maps is MS, except noise and quantisation."""
     example = simulate(sources[seed % 2], SimulationConfig(crop=64), NETWORK, np.random.default_rng(seed))
     degraded = example.rows @ example.target @ example.columns.transpose(1, 2)
     assert all(torch.isfinite(v).all() for v in vars(example).values())
@@ -95,7 +95,7 @@ def test_gaps_do_not_count_and_are_filled(sources):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_pixels_that_may_not_be_learnt_from_do_not_count(sources, seed):
-    """Whatever the crop and its turn, no pixel of the dark half that is not valid is a valid target."""
+    """No invalid pixel of the dark half is a valid target, for any crop and orientation."""
     dark = sources[0].ms.clone()
     dark[:, :, :80] = 0.0
     valid = torch.ones(160, 160, dtype=torch.bool)
@@ -108,7 +108,7 @@ def test_pixels_that_may_not_be_learnt_from_do_not_count(sources, seed):
 
 @pytest.mark.parametrize(("exact_share", "gain"), [(1.0, 0.55), (0.0, DEFAULT_GAIN)])
 def test_the_transfer_told_is_the_true_or_the_measured_one(sources, exact_share, gain):
-    """Few valid pixels at a large ratio: nothing can be measured, and the default is told, as in fusion."""
+    """Few valid pixels at a large ratio: nothing can be measured, and the default is used, as in fusion."""
     valid = torch.ones(160, 160, dtype=torch.bool)
     valid[50:110, 50:110] = False
     fixed = {"gain": (0.55, 0.55), "gaussian_share": 1.0, "ratio_shares": (0.0, 0.0, 1.0), "crop": 128}

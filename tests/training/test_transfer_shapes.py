@@ -27,7 +27,7 @@ def test_drawn_values_lie_within_the_limits(gain):
 
 
 def test_some_drawn_functions_are_sharpened():
-    """Few, as most crests lie on a fall; those of products with a high gain stand out."""
+    """Only some exceed 1, as most crests are on a fall; those of products with a high gain do."""
     peaks = np.array([t.peak for t in drawn(gain=0.5)])
     assert 0.1 < np.mean(peaks > 1.05) < 0.5
     assert peaks.max() > 1.2
