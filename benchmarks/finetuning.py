@@ -121,23 +121,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, help="folder for the weights and the reports")
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     scratch = tempfile.TemporaryDirectory()
-    folder = given.output or Path(scratch.name)
+    folder = arguments.output or Path(scratch.name)
     folder.mkdir(parents=True, exist_ok=True)
     table: dict[str, tuple[Figures, Figures]] = {}
-    for name, pan, ms in list_pairs(given.folder, given.only, given.zero_is_nodata):
-        output, report = folder / f"{name}.safetensors", folder / f"{name}.html" if given.output else None
-        job = FinetuneJob((TuningPair(pan, ms),), output, given.start, given.minutes, given.steps, report=report,
-                          seed=given.seed)  # fmt: skip
-        before, after, words = tune_halves(job) if given.halves else tune_whole(job)
+    for name, pan, ms in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
+        output, report = folder / f"{name}.safetensors", folder / f"{name}.html" if arguments.output else None
+        job = FinetuneJob((TuningPair(pan, ms),), output, arguments.start, arguments.minutes, arguments.steps,
+                          report=report, seed=arguments.seed)  # fmt: skip
+        before, after, words = tune_halves(job) if arguments.halves else tune_whole(job)
         cells = "".join(f"  {c.upper()} {before[c]:.4f} to {after[c]:.4f}" for c in before)
         print(f"{name:22}{cells}{words}", flush=True)
         table[name] = before, after
     print_summary(table)
-    if given.json:
-        given.json.write_text(json.dumps(table, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table, indent=1))
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ CROP = 64  # PAN pixels along the side of a place
 ZOOM = 4
 
 
-def energies(image: Image, inside: np.ndarray) -> tuple[float, float]:
+def energies(bands: Image, inside: np.ndarray) -> tuple[float, float]:
     """Compute the mean square of the high-passed brightness of (bands, H, W), and of differences of bands from it."""
-    details = np.stack([band - uniform_filter(band, SIZE) for band in image])
+    details = np.stack([band - uniform_filter(band, SIZE) for band in bands])
     brightness = details.mean(axis=0)
     colour = details - brightness
     return float((brightness[inside] ** 2).mean()), float((colour[:, inside] ** 2).mean())

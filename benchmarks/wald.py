@@ -87,12 +87,12 @@ def band_names(path: Path) -> list[str]:
     return [dataset.GetRasterBand(i + 1).GetDescription() for i in range(dataset.RasterCount)]
 
 
-def write(path: Path, image: np.ndarray, transform: tuple[float, ...]) -> None:
+def write(path: Path, values: np.ndarray, transform: tuple[float, ...]) -> None:
     """Write (bands, h, w) as float32 GeoTIFF, zero marking gaps."""
-    bands, height, width = image.shape
+    bands, height, width = values.shape
     dataset = gdal.GetDriverByName("GTiff").Create(str(path), width, height, bands, gdal.GDT_Float32)
     dataset.SetGeoTransform(transform)
-    dataset.WriteArray(image.astype(np.float32))
+    dataset.WriteArray(values.astype(np.float32))
     for number in range(bands):
         dataset.GetRasterBand(number + 1).SetNoDataValue(0)
 
@@ -114,17 +114,17 @@ def reduced(
     pair = replace(pair, ms=pair.ms[:, :height, :width], ms_valid=pair.ms_valid[:height, :width], band_valid=None)
     small = reduced_pair(pair, ratio, transfer, moved)
     files, top = (folder / "pan.tif", folder / "ms.tif"), float(height)
-    for path, image, valid, step in zip(
+    for path, values, valid, step in zip(
         files, (small.pan[None], small.ms), (small.pan_valid, small.ms_valid), (1.0, float(ratio))
     ):
-        write(path, image * valid, (0.0, step, 0.0, top, 0.0, -step))
+        write(path, values * valid, (0.0, step, 0.0, top, 0.0, -step))
     return *files, pair.ms.astype(np.float64), compared_pixels(small)
 
 
 def indices(
-    reference: np.ndarray, image: np.ndarray, ratio: float, inside: np.ndarray, rounded: bool
+    reference: np.ndarray, fused: np.ndarray, ratio: float, inside: np.ndarray, rounded: bool
 ) -> dict[str, float]:
     """Measure all indices with a reference by name, where `inside`."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     box = np.s_[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return measure_indices(ComparedImages(reference[box], image[box], inside[box], ratio, rounded))
+    return measure_indices(ComparedImages(reference[box], fused[box], inside[box], ratio, rounded))

@@ -84,9 +84,9 @@ def smooth_chance(rng: np.random.Generator, side: int, width: int) -> Image:
     return np.asarray(zoom(small / small.std(), step, order=1)[:side, :side])
 
 
-def lay(ground: Image, kind: Kind, where: NDArray[np.bool_]) -> None:
+def lay(ground: Image, spectrum: Kind, where: NDArray[np.bool_]) -> None:
     """Cover the ground with one kind of surface."""
-    ground[:, where] = np.array(kind, np.float32)[:, None]
+    ground[:, where] = np.array(spectrum, np.float32)[:, None]
 
 
 def fields(rng: np.random.Generator, x: Image, y: Image) -> Image:
@@ -155,16 +155,16 @@ def recorded() -> tuple[NDArray[np.uint16], NDArray[np.uint16], Image]:
     pan = np.tensordot(np.array([PAN_WEIGHTS], np.float32), truth, 1)
     ms = seen(ground, FINE * RATIO, margin - FINE * (RATIO - 1) // 2, SIDE // RATIO)
     whole = [
-        np.rint(image + deviation * rng.standard_normal(image.shape)).astype(np.uint16)
-        for image, deviation in ((pan, PAN_NOISE), (ms, MS_NOISE))
+        np.rint(planes + deviation * rng.standard_normal(planes.shape)).astype(np.uint16)
+        for planes, deviation in ((pan, PAN_NOISE), (ms, MS_NOISE))
     ]
     return whole[0], whole[1], truth
 
 
-def write(file: Path, image: NDArray[np.uint16], pixel: float, bands: tuple[tuple[str, float], ...]) -> None:
+def write(file: Path, values: NDArray[np.uint16], pixel: float, bands: tuple[tuple[str, float], ...]) -> None:
     """Write (bands, h, w) as a compressed GeoTIFF with names and wavelengths."""
     options = ["COMPRESS=DEFLATE", "PREDICTOR=2", "ZLEVEL=9", "TILED=YES", "PHOTOMETRIC=MINISBLACK", "ALPHA=NO"]
-    count, height, width = image.shape
+    count, height, width = values.shape
     dataset = gdal.GetDriverByName("GTiff").Create(
         str(file), width, height, count, gdal.GDT_UInt16, [*options, "INTERLEAVE=BAND"]
     )
@@ -179,7 +179,7 @@ def write(file: Path, image: NDArray[np.uint16], pixel: float, bands: tuple[tupl
         band = dataset.GetRasterBand(number)
         band.SetDescription(name)
         band.SetMetadataItem("CENTRAL_WAVELENGTH_UM", f"{wavelength:g}", "IMAGERY")
-    dataset.WriteArray(image)
+    dataset.WriteArray(values)
     dataset.FlushCache()
 
 
@@ -213,8 +213,8 @@ def measure() -> None:
             fuse(FusionJob(RasterSource(pan), RasterSource(ms), results[chosen], FusionOptions(weights)))
         print(f"{'':14}{'ERGAS':>8}{'SAM':>8}")
         for chosen, file in results.items():
-            image = gdal.Open(str(file)).ReadAsArray().astype(np.float64)
-            print(f"{chosen:14}{ergas(truth, image[inner], RATIO):8.3f}{sam(truth, image[inner]):8.3f}")
+            fused = gdal.Open(str(file)).ReadAsArray().astype(np.float64)
+            print(f"{chosen:14}{ergas(truth, fused[inner], RATIO):8.3f}{sam(truth, fused[inner]):8.3f}")
 
 
 if __name__ == "__main__":

@@ -118,9 +118,9 @@ class TileFuser:
                 self._move(torch.device("cpu"), torch.float32)
 
     @torch.inference_mode()
-    def _fuse(self, conditions: Conditions, place: Window, check: Check) -> torch.Tensor:
+    def _fuse(self, conditions: Conditions, window: Window, check: Check) -> torch.Tensor:
         """Fuse a window in one piece."""
-        result = torch.zeros(len(self.outputs), place.height, place.width)
+        result = torch.zeros(len(self.outputs), window.height, window.width)
         with _open_stream(self.device):
             passes, dtype = self.passes, self.dtype
             conditions = conditions.on(self.device)
@@ -130,7 +130,7 @@ class TileFuser:
                 for network in networks[:-1]:
                     flow.advance(network(flow.planes, check))
                 velocity = networks[-1](flow.planes, check)
-                for rows, numbers in flow.arrive(velocity, place, written):
+                for rows, numbers in flow.arrive(velocity, window, written):
                     for number, band in enumerate(self.outputs):
                         if band in group.bands[:written]:
                             result[number, rows] = numbers[group.bands.index(band)].to(result.device)

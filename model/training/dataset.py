@@ -94,7 +94,7 @@ def write_recordings(path: Path, recordings: Sequence[Recording], budget: int) -
     size, left_out = 0, []
     for recording in _interleave_families(recordings):
         parts = {"ms": recording.ms} | ({} if recording.pan is None else {"pan": recording.pan})
-        packed = {kind: _pack(array) for kind, array in parts.items()}
+        packed = {raster: _pack(array) for raster, array in parts.items()}
         length = sum(map(len, packed.values()))
         if size + length > budget:
             left_out.append(recording.name)
@@ -105,10 +105,10 @@ def write_recordings(path: Path, recordings: Sequence[Recording], budget: int) -
             "origin": recording.origin,
             "spacing": recording.spacing,
             "transfer": [recording.transfer.rows, recording.transfer.columns],
-            "arrays": {kind: [str(a.dtype), a.shape] for kind, a in parts.items()},
+            "arrays": {raster: [str(a.dtype), a.shape] for raster, a in parts.items()},
         }
-        tensors |= {f"{recording.name}.{kind}": torch.frombuffer(bytearray(b), dtype=torch.uint8)
-                    for kind, b in packed.items()}  # fmt: skip
+        tensors |= {f"{recording.name}.{raster}": torch.frombuffer(bytearray(b), dtype=torch.uint8)
+                    for raster, b in packed.items()}  # fmt: skip
     save_file(tensors, path, metadata={"scenes": json.dumps(described)})
     return left_out
 
@@ -128,8 +128,8 @@ def read_sources(path: Path) -> list[Source]:
 
 def _read_recording(file: Any, name: str, notes: dict[str, Any]) -> Recording:
     arrays = {
-        kind: _unpack(file.get_tensor(f"{name}.{kind}").numpy().tobytes(), np.dtype(dtype), tuple(shape))
-        for kind, (dtype, shape) in notes["arrays"].items()
+        raster: _unpack(file.get_tensor(f"{name}.{raster}").numpy().tobytes(), np.dtype(dtype), tuple(shape))
+        for raster, (dtype, shape) in notes["arrays"].items()
     }
     origin, spacing = ((float(notes[key][0]), float(notes[key][1])) for key in ("origin", "spacing"))
     rows, columns = (tuple(float(value) for value in axis) for axis in notes["transfer"])

@@ -302,7 +302,7 @@ def _crop(
         positions = centres(config.crop, (shrink - 1.0) / 2.0, shrink)
         blur = mtf_resampler(side, positions, TransferFunction.gaussian(rng.uniform(0.1, 0.5)).rows, shrink)
         matrix = as_tensor(blur.dense(side))
-        planes, valid = (matrix @ image @ matrix.T for image in (planes, valid))
+        planes, valid = (matrix @ plane @ matrix.T for plane in (planes, valid))
     planes = build_over(planes, rng) if built else planes
     planes = torch.cat([planes, valid])
     planes = torch.rot90(planes, int(rng.integers(4)), (1, 2))

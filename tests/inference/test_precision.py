@@ -24,8 +24,8 @@ def cache(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("share", "dtype"), [(0.5, torch.bfloat16), (0.95, torch.float32), (3.0, torch.float32)])
 def test_bfloat16_is_taken_where_it_is_faster(cache, monkeypatch, share, dtype):
     monkeypatch.setattr(precision, "measured_share", lambda network: share)
-    found, reason = precision.choose_precision("auto", CPU, NETWORK)
-    assert found is dtype
+    chosen, reason = precision.choose_precision("auto", CPU, NETWORK)
+    assert chosen is dtype
     assert f"bfloat16 takes {share:.2f}" in reason
 
 

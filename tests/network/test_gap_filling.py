@@ -18,20 +18,20 @@ USUAL = TransferFunction.gaussian(0.3)
 
 @pytest.mark.promise(5)
 def test_values_are_carried_as_far_into_a_gap_as_networks_read():
-    image = torch.full((1, 24, 24), 3.0)
+    bands = torch.full((1, 24, 24), 3.0)
     valid = torch.ones(24, 24, dtype=torch.bool)
     valid[:, 12:] = False
-    filled = fill(image, valid)
+    filled = fill(bands, valid)
     assert torch.allclose(filled[0, 12, 12:18], torch.tensor(3.0))
 
 
 @pytest.mark.promise(5)
 def test_gaps_of_bands_are_filled_band_by_band():
-    image = torch.stack([torch.full((16, 16), 2.0), torch.full((16, 16), 5.0)])
+    bands = torch.stack([torch.full((16, 16), 2.0), torch.full((16, 16), 5.0)])
     valid = torch.ones(2, 16, 16, dtype=torch.bool)
     valid[1, 4:8, 4:8] = False
-    filled = fill(image * valid, valid)
-    assert torch.allclose(filled, image)
+    filled = fill(bands * valid, valid)
+    assert torch.allclose(filled, bands)
 
 
 @pytest.mark.promise(5)

@@ -44,11 +44,11 @@ def rewritten(path, change_tensors=None, change_header=None):
 
 def test_round_trip(good):
     torch.manual_seed(0)
-    wanted = FlowNetwork(SMALL).state_dict()
+    expected = FlowNetwork(SMALL).state_dict()
     loaded = load_weights(good)
     assert loaded.network.config == SMALL
     assert loaded.header["name"] == "test"
-    assert all(torch.equal(wanted[k], v) for k, v in loaded.network.state_dict().items())
+    assert all(torch.equal(expected[k], v) for k, v in loaded.network.state_dict().items())
     assert hash_path(good).read_text().split() == [loaded.sha256, good.name]
 
 
@@ -153,9 +153,9 @@ def test_a_flipped_bit_is_found_without_a_hash_beside_the_file(good):
 
 
 def test_older_files_without_a_hash_in_their_header_load(good):
-    wanted = load_weights(good).network.state_dict()
+    expected = load_weights(good).network.state_dict()
     loaded = load_weights(rewritten(good))
-    assert all(torch.equal(wanted[name], value) for name, value in loaded.network.state_dict().items())
+    assert all(torch.equal(expected[name], value) for name, value in loaded.network.state_dict().items())
 
 
 def break_shape(tensors):
@@ -228,8 +228,8 @@ def test_headers_that_describe_no_network_are_refused(good, network):
 def test_the_cure_for_another_order_names_the_bands_of_the_file():
     """Their numbers do not begin at 1 where a band is left out."""
     header = {"finetuned": json.dumps({"scenes": [{"band_names": ["red", "green", "nir"]}]})}
-    said = other_order(header, ("green", "red", "nir"), (2, 3, 5))
-    assert "-b 3 -b 2 -b 5" in (said or "")
+    warning = other_order(header, ("green", "red", "nir"), (2, 3, 5))
+    assert "-b 3 -b 2 -b 5" in (warning or "")
     for names in (("red", "green", "nir"), ("red", "green", "blue"), ("red", "nir"), ("", "", "")):
         assert other_order(header, names, (1, 2, 3)) is None
     both = {"finetuned": json.dumps({"scenes": [{"band_names": n} for n in (["a", "b"], ["b", "a"])]})}
@@ -272,10 +272,10 @@ def test_interrupted_saving_leaves_the_old_weights(good, monkeypatch):
 def test_weights_that_cannot_replace_others_leave_them_with_their_hash(good, monkeypatch, fails):
     digest, renames, real = load_weights(good).sha256, itertools.count(1), os.replace
 
-    def replace(source, place):
+    def replace(source, target):
         if next(renames) == fails:
             raise OSError(28, "No space left on device")
-        real(source, place)
+        real(source, target)
 
     monkeypatch.setattr("os.replace", replace)
     with pytest.raises(OSError, match="No space left"):

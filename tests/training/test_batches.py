@@ -23,12 +23,12 @@ NETWORK = NetworkConfig()
 
 @pytest.fixture(scope="module")
 def source():
-    sharp = landscape(4, 256, 256)
-    pan = torch.tensor(sharp.mean(0), dtype=torch.float32)
-    ms = torch.tensor(sense(sharp, 2.0, transfer=SHARPENED), dtype=torch.float32)
+    reference = landscape(4, 256, 256)
+    pan = torch.tensor(reference.mean(0), dtype=torch.float32)
+    ms = torch.tensor(sense(reference, 2.0, transfer=SHARPENED), dtype=torch.float32)
     whole = [np.ones(i.shape[-2:], bool) for i in (pan, ms)]
     pair = PairWindow(pan.numpy(), whole[0], ms.numpy(), whole[1], (0.5, 0.5), (2.0, 2.0))
-    return Source("pair", "a", torch.tensor(sharp, dtype=torch.float32), pan, pair, SHARPENED)
+    return Source("pair", "a", torch.tensor(reference, dtype=torch.float32), pan, pair, SHARPENED)
 
 
 @pytest.mark.parametrize("kind", ["simulated", "real"])
@@ -55,12 +55,12 @@ def test_pixels_not_to_be_learnt_from_do_not_leak_through_lobes(source, seed):
     simulation = replace(CALM, **seen, transfers=(SHARPENED,))
     valid = torch.ones(256, 256, dtype=torch.bool)
     valid[:, :128] = False
-    found = []
+    results = []
     for level in (0.0, 3000.0):
         ms = torch.where(valid, source.ms, level)
         example = simulate(
             replace(source, ms=ms, pan=ms.mean(0), valid=valid), simulation, NETWORK, np.random.default_rng(seed)
         )
-        found.append(torch.where(example.valid, example.lms, 0.0))
+        results.append(torch.where(example.valid, example.lms, 0.0))
         assert 0.05 < example.valid.float().mean() < 0.95
-    assert torch.allclose(found[0], found[1], atol=0.02)
+    assert torch.allclose(results[0], results[1], atol=0.02)

@@ -36,8 +36,8 @@ from otfm_pansharpen.model.training.transport import (
 def sources(tmp_path_factory):
     """A pair as a sensor would record it and a scene without PAN, through the file that training reads."""
     path = tmp_path_factory.mktemp("scenes") / "scenes.safetensors"
-    sharp = landscape(5, 384, 384)
-    ms, pan = sense(sharp, 2.0).round().astype(np.uint16), sharp.mean(0).round().astype(np.uint16)
+    reference = landscape(5, 384, 384)
+    ms, pan = sense(reference, 2.0).round().astype(np.uint16), reference.mean(0).round().astype(np.uint16)
     other = landscape(4, 200, 200, seed=2).astype(np.float32) / 10_000
     write_recordings(
         path, [Recording("pair", "a", ms, pan, (0.5, 0.5), (2.0, 2.0)), Recording("ms", "b", other)], 10**7
@@ -257,8 +257,8 @@ def free_port():
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed training")
 def test_two_processes_train_one_network_on_different_patches(tmp_path):
-    sharp = landscape(5, 384, 384)
-    ms, pan = sense(sharp, 2.0).astype(np.float32), sharp.mean(0).astype(np.float32)
+    reference = landscape(5, 384, 384)
+    ms, pan = sense(reference, 2.0).astype(np.float32), reference.mean(0).astype(np.float32)
     write_recordings(tmp_path / "scenes.safetensors", [Recording("p", "a", ms, pan, (0.5, 0.5), (2.0, 2.0))], 10**8)
     worker = Path(__file__).resolve().parents[1] / "helpers" / "ddp_worker.py"
     # What torchrun sets. It cannot be run itself with Debian's torch, whose store has no libuv.

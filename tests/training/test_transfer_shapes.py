@@ -54,13 +54,13 @@ def test_drawn_gaussians_are_even_where_asked_for():
 
 
 def test_jitter_moves_the_fall_of_both_axes_alike():
-    found = TransferFunction.gaussian(0.3, 0.5)
-    assert jittered(found, 0.0, np.random.default_rng(0)) == found
-    moved = [jittered(found, 0.1, np.random.default_rng(seed)) for seed in range(300)]
+    transfer = TransferFunction.gaussian(0.3, 0.5)
+    assert jittered(transfer, 0.0, np.random.default_rng(0)) == transfer
+    moved = [jittered(transfer, 0.1, np.random.default_rng(seed)) for seed in range(300)]
     falls = np.log([(t.rows[-1] / 0.3, t.columns[-1] / 0.5) for t in moved])
     assert falls[:, 0] == pytest.approx(falls[:, 1], abs=1e-9)
     assert float(falls.std()) == pytest.approx(0.1, rel=0.15)
-    assert np.abs(np.log([t.rows[0] / found.rows[0] for t in moved])).max() < 0.005
+    assert np.abs(np.log([t.rows[0] / transfer.rows[0] for t in moved])).max() < 0.005
 
 
 def test_jitter_stays_within_the_limits():

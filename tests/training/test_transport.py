@@ -114,9 +114,9 @@ def test_gaps_cost_nothing(patches):
 
 def test_spatial_cost_sees_wrong_detail(patches):
     pan = patches.guides[:, :BANDS]
-    given = replace(patches, guides=torch.cat([pan, pan, pan[:, :1]], 1), lms=pan)
-    assert (spatial_cost(given, pan) < 1e-3).all()
-    assert (spatial_cost(given, torch.randn_like(pan)) > 0.5).all()
+    batch_of_pan = replace(patches, guides=torch.cat([pan, pan, pan[:, :1]], 1), lms=pan)
+    assert (spatial_cost(batch_of_pan, pan) < 1e-3).all()
+    assert (spatial_cost(batch_of_pan, torch.randn_like(pan)) > 0.5).all()
 
 
 def test_potential_gives_one_number_a_patch_and_costs_of_another_shape_are_refused(patches):
