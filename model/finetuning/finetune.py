@@ -55,7 +55,6 @@ PATCH = 64  # side of patches in PAN pixels, which every crop holds
 MAX_CROP = 256  # PAN pixels; larger crops take memory and time and add no variety
 SHOWN = 3  # held-out blocks in the report
 
-
 Pair = tuple[Raster, Raster]
 
 

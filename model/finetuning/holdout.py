@@ -111,7 +111,7 @@ def read_scene(
         return read_with_margin(pan, ms, placement, window)
 
     windows = _select_windows(shared, placement.ratio, read)
-    pairs = _remove_fill([read(w) for w in windows], check)
+    pairs = _mark_fill([read(w) for w in windows], check)
     described = {
         "pan": Path(pan.source.name).name,
         "ms": Path(ms.source.name).name,
@@ -134,7 +134,7 @@ def _select_windows(shared: Window, ratio: float, read: Callable[[Window], PairW
     return [candidates[number] for number in spread(textured(textures), count)] or _spread_windows(shared, ratio)
 
 
-def _remove_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
+def _mark_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
     """Mark undeclared fill as gaps."""
     ms_fill = find_fill([(p.ms, p.ms_valid) for p in pairs], check)
     pan_fill = find_fill([(p.pan[None], p.pan_valid) for p in pairs], check)
@@ -181,18 +181,16 @@ def _hold_out(
     shift = registration.shift
     kept_windows = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
     fitting = follows(registration, len(kept_windows))
-    tuning = [w for w, fits in zip(kept_windows, fitting) if fits and w.blocks] or kept_windows
-    low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in tuning]
+    used = [w for w, fits in zip(kept_windows, fitting) if fits and w.blocks] or kept_windows
+    low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in used]
     try:
         statistics = measure_statistics(low, placement.ratio, registration.transfer)
     except ValueError as error:
         raise InputError(f"PAN and MS {path} share too little: {error}.") from error
-    fine = noise_level([(w.open.pan, w.open.pan_valid) for w in tuning])
+    fine = noise_level([(w.open.pan, w.open.pan_valid) for w in used])
     coarse = noise_level([(pan, valid) for _, pan, valid in low])
     noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std[0]
-    return TuningScene(
-        **described, registration=registration, statistics=statistics, noise=noise, windows=tuple(tuning)
-    )
+    return TuningScene(**described, registration=registration, statistics=statistics, noise=noise, windows=tuple(used))
 
 
 def _refuse_misfits(path: str, registration: Registration) -> None:

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -24,10 +25,7 @@ WORTH = 0.85  # bfloat16 is coarser, so it has to take less than this share of f
 
 
 def choose_precision(wanted: str, device: torch.device, network: FlowNetwork) -> tuple[torch.dtype, str]:
-    """Choose the number type for `wanted`, one of options.PRECISIONS; auto is bfloat16 where it is faster here.
-
-    Returns the type and the reason.
-    """
+    """Choose the number type for `wanted`, one of options.PRECISIONS, with the reason; auto takes the faster one."""
     if wanted != "auto":
         return (torch.bfloat16 if wanted == "bf16" else torch.float32), "as asked"
     if device.type == "cuda":
@@ -61,12 +59,10 @@ def _load_share(network: FlowNetwork) -> float:
     kept = _read_cache(file)
     if key not in kept:
         kept[key] = round(measured_share(network), 3)
-        try:
+        with suppress(OSError):  # a share that is not cached is measured again
             file.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(file) as new:
                 new.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        except OSError:  # it will be measured again
-            return kept[key]
     return kept[key]
 
 

@@ -39,12 +39,11 @@ class TileFuser:
         outputs: Sequence[int] | None = None,
         share: float = 1.0,
     ) -> None:
-        """Prepare the networks of all groups.
+        """Fold the networks of all groups.
 
-        Args:
-            outputs: Bands of the result, by their places in `statistics`, -1 for one that stays empty; all by default.
-                They do not change the groups, nor the values.
-            share: Share, in [0, 1], that is used of the network's additions to the injection of PAN's detail.
+        `outputs` are the bands of the result by their places in `statistics`, -1 for one that stays empty; all by
+        default. They change neither groups nor values. `share`, in [0, 1], is that of the network's additions to the
+        injection of PAN's detail.
         """
         self.network, self.statistics, self.steps, self.share = network, statistics, steps, share
         self.cell, self.halo = self.network.config.cell, self.network.config.halo * steps

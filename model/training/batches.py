@@ -114,11 +114,7 @@ def _cut_patch(e: Example, patch: int, room: int, top: int, left: int) -> tuple[
 
 
 def _crop_map(matrix: torch.Tensor, patch: slice, room: int) -> tuple[torch.Tensor, torch.Tensor, int]:
-    """Crop a map (bands, k, s) to a patch.
-
-    Returns the rows with nearly all their weight in the patch (bands, room, patch), a mask of those that are used, and
-    the number of the first one.
-    """
+    """Crop a map (bands, k, s) to rows with their weight in the patch. Returns rows, their mask, the first number."""
     weight, matrix = matrix.abs().sum(2), matrix[:, :, patch]
     whole = ((weight > 0.0) & (weight - matrix.abs().sum(2) <= MAX_LOST)).all(0)
     indices = torch.nonzero(whole)[:, 0]

@@ -62,10 +62,8 @@ def read_example(
 ) -> Example:
     """Build the inputs that fusion gives the network for the window `place` of the PAN of `pair`, and the target.
 
-    Args:
-        group: Band indices.
-        degrade: Maps (len(group), k, s) from the rows and columns of the target to MS.
-        sharp: The truth (bands, s, s) in digital numbers; without one, the target is interpolated MS.
+    `group` are band indices, `degrade` the maps (len(group), k, s) from the target's rows and columns to MS, `sharp`
+    the reference (bands, s, s) in digital numbers; without one, the target is interpolated MS.
     """
     conditions = condition(pair, place, statistics)
     guides, lms = conditions.lifted(group)

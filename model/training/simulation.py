@@ -276,10 +276,7 @@ def _corrupt(pan: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 def _crop(
     source: Source, config: SimulationConfig, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
-    """Cut a random square of the source at a random scale, orientation and histogram.
-
-    Returns MS, PAN if it is used, and the share of each pixel that is valid (crop, crop).
-    """
+    """Cut a random square, scaled, turned and with another histogram. Returns MS, PAN if used, valid shares (h, w)."""
     height, width = source.ms.shape[-2:]
     largest = min(height, width) / config.crop
     shrink = (

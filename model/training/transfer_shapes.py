@@ -33,14 +33,12 @@ def draw_transfer(gain: float, uneven: float, gaussian_share: float, rng: np.ran
     axes = []
     for of_axis in gains * np.exp(rng.normal(0.0, 0.25, 2)):
         fall = exponent * math.exp(rng.normal(0.0, 0.15))
-        axes.append(_draw_axis(float(np.clip(of_axis, MIN_GAIN, MAX_GAIN)), fall,
-                               crest * float(rng.uniform(0.4, 1.0)), peak, kernel, rng))  # fmt: skip
+        crest_of_axis = crest * float(rng.uniform(0.4, 1.0))
+        axes.append(_draw(float(np.clip(of_axis, MIN_GAIN, MAX_GAIN)), fall, crest_of_axis, peak, kernel, rng))
     return TransferFunction(*axes)
 
 
-def _draw_axis(
-    gain: float, exponent: float, crest: float, peak: float, kernel: float, rng: np.random.Generator
-) -> Values:
+def _draw(gain: float, exponent: float, crest: float, peak: float, kernel: float, rng: np.random.Generator) -> Values:
     """Draw values at FREQUENCIES: exp(log gain f^exponent), a crest at `peak`, a share `kernel` of bilinear blur."""
     f = np.array(FREQUENCIES)
     bump = np.exp(-(((f - peak) / 0.3) ** 2)) * np.minimum(f / 0.3, 1.0)

@@ -29,10 +29,8 @@ def expected(network, inputs, statistics, steps):
     result = torch.empty(statistics.bands, *inputs.pan.shape[1:])
     for group in group_bands(statistics, network.config):
         bands = list(group.bands)
-        rows = [
-            torch.tensor([v])
-            for v in ([statistics.injection[b] for b in bands], statistics.depth(bands), statistics.condition(bands))
-        ]
+        injection = [statistics.injection[b] for b in bands]
+        rows = [torch.tensor([v]) for v in (injection, statistics.depth(bands), statistics.condition(bands))]
         guides, lms = inputs.lifted(bands)
         assert len(guides) == 2 * len(bands) + 1
         fused = integrate(network, lms[None], Guidance(guides[None], *rows), steps)[0]
@@ -73,9 +71,8 @@ def test_bf16_is_near_fp32(backend):
     """The deviation of its error is under 1 % of that of what the network adds to plain injection."""
     network, statistics = trained(NetworkConfig(width=16, blocks=3, cell=2)), scene(4)
     inputs, window = conditions(4, 128, 128), Window(0, 0, 128, 128)
-    exact, short = (
-        fuse(TileFuser(network, statistics, CPU, t, 1), inputs, window) for t in (torch.float32, torch.bfloat16)
-    )
+    fusers = (TileFuser(network, statistics, CPU, dtype, 1) for dtype in (torch.float32, torch.bfloat16))
+    exact, short = (fuse(fuser, inputs, window) for fuser in fusers)
     added = exact - expected(FlowNetwork(network.config), inputs, statistics, 1)
     assert (short - exact).std() < 0.01 * added.std()
 
