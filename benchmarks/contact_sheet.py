@@ -1,4 +1,4 @@
-"""Contact sheets: MS, PAN and what the methods make of them, side by side in one stretch."""
+"""Contact sheets: MS, PAN and the results of methods, side by side in one stretch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Cut = tuple[slice, slice]  # rows and columns of PAN
 
 
 def coarse_ms(pair: PairWindow) -> Image:
-    """MS on PAN's grid without interpolation, (bands, H, W)."""
+    """Bring MS to PAN's grid without interpolation, (bands, H, W)."""
     rows, columns = (
         nearest(p).clip(0, n - 1) for p, n in zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape, strict=True)
     )
@@ -31,7 +31,7 @@ def coarse_ms(pair: PairWindow) -> Image:
 def panels(pair: PairWindow, cut: Cut, results: Mapping[str, Image], rgb: Sequence[int]) -> dict[str, Image]:
     """Return MS, PAN and results (bands, H, W) within `cut`, in [0, 1]; colours are stretched as those of MS."""
     shown = {"MS": coarse_ms(pair), "PAN": pair.pan.astype(np.float64)[None], **results}
-    parts = {n: image[list(rgb) if len(image) > 1 else [0]][(slice(None), *cut)] for n, image in shown.items()}
+    parts = {n: bands[list(rgb) if len(bands) > 1 else [0]][(slice(None), *cut)] for n, bands in shown.items()}
     limits = {n: np.percentile(parts[n], STRETCH, axis=(1, 2))[:, :, None, None] for n in ("MS", "PAN")}
     stretched = {}
     for name, part in parts.items():
@@ -63,7 +63,7 @@ def contact_sheet(path: Path, pair: PairWindow, results: Mapping[str, Image], rg
 
 
 def liveliest(pan: Image, valid: NDArray[np.bool_]) -> Cut:
-    """The wholly valid square of CROP pixels where PAN varies most, on a coarse raster of candidates."""
+    """Find the completely valid square of CROP pixels where PAN varies most, on a coarse raster of candidates."""
     tops, lefts = (range(0, max(n - CROP, 0) + 1, CROP // 2) for n in pan.shape)
     cuts = [(slice(top, top + CROP), slice(left, left + CROP)) for top in tops for left in lefts]
     return max(cuts, key=lambda cut: float(pan[cut].std()) if valid[cut].all() else -1.0)

@@ -1,4 +1,4 @@
-"""Fine-tuning on each pair <name>_pan.tif and <name>_ms.tif of a folder by itself: before and after, as a table.
+"""Table of figures before and after fine-tuning on each pair <name>_pan.tif and <name>_ms.tif of a folder.
 
     python benchmarks/finetuning.py FOLDER [--minutes 3] [--start fast] [--json FILE] [--zero-is-nodata NAME ...]
     python benchmarks/finetuning.py FOLDER --halves --minutes 1 --start best
@@ -32,12 +32,12 @@ from otfm_pansharpen.model.raster.source import RasterSource
 from quality import Ours
 from wald import Scene, indices, list_pairs, read, reduced
 
-MARGIN = 16  # MS pixels between what is tuned on and what is evaluated
-BLOCK = 32  # PAN pixels, of which HQNR takes whole blocks
+MARGIN = 16  # MS pixels between the part that is tuned on and the part that is evaluated
+BLOCK = 32  # PAN pixels; HQNR takes whole blocks of that size
 
 
 class Halves:
-    """A pair cut in two: how weights do in its right half."""
+    """A pair cut in two, to evaluate weights in its right half."""
 
     def __init__(self, pan: RasterSource, ms: RasterSource, folder: Path) -> None:
         self.pan, self.ms, self.scene, self.folder = pan, ms, Scene(pan, ms), folder
@@ -50,7 +50,7 @@ class Halves:
         small = Scene(*self.reduced)
         pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
         prepared = prepare(pair, self.scene.registration.transfer, inside)
-        self.classical = min(self._ergas(method(prepared)) for method in CLASSICAL.values())
+        self.classical = min(self._measure_ergas(method(prepared)) for method in CLASSICAL.values())
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
@@ -61,23 +61,23 @@ class Halves:
         return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
 
     def evaluate(self, weights: Path) -> Figures:
-        """The weights as users run them, files in, file out."""
+        """Evaluate weights as users run them, files in, file out."""
         ours, output = Ours(weights, 1), self.folder / "fused.tif"
-        error = self._ergas(ours.fuse(*self.reduced, output)) / self.classical
+        error = self._measure_ergas(ours.fuse(*self.reduced, output)) / self.classical
         fused = ours.fuse(self.pan, self.ms, output)
         first = round((self.middle + MARGIN) * self.scene.placement.spacing[1] / BLOCK) * BLOCK
         pair = self.scene.on_pan(read(output)[1])
         right = Window(first, 0, pair.pan.shape[1] - first, pair.pan.shape[0])
         transfer, rounded = self.scene.registration.transfer, self.scene.rounded
-        found = full_resolution(pair.cropped(right), fused[:, :, first:], transfer, rounded)
-        return {"ergas": error, "hqnr": found["hqnr"]}
+        figures = full_resolution(pair.cropped(right), fused[:, :, first:], transfer, rounded)
+        return {"ergas": error, "hqnr": figures["hqnr"]}
 
-    def _ergas(self, image: np.ndarray) -> float:
-        return indices(self.reference, image, self.ratio, self.unseen, False)["ergas"]
+    def _measure_ergas(self, fused: np.ndarray) -> float:
+        return indices(self.reference, fused, self.ratio, self.unseen, False)["ergas"]
 
 
 def tune_halves(job: FinetuneJob) -> tuple[Figures, Figures, str]:
-    """Figures of the right half before and after, and what is said of the run."""
+    """Tune on the left half. Returns figures of the right half before and after, and a note on the run."""
     pair = job.pairs[0]
     with tempfile.TemporaryDirectory() as folder:
         halves = Halves(pair.pan, pair.ms, Path(folder))
@@ -90,7 +90,7 @@ def tune_halves(job: FinetuneJob) -> tuple[Figures, Figures, str]:
 
 
 def tune_whole(job: FinetuneJob) -> tuple[Figures, Figures, str]:
-    """Figures of the held-out blocks before and after, and what is said of the run."""
+    """Tune on a whole pair. Returns figures of the held-out blocks before and after, and a note on the run."""
     result = finetune(job)
     return result.before, result.after, describe(result)
 
@@ -100,7 +100,7 @@ def describe(result: FinetuneResult) -> str:
 
 
 def print_summary(table: dict[str, tuple[Figures, Figures]]) -> None:
-    """Means before and after, and the change of the scene that did worst."""
+    """Print means before and after, and the worst change of a scene."""
     for column in next(iter(table.values()))[0]:
         before, after = np.array([[side[column] for side in sides] for sides in table.values()]).T
         change = after - before
@@ -121,23 +121,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, help="folder for the weights and the reports")
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     scratch = tempfile.TemporaryDirectory()
-    folder = given.output or Path(scratch.name)
+    folder = arguments.output or Path(scratch.name)
     folder.mkdir(parents=True, exist_ok=True)
     table: dict[str, tuple[Figures, Figures]] = {}
-    for name, pan, ms in list_pairs(given.folder, given.only, given.zero_is_nodata):
-        output, report = folder / f"{name}.safetensors", folder / f"{name}.html" if given.output else None
-        job = FinetuneJob((TuningPair(pan, ms),), output, given.start, given.minutes, given.steps, report=report,
-                          seed=given.seed)  # fmt: skip
-        before, after, words = tune_halves(job) if given.halves else tune_whole(job)
+    for name, pan, ms in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
+        output, report = folder / f"{name}.safetensors", folder / f"{name}.html" if arguments.output else None
+        job = FinetuneJob((TuningPair(pan, ms),), output, arguments.start, arguments.minutes, arguments.steps,
+                          report=report, seed=arguments.seed)  # fmt: skip
+        before, after, words = tune_halves(job) if arguments.halves else tune_whole(job)
         cells = "".join(f"  {c.upper()} {before[c]:.4f} to {after[c]:.4f}" for c in before)
         print(f"{name:22}{cells}{words}", flush=True)
         table[name] = before, after
     print_summary(table)
-    if given.json:
-        given.json.write_text(json.dumps(table, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table, indent=1))
 
 
 if __name__ == "__main__":

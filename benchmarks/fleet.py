@@ -1,11 +1,11 @@
-"""What a fleet on Dask gives and costs, on synthetic pairs: kills, one large pair, an object store, the scheduler.
+"""Results and costs of a fleet on Dask, on synthetic pairs: kills, one large pair, an object store, the scheduler.
 
     python benchmarks/fleet.py FOLDER kills [--scenes 200]      three workers killed, the client killed and restarted
-    python benchmarks/fleet.py FOLDER large [--size 8192]       two workers beside one process of two threads
+    python benchmarks/fleet.py FOLDER large [--size 8192]       two workers against one process of two threads
     python benchmarks/fleet.py FOLDER store [--size 8192]       the same from and to an S3-compatible server on loopback
     python benchmarks/fleet.py FOLDER scheduler [--scenes 10000]    fusing stubbed: memory and time of the scheduler
 
-Each prints its figures as JSON lines. Single runs, which others are compared with, are kept in FOLDER.
+Each prints its figures as JSON lines. Single runs, the standard of comparison, are kept in FOLDER.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import numpy as np
 
 WORKERS, BANDS, SMALL = 2, 4, 256
 KILLS = 3
-STEP = 1000  # scenes between two looks at the memory
+STEP = 1000  # scenes between two measurements of memory
 MAX_SECONDS = 3000
 SINGLE = """
 import sys, torch
@@ -49,23 +49,23 @@ def say(**figures: Any) -> None:
 
 
 def fleet(*words: str | Path) -> subprocess.Popen[bytes]:
-    """The command, started."""
+    """Start the command."""
     return subprocess.Popen([sys.executable, "-m", "otfm_pansharpen.fleet", *map(str, words)])
 
 
 def digest(path: str | Path) -> str:
-    """Of the pixels, row of blocks by row of blocks."""
+    """Compute the SHA-256 of the pixels, row of blocks by row of blocks."""
     from osgeo import gdal
 
     gdal.UseExceptions()
-    raster, found = gdal.Open(str(path)), hashlib.sha256()
+    raster, hashed = gdal.Open(str(path)), hashlib.sha256()
     for top in range(0, raster.RasterYSize, 512):
-        found.update(raster.ReadAsArray(0, top, raster.RasterXSize, min(512, raster.RasterYSize - top)).tobytes())
-    return found.hexdigest()
+        hashed.update(raster.ReadAsArray(0, top, raster.RasterXSize, min(512, raster.RasterYSize - top)).tobytes())
+    return hashed.hexdigest()
 
 
 def single(pan: Path, ms: Path, output: Path) -> Path:
-    """One run of the pipeline in a process of two threads, kept."""
+    """Run the pipeline in a process of two threads, unless its result was kept."""
     if not output.exists():
         subprocess.run([sys.executable, "-c", SINGLE, str(pan), str(ms), str(output)], check=True)
     return output
@@ -73,7 +73,7 @@ def single(pan: Path, ms: Path, output: Path) -> Path:
 
 @contextmanager
 def timed(into: dict[str, Any], name: str) -> Iterator[None]:
-    """Wall seconds, and CPU seconds of the processes that ended meanwhile, which a busy machine changes less."""
+    """Measure wall seconds, and CPU seconds of ended processes, which a busy machine changes less."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     yield
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -82,22 +82,22 @@ def timed(into: dict[str, Any], name: str) -> Iterator[None]:
 
 
 def small_pairs(folder: Path, count: int) -> Path:
-    """The list of `count` pairs of SMALL PAN pixels, made once."""
+    """Write `count` pairs of SMALL PAN pixels once. Returns the path of their list."""
     from otfm_pansharpen.tests.helpers.scenes import Recipe
 
     lines = ["name,pan,ms"]
     for number in range(count):
-        place = folder / "pairs" / f"{number:04d}"
-        if not (place / "ms.tif").exists():
-            place.mkdir(parents=True, exist_ok=True)
-            Recipe(height=SMALL, width=SMALL, seed=number, shift=(0.3, -0.2)).write(place)
+        pair = folder / "pairs" / f"{number:04d}"
+        if not (pair / "ms.tif").exists():
+            pair.mkdir(parents=True, exist_ok=True)
+            Recipe(height=SMALL, width=SMALL, seed=number, shift=(0.3, -0.2)).write(pair)
         lines.append(f"scene{number:04d},pairs/{number:04d}/pan.tif,pairs/{number:04d}/ms.tif")
     (folder / "pairs.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / "pairs.csv"
 
 
 def kills(folder: Path, count: int) -> None:
-    """Workers and the client are killed at random moments; outputs are compared with single runs."""
+    """Kill workers and the client at random moments, and compare outputs with single runs."""
     from distributed import LocalCluster
 
     table, output = small_pairs(folder, count), folder / "killed"
@@ -124,9 +124,9 @@ def kills(folder: Path, count: int) -> None:
     equal = 0
     (folder / "single").mkdir(exist_ok=True)
     for number in range(count):
-        place = folder / "pairs" / f"{number:04d}"
-        own = single(place / "pan.tif", place / "ms.tif", folder / "single" / f"{number:04d}.tif")
-        equal += digest(own) == digest(output / f"scene{number:04d}_sharp.cog.tif")
+        pair = folder / "pairs" / f"{number:04d}"
+        alone = single(pair / "pan.tif", pair / "ms.tif", folder / "single" / f"{number:04d}.tif")
+        equal += digest(alone) == digest(output / f"scene{number:04d}_sharp.cog.tif")
     say(
         mode="kills", exit=code, scenes=count, equal=equal, left_over=left, seconds=round(wall, 1),
         statuses=Counter(r["status"] for r in rows), reused_parts=sum(r["reused"] for r in rows),
@@ -136,15 +136,15 @@ def kills(folder: Path, count: int) -> None:
 
 
 def large(folder: Path, size: int, stored: bool) -> None:
-    """One pair: the command with two workers, its start and end included, beside one process with two threads."""
+    """Compare the command with two workers, start and end included, with one process of two threads, on one pair."""
     from speed import make_pair
 
     pan, ms = make_pair(folder, size, BANDS)
-    own, table, output = folder / f"large_{size}_one.cog.tif", folder / "one.csv", folder / f"large_{time.time_ns()}"
+    alone, table, output = folder / f"large_{size}_one.cog.tif", folder / "one.csv", folder / f"large_{time.time_ns()}"
     seconds: dict[str, Any] = {}
-    own.unlink(missing_ok=True)
+    alone.unlink(missing_ok=True)
     with timed(seconds, "one process"):
-        single(pan, ms, own)
+        single(pan, ms, alone)
     with server([pan, ms]) if stored else nullcontext() as s3:
         places = [f"/vsis3/archive/{p.name}" for p in (pan, ms, output)] if s3 else [pan, ms, output]
         table.write_text(f"name,pan,ms\nlarge,{places[0]},{places[1]}\n")
@@ -157,12 +157,12 @@ def large(folder: Path, size: int, stored: bool) -> None:
             for name in ("large_sharp.cog.tif", "fleet.json"):
                 s3.download_file("archive", f"{output.name}/{name}", str(output / name))
     (row,) = json.loads((output / "fleet.json").read_text())
-    say(size=size, equal=digest(own) == digest(output / "large_sharp.cog.tif"), **seconds, row=row)
+    say(size=size, equal=digest(alone) == digest(output / "large_sharp.cog.tif"), **seconds, row=row)
 
 
 @contextmanager
 def server(files: Sequence[Path]) -> Iterator[Any]:
-    """An S3-compatible server on loopback with a bucket that holds files; GDAL's variables point to it."""
+    """Run an S3-compatible server on loopback with a bucket that holds files; GDAL's variables point to it."""
     import boto3
     from moto.server import ThreadedMotoServer
 
@@ -182,14 +182,14 @@ def server(files: Sequence[Path]) -> Iterator[Any]:
 
 
 def stub(step: str, scene: Any, settings: Any, *arguments: Any) -> Any:
-    """A step that does nothing: one part a scene."""
+    """Do nothing, in the place of a step of one part per scene."""
     from otfm_pansharpen.fleet.scene import StepResult
 
     return StepResult((0,), digest="0" * 16, parts=1) if step == "plan" else StepResult(bytes=1)
 
 
 def scheduler(folder: Path, count: int) -> None:
-    """Simulated scenes through the real client and a scheduler of its own process."""
+    """Send simulated scenes through the real client and a scheduler in another process."""
     import psutil
     from distributed import Client
     from otfm_pansharpen.fleet import run
@@ -199,8 +199,8 @@ def scheduler(folder: Path, count: int) -> None:
     file = folder / "scheduler.json"
     file.unlink(missing_ok=True)
     words = ("--scheduler-file", str(file), "--no-dashboard")
-    own = ("dask_worker", *words, "--nthreads", "1", "--memory-limit", "2GB", "--local-directory", str(folder))
-    commands = [("dask_scheduler", "--port", "0", *words), *[own] * WORKERS]
+    worker = ("dask_worker", *words, "--nthreads", "1", "--memory-limit", "2GB", "--local-directory", str(folder))
+    commands = [("dask_scheduler", "--port", "0", *words), *[worker] * WORKERS]
     started = [subprocess.Popen([sys.executable, "-m", f"distributed.cli.{c[0]}", *c[1:]]) for c in commands]
     setattr(run, "run_step", stub)  # noqa: B010 - mypy knows another type
     sizes = {"scheduler": psutil.Process(started[0].pid), "client": psutil.Process()}

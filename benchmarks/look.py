@@ -1,11 +1,11 @@
-"""How a result looks: the energy of its details against MTF-GLP-FS's, at both scales, and places at four times zoom.
+"""The look of a result: the energy of its details over MTF-GLP-FS's, at both resolutions, and places at fourfold zoom.
 
     python benchmarks/look.py FOLDER [--weights NAME] [--only NAME ...] [--sheets FOLDER] [--zero-is-nodata NAME ...]
 
 For each pair <name>_pan.tif and <name>_ms.tif it prints the energy of the high-passed brightness ("detail") and of the
-high-passed differences between bands ("colour") of ours over MTF-GLP-FS's: at full resolution, one scale down (by
-the measured transfer function), and the quotient of the two. A result that looks at full resolution as one scale down,
-where it can be compared with a reference, has a quotient near 1; speckle, rims and coloured lines raise it.
+high-passed differences between bands ("colour") of ours over MTF-GLP-FS's: at full and at reduced resolution (by the
+measured transfer function), and the quotient of the two. At reduced resolution a result can be compared with a
+reference. If it looks alike at full resolution, the quotient is near 1; speckle, rims and coloured lines raise it.
 --sheets draws the flattest, darkest, brightest and most edged places next to MS, PAN and MTF-GLP-FS.
 """
 
@@ -30,39 +30,39 @@ from otfm_pansharpen.model.raster.source import RasterSource
 from scipy.ndimage import uniform_filter
 from wald import Scene, band_names, list_pairs, read, reduced
 
-SIZE = 5  # pixels of the box that the high-pass takes away
+SIZE = 5  # pixels along the box whose mean the high-pass subtracts
 RIM = 16  # pixels at the sides that are not compared
 CROP = 64  # PAN pixels along the side of a place
 ZOOM = 4
 
 
-def energies(image: Image, inside: np.ndarray) -> tuple[float, float]:
-    """Mean square of the high-passed brightness of (bands, H, W), and of the differences of bands from it."""
-    details = np.stack([band - uniform_filter(band, SIZE) for band in image])
+def energies(bands: Image, inside: np.ndarray) -> tuple[float, float]:
+    """Compute the mean square of the high-passed brightness of (bands, H, W), and of differences of bands from it."""
+    details = np.stack([band - uniform_filter(band, SIZE) for band in bands])
     brightness = details.mean(axis=0)
     colour = details - brightness
     return float((brightness[inside] ** 2).mean()), float((colour[:, inside] ** 2).mean())
 
 
 def compared(pair: PairWindow, scene: Scene, fused: Image, inside: np.ndarray) -> tuple[tuple[float, float], Image]:
-    """Energies of the fused image over those of MTF-GLP-FS on the same pair, and the latter's image."""
+    """Divide the energies of the fused image by those of MTF-GLP-FS. Returns quotients and MTF-GLP-FS's image."""
     plain = mtf_glp_fs(prepare(pair, scene.registration.transfer, inside))
     ours, theirs = energies(fused, inside), energies(plain, inside)
     return (ours[0] / theirs[0], ours[1] / theirs[1]), plain
 
 
 def at_full_resolution(scene: Scene, job: FusionJob) -> tuple[tuple[float, float], PairWindow, Image, Image]:
-    """Energies at full resolution, with the pair, our result and MTF-GLP-FS's."""
+    """Measure energies at full resolution. Returns them, the pair, our result and MTF-GLP-FS's."""
     fuse(job)
     fused, grid = read(job.output)
     pair = scene.on_pan(grid)
     valid = replace(pair, band_valid=None).valid_on_pan(pair.window)
-    found, plain = compared(pair, scene, fused, valid & away_from_sides(valid.shape))
-    return found, pair, fused, plain
+    energy, plain = compared(pair, scene, fused, valid & away_from_sides(valid.shape))
+    return energy, pair, fused, plain
 
 
 def one_scale_down(scene: Scene, folder: Path, job: FusionJob) -> tuple[float, float]:
-    """Energies one scale down."""
+    """Measure energies at reduced resolution."""
     pan, ms, _, inside = reduced(scene, round(scene.placement.ratio), folder)
     sources = RasterSource(str(pan)), RasterSource(str(ms))
     small = Scene(*sources)
@@ -72,14 +72,14 @@ def one_scale_down(scene: Scene, folder: Path, job: FusionJob) -> tuple[float, f
 
 
 def away_from_sides(shape: tuple[int, ...]) -> np.ndarray:
-    """True (H, W) but for RIM pixels at each side."""
+    """Return a mask (H, W), False at RIM pixels along each side."""
     inside = np.zeros(shape, dtype=bool)
     inside[RIM:-RIM, RIM:-RIM] = True
     return inside
 
 
 def places(pan: Image, valid: np.ndarray) -> Mapping[str, Cut]:
-    """The flattest, darkest, brightest and most edged wholly valid squares of PAN."""
+    """Find the flattest, darkest, brightest and most edged completely valid squares of PAN."""
     edges = np.hypot(*np.gradient(uniform_filter(pan, 3)))
     squares = [
         (slice(top, top + CROP), slice(left, left + CROP))
@@ -96,10 +96,10 @@ def places(pan: Image, valid: np.ndarray) -> Mapping[str, Cut]:
 
 def draw(path: Path, pair: PairWindow, images: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
     """Write a sheet with a row for each place and a column for MS, PAN and each image."""
-    found = places(pair.pan.astype(np.float64), pair.pan_valid)
+    cuts = places(pair.pan.astype(np.float64), pair.pan_valid)
     drawn = [
         (f"{title}, {name}" if title == "PAN" else title, panel)
-        for name, cut in found.items()
+        for name, cut in cuts.items()
         for title, panel in panels(pair, cut, images, rgb).items()
     ]
     if drawn:

@@ -1,9 +1,10 @@
-"""How long a preview takes: 1500 x 1000 pixels of PAN of a large scene, in an engine as QGIS starts it.
+"""Duration of a preview: 1500 x 1000 pixels of PAN of a large scene, in an engine as QGIS starts it.
 
     python benchmarks/preview.py FOLDER [--size 8192] [--bands 4] [--repeats 3]
 
-A synthetic pair (uint16, ratio 4) is made in FOLDER and kept. Printed are, for each bundled set of weights, the seconds
-of its first preview and the median of those after it. The first of all starts the engine and measures the scene.
+A synthetic pair (uint16, ratio 4) is made in FOLDER and kept. For each bundled set of weights, the table has the
+seconds of its first preview and the median of the later ones. The very first one starts the engine and measures the
+scene.
 """
 
 from __future__ import annotations

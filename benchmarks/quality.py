@@ -5,9 +5,9 @@
 
 Reduced resolution (Wald): PAN is brought to the MS pixels and MS degraded by 4 and by the pair's own ratio, with the
 pair's measured transfer function (--gaussian: with the Gaussian nearest to it, as the literature does); the original MS
-is the reference. All methods are given shift and transfer function (model/quality/comparison.py, which log and report
-use too); the classical ones know a Gaussian except where their name says "measured". Full resolution: D_lambda, D_s
-and HQNR. There ours runs as users run it, files in, file out, and measures both by itself.
+is the reference. All methods get shift and transfer function (model/quality/comparison.py, which log and report use
+too); the classical ones get a Gaussian except where their name has "measured". Full resolution: D_lambda, D_s and HQNR.
+There ours runs as users run it, files in, file out, and measures shift and transfer function by itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PUBLISHED = [name for name in CLASSICAL if not name.endswith("measured")]
 
 
 def gdal_brovey(p: Prepared) -> Image:
-    """Weighted Brovey as gdal_pansharpen has it: equal weights, PAN unchanged."""
+    """Fuse by the weighted Brovey of gdal_pansharpen: equal weights, PAN unchanged."""
     pseudo = p.lms.mean(0)
     return np.asarray(p.lms * (p.pan / np.where(np.abs(pseudo) > 1e-9, pseudo, 1.0)))
 
@@ -48,7 +48,7 @@ METHODS = {"interpolation": interpolation, "GDAL Brovey": gdal_brovey, **CLASSIC
 
 @dataclass(frozen=True)
 class Ours:
-    """How the plugin is run."""
+    """The plugin with its options."""
 
     weights: Path
     steps: int
@@ -57,7 +57,7 @@ class Ours:
         return FusionJob(pan, ms, output, FusionOptions(self.weights, steps=self.steps))
 
     def fuse(self, pan: RasterSource, ms: RasterSource, output: Path) -> np.ndarray:
-        """The plugin's result, (bands, h, w)."""
+        """Run the plugin. Returns its result, (bands, h, w)."""
         fuse(self.job(pan, ms, output))
         return read(output)[0]
 
@@ -65,11 +65,11 @@ class Ours:
 def compare_reduced(
     scene: Scene, ratio: float, plugin: Ours, transfer: TransferFunction | None = None
 ) -> dict[str, dict[str, float]]:
-    """Indices of all methods on the pair reduced by `ratio` and `transfer`, without one the scene's own."""
+    """Measure indices of all methods on the pair reduced by `ratio` and `transfer` (default: the scene's own)."""
     with gdal_exceptions():
         small = scene.measured.reduced(ratio, transfer)
     if small is None:
-        raise SystemExit(f"{scene.ms.source.name} is too small to be made {ratio:g} times coarser.")
+        raise SystemExit(f"{scene.ms.source.name} is too small to be reduced by {ratio:g}. Choose a larger scene.")
     job = plugin.job(scene.pan.source, scene.ms.source, Path())
     return small.compare_methods(methods=METHODS) | {OURS: compare_job(small, job, lambda: None)}
 
@@ -77,7 +77,7 @@ def compare_reduced(
 def compare_full(
     scene: Scene, pan: RasterSource, ms: RasterSource, plugin: Ours, sheet: Path | None
 ) -> dict[str, dict[str, float]]:
-    """Indices of all methods at full resolution; draws them where `sheet` says to what file."""
+    """Measure indices of all methods at full resolution; draw their results to the file `sheet`, if any."""
     with tempfile.TemporaryDirectory() as name:
         output = Path(name) / "fused.tif"
         fused = plugin.fuse(pan, ms, output)
@@ -91,7 +91,7 @@ def compare_full(
 
 
 def print_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
-    """Scenes down, methods across."""
+    """Print a table with scenes down and methods across."""
     methods = list(next(iter(rows.values())))
     print(f"\n{title}\n{'':22}" + "".join(f"{m:>14}" for m in methods))
     for name, row in rows.items():
@@ -101,12 +101,12 @@ def print_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
 
 
 def relative(rows: Mapping[str, Mapping[str, float]], methods: Sequence[str]) -> dict[str, float]:
-    """Ours over the best of the classical methods on each scene; rows are errors."""
+    """Divide our error by that of the best classical method on each scene; rows are errors."""
     return {name: row[OURS] / min(row[m] for m in methods) for name, row in rows.items()}
 
 
 def by_sensor(shares: Mapping[str, float]) -> str:
-    """Means of the scenes whose names begin alike, up to the first underscore."""
+    """Average scenes whose names begin with the same letters up to the first underscore."""
     sensors = dict.fromkeys(name.split("_")[0] for name in shares)
     return ", ".join(f"{s} {np.mean([v for n, v in shares.items() if n.startswith(s)]):.3f}" for s in sensors)
 
@@ -129,16 +129,16 @@ def main() -> None:
         soft = Path(softer.name) / f"{name}_ms.tif"
         ms = softened(pan, crisp, arguments.soften, soft) if arguments.soften else crisp
         scene = Scene(pan, ms)
-        own = scene.placement.ratio
+        native = scene.placement.ratio
         row, column = scene.registration.shift
         transfer = scene.registration.transfer
         transfer = transfer.nearest_gaussian() if arguments.gaussian else transfer
         sheet = arguments.sheets / f"{name}.png" if arguments.sheets else None
         print(
-            f"{name}: ratio {own:.4g}, gain {scene.registration.transfer.gain:.3f}, shift {row:+.2f} {column:+.2f}",
+            f"{name}: ratio {native:.4g}, gain {scene.registration.transfer.gain:.3f}, shift {row:+.2f} {column:+.2f}",
             flush=True,
         )
-        for label, ratio in (("ratio 4", 4), ("own ratio", own)):
+        for label, ratio in (("ratio 4", 4), ("own ratio", native)):
             for method, values in compare_reduced(scene, ratio, plugin, transfer).items():
                 for index, value in values.items():
                     error, title = (1.0 - value, "1-") if INDICES[index].higher_is_better else (value, "")

@@ -3,9 +3,9 @@
     python benchmarks/registration.py FOLDER [FOLDER ...] [--zero-is-nodata NAME ...]
     python benchmarks/registration.py FOLDER [FOLDER ...] --moved --only NAME [NAME ...]
 
---moved also lays MS elsewhere by known shifts of up to 3 PAN pixels and prints by how much each is missed. --aligned
-fuses each pair with ALIGN off and auto: HQNR, and ERGAS of the pair reduced by its own ratio, whose MS is moved by as
-many pixels as the real one.
+--moved also moves MS by known shifts of up to 3 PAN pixels and prints the error of each measured shift. --aligned fuses
+each pair with ALIGN off and auto: HQNR, and ERGAS of the pair reduced by its own ratio, whose MS has the shift of the
+real one.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ MOVES = ((-3.0, -3.0), (-2.3, 1.4), (-1.0, 3.0), (-0.4, -0.7), (0.25, 0.5), (1.6
 
 
 def missed(scene: Scene) -> list[tuple[float, float]]:
-    """By how much (rows, columns) known moves of MS are not recovered, beside the shift that the pair has itself."""
+    """Measure the errors (rows, columns) of known moves of MS, without the pair's own shift."""
     errors = []
-    origin, own = scene.placement.origin, scene.registration.shift  # the origin has the pair's own shift corrected
+    origin, shift = scene.placement.origin, scene.registration.shift  # the origin has the pair's shift corrected
     for down, across in MOVES:
-        there = replace(scene.placement, origin=(origin[0] - own[0] + down, origin[1] - own[1] + across))
+        there = replace(scene.placement, origin=(origin[0] - shift[0] + down, origin[1] - shift[1] + across))
         with gdal_exceptions():
-            found = measure_registration(list(sample_scene(scene.pan, scene.ms, there))).shift
-        errors.append((found[0] + down - own[0], found[1] + across - own[1]))
+            measured = measure_registration(list(sample_scene(scene.pan, scene.ms, there))).shift
+        errors.append((measured[0] + down - shift[0], measured[1] + across - shift[1]))
     return errors
 
 
 def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> tuple[float, float]:
-    """ERGAS at reduced and HQNR at full resolution of the default weights."""
-    ratio, own = round(scene.placement.ratio), scene.registration.shift
+    """Measure ERGAS at reduced and HQNR at full resolution of the default weights."""
+    ratio, shift = round(scene.placement.ratio), scene.registration.shift
     with tempfile.TemporaryDirectory() as name:
-        low_pan, low_ms, reference, inside = reduced(scene, ratio, Path(name), moved=own)
+        low_pan, low_ms, reference, inside = reduced(scene, ratio, Path(name), moved=shift)
         output = Path(name) / "fused.tif"
         fuse(FusionJob(RasterSource(str(low_pan)), RasterSource(str(low_ms)), output, FusionOptions(align=align)))
         error = ergas(reference, read(output)[0], ratio, inside)

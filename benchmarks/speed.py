@@ -1,14 +1,14 @@
-"""Speed and memory of whole runs, files in, file out, beside gdal_pansharpen and OTB, on synthetic uint16 pairs.
+"""Speed and memory of whole runs, files in, file out, with gdal_pansharpen's and OTB's, on synthetic uint16 pairs.
 
     python benchmarks/speed.py FOLDER [--sizes 4096 8192 16384] [--bands 4 8] [--repeats 3] [--weights FILE ...]
                                [--precisions bf16 fp32] [--cores N]
 
 Pairs (tiled GeoTIFF, ratio 4, --sizes PAN pixels along a side, textured ground whose PAN is a mixture of the bands) are
 made in FOLDER and kept. Where QGIS_PLUGINPATH leads to the plugin and it is enabled, qgis_process runs as for a user,
-too; its CPU and memory are those of QGIS alone. The programs run one after the other, again and again, each as a
-process of its own, so that a busy machine is as busy for all of them; printed are medians of wall time, Mpx of PAN a
-second, CPU time and peak memory, the share of each peer's wall and CPU time, and the CPU seconds of our stages, which
-count all threads together. A pair of 256 pixels shows the cost of starting.
+too; its CPU and memory are those of QGIS alone. The programs run in turn, each as a process of its own, so that a busy
+machine is as busy for all of them. The table has medians of wall time, Mpx of PAN per second, CPU time and peak memory,
+the share of each peer's wall and CPU time, and the CPU seconds of our stages over all threads. A pair of 256 pixels
+shows the cost of starting.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ROWS = 1024  # PAN rows that are made at once
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took: seconds, CPU seconds, MB."""
+    """The cost of a run: seconds, CPU seconds, MB."""
 
     wall: float
     cpu: float
@@ -46,7 +46,7 @@ class Cost:
 
 
 def make_pair(folder: Path, size: int, bands: int) -> tuple[Path, Path]:
-    """Files of a pair of `size` PAN pixels along a side, made once; PAN is the bands' mean, with noise."""
+    """Make files of a pair of `size` PAN pixels along a side, once; PAN is the bands' mean, with noise."""
     from osgeo import gdal, osr
 
     gdal.UseExceptions()
@@ -68,11 +68,11 @@ def make_pair(folder: Path, size: int, bands: int) -> tuple[Path, Path]:
     pan, ms = create(pan_path, size, 1, 2.0 / RATIO), create(ms_path, size // RATIO, bands, 2.0)
     for top in range(0, size, ROWS):
         rows = min(ROWS, size - top)
-        seen = [30.0 * s**0.4 * x[np.arange(top, top + rows) // s].repeat(s, 1)[:, :size] for s, x in layers]
-        fine = sum(share * layer for share, layer in zip(shares.mean(0), seen))
+        fields = [30.0 * s**0.4 * x[np.arange(top, top + rows) // s].repeat(s, 1)[:, :size] for s, x in layers]
+        fine = sum(share * layer for share, layer in zip(shares.mean(0), fields))
         noise = 4.0 * rng.standard_normal((rows, size), dtype=np.float32)
         pan.GetRasterBand(1).WriteArray(np.clip(900 + fine + noise, 1, 5000).astype(np.uint16), 0, top)
-        means = [x.reshape(rows // RATIO, RATIO, size // RATIO, RATIO).mean((1, 3)) for x in seen]
+        means = [x.reshape(rows // RATIO, RATIO, size // RATIO, RATIO).mean((1, 3)) for x in fields]
         for band in range(bands):
             ground = 600 + 60 * band + sum(share * layer for share, layer in zip(shares[band], means))
             noise = 4.0 * rng.standard_normal(ground.shape, dtype=np.float32)
@@ -85,25 +85,25 @@ def ours(pan: Path, ms: Path, output: Path, weights: str, precision: str) -> lis
 
 
 def by_qgis(pan: Path, ms: Path, output: Path) -> dict[str, list[str]]:
-    """The command of a user's script, where QGIS is installed and finds the plugin."""
+    """Return the command of a user's script, where QGIS is installed and finds the plugin."""
     program = shutil.which("qgis_process.bin") or shutil.which("qgis_process")
     command = [str(program), "run", "otfm:pansharpen", "--", f"PAN={pan}", f"MS={ms}", f"OUTPUT={output}"]
     return {"qgis_process": command} if program and "QGIS_PLUGINPATH" in os.environ else {}
 
 
 def peers(*files: Path) -> dict[str, list[str]]:
-    """Commands of the other programs that are installed, for PAN, MS and output."""
+    """Return the commands of the other programs that are installed, for PAN, MS and output."""
     pan, ms, output = map(str, files)
     otb = ["otbcli_BundleToPerfectSensor", "-inp", pan, "-inxs", ms, "-out", output, "uint16", "-method", "rcs"]
-    known = {
+    commands = {
         "gdal_pansharpen": ["gdal_pansharpen.py", "-q", "-threads", "ALL_CPUS", pan, ms, output],
         "OTB RCS": otb,
     }
-    return {name: command for name, command in known.items() if shutil.which(command[0])}
+    return {name: command for name, command in commands.items() if shutil.which(command[0])}
 
 
 def run(command: Sequence[str]) -> tuple[Cost, str]:
-    """Run a program and measure it, with what it printed."""
+    """Run a program. Returns its cost and its output."""
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     text = process.stdout.read() if process.stdout else ""
@@ -114,7 +114,7 @@ def run(command: Sequence[str]) -> tuple[Cost, str]:
 
 
 def compare(commands: dict[str, list[str]], output: Path, repeats: int) -> tuple[dict[str, Cost], dict[str, float]]:
-    """Median costs of all programs, run alternately, and median CPU seconds of the stages of the first."""
+    """Measure median costs of all programs, run alternately, and median CPU seconds of the stages of the first."""
     costs, stages = defaultdict(list), defaultdict(list)
     for _ in range(repeats):
         for number, (name, command) in enumerate(commands.items()):
@@ -130,7 +130,7 @@ def compare(commands: dict[str, list[str]], output: Path, repeats: int) -> tuple
 
 
 def print_table(title: str, pixels: float, costs: dict[str, Cost], stages: dict[str, float], own: int) -> None:
-    """One line a program; the first `own` of `costs` are ours and are compared with the others."""
+    """Print a line per program; the first `own` of `costs` are ours and are compared with the others."""
     print(f"\n{title}")
     print(f"{'':24s}{'wall s':>8s}{'Mpx/s':>8s}{'CPU s':>8s}{'MB':>7s}   wall (CPU) over that of")
     others = list(costs.items())[own:]
@@ -143,7 +143,7 @@ def print_table(title: str, pixels: float, costs: dict[str, Cost], stages: dict[
 
 @contextmanager
 def stages_timed() -> Iterator[dict[str, float]]:
-    """CPU seconds of each stage of our pipeline, all threads together, within the block."""
+    """Measure CPU seconds of each stage of our pipeline within the block, over all threads."""
     from otfm_pansharpen.model.fusion import pipeline, tiles
     from otfm_pansharpen.model.inference import euler
     from otfm_pansharpen.model.inference.depth_first import DepthFirst
@@ -156,10 +156,10 @@ def stages_timed() -> Iterator[dict[str, float]]:
         real: Callable[..., Any] = getattr(owner, name)
 
         @functools.wraps(real)
-        def measured(*given: Any, **named: Any) -> Any:
+        def measured(*arguments: Any, **named: Any) -> Any:
             before = clock()
             try:
-                return real(*given, **named)
+                return real(*arguments, **named)
             finally:
                 spent[stage] += clock() - before
 
@@ -179,7 +179,7 @@ def stages_timed() -> Iterator[dict[str, float]]:
 
 
 def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> None:
-    """One run of ours; prints the CPU seconds of its stages as JSON."""
+    """Run ours once, and print the CPU seconds of its stages as JSON."""
     before = time.thread_time()
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the engine sets it
     from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
@@ -214,9 +214,9 @@ def main() -> None:
                 f"{Path(w).stem} {p}": ours(pan, ms, output, w, p) for w in chosen.weights for p in chosen.precisions
             }
             commands.update(by_qgis(pan, ms, output))
-            own = len(commands)
+            count = len(commands)
             costs, stages = compare({**commands, **peers(pan, ms, output)}, output, chosen.repeats)
-            print_table(f"PAN {size} x {size}, {bands} bands", size * size, costs, stages, own)
+            print_table(f"PAN {size} x {size}, {bands} bands", size * size, costs, stages, count)
 
 
 if __name__ == "__main__":

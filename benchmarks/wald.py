@@ -1,4 +1,4 @@
-"""Pairs for measuring quality: read whole, reduced by Wald's protocol, compared with the reference."""
+"""Pairs for quality measurements: read whole, reduced by Wald's protocol, compared with the reference."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Scene:
         self.registration = self.measured.registration
 
     def on_pan(self, grid: Grid | None = None) -> PairWindow:
-        """The pair with PAN cut to the PAN raster, or to the grid of an output that has PAN's pixels."""
-        own, other = self.pan.grid.transform, (grid or self.pan.grid).transform
-        left, top = round((other[0] - own[0]) / own[1]), round((other[3] - own[3]) / own[5])
+        """Read the pair with PAN cut to the PAN raster, or to the grid of an output that has PAN's pixels."""
+        pan, target = self.pan.grid.transform, (grid or self.pan.grid).transform
+        left, top = round((target[0] - pan[0]) / pan[1]), round((target[3] - pan[3]) / pan[5])
         size = (grid or self.pan.grid).window
         with gdal_exceptions():
             return self.measured.read(Window(left, top, size.width, size.height))
@@ -46,7 +46,7 @@ class Scene:
 def list_pairs(
     folder: Path, only: Sequence[str], zero_is_nodata: Sequence[str]
 ) -> Iterator[tuple[str, RasterSource, RasterSource]]:
-    """Name, PAN and MS of each pair <name>_pan.tif and <name>_ms.tif of a folder; of all, or those named in `only`."""
+    """Yield name, PAN and MS of each pair <name>_pan.tif and <name>_ms.tif of a folder, or of those in `only`."""
     for path in sorted(folder.glob("*_pan.tif")):
         name = path.name.removesuffix("_pan.tif")
         if only and name not in only:
@@ -57,22 +57,22 @@ def list_pairs(
 
 
 def softened(pan: RasterSource, ms: RasterSource, gain: float, path: Path) -> RasterSource:
-    """A product soft for its pixels: MS blurred by the Gaussian that takes its gain to `gain`, written to `path`.
+    """Make a product soft for its pixels: MS is blurred by the Gaussian that takes its gain to `gain`.
 
-    The gain that is then measured is higher, as the detail that aliasing left in MS does not fall with it.
+    The gain measured afterwards is higher, as the detail that aliasing left in MS does not fall with it.
     """
     scene = Scene(pan, ms)
-    pair, known = scene.pair, scene.pair.ms_valid
-    mean = pair.ms[:, known].mean(1)[:, None, None]
-    whole = fill(torch.from_numpy(pair.ms - mean), torch.from_numpy(known)).numpy() + mean
+    pair, valid = scene.pair, scene.pair.ms_valid
+    mean = pair.ms[:, valid].mean(1)[:, None, None]
+    whole = fill(torch.from_numpy(pair.ms - mean), torch.from_numpy(valid)).numpy() + mean
     strength = TransferFunction.gaussian(min(gain / scene.registration.transfer.gain, 0.999)).rows
-    blur = [mtf_resampler(n, centres(n, 0.0, 1.0), strength, 1.0) for n in known.shape]
-    write(path, resample(whole, *blur) * known, scene.ms.grid.transform)
+    blur = [mtf_resampler(n, centres(n, 0.0, 1.0), strength, 1.0) for n in valid.shape]
+    write(path, resample(whole, *blur) * valid, scene.ms.grid.transform)
     return RasterSource(str(path))
 
 
 def read(path: Path) -> tuple[np.ndarray, Grid]:
-    """All bands (bands, h, w) as float64 and the grid of a small raster."""
+    """Read all bands (bands, h, w) as float64 and the grid of a small raster."""
     dataset = gdal.Open(str(path))
     if dataset is None:
         raise SystemExit(f"{path} cannot be read.")
@@ -82,17 +82,17 @@ def read(path: Path) -> tuple[np.ndarray, Grid]:
 
 
 def band_names(path: Path) -> list[str]:
-    """Names of the bands of a raster."""
+    """Read the names of the bands of a raster."""
     dataset = gdal.Open(str(path))
     return [dataset.GetRasterBand(i + 1).GetDescription() for i in range(dataset.RasterCount)]
 
 
-def write(path: Path, image: np.ndarray, transform: tuple[float, ...]) -> None:
-    """(bands, h, w) as float32 GeoTIFF, zero marking gaps."""
-    bands, height, width = image.shape
+def write(path: Path, values: np.ndarray, transform: tuple[float, ...]) -> None:
+    """Write (bands, h, w) as float32 GeoTIFF, zero marking gaps."""
+    bands, height, width = values.shape
     dataset = gdal.GetDriverByName("GTiff").Create(str(path), width, height, bands, gdal.GDT_Float32)
     dataset.SetGeoTransform(transform)
-    dataset.WriteArray(image.astype(np.float32))
+    dataset.WriteArray(values.astype(np.float32))
     for number in range(bands):
         dataset.GetRasterBand(number + 1).SetNoDataValue(0)
 
@@ -104,27 +104,27 @@ def reduced(
     transfer: TransferFunction | None = None,
     moved: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Path, Path, np.ndarray, np.ndarray]:
-    """Files of the reduced pair for programs that read files, the reference (bands, h, w) and where it counts (h, w).
+    """Write files of the reduced pair. Returns their paths, the reference (bands, h, w) and its mask (h, w).
 
-    Both are reduced by `transfer`, without one by the scene's own. MS is seen `moved` (row, column) pixels of the
-    reduced PAN away from where its georeference says.
+    PAN and MS are reduced by `transfer` (default: the scene's own). MS is `moved` (row, column) pixels of the reduced
+    PAN off its georeference.
     """
     pair, transfer = scene.pair, transfer or scene.registration.transfer
     height, width = (int(n // ratio * ratio) for n in pair.ms_valid.shape)
     pair = replace(pair, ms=pair.ms[:, :height, :width], ms_valid=pair.ms_valid[:height, :width], band_valid=None)
     small = reduced_pair(pair, ratio, transfer, moved)
     files, top = (folder / "pan.tif", folder / "ms.tif"), float(height)
-    for path, image, valid, step in zip(
+    for path, values, valid, step in zip(
         files, (small.pan[None], small.ms), (small.pan_valid, small.ms_valid), (1.0, float(ratio))
     ):
-        write(path, image * valid, (0.0, step, 0.0, top, 0.0, -step))
+        write(path, values * valid, (0.0, step, 0.0, top, 0.0, -step))
     return *files, pair.ms.astype(np.float64), compared_pixels(small)
 
 
 def indices(
-    reference: np.ndarray, image: np.ndarray, ratio: float, inside: np.ndarray, rounded: bool
+    reference: np.ndarray, fused: np.ndarray, ratio: float, inside: np.ndarray, rounded: bool
 ) -> dict[str, float]:
-    """All indices with a reference by name, where `inside`."""
+    """Measure all indices with a reference by name, where `inside`."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     box = np.s_[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return measure_indices(ComparedImages(reference[box], image[box], inside[box], ratio, rounded))
+    return measure_indices(ComparedImages(reference[box], fused[box], inside[box], ratio, rounded))

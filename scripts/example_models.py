@@ -1,4 +1,4 @@
-"""Writes the example models of the toolbox, resources/models/*.model3. QGIS 3.22 writes what later ones read too.
+"""Write the example models of the toolbox, resources/models/*.model3. Later versions read files of QGIS 3.22.
 
 python scripts/example_models.py [FOLDER]
 """
@@ -44,31 +44,31 @@ NIR = QgsProcessingParameterBand("NIR", "Near infrared band", 4, "MS")
 
 
 class Model:
-    """A model that grows step by step, from top to bottom."""
+    """A model under construction, step by step from top to bottom."""
 
     def __init__(self, name: str, words: str, *parameters: QgsProcessingParameterDefinition) -> None:
         self.model = QgsProcessingModelAlgorithm(name, GROUP)
         self.model.setHelpContent({"ALG_DESC": words})
         self.steps = 0
-        for place, parameter in enumerate(parameters):
+        for column, parameter in enumerate(parameters):
             component = QgsProcessingModelParameter(parameter.name())
-            component.setPosition(QPointF(LEFT + 230 * place, DOWN))
+            component.setPosition(QPointF(LEFT + 230 * column, DOWN))
             self.model.addModelParameter(parameter.clone(), component)
 
     def step(self, child: str, algorithm: str, given: dict[str, Any], results: dict[str, str] | None = None) -> None:
         """Add an algorithm.
 
         given    its parameters: a name in capitals is that of the model's parameter, "child.OUTPUT" the output of an
-                 earlier step, any other value is itself
-        results  outputs that become the model's, by the words for them
+                 earlier step, any other value is a constant
+        results  outputs that become the model's, by their titles
         """
         self.steps += 1
         added = QgsProcessingModelChildAlgorithm(algorithm)
         added.setChildId(child)
         added.setDescription(added.algorithm().displayName())
         added.setPosition(QPointF(LEFT + 115, DOWN + ROW * self.steps))
-        for name, value in {**_defaults(added.algorithm()), **given}.items():
-            added.addParameterSources(name, [self._source(value)])
+        for name, value in {**_get_defaults(added.algorithm()), **given}.items():
+            added.addParameterSources(name, [self._make_source(value)])
         outputs: dict[str, QgsProcessingModelOutput] = {}
         for words, name in (results or {}).items():
             output = QgsProcessingModelOutput(words)
@@ -80,7 +80,7 @@ class Model:
         added.setModelOutputs(outputs)
         self.model.addChildAlgorithm(added)
 
-    def _source(self, value: Any) -> QgsProcessingModelChildParameterSource:
+    def _make_source(self, value: Any) -> QgsProcessingModelChildParameterSource:
         source = QgsProcessingModelChildParameterSource
         if isinstance(value, str) and value in self.model.parameterComponents():
             return source.fromModelParameter(value)
@@ -89,7 +89,7 @@ class Model:
         return source.fromStaticValue(value)
 
     def write(self, folder: Path) -> None:
-        """NAME.model3, with small letters and underscores."""
+        """Write NAME.model3, with small letters and underscores."""
         for parameter in self.model.destinationParameterDefinitions():
             parameter.setGuiDefaultValueOverride(None)  # a path of this machine
         file = folder / f"{self.model.name().lower().replace(' ', '_')}.model3"
@@ -97,17 +97,17 @@ class Model:
             raise SystemExit(f"{file} cannot be written.")
 
 
-def _defaults(algorithm: QgsProcessingAlgorithm) -> dict[str, Any]:
-    """Values of what an algorithm needs, without which the designer calls a step invalid."""
+def _get_defaults(algorithm: QgsProcessingAlgorithm) -> dict[str, Any]:
+    """Return defaults of required parameters; without them the designer calls a step invalid."""
     optional = QgsProcessingParameterDefinition.Flag.FlagOptional
     needed = [p for p in algorithm.parameterDefinitions() if not p.flags() & optional]
     return {p.name(): p.defaultValue() for p in needed if p.defaultValue() is not None}
 
 
 def models() -> list[Model]:
-    """All of them."""
+    """Build all models."""
     pair = {"PAN": "PAN", "MS": "MS"}
-    mosaic = {"RESOLUTION": 1, "SEPARATE": False}  # the highest resolution; rasters beside each other, not as bands
+    mosaic = {"RESOLUTION": 1, "SEPARATE": False}  # the highest resolution; rasters next to each other, not as bands
 
     composite = Model(
         "Product to colour composite",
@@ -147,8 +147,8 @@ def models() -> list[Model]:
 
     batch = Model(
         "Folder of products to mosaic",
-        "Sharpens every product of a folder into another folder, and puts the results beside each other in one virtual "
-        "raster. The products have to be of one sensor and in one reference system.",
+        "Sharpens every product of a folder into another folder, and joins the results in one virtual raster. The "
+        "products have to be of one sensor and in one reference system.",
         FOLDER,
     )
     batch.step("sharpen", "otfm:product", {"INPUT": "INPUT", "LOAD": False}, {"Sharpened rasters": "OUTPUT"})
@@ -157,7 +157,7 @@ def models() -> list[Model]:
 
 
 def main(folder: Path) -> None:
-    """Start QGIS without windows, and write."""
+    """Start QGIS without windows, and write the models."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     application = QgsApplication([], False)
     application.initQgis()

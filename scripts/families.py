@@ -1,4 +1,4 @@
-"""Writes the table of known products in docs/products.md from model/product/families.py.
+"""Write the table of known products in docs/products.md from model/product/families.py.
 
 python scripts/families.py
 """
@@ -15,7 +15,7 @@ LAST = "| any other | "
 
 
 def page(text: str) -> str:
-    """The page with its table as the families are now."""
+    """Return the page with the table of the present families."""
     before, table = text.split(HEAD)
     rows = "".join(f"| {f.title} | {f.recognised} | {f.bands} |\n" for f in FAMILIES)
     return before + HEAD + rows + table[table.index(LAST) :]

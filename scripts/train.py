@@ -54,17 +54,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rate", type=float, default=TrainingConfig.rates[0], help="first learning rate of regression")
-    parser.add_argument("--start", type=Path, help="weights to go on from, of these sizes or smaller ones")
-    parser.add_argument("--spectral", type=float, default=TransportConfig.spectral, help="weight of giving MS back")
+    parser.add_argument("--start", type=Path, help="weights to start from, of these sizes or smaller ones")
+    parser.add_argument("--spectral", type=float, default=TransportConfig.spectral, help="weight of the spectral cost")
     parser.add_argument("--teachers", nargs="*", default=[], help="FILE:SHARE:ORIENTATIONS of networks that teach")
     parser.add_argument(
-        "--taught", type=float, default=0.6, help="how far the target goes from the truth to their mean"
+        "--taught", type=float, default=0.6, help="share of the way from the truth to their mean for the target"
     )
     return parser.parse_args()
 
 
 def read_teachers(arguments: argparse.Namespace, half: bool) -> Teachers | None:
-    """The networks that teach, if any."""
+    """Load the networks that teach, if any."""
     members = []
     for words in arguments.teachers:
         path, share, orientations = words.rsplit(":", 2)
@@ -80,7 +80,7 @@ def join() -> None:
 
 
 def forget_after(log: Path, step: int) -> None:
-    """Drop the lines of steps that were taken after the state was saved: they are taken again."""
+    """Drop the lines of steps after the saved state, which are repeated."""
     if log.exists():
         lines = [line for line in log.read_text().splitlines() if int(line.split(",")[0]) <= step]
         log.write_text("".join(f"{line}\n" for line in lines))

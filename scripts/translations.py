@@ -1,4 +1,4 @@
-"""Bring resources/i18n/otfm_*.ts up to date by Qt's lupdate: new texts come in untranslated, those that are gone go.
+"""Bring resources/i18n/otfm_*.ts up to date by Qt's lupdate: add new texts untranslated, remove unused ones.
 
     python scripts/translations.py [LANGUAGE]        writes the files, and that of another language
     python scripts/translations.py --build FOLDER    writes what QGIS reads of them: otfm_LANGUAGE.qm
@@ -24,7 +24,7 @@ CONTEXT = "otfm"
 
 
 def texts() -> list[str]:
-    """All texts in English, each once."""
+    """Collect all texts in English, each once."""
     sources = [
         ROOT / "plugin.py",
         *sorted((ROOT / "algorithms").glob("*.py")),
@@ -33,33 +33,33 @@ def texts() -> list[str]:
     trees = [ast.parse(source.read_text(encoding="utf-8")) for source in sources]
     help_texts = vars(import_module("otfm_pansharpen.algorithms.help"))
     shown = [value for name, value in help_texts.items() if name.isupper()]
-    return list(dict.fromkeys([*_strings(shown), *(text for tree in trees for text in _arguments(tree))]))
+    return list(dict.fromkeys([*_flatten(shown), *(text for tree in trees for text in _find_literals(tree))]))
 
 
-def _arguments(tree: ast.Module) -> Iterator[str]:
-    """Literals given to tr()."""
+def _find_literals(tree: ast.Module) -> Iterator[str]:
+    """Yield the literals given to tr()."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tr":
             yield from (a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
 
 
-def _strings(value: object) -> Iterator[str]:
-    """A text, or those within tuples, lists and values of dictionaries."""
+def _flatten(value: object) -> Iterator[str]:
+    """Yield a text, or the texts within tuples, lists and values of dictionaries."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (tuple, list, dict)):
         for part in value.values() if isinstance(value, dict) else value:
-            yield from _strings(part)
+            yield from _flatten(part)
 
 
 def read(file: Path) -> dict[str, str]:
-    """Translations by their text, empty where there is none yet."""
+    """Read translations by their text, empty where there is none yet."""
     messages = ElementTree.parse(file).getroot().iter("message")
     return {m.findtext("source", ""): m.findtext("translation", "") for m in messages}
 
 
 def update(file: Path) -> None:
-    """Take new texts into a file, which is made where it is missing, and those that are gone out of it."""
+    """Add new texts to a file, which is made where it is missing, and remove unused ones."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "texts.js"  # a language that lupdate reads
         lines = (f"QT_TRANSLATE_NOOP({json.dumps(CONTEXT)}, {json.dumps(text)});\n" for text in texts())

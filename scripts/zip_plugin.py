@@ -26,7 +26,7 @@ def changes(text: str) -> str:
 
 
 def write(folder: Path, seconds: int, target: Path) -> None:
-    """Write the zip: files in the order of their names, with one time and one mode."""
+    """Write the zip: files sorted by name, with one time and one mode."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for file in sorted(p for p in folder.rglob("*") if p.is_file()):
             entry = zipfile.ZipInfo(file.relative_to(folder.parent).as_posix(), time.gmtime(seconds)[:6])
@@ -43,8 +43,8 @@ def main() -> None:
     unset = re.findall(rf"^(\w+)=.*{re.escape(PLACEHOLDER)}", text, re.MULTILINE)
     if unset and "--draft" not in sys.argv:
         raise SystemExit(
-            f"metadata.txt says {PLACEHOLDER} in {', '.join(unset)}: set addresses that answer before the upload. "
-            "For a zip that is tried and not uploaded: bash scripts/package.sh --draft"
+            f"metadata.txt has {PLACEHOLDER} in {', '.join(unset)}. Set real addresses before the upload. For a "
+            "zip that is only tried: bash scripts/package.sh --draft"
         )
     listed = changes(Path(changelog).read_text(encoding="utf-8"))
     metadata.write_text(f"{text}\nchangelog={listed}\n", encoding="utf-8")

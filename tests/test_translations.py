@@ -35,8 +35,8 @@ def test_names_and_numbers_have_the_places_of_the_original(file):
 
 
 def test_texts_are_found_where_they_are_written():
-    assert list(translations._strings(["one", {"key": "two", "k": ("x", 3)}])) == ["one", "two", "x"]
-    assert list(translations._arguments(ast.parse('tr("a" "b").format(tr(C), x="no"); other("no")'))) == ["ab"]
+    assert list(translations._flatten(["one", {"key": "two", "k": ("x", 3)}])) == ["one", "two", "x"]
+    assert list(translations._find_literals(ast.parse('tr("a" "b").format(tr(C), x="no"); other("no")'))) == ["ab"]
 
 
 def test_what_is_there_is_kept_and_what_is_new_is_marked(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""How good a network is on the held-out blocks of a scene, at reduced and at full resolution."""
+"""Evaluation of a network on the held-out blocks of a scene, at reduced and at full resolution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..raster.bands import rgb_bands
 from ..scene.statistics import SceneStatistics
 from .holdout import Check, TuningScene
 
-MAX_FULL_BLOCKS = 8  # on which full resolution is evaluated
+MAX_FULL_BLOCKS = 8  # blocks evaluated at full resolution; more take time from the steps
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class HoldoutEvaluator:
         self.full = held[:: -(-len(held) // MAX_FULL_BLOCKS)]
 
     def ergas(self, network: FlowNetwork) -> float:
-        """ERGAS over the pixels of all blocks together."""
+        """Compute ERGAS over the pixels of all blocks together."""
         return self._measure(network, ("ergas",))["ergas"]
 
     def indices(self, network: FlowNetwork) -> Figures:
-        """All indices."""
+        """Compute all indices."""
         scene = self.scene
         blocks = [
             block_qualities(*self._sharpen_full(network, *held), scene.registration.transfer, scene.rounded, self.check)
@@ -66,32 +66,32 @@ class HoldoutEvaluator:
         return {**self._measure(network), **measure_indices(BlockQualities.joined(blocks))}
 
     def crops(self, network: FlowNetwork, count: int) -> list[Crop]:
-        """The first `count` blocks at full resolution."""
-        found, shown = [], list(rgb_bands(self.scene.band_names))
+        """Return the first `count` blocks at full resolution."""
+        crops, shown = [], list(rgb_bands(self.scene.band_names))
         for pair, block in self.full[:count]:
-            part, sharp = self._sharpen_full(network, pair, block)
+            part, fused = self._sharpen_full(network, pair, block)
             ms = pair.ms[:, block.top : block.bottom, block.left : block.right]
-            found.append(Crop(*(np.asarray(i, dtype=np.float64) for i in (part.pan, ms[shown], sharp[shown]))))
-        return found
+            crops.append(Crop(*(np.asarray(i, dtype=np.float64) for i in (part.pan, ms[shown], fused[shown]))))
+        return crops
 
     def _measure(self, network: FlowNetwork, names: Sequence[str] = ()) -> Figures:
-        fuser = self._fuser(network, self.statistics, self.reduced.bands)
+        fuser = self._make_fuser(network, self.statistics, self.reduced.bands)
         return self.reduced.measure(self.reduced.joined([p.sharpened(fuser, self.check) for p in self.pieces]), names)
 
     def _sharpen_full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> tuple[PairWindow, Image]:
-        """A block's pair, PAN cut to it, and its sharp bands at full resolution."""
+        """Fuse a block at full resolution. Returns its pair, PAN cut to it, and its fused bands."""
         first = [int(np.ceil(o + s * (k - 0.5))) for o, s, k in zip(pair.first, pair.spacing, (block.top, block.left))]
         side = [int(s * n) for s, n in zip(pair.spacing, (block.height, block.width))]
-        place = Window(first[1], first[0], side[1], side[0])
-        piece = Piece.of(pair, place, self.scene.statistics, self.cell, self.halo)
-        return pair.cropped(place), piece.sharpened(self._fuser(network, self.scene.statistics), self.check)
+        window = Window(first[1], first[0], side[1], side[0])
+        piece = Piece.of(pair, window, self.scene.statistics, self.cell, self.halo)
+        return pair.cropped(window), piece.sharpened(self._make_fuser(network, self.scene.statistics), self.check)
 
-    def _fuser(
+    def _make_fuser(
         self, network: FlowNetwork, statistics: SceneStatistics, bands: Sequence[int] | None = None
     ) -> TileFuser:
         return TileFuser(network, statistics, self.device, self.dtype, 1, bands)
 
 
 def mean_indices(found: Sequence[Figures]) -> Figures:
-    """Means over scenes."""
+    """Average the indices of scenes."""
     return {name: float(np.mean([figures[name] for figures in found])) for name in found[0]}

@@ -1,6 +1,6 @@
-"""Fine-tuning on a user's own scenes: Wald pairs made from them, full-resolution terms, held-out blocks that decide.
+"""Fine-tuning on a user's own scenes. This module keeps the time, chooses the best weights and writes them.
 
-The steps are those of `tuner`; here are the clock, the choice of the best weights, and their writing.
+`tuner` takes the steps, on Wald pairs and at full resolution; held-out blocks decide.
 """
 
 from __future__ import annotations
@@ -44,23 +44,22 @@ from .job import Evaluation, FinetuneJob, FinetuneResult, Recipe
 from .report import write_report
 from .tuner import Tuner
 
-READING_SHARE = 0.06  # of the progress bar
-FINISHING_SHARE = 0.04
+READING_SHARE, FINISHING_SHARE = 0.06, 0.04  # of the progress bar
 EVALUATIONS = 5  # on the held-out blocks; more of them take time from the steps
 WAY_BACK = (0.75, 0.5, 0.25)  # shares of the way from the start weights that are tried at the end
-HQNR_PRICE = 6.0  # a loss of 0.01 in HQNR at full resolution counts as much as 6 % more ERGAS,
-HQNR_NOISE = 0.001  # less what it varies by from one evaluation to the next
-SHORTEST_STEP = 1e-6  # seconds, also where a coarse clock has not moved
+# A loss of 0.01 in HQNR at full resolution counts as much as 6 % more ERGAS.
+HQNR_PRICE = 6.0
+HQNR_NOISE = 0.001  # change of HQNR that does not count: it varies by that between evaluations
+MIN_SECONDS = 1e-6  # of a step, also where a coarse clock has not moved; it divides
 PATCH = 64  # side of patches in PAN pixels, which every crop holds
-LARGEST_CROP = 256
+MAX_CROP = 256  # PAN pixels; larger crops take memory and time and add no variety
 SHOWN = 3  # held-out blocks in the report
-
 
 Pair = tuple[Raster, Raster]
 
 
 def finetune(job: FinetuneJob, progress: Progress | None = None, pairs: Sequence[Pair] = ()) -> FinetuneResult:
-    """Fine-tune and write the weights. Raises PansharpenError; the target is then as it was before.
+    """Fine-tune and write the weights. Raises PansharpenError and then leaves the target unchanged.
 
     `pairs`, if given, are the rasters of the job's pairs, open already and MS read in PAN's reference system.
     """
@@ -94,15 +93,15 @@ class _Finetuning:
         progress.report(READING_SHARE)
         check = progress.check
         self.evaluators = [HoldoutEvaluator(s, self.start.network, self.device, self.dtype, check) for s in self.scenes]
-        before = self._indices(self.start.network)
-        progress.log(f"Held-out blocks before: {_described(before)}.")
+        before = self._measure_indices(self.start.network)
+        progress.log(f"Held-out blocks before: {_describe_indices(before)}.")
         self.best, self.before, self.after, self.objective = self.start.network, before, before, 1.0
         self.evaluations.append(Evaluation(0, time.monotonic() - self.started, math.nan, before["ergas"]))
         cancelled = self._train(tuner)
         improved = self.best is not self.start.network
         if cancelled and not (job.keep and improved):
             raise CancelledError
-        progress.log(f"Held-out blocks after: {_described(self.after)}." if improved else UNCHANGED)
+        progress.log(f"Held-out blocks after: {_describe_indices(self.after)}." if improved else UNCHANGED)
         digest = self._write(tuner)
         seconds = time.monotonic() - self.started
         result = FinetuneResult(
@@ -114,7 +113,7 @@ class _Finetuning:
         return result
 
     def _read(self) -> list[TuningScene]:
-        """All scenes. Raises InputError where they are not of one kind."""
+        """Read all scenes. Raises InputError where sensors or orders of bands differ."""
         scenes: list[TuningScene] = []
         for number, pair in enumerate(self.job.pairs):
             rng = np.random.default_rng([self.job.seed, number, 9])
@@ -130,12 +129,12 @@ class _Finetuning:
                     f"{scene.ms} has {scene.statistics.bands} bands at ratio {scene.ratio:.3g}, but {first.ms} has "
                     f"{first.statistics.bands} at {first.ratio:.3g}. Fine-tune on pairs of one sensor."
                 )
-            cure = reordering(first.band_names, scene.band_names, numbers)
-            if cure:
+            command = reordering(first.band_names, scene.band_names, numbers)
+            if command:
                 raise InputError(
                     f"The bands of {scene.ms} come as {', '.join(scene.band_names)}, those of {first.ms} as "
                     f"{', '.join(first.band_names)}. Tuning learns which band is which. Bring them into one order, for "
-                    f"example with {cure}."
+                    f"example with {command}."
                 )
             scenes.append(scene)
             self.progress.report(READING_SHARE * 0.6 * (number + 1) / len(self.job.pairs))
@@ -149,12 +148,12 @@ class _Finetuning:
         return scenes
 
     def _prepare(self, scenes: Sequence[TuningScene]) -> Tuner:
-        """What trains. Raises InputError where the scenes leave too little to train on."""
+        """Make the tuner. Raises InputError where the scenes leave too little to train on."""
         recipe = self.job.recipe
         sources = [source for number, scene in enumerate(scenes) for source in scene.sources(str(number))]
         if not sources:
             raise InputError("No window of the scenes is left to train on: too many gaps. Choose other scenes.")
-        crop = min(LARGEST_CROP, *(min(s.ms.shape[-2:]) for s in sources))
+        crop = min(MAX_CROP, *(min(s.ms.shape[-2:]) for s in sources))
         order = self.start.network.config.order
         if len(order) != scenes[0].statistics.bands:
             order = usual_order(scenes[0].statistics)
@@ -166,7 +165,7 @@ class _Finetuning:
         return tuner
 
     def _train(self, tuner: Tuner) -> bool:
-        """Train and evaluate on the held-out blocks from time to time; returns whether the user cancelled."""
+        """Train, and evaluate on the held-out blocks from time to time. Returns True if the user cancelled."""
         losses: list[torch.Tensor] = []
         evaluated, done = 0.0, False
         try:
@@ -193,54 +192,54 @@ class _Finetuning:
         return False
 
     def _plan(self, tuner: Tuner, began: float) -> tuple[float, float]:
-        """Fit the number of steps to the minutes by the pace so far; returns the share done and the seconds left.
+        """Fit the number of steps to the minutes by the pace so far. Returns the share done and the seconds left.
 
-        Steps that were asked for are counted, not timed: the same evaluations at the same steps give the same weights.
+        A given number of steps is counted, not timed: evaluations at the same steps give the same weights.
         """
         now = time.monotonic()
         pace = (now - began) / tuner.step
         if self.job.steps is not None:
             return tuner.step / tuner.steps, pace * (tuner.steps - tuner.step)
         left = max(self.started + 60.0 * self.job.minutes - now, 0.0)
-        tuner.steps = tuner.step + int(left / max(pace, SHORTEST_STEP))
-        return (now - began) / max(now - began + left, SHORTEST_STEP), left
+        tuner.steps = tuner.step + int(left / max(pace, MIN_SECONDS))
+        return (now - began) / max(now - began + left, MIN_SECONDS), left
 
     def _evaluate(self, tuner: Tuner, loss: float, left: float) -> None:
         """Evaluate the averaged weights, and keep them where they are the best so far."""
-        found, verdict = self._consider(tuner.average)
-        self.evaluations.append(Evaluation(tuner.step, time.monotonic() - self.started, loss, found))
+        ergas, verdict = self._consider(tuner.average)
+        self.evaluations.append(Evaluation(tuner.step, time.monotonic() - self.started, loss, ergas))
         self.progress.log(
-            f"Step {tuner.step}: loss {loss:.4f}, ERGAS of the held-out blocks {format_figure(found, '.4f')}{verdict}; "
+            f"Step {tuner.step}: loss {loss:.4f}, ERGAS of the held-out blocks {format_figure(ergas, '.4f')}{verdict}; "
             f"{spoken(left)} left."
         )
 
     def _go_back(self, tuner: Tuner) -> None:
-        """Evaluate weights between those before tuning and those at its end: a part of the way may be better."""
+        """Evaluate weights between those before and after tuning: a part of the way may be better."""
         for share in WAY_BACK:
             self.progress.check()
-            found, verdict = self._consider(between(self.start.network, tuner.average, share))
-            ergas = format_figure(found, ".4f")
-            self.progress.log(f"{100.0 * share:.0f} % of the way: ERGAS of the held-out blocks {ergas}{verdict}.")
+            ergas, verdict = self._consider(between(self.start.network, tuner.average, share))
+            figure = format_figure(ergas, ".4f")
+            self.progress.log(f"{100.0 * share:.0f} % of the way: ERGAS of the held-out blocks {figure}{verdict}.")
 
     def _consider(self, network: FlowNetwork) -> tuple[float, str]:
-        """Keep a network where the objective, ERGAS and lost HQNR, is the lowest so far; its ERGAS, and the verdict."""
-        found = float(np.mean([e.ergas(network) for e in self.evaluators]))
-        share = found / self.before["ergas"] if self.before["ergas"] else math.inf  # nothing is better than no error
+        """Keep a network whose objective, ERGAS and lost HQNR, is the lowest yet. Returns its ERGAS and a verdict."""
+        ergas = float(np.mean([e.ergas(network) for e in self.evaluators]))
+        share = ergas / self.before["ergas"] if self.before["ergas"] else math.inf  # nothing is better than no error
         if not share < self.objective:  # also where it is NaN
-            return found, ""
-        indices = self._indices(network)
+            return ergas, ""
+        indices = self._measure_indices(network)
         objective = share + HQNR_PRICE * max(0.0, self.before["hqnr"] - indices["hqnr"] - HQNR_NOISE)
         if objective >= self.objective:
-            return found, f", but HQNR falls to {format_figure(indices['hqnr'], '.4f')}"
+            return ergas, f", but HQNR falls to {format_figure(indices['hqnr'], '.4f')}"
         self.best, self.after, self.objective = copy.deepcopy(network), indices, objective
-        return found, ", the best so far"
+        return ergas, ", the best so far"
 
-    def _indices(self, network: FlowNetwork) -> Figures:
+    def _measure_indices(self, network: FlowNetwork) -> Figures:
         return mean_indices([e.indices(network) for e in self.evaluators])
 
     def _write(self, tuner: Tuner) -> str:
         """Write the best weights; on a full disk, to the temporary folder, which the error then names."""
-        notes = self._notes(tuner)
+        notes = self._make_notes(tuner)
         try:
             return save_weights(self.best, self.job.output, notes)
         except (OSError, SafetensorError) as error:
@@ -255,8 +254,8 @@ class _Finetuning:
             "and move them there."
         )
 
-    def _notes(self, tuner: Tuner) -> dict[str, Any]:
-        """What the header of the weights says."""
+    def _make_notes(self, tuner: Tuner) -> dict[str, Any]:
+        """Return the notes for the header of the weights."""
         parent = self.start.header
         return {
             "name": f"{self.job.output.stem}, fine-tuned from {parent.get('name', '?')}",
@@ -264,7 +263,7 @@ class _Finetuning:
             "plugin": VERSION,
             "started_from": {"name": parent.get("name", "?"), "sha256": self.start.sha256},
             "finetuned": {
-                "scenes": [_scene_notes(s) for s in self.scenes],
+                "scenes": [_describe_scene(s) for s in self.scenes],
                 "steps": tuner.step,
                 "seed": self.job.seed,
                 "recipe": asdict(self.job.recipe),
@@ -274,26 +273,26 @@ class _Finetuning:
         }
 
     def _report(self, result: FinetuneResult) -> str:
-        """Write the report, where one is wanted; returns a warning where that fails: the weights are in place."""
+        """Write the report, if any. Returns a warning where that fails: the weights are in place."""
         report = self.job.report
         if report is None:
             return ""
         try:
             for e in self.evaluators:
-                e.check = lambda: None  # who cancelled and keeps the weights has his report too
+                e.check = lambda: None  # a cancelled run that keeps the weights has a report too
             crops = [
                 (before, after)
                 for e in self.evaluators
                 for before, after in zip(e.crops(self.start.network, SHOWN), e.crops(self.best, SHOWN))
             ][:SHOWN]  # fmt: skip
-            settings = {**self._settings(), **{f"recipe: {k}": v for k, v in asdict(self.job.recipe).items()}}
+            settings = {**self._list_settings(), **{f"recipe: {k}": v for k, v in asdict(self.job.recipe).items()}}
             write_report(report, result, crops, settings)
         except Exception as error:  # whatever it is, the weights count
             return f"Warning: the report {report} cannot be written ({error}); the weights are."
         return ""
 
-    def _settings(self) -> dict[str, object]:
-        scenes = {f"scene {n}": _scene_notes(s) for n, s in enumerate(self.scenes, start=1)}
+    def _list_settings(self) -> dict[str, object]:
+        scenes = {f"scene {n}": _describe_scene(s) for n, s in enumerate(self.scenes, start=1)}
         return {
             "start": f"{self.start.header.get('name', '?')}, SHA-256 {self.start.sha256}",
             **scenes,
@@ -303,13 +302,13 @@ class _Finetuning:
 
 
 UNCHANGED = (
-    "Nothing better than the start weights was found on the held-out blocks, both resolutions counted: the start "
-    "weights are written as they are. More minutes or more scenes of the sensor may help."
+    "Nothing better than the start weights was found on the held-out blocks, both resolutions counted. The start "
+    "weights are written unchanged. More minutes or more scenes of the sensor may help."
 )
 
 
 def simulation(scenes: Sequence[TuningScene], crop: int, recipe: Recipe) -> SimulationConfig:
-    """The scenes' own sensor: their ratio, transfer functions and noise, and nothing that they do not show."""
+    """Configure a simulation of the scenes' own sensor: their ratio, transfer functions and noise, nothing else."""
     noise = recipe.noise * float(np.mean([s.noise for s in scenes]))
     return SimulationConfig(
         crop=crop, shrunk_share=0.0, gamma=1.0, glare=0.0, built_share=0.0, ratios=(scenes[0].ratio,) * 3,
@@ -323,14 +322,14 @@ def simulation(scenes: Sequence[TuningScene], crop: int, recipe: Recipe) -> Simu
 
 @torch.no_grad()
 def between(start: FlowNetwork, end: FlowNetwork, share: float) -> FlowNetwork:
-    """A network whose weights lie `share` of the way from those of `start` to those of `end`."""
+    """Interpolate the weights of two networks, `share` of the way from `start` to `end`."""
     network = copy.deepcopy(end)
-    for own, first in zip(network.parameters(), start.parameters()):
-        own.copy_(first.to(own) + share * (own - first.to(own)))
+    for value, first in zip(network.parameters(), start.parameters()):
+        value.copy_(first.to(value) + share * (value - first.to(value)))
     return network
 
 
-def _scene_notes(scene: TuningScene) -> Mapping[str, Any]:
+def _describe_scene(scene: TuningScene) -> Mapping[str, Any]:
     return {
         "pan": scene.pan,
         "ms": scene.ms,
@@ -342,5 +341,5 @@ def _scene_notes(scene: TuningScene) -> Mapping[str, Any]:
     }
 
 
-def _described(indices: Figures) -> str:
+def _describe_indices(indices: Figures) -> str:
     return ", ".join(f"{INDICES[n].title} {format_figure(value, INDICES[n].form)}" for n, value in indices.items())

@@ -1,7 +1,7 @@
 """A scene to fine-tune on: windows of a pair, some blocks of which are held out with a guard ring around them.
 
-Everything that training is told (shift, gain, statistics, pixels) comes from what is not held out; how good a network
-is on the scene comes from the held-out blocks alone.
+The inputs of training (shift, gain, statistics, pixels) come from the other pixels alone, the indices of a network from
+the held-out blocks alone.
 """
 
 from __future__ import annotations
@@ -33,21 +33,22 @@ from ..wording import format_value
 WINDOW_SIDE = 256  # MS pixels along the side of a window, about
 WINDOWS_PER_AXIS = 3
 CANDIDATES_PER_AXIS = 5  # windows of a large scene among which those with texture are sought
-LARGEST_PAN_SIDE = 2048  # PAN pixels of a window; bounds memory at large ratios
-SMALLEST_SIDE = 96  # MS pixels of a scene
-BLOCKS = (64, 32)  # MS pixels along the side of a held-out block: the first of which a window holds four
-GUARD = 8  # MS pixels around a block that nobody uses; the widest blur reaches 3
+MAX_PAN_SIDE = 2048  # PAN pixels of a window; it limits memory at large ratios
+MIN_SIDE = 96  # MS pixels of a scene; smaller ones hold no block with its guard and enough to learn from
+# MS pixels along the side of a held-out block. The first size counts that fits four times into a window.
+BLOCKS = (64, 32)
+GUARD = 8  # MS pixels around a block that are not used; the widest blur reaches 3
 HELD_SHARE = 0.25  # of a window's blocks, rounded up
-MINIMUM_VALID = 0.5  # of a window's pixels
-MINIMUM_OPEN = 0.25  # of a window's pixels that training may use
+MIN_VALID = 0.5  # of a window's pixels
+MIN_OPEN = 0.25  # of a window's pixels that training may use
 Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class TuningWindow:
-    """A window of the pair, its shift corrected: as it is, and as training may see it; and its held-out blocks.
+    """A window of the pair, its shift corrected: complete, and as training may see it; and its held-out blocks.
 
-    `blocks` are in MS pixels of the window. In `open` neither PAN nor MS knows anything of blocks and guard.
+    `blocks` are in MS pixels of the window. In `open` PAN and MS are invalid in blocks and guard.
     """
 
     pair: PairWindow
@@ -57,9 +58,9 @@ class TuningWindow:
 
 @dataclass(frozen=True)
 class TuningScene:
-    """A pair to fine-tune on; `statistics`, `registration`, `noise` (deviations of PAN) are of what is not held out.
+    """A pair to fine-tune on; `statistics`, `registration`, `noise` (deviations of PAN) are of the pixels not held out.
 
-    `offsets` were taken off the bands of MS as they were read."""
+    `offsets` were subtracted from the bands of MS when they were read."""
 
     pan: str
     ms: str
@@ -74,13 +75,13 @@ class TuningScene:
     windows: tuple[TuningWindow, ...]
 
     def sources(self, family: str) -> list[Source]:
-        """What training simulates from: MS, and PAN as sharp as MS, where both may be used."""
+        """Return the sources that training simulates from: MS, and PAN as sharp as MS, where both may be used."""
         sources = []
         for window in self.windows:
             low, valid = window.open.pan_at_ms(self.registration.transfer)
-            if valid.mean() >= MINIMUM_OPEN:
-                ms, pan, known = map(torch.from_numpy, (window.open.ms, low, valid))
-                sources.append(Source(self.ms, family, ms, pan, window.open, self.registration.transfer, known))
+            if valid.mean() >= MIN_OPEN:
+                ms, pan, mask = map(torch.from_numpy, (window.open.ms, low, valid))
+                sources.append(Source(self.ms, family, ms, pan, window.open, self.registration.transfer, mask))
         return sources
 
 
@@ -98,19 +99,19 @@ def read_scene(
     """
     placement = register(pan.grid, ms.grid)
     shared = ms_window(placement, output_window(pan, placement, extent), 0).clipped(ms.grid.window)
-    if min(shared.width, shared.height) < SMALLEST_SIDE:
+    if min(shared.width, shared.height) < MIN_SIDE:
         raise InputError(
-            f"PAN {pan.source.name} and MS {ms.source.name} share {shared.width} x {shared.height} MS pixels here; "
-            f"fine-tuning needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE}, of which it holds blocks out to "
-            "measure on. Choose a larger extent or scene, or use the bundled weights as they are."
+            f"PAN {pan.source.name} and MS {ms.source.name} share {shared.width} x {shared.height} MS pixels here, but "
+            f"fine-tuning needs {MIN_SIDE} x {MIN_SIDE}. Choose a larger extent or scene, or use the bundled weights "
+            "unchanged."
         )
 
     def read(window: Window) -> PairWindow:
         check()
         return read_with_margin(pan, ms, placement, window)
 
-    windows = _windows_with_texture(shared, placement.ratio, read)
-    pairs = _without_fill([read(w) for w in windows], check)
+    windows = _select_windows(shared, placement.ratio, read)
+    pairs = _mark_fill([read(w) for w in windows], check)
     described = {
         "pan": Path(pan.source.name).name,
         "ms": Path(ms.source.name).name,
@@ -123,26 +124,26 @@ def read_scene(
     return _hold_out(described, ms.source.name, placement, windows, pairs, rng, check)
 
 
-def _windows_with_texture(shared: Window, ratio: float, read: Callable[[Window], PairWindow]) -> list[Window]:
-    """Windows spread over the shared area; where it is large, those without texture (clouds, water) are left out."""
-    candidates = _windows(shared, ratio, CANDIDATES_PER_AXIS)
-    most = WINDOWS_PER_AXIS**2
-    if len(candidates) <= most:
-        return _windows(shared, ratio)
+def _select_windows(shared: Window, ratio: float, read: Callable[[Window], PairWindow]) -> list[Window]:
+    """Spread windows over the shared area; in a large one, leave out those without texture (clouds, water)."""
+    candidates = _spread_windows(shared, ratio, CANDIDATES_PER_AXIS)
+    count = WINDOWS_PER_AXIS**2
+    if len(candidates) <= count:
+        return _spread_windows(shared, ratio)
     textures = [texture(*read(w).pan_at_ms(FIRST_TRANSFER)) for w in candidates]
-    return [candidates[number] for number in spread(textured(textures), most)] or _windows(shared, ratio)
+    return [candidates[number] for number in spread(textured(textures), count)] or _spread_windows(shared, ratio)
 
 
-def _without_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
-    """Undeclared fill as gaps."""
+def _mark_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
+    """Mark undeclared fill as gaps."""
     ms_fill = find_fill([(p.ms, p.ms_valid) for p in pairs], check)
     pan_fill = find_fill([(p.pan[None], p.pan_valid) for p in pairs], check)
     return [without_fill(p, ms_fill, pan_fill) for p in pairs]
 
 
-def _windows(shared: Window, ratio: float, per_axis: int = WINDOWS_PER_AXIS) -> list[Window]:
-    """Windows spread evenly over the shared area, at least SMALLEST_SIDE and at most 1.5 WINDOW_SIDE wide."""
-    side = int(max(SMALLEST_SIDE, min(WINDOW_SIDE, LARGEST_PAN_SIDE / ratio)))
+def _spread_windows(shared: Window, ratio: float, per_axis: int = WINDOWS_PER_AXIS) -> list[Window]:
+    """Spread windows evenly over the shared area, at least MIN_SIDE and at most 1.5 WINDOW_SIDE wide."""
+    side = int(max(MIN_SIDE, min(WINDOW_SIDE, MAX_PAN_SIDE / ratio)))
 
     def spread(start: int, length: int) -> list[tuple[int, int]]:
         count = min(per_axis, max(1, round(length / side)))
@@ -160,9 +161,9 @@ def _hold_out(
     described: dict, path: str, placement: Placement, windows: list[Window], pairs: list[PairWindow],
     rng: np.random.Generator, check: Check,
 ) -> TuningScene:  # fmt: skip
-    """Choose the blocks, measure the registration of what is left, and put the scene together."""
+    """Choose the blocks, measure the registration of the other pixels, and put the scene together."""
     valid = [p.pan_at_ms(FIRST_TRANSFER)[1] for p in pairs]
-    usable = [v.mean() >= MINIMUM_VALID for v in valid]
+    usable = [v.mean() >= MIN_VALID for v in valid]
     blocks = [_choose_blocks(v, rng) if use else () for v, use in zip(valid, usable)]
     if not any(blocks):
         share = float(np.concatenate([v.ravel() for v in valid]).mean())
@@ -172,48 +173,48 @@ def _hold_out(
             "Choose another extent or scene."
         )
     kept = [(w, p, b) for w, p, b, use in zip(windows, pairs, blocks, usable) if use]
-    everywhere = [_moved(block, w.left, w.top) for w, _, b in kept for block in b]
-    opened = [_opened(p, _held(w, everywhere)) for w, p, _ in kept]
+    in_raster = [_move(block, w.left, w.top) for w, _, b in kept for block in b]
+    opened = [_close_held_out(p, _mark_held_out(w, in_raster)) for w, p, _ in kept]
     _refuse_constant_bands(path, opened)
     registration = measure_registration(opened, check=check)
     _refuse_misfits(path, registration)
     shift = registration.shift
-    found = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
-    fitting = follows(registration, len(found))
-    found = [w for w, fits in zip(found, fitting) if fits and w.blocks] or found
-    low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in found]
+    kept_windows = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
+    fitting = follows(registration, len(kept_windows))
+    used = [w for w, fits in zip(kept_windows, fitting) if fits and w.blocks] or kept_windows
+    low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in used]
     try:
         statistics = measure_statistics(low, placement.ratio, registration.transfer)
     except ValueError as error:
         raise InputError(f"PAN and MS {path} share too little: {error}.") from error
-    fine = noise_level([(w.open.pan, w.open.pan_valid) for w in found])
+    fine = noise_level([(w.open.pan, w.open.pan_valid) for w in used])
     coarse = noise_level([(pan, valid) for _, pan, valid in low])
     noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std[0]
-    return TuningScene(**described, registration=registration, statistics=statistics, noise=noise, windows=tuple(found))
+    return TuningScene(**described, registration=registration, statistics=statistics, noise=noise, windows=tuple(used))
 
 
 def _refuse_misfits(path: str, registration: Registration) -> None:
-    """Raises InputError for a pair that would teach that details lie where they do not."""
+    """Raise InputError for a pair that would teach details at wrong places."""
     cure = (
-        f"If the two lie more than {MAX_SHIFT} PAN pixels off each other, otfm:pansharpen with ALIGN says by how "
-        "much: move one of them by that, for example with gdal_edit.py -a_ullr."
+        f"If their shift exceeds {MAX_SHIFT} PAN pixels, otfm:pansharpen with ALIGN reports it. Move one layer by "
+        "that, for example with gdal_edit.py -a_ullr."
     )
     if not registration.reliable:
         raise InputError(
             f"PAN and MS {path} do not fit well enough to learn from (correlation of details "
             f"{registration.correlation:.2f}): clouds, water or another place. Choose another extent or scene, or use "
-            f"the bundled weights as they are. {cure}"
+            f"the bundled weights unchanged. {cure}"
         )
     if registration.at_edge:
         rows, columns = registration.shift
         raise InputError(
             f"PAN and MS {path} fit best {rows:+.1f} rows and {columns:+.1f} columns (PAN pixels) off their "
-            f"georeference, at the end of the search for a shift, and may lie farther off still. {cure}"
+            f"georeference, at the end of the search for a shift. The shift may be larger. {cure}"
         )
 
 
 def _choose_blocks(valid: Mask, rng: np.random.Generator) -> tuple[Window, ...]:
-    """Blocks of a window (h, w), in its pixels, that are held out: a random HELD_SHARE, of those without gaps."""
+    """Choose a random HELD_SHARE of the blocks without gaps of a window (h, w), in its pixels."""
     for side in BLOCKS:
         cell = side + 2 * GUARD
         rows, columns = (n // cell for n in valid.shape)
@@ -225,18 +226,18 @@ def _choose_blocks(valid: Mask, rng: np.random.Generator) -> tuple[Window, ...]:
     return tuple(whole[i] for i in sorted(rng.permutation(len(whole))[:count]))
 
 
-def _held(window: Window, blocks: list[Window]) -> Mask:
-    """Which pixels (h, w) of a window belong to blocks of the MS raster or to their guard."""
+def _mark_held_out(window: Window, blocks: list[Window]) -> Mask:
+    """Mark the pixels (h, w) of a window that belong to blocks of the MS raster or to their guard."""
     held = np.zeros((window.height, window.width), dtype=bool)
     for block in blocks:
-        part = _moved(block.grown(GUARD), -window.left, -window.top).clipped(Window(0, 0, window.width, window.height))
+        part = _move(block.grown(GUARD), -window.left, -window.top).clipped(Window(0, 0, window.width, window.height))
         if not part.empty:
             held[part.top : part.bottom, part.left : part.right] = True
     return held
 
 
-def _opened(pair: PairWindow, held: Mask) -> PairWindow:
-    """A pair in which what is held out, and gaps, are invalid and filled from what is not."""
+def _close_held_out(pair: PairWindow, held: Mask) -> PairWindow:
+    """Make held-out pixels and gaps of a pair invalid, and fill them from the other pixels."""
     ms_valid = pair.ms_valid & ~held
     pan_valid = replace(pair, ms_valid=~held, band_valid=None).valid_on_pan(pair.window)
     if not bool(ms_valid.any()) or not bool(pan_valid.any()):
@@ -260,5 +261,5 @@ def _refuse_constant_bands(path: str, pairs: list[PairWindow]) -> None:
         )
 
 
-def _moved(window: Window, right: int, down: int) -> Window:
+def _move(window: Window, right: int, down: int) -> Window:
     return Window(window.left + right, window.top + down, window.width, window.height)

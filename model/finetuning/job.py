@@ -1,4 +1,4 @@
-"""What a fine-tuning is asked to do, and what it says it did."""
+"""The job and the result of a fine-tuning."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..raster.source import RasterSource
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to fine-tune; found by measurement, docs/finetuning.md, and saved with the weights.
+    """Settings of fine-tuning, measured (docs/finetuning.md) and saved with the weights.
 
-    rate, floor      learning rate at which it begins and ends, along a cosine
-    gain_spread      how far, relatively, simulated MTF gains lie from the measured one
+    rate, floor      first and last learning rate, along a cosine
+    gain_spread      relative deviation of simulated MTF gains from the measured one
     noise            share of the scene's own PAN noise that simulated pairs get
-    ordered          how often the bands come in the groups that fusion forms; in random ones else, for variety
+    ordered          share of examples whose bands come in the groups of fusion; the others are random, for variety
     full_every       one step in so many reads the pair at full resolution    full_weight   of the spectral cost there
     full_examples    squares of the pair that are kept for that    full_side   their side in PAN pixels
     """
@@ -43,7 +43,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TuningPair:
-    """A scene; `extent` is (x least, y least, x most, y most) in PAN's system, None for all that both cover."""
+    """A scene; `extent` is (x min, y min, x max, y max) in PAN's system, None for all that both cover."""
 
     pan: RasterSource
     ms: RasterSource
@@ -52,7 +52,7 @@ class TuningPair:
 
 @dataclass(frozen=True)
 class FinetuneJob:
-    """What to do, with pairs of one sensor. `steps`, where given, count in place of `minutes`."""
+    """A fine-tuning on pairs of one sensor. `steps`, where given, count instead of `minutes`."""
 
     pairs: tuple[TuningPair, ...]
     output: Path
@@ -68,7 +68,7 @@ class FinetuneJob:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation on the held-out blocks: after how many steps and seconds, mean loss since the last, ERGAS."""
+    """An evaluation on the held-out blocks: steps and seconds before it, mean loss since the last, ERGAS."""
 
     step: int
     seconds: float
@@ -78,7 +78,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class FinetuneResult:
-    """What was done. `improved` is False where the start weights were the best and were written unchanged.
+    """The result. `improved` is False where the start weights were the best and were written unchanged.
 
     `before` and `after` are the indices of the held-out blocks by the names of `quality.indices.INDICES`.
     """

@@ -1,4 +1,4 @@
-"""Examples of real pairs at full resolution, where no sharp truth exists: what fusion will read once tuning is done."""
+"""Examples of real pairs at full resolution, without a reference: inputs as fusion will read them after tuning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..training.batches import MAX_LOST, Batch
 from ..training.dataset import Source
 from ..training.example import Example, as_tensor, draw_group, read_example
 
-TRIES = 12  # random places of which the one with fewest gaps is taken
+TRIES = 12  # random squares of a pair with gaps, from which the one with fewest gaps is taken
 
 
 class RealPairBuffer:
@@ -47,32 +47,32 @@ class RealPairBuffer:
         for _ in range(count):
             pair, statistics = pairs[rng.integers(len(pairs))]
             group = draw_group(statistics.bands, network, rng, bool(rng.random() < ordered_share))
-            self.examples.append(_square(pair, statistics, group, side, rng))
+            self.examples.append(_read_square(pair, statistics, group, side, rng))
 
     def batch(self, count: int, patch: int, step: int) -> Batch:
-        """`count` random patches."""
+        """Return `count` random patches."""
         return Batch.drawn(self.examples, count, patch, np.random.default_rng([*self.seed, step, 4]))
 
 
-def _square(
+def _read_square(
     pair: PairWindow, statistics: SceneStatistics, group: list[int], side: int, rng: np.random.Generator
 ) -> Example:
-    """What the network reads of a random square of a pair."""
-    top, left = _corner(pair.pan_valid, side, rng)
+    """Build the network's inputs for a random square of a pair."""
+    top, left = _draw_corner(pair.pan_valid, side, rng)
     maps = zip(pair.mtf_resamplers(statistics.transfer), pair.pan.shape[-2:], (top, left))
     rows, columns = (as_tensor(_cut(m.dense(n), slice(c, c + side))).expand(len(group), -1, -1) for m, n, c in maps)
     return read_example(pair, Window(left, top, side, side), statistics, group, (rows, columns))
 
 
 def _cut(matrix: Matrix, square: slice) -> Matrix:
-    """The columns of a map (k, n) that lie in a square, 0 where a kernel reaches beyond it."""
+    """Cut the columns of a map (k, n) to a square; rows whose kernel reaches beyond it become 0."""
     part = matrix[:, square]
     part[np.abs(matrix).sum(1) - np.abs(part).sum(1) > MAX_LOST] = 0.0
     return part
 
 
-def _corner(valid: Mask, side: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Row and column of a random square of a PAN of which `valid` (H, W) tells; of some, the one with fewest gaps."""
+def _draw_corner(valid: Mask, side: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Draw row and column of a random square of a PAN with the mask `valid` (H, W); among TRIES, with fewest gaps."""
     tries = [
         (int(rng.integers(0, valid.shape[0] - side + 1)), int(rng.integers(0, valid.shape[1] - side + 1)))
         for _ in range(1 if valid.all() else TRIES)

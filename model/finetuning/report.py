@@ -1,4 +1,4 @@
-"""The report of a fine-tuning: one HTML file that needs nothing else, pictures inside it."""
+"""The report of a fine-tuning: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .evaluation import Crop
 from .job import FinetuneResult
 
 STRETCH = (1, 99)  # percentiles of MS that pictures show
-EXAGGERATION = 4.0  # of the differences
+EXAGGERATION = 4.0  # factor on the differences that pictures show
 WIDTH = 125  # CSS pixels of a picture, so that five stand side by side on paper
 
 
@@ -39,10 +39,10 @@ def write_report(
         "finetuning.html",
         title=f"Fine-tuning of {result.output.name}",
         verdict=verdict,
-        figures=_figures(result.before, result.after),
+        figures=_list_figures(result.before, result.after),
         plots=[plot("Against steps", steps, c) for c in (curves, {"loss": [e.loss for e in result.evaluations]})],
         exaggeration=f"{EXAGGERATION:g}",
-        strips=[_strip(*pair) for pair in crops],
+        strips=[_draw_strip(*pair) for pair in crops],
         settings=[(k.replace("_", " "), words(v)) for k, v in settings.items()],
         sha256=result.weights_sha256,
     )
@@ -50,16 +50,16 @@ def write_report(
         draft.write_text(text, encoding="utf-8")
 
 
-def _figures(before: Figures, after: Figures) -> list[tuple[str, ...]]:
-    """Title, before, after and meaning of each index."""
+def _list_figures(before: Figures, after: Figures) -> list[tuple[str, ...]]:
+    """Return title, before, after and meaning of each index."""
     return [
         (index.title, *(format_figure(i[n], ".4f") for i in (before, after)), f"{index.resolution}, {index.direction}")
         for n, index in INDICES.items()
     ]
 
 
-def _strip(before: Crop, after: Crop) -> list[Picture]:
-    """MS, PAN, before, after and difference of one block."""
+def _draw_strip(before: Crop, after: Crop) -> list[Picture]:
+    """Draw MS, PAN, before, after and difference of one block."""
     low, high = np.percentile(before.ms, STRETCH, axis=(1, 2))
     difference = after.sharp - before.sharp
     far = 0.5 * (high - low) / EXAGGERATION

@@ -12,7 +12,7 @@ from ..geometry.filters import high_pass
 from ..network.flow_network import FlowNetwork
 from ..training.batches import ExampleBuffer
 from ..training.dataset import Source
-from ..training.example import SMALLEST_SCALE
+from ..training.example import MIN_SCALE
 from ..training.learner import Learner, UpdateRule
 from ..training.muon import Muon
 from ..training.simulation import SimulationConfig
@@ -25,7 +25,7 @@ COST = TransportConfig()  # of the regression, as in training
 
 
 class Tuner(Learner):
-    """Weights that learn a scene. `steps`, along which the learning rate falls, may change on the way."""
+    """A network that learns a scene. `steps`, along which the learning rate falls, may change on the way."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Tuner(Learner):
         device: torch.device,
         half_precision: bool,
     ) -> None:
-        """`order` is that of the scene's bands, `patch` the side of a training patch in PAN pixels."""
+        """Prepare tuning. `order` is that of the scene's bands, `patch` the side of a training patch in PAN pixels."""
         torch.manual_seed(seed)
         super().__init__(
             replace(start.config, order=order), UpdateRule(ema=recipe.ema, half_precision=half_precision), device
@@ -53,16 +53,16 @@ class Tuner(Learner):
         self.real = RealPairBuffer(sources, config, recipe.full_examples, side, [seed, 0], recipe.ordered)
 
     def advance(self) -> torch.Tensor:
-        """Train one step; returns its loss, ()."""
+        """Train one step. Returns its loss, ()."""
         full = self.step % self.recipe.full_every == 1
-        loss = self._full_resolution() if full else self._regression()
+        loss = self._compute_full_loss() if full else self._compute_regression_loss()
         loss.backward()
         fallen = cosine(self.recipe.rate, self.recipe.floor, min(self.step / self.steps, 1.0))
         self.update(fallen * min((self.step + 1) / self.recipe.warmup, 1.0))
         return loss.detach()
 
-    def _regression(self) -> torch.Tensor:
-        """Pixel and spectral cost on pairs whose truth is MS itself; ()."""
+    def _compute_regression_loss(self) -> torch.Tensor:
+        """Compute the pixel and spectral cost on pairs whose reference is MS itself; ()."""
         count = self.recipe.batch
         self.buffer.advance(self.step // self.recipe.renewal)
         batch = self.buffer.batch(count, self.patch, self.step).to(self.device)
@@ -70,9 +70,9 @@ class Tuner(Learner):
         time = draw_times(count, self.recipe.flow_share, rng).to(self.device)
         return regression_loss(batch, self.estimate(batch, time), time, COST)
 
-    def _full_resolution(self) -> torch.Tensor:
-        """Spectral cost at full resolution, in units of the result's own details; ()."""
+    def _compute_full_loss(self) -> torch.Tensor:
+        """Compute the spectral cost at full resolution, in units of the result's own details; ()."""
         batch = self.real.batch(self.recipe.batch, self.patch, self.step).to(self.device)
         y = self.estimate(batch, batch.lms.new_zeros(len(batch.lms)))
-        scale = high_pass(y.detach()).std(dim=(2, 3)).clamp_min(SMALLEST_SCALE)
+        scale = high_pass(y.detach()).std(dim=(2, 3)).clamp_min(MIN_SCALE)
         return self.recipe.full_weight * spectral_cost(replace(batch, scale=scale), y).mean()

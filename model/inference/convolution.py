@@ -1,8 +1,8 @@
-"""The 3x3 convolution of a network's layer, with what follows it: relu, or the sum with what is there already.
+"""The 3x3 convolution of a network's layer, followed by relu or by an addition.
 
-oneDNN sums in the same pass over the pixels, with weights that are prepared once. The operators of torch that ask it to
-are not documented, so they are tried once, and where they give anything but what torch's documented ones give, those do
-the work. Its relu is not used: it turns what is no number into 0, which would hide a fault.
+oneDNN adds in the same pass over the pixels, with weights that are prepared once. Torch's operators for that are not
+documented. So they are tried once, and where their result differs from that of the documented operators, the latter are
+used. Its relu is not used: it turns NaN into 0, which would hide a fault.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from torch.nn.functional import conv2d
 
 Layer = tuple[torch.Tensor, torch.Tensor]  # weights (out, in, 3, 3), bias (out,)
 
-PADDING, ONES = [0, 1], [1, 1]  # zeros to the left and right alone: rows above and below are given
+PADDING, ONES = [0, 1], [1, 1]  # zeros to the left and right alone: the input has the rows above and below
 USUAL_SIZE = 64, 512  # rows and columns that oneDNN prepares weights for
-TOLERANCE = 0.02  # of bfloat16, in deviations of the outcome; float32 is far closer
+TOLERANCE = 0.02  # error of bfloat16, in deviations of the result; float32 is far closer
 
 
 class Convolution:
-    """A layer at work on rows (1, in, n, w), of which n - 2 come out; all tensors are channels_last."""
+    """A layer for rows (1, in, n, w), with n - 2 rows of output; all tensors are channels_last."""
 
     def __init__(self, layer: Layer) -> None:
         weight, self.bias = layer
@@ -28,7 +28,7 @@ class Convolution:
         self.outputs = len(weight)
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        """The convolution, (1, out, n - 2, w)."""
+        """Convolve; the result is (1, out, n - 2, w)."""
         return conv2d(rows, self.weight, self.bias, padding=(0, 1))
 
     def relu_into(self, rows: torch.Tensor, out: torch.Tensor) -> None:
@@ -41,7 +41,7 @@ class Convolution:
 
 
 class FusedConvolution(Convolution):
-    """The same by oneDNN in one pass. Raises RuntimeError where it does not compute in this type of number here."""
+    """A convolution by oneDNN in one pass. Raises RuntimeError for a number type that it does not compute in here."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__(layer)
@@ -60,13 +60,13 @@ class FusedConvolution(Convolution):
 
 
 def convolution(layer: Layer) -> Convolution:
-    """The layer as it runs fastest here."""
+    """Return the fastest layer for this machine."""
     return FusedConvolution(layer) if fuses(layer[0].dtype) else Convolution(layer)
 
 
 @functools.cache
 def fuses(dtype: torch.dtype) -> bool:
-    """Whether this torch on this CPU computes right with `FusedConvolution` in a type of number."""
+    """Check that `FusedConvolution` is right in a number type, with this torch on this CPU."""
     draw = torch.Generator().manual_seed(1)
 
     def random(*shape: int) -> torch.Tensor:
@@ -74,16 +74,16 @@ def fuses(dtype: torch.dtype) -> bool:
         return values.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else values
 
     layer, rows, before = (random(16, 16, 3, 3), random(16)), random(1, 16, 7, 9), random(1, 16, 9, 9)
-    rows[0, 0, 0, 0] = torch.nan  # has to stay one
+    rows[0, 0, 0, 0] = torch.nan  # NaN has to stay NaN
     try:
-        found, wanted = (_outcome(kind(layer), rows, before.clone()) for kind in (FusedConvolution, Convolution))
+        fused, plain = (_run_layer(make(layer), rows, before.clone()) for make in (FusedConvolution, Convolution))
     except (RuntimeError, AttributeError, NotImplementedError, TypeError):
         return False
-    tolerance = TOLERANCE * float(wanted[wanted.isfinite()].std())
-    return torch.allclose(found, wanted, rtol=0.0, atol=tolerance, equal_nan=True)
+    tolerance = TOLERANCE * float(plain[plain.isfinite()].std())
+    return torch.allclose(fused, plain, rtol=0.0, atol=tolerance, equal_nan=True)
 
 
-def _outcome(layer: Convolution, rows: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """What a layer makes of rows, added to some of `before` and alone."""
+def _run_layer(layer: Convolution, rows: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """Apply a layer to rows, added to some of `before` and alone."""
     layer.add_to(rows, before[:, :, 3:8])
     return torch.cat([before.flatten(), layer(rows).flatten()]).float()

@@ -24,7 +24,7 @@ STRIP = 131072  # PAN pixels of a strip on a CPU
 
 @dataclass(frozen=True)
 class GroupValues:
-    """What is constant for a group of bands over a scene: tensors (bands,) but for depth (bands + 1,).
+    """Values of a group of bands, constant over a scene: tensors (bands,), and depth (bands + 1,).
 
     mean, std   in digital numbers        injection, depth   as in `network.Guidance`
     """
@@ -43,7 +43,7 @@ class Workspace(threading.local):
         self.kept: dict[str, torch.Tensor] = {}
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-        """A tensor to be filled; it lasts until the next call for the same name."""
+        """Return an unfilled tensor; it lasts until the next call for the same name."""
         count, kept = math.prod(shape), self.kept.get(name)
         if kept is None or kept.numel() < count or kept.dtype != dtype or kept.device != device:
             kept = self.kept[name] = torch.empty(count, dtype=dtype, device=device)
@@ -53,14 +53,14 @@ class Workspace(threading.local):
 class EulerState:
     """The flow over a window whose sides are multiples of `cell`, for one group of bands after the other.
 
-    planes (channels * cell^2, h, w)   what the network reads at the present time, of its own number type: the bands,
-    the guides, which all groups share, and the modulated detail of the bands
+    planes (channels * cell^2, h, w)   the network's present input, in its number type: the bands, the guides, which all
+    groups share, and the modulated detail of the bands
 
-    What else is held lies strip by strip, (images, cell, rows, cell, w) each.
+    All other images are stored strip by strip, (images, cell, rows, cell, w) each.
     """
 
     def __init__(self, conditions: Conditions, bands: int, cell: int, dtype: torch.dtype, space: Workspace) -> None:
-        """`bands` is how many a group has."""
+        """Prepare the buffers; `bands` is the number of bands of a group."""
         self.conditions, self.cell = conditions, cell
         pan = conditions.pan[0]
         height, width = (n // cell for n in pan.shape)
@@ -68,11 +68,11 @@ class EulerState:
         self.planes = self.inputs.view(-1, height, width)
         rows = max(STRIP // (cell * cell * width), 1) if pan.device.type == "cpu" else height
         self.strips = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
-        self.lift = _Lift(conditions, cell, self.strips)
-        self.fine = self._held(space, "fine", 2 + bands)  # PAN at MS sharpness, intensity, and the state
+        self.lift = _Interpolator(conditions, cell, self.strips)
+        self.fine = self._allocate(space, "fine", 2 + bands)  # PAN at MS sharpness, intensity, and the state
         self.state = [fine[2:] for fine in self.fine]
-        self.detail, self.inverse = (self._held(space, name, 1) for name in ("detail", "inverse"))
-        self.group: GroupValues  # which is on its way
+        self.detail, self.inverse = (self._allocate(space, name, 1) for name in ("detail", "inverse"))
+        self.group: GroupValues  # the current one
         self.guided = False
 
     def depart(self, group: GroupValues) -> None:
@@ -90,36 +90,36 @@ class EulerState:
         self.guided = True
 
     def advance(self, velocity: Iterable[torch.Tensor]) -> None:
-        """One Euler step to a time before 1; `velocity` is what `FoldedNetwork` gives for `planes`."""
-        for number, rows, given in self._pieces(velocity):
-            self._step(number, rows, given, slice(None))
-            self._store(0, self.state[number][:, :, rows], self._down(number, rows))
-            self._modulate(number, self._down(number, rows), rows)
+        """Take an Euler step to a time before 1; `velocity` is the output of `FoldedNetwork` for `planes`."""
+        for number, rows, part in self._split_by_strip(velocity):
+            self._step(number, rows, part, slice(None))
+            self._store(0, self.state[number][:, :, rows], self._convert_rows(number, rows))
+            self._modulate(number, self._convert_rows(number, rows), rows)
 
     def arrive(
         self, velocity: Iterable[torch.Tensor], place: Window, count: int
     ) -> Iterator[tuple[slice, torch.Tensor]]:
-        """The last Euler step within the window `place`, some rows at a time.
+        """Take the last Euler step within the window `place`, some rows at a time.
 
-        Gives rows of `place` and digital numbers (count, rows, width) of the first bands.
+        Yields rows of `place` and digital numbers (count, rows, width) of the first bands.
         """
         cell = self.cell
         across = slice(place.left // cell, -(-place.right // cell))
         inner = slice(place.left - across.start * cell, place.right - across.start * cell)
         mean, std = (v[:count, None, None] for v in (self.group.mean, self.group.std))
-        for number, rows, given in self._pieces(velocity):
-            down = self._down(number, rows)
+        for number, rows, part in self._split_by_strip(velocity):
+            down = self._convert_rows(number, rows)
             top, bottom = max(down.start * cell, place.top), min(down.stop * cell, place.bottom)
             if top >= bottom:
                 continue
-            self._step(number, rows, given, across)
+            self._step(number, rows, part, across)
             planes = self.state[number][:count, :, rows, :, across]
             numbers = planes.permute(0, 2, 1, 4, 3).reshape(count, cell * planes.shape[2], -1).mul_(std).add_(mean)
             numbers = numbers[:, top - down.start * cell : bottom - down.start * cell, inner]
             yield slice(top - place.top, bottom - place.top), numbers
 
-    def _held(self, space: Workspace, name: str, images: int) -> list[torch.Tensor]:
-        """Room for images, strip by strip."""
+    def _allocate(self, space: Workspace, name: str, images: int) -> list[torch.Tensor]:
+        """Allocate images, strip by strip."""
         cell, width = self.cell, self.planes.shape[2]
         row = images * cell * cell * width
         pan = self.conditions.pan
@@ -127,7 +127,7 @@ class EulerState:
         return [whole[row * s.start : row * s.stop].view(images, cell, -1, cell, width) for s in self.strips]
 
     def _guide(self, number: int, strip: slice) -> None:
-        """PAN, PAN at MS sharpness and the intensity of a strip, and what follows from them."""
+        """Compute detail and inverse of a strip, and store its PAN, PAN at MS sharpness and intensity."""
         pan = self.conditions.pan[0, strip.start * self.cell : strip.stop * self.cell]
         pan = pan.unflatten(0, (-1, self.cell)).unflatten(2, (-1, self.cell)).permute(1, 0, 3, 2)
         guides = self.fine[number][:2]
@@ -138,61 +138,61 @@ class EulerState:
         self._store(first + 1, guides, strip)
 
     def _modulate(self, number: int, strip: slice, rows: slice = slice(None)) -> None:
-        """PAN's detail in proportion to each band's brightness, as `Guidance.modulated`, in rows of a strip."""
+        """Modulate PAN's detail by each band's brightness, as `Guidance.modulated`, in rows of a strip."""
         depth = self.group.depth[:-1, None, None, None, None]
         ratio = (self.state[number][:, :, rows] + depth).mul_(self.inverse[number][:, :, rows]).clamp_(0.0, BRIGHTEST)
         self._store(len(depth) + SHARED_GUIDES, ratio.mul_(self.detail[number][:, :, rows]), strip)
 
     def _store(self, first: int, planes: torch.Tensor, strip: slice) -> None:
-        """Hand planes (n, cell, rows, cell, w) to the network as its channels from `first` on."""
+        """Write planes (n, cell, rows, cell, w) to the network's channels from `first` on."""
         self.inputs[first : first + len(planes), :, :, strip] = planes.permute(0, 1, 3, 2, 4)
 
-    def _pieces(self, velocity: Iterable[torch.Tensor]) -> Iterator[tuple[int, slice, torch.Tensor]]:
-        """The velocity as it comes, cut where strips end: a strip's number, rows of it, and the velocity there."""
+    def _split_by_strip(self, velocity: Iterable[torch.Tensor]) -> Iterator[tuple[int, slice, torch.Tensor]]:
+        """Cut the velocity where strips end. Yields a strip's number, rows of it, and the velocity there."""
         number = done = 0
-        for given in velocity:
-            first, end = done, done + given.shape[1]
+        for part in velocity:
+            first, end = done, done + part.shape[1]
             while done < end:
                 strip = self.strips[number]
                 stop = min(end, strip.stop)
-                yield number, slice(done - strip.start, stop - strip.start), given[:, done - first : stop - first]
+                yield number, slice(done - strip.start, stop - strip.start), part[:, done - first : stop - first]
                 done = stop
                 number += int(done == strip.stop)
 
-    def _down(self, number: int, rows: slice) -> slice:
-        """Rows of a strip as rows of the working grid."""
+    def _convert_rows(self, number: int, rows: slice) -> slice:
+        """Convert rows of a strip to rows of the working grid."""
         top = self.strips[number].start
         return slice(top + rows.start, top + rows.stop)
 
     def _step(self, number: int, rows: slice, velocity: torch.Tensor, across: slice) -> None:
-        """x + injection * detail + share * modulated + remainder in rows of a strip."""
+        """Add injection * detail + share * modulated + remainder to rows of a strip."""
         state = self.state[number][:, :, rows, :, across]
         bands = len(state)
-        given = velocity.unflatten(0, (-1, self.cell, self.cell))[..., across].permute(0, 1, 3, 2, 4).float()
-        modulated = self.inputs[-bands:, :, :, self._down(number, rows), across].permute(0, 1, 3, 2, 4).float()
+        output = velocity.unflatten(0, (-1, self.cell, self.cell))[..., across].permute(0, 1, 3, 2, 4).float()
+        modulated = self.inputs[-bands:, :, :, self._convert_rows(number, rows), across].permute(0, 1, 3, 2, 4).float()
         state.addcmul_(self.group.injection[:, None, None, None, None], self.detail[number][:, :, rows, :, across])
-        state.addcmul_(given[:bands], modulated).add_(given[bands:])
+        state.addcmul_(output[:bands], modulated).add_(output[bands:])
 
 
-class _Lift:
-    """Interpolates coarse images to planes of the working grid, strip by strip."""
+class _Interpolator:
+    """An interpolator of coarse images to planes of the working grid, strip by strip."""
 
     def __init__(self, conditions: Conditions, cell: int, strips: Sequence[slice]) -> None:
         self.coarse, width = conditions.coarse, len(conditions.columns) // cell
-        self.down = [self._rows(conditions, cell, strip) for strip in strips]
+        self.down = [self._build_matrix(conditions, cell, strip) for strip in strips]
         self.across = [
             (slice(column * width + out.start, column * width + out.stop), samples, matrix.T.contiguous())
             for column in range(cell)
             for out, samples, matrix in tensor_blocks(conditions.columns[column::cell], self.coarse)
         ]
 
-    def _rows(self, conditions: Conditions, cell: int, strip: slice) -> tuple[slice, torch.Tensor]:
-        """The samples that a strip reads, and the matrix over them, (cell * rows, samples)."""
+    def _build_matrix(self, conditions: Conditions, cell: int, strip: slice) -> tuple[slice, torch.Tensor]:
+        """Return the samples that a strip reads, and the matrix over them, (cell * rows, samples)."""
         samples, matrix = conditions.rows[strip.start * cell : strip.stop * cell].block()
         return samples, torch.from_numpy(matrix).to(self.coarse).unflatten(0, (-1, cell)).transpose(0, 1).flatten(0, 1)
 
     def __call__(self, channels: Sequence[int], number: int, out: torch.Tensor) -> None:
-        """Some images of a strip, to (channels, cell, rows, cell, w)."""
+        """Interpolate some images of a strip to `out` (channels, cell, rows, cell, w)."""
         samples, matrix = self.down[number]
         tall = (matrix @ self.coarse[list(channels), samples]).flatten(0, 1)
         flat = out.view(len(tall), -1)

@@ -1,4 +1,4 @@
-"""A piece of a pair in memory at work: sharpened whole, as digital numbers that nobody rounds or clips."""
+"""A piece of a pair in memory, fused in one go to digital numbers without rounding or clipping."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .tile_fuser import Check, TileFuser
 
 @dataclass(frozen=True)
 class Piece:
-    """What the network reads around a window of PAN, and where the window lies in that."""
+    """The network's conditions around a window of PAN, and the place of the window in them."""
 
     conditions: Conditions
     place: Window
 
     @classmethod
     def of(cls, pair: PairWindow, place: Window, statistics: SceneStatistics, cell: int, halo: int) -> Piece:
-        """The window `place` of the PAN of `pair`, with the halo as far as the pair has it."""
+        """Prepare the window `place` of the PAN of `pair`, with the halo as far as the pair has it."""
         around = place.grown(halo).clipped(pair.window)
         whole = replace(around, width=around.width + -around.width % cell, height=around.height + -around.height % cell)
         inner = Window(place.left - around.left, place.top - around.top, place.width, place.height)
-        return cls(condition(_extended(pair, cell), whole, statistics), inner)
+        return cls(condition(_extend(pair, cell), whole, statistics), inner)
 
     def sharpened(self, fuser: TileFuser, check: Check) -> NDArray[np.float64]:
-        """The window's sharp bands (bands, H, W)."""
+        """Fuse the window to (bands, H, W)."""
         check()
         return fuser.fuse(self.conditions, self.place, check).numpy().astype(np.float64)
 
@@ -40,7 +40,7 @@ class Piece:
 def read_reduced(
     scene: ReducedScene, config: NetworkConfig, steps: int, check: Check
 ) -> tuple[SceneStatistics, list[Piece]]:
-    """Statistics of a scene one scale down, and what a network reads around each place that is compared there.
+    """Measure statistics of a scene at reduced resolution, and prepare each piece that is compared there.
 
     Raises ValueError where the scene has too few pixels for statistics.
     """
@@ -50,8 +50,8 @@ def read_reduced(
     return statistics, [Piece.of(scene.pairs[n], place, statistics, config.cell, halo) for n, place in scene.places]
 
 
-def _extended(pair: PairWindow, cell: int) -> PairWindow:
-    """The pair with PAN's last rows and columns repeated, so that the last cell is whole."""
+def _extend(pair: PairWindow, cell: int) -> PairWindow:
+    """Repeat PAN's last rows and columns, so that the last cell is whole."""
     more = (0, cell - 1), (0, cell - 1)
     pan = np.pad(pair.pan.astype(np.float32), [(0, 0)] * (pair.pan.ndim - 2) + [*more], "edge")
     return replace(pair, pan=pan, pan_valid=np.pad(pair.pan_valid, more, "edge"))

@@ -1,4 +1,4 @@
-"""The network at work on a device: band groups, one tile at a time."""
+"""Inference on a device: band groups, one tile at a time."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..scene.statistics import SceneStatistics
 from .euler import EulerState, GroupValues, Workspace
 from .folded_network import FoldedNetwork
 
-SMALLEST_PIECE = 128  # PAN pixels; where a GPU has no memory for that much, the CPU takes over
+MIN_PIECE = 128  # PAN pixels; where a GPU lacks memory for that much, the CPU takes over
 Check = Callable[[], None]  # may raise to stop
 
 
 class TileFuser:
     """One scene's network: weights, statistics and band groups on a device. Its methods may run in several threads.
 
-    `shortages` collects what was done where memory ran out: the device, and the side of the pieces in PAN pixels from
-    then on, None where the CPU took over.
+    `shortages` has an entry each time memory ran out: the device, and the side of later pieces in PAN pixels, None
+    where the CPU took over.
     """
 
     def __init__(
@@ -39,9 +39,11 @@ class TileFuser:
         outputs: Sequence[int] | None = None,
         share: float = 1.0,
     ) -> None:
-        """`outputs` are the bands of the result, by their places in `statistics`, -1 for one that stays empty; all of
-        them where it is not given. Bands are grouped in one way whichever are wanted, so that values are the same.
-        `share` is how much of what the network adds to the injection of PAN's detail is used, in [0, 1].
+        """Fold the networks of all groups.
+
+        `outputs` are the bands of the result by their places in `statistics`, -1 for one that stays empty; all by
+        default. They change neither groups nor values. `share`, in [0, 1], is that of the network's additions to the
+        injection of PAN's detail.
         """
         self.network, self.statistics, self.steps, self.share = network, statistics, steps, share
         self.cell, self.halo = self.network.config.cell, self.network.config.halo * steps
@@ -64,23 +66,23 @@ class TileFuser:
                 FoldedNetwork(self.network, scene, step / self.steps, length, device, dtype)
                 for step in range(self.steps)
             ]
-            self.passes.append((self._values(group, device), group.written, networks))
+            self.passes.append((self._make_values(group, device), group.written, networks))
         self.device, self.dtype = device, dtype
 
-    def _values(self, group: Group, device: torch.device) -> GroupValues:
-        found = self.statistics
-        rows = (found.ms_mean, found.ms_std, [i * found.trust / self.steps for i in found.injection])
+    def _make_values(self, group: Group, device: torch.device) -> GroupValues:
+        scene = self.statistics
+        rows = (scene.ms_mean, scene.ms_std, [i * scene.trust / self.steps for i in scene.injection])
         mean, std, injection = (torch.tensor([row[b] for b in group.bands], device=device) for row in rows)
         return GroupValues(
             group.bands,
             mean,
             std,
             injection,
-            torch.tensor(found.depth(group.bands)[: len(group.bands) + 1], device=device),
+            torch.tensor(scene.depth(group.bands)[: len(group.bands) + 1], device=device),
         )
 
     def fuse(self, conditions: Conditions, place: Window, check: Check) -> torch.Tensor:
-        """Digital numbers (bands, h, w) of the window `place` of the conditions, in as many pieces as memory asks for.
+        """Fuse the window `place` of the conditions to digital numbers (bands, h, w), in pieces if memory is short.
 
         The conditions reach `halo` beyond `place` where the result is to be exact, and their sides are multiples of
         `cell`. Bands of the output that stay empty are 0. The result is float32, on the CPU.
@@ -102,11 +104,11 @@ class TileFuser:
         return self.fuse(conditions, place, check)
 
     def _take_less(self, device: torch.device, side: int) -> None:
-        """Smaller pieces from now on, or the CPU, after `device` had no memory for a piece of `side` pixels."""
+        """Use smaller pieces from now on, or the CPU, after `device` had no memory for a piece of `side` pixels."""
         with self._lock:
             if device != self.device or (self.largest is not None and self.largest < side):
-                return  # another thread has been here
-            if side > SMALLEST_PIECE:
+                return  # another thread has changed it already
+            if side > MIN_PIECE:
                 self.largest = -(-side // 2)
                 self.shortages.append((str(device), self.largest))
             else:
@@ -115,10 +117,10 @@ class TileFuser:
                 self._move(torch.device("cpu"), torch.float32)
 
     @torch.inference_mode()
-    def _fuse(self, conditions: Conditions, place: Window, check: Check) -> torch.Tensor:
-        """As `fuse`, in one piece."""
-        result = torch.zeros(len(self.outputs), place.height, place.width)
-        with _stream(self.device):
+    def _fuse(self, conditions: Conditions, window: Window, check: Check) -> torch.Tensor:
+        """Fuse a window in one piece."""
+        result = torch.zeros(len(self.outputs), window.height, window.width)
+        with _open_stream(self.device):
             passes, dtype = self.passes, self.dtype
             conditions = conditions.on(self.device)
             flow = EulerState(conditions, self.network.config.bands, self.cell, dtype, self.workspace)
@@ -127,19 +129,19 @@ class TileFuser:
                 for network in networks[:-1]:
                     flow.advance(network(flow.planes, check))
                 velocity = networks[-1](flow.planes, check)
-                for rows, numbers in flow.arrive(velocity, place, written):
+                for rows, numbers in flow.arrive(velocity, window, written):
                     for number, band in enumerate(self.outputs):
                         if band in group.bands[:written]:
                             result[number, rows] = numbers[group.bands.index(band)].to(result.device)
         return result
 
 
-def _stream(device: torch.device) -> AbstractContextManager[Any]:
-    """A stream of its own for each piece on a GPU, so that copies of one overlap with computing of another."""
+def _open_stream(device: torch.device) -> AbstractContextManager[Any]:
+    """Open a stream for each piece on a GPU, so that copies of one overlap with computing of another."""
     return torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else nullcontext()
 
 
 def aligned(window: Window, cell: int) -> Window:
-    """The smallest window around `window` from and to multiples of `cell`, so that all tiles share one phase."""
+    """Return the smallest window around `window` aligned to multiples of `cell`, so that all tiles share one phase."""
     left, top = window.left // cell * cell, window.top // cell * cell
     return Window(left, top, -(-window.right // cell) * cell - left, -(-window.bottom // cell) * cell - top)

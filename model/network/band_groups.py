@@ -1,4 +1,4 @@
-"""The bands of a scene in groups of as many as the network reads at once, each group one pass of it."""
+"""Groups of bands, each read by the network in one pass."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from .flow_network import NetworkConfig
 
 @dataclass(frozen=True)
 class Group:
-    """Band indices that one pass of the network reads, of which it writes the first `written`."""
+    """The band indices that one pass of the network reads; it writes the first `written` of them."""
 
     bands: tuple[int, ...]
     written: int
 
 
 def group_bands(statistics: SceneStatistics, config: NetworkConfig) -> list[Group]:
-    """Split the bands into passes, alike bands together, whatever their order in the raster.
+    """Split the bands into passes, similar bands together, whatever their order in the raster.
 
-    Weights that were tuned on so many bands get them in the order they were tuned to.
+    Weights that were tuned on as many bands get them in the order of tuning.
     """
     tuned = len(config.order) == statistics.bands
     return grouped(config.order if tuned else usual_order(statistics), config.bands)
 
 
 def usual_order(statistics: SceneStatistics) -> tuple[int, ...]:
-    """Bands by how well they follow PAN, the best first."""
+    """Order bands by their correlation with PAN, the highest first."""
     keys = list(zip(statistics.correlation, statistics.ms_mean, statistics.ms_std))
     return tuple(sorted(range(statistics.bands), key=lambda b: keys[b], reverse=True))
 
 
 def grouped(order: Sequence[int], size: int) -> list[Group]:
-    """Groups of `size` along an order.
+    """Form groups of `size` along an order.
 
     A group with room left reads further bands as context, or repeats its own where there are too few.
     """
     count = -(-len(order) // size)
     groups = []
     for i in range(count):
-        own = list(order[i * len(order) // count : (i + 1) * len(order) // count])
-        others = [b for b in order if b not in own]
-        filled = (own + others)[:size]
-        filled += [own[k % len(own)] for k in range(size - len(filled))]
-        groups.append(Group(tuple(filled), len(own)))
+        written = list(order[i * len(order) // count : (i + 1) * len(order) // count])
+        others = [b for b in order if b not in written]
+        filled = (written + others)[:size]
+        filled += [written[k % len(written)] for k in range(size - len(filled))]
+        groups.append(Group(tuple(filled), len(written)))
     return groups
 
 
 def reordering(known: Sequence[str], names: Sequence[str], numbers: Sequence[int]) -> str | None:
-    """The command that brings bands of these names, the `numbers` in their file, into the known order.
+    """Return the command that brings bands of these names, the `numbers` in their file, into the known order.
 
-    None where they have that order, or where their names do not tell.
+    None where they have that order, or where their names do not decide.
     """
     if sorted(known) != sorted(names) or list(known) == list(names) or len(set(names)) < len(names):
         return None

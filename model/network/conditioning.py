@@ -1,6 +1,6 @@
-"""From a pair to what the network reads: filled where invalid, normalised, interpolated.
+"""The network's inputs from a pair: filled where invalid, normalised, interpolated.
 
-Fusion, training and fine-tuning all read what is built here, so what was learnt holds where it is used.
+Fusion, training and fine-tuning share them, so what was learnt holds where it is used.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .tensor_resampling import resample
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the network reads in a window of PAN, before interpolation; all in units of the scene's deviations.
+    """The network's inputs in a window of PAN, before interpolation, in units of the scene's deviations.
 
     pan (pans, H, W)           PAN, one for all bands or one per band
     coarse (pans + 1 + bands, h, w)   at MS pixels: PAN at MS sharpness, the intensity of the bands, and the bands
     rows, columns              read the coarse images at the window's rows and columns
-    valid (H, W) or (bands, H, W)   which pixels are valid; None where all are
+    valid (H, W) or (bands, H, W)   mask of valid pixels; None where all are valid
     """
 
     pan: torch.Tensor
@@ -37,41 +37,41 @@ class Conditions:
 
     @property
     def window(self) -> Window:
-        """The whole of it, in its own pixels."""
+        """The whole window, in its own pixels."""
         return Window(0, 0, self.pan.shape[2], self.pan.shape[1])
 
     def on(self, device: torch.device) -> Conditions:
-        """The same with its images on a device; validity stays where it is."""
+        """Return the conditions with their images on a device; the mask stays on the CPU."""
         if device.type == "cpu":
             return self
         pan, coarse = (i.contiguous().pin_memory().to(device, non_blocking=True) for i in (self.pan, self.coarse))
         return replace(self, pan=pan, coarse=coarse)
 
     def lifted(self, bands: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The guides (2 len(bands) + 1, H, W), as in `Guidance`, and interpolated MS (len(bands), H, W)."""
+        """Interpolate the guides (2 len(bands) + 1, H, W), as in `Guidance`, and MS (len(bands), H, W)."""
         pans = len(self.pan)
-        own = [band % pans for band in bands]
+        of_bands = [band % pans for band in bands]
         fine = resample(self.coarse[[*range(pans + 1), *(pans + 1 + b for b in bands)]], self.rows, self.columns)
-        return torch.cat([self.pan[own], fine[own], fine[pans : pans + 1]]), fine[pans + 1 :]
+        return torch.cat([self.pan[of_bands], fine[of_bands], fine[pans : pans + 1]]), fine[pans + 1 :]
 
     def cropped(self, window: Window) -> Conditions:
-        """Those of a window within this one, in its pixels."""
+        """Crop to a window within this one, in its pixels."""
         down, across = slice(window.top, window.bottom), slice(window.left, window.right)
         valid = None if self.valid is None else self.valid[..., down, across]
         return Conditions(self.pan[:, down, across], self.coarse, self.rows[down], self.columns[across], valid)
 
 
 def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> Conditions:
-    """Conditions of the window `place` of the PAN of `pair`."""
+    """Build the conditions of the window `place` of the PAN of `pair`."""
     ms = torch.from_numpy(pair.ms)
     pan = torch.from_numpy(pair.pan.reshape(-1, *pair.pan_valid.shape))
-    ms = (ms - _planes(statistics.ms_mean, ms)).div_(_planes(statistics.ms_std, ms))
-    pan = (pan - _planes(statistics.pan_mean, pan)).div_(_planes(statistics.pan_std, pan))
-    known = pair.ms_valid if pair.band_valid is None else pair.band_valid
-    whole_ms, whole_pan = bool(known.all()), bool(pair.pan_valid.all())
+    ms = (ms - _expand(statistics.ms_mean, ms)).div_(_expand(statistics.ms_std, ms))
+    pan = (pan - _expand(statistics.pan_mean, pan)).div_(_expand(statistics.pan_std, pan))
+    ms_valid = pair.ms_valid if pair.band_valid is None else pair.band_valid
+    whole_ms, whole_pan = bool(ms_valid.all()), bool(pair.pan_valid.all())
     if not whole_ms:
-        ms = fill(ms, torch.from_numpy(known))
-    intensity = (_planes(statistics.intensity, ms) * ms).sum(0)
+        ms = fill(ms, torch.from_numpy(ms_valid))
+    intensity = (_expand(statistics.intensity, ms) * ms).sum(0)
     to_ms = pair.mtf_resamplers(statistics.transfer)
     if not whole_pan:
         filling = (torch.from_numpy(pair.pan_valid), intensity, to_ms, pair.cubic_resamplers(pair.window))
@@ -86,5 +86,5 @@ def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> C
     )
 
 
-def _planes(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:
+def _expand(values: tuple[float, ...], like: torch.Tensor) -> torch.Tensor:
     return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]

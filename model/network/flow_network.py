@@ -1,8 +1,8 @@
-"""The flow's network: the velocity that carries interpolated MS to sharp MS.
+"""The network of the flow: the velocity from interpolated MS to fused MS.
 
 It works on groups of `NetworkConfig.bands` bands in any order, so one set of weights serves every band count.
-All convolutions run on a grid `cell` times coarser than PAN, reached by pixel-unshuffle, so nothing is lost; and
-as MS comes already interpolated to PAN's grid, the same weights take any ratio.
+All convolutions run on a grid `cell` times coarser than PAN, reached by pixel-unshuffle, which is lossless. MS is
+interpolated to PAN's grid before, so the same weights take any ratio.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from ..scene.statistics import CONDITIONS_PER_BAND, CONDITIONS_PER_SCENE
 
 SHARED_GUIDES = 3  # of bands that share one PAN: PAN, PAN at MS sharpness, and the intensity that the MS bands give
-DARKEST = 0.25  # deviations above the dark level, below which modulation divides by no less
+DARKEST = 0.25  # deviations above the dark level; the smallest divisor of modulation
 BRIGHTEST = 4.0  # largest modulation of PAN's detail
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the network and what it was tuned to; saved with the weights.
+    """The sizes of the network and the order of bands that it was tuned to; saved with the weights.
 
     bands   bands of a group        width   channels of a layer
     blocks  residual blocks         cell    PAN pixels along the side of one cell of the working grid
     hidden  width of the layer that reads time and scene conditions
-    order   bands of the scenes that the weights were tuned on, as `band_groups` takes them; empty: of no scene
+    order   bands of the scenes that the weights were tuned on, as `band_groups` takes them; empty if not tuned
     """
 
     bands: int = 4
@@ -43,22 +43,22 @@ class NetworkConfig:
 
     @property
     def guides(self) -> int:
-        """Images beside the state: PAN of each band, the same at MS sharpness, and the intensity."""
+        """The number of images besides the state: PAN of each band, the same at MS sharpness, and the intensity."""
         return 2 * self.bands + 1
 
     @property
     def halo(self) -> int:
-        """PAN pixels around a pixel that its result depends on, a multiple of `cell`."""
+        """The PAN pixels around a pixel that its result depends on, a multiple of `cell`."""
         return self.cell * (2 * self.blocks + 2 + 1)
 
 
 @dataclass(frozen=True)
 class Guidance:
-    """What the flow is conditioned on, in units of the scene's deviations.
+    """The condition of the flow, in units of the scene's deviations.
 
     guides (n, 2 bands + 1, H, W)   PAN of each band, the same at MS sharpness, intensity of the bands
     injection (n, bands)   share of PAN's detail in each band
-    depth (n, 2 bands)     how far the means of the bands and of their PANs lie above their dark levels
+    depth (n, 2 bands)     height of the means of the bands and of their PANs above their dark levels
     scene (n, conditions - 1)   numbers that describe the scene, from `SceneStatistics.condition`
     """
 
@@ -68,7 +68,7 @@ class Guidance:
     scene: torch.Tensor
 
     def modulated(self, x: torch.Tensor) -> torch.Tensor:
-        """PAN's detail in proportion to each band's brightness over PAN's, (n, bands, H, W).
+        """Modulate PAN's detail by each band's brightness over PAN's, (n, bands, H, W).
 
         High-pass modulation: (x - dark) / (PAN low - dark) * (PAN - PAN low), with dark levels for haze (Lolli et
         al., 2017).
@@ -86,7 +86,7 @@ class Guidance:
 
     @property
     def detail(self) -> torch.Tensor:
-        """What PAN of each band has beyond MS sharpness, (n, bands, H, W)."""
+        """The detail of each band's PAN beyond MS sharpness, (n, bands, H, W)."""
         return self.guides[:, : self.injection.shape[1]] - self.low
 
 
@@ -99,17 +99,17 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-        """Features x (n, width, h, w) and their modulation (n, width, 1, 1) to features of the shape of x."""
+        """Transform features x (n, width, h, w) by modulations (n, width, 1, 1) to features of the shape of x."""
         inner = torch.relu(self.conv1(x) * (1.0 + scale) + shift)  # (n, width, h, w)
         return x + self.conv2(inner)
 
 
 class FlowNetwork(nn.Module):
-    """Velocity v(x, t | guidance) of the flow from interpolated MS (t = 0) to sharp MS (t = 1).
+    """The velocity v(x, t | guidance) of the flow from interpolated MS (t = 0) to fused MS (t = 1).
 
     The injection of PAN's detail with each band's own gain (as in MTF-GLP with regression gains, Vivone et al., 2018)
-    is part of the velocity, so untrained weights already sharpen. The network adds a share of the modulated detail,
-    which it decides pixel by pixel, and a remainder.
+    is part of the velocity, so untrained weights already sharpen. The network adds, pixel by pixel, a share of the
+    modulated detail and a remainder.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -125,14 +125,14 @@ class FlowNetwork(nn.Module):
             nn.init.zeros_(parameter)  # training starts at plain injection
 
     def channels_last(self) -> FlowNetwork:
-        """The same network with its weights in the memory layout that convolutions are fastest in."""
+        """Move the weights to the memory layout in which convolutions are fastest. Returns the network itself."""
         for parameter in self.parameters():
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         return self
 
     def forward(self, x: torch.Tensor, time: torch.Tensor, given: Guidance) -> torch.Tensor:
-        """Velocity (n, bands, H, W) at the state x (n, bands, H, W) and time (n,); H and W are multiples of `cell`."""
+        """Compute the velocity at the state x, both (n, bands, H, W), and time (n,); H, W are multiples of `cell`."""
         cell, bands = self.config.cell, self.config.bands
         modulated = given.modulated(x)  # (n, bands, H, W)
         images = torch.cat([x, given.guides, modulated], dim=1)  # (n, 4 bands + 1, H, W)
@@ -148,7 +148,7 @@ class FlowNetwork(nn.Module):
 
 
 def integrate(network: FlowNetwork, lms: torch.Tensor, given: Guidance, steps: int = 1) -> torch.Tensor:
-    """Follow the flow from interpolated MS to sharp MS with `steps` Euler steps; one step is T(x) = x + v(x, 0)."""
+    """Follow the flow from interpolated MS to fused MS with `steps` Euler steps; one step is T(x) = x + v(x, 0)."""
     x = lms
     for step in range(steps):
         x = x + network(x, lms.new_full((len(lms),), step / steps), given) / steps

@@ -6,12 +6,12 @@ import torch
 
 from ..geometry.resampling import Resampler1D
 
-BLOCK = 32  # outputs of a map that one small dense matrix gives; measured
+BLOCK = 32  # outputs of a small dense matrix; measured as the fastest size
 Block = tuple[slice, slice, torch.Tensor]  # outputs, samples, the matrix (outputs, samples)
 
 
 def tensor_blocks(maps: Resampler1D, like: torch.Tensor) -> list[Block]:
-    """The blocks of a map, with matrices of the type and on the device of `like`."""
+    """Cut a map into blocks, with matrices of the type and on the device of `like`."""
     return [(outputs, samples, torch.from_numpy(matrix).to(like)) for outputs, samples, matrix in maps.cut(BLOCK)]
 
 

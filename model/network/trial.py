@@ -1,4 +1,4 @@
-"""A trial run of a network on made-up scenes, to see whether its weights make sense before a raster is made of them."""
+"""A trial run of a network on synthetic scenes, which finds nonsensical weights before a raster is written."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ TIMES = (0.0, 0.5)
 
 @torch.inference_mode()
 def trial_velocity(network: FlowNetwork) -> float:
-    """The largest velocity, in deviations, in two unlike scenes at two times of the flow; NaN where one is NaN."""
+    """Measure the largest velocity, in deviations, in two different scenes at two times; NaN where one is NaN."""
     bands, side = network.config.bands, CELLS * network.config.cell
-    scenes = [_scene(bands, sign) for sign in (-1.0, 1.0) for _ in TIMES]
+    scenes = [_make_scene(bands, sign) for sign in (-1.0, 1.0) for _ in TIMES]
     line = torch.arange(side, dtype=torch.float32)
     low = torch.outer((line / 5.0).sin(), (line / 5.0).cos())
     pan = low + 0.5 * torch.outer(line.sin(), (1.3 * line).sin())
     x = torch.stack([low * (1.0 - 0.5 * b / bands) for b in range(bands)])
-    given = Guidance(
+    guidance = Guidance(
         guides=torch.stack([pan] * bands + [low] * (bands + 1)).expand(len(scenes), -1, -1, -1),
         injection=torch.tensor([s.injection for s in scenes]),
         depth=torch.tensor([s.depth(range(bands)) for s in scenes]),
         scene=torch.tensor([s.condition(range(bands)) for s in scenes]),
     )
-    return float(network(x.expand(len(scenes), -1, -1, -1), torch.tensor(TIMES * 2), given).abs().max())
+    return float(network(x.expand(len(scenes), -1, -1, -1), torch.tensor(TIMES * 2), guidance).abs().max())
 
 
-def _scene(bands: int, sign: float) -> SceneStatistics:
-    """An ordinary scene whose numbers lie on one `sign` of the usual ones, so that no layer reads zeros alone."""
+def _make_scene(bands: int, sign: float) -> SceneStatistics:
+    """Make an ordinary scene whose statistics differ from usual ones by `sign`, so that no layer reads only zeros."""
     wave = [sign * (-1.0) ** b for b in range(bands)]
     return SceneStatistics(
         ratio=3.0 * 2.0 ** (0.5 * sign), transfer=TransferFunction.gaussian(0.3 - 0.15 * sign),

@@ -1,4 +1,4 @@
-"""What a training step reads: a buffer of simulated examples and the patches that are cut from it."""
+"""A buffer of simulated examples, and the patches that a training step reads of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ExampleBuffer:
         if not large:
             raise TrainingError(f"No scene is as large as {simulation.crop} pixels a side.")
         paired = [s for s in large if s.pan is not None]
-        self.kinds = [_by_family(k) for k in (paired, [s for s in large if s.pan is None])]
+        self.pools = [_group_by_family(s) for s in (paired, [s for s in large if s.pan is None])]
         self.examples: deque[Example] = deque(maxlen=size)
         self.size = size
         self.next = 0
@@ -51,18 +51,18 @@ class ExampleBuffer:
 
     def _simulate(self, number: int) -> Example:
         rng = np.random.default_rng([*self.seed, number])
-        kind = self.kinds[0 if rng.random() < self.simulation.paired_share else 1] or self.kinds[0] or self.kinds[1]
-        weights = np.sqrt([len({s.place for s in family}) for family in kind])  # many scenes of one place are one
-        family = kind[rng.choice(len(kind), p=weights / weights.sum())]
+        families = self.pools[0 if rng.random() < self.simulation.paired_share else 1] or self.pools[0] or self.pools[1]
+        weights = np.sqrt([len({s.place for s in family}) for family in families])  # many scenes of one place are one
+        family = families[rng.choice(len(families), p=weights / weights.sum())]
         example = simulate(family[rng.integers(len(family))], self.simulation, self.network, rng)
         return self.teachers.taught(example, rng) if self.teachers else example
 
     def batch(self, count: int, patch: int, step: int) -> Batch:
-        """`count` random patches of different examples."""
+        """Return `count` random patches of different examples."""
         return Batch.drawn(self.examples, count, patch, np.random.default_rng([*self.seed, step, 1]))
 
 
-def _by_family(sources: Sequence[Source]) -> list[list[Source]]:
+def _group_by_family(sources: Sequence[Source]) -> list[list[Source]]:
     families: dict[str, list[Source]] = {}
     for source in sources:
         families.setdefault(source.family, []).append(source)
@@ -80,30 +80,30 @@ class Batch(Example):
 
     @classmethod
     def drawn(cls, examples: Sequence[Example], count: int, patch: int, rng: np.random.Generator) -> Batch:
-        """`count` random patches; of different examples, where there are so many."""
+        """Draw `count` random patches, of different examples where there are enough."""
         picks = rng.choice(len(examples), size=count, replace=count > len(examples))
         return cls.cut([examples[i] for i in picks], patch, rng)
 
     @classmethod
     def cut(cls, examples: Sequence[Example], patch: int, rng: np.random.Generator) -> Batch:
-        """One random patch of each example."""
+        """Cut one random patch out of each example."""
         room = patch // 2 + 1
-        parts = [_patch(e, patch, room, *rng.integers(0, e.target.shape[-1] - patch + 1, 2)) for e in examples]
+        parts = [_cut_patch(e, patch, room, *rng.integers(0, e.target.shape[-1] - patch + 1, 2)) for e in examples]
         return cls(*(torch.stack(column) for column in zip(*parts)))
 
     def degrade(self, sharp: torch.Tensor) -> torch.Tensor:
-        """Sharp bands (n, bands, s, s) blurred and sampled as the sensor does it, (n, bands, k, k)."""
+        """Blur and sample bands (n, bands, s, s) as the sensor does, to (n, bands, k, k)."""
         return self.rows @ sharp @ self.columns.transpose(2, 3)
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on another device."""
+        """Return the batch on another device."""
         return replace(self, **{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
 
 
-def _patch(e: Example, patch: int, room: int, top: int, left: int) -> tuple[torch.Tensor, ...]:
+def _cut_patch(e: Example, patch: int, room: int, top: int, left: int) -> tuple[torch.Tensor, ...]:
     window = np.s_[:, top : top + patch, left : left + patch]
-    rows, known_rows, first_row = _inside(e.rows, slice(top, top + patch), room)
-    columns, known_columns, first_column = _inside(e.columns, slice(left, left + patch), room)
+    rows, known_rows, first_row = _crop_map(e.rows, slice(top, top + patch), room)
+    columns, known_columns, first_column = _crop_map(e.columns, slice(left, left + patch), room)
     ms = e.ms.new_zeros(len(e.ms), room, room)
     piece = e.ms[:, first_row : first_row + room, first_column : first_column + room]
     ms[:, : piece.shape[1], : piece.shape[2]] = piece
@@ -113,8 +113,8 @@ def _patch(e: Example, patch: int, room: int, top: int, left: int) -> tuple[torc
     return (*images, e.injection, e.depth, e.scene, e.scale, ms, rows, columns, e.corrupt, known)
 
 
-def _inside(matrix: torch.Tensor, patch: slice, room: int) -> tuple[torch.Tensor, torch.Tensor, int]:
-    """The rows of (bands, k, s) that lie in the patch with nearly all their weight, cut to it, in `room` places."""
+def _crop_map(matrix: torch.Tensor, patch: slice, room: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Crop a map (bands, k, s) to rows with their weight in the patch. Returns rows, their mask, the first number."""
     weight, matrix = matrix.abs().sum(2), matrix[:, :, patch]
     whole = ((weight > 0.0) & (weight - matrix.abs().sum(2) <= MAX_LOST)).all(0)
     indices = torch.nonzero(whole)[:, 0]

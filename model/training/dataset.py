@@ -23,8 +23,8 @@ from ..errors import TrainingError
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 
-SMALLEST_SIDE = 160  # MS pixels; smaller scenes hold no crop worth simulating
-MINIMUM_VALID = 0.98  # of the pixels
+MIN_SIDE = 160  # MS pixels. Smaller scenes hold no crop worth simulating.
+MIN_VALID = 0.98  # share of the pixels of a scene
 USUAL = TransferFunction.gaussian(0.3)  # of scenes without a PAN, where it is not used
 
 
@@ -45,7 +45,7 @@ class Recording:
     transfer: TransferFunction = USUAL
 
     def pair(self) -> PairWindow | None:
-        """The pair at full resolution, as float32; None without PAN."""
+        """Return the pair at full resolution, as float32, or None without PAN."""
         if self.pan is None:
             return None
         pan, ms = (a.astype(np.float32) for a in (self.pan, self.ms))
@@ -57,8 +57,8 @@ class Recording:
 class Source:
     """A scene to simulate from: ms (bands, h, w) float32 and, where it has one, PAN on the same grid (h, w).
 
-    `pair` and `transfer` are the scene at full resolution, where it has a PAN. `valid` (h, w) says which pixels may be
-    learnt from; None stands for all.
+    `pair` and `transfer` are the scene at full resolution, where it has a PAN. `valid` (h, w) marks the pixels to learn
+    from; None stands for all.
     """
 
     name: str
@@ -71,33 +71,30 @@ class Source:
 
     @property
     def place(self) -> str:
-        """What the scene shows: its name, less a date (eight digits) at the end."""
+        """The name of the scene without a date (eight digits) at the end."""
         return re.sub(r"_\d{8}$", "", self.name)
 
 
 def why_unfit(ms: np.ndarray, valid: np.ndarray) -> str | None:
-    """Why a scene cannot be trained on, as the end of a sentence; None where it can.
-
-    ms (bands, h, w), valid (h, w).
-    """
-    if ms.ndim != 3 or min(ms.shape[1:]) < SMALLEST_SIDE:
-        return f"it is smaller than {SMALLEST_SIDE} pixels a side"
+    """Return why a scene ms (bands, h, w), valid (h, w) cannot be trained on, as the end of a sentence, or None."""
+    if ms.ndim != 3 or min(ms.shape[1:]) < MIN_SIDE:
+        return f"it is smaller than {MIN_SIDE} pixels a side"
     if not np.isfinite(ms).all():
         return "it holds values that are not finite"
-    if valid.mean() < MINIMUM_VALID:
-        return f"only {100 * valid.mean():.0f} % of its pixels are valid, {100 * MINIMUM_VALID:.0f} % are needed"
+    if valid.mean() < MIN_VALID:
+        return f"only {100 * valid.mean():.0f} % of its pixels are valid, {100 * MIN_VALID:.0f} % are needed"
     flat = [i + 1 for i, band in enumerate(ms) if band.max() == band.min()]
     return f"band {flat[0]} is constant" if flat else None
 
 
 def write_recordings(path: Path, recordings: Sequence[Recording], budget: int) -> list[str]:
-    """Write as many scenes as `budget` bytes hold, families in turn; returns the names that are left out."""
+    """Write as many scenes as `budget` bytes hold, families in turn. Returns the names that are left out."""
     tensors: dict[str, torch.Tensor] = {}
     described: dict[str, dict[str, Any]] = {}
     size, left_out = 0, []
-    for recording in _in_turn(recordings):
+    for recording in _interleave_families(recordings):
         parts = {"ms": recording.ms} | ({} if recording.pan is None else {"pan": recording.pan})
-        packed = {kind: _pack(array) for kind, array in parts.items()}
+        packed = {raster: _pack(array) for raster, array in parts.items()}
         length = sum(map(len, packed.values()))
         if size + length > budget:
             left_out.append(recording.name)
@@ -108,20 +105,20 @@ def write_recordings(path: Path, recordings: Sequence[Recording], budget: int) -
             "origin": recording.origin,
             "spacing": recording.spacing,
             "transfer": [recording.transfer.rows, recording.transfer.columns],
-            "arrays": {kind: [str(a.dtype), a.shape] for kind, a in parts.items()},
+            "arrays": {raster: [str(a.dtype), a.shape] for raster, a in parts.items()},
         }
-        tensors |= {f"{recording.name}.{kind}": torch.frombuffer(bytearray(b), dtype=torch.uint8)
-                    for kind, b in packed.items()}  # fmt: skip
+        tensors |= {f"{recording.name}.{raster}": torch.frombuffer(bytearray(b), dtype=torch.uint8)
+                    for raster, b in packed.items()}  # fmt: skip
     save_file(tensors, path, metadata={"scenes": json.dumps(described)})
     return left_out
 
 
 def read_sources(path: Path) -> list[Source]:
-    """Scenes of a file that `write_recordings` wrote. Raises TrainingError where it is not one or holds none."""
+    """Read a file that `write_recordings` wrote. Raises TrainingError for another one, and for one without scenes."""
     try:
         with safe_open(path, framework="pt") as file:
             described = json.loads((file.metadata() or {}).get("scenes", "{}"))
-            sources = [_source(_recording(file, name, notes)) for name, notes in described.items()]
+            sources = [_make_source(_read_recording(file, name, notes)) for name, notes in described.items()]
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, zlib.error) as error:
         raise TrainingError(f"{path} is not a file of training scenes ({error}).") from error
     if not sources:
@@ -129,10 +126,10 @@ def read_sources(path: Path) -> list[Source]:
     return sources
 
 
-def _recording(file: Any, name: str, notes: dict[str, Any]) -> Recording:
+def _read_recording(file: Any, name: str, notes: dict[str, Any]) -> Recording:
     arrays = {
-        kind: _unpack(file.get_tensor(f"{name}.{kind}").numpy().tobytes(), np.dtype(dtype), tuple(shape))
-        for kind, (dtype, shape) in notes["arrays"].items()
+        raster: _unpack(file.get_tensor(f"{name}.{raster}").numpy().tobytes(), np.dtype(dtype), tuple(shape))
+        for raster, (dtype, shape) in notes["arrays"].items()
     }
     origin, spacing = ((float(notes[key][0]), float(notes[key][1])) for key in ("origin", "spacing"))
     rows, columns = (tuple(float(value) for value in axis) for axis in notes["transfer"])
@@ -140,8 +137,8 @@ def _recording(file: Any, name: str, notes: dict[str, Any]) -> Recording:
     return Recording(name, notes["family"], arrays["ms"], arrays.get("pan"), origin, spacing, transfer)
 
 
-def _source(recording: Recording) -> Source:
-    """PAN at the MS pixels, as sharp as MS, and both cut to where PAN's blur stays inside PAN."""
+def _make_source(recording: Recording) -> Source:
+    """Bring PAN to the MS pixels, as sharp as MS, and cut both to where PAN's blur stays inside PAN."""
     ms, pair = torch.from_numpy(recording.ms.astype(np.float32)), recording.pair()
     if pair is None:
         return Source(recording.name, recording.family, ms)
@@ -152,8 +149,8 @@ def _source(recording: Recording) -> Source:
     return Source(recording.name, recording.family, ms[cut], torch.from_numpy(low[cut]), pair, recording.transfer)
 
 
-def _in_turn(recordings: Sequence[Recording]) -> list[Recording]:
-    """One of each family, then the second of each, and so on."""
+def _interleave_families(recordings: Sequence[Recording]) -> list[Recording]:
+    """Order recordings: one of each family, then the second of each, and so on."""
     families: dict[str, list[Recording]] = {}
     for recording in recordings:
         families.setdefault(recording.family, []).append(recording)
@@ -162,7 +159,7 @@ def _in_turn(recordings: Sequence[Recording]) -> list[Recording]:
 
 
 def _pack(array: np.ndarray) -> bytes:
-    """zlib stream of the differences along rows; floats are taken as whole numbers of the same bits."""
+    """Compress the differences along rows by zlib; floats are taken as whole numbers of the same bits."""
     whole = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
     return zlib.compress(np.diff(whole, axis=-1, prepend=whole.dtype.type(0)).tobytes(), 6)
 

@@ -1,4 +1,4 @@
-"""One training example: what the network reads of a pair, as fusion builds it, and the answer."""
+"""One training example: the inputs of the network, as fusion builds them, and the target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..network.conditioning import condition
 from ..network.flow_network import Guidance, NetworkConfig
 from ..scene.statistics import SceneStatistics
 
-SMALLEST_SCALE = 0.02  # deviations of a band
+MIN_SCALE = 0.02  # deviations of a band; divisors stay above it in flat windows
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Example:
     lms, target (bands, s, s)   valid (1, s, s)   where the target counts
     guides (2 bands + 1, s, s)   injection, scale (bands,)   depth (2 bands,)   scene (conditions - 1,)
                        as in `Guidance`
-    ms (bands, k, k) is MS, and rows, columns (bands, k, s) are the maps from sharp to MS.
+    ms (bands, k, k) is MS, and rows, columns (bands, k, s) are the maps from the target to MS.
     `scale` is the deviation of the target's high-pass, by which errors are weighed.
     `corrupt` () is 1 where PAN was made not to fit.
     """
@@ -60,18 +60,19 @@ def read_example(
     sharp: torch.Tensor | None = None,
     corrupt: bool = False,
 ) -> Example:
-    """What fusion would hand to the network for the window `place` of the PAN of `pair`, and the answer.
+    """Build the inputs that fusion gives the network for the window `place` of the PAN of `pair`, and the target.
 
-    `group` are band indices, `degrade` the maps (len(group), k, s) from the sharp rows and columns to MS, `sharp`
-    (bands, s, s) the truth in digital numbers; without one, the target is interpolated MS.
+    `group` are band indices, `degrade` the maps (len(group), k, s) from the target's rows and columns to MS, `sharp`
+    the reference (bands, s, s) in digital numbers; without one, the target is interpolated MS.
     """
-    given = condition(pair, place, statistics)
-    guides, lms = given.lifted(group)
+    conditions = condition(pair, place, statistics)
+    guides, lms = conditions.lifted(group)
     target = lms
     if sharp is not None:
         mean, std = (torch.tensor(v)[:, None, None] for v in (statistics.ms_mean, statistics.ms_std))
         target = ((sharp - mean) / std)[list(group)]
-    valid = torch.ones_like(guides[0], dtype=torch.bool) if given.valid is None else torch.from_numpy(given.valid)
+    mask = conditions.valid
+    valid = torch.ones_like(guides[0], dtype=torch.bool) if mask is None else torch.from_numpy(mask)
     valid = valid.all(0) if valid.dim() == 3 else valid
     return Example(
         lms=lms,
@@ -81,8 +82,8 @@ def read_example(
         injection=torch.tensor([statistics.injection[b] for b in group]),
         depth=torch.tensor(statistics.depth(group)),
         scene=torch.tensor(statistics.condition(group)),
-        scale=high_pass(target).std(dim=(1, 2)).clamp_min(SMALLEST_SCALE),
-        ms=given.coarse[[len(given.pan) + 1 + b for b in group]],
+        scale=high_pass(target).std(dim=(1, 2)).clamp_min(MIN_SCALE),
+        ms=conditions.coarse[[len(conditions.pan) + 1 + b for b in group]],
         rows=degrade[0],
         columns=degrade[1],
         corrupt=torch.tensor(float(corrupt)),
@@ -90,7 +91,7 @@ def read_example(
 
 
 def draw_group(available: int, network: NetworkConfig, rng: np.random.Generator, ordered: bool = False) -> list[int]:
-    """Band indices in random order, repeated where fewer are available; if `ordered`, a group that fusion will form."""
+    """Draw band indices in random order, repeated where there are too few; if `ordered`, a group that fusion forms."""
     if ordered:
         groups = grouped(network.order, network.bands)
         return list(groups[rng.integers(len(groups))].bands)
@@ -99,5 +100,5 @@ def draw_group(available: int, network: NetworkConfig, rng: np.random.Generator,
 
 
 def as_tensor(matrix: Matrix) -> torch.Tensor:
-    """A map as float32."""
+    """Convert a map to float32."""
     return torch.from_numpy(matrix.astype(np.float32))

@@ -1,4 +1,4 @@
-"""A network that learns: its optimiser, its averaged copy, one step of each; for training and for fine-tuning."""
+"""A network that learns, its optimiser and its averaged copy, for training and fine-tuning."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from .batches import Batch
 
 @dataclass(frozen=True)
 class UpdateRule:
-    """How weights follow a gradient: AdamW's decay, the gradient's largest norm, the decay of the averaged weights,
-    and whether the network computes in bfloat16."""
+    """AdamW's decay, the largest norm of a gradient, the decay of the averaged weights, and the switch to bfloat16."""
 
     weight_decay: float = 1e-6
     gradient_norm: float = 1.0
@@ -25,7 +24,7 @@ class UpdateRule:
 
 
 class Learner:
-    """A network in training, and the average of its weights over the last steps, which is what is kept."""
+    """A network in training, and the average of its weights over the last steps, which is kept."""
 
     def __init__(
         self,
@@ -44,24 +43,24 @@ class Learner:
         )
 
     def start_from(self, network: FlowNetwork) -> None:
-        """Begin with trained weights, grown to this network's sizes. Raises TrainingError where they cannot grow so."""
+        """Begin with trained weights, grown to this network's sizes. Raises TrainingError where they cannot grow."""
         values = grown(network, self.network.config).state_dict()
-        for own in (self.network, self.average):
-            own.load_state_dict(values)
+        for network_or_average in (self.network, self.average):
+            network_or_average.load_state_dict(values)
 
     def precision(self) -> torch.autocast:
-        """The context in which networks compute."""
+        """Return the context in which networks compute."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.rule.half_precision)
 
     def estimate(self, batch: Batch, time: torch.Tensor) -> torch.Tensor:
-        """Sharp bands that the velocity at x_t = (1 - t) lms + t target points to, (n, bands, s, s)."""
+        """Estimate fused bands (n, bands, s, s) by the velocity at x_t = (1 - t) lms + t target."""
         t = time[:, None, None, None]
         with self.precision():
             velocity = self.parallel((1.0 - t) * batch.lms + t * batch.target, time, batch.given)
         return batch.lms + velocity.float()
 
     def update(self, rate: float) -> None:
-        """Follow the gradient that is at hand, at a learning rate, and move the average along."""
+        """Follow the current gradient at a learning rate, and move the average along."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.rule.gradient_norm)

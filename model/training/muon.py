@@ -26,23 +26,23 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Follow the gradients at hand."""
+        """Follow the current gradients."""
         for group in self.param_groups:
             for value in group["params"]:
                 if value.grad is not None:
-                    change = self._orthogonal if value.dim() == 4 else self._adam
+                    change = self._step_matrix if value.dim() == 4 else self._step_vector
                     value.sub_(change(value, value.grad), alpha=group["lr"])
 
-    def _orthogonal(self, value: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """The change of a convolution's weights at a learning rate of 1, by Nesterov's momentum."""
+    def _step_matrix(self, value: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """Compute the change of a convolution's weights at a learning rate of 1, by Nesterov's momentum."""
         state = self.state[value]
         mean = state.setdefault("mean", torch.zeros_like(value))
         mean.lerp_(gradient, 1.0 - MOMENTUM)
         matrix = orthogonal(gradient.lerp(mean, MOMENTUM).flatten(1))
         return (STEP_SIZE * max(matrix.shape) ** 0.5 * matrix).view(value.shape)
 
-    def _adam(self, value: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """The change of other weights at a learning rate of 1 (Kingma and Ba, 2015)."""
+    def _step_vector(self, value: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """Compute the change of other weights at a learning rate of 1 (Kingma and Ba, 2015)."""
         state = self.state[value]
         mean, square = (state.setdefault(name, torch.zeros_like(value)) for name in ("mean", "square"))
         state["steps"] = state.get("steps", 0) + 1
@@ -53,7 +53,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """A matrix (m, n) with its singular values taken to about 1, between 0.7 and 1.2, its directions kept."""
+    """Take the singular values of a matrix (m, n) to about 1, between 0.7 and 1.2, and keep its directions."""
     first, third, fifth = NEWTON_SCHULZ
     x = matrix / matrix.norm().clamp_min(1e-12)
     for _ in range(ITERATIONS):

@@ -1,4 +1,4 @@
-"""What sensors, air and archives do to an image: noise, quantisation, saturation, haze, clouds, holes, stray light."""
+"""Effects of sensors, air and archives: noise, quantisation, saturation, haze, clouds, holes, stray light."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STRAY_SCALES = (1.0, 2.0, 4.0, 8.0)  # deviations, in pixels, of the Gaussians t
 
 
 def soften(pan: torch.Tensor, deviation: float) -> torch.Tensor:
-    """PAN (h, w) blurred by a Gaussian: products whose MS was sharpened have a PAN that is softer than the target."""
+    """Blur PAN (h, w) by a Gaussian: products whose MS was sharpened have a PAN softer than the target."""
     taps = np.arange(-2.0, 3.0)
     kernel = np.exp(-0.5 * (taps / max(deviation, 1e-3)) ** 2)
     weights = torch.tensor(kernel / kernel.sum(), dtype=pan.dtype)
@@ -21,29 +21,29 @@ def soften(pan: torch.Tensor, deviation: float) -> torch.Tensor:
 
 
 def scatter(pan: torch.Tensor, shares: np.ndarray) -> torch.Tensor:
-    """PAN (s, s) with `shares` of its light spread by Gaussians of STRAY_SCALES pixels (stray light, adjacency)."""
+    """Spread `shares` of the light of PAN (s, s) by Gaussians of STRAY_SCALES pixels (stray light, adjacency)."""
     side = pan.shape[-1]
     result = pan * float(1.0 - shares.sum())
     for share, scale in zip(shares, STRAY_SCALES):
-        blur = torch.from_numpy(_gaussian_matrix(side, scale).astype(np.float32))
+        blur = torch.from_numpy(_build_blur(side, scale).astype(np.float32))
         result = result + float(share) * (blur @ pan @ blur.T)
     return result
 
 
-def _gaussian_matrix(side: int, deviation: float) -> Matrix:
-    """A blur (side, side) by a Gaussian of a deviation in pixels."""
+def _build_blur(side: int, deviation: float) -> Matrix:
+    """Build the matrix (side, side) of a Gaussian blur; `deviation` is in pixels."""
     lines = centres(side, 0.0, 1.0)
     weights = np.exp(-0.5 * ((lines[:, None] - lines[None, :]) / deviation) ** 2)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def sharpen(pan: torch.Tensor, deviation: float, strength: float) -> torch.Tensor:
-    """PAN (h, w) with `strength` times its detail beyond a Gaussian blur added: makers sharpen PAN too."""
+    """Add `strength` times its detail beyond a Gaussian blur to PAN (h, w): vendors sharpen PAN too."""
     return pan + strength * (pan - soften(pan, deviation))
 
 
 def bright_objects(planes: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Few small bright objects over (n, s, s) with little contrast otherwise: ships on the sea, roofs, rocks in snow.
+    """Add small bright objects to planes (n, s, s) and lower other contrast: ships on the sea, rocks in snow.
 
     Each is a rectangle of 1 to 12 pixels a side, 4 to 40 deviations above (seldom below) the scene.
     """
@@ -63,13 +63,13 @@ def bright_objects(planes: torch.Tensor, rng: np.random.Generator) -> torch.Tens
 
 
 def add_noise(planes: torch.Tensor, level: float, rng: np.random.Generator) -> torch.Tensor:
-    """White noise of `level` deviations of each plane of (n, h, w)."""
+    """Add white noise of `level` deviations to each plane of (n, h, w)."""
     noise = torch.from_numpy(rng.standard_normal(planes.shape, dtype=np.float32))
     return planes + level * planes.std(dim=(1, 2), keepdim=True) * noise
 
 
 def quantise(planes: torch.Tensor, level: float) -> torch.Tensor:
-    """Whole multiples of `level` deviations of each plane of (n, h, w)."""
+    """Round each plane of (n, h, w) to whole multiples of `level` of its deviations."""
     step = (level * planes.std(dim=(1, 2), keepdim=True)).clamp_min(1e-6)
     return torch.round(planes / step) * step
 
@@ -81,13 +81,13 @@ def saturate(planes: torch.Tensor, share: float) -> torch.Tensor:
 
 
 def smooth_field(side: int, knots: int, rng: np.random.Generator) -> torch.Tensor:
-    """A smooth random field (side, side) of about unit deviation."""
+    """Draw a smooth random field (side, side) of about unit deviation."""
     coarse = torch.from_numpy(rng.standard_normal((1, 1, knots, knots), dtype=np.float32))
     return interpolate(coarse, size=(side, side), mode="bicubic", align_corners=True)[0, 0]
 
 
 def haze(planes: torch.Tensor, strength: float, rng: np.random.Generator) -> torch.Tensor:
-    """Uneven haze over (n, s, s): less contrast, more light, by up to `strength` deviations."""
+    """Add uneven haze to planes (n, s, s): less contrast, more light, by up to `strength` deviations."""
     field = smooth_field(planes.shape[-1], 4, rng).clamp(-1.5, 1.5) / 3.0 + 0.5
     mean, std = planes.mean(dim=(1, 2), keepdim=True), planes.std(dim=(1, 2), keepdim=True)
     weight = torch.tensor(rng.uniform(0.5, 1.0, (len(planes), 1, 1)), dtype=torch.float32)
@@ -95,22 +95,22 @@ def haze(planes: torch.Tensor, strength: float, rng: np.random.Generator) -> tor
 
 
 def clouds(planes: torch.Tensor, pans: int, moved: tuple[int, int], rng: np.random.Generator) -> torch.Tensor:
-    """Clouds over (n, s, s); those of the last `pans` planes lie `moved` pixels away, as they do from another angle."""
+    """Add clouds to planes (n, s, s); those of the last `pans` planes are `moved` pixels away (parallax)."""
     side, reach = planes.shape[-1], max(abs(m) for m in moved)
     field = smooth_field(side + 2 * reach, int(rng.integers(6, 16)), rng)
     cover = ((field - float(rng.uniform(0.8, 1.6))) * 2.5).clamp(0.0, 1.0) ** 0.7
     light = planes.amax(dim=(1, 2), keepdim=True) * float(rng.uniform(0.9, 1.3))
 
-    def over(image: torch.Tensor, top: int, left: int, white: torch.Tensor) -> torch.Tensor:
+    def blend(image: torch.Tensor, top: int, left: int, white: torch.Tensor) -> torch.Tensor:
         share = cover[top : top + side, left : left + side]
         return image + share * (white - image)
 
-    below = over(planes[:-pans], reach, reach, light[:-pans])
-    return torch.cat([below, over(planes[-pans:], reach + moved[0], reach + moved[1], light[-pans:])])
+    below = blend(planes[:-pans], reach, reach, light[:-pans])
+    return torch.cat([below, blend(planes[-pans:], reach + moved[0], reach + moved[1], light[-pans:])])
 
 
 def holes(side: int, rng: np.random.Generator) -> torch.Tensor:
-    """Where (side, side) is valid: a collar along a slanted line, or up to three round holes."""
+    """Draw a mask (side, side) of valid pixels: without a slanted collar, or without up to three round holes."""
     y, x = np.mgrid[0:side, 0:side] / side
     valid = np.ones((side, side), dtype=bool)
     if rng.random() < 0.5:

@@ -1,7 +1,7 @@
 """Training examples: random sensors simulated from sharp multispectral scenes by Wald's protocol.
 
-A scene is degraded by a random MTF to a random ratio and grid offset; PAN is the scene's own, already as sharp as the
-target, or synthesised with a random spectral response. What varies is named in `SimulationConfig`.
+A scene is degraded by a random MTF to a random ratio and grid offset; PAN is the scene's own, already as sharp as
+the target, or synthesised with a random spectral response. `SimulationConfig` lists the random quantities.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .example import Example, as_tensor, draw_group, read_example
 from .structures import build_over
 from .transfer_shapes import draw_transfer, jittered
 
-SMOOTH_LOW_SHARE = 0.7  # of smooth scenes get a gain from `low_gain`
-MAX_GUIDES = 4  # of which the PAN of each band is made
+SMOOTH_LOW_SHARE = 0.7  # of smooth scenes that get a gain from `low_gain`
+MAX_GUIDES = 4  # random PANs that are combined to the PAN of a band
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class SimulationConfig:
     noise, pan_noise   largest noise of MS and of PAN
     guides_share     how often every band has a PAN of its own, made of up to MAX_GUIDES random ones
     sharpened_share  how often PAN is sharpened, by up to `sharpened` of its detail
-    bright_share     how often few small bright objects lie on an even scene
+    bright_share     how often a few small bright objects are added to an even scene
     pan_blur         largest deviation, in PAN pixels, of a blur that makes PAN softer than the target
     stray_share      how often PAN's blur has long tails   stray   largest share of the light in one of its scales
     paired_share     how often a scene with a PAN is drawn rather than one without; their sensors then take turns
@@ -62,7 +62,7 @@ class SimulationConfig:
     cloud_share      how often clouds do, with a parallax of up to 8 PAN pixels between MS and PAN
     hole_share       how often parts of MS, or of both, are nodata
     corrupt_share    how often PAN does not fit MS at all: moved by 2 to 4 pixels, a third of it saturated, or under
-                     clouds that MS does not have; for measuring what training makes of bad pairs
+                     clouds that MS does not have; measures how training copes with bad pairs
     smooth_share     how often target and PAN are blurred alike, as products are whose MS is soft for its pixels
     smooth           range of that blur's deviation in pixels of the target
     low_gain         range of low gains     low_gain_share   how often one is drawn, where the target is not smooth
@@ -117,66 +117,67 @@ class SimulationConfig:
 
 
 @dataclass(frozen=True)
-class _Sensed:
-    """What the sensor recorded, the truth, the maps (bands, k, s) of its blur, and its transfer function."""
+class _SensorData:
+    """The pair that the sensor recorded, the reference, the maps (bands, k, s) of its blur, its transfer function."""
 
     pair: PairWindow
-    sharp: torch.Tensor
+    reference: torch.Tensor
     rows: torch.Tensor
     columns: torch.Tensor
     transfer: TransferFunction
 
 
 def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, rng: np.random.Generator) -> Example:
-    """One random sensor over one random crop of `source`."""
-    sharp, real_pan, valid = _crop(source, config, rng)
+    """Simulate a random sensor over a random crop of `source`."""
+    reference, real_pan, valid = _crop(source, config, rng)
     smooth = bool(rng.random() < config.smooth_share)
     if smooth:
-        sharp, real_pan, valid = _soften(sharp, real_pan, valid, float(rng.uniform(*config.smooth)))
+        reference, real_pan, valid = _soften(reference, real_pan, valid, float(rng.uniform(*config.smooth)))
     if rng.random() < config.band_bend_share:
-        sharp = torch.cat([_bend(b[None], float(np.exp(rng.normal(0.0, config.band_bend)))) for b in sharp])
+        reference = torch.cat([_bend(b[None], float(np.exp(rng.normal(0.0, config.band_bend)))) for b in reference])
     guided = not config.ordered_share and rng.random() < config.guides_share
     if guided:
-        pan = torch.stack([_synthetic_pan(sharp, config, rng) for _ in range(rng.integers(2, MAX_GUIDES + 1))])
+        pan = torch.stack([_synthesise_pan(reference, config, rng) for _ in range(rng.integers(2, MAX_GUIDES + 1))])
     else:
-        pan = (_synthetic_pan(sharp, config, rng) if real_pan is None else real_pan)[None]
+        pan = (_synthesise_pan(reference, config, rng) if real_pan is None else real_pan)[None]
     if rng.random() < config.bright_share:
-        sharp, pan = sensor_effects.bright_objects(torch.cat([sharp, pan]), rng).split([len(sharp), len(pan)])
-    sharp, pan = _weather(sharp, pan, config, rng)
+        planes = sensor_effects.bright_objects(torch.cat([reference, pan]), rng)
+        reference, pan = planes[: -len(pan)], planes[-len(pan) :]
+    reference, pan = _add_weather(reference, pan, config, rng)
     pan = _blur_pan(pan, config, rng)
     corrupt = rng.random() < config.corrupt_share
     if corrupt:
         pan = torch.stack([_corrupt(p, rng) for p in pan])
     ordered = bool(config.ordered_share) and rng.random() < config.ordered_share
     if not ordered:
-        order = rng.permutation(len(sharp))
-        sharp = sharp[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
-    sensed = _sense(sharp, pan, valid, smooth, config, rng)
+        order = rng.permutation(len(reference))
+        reference = reference[order[: rng.integers(1, len(order) + 1)] if rng.random() < 0.5 else order]
+    sensed = _sense(reference, pan, valid, smooth, config, rng)
     transfer = sensed.transfer
     if rng.random() >= config.exact_share:
         transfer = measure_transfer([sensed.pair]).transfer  # as fusion would measure it
-    group = draw_group(len(sharp), network, rng, ordered)
-    return _example(sensed, transfer, group, corrupt)
+    group = draw_group(len(reference), network, rng, ordered)
+    return _make_example(sensed, transfer, group, corrupt)
 
 
 def _soften(
-    sharp: torch.Tensor, pan: torch.Tensor | None, valid: torch.Tensor, deviation: float
+    reference: torch.Tensor, pan: torch.Tensor | None, valid: torch.Tensor, deviation: float
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
-    """A scene whose bands and PAN are soft for their pixels."""
-    bands = torch.stack([sensor_effects.soften(b, deviation) for b in sharp])
+    """Blur bands and PAN, as of a product that is soft for its pixels."""
+    bands = torch.stack([sensor_effects.soften(b, deviation) for b in reference])
     soft = None if pan is None else sensor_effects.soften(pan, deviation)
     return bands, soft, (sensor_effects.soften(valid, deviation) > 0.999).float()
 
 
 def _sense(
-    sharp: torch.Tensor,
+    reference: torch.Tensor,
     pan: torch.Tensor,
     valid: torch.Tensor,
     smooth: bool,
     config: SimulationConfig,
     rng: np.random.Generator,
-) -> _Sensed:
-    """MS and PAN as a random sensor records them; MS is valid where its blur reads pixels that are."""
+) -> _SensorData:
+    """Record MS and PAN by a random sensor; MS is valid where its blur reads valid pixels alone."""
     ratio = _draw_ratio(config, rng)
     gain = float(rng.uniform(*config.gain))
     if rng.random() < (SMOOTH_LOW_SHARE if smooth else config.low_gain_share):
@@ -189,13 +190,13 @@ def _sense(
     shift = rng.normal(0.0, config.shift, 2)
     count = int((config.crop - 1 - origin.max()) / ratio) + 1
     maps: tuple[list[Matrix], list[Matrix]] = ([], [])
-    for _ in sharp:
-        own, moved = jittered(transfer, config.band_jitter, rng), shift + rng.normal(0.0, config.band_shift, 2)
-        for axis, values in enumerate((own.rows, own.columns)):
-            positions = centres(count, origin[axis] + moved[axis], ratio)
+    for _ in reference:
+        of_band, offset = jittered(transfer, config.band_jitter, rng), shift + rng.normal(0.0, config.band_shift, 2)
+        for axis, values in enumerate((of_band.rows, of_band.columns)):
+            positions = centres(count, origin[axis] + offset[axis], ratio)
             maps[axis].append(mtf_resampler(config.crop, positions, values, ratio).dense(config.crop))
     rows, columns = (as_tensor(np.stack(axis)) for axis in maps)
-    ms = rows @ sharp @ columns.transpose(1, 2)
+    ms = rows @ reference @ columns.transpose(1, 2)
     ms, pan = _record(ms, config.noise, config, rng), _record(pan, config.pan_noise, config, rng)
     lost = rows.abs() @ (1.0 - valid) @ columns.abs().transpose(1, 2)  # kernels have negative lobes
     ms_valid, pan_valid = (lost < 0.001).all(0), valid > 0.999
@@ -206,12 +207,12 @@ def _sense(
     corner = float(origin[0]), float(origin[1])
     pair = PairWindow(pan.numpy(), pan_valid.numpy(), ms.numpy(), ms_valid.numpy(), corner, (ratio, ratio))
     if len(pan) > 1:
-        pair = _with_pan_per_band(pair, transfer)
-    return _Sensed(pair, sharp, rows, columns, transfer)
+        pair = _combine_guides(pair, transfer)
+    return _SensorData(pair, reference, rows, columns, transfer)
 
 
-def _with_pan_per_band(pair: PairWindow, transfer: TransferFunction) -> PairWindow:
-    """The pair whose guides (guides, H, W) are combined, for each band, to the PAN that follows it best.
+def _combine_guides(pair: PairWindow, transfer: TransferFunction) -> PairWindow:
+    """Combine the guides (guides, H, W) of a pair, for each band, to the PAN that follows it best.
 
     The weights are least squares on details at MS resolution (Selva et al., 2015).
     """
@@ -223,19 +224,19 @@ def _with_pan_per_band(pair: PairWindow, transfer: TransferFunction) -> PairWind
     return replace(pair, pan=np.tensordot(weights, pair.pan, 1))
 
 
-def _example(seen: _Sensed, transfer: TransferFunction, group: list[int], corrupt: bool) -> Example:
-    """What the fusion pipeline would hand to the network for this MS and PAN, and the answer."""
-    pair = seen.pair
+def _make_example(sensed: _SensorData, transfer: TransferFunction, group: list[int], corrupt: bool) -> Example:
+    """Build the inputs that fusion gives the network for this MS and PAN, and the target."""
+    pair = sensed.pair
     statistics = measure_statistics([(pair.ms, *pair.pan_at_ms(transfer))], pair.ratio, transfer)
-    degrade = (seen.rows[group], seen.columns[group])
-    return read_example(pair, pair.window, statistics, group, degrade, seen.sharp, corrupt)
+    degrade = (sensed.rows[group], sensed.columns[group])
+    return read_example(pair, pair.window, statistics, group, degrade, sensed.reference, corrupt)
 
 
-def _weather(
-    sharp: torch.Tensor, pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator
+def _add_weather(
+    reference: torch.Tensor, pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Haze, clouds and saturation over the scene and its PANs (pans, s, s)."""
-    planes = torch.cat([sharp, pan])
+    """Add haze, clouds and saturation to the scene and its PANs (pans, s, s)."""
+    planes = torch.cat([reference, pan])
     if rng.random() < config.haze_share:
         planes = sensor_effects.haze(planes, float(rng.uniform(0.3, 2.0)), rng)
     if rng.random() < config.cloud_share:
@@ -243,11 +244,11 @@ def _weather(
         planes = sensor_effects.clouds(planes, len(pan), (int(moved[0]), int(moved[1])), rng)
     if rng.random() < config.saturated_share:
         planes = sensor_effects.saturate(planes, float(np.exp(rng.uniform(np.log(0.001), np.log(0.03)))))
-    return planes[: len(sharp)], planes[len(sharp) :]
+    return planes[: len(reference)], planes[len(reference) :]
 
 
 def _blur_pan(pan: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
-    """PANs (pans, s, s) softer than the target, near their own resolution or by stray light, or sharpened."""
+    """Make PANs (pans, s, s) softer than the target, near their resolution or by stray light, or sharpen them."""
     if config.pan_blur > 0.0:
         deviation = config.pan_blur * float(rng.random())
         pan = torch.stack([sensor_effects.soften(p, deviation) for p in pan])
@@ -261,7 +262,7 @@ def _blur_pan(pan: torch.Tensor, config: SimulationConfig, rng: np.random.Genera
 
 
 def _corrupt(pan: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """A PAN (s, s) that does not fit MS."""
+    """Make a PAN (s, s) that does not fit MS: shifted, saturated or clouded."""
     choice = rng.integers(3)
     if choice == 0:
         angle, length = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(2.0, 4.0)
@@ -275,8 +276,7 @@ def _corrupt(pan: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 def _crop(
     source: Source, config: SimulationConfig, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
-    """A random square of the source at a random scale, orientation and histogram, PAN over it if it is used, and the
-    share of each pixel that is valid (crop, crop)."""
+    """Cut a random square, scaled, turned and with another histogram. Returns MS, PAN if used, valid shares (h, w)."""
     height, width = source.ms.shape[-2:]
     largest = min(height, width) / config.crop
     shrink = (
@@ -299,7 +299,7 @@ def _crop(
         positions = centres(config.crop, (shrink - 1.0) / 2.0, shrink)
         blur = mtf_resampler(side, positions, TransferFunction.gaussian(rng.uniform(0.1, 0.5)).rows, shrink)
         matrix = as_tensor(blur.dense(side))
-        planes, valid = (matrix @ image @ matrix.T for image in (planes, valid))
+        planes, valid = (matrix @ plane @ matrix.T for plane in (planes, valid))
     planes = build_over(planes, rng) if built else planes
     planes = torch.cat([planes, valid])
     planes = torch.rot90(planes, int(rng.integers(4)), (1, 2))
@@ -309,26 +309,26 @@ def _crop(
     if choice < 0.3:
         planes = _bend(planes, float(np.exp(rng.uniform(-1, 1) * np.log(config.gamma))))
     elif choice < 0.6 and config.glare > 0.0:
-        planes = _glare(planes, config.glare * float(rng.random()))
+        planes = _brighten_tail(planes, config.glare * float(rng.random()))
     return (planes[:-1], planes[-1], valid) if use_pan else (planes, None, valid)
 
 
 def _bend(planes: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Another histogram: each plane's range taken to [0, 1] and raised to `exponent`."""
+    """Bend histograms: each plane's range is taken to [0, 1] and raised to `exponent`."""
     low = planes.amin(dim=(1, 2), keepdim=True)
     spread = (planes.amax(dim=(1, 2), keepdim=True) - low).clamp_min(1e-6)
     return ((planes - low) / spread) ** exponent * spread + low
 
 
-def _glare(planes: torch.Tensor, exponent: float) -> torch.Tensor:
-    """A long bright tail, like roofs and glints among dark ground: exp(exponent x standardised value)."""
+def _brighten_tail(planes: torch.Tensor, exponent: float) -> torch.Tensor:
+    """Give histograms a long bright tail, as of roofs and glints: exp(exponent x standardised value)."""
     mean, std = planes.mean(dim=(1, 2), keepdim=True), planes.std(dim=(1, 2), keepdim=True).clamp_min(1e-6)
     return torch.exp(exponent * ((planes - mean) / std).clamp(-5.0, 5.0)) * std
 
 
-def _synthetic_pan(sharp: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
-    """A PAN with a random spectral response to the bands, which may change slowly over the scene."""
-    unit = (sharp - sharp.mean(dim=(1, 2), keepdim=True)) / sharp.std(dim=(1, 2), keepdim=True).clamp_min(1e-6)
+def _synthesise_pan(bands: torch.Tensor, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
+    """Synthesise a PAN with a random spectral response, which may change slowly over the scene."""
+    unit = (bands - bands.mean(dim=(1, 2), keepdim=True)) / bands.std(dim=(1, 2), keepdim=True).clamp_min(1e-6)
 
     def respond() -> torch.Tensor:
         weights = rng.uniform(0.0, 1.0, len(unit)) ** 2 * (rng.random(len(unit)) < 0.75)
@@ -346,7 +346,7 @@ def _synthetic_pan(sharp: torch.Tensor, config: SimulationConfig, rng: np.random
 
 
 def _record(planes: torch.Tensor, noise: float, config: SimulationConfig, rng: np.random.Generator) -> torch.Tensor:
-    """Noise, up to `noise` deviations, and quantisation of a sensor."""
+    """Add noise, up to `noise` deviations, and the quantisation of a sensor."""
     planes = sensor_effects.add_noise(planes, noise * float(rng.random()) ** 2, rng)
     return (
         sensor_effects.quantise(planes, float(rng.uniform(0.01, 0.08)))
@@ -362,5 +362,5 @@ def _draw_ratio(config: SimulationConfig, rng: np.random.Generator) -> float:
 
 
 def _draw_origin(ratio: float, rng: np.random.Generator) -> Matrix:
-    """Where the first MS pixel's centre lies in PAN pixels: nested half of the time."""
+    """Draw the centre of the first MS pixel in PAN pixels; half of the grids are nested."""
     return np.full(2, (ratio - 1.0) / 2.0) if rng.random() < 0.5 else rng.uniform(0.0, ratio, 2)

@@ -11,11 +11,11 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 OVERSAMPLING = 2  # shapes are drawn on a finer grid and averaged, so that edges fall between pixels
-SMALLEST, LARGEST = 1.5, 60.0  # pixels
+MIN_SIZE, MAX_SIZE = 1.5, 60.0  # pixels of the scene
 
 
 def build_over(planes: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """A copy of (bands, s, s) with 60 to 400 shapes drawn over it, mostly aligned to one street direction."""
+    """Draw 60 to 400 shapes over a copy of (bands, s, s), mostly aligned to one street direction."""
     bands, side = planes.shape[0], planes.shape[-1]
     fine = side * OVERSAMPLING
     canvas = np.repeat(np.repeat(planes.numpy(), OVERSAMPLING, 1), OVERSAMPLING, 2)
@@ -23,9 +23,9 @@ def build_over(planes: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     floor = np.minimum(pixels.min(1), 0.0)
     street = rng.uniform(0.0, np.pi)
     for _ in range(int(rng.integers(60, 400))):
-        length, breadth = _sizes(rng)
+        length, breadth = _draw_size(rng)
         angle = street + rng.choice([0.0, np.pi / 2]) if rng.random() < 0.8 else rng.uniform(0.0, np.pi)
-        rows, columns, inside = _shape(rng.uniform(0, fine, 2), length, breadth, angle, rng.random() < 0.12, fine)
+        rows, columns, inside = _draw_shape(rng.uniform(0, fine, 2), length, breadth, angle, rng.random() < 0.12, fine)
         if inside.size:
             spectrum = pixels[:, rng.integers(pixels.shape[1])] - floor
             spectrum = spectrum * np.exp(rng.normal(0.0, 0.5)) * np.exp(rng.normal(0.0, 0.1, bands)) + floor
@@ -35,18 +35,18 @@ def build_over(planes: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return avg_pool2d(torch.from_numpy(canvas.astype(np.float32)), OVERSAMPLING)
 
 
-def _sizes(rng: np.random.Generator) -> tuple[float, float]:
-    """Length and breadth on the fine grid; sizes follow a power law, some shapes are long and thin."""
+def _draw_size(rng: np.random.Generator) -> tuple[float, float]:
+    """Draw length and breadth on the fine grid; sizes follow a power law, some shapes are long and thin."""
     u = rng.random()
-    length = 1.0 / (u / SMALLEST**1.2 + (1.0 - u) / LARGEST**1.2) ** (1.0 / 1.2)
+    length = 1.0 / (u / MIN_SIZE**1.2 + (1.0 - u) / MAX_SIZE**1.2) ** (1.0 / 1.2)
     stretch = rng.uniform(4.0, 12.0) if rng.random() < 0.2 else rng.uniform(1.0, 2.5)
     return OVERSAMPLING * length * np.sqrt(stretch), OVERSAMPLING * max(length / np.sqrt(stretch), 1.0)
 
 
-def _shape(
+def _draw_shape(
     middle: np.ndarray, length: float, breadth: float, angle: float, disc: bool, side: int
 ) -> tuple[slice, slice, np.ndarray]:
-    """Rows, columns and mask of a rotated rectangle or a disc, clipped to a square of `side`."""
+    """Return rows, columns and mask of a rotated rectangle or a disc, clipped to a square of `side`."""
     reach = 0.5 * np.hypot(length, breadth) + 1.0
     first = np.clip(np.floor(middle - reach), 0, side).astype(int)
     last = np.clip(np.ceil(middle + reach), 0, side).astype(int)

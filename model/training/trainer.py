@@ -36,13 +36,13 @@ Report = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train; saved with the weights.
+    """The settings of training; saved with the weights.
 
     regression, transport   steps of the two stages
     rates                 learning rates at which the stages begin; each ends at `floors` along a cosine
     potential_rate        learning rate of the potential
     batch, patch          patches a step, side of a patch in PAN pixels
-    pool, renewal         simulated examples kept in memory, and after how many steps one is simulated anew
+    pool, renewal         simulated examples kept in memory, and the steps after which one is replaced
     flow_share            share of patches trained at a random time t > 0 instead of t = 0
     warmup                steps to reach the first rate
     push_warmup           share of the transport stage over which the potential's push grows from 0
@@ -69,30 +69,30 @@ class TrainingConfig:
         return self.regression + self.transport
 
     def stage(self, step: int) -> tuple[int, float]:
-        """Index of the stage that a step belongs to, and the share of that stage done before it."""
+        """Return the index of the stage of a step, and the share of that stage done before it."""
         if step < self.regression:
             return 0, step / self.regression
         return 1, min((step - self.regression) / max(self.transport, 1), 1.0)
 
     def rate(self, step: int) -> float:
-        """Learning rate of the map at a step."""
+        """Return the learning rate of the map at a step."""
         index, progress = self.stage(step)
         return cosine(self.rates[index], self.floors[index], progress) * min((step + 1) / self.warmup, 1.0)
 
 
 def cosine(first: float, last: float, progress: float) -> float:
-    """From `first` to `last` along half a cosine, as `progress` goes from 0 to 1."""
+    """Go from `first` to `last` along half a cosine, as `progress` goes from 0 to 1."""
     return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 def draw_times(count: int, share: float, rng: np.random.Generator) -> torch.Tensor:
-    """Times of `count` patches, (count,): 0, but for a `share` of them at a random time."""
+    """Draw the times of `count` patches, (count,): random for a `share` of them, 0 for the others."""
     late = rng.random(count) < share
     return torch.tensor(np.where(late, rng.random(count), 0.0), dtype=torch.float32)
 
 
 def regression_loss(batch: Batch, y: torch.Tensor, time: torch.Tensor, cost: TransportConfig) -> torch.Tensor:
-    """Pixel and spectral cost of the estimate y (n, bands, s, s), mean over the patches; ()."""
+    """Compute the pixel and spectral cost of y (n, bands, s, s), mean over the patches; ()."""
     costs = transport.pixel_cost(batch, y, cost.absolute, cost.squares)
     return (costs + cost.spectral * transport.spectral_cost(batch, y) * (time == 0.0)).mean()
 
@@ -129,9 +129,9 @@ class Run(Learner):
         self.buffer = ExampleBuffer(sources, simulation, network, config.pool, [config.seed, self.rank], teachers)
 
     def train(self, until: int, report: Report, every: int = 100) -> None:
-        """Train to step `until`; `report` hears the mean loss of every `every` steps.
+        """Train to step `until`; `report` receives the mean loss of every `every` steps.
 
-        Raises TrainingError where the loss is no number any more; what was saved before is then the last good state.
+        Raises TrainingError where the loss is not finite; the state saved before is then the last good one.
         """
         losses = []
         while self.step < until:
@@ -147,27 +147,27 @@ class Run(Learner):
                 report(self.step, mean)
 
     def advance(self) -> torch.Tensor:
-        """Train one step; returns its loss, ()."""
+        """Train one step. Returns its loss, ()."""
         stage, progress = self.config.stage(self.step)
-        batch, time = self._draw(self.step)
+        batch, time = self._draw_batch(self.step)
         if STAGES[stage] == "transport":
-            loss = self._transport_step(batch, time, progress)
+            loss = self._step_transport(batch, time, progress)
         else:
             loss = regression_loss(batch, self.estimate(batch, time), time, self.config.cost)
             loss.backward()
         self.update(self.config.rate(self.step))
         return loss.detach()
 
-    def _draw(self, step: int) -> tuple[Batch, torch.Tensor]:
-        """Patches of a step and their times."""
+    def _draw_batch(self, step: int) -> tuple[Batch, torch.Tensor]:
+        """Draw the patches of a step and their times."""
         config = self.config
         self.buffer.advance(step // config.renewal)
         batch = self.buffer.batch(config.batch, config.patch, step).to(self.device)
         rng = np.random.default_rng([config.seed, self.rank, step, 2])
         return batch, draw_times(config.batch, config.flow_share, rng).to(self.device)
 
-    def _transport_step(self, batch: Batch, time: torch.Tensor, progress: float) -> torch.Tensor:
-        """One move of the potential, then the gradient of the map: marginal weight x (cost - eta v), mean.
+    def _step_transport(self, batch: Batch, time: torch.Tensor, progress: float) -> torch.Tensor:
+        """Move the potential once, then compute the gradient of the map: marginal weight x (cost - eta v), mean.
 
         Patches at t > 0 keep the map a flow: they have a cost and a weight, but no part in the game.
         """
@@ -196,9 +196,9 @@ class Run(Learner):
     def save(self, path: Path) -> None:
         """Write the whole state to one file, complete or not at all."""
         tensors: dict[str, torch.Tensor] = {}
-        for prefix, module in self._modules():
+        for prefix, module in self._list_modules():
             tensors |= {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
-        for prefix, name, parameter, optimizer in self._moments():
+        for prefix, name, parameter, optimizer in self._list_moments():
             state = optimizer.state.get(parameter, {})
             tensors |= {f"{prefix}.{name}.{key}": value for key, value in state.items()}
         tensors = {k: v.detach().clone().contiguous().cpu() for k, v in tensors.items()}
@@ -212,22 +212,22 @@ class Run(Learner):
                 header = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
         except (SafetensorError, OSError) as error:
-            raise TrainingError(f"{path} cannot be read ({error}); delete it to start anew.") from error
+            raise TrainingError(f"{path} cannot be read ({error}). Delete it to start again.") from error
         if json.loads(header.get("settings", "{}")) != json.loads(json.dumps(self.settings())):
-            raise TrainingError(f"{path} was trained with other settings; give them again or use another folder.")
+            raise TrainingError(f"{path} was trained with other settings. Give them again or use another folder.")
         self.step = int(header["step"])
-        for prefix, module in self._modules():
-            module.load_state_dict(_part(tensors, f"{prefix}."))
-        for prefix, name, parameter, optimizer in self._moments():
-            state = _part(tensors, f"{prefix}.{name}.")
+        for prefix, module in self._list_modules():
+            module.load_state_dict(_strip_prefix(tensors, f"{prefix}."))
+        for prefix, name, parameter, optimizer in self._list_moments():
+            state = _strip_prefix(tensors, f"{prefix}.{name}.")
             if state:
                 optimizer.state[parameter] = {**state, "step": state["step"].cpu()}
 
-    def _modules(self) -> tuple[tuple[str, nn.Module], ...]:
+    def _list_modules(self) -> tuple[tuple[str, nn.Module], ...]:
         names = ("network", "average", "potential")
         return tuple((name, getattr(self, name)) for name in names)
 
-    def _moments(self) -> Iterator[tuple[str, str, nn.Parameter, torch.optim.Optimizer]]:
+    def _list_moments(self) -> Iterator[tuple[str, str, nn.Parameter, torch.optim.Optimizer]]:
         for prefix, module, optimizer in (
             ("optimizer", self.network, self.optimizer),
             ("potential_optimizer", self.potential, self.potential_optimizer),
@@ -236,7 +236,7 @@ class Run(Learner):
                 yield prefix, name, parameter, optimizer
 
     def settings(self) -> dict[str, object]:
-        """Everything that decides the result, for the state and the header of the weights."""
+        """Return the settings that decide the result, for the state and the header of the weights."""
         return {
             "network": asdict(self.network.config),
             "simulation": asdict(self.simulation),
@@ -246,5 +246,5 @@ class Run(Learner):
         }
 
 
-def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+def _strip_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

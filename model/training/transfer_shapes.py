@@ -8,9 +8,9 @@ import numpy as np
 
 from ..geometry.transfer import FREQUENCIES, MAX_TRANSFER, TransferFunction, Values
 
-SHARPENED_SHARE = 0.4  # of the functions that are not Gaussian; the crest follows
+SHARPENED_SHARE = 0.4  # of the functions that are not Gaussian
 MAX_CREST = 0.45  # by which a sharpened function exceeds the plain one
-RESAMPLED_SHARE = 0.3  # are multiplied by the response of an interpolation kernel
+RESAMPLED_SHARE = 0.3  # of functions that are multiplied by the response of an interpolation kernel
 RIPPLE = 0.015  # deviation of random bends between FREQUENCIES
 EXPONENTS = (1.3, 9.0)  # of the fall; 2 is a Gaussian's
 STEEP_EXPONENTS = (4.0, 12.0)  # of sharpened functions: on an early fall a crest would not exceed 1
@@ -28,20 +28,20 @@ def draw_transfer(gain: float, uneven: float, gaussian_share: float, rng: np.ran
         return TransferFunction.gaussian(*(float(g) for g in gains))
     crest = MAX_CREST * float(rng.uniform(0.2, 1.0)) if rng.random() < SHARPENED_SHARE else 0.0
     exponent = math.exp(rng.uniform(*np.log(STEEP_EXPONENTS if crest else EXPONENTS)))
-    place, resampled = float(rng.uniform(0.4, 0.85)), rng.random() < RESAMPLED_SHARE
+    peak, resampled = float(rng.uniform(0.4, 0.85)), rng.random() < RESAMPLED_SHARE
     kernel = float(rng.uniform(0.2, 1.0)) if resampled else 0.0
     axes = []
-    for own in gains * np.exp(rng.normal(0.0, 0.25, 2)):
+    for of_axis in gains * np.exp(rng.normal(0.0, 0.25, 2)):
         fall = exponent * math.exp(rng.normal(0.0, 0.15))
-        axes.append(_shape(float(np.clip(own, MIN_GAIN, MAX_GAIN)), fall, crest * float(rng.uniform(0.4, 1.0)),
-                           place, kernel, rng))  # fmt: skip
+        crest_of_axis = crest * float(rng.uniform(0.4, 1.0))
+        axes.append(_draw(float(np.clip(of_axis, MIN_GAIN, MAX_GAIN)), fall, crest_of_axis, peak, kernel, rng))
     return TransferFunction(*axes)
 
 
-def _shape(gain: float, exponent: float, crest: float, place: float, kernel: float, rng: np.random.Generator) -> Values:
-    """Values at FREQUENCIES: exp(log gain f^exponent), a crest at `place`, and a share `kernel` of bilinear blur."""
+def _draw(gain: float, exponent: float, crest: float, peak: float, kernel: float, rng: np.random.Generator) -> Values:
+    """Draw values at FREQUENCIES: exp(log gain f^exponent), a crest at `peak`, a share `kernel` of bilinear blur."""
     f = np.array(FREQUENCIES)
-    bump = np.exp(-(((f - place) / 0.3) ** 2)) * np.minimum(f / 0.3, 1.0)
+    bump = np.exp(-(((f - peak) / 0.3) ** 2)) * np.minimum(f / 0.3, 1.0)
     values = np.exp(math.log(gain) * f**exponent) * (1.0 + crest * bump)
     values *= 1.0 + kernel * (np.sinc(0.5 * f) ** 2 - 1.0)
     values += RIPPLE * rng.standard_normal(len(f)) * f

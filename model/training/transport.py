@@ -8,7 +8,7 @@ Unbalanced Optimal Transport", NeurIPS 2023) is the game
 of a map T and a potential v over sharp images G. Psi* is convex with Psi*(0) = 0 and Psi*'(0) = 1; its derivative at a
 sample is that sample's marginal weight: 1 in balanced transport, less where the cost is out of proportion.
 x is interpolated MS, y = T(x) the sharp estimate, G the target; every error is in units of `scale`, the deviation of
-the target's high-pass. Costs and potentials have shape (n,): one number a sample, never (n, 1), which would broadcast.
+the target's high-pass. Costs and potentials have shape (n,), never (n, 1), which would broadcast.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..geometry.filters import high_pass
 from ..network.flow_network import Guidance
 from .batches import Batch
 
-LARGEST_ERROR = 8.0  # deviations; beyond it squared errors grow no more
+MAX_ERROR = 8.0  # deviations, beyond which squared errors grow no more, so that outliers do not dominate
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,17 @@ class TransportConfig:
 
 
 def conjugate(z: torch.Tensor, softness: float) -> torch.Tensor:
-    """Psi*_a(z) = a (2 softplus(z / a) - 2 log 2), elementwise; Psi*(0) = 0, Psi*'(0) = 1."""
+    """Compute Psi*_a(z) = a (2 softplus(z / a) - 2 log 2), elementwise; Psi*(0) = 0, Psi*'(0) = 1."""
     return softness * (2.0 * softplus(z / softness) - 2.0 * math.log(2.0))
 
 
 def marginal_weight(z: torch.Tensor, softness: float) -> torch.Tensor:
-    """Psi*_a'(z) = 2 sigmoid(z / a), in (0, 2), elementwise."""
+    """Compute Psi*_a'(z) = 2 sigmoid(z / a), in (0, 2), elementwise."""
     return 2.0 * torch.sigmoid(z / softness)
 
 
 def softness_at(progress: float, ends: tuple[float, float]) -> float:
-    """The scale a of Psi* at `progress` in [0, 1], geometric between its ends.
+    """Compute the scale a of Psi* at `progress` in [0, 1], geometric between its ends.
 
     The scheduled divergence of Choi et al., "Analyzing and Improving Optimal-Transport-based Adversarial Networks"
     (ICLR 2024): from loose marginals to tight ones.
@@ -71,35 +71,34 @@ def softness_at(progress: float, ends: tuple[float, float]) -> float:
 
 
 def distance_cost(batch: Batch, y: torch.Tensor) -> torch.Tensor:
-    """|y - x|^2 / 2 in units of the scale, mean over valid pixels; (n,)."""
-    return 0.5 * mean_over(((y - batch.lms) / _planes(batch.scale)).square(), batch.valid)
+    """Compute |y - x|^2 / 2 in units of the scale, mean over valid pixels; (n,)."""
+    return 0.5 * mean_over(((y - batch.lms) / _expand(batch.scale)).square(), batch.valid)
 
 
 def pixel_cost(batch: Batch, y: torch.Tensor, absolute: float, squares: float) -> torch.Tensor:
-    """absolute |e| + squares e^2 of the error e = (y - G) / scale, mean over valid pixels; (n,)."""
-    error = (y - batch.target) / _planes(batch.scale)
-    return mean_over(
-        absolute * error.abs() + squares * error.clamp(-LARGEST_ERROR, LARGEST_ERROR).square(), batch.valid
-    )
+    """Compute absolute |e| + squares e^2 of e = (y - G) / scale, mean over valid pixels; (n,)."""
+    error = (y - batch.target) / _expand(batch.scale)
+    return mean_over(absolute * error.abs() + squares * error.clamp(-MAX_ERROR, MAX_ERROR).square(), batch.valid)
 
 
 def spectral_cost(batch: Batch, y: torch.Tensor) -> torch.Tensor:
-    """|D(y) - MS| in units of the scale, D the blur and sampling at the MS pixel centres; (n,)."""
-    return mean_over((batch.degrade(y) - batch.ms).abs() / _planes(batch.scale), batch.known)
+    """Compute |D(y) - MS| in units of the scale, D the blur and sampling at the MS pixel centres; (n,)."""
+    return mean_over((batch.degrade(y) - batch.ms).abs() / _expand(batch.scale), batch.known)
 
 
 def spatial_cost(batch: Batch, y: torch.Tensor) -> torch.Tensor:
-    """|correlation of y's details with PAN's less that of x's with PAN's at MS sharpness|, mean over bands; (n,).
+    """Compare the correlation of y's details with PAN's to that of x's with PAN's at MS sharpness; (n,).
 
-    Details are what a box of HIGH_PASS_SIZE pixels takes away; this is D_s with correlations in place of Q.
+    Details are what a box of HIGH_PASS_SIZE pixels removes. The absolute difference, mean over bands, is D_s with
+    correlations instead of Q.
     """
-    sharp = _detail_correlation(y, batch.given.low + batch.given.detail)
-    coarse = _detail_correlation(batch.lms, batch.given.low)
-    return (sharp - coarse).abs().mean(1)
+    fine = _correlate_details(y, batch.given.low + batch.given.detail)
+    coarse = _correlate_details(batch.lms, batch.given.low)
+    return (fine - coarse).abs().mean(1)
 
 
 def transport_cost(batch: Batch, y: torch.Tensor, config: TransportConfig) -> torch.Tensor:
-    """The cost c(x, y), regularised for pansharpening; (n,)."""
+    """Compute the cost c(x, y), regularised for pansharpening; (n,)."""
     return (
         config.distance * distance_cost(batch, y)
         + pixel_cost(batch, y, config.absolute, config.squares)
@@ -109,7 +108,7 @@ def transport_cost(batch: Batch, y: torch.Tensor, config: TransportConfig) -> to
 
 
 class Potential(nn.Module):
-    """v(y | x, guides): how much a patch looks like a true sharp one, given what it was made from.
+    """The potential v(y | x, guides): the likeness of a patch to a true one, given its inputs.
 
     Strided 4 x 4 convolutions without normalisation, averaged over space. It reads y - x in units of the scale, so
     that its gradient there is `scale` times that in y.
@@ -122,7 +121,7 @@ class Potential(nn.Module):
         self.score = nn.Conv2d(sizes[-1], 1, 1)
 
     def forward(self, detail: torch.Tensor, x: torch.Tensor, given: Guidance) -> torch.Tensor:
-        """(n,) for `detail` = (y - x) / scale (n, bands, H, W); H and W of at least 8."""
+        """Compute v, (n,), for `detail` = (y - x) / scale (n, bands, H, W); H and W are at least 8."""
         features = torch.cat([detail, x, given.guides], dim=1)
         for layer in self.layers:
             features = leaky_relu(layer(features), 0.2)
@@ -132,7 +131,7 @@ class Potential(nn.Module):
 def potential_loss(
     potential: nn.Module, batch: Batch, y: torch.Tensor, cost: torch.Tensor, softness: float, smoothness: float
 ) -> torch.Tensor:
-    """mean Psi*(v(y) - c) + mean Psi*(-v(G)) + smoothness / 2 mean |scale grad_G v(G)|^2; ().
+    """Compute mean Psi*(v(y) - c) + mean Psi*(-v(G)) + smoothness / 2 mean |scale grad_G v(G)|^2; ().
 
     The gradient is summed over a patch's pixels and divided by their number, so patches of all sizes weigh alike.
     `y` (n, bands, H, W) and `cost` (n,) are taken as constants.
@@ -142,39 +141,39 @@ def potential_loss(
     v_estimate, v_truth = potential(torch.cat([estimate, truth]), torch.cat([batch.lms, batch.lms]), twice).chunk(2)
     gradient = torch.autograd.grad(v_truth.sum(), truth, create_graph=True)[0]
     penalty = gradient.square().sum(dim=(1, 2, 3)) * (gradient[0].numel() / truth.shape[1])
-    game = conjugate(v_estimate - _like(cost.detach(), v_estimate), softness) + conjugate(-v_truth, softness)
+    game = conjugate(v_estimate - _check_shape(cost.detach(), v_estimate), softness) + conjugate(-v_truth, softness)
     return (game + 0.5 * smoothness * penalty).mean()
 
 
 def normalised(batch: Batch, y: torch.Tensor) -> torch.Tensor:
-    """(y - x) / scale where the target counts, 0 elsewhere."""
-    return (y - batch.lms) / _planes(batch.scale) * batch.valid
+    """Compute (y - x) / scale where the target counts, 0 elsewhere."""
+    return (y - batch.lms) / _expand(batch.scale) * batch.valid
 
 
 def balance(cost_gradient: torch.Tensor, potential_gradient: torch.Tensor, share: float) -> float:
-    """The factor eta that makes the potential's gradient `share` times as long as the cost's."""
+    """Compute the factor eta that makes the potential's gradient `share` times as long as the cost's."""
     return share * float(cost_gradient.norm() / potential_gradient.norm().clamp_min(1e-12))
 
 
-def _detail_correlation(images: torch.Tensor, pan: torch.Tensor) -> torch.Tensor:
-    """Correlation of the details of images (n, bands, H, W) and of PAN (n, 1, H, W), (n, bands)."""
+def _correlate_details(images: torch.Tensor, pan: torch.Tensor) -> torch.Tensor:
+    """Correlate the details of images (n, bands, H, W) and of PAN (n, 1, H, W); (n, bands)."""
     a, b = high_pass(images), high_pass(pan)
     power = a.square().sum((2, 3)) * b.square().sum((2, 3))
     return (a * b).sum((2, 3)) / (power + 1e-6).sqrt()
 
 
 def mean_over(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
-    """Mean over all axes but the first where `counted`; 0 where nothing counts; (n,)."""
+    """Average over all axes except the first where `counted`; 0 where nothing counts; (n,)."""
     counted = counted.expand_as(values).to(values.dtype)
     return (values * counted).sum((1, 2, 3)) / counted.sum((1, 2, 3)).clamp_min(1.0)
 
 
-def _planes(values: torch.Tensor) -> torch.Tensor:
+def _expand(values: torch.Tensor) -> torch.Tensor:
     return values[:, :, None, None]
 
 
-def _like(values: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """`values`, refused unless of the very shape of `other`: broadcasting would mix samples."""
+def _check_shape(values: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return `values`. Raises ValueError unless `other` has their shape: broadcasting would mix samples."""
     if values.shape != other.shape:
         raise ValueError(f"costs of shape {tuple(values.shape)} do not match potentials of {tuple(other.shape)}")
     return values

@@ -22,7 +22,7 @@ from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError
 from otfm_pansharpen.model.finetuning import finetune as finetuning
 from otfm_pansharpen.model.finetuning.evaluation import HoldoutEvaluator
-from otfm_pansharpen.model.finetuning.holdout import GUARD, TuningScene, _windows, read_scene
+from otfm_pansharpen.model.finetuning.holdout import GUARD, TuningScene, _spread_windows, read_scene
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, Recipe
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.geometry.grids import Window
@@ -47,7 +47,7 @@ def describe(path: Path, names: tuple[str, ...]) -> None:
 
 
 def read(pair: Pair, seed: list[int]) -> TuningScene:
-    """The pair as fine-tuning reads it."""
+    """Read a pair as fine-tuning does."""
     with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
         return read_scene(pan, ms, None, np.random.default_rng(seed), lambda: None)
 
@@ -72,12 +72,12 @@ def test_knowing_which_band_is_which_makes_it_better(pair, tmp_path):
 
 def test_tuning_on_keeps_the_order_that_the_weights_know(pair, tmp_path):
     usual = load_weights(run(pair, tmp_path / "own.safetensors", steps=40).output).network.config.order
-    known = (*usual[1:], usual[0])
+    order = (*usual[1:], usual[0])
     torch.manual_seed(0)
-    save_weights(FlowNetwork(replace(NETWORK, order=known)), tmp_path / "known.safetensors", {})
+    save_weights(FlowNetwork(replace(NETWORK, order=order)), tmp_path / "known.safetensors", {})
     result = run(pair, tmp_path / "on.safetensors", steps=40, start=tmp_path / "known.safetensors")
     assert result.improved
-    assert load_weights(result.output).network.config.order == known
+    assert load_weights(result.output).network.config.order == order
 
 
 @pytest.mark.promise(20)
@@ -92,7 +92,7 @@ def test_pansharpen_uses_the_result(pair, tmp_path):
 
 
 def test_a_part_of_the_way_is_taken_where_it_is_better(pair, tmp_path, monkeypatch):
-    """A rate at which the last weights lie beyond the best ones."""
+    """The rate is so high that the last weights are beyond the best ones."""
     hasty = {"start": BUNDLED["fast"], "steps": 20, "recipe": replace(QUICK, rate=1.2e-2)}
     part = run(pair, tmp_path / "part.safetensors", **hasty)
     monkeypatch.setattr(finetuning, "WAY_BACK", ())
@@ -101,7 +101,7 @@ def test_a_part_of_the_way_is_taken_where_it_is_better(pair, tmp_path, monkeypat
 
 
 def tensors(path: Path) -> torch.Tensor:
-    """All weights of a file in a row."""
+    """Read all weights of a file, concatenated."""
     return torch.cat([v.flatten() for v in load_weights(path).network.state_dict().values()])
 
 
@@ -156,7 +156,7 @@ def test_blocks_and_their_guard_are_closed_to_training(pair):
 def test_windows_are_few_and_inside(width, height, ratio):
     """Memory is bounded whatever the size of the scene and its ratio."""
     shared = Window(7, 5, width, height)
-    windows = _windows(shared, ratio)
+    windows = _spread_windows(shared, ratio)
     assert all(w.clipped(shared) == w for w in windows)
     assert sum(w.width * w.height for w in windows) <= 9 * 384**2
     assert sum(w.width * w.height * ratio**2 for w in windows) <= 9 * 3072**2
@@ -165,7 +165,7 @@ def test_windows_are_few_and_inside(width, height, ratio):
 
 
 def stopping(share: float) -> Progress:
-    """A user who cancels at a share of progress."""
+    """Make a progress that cancels at a share."""
     seen = [0.0]
     return Progress(report=seen.append, cancelled=lambda: seen[-1] >= share)
 
@@ -186,7 +186,7 @@ def test_cancel_that_keeps_the_weights_has_its_report(pair, tmp_path):
 
 @pytest.mark.promise(27)
 def test_report_that_fails_leaves_the_weights_and_a_warning(pair, tmp_path, monkeypatch):
-    """Whatever goes wrong in it: the weights are in place."""
+    """The weights are in place after any error of the report."""
 
     def broken(*given):
         raise ZeroDivisionError("float division by zero")
@@ -200,10 +200,10 @@ def test_report_that_fails_leaves_the_weights_and_a_warning(pair, tmp_path, monk
 
 @pytest.mark.parametrize(("share", "keep"), [(0.5, False), (0.01, True)])
 def test_cancel_leaves_nothing_where_asked_or_nothing_was_found(pair, tmp_path, share, keep):
-    wanted = job(pair, tmp_path / "own.safetensors", steps=60, keep=keep)
+    tuning = job(pair, tmp_path / "own.safetensors", steps=60, keep=keep)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(CancelledError):
-        finetune(wanted, stopping(share))
+        finetune(tuning, stopping(share))
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -219,12 +219,12 @@ def test_where_nothing_helps_the_start_weights_come_back(pair, tmp_path):
 
 
 def test_weights_with_which_full_resolution_suffers_are_not_kept(pair, tmp_path, monkeypatch):
-    """Much is lost at full resolution here, whatever is trained: no gain at reduced resolution makes up for it."""
+    """Every network loses much at full resolution here, which no gain at reduced resolution outweighs."""
     real = HoldoutEvaluator.indices
 
     def spoilt(self, network):
-        found = real(self, network)
-        return found if found["ergas"] == before.before["ergas"] else {**found, "hqnr": found["hqnr"] - 0.1}
+        figures = real(self, network)
+        return figures if figures["ergas"] == before.before["ergas"] else {**figures, "hqnr": figures["hqnr"] - 0.1}
 
     before = run(pair, tmp_path / "own.safetensors", steps=1)
     monkeypatch.setattr(HoldoutEvaluator, "indices", spoilt)
@@ -242,9 +242,9 @@ def test_progress_is_even_and_the_log_tells_loss_figures_and_time(pair, tmp_path
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert max(np.diff(shares)) < 0.07
-    said = "\n".join(lines)
+    log = "\n".join(lines)
     for words in ("MTF gain 0.", "blocks held out", ": loss 0.", "ERGAS of the held-out blocks", " s left"):
-        assert words in said
+        assert words in log
 
 
 def test_the_clock_ends_it(pair, tmp_path):
@@ -256,11 +256,11 @@ def test_the_clock_ends_it(pair, tmp_path):
 def test_the_header_says_what_it_learnt_from(pair, tmp_path):
     run(pair, tmp_path / "own.safetensors")
     header = load_weights(tmp_path / "own.safetensors").header
-    told = json.loads(header["finetuned"])
-    (scene,) = told["scenes"]
+    notes = json.loads(header["finetuned"])
+    (scene,) = notes["scenes"]
     assert (scene["pan"], scene["ms"], scene["bands"], scene["ratio"]) == ("pan.tif", "ms.tif", 3, 2.0)
     assert scene["gain"] == pytest.approx(0.2, abs=0.03)
-    assert told["recipe"]["batch"] == QUICK.batch
+    assert notes["recipe"]["batch"] == QUICK.batch
     assert json.loads(header["started_from"])["sha256"] == load_weights(tmp_path / "start.safetensors").sha256
     assert header["licence"] == "of the start"
     assert str(tmp_path) not in json.dumps(dict(header))
@@ -276,8 +276,8 @@ def test_pansharpen_warns_of_scenes_that_the_weights_were_not_tuned_on(pair, tmp
     other.mkdir()
     scene = replace(SENSOR, **changes).write(other)
     result = fuse(fusion_job(scene, other / "f.tif", weights=tmp_path / "own.safetensors"))
-    said = [n.sentence for n in result.notices if n.code == "weights_of_another_scene"]
-    assert not said if words is None else words in said[0]
+    warnings = [n.sentence for n in result.notices if n.code == "weights_of_another_scene"]
+    assert not warnings if words is None else words in warnings[0]
 
 
 @pytest.mark.parametrize(("names", "warned"), [(("red", "green", "nir"), False), (("nir", "green", "red"), True)])
@@ -286,16 +286,16 @@ def test_pansharpen_warns_of_bands_in_another_order(pair, tmp_path, names, warne
     run(pair, tmp_path / "own.safetensors", steps=1)
     describe(pair.ms, names)
     result = fuse(fusion_job(pair, tmp_path / "f.tif", weights=tmp_path / "own.safetensors"))
-    said = [n.sentence for n in result.notices if n.code == "bands_in_another_order"]
-    assert [("red, green, nir" in s, "-b 3 -b 2 -b 1" in s) for s in said] == [(True, True)] * warned
+    warnings = [n.sentence for n in result.notices if n.code == "bands_in_another_order"]
+    assert [("red, green, nir" in s, "-b 3 -b 2 -b 1" in s) for s in warnings] == [(True, True)] * warned
 
 
 def test_several_pairs_of_one_sensor(pair, tmp_path):
     (tmp_path / "b").mkdir()
     second = replace(SENSOR, seed=8).write(tmp_path / "b")
     result = run(pair, tmp_path / "own.safetensors", pairs=(source(pair), source(second)))
-    told = json.loads(load_weights(result.output).header["finetuned"])
-    assert len(told["scenes"]) == 2
+    notes = json.loads(load_weights(result.output).header["finetuned"])
+    assert len(notes["scenes"]) == 2
     third = replace(SENSOR, bands=5).write(tmp_path / "b")
     with pytest.raises(InputError, match=r"5 bands at ratio 2.*3 at 2"):
         run(pair, tmp_path / "own.safetensors", pairs=(source(pair), source(third)))
@@ -350,8 +350,8 @@ def test_the_report_is_one_page_with_its_pictures(pair, tmp_path, monkeypatch):
     assert len(pictures) == 5
     assert len(list(page.iter("svg"))) == 2
     for picture in pictures:
-        kind, data = picture.split(",", 1)
-        assert kind == "data:image/png;base64"
+        prefix, data = picture.split(",", 1)
+        assert prefix == "data:image/png;base64"
         assert base64.b64decode(data).startswith(b"\x89PNG")
     words = " ".join(page.itertext())
     for value in (
@@ -368,22 +368,23 @@ def test_the_report_is_one_page_with_its_pictures(pair, tmp_path, monkeypatch):
 
 
 def test_new_weights_never_meet_an_old_hash(pair, tmp_path, monkeypatch):
-    """Killed between the weights and their hash: the file still loads."""
+    """Interrupted between the hash and the weights: the old files are back."""
     output = tmp_path / "own.safetensors"
-    run(pair, output)
-    real = os.replace
+    before = run(pair, output).weights_sha256
+    real, interrupts = os.replace, iter([KeyboardInterrupt])
 
     def killed(source, target):
         if target == hash_path(output):
-            raise KeyboardInterrupt
+            for interrupt in interrupts:
+                raise interrupt
         real(source, target)
 
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         run(pair, output, seed=3, start=BUNDLED["fast"], steps=1, recipe=Recipe(batch=1, pool=1))
-    assert load_weights(output).header["name"].startswith("own, fine-tuned from fast")
+    assert load_weights(output).sha256 == before
 
 
 def test_a_job_has_the_documented_defaults():
-    wanted = FinetuneJob((), Path("o.safetensors"))
-    assert (wanted.minutes, wanted.steps, wanted.keep, wanted.start) == (3.0, None, True, BUNDLED["fast"])
+    tuning = FinetuneJob((), Path("o.safetensors"))
+    assert (tuning.minutes, tuning.steps, tuning.keep, tuning.start) == (3.0, None, True, BUNDLED["fast"])

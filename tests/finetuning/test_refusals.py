@@ -1,4 +1,4 @@
-"""Fine-tuning with bad input, bad places and full disks: a sentence each, and nothing lost."""
+"""Fine-tuning with bad input, bad places and full disks: a message each, and nothing lost."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def unrelated(pan, ms):
 )
 def test_scenes_that_teach_nothing_are_refused_in_words(pair, tmp_path, change, words):
     spoil(pair, change)
-    wanted = job(pair, tmp_path / "own.safetensors")
+    tuning = job(pair, tmp_path / "own.safetensors")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError, match=words):
-        finetune(wanted)
+        finetune(tuning)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -92,10 +92,10 @@ def test_divergence_is_said_and_spoils_nothing(pair, tmp_path):
 
 
 def test_a_full_disk_loses_nothing(pair, tmp_path, monkeypatch):
-    """The weights go to the temporary folder, the sentence says where, and the old file stays."""
+    """The weights go to the temporary folder, which the message names, and the old file stays."""
     output = tmp_path / "own.safetensors"
-    wanted = job(pair, output)
-    finetune(wanted)
+    tuning = job(pair, output)
+    finetune(tuning)
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
     real = Path.write_bytes
 
@@ -109,7 +109,7 @@ def test_a_full_disk_loses_nothing(pair, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
     with pytest.raises(OutputError, match="No space left on device") as caught:
-        finetune(replace(wanted, seed=2))
+        finetune(replace(tuning, seed=2))
     refuge = next((tmp_path / "elsewhere").rglob("own.safetensors"))
     assert str(refuge) in str(caught.value)
     assert json.loads(load_weights(refuge).header["finetuned"])["seed"] == 2
@@ -118,12 +118,12 @@ def test_a_full_disk_loses_nothing(pair, tmp_path, monkeypatch):
 
 @pytest.mark.promise(13)
 def test_neither_start_weights_nor_a_file_behind_an_input_nor_each_other_are_written_over(pair, tmp_path):
-    own = start(tmp_path)
+    weights = start(tmp_path)
     gdal.Translate(str(tmp_path / "ms.vrt"), str(pair.ms), format="VRT")
     hidden = replace(source(pair), ms=RasterSource(str(tmp_path / "ms.vrt")))
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
     for words, changes in {
-        "is the input": {"output": own, "start": own},
+        "is the input": {"output": weights, "start": weights},
         "reads": {"output": tmp_path / "own.safetensors", "report": pair.ms, "pairs": (hidden,)},
         "report and weights": {"output": tmp_path / "own.safetensors", "report": tmp_path / "own.safetensors"},
     }.items():

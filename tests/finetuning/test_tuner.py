@@ -26,10 +26,10 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def source():
-    """A pair of ratio 2, as fine-tuning hands it over."""
-    sharp = landscape(4, 256, 256)
-    pan = torch.tensor(sharp.mean(0), dtype=torch.float32)
-    ms = torch.tensor(sense(sharp, 2.0), dtype=torch.float32)
+    """A pair of ratio 2, as fine-tuning passes it on."""
+    reference = landscape(4, 256, 256)
+    pan = torch.tensor(reference.mean(0), dtype=torch.float32)
+    ms = torch.tensor(sense(reference, 2.0), dtype=torch.float32)
     whole = [np.ones(i.shape[-2:], bool) for i in (pan, ms)]
     pair = PairWindow(pan.numpy(), whole[0], ms.numpy(), whole[1], (0.5, 0.5), (2.0, 2.0))
     return Source("pair", "a", ms, torch.from_numpy(pair.pan_at_ms(USUAL)[0]), pair, USUAL)
@@ -43,14 +43,14 @@ def tuner(source: Source, **changes: Any) -> Tuner:
 
 
 def test_one_step_in_so_many_is_at_full_resolution(source):
-    """Which steps those are shows in what they cost: here the cost at full resolution weighs nothing."""
+    """The cost at full resolution has no weight here, so the loss of those steps is 0."""
     tuned = tuner(source, full_every=3, full_weight=0.0)
     costs = [float(tuned.advance()) for _ in range(9)]
     assert [cost == 0.0 for cost in costs] == [False, True, False] * 3
 
 
 def test_examples_have_the_bands_in_the_groups_of_fusion_as_often_as_asked():
-    """Seen by how much of PAN's detail each band shares."""
+    """Bands are recognised by their share of PAN's detail."""
     rng = np.random.default_rng(5)
     pan = torch.tensor(landscape(1, 256, 256)[0], dtype=torch.float32)
     patches = rng.normal(0.0, 4.0 * float(pan.std()), (4, 64, 64)).repeat(4, axis=1).repeat(4, axis=2)
@@ -61,17 +61,17 @@ def test_examples_have_the_bands_in_the_groups_of_fusion_as_often_as_asked():
     pair = PairWindow(pan.numpy(), whole, ms.numpy(), np.ones(ms.shape[-2:], bool), (0.5, 0.5), (2.0, 2.0))
     sources = [Source("pair", "a", ms, torch.from_numpy(pair.pan_at_ms(USUAL)[0]), pair, USUAL)]
     network = replace(NETWORK, order=(2, 0, 3, 1))
-    for share, wanted in ((1.0, {(1, 3, 0, 2)}), (0.0, None)):
+    for share, expected in ((1.0, {(1, 3, 0, 2)}), (0.0, None)):
         simulation = SimulationConfig(crop=96, paired_share=1.0, synthetic_share=0.0, ordered_share=share)
         simulated = ExampleBuffer(sources, simulation, network, 6, [1])
         simulated.advance(0)
         for examples in (simulated.examples, RealPairBuffer(sources, network, 6, 96, [1], share).examples):
             ranks = {tuple((-e.injection).argsort().tolist()) for e in examples}
-            assert ranks == wanted if wanted else len(ranks) > 1
+            assert ranks == expected if expected else len(ranks) > 1
 
 
 def test_full_resolution_mends_colours(source):
-    """A map with spoiled colours gets nearer to giving MS back."""
+    """The spectral cost of a map with spoiled colours falls."""
     tuned = tuner(source, full_every=2)
     with torch.no_grad():
         bias = dict(tuned.network.named_parameters())["tail.bias"]

@@ -37,11 +37,11 @@ def small_gpu(monkeypatch):
                 raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
             return super().__call__(planes, check)
 
-    values = TileFuser._values
+    values = TileFuser._make_values
     monkeypatch.setattr(tile_fuser_module, "FoldedNetwork", OnSmallGpu)
-    monkeypatch.setattr(TileFuser, "_values", lambda self, group, device: values(self, group, CPU))
+    monkeypatch.setattr(TileFuser, "_make_values", lambda self, group, device: values(self, group, CPU))
     monkeypatch.setattr(Conditions, "on", lambda self, device: self)
-    monkeypatch.setattr(tile_fuser_module, "_stream", lambda device: nullcontext())
+    monkeypatch.setattr(tile_fuser_module, "_open_stream", lambda device: nullcontext())
     return OnSmallGpu
 
 

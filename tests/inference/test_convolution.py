@@ -1,4 +1,4 @@
-"""A layer's convolution computes what torch's documented operators do, or those do the work."""
+"""A layer's convolution has the result of torch's documented operators, or uses them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn.functional import conv2d, pad, relu
 
 
 @pytest.fixture(autouse=True)
-def asked_anew():
+def fresh_cache():
     convolution.fuses.cache_clear()
     yield
     convolution.fuses.cache_clear()
@@ -28,16 +28,16 @@ def rows(channels, count, dtype=torch.float32):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("inputs", "outputs"), [(44, 16), (5, 3), (48, 32)])
 def test_every_way_gives_the_convolution(inputs, outputs, dtype):
-    given, read = layer(inputs, outputs, dtype), rows(inputs, 9, dtype)
-    wanted = conv2d(pad(read.float(), (1, 1)), *(part.float() for part in given))
-    works, before = convolution.convolution(given), rows(outputs, 11, dtype)
+    weights, read = layer(inputs, outputs, dtype), rows(inputs, 9, dtype)
+    expected = conv2d(pad(read.float(), (1, 1)), *(part.float() for part in weights))
+    works, before = convolution.convolution(weights), rows(outputs, 11, dtype)
     after = before.clone(memory_format=torch.channels_last)
     works.relu_into(read, after[:, :, 2:9])
-    tolerance = (0.01 if dtype is torch.bfloat16 else 1e-5) * wanted.abs().max()
-    assert (works(read).float() - wanted).abs().max() < tolerance
-    assert (after[:, :, 2:9].float() - relu(wanted)).abs().max() < tolerance
+    tolerance = (0.01 if dtype is torch.bfloat16 else 1e-5) * expected.abs().max()
+    assert (works(read).float() - expected).abs().max() < tolerance
+    assert (after[:, :, 2:9].float() - relu(expected)).abs().max() < tolerance
     works.add_to(read, after[:, :, 2:9])
-    assert (after[:, :, 2:9].float() - relu(wanted) - wanted).abs().max() < 2 * tolerance
+    assert (after[:, :, 2:9].float() - relu(expected) - expected).abs().max() < 2 * tolerance
     assert torch.equal(after[:, :, :2], before[:, :, :2])
     assert torch.equal(after[:, :, 9:], before[:, :, 9:])
 

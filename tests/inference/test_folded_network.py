@@ -1,4 +1,4 @@
-"""The folded network computes what the trained one does, tile by tile, on any device that is at hand."""
+"""The folded network has the result of the trained one, tile by tile, on any available device."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ from otfm_pansharpen.model.network.flow_network import (
 CPU = torch.device("cpu")
 
 
-def expected(network, given, found, steps):
-    """What `FlowNetwork` and `integrate` give, in digital numbers; bands in groups as the fuser makes them.
+def expected(network, inputs, statistics, steps):
+    """Compute the result of `FlowNetwork` and `integrate`, in digital numbers, in the band groups of the fuser.
 
     The network reads the shared PAN once for each band.
     """
-    result = torch.empty(found.bands, *given.pan.shape[1:])
-    for group in group_bands(found, network.config):
+    result = torch.empty(statistics.bands, *inputs.pan.shape[1:])
+    for group in group_bands(statistics, network.config):
         bands = list(group.bands)
-        rows = [
-            torch.tensor([v]) for v in ([found.injection[b] for b in bands], found.depth(bands), found.condition(bands))
-        ]
-        guides, lms = given.lifted(bands)
+        injection = [statistics.injection[b] for b in bands]
+        rows = [torch.tensor([v]) for v in (injection, statistics.depth(bands), statistics.condition(bands))]
+        guides, lms = inputs.lifted(bands)
         assert len(guides) == 2 * len(bands) + 1
-        sharp = integrate(network, lms[None], Guidance(guides[None], *rows), steps)[0]
-        for band, values in zip(bands[: group.written], sharp):
-            result[band] = values * found.ms_std[band] + found.ms_mean[band]
+        fused = integrate(network, lms[None], Guidance(guides[None], *rows), steps)[0]
+        for band, values in zip(bands[: group.written], fused):
+            result[band] = values * statistics.ms_std[band] + statistics.ms_mean[band]
     return result
 
 
-def fuse(fuser, given, place):
-    return fuser.fuse(given, place, lambda: None)
+def fuse(fuser, inputs, window):
+    return fuser.fuse(inputs, window, lambda: None)
 
 
 @pytest.fixture(params=["as here", "without oneDNN", "in low strips", "in low strips without oneDNN"])
@@ -50,30 +49,31 @@ def backend(request, monkeypatch):
         monkeypatch.setattr(convolution, "fuses", lambda dtype: False)
     if "strips" in request.param:
         monkeypatch.setattr(depth_first, "STRIP_BYTES", 1)
-        monkeypatch.setattr(depth_first, "LOWEST_STRIP", 1)
+        monkeypatch.setattr(depth_first, "MIN_STRIP_ROWS", 1)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize(("cell", "bands"), [(1, 4), (2, 1), (2, 4), (2, 6), (2, 8), (4, 5)])
 def test_folded_equals_trained(backend, cell, bands, steps):
     order = tuple(reversed(range(bands)))  # of the bands of a scene that weights were tuned on
-    network, found = trained(NetworkConfig(width=12, blocks=2, cell=cell, hidden=8, order=order)), scene(bands)
-    given, place = conditions(bands, 96, 112), Window(5, 8, 96, 75)
-    wanted = expected(network, given, found, steps)
-    assert (wanted - expected(FlowNetwork(network.config), given, found, steps)).std() > 5
-    fuser = TileFuser(network, found, CPU, torch.float32, steps)
-    tolerance = 1e-5 * wanted.abs().max()
-    assert (fuse(fuser, given, Window(0, 0, 112, 96)) - wanted).abs().max() < tolerance
+    network, statistics = trained(NetworkConfig(width=12, blocks=2, cell=cell, hidden=8, order=order)), scene(bands)
+    inputs, window = conditions(bands, 96, 112), Window(5, 8, 96, 75)
+    reference = expected(network, inputs, statistics, steps)
+    assert (reference - expected(FlowNetwork(network.config), inputs, statistics, steps)).std() > 5
+    fuser = TileFuser(network, statistics, CPU, torch.float32, steps)
+    tolerance = 1e-5 * reference.abs().max()
+    assert (fuse(fuser, inputs, Window(0, 0, 112, 96)) - reference).abs().max() < tolerance
     fuser.halo = 96  # so that the whole of the conditions is read
-    assert (fuse(fuser, given, place) - wanted[:, 8:83, 5:101]).abs().max() < tolerance
+    assert (fuse(fuser, inputs, window) - reference[:, 8:83, 5:101]).abs().max() < tolerance
 
 
 def test_bf16_is_near_fp32(backend):
     """The deviation of its error is under 1 % of that of what the network adds to plain injection."""
-    network, found = trained(NetworkConfig(width=16, blocks=3, cell=2)), scene(4)
-    given, place = conditions(4, 128, 128), Window(0, 0, 128, 128)
-    exact, short = (fuse(TileFuser(network, found, CPU, t, 1), given, place) for t in (torch.float32, torch.bfloat16))
-    added = exact - expected(FlowNetwork(network.config), given, found, 1)
+    network, statistics = trained(NetworkConfig(width=16, blocks=3, cell=2)), scene(4)
+    inputs, window = conditions(4, 128, 128), Window(0, 0, 128, 128)
+    fusers = (TileFuser(network, statistics, CPU, dtype, 1) for dtype in (torch.float32, torch.bfloat16))
+    exact, short = (fuse(fuser, inputs, window) for fuser in fusers)
+    added = exact - expected(FlowNetwork(network.config), inputs, statistics, 1)
     assert (short - exact).std() < 0.01 * added.std()
 
 

@@ -1,4 +1,4 @@
-"""Which type of number is taken: what was measured decides, and what was measured once is kept."""
+"""The choice of the number type: a measurement decides, and is cached."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ NETWORK = FlowNetwork(NetworkConfig())
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(precision, "_cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(precision, "_find_cache_folder", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 
 
 @pytest.mark.parametrize(("share", "dtype"), [(0.5, torch.bfloat16), (0.95, torch.float32), (3.0, torch.float32)])
 def test_bfloat16_is_taken_where_it_is_faster(cache, monkeypatch, share, dtype):
     monkeypatch.setattr(precision, "measured_share", lambda network: share)
-    found, reason = precision.choose_precision("auto", CPU, NETWORK)
-    assert found is dtype
+    chosen, reason = precision.choose_precision("auto", CPU, NETWORK)
+    assert chosen is dtype
     assert f"bfloat16 takes {share:.2f}" in reason
 
 
@@ -36,7 +36,7 @@ def test_it_is_measured_once(cache, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": "b"}'])
-def test_a_damaged_record_is_measured_anew(cache, monkeypatch, text):
+def test_a_damaged_record_is_measured_again(cache, monkeypatch, text):
     cache.mkdir()
     (cache / "precision.json").write_text(text)
     monkeypatch.setattr(precision, "measured_share", lambda network: 0.5)
@@ -44,7 +44,7 @@ def test_a_damaged_record_is_measured_anew(cache, monkeypatch, text):
 
 
 def spoil(file, how):
-    """Put something that this plugin does not write in the place of its record."""
+    """Replace the record by something that this plugin does not write."""
     if how == "pipe":
         os.mkfifo(file)
     elif how == "3 GB":
@@ -60,7 +60,7 @@ def spoil(file, how):
 
 
 def key_of(network):
-    return f"torch {torch.__version__}, {precision._processor()}, {network.config.width} channels"
+    return f"torch {torch.__version__}, {precision._name_processor()}, {network.config.width} channels"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_record_that_somebody_else_wrote_is_measured_again(cache, monkeypatch,
 
 def test_without_a_place_to_keep_it_it_is_measured_all_the_same(tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file")
-    monkeypatch.setattr(precision, "_cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(precision, "_find_cache_folder", lambda: tmp_path / "cache")
     assert precision.choose_precision("auto", CPU, NETWORK)[1].startswith("on this CPU")
 
 

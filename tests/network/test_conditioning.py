@@ -1,4 +1,4 @@
-"""What the network reads is the same in fusion, in training and in fine-tuning, beside gaps too."""
+"""The network's inputs are equal in fusion, training and fine-tuning, also next to gaps."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SIDE = 128
 
 
 def pair_with_gaps(origin: float) -> PairWindow:
-    """Ratio 2; at origin 0, as in Landsat L1TP, every second PAN pixel lies halfway between two MS pixels."""
-    sharp = landscape(4, SIDE, SIDE)
-    ms = sense(sharp, 2.0, shift=(origin - 0.5, origin - 0.5)).astype(np.float32)
+    """Make a pair of ratio 2; at origin 0, as in Landsat L1TP, every second PAN pixel is between two MS pixels."""
+    reference = landscape(4, SIDE, SIDE)
+    ms = sense(reference, 2.0, shift=(origin - 0.5, origin - 0.5)).astype(np.float32)
     ms_valid = np.ones(ms.shape[1:], bool)
     ms_valid[10:21, 30:43] = False
     pan_valid = np.ones((SIDE, SIDE), bool)
     pan_valid[70:90, 20:47] = False
-    pan = sharp.mean(0).astype(np.float32)
+    pan = reference.mean(0).astype(np.float32)
     return PairWindow(pan * pan_valid, pan_valid, ms * ms_valid, ms_valid, (origin, origin), (2.0, 2.0))
 
 
@@ -35,12 +35,12 @@ def test_tuning_at_full_resolution_reads_what_fusion_reads():
         ms, low = map(torch.from_numpy, (pair.ms, pair.pan_at_ms(USUAL)[0]))
         source = Source("pair", "a", ms, low, pair, USUAL)
         read = RealPairBuffer([source], NetworkConfig(bands=4), 1, SIDE, [1]).examples[0]
-        found = measure_statistics([(pair.ms, *pair.pan_at_ms(USUAL))], 2.0, USUAL)
-        given = condition(pair, Window(0, 0, SIDE, SIDE), found)
-        fine = resample(given.coarse, given.rows, given.columns)
-        assert given.valid is not None
-        assert np.array_equal(read.valid[0], given.valid)
-        assert torch.allclose(read.guides[:4], given.pan.expand(4, -1, -1), atol=1e-5)
+        statistics = measure_statistics([(pair.ms, *pair.pan_at_ms(USUAL))], 2.0, USUAL)
+        conditions = condition(pair, Window(0, 0, SIDE, SIDE), statistics)
+        fine = resample(conditions.coarse, conditions.rows, conditions.columns)
+        assert conditions.valid is not None
+        assert np.array_equal(read.valid[0], conditions.valid)
+        assert torch.allclose(read.guides[:4], conditions.pan.expand(4, -1, -1), atol=1e-5)
         assert torch.allclose(read.guides[4:8], fine[:1].expand(4, -1, -1), atol=1e-4)
         assert torch.allclose(read.guides[8], fine[1], atol=1e-4)
         bands = [int(np.argmin([float((band - lms).abs().max()) for band in fine[2:]])) for lms in read.lms]

@@ -1,4 +1,4 @@
-"""The flow network: what it may depend on and what one step does."""
+"""The flow network: its dependencies and the effect of a step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USUAL = TransferFunction.gaussian(0.3)
 
 
 def trained(config=SMALL, seed=0):
-    """A network with random weights everywhere, as after training."""
+    """Make a network with random weights everywhere, as after training."""
     torch.manual_seed(seed)
     network = FlowNetwork(config)
     for parameter in network.parameters():
@@ -45,17 +45,17 @@ def statistics(correlation):
 
 
 def test_untrained_network_injects_the_detail_of_pan():
-    lms, given = inputs()
-    sharp = integrate(FlowNetwork(SMALL), lms, given)
-    expected = lms + given.injection[:, :, None, None] * (given.guides[:, :4] - given.guides[:, 4:8])
-    assert torch.allclose(sharp, expected, atol=1e-6)
+    lms, guidance = inputs()
+    fused = integrate(FlowNetwork(SMALL), lms, guidance)
+    expected = lms + guidance.injection[:, :, None, None] * (guidance.guides[:, :4] - guidance.guides[:, 4:8])
+    assert torch.allclose(fused, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_constant_velocity_is_integrated_exactly_by_any_number_of_steps(steps):
-    lms, given = inputs()
-    sharp = integrate(FlowNetwork(SMALL), lms, given, steps)
-    assert torch.allclose(sharp, integrate(FlowNetwork(SMALL), lms, given), atol=1e-5)
+    lms, guidance = inputs()
+    fused = integrate(FlowNetwork(SMALL), lms, guidance, steps)
+    assert torch.allclose(fused, integrate(FlowNetwork(SMALL), lms, guidance), atol=1e-5)
 
 
 def test_modulated_detail_keeps_the_colour():
@@ -63,38 +63,38 @@ def test_modulated_detail_keeps_the_colour():
     ground = torch.tensor([1.0, 2.0, 0.5, 1.5])[None, :, None, None] * (0.5 + torch.rand(1, 1, 8, 8))
     pan, low = 1.0 + torch.rand(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
     depth = torch.tensor([[1.0] * 4 + [0.7] * 4])
-    given = Guidance(
+    guidance = Guidance(
         torch.cat([pan - 0.7] * 4 + [low - 0.7] * 4 + [low], 1), torch.zeros(1, 4), depth, torch.zeros(1, 1)
     )
-    sharp = ground + given.modulated(ground - 1.0)
-    assert torch.allclose(sharp, ground * pan, atol=1e-5)
+    fused = ground + guidance.modulated(ground - 1.0)
+    assert torch.allclose(fused, ground * pan, atol=1e-5)
 
 
 def test_modulation_is_bounded_in_the_dark():
-    given = Guidance(torch.tensor([-3.0] * 4 + [-4.0] * 4 + [0.0])[None, :, None, None].expand(1, 9, 8, 8),
+    guidance = Guidance(torch.tensor([-3.0] * 4 + [-4.0] * 4 + [0.0])[None, :, None, None].expand(1, 9, 8, 8),
                      torch.zeros(1, 4), torch.ones(1, 8), torch.zeros(1, 1))  # fmt: skip
-    assert given.modulated(torch.full((1, 4, 8, 8), 50.0)).max() <= BRIGHTEST
+    assert guidance.modulated(torch.full((1, 4, 8, 8), 50.0)).max() <= BRIGHTEST
 
 
 def test_nothing_beyond_the_halo_matters():
     network = trained()
-    lms, given = inputs(side=128)
+    lms, guidance = inputs(side=128)
     inner = slice(SMALL.halo, 128 - SMALL.halo)
     with torch.no_grad():
-        before = integrate(network, lms, given)[..., inner, inner]
-        for image in (lms, given.guides):
-            image[..., 0, :] += 100
-            image[..., :, -1] -= 100
-        after = integrate(network, lms, given)[..., inner, inner]
+        before = integrate(network, lms, guidance)[..., inner, inner]
+        for planes in (lms, guidance.guides):
+            planes[..., 0, :] += 100
+            planes[..., :, -1] -= 100
+        after = integrate(network, lms, guidance)[..., inner, inner]
     assert torch.equal(before, after)
 
 
 def test_time_and_scene_change_the_velocity():
     network = trained()
-    lms, given = inputs()
+    lms, guidance = inputs()
     with torch.no_grad():
-        at = [network(lms, torch.full((1,), t), given) for t in (0.0, 0.7)]
-        other = network(lms, torch.zeros(1), replace(given, scene=given.scene + 0.5))
+        at = [network(lms, torch.full((1,), t), guidance) for t in (0.0, 0.7)]
+        other = network(lms, torch.zeros(1), replace(guidance, scene=guidance.scene + 0.5))
     assert not torch.allclose(at[0], at[1], atol=1e-3)
     assert not torch.allclose(at[0], other, atol=1e-3)
 
@@ -117,9 +117,9 @@ def test_groups_do_not_depend_on_the_order_of_the_bands():
 
 
 def test_weights_get_the_bands_in_the_order_they_were_tuned_to():
-    """So they may learn what each place is; on another number of bands the order says nothing."""
-    tuned, found = replace(SMALL, order=(4, 0, 5, 1, 3, 2)), statistics([0.9, 0.2, 0.5, 0.7, 0.4, 0.8])
-    assert [g.bands[: g.written] for g in group_bands(found, tuned)] == [(4, 0, 5), (1, 3, 2)]
+    """They learn a band per place; for another number of bands the order is not used."""
+    tuned, scene = replace(SMALL, order=(4, 0, 5, 1, 3, 2)), statistics([0.9, 0.2, 0.5, 0.7, 0.4, 0.8])
+    assert [g.bands[: g.written] for g in group_bands(scene, tuned)] == [(4, 0, 5), (1, 3, 2)]
     fewer = statistics([0.2, 0.9, 0.5])
     assert group_bands(fewer, tuned) == group_bands(fewer, SMALL)
 
@@ -134,42 +134,42 @@ def test_the_engine_modulates_each_band_above_its_own_dark_level(fit, trust):
     network = FlowNetwork(SMALL)
     with torch.no_grad():
         network.tail.get_parameter("bias")[: SMALL.bands * SMALL.cell**2] = 1.0  # the whole of the modulated detail
-    found = SceneStatistics(
+    scene = SceneStatistics(
         ratio=4.0, transfer=USUAL, fit=fit, slope=(0.0,) * 4, intensity=(0.25,) * 4, correlation=(0.2, 0.9, 0.4, 0.7),
         ms_mean=(500.0, 900.0, 300.0, 700.0), ms_std=(100.0, 200.0, 50.0, 150.0), ms_dark=(350.0, 400.0, 220.0, 380.0),
         pan_mean=(600.0,), pan_std=(120.0,), pan_dark=(330.0,), injection=(0.5, 0.8, 0.6, 0.9),
     )  # fmt: skip
     low, pan = 600.0 + 60.0 * torch.rand(2, 16, 16)
-    columns = torch.tensor(list(zip(found.ms_mean, found.ms_std, found.ms_dark, found.injection, strict=True))).T
+    columns = torch.tensor(list(zip(scene.ms_mean, scene.ms_std, scene.ms_dark, scene.injection, strict=True))).T
     mean, std, dark, gain = (c[:, None, None] for c in columns)
     lms = mean + std * (torch.rand(4, 16, 16) - 0.5)
-    pan_low = torch.stack([pan, low]).sub(found.pan_mean[0]).div(found.pan_std[0])
+    pan_low = torch.stack([pan, low]).sub(scene.pan_mean[0]).div(scene.pan_std[0])
     straight = cubic_resampler(16, centres(16, 0.0, 1.0))
     coarse = torch.cat([pan_low[1:], pan_low[1:], (lms - mean) / std])
     conditions = Conditions(pan_low[:1], coarse, straight, straight, None)
-    fuser = TileFuser(network.eval(), found, torch.device("cpu"), torch.float32, 1)
-    sharp = fuser.fuse(conditions, Window(0, 0, 16, 16), lambda: None)
+    fuser = TileFuser(network.eval(), scene, torch.device("cpu"), torch.float32, 1)
+    fused = fuser.fuse(conditions, Window(0, 0, 16, 16), lambda: None)
     detail = pan - low
-    added = gain * std / found.pan_std[0] * detail + (lms - dark) / (low - found.pan_dark[0]) * detail
-    assert torch.allclose(sharp, lms + trust * added, rtol=1e-4)
+    added = gain * std / scene.pan_std[0] * detail + (lms - dark) / (low - scene.pan_dark[0]) * detail
+    assert torch.allclose(fused, lms + trust * added, rtol=1e-4)
 
 
 def test_the_network_is_told_every_number_of_the_scene():
     """Each statistic that describes a scene changes what the network reads."""
     base = statistics([0.9, 0.8, 0.7, 0.6])
-    told = torch.tensor(base.condition([0, 1, 2, 3]))
+    condition = torch.tensor(base.condition([0, 1, 2, 3]))
     changes = {
         "ratio": 2.0, "fit": 0.5, "injection": (0.1,) * 4, "correlation": (0.1,) * 4,
         "slope": (0.3,) * 4, "ms_dark": (-0.5,) * 4, "pan_dark": (-2.0,),
     }  # fmt: skip
     for name, value in changes.items():
-        assert not torch.equal(told, torch.tensor(replace(base, **{name: value}).condition([0, 1, 2, 3]))), name
+        assert not torch.equal(condition, torch.tensor(replace(base, **{name: value}).condition([0, 1, 2, 3]))), name
     for axis in ("rows", "columns"):
-        for place in range(10):
-            values = tuple(0.5 * v if k == place else v for k, v in enumerate(USUAL.rows))
+        for index in range(10):
+            values = tuple(0.5 * v if k == index else v for k, v in enumerate(USUAL.rows))
             other = replace(base, transfer=replace(USUAL, **{axis: values})).condition([0, 1, 2, 3])
-            known = place in (1, 2, 4, 6, 7, 9)  # what the values at SUMMARY are interpolated between
-            assert torch.equal(told, torch.tensor(other)) != known, (axis, place)
+            read = index in (1, 2, 4, 6, 7, 9)  # what the values at SUMMARY are interpolated between
+            assert torch.equal(condition, torch.tensor(other)) != read, (axis, index)
 
 
 def test_a_group_with_room_left_reads_further_bands_and_none_twice():

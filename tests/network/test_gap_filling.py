@@ -1,4 +1,4 @@
-"""Gaps are filled from what lies beside them, as far as the network reads."""
+"""Gaps are filled from their neighbours, as far as the network reads."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ USUAL = TransferFunction.gaussian(0.3)
 
 @pytest.mark.promise(5)
 def test_values_are_carried_as_far_into_a_gap_as_networks_read():
-    image = torch.full((1, 24, 24), 3.0)
+    bands = torch.full((1, 24, 24), 3.0)
     valid = torch.ones(24, 24, dtype=torch.bool)
     valid[:, 12:] = False
-    filled = fill(image, valid)
+    filled = fill(bands, valid)
     assert torch.allclose(filled[0, 12, 12:18], torch.tensor(3.0))
 
 
 @pytest.mark.promise(5)
 def test_gaps_of_bands_are_filled_band_by_band():
-    image = torch.stack([torch.full((16, 16), 2.0), torch.full((16, 16), 5.0)])
+    bands = torch.stack([torch.full((16, 16), 2.0), torch.full((16, 16), 5.0)])
     valid = torch.ones(2, 16, 16, dtype=torch.bool)
     valid[1, 4:8, 4:8] = False
-    filled = fill(image * valid, valid)
-    assert torch.allclose(filled, image)
+    filled = fill(bands * valid, valid)
+    assert torch.allclose(filled, bands)
 
 
 @pytest.mark.promise(5)
 def test_ms_pixels_that_hardly_hold_any_pan_do_not_say_how_pan_differs():
-    """PAN lies a steady 1 above the intensity; beside its gap one MS pixel sees a few odd pixels of it alone."""
+    """PAN is 1 above the intensity; next to its gap one MS pixel covers only a few pixels, with other values."""
     pan, valid = torch.ones(48, 48), torch.ones(48, 48, dtype=torch.bool)
     valid[:, 24:] = False
     pan[:, 22:24] = 9.0

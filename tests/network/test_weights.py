@@ -1,4 +1,4 @@
-"""Weights files: what is written is read, and nothing else is."""
+"""Weights files: written weights are read, and nothing else is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def good(tmp_path):
 
 
 def rewritten(path, change_tensors=None, change_header=None):
-    """The same file with something changed, no hash beside it and none in its header: as of an older version."""
+    """Change a file and remove its hashes, in the sidecar and in the header, as of an older version."""
     tensors = load_file(path)
     with safe_open(path, framework="pt") as file:
         header = file.metadata()
@@ -44,11 +44,11 @@ def rewritten(path, change_tensors=None, change_header=None):
 
 def test_round_trip(good):
     torch.manual_seed(0)
-    wanted = FlowNetwork(SMALL).state_dict()
+    expected = FlowNetwork(SMALL).state_dict()
     loaded = load_weights(good)
     assert loaded.network.config == SMALL
     assert loaded.header["name"] == "test"
-    assert all(torch.equal(wanted[k], v) for k, v in loaded.network.state_dict().items())
+    assert all(torch.equal(expected[k], v) for k, v in loaded.network.state_dict().items())
     assert hash_path(good).read_text().split() == [loaded.sha256, good.name]
 
 
@@ -143,7 +143,7 @@ def test_weights_that_may_not_be_read_are_refused(good, monkeypatch):
 
 @pytest.mark.promise(15)
 def test_a_flipped_bit_is_found_without_a_hash_beside_the_file(good):
-    """Also one that leaves a sane value: the header knows the tensors."""
+    """Also a plausible value is found: the header has the hash of the tensors."""
     data = bytearray(good.read_bytes())
     data[-5] ^= 1
     good.write_bytes(data)
@@ -153,9 +153,9 @@ def test_a_flipped_bit_is_found_without_a_hash_beside_the_file(good):
 
 
 def test_older_files_without_a_hash_in_their_header_load(good):
-    wanted = load_weights(good).network.state_dict()
+    expected = load_weights(good).network.state_dict()
     loaded = load_weights(rewritten(good))
-    assert all(torch.equal(wanted[name], value) for name, value in loaded.network.state_dict().items())
+    assert all(torch.equal(expected[name], value) for name, value in loaded.network.state_dict().items())
 
 
 def break_shape(tensors):
@@ -179,7 +179,7 @@ def poison(tensors):
 
 
 def blow_up(tensors):
-    """What a flipped bit of the exponent makes of 0.1."""
+    """Set the value that a flipped bit of the exponent makes of 0.1."""
     tensors["head.bias"][0] = 3.4e37
 
 
@@ -203,7 +203,7 @@ def test_tensors_that_do_not_fit_are_refused(good, change, words):
 @pytest.mark.promise(15)
 @pytest.mark.parametrize("name", ["tail.weight", "modulate.bias", "blocks.2.conv2.weight"])
 def test_weights_that_give_nonsense_are_refused(tmp_path, name):
-    """Each of them is a number that a network could hold; together they blow colours up."""
+    """Each number is plausible; together they give nonsense."""
     network = load_weights(BUNDLED["fast"]).network
     dict(network.named_parameters())[name] += 50.0
     save_weights(network, tmp_path / "own.safetensors", {})
@@ -226,10 +226,10 @@ def test_headers_that_describe_no_network_are_refused(good, network):
 
 
 def test_the_cure_for_another_order_names_the_bands_of_the_file():
-    """Which do not begin at 1 where a band is left out."""
+    """Their numbers do not begin at 1 where a band is left out."""
     header = {"finetuned": json.dumps({"scenes": [{"band_names": ["red", "green", "nir"]}]})}
-    said = other_order(header, ("green", "red", "nir"), (2, 3, 5))
-    assert "-b 3 -b 2 -b 5" in (said or "")
+    warning = other_order(header, ("green", "red", "nir"), (2, 3, 5))
+    assert "-b 3 -b 2 -b 5" in (warning or "")
     for names in (("red", "green", "nir"), ("red", "green", "blue"), ("red", "nir"), ("", "", "")):
         assert other_order(header, names, (1, 2, 3)) is None
     both = {"finetuned": json.dumps({"scenes": [{"band_names": n} for n in (["a", "b"], ["b", "a"])]})}
@@ -272,10 +272,10 @@ def test_interrupted_saving_leaves_the_old_weights(good, monkeypatch):
 def test_weights_that_cannot_replace_others_leave_them_with_their_hash(good, monkeypatch, fails):
     digest, renames, real = load_weights(good).sha256, itertools.count(1), os.replace
 
-    def replace(source, place):
+    def replace(source, target):
         if next(renames) == fails:
             raise OSError(28, "No space left on device")
-        real(source, place)
+        real(source, target)
 
     monkeypatch.setattr("os.replace", replace)
     with pytest.raises(OSError, match="No space left"):

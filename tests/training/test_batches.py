@@ -1,4 +1,4 @@
-"""Patches of examples: the MS pixels that count are those that the sharp patch says all of."""
+"""Patches of examples: an MS pixel counts where the patch holds its whole kernel."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ NETWORK = NetworkConfig()
 
 @pytest.fixture(scope="module")
 def source():
-    sharp = landscape(4, 256, 256)
-    pan = torch.tensor(sharp.mean(0), dtype=torch.float32)
-    ms = torch.tensor(sense(sharp, 2.0, transfer=SHARPENED), dtype=torch.float32)
+    reference = landscape(4, 256, 256)
+    pan = torch.tensor(reference.mean(0), dtype=torch.float32)
+    ms = torch.tensor(sense(reference, 2.0, transfer=SHARPENED), dtype=torch.float32)
     whole = [np.ones(i.shape[-2:], bool) for i in (pan, ms)]
     pair = PairWindow(pan.numpy(), whole[0], ms.numpy(), whole[1], (0.5, 0.5), (2.0, 2.0))
-    return Source("pair", "a", torch.tensor(sharp, dtype=torch.float32), pan, pair, SHARPENED)
+    return Source("pair", "a", torch.tensor(reference, dtype=torch.float32), pan, pair, SHARPENED)
 
 
 @pytest.mark.parametrize("kind", ["simulated", "real"])
@@ -50,17 +50,17 @@ def test_known_pixels_of_a_patch_hold_whole_kernels(source, kind):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_pixels_not_to_be_learnt_from_do_not_leak_through_lobes(source, seed):
-    """What lies in the invalid half changes no pixel of the valid half, however far the kernel's lobes reach."""
+    """Values of the invalid half change no pixel of the valid half, however far the kernel's lobes reach."""
     seen = {"crop": 128, "shrunk_share": 0.0, "synthetic_share": 0.0, "band_jitter": 0.0, "exact_share": 1.0}
     simulation = replace(CALM, **seen, transfers=(SHARPENED,))
     valid = torch.ones(256, 256, dtype=torch.bool)
     valid[:, :128] = False
-    found = []
+    results = []
     for level in (0.0, 3000.0):
         ms = torch.where(valid, source.ms, level)
         example = simulate(
             replace(source, ms=ms, pan=ms.mean(0), valid=valid), simulation, NETWORK, np.random.default_rng(seed)
         )
-        found.append(torch.where(example.valid, example.lms, 0.0))
+        results.append(torch.where(example.valid, example.lms, 0.0))
         assert 0.05 < example.valid.float().mean() < 0.95
-    assert torch.allclose(found[0], found[1], atol=0.02)
+    assert torch.allclose(results[0], results[1], atol=0.02)

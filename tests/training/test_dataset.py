@@ -1,4 +1,4 @@
-"""The file of training scenes: exact, within its budget, refusing what cannot be trained on."""
+"""The file of training scenes: exact, within its budget, without scenes that cannot be trained on."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def test_pixels_come_back_exactly(tmp_path, kind):
 
 
 def test_pan_comes_to_the_pixels_of_ms_as_sharp_as_ms(tmp_path):
-    sharp = landscape(3, 400, 400)
+    reference = landscape(3, 400, 400)
     transfer = TransferFunction.gaussian(0.25, 0.4)
-    ms = sense(sharp, 2.0, transfer=transfer).astype(np.float32)
-    pair = Recording("p", "a", ms, sharp.mean(0).astype(np.float32), (0.5, 0.5), (2.0, 2.0), transfer)
+    ms = sense(reference, 2.0, transfer=transfer).astype(np.float32)
+    pair = Recording("p", "a", ms, reference.mean(0).astype(np.float32), (0.5, 0.5), (2.0, 2.0), transfer)
     write_recordings(tmp_path / "s.safetensors", [pair], 10**8)
     (source,) = read_sources(tmp_path / "s.safetensors")
     assert source.pan is not None
@@ -65,9 +65,9 @@ def test_families_take_turns_within_the_budget(tmp_path):
     ],
 )
 def test_unfit_scenes_are_named_with_the_reason(spoil, reason):
-    image = landscape(3, 200, 200)
-    assert why_unfit(image, np.ones(image.shape[1:], bool)) is None
-    spoiled = spoil(image)
+    ms = landscape(3, 200, 200)
+    assert why_unfit(ms, np.ones(ms.shape[1:], bool)) is None
+    spoiled = spoil(ms)
     assert reason in str(why_unfit(spoiled, np.ones(spoiled.shape[1:], bool)))
 
 

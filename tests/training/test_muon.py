@@ -1,4 +1,4 @@
-"""Muon: what its steps are, on weights small enough to check by hand or by NumPy."""
+"""Muon: its steps on weights small enough to check by hand or by NumPy."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_vectors_follow_adam():
 
 def test_it_learns_what_a_convolution_does():
     torch.manual_seed(4)
-    wanted, layer = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)
+    target, layer = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)
     x = torch.randn(8, 4, 12, 12)
     optimizer, losses = Muon(layer.parameters(), lr=0.03), []
     for step in range(120):
         optimizer.param_groups[0]["lr"] = 0.03 * (1.0 - step / 120)
-        loss = (layer(x) - wanted(x)).square().mean()
+        loss = (layer(x) - target(x)).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

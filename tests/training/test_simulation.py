@@ -26,8 +26,8 @@ NETWORK = NetworkConfig()
 
 @pytest.fixture(scope="module")
 def sources():
-    image = torch.tensor(landscape(5, 160, 160), dtype=torch.float32)
-    return [Source("pair", "a", image, image.mean(0)), Source("ms", "b", image.flip(1))]
+    ms = torch.tensor(landscape(5, 160, 160), dtype=torch.float32)
+    return [Source("pair", "a", ms, ms.mean(0)), Source("ms", "b", ms.flip(1))]
 
 
 def one(source, seed, **changes):
@@ -42,7 +42,7 @@ def test_it_repeats_and_varies(sources):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_pairs_are_consistent(sources, seed):
-    """The target degraded by the maps is MS, but for noise and quantisation."""
+    """The target degraded by the maps is MS, except noise and quantisation."""
     example = simulate(sources[seed % 2], SimulationConfig(crop=64), NETWORK, np.random.default_rng(seed))
     degraded = example.rows @ example.target @ example.columns.transpose(1, 2)
     assert all(torch.isfinite(v).all() for v in vars(example).values())
@@ -79,8 +79,8 @@ def test_a_pan_per_band_differs_between_bands_and_fits_each(sources, seed):
 
 def test_pans_per_band_follow_their_bands_better_than_one_pan(sources):
     def fit(share):
-        found = [one(sources[1], s, guides_share=share, ratio_shares=(1.0, 0.0, 0.0)) for s in range(12)]
-        details = [(high_pass(e.guides[:4]).flatten(1), high_pass(e.target).flatten(1)) for e in found]
+        examples = [one(sources[1], s, guides_share=share, ratio_shares=(1.0, 0.0, 0.0)) for s in range(12)]
+        details = [(high_pass(e.guides[:4]).flatten(1), high_pass(e.target).flatten(1)) for e in examples]
         return np.mean([float(torch.cosine_similarity(pan, band, dim=1).mean()) for pan, band in details])
 
     assert fit(1.0) > fit(0.0) + 0.02
@@ -95,7 +95,7 @@ def test_gaps_do_not_count_and_are_filled(sources):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_pixels_that_may_not_be_learnt_from_do_not_count(sources, seed):
-    """Whatever the crop and its turn, no pixel of the dark half that is not valid is a valid target."""
+    """No invalid pixel of the dark half is a valid target, for any crop and orientation."""
     dark = sources[0].ms.clone()
     dark[:, :, :80] = 0.0
     valid = torch.ones(160, 160, dtype=torch.bool)
@@ -108,25 +108,25 @@ def test_pixels_that_may_not_be_learnt_from_do_not_count(sources, seed):
 
 @pytest.mark.parametrize(("exact_share", "gain"), [(1.0, 0.55), (0.0, DEFAULT_GAIN)])
 def test_the_transfer_told_is_the_true_or_the_measured_one(sources, exact_share, gain):
-    """Few valid pixels at a large ratio: nothing can be measured, and the default is told, as in fusion."""
+    """Few valid pixels at a large ratio: nothing can be measured, and the default is used, as in fusion."""
     valid = torch.ones(160, 160, dtype=torch.bool)
     valid[50:110, 50:110] = False
     fixed = {"gain": (0.55, 0.55), "gaussian_share": 1.0, "ratio_shares": (0.0, 0.0, 1.0), "crop": 128}
-    told = one(replace(sources[0], valid=valid), 3, **fixed, exact_share=exact_share, shrunk_share=0.0).scene[2:10]
+    condition = one(replace(sources[0], valid=valid), 3, **fixed, exact_share=exact_share, shrunk_share=0.0).scene[2:10]
     expected = 2.0 * (np.array(TransferFunction.gaussian(gain).summary()) - 2 * USUAL_TRANSFER)
-    assert told.numpy() == pytest.approx(expected, abs=1e-6)
+    assert condition.numpy() == pytest.approx(expected, abs=1e-6)
 
 
 def test_only_the_ratios_asked_for_are_drawn(sources):
-    found = [one(sources[0], s, ratios=(2.5, 2.5, 2.5), ratio_shares=(1.0, 0.0, 0.0)).scene[0] for s in range(6)]
-    assert np.allclose(found, np.log2(2.5) - 1.5)
+    ratios = [one(sources[0], s, ratios=(2.5, 2.5, 2.5), ratio_shares=(1.0, 0.0, 0.0)).scene[0] for s in range(6)]
+    assert np.allclose(ratios, np.log2(2.5) - 1.5)
 
 
 @pytest.mark.parametrize("level", [1.0, 6.0])
 def test_noise_is_measured_where_the_image_is_flat(level):
-    image = landscape(1, 320, 320)[0] / 50
-    image[:160] = 10.0
-    noisy = image + level * np.random.default_rng(1).standard_normal((320, 320))
+    pan = landscape(1, 320, 320)[0] / 50
+    pan[:160] = 10.0
+    noisy = pan + level * np.random.default_rng(1).standard_normal((320, 320))
     valid = np.ones((320, 320), bool)
     assert noise_level([(noisy, valid)]) == pytest.approx(level, rel=0.2)
     assert noise_level([(noisy, ~valid)]) == 0.0
@@ -134,9 +134,9 @@ def test_noise_is_measured_where_the_image_is_flat(level):
 
 def test_a_corrupt_pan_fits_less(sources):
     def fit(share):
-        found = [one(sources[0], seed, corrupt_share=share, synthetic_share=0.0) for seed in range(16)]
-        assert all(e.corrupt == share for e in found)
-        return np.mean([float(np.corrcoef(e.guides[0].flatten(), e.target.mean(0).flatten())[0, 1]) for e in found])
+        examples = [one(sources[0], seed, corrupt_share=share, synthetic_share=0.0) for seed in range(16)]
+        assert all(e.corrupt == share for e in examples)
+        return np.mean([float(np.corrcoef(e.guides[0].flatten(), e.target.mean(0).flatten())[0, 1]) for e in examples])
 
     assert fit(1.0) < fit(0.0) - 0.05
 
@@ -195,11 +195,11 @@ def test_bright_objects_are_few_small_and_bright(seed):
     planes = torch.randn(3, 96, 96, generator=torch.Generator().manual_seed(seed)) * torch.tensor(
         [[[1.0]], [[5.0]], [[0.2]]]
     )
-    found = sensor_effects.bright_objects(planes, np.random.default_rng(seed))
-    assert torch.equal(found, sensor_effects.bright_objects(planes, np.random.default_rng(seed)))
+    result = sensor_effects.bright_objects(planes, np.random.default_rng(seed))
+    assert torch.equal(result, sensor_effects.bright_objects(planes, np.random.default_rng(seed)))
     mean = planes.mean(dim=(1, 2), keepdim=True)
-    even = (found - mean).abs().flatten(1).median(1).values / (planes - mean).abs().flatten(1).median(1).values
-    added = found - mean - even.mean() * (planes - mean)
+    even = (result - mean).abs().flatten(1).median(1).values / (planes - mean).abs().flatten(1).median(1).values
+    added = result - mean - even.mean() * (planes - mean)
     objects = added.abs() > 0.1 * planes.std(dim=(1, 2), keepdim=True)
     assert float(even.max()) < 1.02
     assert 0 < objects[0].sum() <= 8 * 12**2
@@ -228,9 +228,9 @@ def test_smooth_products_have_a_soft_target_and_a_low_gain(sources):
 
 
 def test_dates_of_one_place_count_as_one_place():
-    image = torch.rand(3, 64, 64)
-    dates = [Source(f"farm_20{year}0601", "one place", image) for year in range(10, 20)]
-    places = [Source(f"town{number}", "many places", image) for number in range(9)]
+    ms = torch.rand(3, 64, 64)
+    dates = [Source(f"farm_20{year}0601", "one place", ms) for year in range(10, 20)]
+    places = [Source(f"town{number}", "many places", ms) for number in range(9)]
     buffer = ExampleBuffer([*dates, *places], replace(CALM, crop=64), NETWORK, 1, [1])
     drawn = []
     with patch("otfm_pansharpen.model.training.batches.simulate", lambda source, *rest: drawn.append(source.family)):

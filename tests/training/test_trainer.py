@@ -1,4 +1,4 @@
-"""Training: two stages, resumable to the same result, learning, in several processes, stopping in words."""
+"""Training: two stages, resumable to the same result, learning, in several processes, with messages."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from otfm_pansharpen.model.training.transport import (
 def sources(tmp_path_factory):
     """A pair as a sensor would record it and a scene without PAN, through the file that training reads."""
     path = tmp_path_factory.mktemp("scenes") / "scenes.safetensors"
-    sharp = landscape(5, 384, 384)
-    ms, pan = sense(sharp, 2.0).round().astype(np.uint16), sharp.mean(0).round().astype(np.uint16)
+    reference = landscape(5, 384, 384)
+    ms, pan = sense(reference, 2.0).round().astype(np.uint16), reference.mean(0).round().astype(np.uint16)
     other = landscape(4, 200, 200, seed=2).astype(np.float32) / 10_000
     write_recordings(
         path, [Recording("pair", "a", ms, pan, (0.5, 0.5), (2.0, 2.0)), Recording("ms", "b", other)], 10**7
@@ -74,7 +74,7 @@ def test_a_damaged_state_is_refused_in_words(sources, tmp_path):
 
 
 def error_of(trained, batch):
-    """Mean absolute error of one step on a batch, in deviations."""
+    """Measure the mean absolute error of one step on a batch, in deviations."""
     with torch.no_grad():
         y = batch.lms + trained.network(batch.lms, torch.zeros(len(batch.lms)), batch.given)
         return float(pixel_cost(batch, y, 1.0, 0.0).mean())
@@ -123,7 +123,7 @@ def with_opinion(sources, of, **changes):
 
 
 def test_the_map_moves_to_where_the_potential_is_higher(sources):
-    """What the potential prefers brighter becomes brighter, and darker what it prefers darker."""
+    """Patches become brighter or darker as the potential prefers."""
     means = []
     for sign in (1.0, 0.0, -1.0):
         cost = TransportConfig(push=0.5, softness=(1e6, 1e6))
@@ -136,7 +136,7 @@ def test_the_map_moves_to_where_the_potential_is_higher(sources):
 
 
 def test_patches_of_no_marginal_weight_do_not_move_the_map(sources):
-    """Where the potential distrusts a patch wholly, its target may be anything."""
+    """The target of a patch without marginal weight has no effect."""
     moved = []
     for spoil in (0.0, 50.0):
         first = torch.tensor([-1e4, 0.0, 0.0])
@@ -149,7 +149,7 @@ def test_patches_of_no_marginal_weight_do_not_move_the_map(sources):
         trained.buffer.advance(0)
         batch = trained.buffer.batch(3, 32, 0)
         batch.target[0] += spoil
-        trained._transport_step(batch, torch.zeros(3), 0.5)
+        trained._step_transport(batch, torch.zeros(3), 0.5)
         moved.append(torch.cat([p.grad.flatten() for p in trained.network.parameters() if p.grad is not None]))
     assert moved[0].norm() > 0
     assert torch.allclose(moved[0], moved[1], rtol=1e-5)
@@ -200,7 +200,7 @@ def test_starting_from_trained_weights(sources):
 
 
 def test_a_larger_network_starts_as_the_smaller_one_and_all_of_it_learns(sources):
-    """A grown network gives what the small one gives, to the rounding of floats, and has no dead weights of its own.
+    """A grown network has the output of the small one, to the rounding of floats, and no dead weights.
 
     Units that read the scene may have been drawn dead in the small one, and are then copied.
     """
@@ -222,7 +222,7 @@ def test_a_larger_network_starts_as_the_smaller_one_and_all_of_it_learns(sources
 
 
 def moved_by_training(trained):
-    """The share of each parameter's weights that training changes."""
+    """Measure the share of each parameter's weights that training changes."""
     before = {name: value.clone() for name, value in trained.network.named_parameters()}
     trained.train(16, silent)
     return {name: float((value != before[name]).float().mean()) for name, value in trained.network.named_parameters()}
@@ -257,8 +257,8 @@ def free_port():
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed training")
 def test_two_processes_train_one_network_on_different_patches(tmp_path):
-    sharp = landscape(5, 384, 384)
-    ms, pan = sense(sharp, 2.0).astype(np.float32), sharp.mean(0).astype(np.float32)
+    reference = landscape(5, 384, 384)
+    ms, pan = sense(reference, 2.0).astype(np.float32), reference.mean(0).astype(np.float32)
     write_recordings(tmp_path / "scenes.safetensors", [Recording("p", "a", ms, pan, (0.5, 0.5), (2.0, 2.0))], 10**8)
     worker = Path(__file__).resolve().parents[1] / "helpers" / "ddp_worker.py"
     # What torchrun sets. It cannot be run itself with Debian's torch, whose store has no libuv.
@@ -310,7 +310,7 @@ def test_it_needs_neither_gdal_nor_qgis(tmp_path):
 
 
 def test_targets_lie_between_the_truth_and_the_mean_of_the_teachers(sources):
-    """Untrained networks inject and no more, in every orientation alike."""
+    """Untrained networks only inject, in every orientation."""
     members = [Teacher(FlowNetwork(NETWORK).eval(), share, count) for share, count in ((2.0, 8), (1.0, 1))]
     plain, half, whole = (
         Run(NETWORK, SIMULATION, TRAINING, sources, torch.device("cpu"), teachers=Teachers(members, weight))

@@ -27,7 +27,7 @@ def test_drawn_values_lie_within_the_limits(gain):
 
 
 def test_some_drawn_functions_are_sharpened():
-    """Few, as most crests lie on a fall; those of products with a high gain stand out."""
+    """Only some exceed 1, as most crests are on a fall; those of products with a high gain do."""
     peaks = np.array([t.peak for t in drawn(gain=0.5)])
     assert 0.1 < np.mean(peaks > 1.05) < 0.5
     assert peaks.max() > 1.2
@@ -54,13 +54,13 @@ def test_drawn_gaussians_are_even_where_asked_for():
 
 
 def test_jitter_moves_the_fall_of_both_axes_alike():
-    found = TransferFunction.gaussian(0.3, 0.5)
-    assert jittered(found, 0.0, np.random.default_rng(0)) == found
-    moved = [jittered(found, 0.1, np.random.default_rng(seed)) for seed in range(300)]
+    transfer = TransferFunction.gaussian(0.3, 0.5)
+    assert jittered(transfer, 0.0, np.random.default_rng(0)) == transfer
+    moved = [jittered(transfer, 0.1, np.random.default_rng(seed)) for seed in range(300)]
     falls = np.log([(t.rows[-1] / 0.3, t.columns[-1] / 0.5) for t in moved])
     assert falls[:, 0] == pytest.approx(falls[:, 1], abs=1e-9)
     assert float(falls.std()) == pytest.approx(0.1, rel=0.15)
-    assert np.abs(np.log([t.rows[0] / found.rows[0] for t in moved])).max() < 0.005
+    assert np.abs(np.log([t.rows[0] / transfer.rows[0] for t in moved])).max() < 0.005
 
 
 def test_jitter_stays_within_the_limits():

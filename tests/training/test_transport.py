@@ -29,7 +29,7 @@ BANDS = NetworkConfig.bands
 
 
 def batch(lms, target, ratio=2):
-    """Patches (n, bands, s, s) whose MS is the mean of `ratio` x `ratio` sharp pixels."""
+    """Make patches (n, bands, s, s) whose MS is the mean of `ratio` x `ratio` pixels."""
     n, bands, side, _ = lms.shape
     k = side // ratio
     rows = torch.kron(torch.eye(k), torch.full((1, ratio), 1.0 / ratio)).expand(n, bands, k, side)
@@ -114,9 +114,9 @@ def test_gaps_cost_nothing(patches):
 
 def test_spatial_cost_sees_wrong_detail(patches):
     pan = patches.guides[:, :BANDS]
-    given = replace(patches, guides=torch.cat([pan, pan, pan[:, :1]], 1), lms=pan)
-    assert (spatial_cost(given, pan) < 1e-3).all()
-    assert (spatial_cost(given, torch.randn_like(pan)) > 0.5).all()
+    batch_of_pan = replace(patches, guides=torch.cat([pan, pan, pan[:, :1]], 1), lms=pan)
+    assert (spatial_cost(batch_of_pan, pan) < 1e-3).all()
+    assert (spatial_cost(batch_of_pan, torch.randn_like(pan)) > 0.5).all()
 
 
 def test_potential_gives_one_number_a_patch_and_costs_of_another_shape_are_refused(patches):
@@ -137,7 +137,7 @@ def test_potential_is_not_moved_through_the_map(patches):
 
 def test_penalty_is_the_square_of_the_slope(patches):
     class Slope(nn.Module):
-        """v = 3 x mean of the detail: a gradient of 3 / pixels and bands in each, whatever the patch size."""
+        """Compute v = 3 x mean of the detail, whose gradient is 3 / (pixels x bands) at every patch size."""
 
         def forward(self, detail, x, given):
             return 3.0 * detail.mean(dim=(1, 2, 3))
