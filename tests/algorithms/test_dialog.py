@@ -1,4 +1,4 @@
-"""What an analyst meets before Run: what is chosen for them, what is offered, what is said to be wrong."""
+"""The dialog before Run: chosen layers, offered qualities, reported faults."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_the_modeler_takes_quality_from_other_steps_too(algorithm, monkeypatch):
 
 
 @pytest.mark.promise(2)
-def test_what_cannot_be_sharpened_is_said_before_run(algorithm, tmp_path):
+def test_faults_of_a_pair_are_reported_before_run(algorithm, tmp_path):
     pair = Recipe().write(tmp_path)
     far = save(tmp_path / "far.tif", load_image(pair.ms), transform=(9e5, 8.0, 0, 4e6, 0, -8.0))
     zone = save(tmp_path / "zone.tif", load_image(pair.ms), transform=(2e5, 8.0, 0, 4e6, 0, -8.0), crs=32634)
@@ -136,7 +136,7 @@ def test_what_cannot_be_sharpened_is_said_before_run(algorithm, tmp_path):
         assert (passed, words in sentence) == (False, True), sentence
 
 
-def test_what_can_be_sharpened_is_not_refused_before_run(algorithm, tmp_path):
+def test_sound_pairs_pass_before_run(algorithm, tmp_path):
     """Another zone, no georeference: what only the run can tell is left to it."""
     pair = Recipe().write(tmp_path)
     bare = [save(tmp_path / f"{p.stem}_bare.tif", load_image(p), transform=(0, 1, 0, 0, 0, 1), crs=None)
@@ -149,7 +149,7 @@ def test_what_can_be_sharpened_is_not_refused_before_run(algorithm, tmp_path):
 
 
 @pytest.mark.parametrize(("fine", "ratio"), [(1.0, 4), (0.25, 4)])
-def test_pixels_of_one_unit_from_the_origin_on_are_no_want_of_a_place(algorithm, tmp_path, fine, ratio):
+def test_unit_pixels_at_origin_are_georeferenced(algorithm, tmp_path, fine, ratio):
     """QGIS shows rasters without georeference so, but local grids and reduced pairs lie there, too."""
     pair, files = Recipe().write(tmp_path), []
     for path, pixel in ((pair.pan, fine), (pair.ms, ratio * fine)):

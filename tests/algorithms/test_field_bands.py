@@ -172,8 +172,8 @@ def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
         ("MS_BANDS", "red,green", "MS_BANDS is red,green, but bands are given by their numbers"),
         ("PAN_BAND", "abc", "PAN_BAND is abc, but bands are given by their numbers"),
         ("PAN_BAND", 0, "PAN"),
-        ("MEMORY", "abc", "MEMORY is abc, which is no number"),
-        ("MTF_GAIN", "0,3", "MTF_GAIN is 0,3, which is no number"),
+        ("MEMORY", "abc", "MEMORY is abc, which is not a number"),
+        ("MTF_GAIN", "0,3", "MTF_GAIN is 0,3, which is not a number"),
         ("OVERVIEWS", "no", "OVERVIEWS is no, which is neither true nor false"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Gaps as people have them, through QGIS layers: nodata of some bands, masks, collars that nobody declared."""
+"""Gaps as people have them, through QGIS layers: nodata of some bands, masks, collars that are undeclared."""
 
 from __future__ import annotations
 

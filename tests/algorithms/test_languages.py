@@ -1,4 +1,4 @@
-"""What a user of QGIS in German sees."""
+"""Texts in QGIS in German."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qgis.PyQt.QtWidgets import QLabel
 
 
 def labels(name):
-    """What the dialog and the log call things, by their names."""
+    """Return labels and log texts by their names."""
     algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"otfm:{name}")
     hidden = QgsProcessingParameterDefinition.Flag.FlagHidden
     shown = [p for p in algorithm.parameterDefinitions() if not p.flags() & hidden]

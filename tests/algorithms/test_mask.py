@@ -58,7 +58,7 @@ def strict():
 
 @pytest.fixture
 def cloudy(tmp_path):
-    """Clear as it is, and with a cloud over the lake that lies elsewhere in PAN."""
+    """Unchanged, and with a cloud over the lake that lies elsewhere in PAN."""
     clear = Recipe(bands=3, ratio=RATIO, height=SIDE, width=SIDE).write(tmp_path)
     image = {"PAN": load_image(clear.pan), "MS": load_image(clear.ms)}
     rng = np.random.default_rng(0)
@@ -95,7 +95,7 @@ def test_a_mask_elsewhere_is_warned_of(algorithm, cloudy, tmp_path):
     clear, _ = cloudy
     given = {"PAN": str(clear.pan), "MS": str(clear.ms), "MASK": polygons(QgsRectangle(6e5, 4e6, 6.1e5, 4.1e6))}
     _, _, said = run(algorithm, given, tmp_path / "o.tif")
-    assert any(kind == "warning" and "No polygon of MASK clouds lies on PAN" in line for kind, line in said)
+    assert any(kind == "warning" and "No polygon of MASK clouds overlaps PAN" in line for kind, line in said)
 
 
 def test_nothing_is_learnt_under_a_mask(algorithm, cloudy, tmp_path):

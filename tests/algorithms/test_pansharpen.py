@@ -281,7 +281,7 @@ def test_layers_that_only_qgis_can_open_are_refused_in_words(qgis_app, tmp_path)
 
 @pytest.mark.promise(16)
 def test_torch_never_enters_qgis(tmp_path):
-    """A whole run in a fresh Python with QGIS in it; GDAL's exceptions and the environment stay as they were."""
+    """A whole run in a fresh Python with QGIS in it; GDAL's exceptions and the environment stay unchanged."""
     pair = Recipe(bands=1).write(tmp_path)
     code = (
         "import sys\n"

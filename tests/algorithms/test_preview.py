@@ -40,7 +40,7 @@ def show(monkeypatch, system, extent):
 
 
 def seen(algorithm, pair, output):
-    """The preview: its pixels, its first column and row on PAN, and what was said."""
+    """The preview: its pixels, its first column and row on PAN, and what was logged."""
     given, feedback = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output)}, Listener()
     assert algorithm.run(given, QgsProcessingContext(), feedback, {}, False)[1]
     x, _, _, y, _, _ = gdal.Open(str(output)).GetGeoTransform()
@@ -62,7 +62,7 @@ def test_it_shows_what_the_whole_scene_will_be(preview, algorithm, tmp_path, mon
 
 
 def test_a_map_of_a_whole_scene_is_sharpened_in_its_middle(preview, tmp_path, monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.algorithms.preview.MOST_PIXELS", 80 * 64)
+    monkeypatch.setattr("otfm_pansharpen.algorithms.preview.MAX_PIXELS", 80 * 64)
     pair = Recipe().write(tmp_path)
     canvas = show(monkeypatch, "EPSG:32633", QgsRectangle(4.9e5, 3.99e6, 5.1e5, 4.01e6))
     part, left, top, said = seen(preview, pair, tmp_path / "part.tif")

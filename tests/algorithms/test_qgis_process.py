@@ -139,7 +139,7 @@ def test_finetune_then_pansharpen(environment, tmp_path):
 
 @pytest.mark.promise(20)
 def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
-    """SIGKILL in the middle of training: the file of an earlier run is as it was, and nothing lies beside it."""
+    """SIGKILL in the middle of training: the file of an earlier run is unchanged, and nothing is next to it."""
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     own = tmp_path / "own.safetensors"
     own.write_bytes(b"from an earlier run")
@@ -192,7 +192,7 @@ def test_finetune_of_a_scene_too_small_is_one_sentence(environment, tmp_path):
 
 
 def contents(folder):
-    """Files and their bytes, without the statistics that QGIS itself keeps beside rasters it opens."""
+    """Files and their bytes, without the statistics that QGIS itself keeps next to rasters it opens."""
     return {p: p.read_bytes() for p in folder.iterdir() if not p.name.endswith(".aux.xml")}
 
 

@@ -1,4 +1,4 @@
-"""The layers that QGIS loads: drawn as MS is, told apart by their names, described in their metadata."""
+"""The layers that QGIS loads: drawn as MS is, distinguished by their names, described in their metadata."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from qgis.core import (
 
 @pytest.fixture
 def ms(tmp_path, algorithm):
-    """A styled layer of a scene whose PAN lies beside it."""
+    """A styled layer of a scene whose PAN is next to it."""
     layer = QgsRasterLayer(str(Recipe(bands=4).write(tmp_path).ms), "raster harbour")
     layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), 4, 3, 2))
     layer.brightnessFilter().setBrightness(35)
