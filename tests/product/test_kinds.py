@@ -25,7 +25,7 @@ NEO = ["red", "green", "blue", "nir", "red edge", "deep blue"]
 
 
 def converted(folder, pair, ending, driver, options):
-    """PAN and MS in another format, without what GDAL writes beside them."""
+    """PAN and MS in another format, without what GDAL writes next to them."""
     folder.mkdir(parents=True)
     for name, source in (("pan", pair.pan), ("ms", pair.ms)):
         target = str(folder / f"scene_{name}.{ending}")

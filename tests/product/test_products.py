@@ -1,4 +1,4 @@
-"""What a run over products chooses, says and keeps: levels, bands, single files, batches, second runs."""
+"""Runs over products: levels, bands, single files, batches, second runs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_level_2_takes_the_pan_of_level_1(tmp_path, landsat_pair):
     assert "L2SP" in result.runs[0].output
     np.testing.assert_array_equal(load_image(result.runs[0].output), plain)
     assert "MS is of level 2; PAN is that of level 1" in said
-    assert "MS of level 1 lies there too and is left out" in said
+    assert "MS of level 1 is there too and is left out" in said
 
 
 def test_level_2_takes_a_pan_file_that_lies_there_alone(tmp_path, landsat_pair):
@@ -92,7 +92,7 @@ def test_bands_are_chosen_by_what_they_show(tmp_path, landsat_pair, choice, name
 def test_bands_that_are_not_needed_may_lack(tmp_path, landsat_pair):
     product = landsat(tmp_path / "in", landsat_pair)
     (tmp_path / "in" / f"{product}_B6.TIF").unlink()
-    with pytest.raises(InputError, match=rf"Missing: {product}_B6.TIF \(swir1\). There: {product}_B1.TIF"):
+    with pytest.raises(InputError, match=rf"Missing: {product}_B6.TIF \(swir1\). Present: {product}_B1.TIF"):
         sharpened(tmp_path / "in", tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
     result, _ = sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
@@ -101,7 +101,7 @@ def test_bands_that_are_not_needed_may_lack(tmp_path, landsat_pair):
 
 def test_colours_that_nobody_knows_are_refused(tmp_path, sharp_pair):
     named(tmp_path / "in", sharp_pair, "a_pan.tif", "a_ms.tif")
-    with pytest.raises(InputError, match="no band that is known as red, green, blue; its bands are band 1, band 2"):
+    with pytest.raises(InputError, match="no band named red, green, blue; its bands are band 1, band 2"):
         sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
 
 
@@ -121,7 +121,7 @@ def test_files_of_products_in_several_folders_stand_for_them(tmp_path, sharp_pai
 
 
 def batch(folder, pair, archive=True):
-    """Three products, of which the second lacks a band; one in an archive. Returns their names."""
+    """Three products. The second lacks a band; one in an archive. Returns their names."""
     names = [landsat(folder / "a", pair, 8), landsat(folder / "b", pair, 7), landsat(folder / "c", pair, 9)]
     (folder / "b" / f"{names[1]}_B3.TIF").unlink()
     packed(folder / "c", folder / "c.tar")
@@ -289,7 +289,7 @@ def test_vrt_that_cannot_be_kept_fails_no_product(tmp_path, landsat_pair, monkey
     monkeypatch.setattr("otfm_pansharpen.model.product.run.whole_file", full)
     result, said = sharpened(tmp_path / "in", tmp_path / "out", keep_vrt=True)
     assert [r.status for r in result.runs] == ["sharpened"]
-    assert re.search(r"_sharp\.tif is complete, but .*_ms\.vrt beside it cannot be written .*No space left", said)
+    assert re.search(r"_sharp\.tif is complete, but .*_ms\.vrt next to it cannot be written .*No space left", said)
 
 
 def test_table_leaves_out_what_was_not_measured():
