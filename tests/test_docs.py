@@ -13,7 +13,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 class Read(HTMLParser):
-    """What a browser would find in a page: links, pictures, anchors, and words; fails where tags are not closed."""
+    """Links, pictures, anchors and words of a page. Tags that are not closed fail."""
 
     def __init__(self, text):
         super().__init__()

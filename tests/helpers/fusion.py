@@ -29,7 +29,7 @@ def run(pair, tmp_path, name="fused.tif", **changes) -> tuple[np.ndarray, Fusion
 
 
 def refused_before_work(pair, output, *options) -> str:
-    """The sentence with which creation options are refused; nothing was said, done or left before."""
+    """The sentence with which creation options are refused; nothing was logged, done or left before."""
     before = sorted(output.parent.iterdir())
     heard: list[object] = []
     with pytest.raises(OutputError) as caught:

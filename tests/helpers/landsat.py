@@ -67,7 +67,7 @@ def level_2_names(product: str, satellite: int) -> dict[str, str]:
 
 
 def collection_2(product: str, satellite: int, level: int) -> Groups:
-    """Groups of an MTL file of collection 2; that of level 2 repeats what level 1 said, names of files included."""
+    """Groups of an MTL file of collection 2; level 2 repeats the metadata of level 1 with its names of files."""
     first, scene = product.replace("L2SP", "L1TP"), f"L{product[1]}{satellite}1900242020183LGN00"
     kind = {"COLLECTION_NUMBER": "02", "COLLECTION_CATEGORY": "T1", "OUTPUT_FORMAT": "GEOTIFF"}
     names = level_2_names(product, satellite) if level == 2 else level_1_names(product, satellite)
@@ -131,7 +131,7 @@ def collection_1(product: str, satellite: int) -> Groups:
 
 
 def image_attributes(satellite: int) -> dict[str, str]:
-    """When and how the scene was recorded."""
+    """Return the group of acquisition."""
     sensor = "ETM" if satellite == 7 else "OLI_TIRS"
     return {
         "SPACECRAFT_ID": f"LANDSAT_{satellite}", "SENSOR_ID": sensor, "WRS_TYPE": "2", "WRS_PATH": "190",

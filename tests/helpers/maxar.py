@@ -127,7 +127,7 @@ END;
 
 
 def bands_of(groups: tuple[str, ...]) -> str:
-    """What the files call the kind of image."""
+    """Return the name of the kind of image in the files."""
     return "P" if groups == ("P",) else "Multi"
 
 

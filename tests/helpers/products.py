@@ -43,7 +43,7 @@ def tiled(source: Path, folder: Path, name: str, across: int, overlap: int = 0) 
 
 
 def named(folder: Path, pair: Pair, pan: str, ms: str) -> None:
-    """Files of given names: `ms` with {} is one file a band, numbered from 1."""
+    """Files of given names: `ms` with {} is one file per band, numbered from 1."""
     cut(pair.pan, folder / pan)
     if "{}" in ms:
         for number in range(1, gdal.Open(str(pair.ms)).RasterCount + 1):
@@ -69,7 +69,7 @@ def packed(folder: Path, archive: Path) -> Path:
 def sharpened(
     place: Path, folder: Path, weights: Path = BUNDLED[DEFAULT_SET], **changes: object
 ) -> tuple[ProductResult, str]:
-    """The result of a run, and what the log said."""
+    """The result of a run, and the log."""
     folder.mkdir(exist_ok=True)
     lines: list[str] = []
     options = FusionOptions(weights, precision="fp32", device="cpu")

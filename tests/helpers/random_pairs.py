@@ -61,7 +61,7 @@ class Case:
 
     @property
     def is_aligned(self) -> bool:
-        """Whether MS lies straight over PAN by `offset` and `ratio`, and all of it is to be fused."""
+        """MS is aligned with PAN by `offset` and `ratio`, and all of it is fused."""
         straight = self.layout in LAYOUTS and self.systems[0] == self.systems[1]
         return straight and self.extent is None and self.twist not in ("degrees", "palette")
 
@@ -212,7 +212,7 @@ def stacked(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> Path | No
 
 
 def filled(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> None:
-    """A corner of the type's largest value, or of 0, that nobody declares."""
+    """A corner of the type's largest value, or of 0, that are undeclared."""
     corner = np.add.outer(np.arange(ms.shape[1]), np.arange(ms.shape[2])) < rng.integers(2, 1 + sum(ms.shape[1:]) // 2)
     ms[:, corner] = rng.choice([0, np.iinfo(ms.dtype).max if ms.dtype.kind in "ui" else -9999])
     opened(folder).WriteArray(ms)

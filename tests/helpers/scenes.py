@@ -68,7 +68,7 @@ class Pair:
 
 @dataclass
 class Recipe:
-    """How a pair is made; the defaults give a 4-band 16-bit scene at ratio 4."""
+    """The recipe of a pair; the defaults give a 4-band 16-bit scene at ratio 4."""
 
     bands: int = 4
     ratio: float = 4.0

@@ -39,7 +39,7 @@ def degrade(image: Image, gains: tuple[float, ...], ratio: int) -> Image:
 
 
 def interpolate(image: Image, ratio: int) -> Image:
-    """The toolbox's 23-tap interpolation by a power of two, circular edges; inverse in place of `degrade`."""
+    """The toolbox's 23-tap interpolation by a power of two, circular edges; inverse instead of `degrade`."""
     kernel = 2.0 * np.array([*HALF_BAND[:0:-1], *HALF_BAND])
     result = np.asarray(image, dtype=np.float64)
     for doubling in range(ratio.bit_length() - 1):
