@@ -23,18 +23,8 @@ RASTERS = core.QgsProcessing.SourceType.TypeRaster
 POLYGONS = [core.QgsProcessing.SourceType.TypeVectorPolygon]
 ADVANCED = {
     *("PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS"),
-    *(
-        "CREATE_OPTIONS",
-        "DEVICE",
-        "PRECISION",
-        "STEPS",
-        "MEMORY",
-        "TILE",
-        "KEEP_VRT",
-        "KEEP_ON_CANCEL",
-        "WHEELS",
-        "INDEX",
-    ),
+    *("CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS"),
+    "INDEX",
 }
 TEXT_OUTPUTS = ("DEVICE_USED", "WEIGHTS_SHA256", "VERDICT", "FAULTS", "TORCH", "REPORT")
 LAYER_OUTPUTS = ("LAYERS", "MAP_LAYERS")
@@ -57,9 +47,9 @@ def _declare_data_type(name: str, label: str) -> QgsProcessingParameterDefinitio
     )
 
 
-def _declare_number(kind: Any, default: float | None, *limits: float) -> Declaration:
+def _declare_number(type_: Any, default: float | None, *limits: float) -> Declaration:
     """Declare a number within limits, which is optional where it has no default."""
-    return lambda name, label: QgsProcessingParameterNumber(name, label, kind, default, default is None, *limits)
+    return lambda name, label: QgsProcessingParameterNumber(name, label, type_, default, default is None, *limits)
 
 
 def _declare_quality(choices: Sequence[str], costs: bool = True) -> Declaration:
@@ -89,10 +79,10 @@ def _declare_input(name: str, label: str) -> QgsProcessingParameterDefinition:
     return parameter
 
 
-def _declare_file(kind: str, optional: bool = False) -> Declaration:
+def _declare_file(file_filter: str, optional: bool = False) -> Declaration:
     """Declare a file to write, which has a default name unless it is optional."""
     return lambda name, label: core.QgsProcessingParameterFileDestination(
-        name, label, tr(kind), None, optional, not optional
+        name, label, tr(file_filter), None, optional, not optional
     )
 
 
@@ -158,7 +148,7 @@ def _find(table: Mapping[str, Entry], algorithm: str, name: str) -> Entry:
 
 
 def label_of(algorithm: str, name: str) -> str:
-    """The label of a parameter, in the user's language."""
+    """Return the label of a parameter, in the user's language."""
     return tr(_find(LABELS, algorithm, name))
 
 
@@ -174,9 +164,9 @@ def declare(algorithm: str, name: str) -> QgsProcessingParameterDefinition:
 
 def declare_output(algorithm: str, name: str) -> core.QgsProcessingOutputDefinition:
     """Declare an output: a number unless its name is among those of texts or layers."""
-    kind = core.QgsProcessingOutputNumber
+    output = core.QgsProcessingOutputNumber
     if name in TEXT_OUTPUTS:
-        kind = core.QgsProcessingOutputString
+        output = core.QgsProcessingOutputString
     elif name in LAYER_OUTPUTS:
-        kind = core.QgsProcessingOutputMultipleLayers
-    return kind(name, tr(_find(OUTPUT_LABELS, algorithm, name)))
+        output = core.QgsProcessingOutputMultipleLayers
+    return output(name, tr(_find(OUTPUT_LABELS, algorithm, name)))

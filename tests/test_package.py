@@ -34,7 +34,7 @@ NOT_SHIPPED = {
 
 
 def pack(file: Path) -> Path:
-    """The zip of the last commit, as a maintainer makes it before the addresses are known."""
+    """Make the zip of the last commit, as a maintainer makes it before the addresses are known."""
     if not (ROOT / ".git").exists():
         pytest.skip("no git checkout to package from")
     command = ["bash", str(ROOT / "scripts" / "package.sh"), "--draft", str(file)]
@@ -57,7 +57,7 @@ def unpacked(package, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def metadata(unpacked):
-    """As the plugin repository reads it: keys keep their case, and a percent sign is an error."""
+    """Read metadata.txt as the plugin repository does: keys keep their case, and a percent sign is an error."""
     parser = configparser.ConfigParser()
     parser.optionxform = str  # type: ignore[assignment]
     parser.read(unpacked / FOLDER / "metadata.txt", encoding="utf-8")
@@ -159,17 +159,17 @@ def test_placeholders_are_not_packed_unless_as_a_draft(field, tmp_path):
     (tmp_path / "CHANGELOG.md").write_text("# Changes\n\n## 1.0.0\n\n* One.\n")
     file = tmp_path / "plugin.zip"
     script = [sys.executable, str(ROOT / "scripts" / "zip_plugin.py")]
-    given = [str(folder), str(tmp_path / "CHANGELOG.md"), "1700000000", str(file)]
-    done = subprocess.run([*script, *given], capture_output=True, text=True, check=False)
+    parameters = [str(folder), str(tmp_path / "CHANGELOG.md"), "1700000000", str(file)]
+    done = subprocess.run([*script, *parameters], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"example.org in {field}:" in done.stderr
     assert not file.exists()
-    subprocess.run([*script, "--draft", *given], capture_output=True, check=True)
+    subprocess.run([*script, "--draft", *parameters], capture_output=True, check=True)
     assert file.exists()
 
 
 def make_previous_version(package: Path, file: Path) -> Path:
-    """The zip as an older release: another version, and a file that the newer one no longer has."""
+    """Make the zip of an older release: another version, and a file that the newer one no longer has."""
     with zipfile.ZipFile(package) as archive, zipfile.ZipFile(file, "w") as older:
         for name in archive.namelist():
             content = archive.read(name)

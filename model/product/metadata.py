@@ -151,8 +151,8 @@ def _parse_xml(content: bytes, check: Callable[[], None]) -> Tree:
 
 def find_value(root: Tree, name: str) -> str:
     """Read the first element of that name, in small letters; empty if there is none. Raises InputError."""
-    found = next(root.iter(name.lower()), None)
-    return "" if found is None else check_value(name, found.text or "")
+    element = next(root.iter(name.lower()), None)
+    return "" if element is None else check_value(name, element.text or "")
 
 
 def check_value(name: str, text: str) -> str:

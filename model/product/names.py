@@ -139,10 +139,8 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
 def _find_finest(images: Sequence[_Image]) -> list[_Image]:
     """Return the image of one band with clearly smaller pixels than all others; empty if there is none."""
     sized = sorted((i for i in images if i.pixel > 0.0), key=lambda i: i.pixel)
-    is_finest = (
-        len(sized) > 1 and sized[0].count == 1 and round(sized[1].pixel / sized[0].pixel, RATIO_DIGITS) >= MIN_RATIO
-    )
-    return sized[:1] if is_finest else []
+    clear = len(sized) > 1 and sized[0].count == 1 and round(sized[1].pixel / sized[0].pixel, RATIO_DIGITS) >= MIN_RATIO
+    return sized[:1] if clear else []
 
 
 def _list_file_bands(listing: Listing, image: _Image) -> tuple[Band, ...]:

@@ -101,7 +101,7 @@ def _try_product(product: Product, output: Path, job: ProductJob, progress: Prog
     started = time.monotonic()
     blank = ProductRun(product.title, product.ms.sensor.name, FAILED)
     try:
-        run = _sharpen_product(product, output, job, progress, blank)
+        run = _sharpen(product, output, job, progress, blank)
     except CancelledError:
         raise
     except (PansharpenError, OSError, RuntimeError, MemoryError) as error:
@@ -111,9 +111,7 @@ def _try_product(product: Product, output: Path, job: ProductJob, progress: Prog
     return replace(run, seconds=time.monotonic() - started)
 
 
-def _sharpen_product(
-    product: Product, output: Path, job: ProductJob, progress: Progress, blank: ProductRun
-) -> ProductRun:
+def _sharpen(product: Product, output: Path, job: ProductJob, progress: Progress, blank: ProductRun) -> ProductRun:
     for sentence in product.choices:
         progress.log(sentence)
     bands = wanted_bands(product, job.bands)
@@ -222,12 +220,10 @@ def _check_gain(product: Product, result: FusionResult, progress: Progress) -> N
     low, high = gains
     name = product.ms.sensor.name
     gain = format_figure(result.metrics.gain, ".3f")
-    comparison = f"Tabulated MTF gains of {name}: {low:g} to {high:g}; measured and used: {gain}."
-    progress.explain(comparison)
+    text = f"Tabulated MTF gains of {name}: {low:g} to {high:g}; measured and used: {gain}."
+    progress.explain(text)
     if not low / MAX_GAIN_FACTOR <= result.metrics.gain <= high * MAX_GAIN_FACTOR:
-        sentence = (
-            f"{comparison} They are far apart: MS may have been resampled or sharpened before. Look at the result."
-        )
+        sentence = f"{text} They are far apart: MS may have been resampled or sharpened before. Look at the result."
         progress.warn(
             Notice("gain_unlike_sensor", sentence, {"measured": result.metrics.gain, "least": low, "most": high})
         )

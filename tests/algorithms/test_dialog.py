@@ -47,7 +47,7 @@ def opened(algorithm, monkeypatch, tmp_path):
 
 
 def layers_of(pair, folder):
-    """PAN and MS of a scene in the project, among rasters that are neither."""
+    """Add PAN and MS of a scene to the project, among rasters that are neither."""
     height, width = load_image(pair.pan).shape[1:]
     fused = save(folder / "sharpened.tif", pair.sharp, "uint16", PLACE)
     heights = save(folder / "heights.tif", np.ones((1, height // 2, width // 2)), "float32", (5e5, 4, 0, 4e6, 0, -4))
@@ -153,8 +153,8 @@ def test_unit_pixels_at_origin_are_georeferenced(algorithm, tmp_path, fine, rati
     """QGIS shows rasters without georeference so, but local grids and reduced pairs lie there, too."""
     pair, files = Recipe().write(tmp_path), []
     for path, pixel in ((pair.pan, fine), (pair.ms, ratio * fine)):
-        image = load_image(path)
-        place = (0.0, pixel, 0.0, image.shape[1] * pixel, 0.0, -pixel)
-        files.append(str(save(tmp_path / f"local_{path.name}", image, "uint16", place)))
+        pixels = load_image(path)
+        place = (0.0, pixel, 0.0, pixels.shape[1] * pixel, 0.0, -pixel)
+        files.append(str(save(tmp_path / f"local_{path.name}", pixels, "uint16", place)))
     given = {"PAN": files[0], "MS": files[1], "OUTPUT": "TEMPORARY_OUTPUT"}
     assert algorithm.checkParameterValues(given, QgsProcessingContext()) == (True, "")

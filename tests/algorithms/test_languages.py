@@ -45,8 +45,8 @@ def german(algorithm, tmp_path):
 
 
 def test_qt_finds_every_text(german):
-    wanted = translations.read(translations.FOLDER / "otfm_de.ts")
-    assert {text: translation.tr(text) for text in wanted} == wanted
+    expected = translations.read(translations.FOLDER / "otfm_de.ts")
+    assert {text: translation.tr(text) for text in expected} == expected
     assert translation.tr("no text of the plugin") == "no text of the plugin"
 
 

@@ -19,9 +19,9 @@ def run_and_listen(algorithm, pair, tmp_path, **parameters):
 
 
 def test_the_log_begins_with_the_answer(algorithm, tmp_path):
-    said = run_and_listen(algorithm, Recipe(shift=(0.0, 1.0)).write(tmp_path), tmp_path)
-    assert [kind for kind, _ in said[:4]] == ["info", "info", "info", "detail"]
-    went_in, found, answer, heading = (line for _, line in said[:4])
+    log = run_and_listen(algorithm, Recipe(shift=(0.0, 1.0)).write(tmp_path), tmp_path)
+    assert [kind for kind, _ in log[:4]] == ["info", "info", "info", "detail"]
+    went_in, found, answer, heading = (line for _, line in log[:4])
     assert went_in == "PAN pan.tif (240 x 192 pixels) and MS ms.tif (4 bands, 60 x 48 pixels, UInt16), ratio 4."
     row, column, kept = map(float, re.findall(r"lies (\S+) rows and (\S+) columns.*keeps (\d+) %", found)[0])
     assert [row, column] == pytest.approx([0, 1], abs=0.15)
@@ -30,8 +30,8 @@ def test_the_log_begins_with_the_answer(algorithm, tmp_path):
         r"\(ERGAS\) of \d\S*, \d+ % (less|more) than the best of .* Done in \d+(\.\d)? s: .*o\.tif", answer
     )
     assert heading == "Details"
-    assert {kind for kind, _ in said[4:]} == {"detail"}
-    assert any("SHA-256" in line for _, line in said[4:])
+    assert {kind for kind, _ in log[4:]} == {"detail"}
+    assert any("SHA-256" in line for _, line in log[4:])
 
 
 def test_a_doubtful_run_warns_before_the_details(algorithm, tmp_path):

@@ -25,14 +25,14 @@ def test_ms_may_come_as_one_raster_a_band(algorithm, tmp_path, way):
     pair = Recipe(bands=3, ratio=2, names=["blue", "green", "red"]).write(tmp_path)
     run(algorithm, pair, tmp_path / "whole.tif", MS_BANDS=[3, 1])
     files = write_bands(pair)
-    given = {"MS": files} if way == "all in MS" else {"MS": files[0], "MS_MORE": files[1:]}
+    parameters = {"MS": files} if way == "all in MS" else {"MS": files[0], "MS_MORE": files[1:]}
     context = QgsProcessingContext()
     if way == "layers":
         layers = [QgsRasterLayer(f, Path(f).stem) for f in files]
         QgsProject.instance().addMapLayers(layers)
         context.setProject(QgsProject.instance())
-        given = {"MS": layers[0], "MS_MORE": [layer.id() for layer in layers[1:]]}
-    _, passed = run(algorithm, pair, tmp_path / "apart.tif", None, context, **given, MS_BANDS=[3, 1])
+        parameters = {"MS": layers[0], "MS_MORE": [layer.id() for layer in layers[1:]]}
+    _, passed = run(algorithm, pair, tmp_path / "apart.tif", None, context, **parameters, MS_BANDS=[3, 1])
     assert passed
     np.testing.assert_array_equal(load_image(tmp_path / "apart.tif"), load_image(tmp_path / "whole.tif"))
     assert gdal.Info(str(tmp_path / "apart.tif"), format="json")["bands"][0]["description"] == "red"

@@ -28,7 +28,7 @@ def sharpen(algorithm, pair, output, **parameters):
 
 
 def refusal(algorithm, pair, output, **parameters):
-    """The sentence with which a run is refused; nothing is written."""
+    """Return the sentence with which a run is refused; nothing is written."""
     given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output), "PRECISION": "fp32", **parameters}
     context, feedback = QgsProcessingContext(), Listener()
     passed, sentence = algorithm.checkParameterValues(given, context)
