@@ -31,10 +31,10 @@ def run(pair, tmp_path, name="fused.tif", **changes) -> tuple[np.ndarray, Fusion
 def refused_before_work(pair, output, *options) -> str:
     """Return the sentence with which creation options are refused; nothing was logged, done or left before."""
     before = sorted(output.parent.iterdir())
-    listener: list[object] = []
+    calls: list[object] = []
     with pytest.raises(OutputError) as caught:
-        fuse(job(pair, output, creation_options=options), Progress(report=listener.append, log=listener.append))
-    assert listener == []
+        fuse(job(pair, output, creation_options=options), Progress(report=calls.append, log=calls.append))
+    assert calls == []
     assert sorted(output.parent.iterdir()) == before
     return str(caught.value)
 

@@ -24,12 +24,12 @@ def worldview(
     """Write folders of PAN and MS, each with metadata and tiles."""
     order, catalog = f"014493935010_01_{part}", "103001008F2A5500" + part
     for kind, source, suffix in (("P2AS", pair.pan, "PAN"), ("M2AS", pair.ms, "MUL")):
-        pixels = gdal.Open(str(source))
+        raster = gdal.Open(str(source))
         place, stem = folder / f"{order}_{suffix}", f"19APR23021253-{kind}"
         names = tiled(source, place, stem + "_{}-" + order + ".TIF", across, overlap)
-        groups = GROUPS[pixels.RasterCount]
+        groups = GROUPS[raster.RasterCount]
         texts = {
-            "IMD": imd(groups, pixels.RasterYSize, pixels.RasterXSize, satellite, catalog, date),
+            "IMD": imd(groups, raster.RasterYSize, raster.RasterXSize, satellite, catalog, date),
             "TIL": til(groups, names),
             "RPB": rpb(satellite),
             "XML": f"<?xml version='1.0' encoding='UTF-8'?>\n<isd><TIL><NUMTILES>{len(names)}</NUMTILES></TIL></isd>\n",

@@ -32,8 +32,8 @@ def cut(source: Path, target: Path, bands: list[int] | None = None, window: tupl
 
 def tiled(source: Path, folder: Path, name: str, across: int, overlap: int = 0) -> list[str]:
     """Cut a raster into adjacent tiles, NAME with {} for R1C1 and so on; returns their names."""
-    pixels = gdal.Open(str(source))
-    width, height, step = pixels.RasterXSize, pixels.RasterYSize, -(-pixels.RasterXSize // across)
+    raster = gdal.Open(str(source))
+    width, height, step = raster.RasterXSize, raster.RasterYSize, -(-raster.RasterXSize // across)
     names = []
     for column in range(across):
         start = column * step

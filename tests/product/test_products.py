@@ -208,13 +208,13 @@ def test_an_extent_in_another_system_cuts_every_product(tmp_path, landsat_pair):
     there.ImportFromEPSG(32633)
     box = gdal.osr.CoordinateTransformation(there, system).TransformBounds(5e5 + 40, 4e6 - 280, 5e5 + 240, 4e6 - 60, 21)
     half, _ = sharpened(tmp_path / "in", tmp_path / "half", extent=box, extent_crs=system.ExportToWkt())
-    pixels, all_of_it = gdal.Open(half.runs[0].output), load_image(whole.runs[0].output)
-    transform = pixels.GetGeoTransform()
+    raster, all_of_it = gdal.Open(half.runs[0].output), load_image(whole.runs[0].output)
+    transform = raster.GetGeoTransform()
     column, row = round((transform[0] - 5e5) / 2), round((4e6 - transform[3]) / 2)
     assert 0 < column <= 20
     assert 0 < row <= 30
-    cut = all_of_it[:, row : row + pixels.RasterYSize, column : column + pixels.RasterXSize]
-    np.testing.assert_allclose(pixels.ReadAsArray(), cut, atol=1)
+    cut = all_of_it[:, row : row + raster.RasterYSize, column : column + raster.RasterXSize]
+    np.testing.assert_allclose(raster.ReadAsArray(), cut, atol=1)
 
 
 def test_progress_is_even_over_products(tmp_path, landsat_pair):
