@@ -1,4 +1,4 @@
-"""Registers the Processing provider and, in QGIS desktop, menu entries, a button and a page of options."""
+"""Registration of the Processing provider and, in QGIS desktop, of menu entries, a button and a page of options."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class OtfmPansharpenPlugin:
         self.options: OptionsFactory | None = None
 
     def initProcessing(self) -> None:  # noqa: N802 - QGIS's name
-        """Called alone by qgis_process, and by initGui."""
+        """Add the provider. qgis_process calls this alone; initGui calls it too."""
         self.provider = OtfmProvider()
         QgsApplication.processingRegistry().addProvider(self.provider)
 
     def initGui(self) -> None:  # noqa: N802 - QGIS's name
-        """Called by QGIS desktop."""
+        """Add what QGIS desktop shows."""
         self.initProcessing()
         if self.iface is not None:
             from .desktop.menu import Menu
@@ -41,7 +41,7 @@ class OtfmPansharpenPlugin:
             self.iface.registerOptionsWidgetFactory(self.options)
 
     def unload(self) -> None:
-        """Take everything back, and let engines go that wait for jobs."""
+        """Remove what was added, and end engines that wait for jobs."""
         from .engine.client import ENGINES
 
         ENGINES.shutdown(wait=False)

@@ -1,4 +1,4 @@
-"""`otfm:assess`: how good sharpened rasters are, whoever made them."""
+"""`otfm:assess`: the quality of sharpened rasters of any tool."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AssessAlgorithm(OtfmAlgorithm):
-    """Declares the parameters, hands one frozen job to `model.assessment`, and its result back."""
+    """The algorithm: parameters in, one `AssessJob` to the engine, its result back."""
 
     identifier, page = "assess", "assessing"
     title, summary, about = ASSESS
@@ -28,26 +28,26 @@ class AssessAlgorithm(OtfmAlgorithm):
     outputs = ("MAP_LAYERS", "VERDICT", "FAULTS", "D_LAMBDA", "D_S", "HQNR", "SECONDS")
     needs_torch = False
 
-    def _refused(self, parameters: Parameters, context: Context) -> str:
-        return self._refused_pair(parameters, context)
+    def _find_fault(self, parameters: Parameters, context: Context) -> str:
+        return self._check_pair(parameters, context)
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
-        """Copy everything that belongs to the main thread out of the layers."""
+        """Copy out of the layers all that belongs to the main thread."""
         pan, ms = (
             opened(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
             for name in ("PAN", "MS")
         )
-        given = self.parameterAsLayerList(parameters, "FUSED", context) or [None]
+        layers = self.parameterAsLayerList(parameters, "FUSED", context) or [None]
         self._pan = raster_source(pan, [1], "PAN")
-        self._ms = raster_source(ms, self._bands(parameters, "MS_BANDS", context), "MS")
-        self._names = tuple(layer.name() if layer else "" for layer in given)
+        self._ms = raster_source(ms, self._read_bands(parameters, "MS_BANDS", context), "MS")
+        self._names = tuple(layer.name() if layer else "" for layer in layers)
         self._fused = tuple(
-            raster_source(opened(layer, "FUSED", parameters.get("FUSED")), [], "FUSED") for layer in given
+            raster_source(opened(layer, "FUSED", parameters.get("FUSED")), [], "FUSED") for layer in layers
         )
         return True
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
-        result = run_in_engine(self._job(parameters, context), feedback)
+        result = run_in_engine(self._make_job(parameters, context), feedback)
         first, verdict = result.figures[0], result.verdicts[0]
         self._load(result, context)
         return {
@@ -71,7 +71,7 @@ class AssessAlgorithm(OtfmAlgorithm):
             details.setPostProcessor(draw_shades(SHADES))
             context.addLayerToLoadOnCompletion(path, details)
 
-    def _job(self, parameters: Parameters, context: Context) -> AssessJob:
+    def _make_job(self, parameters: Parameters, context: Context) -> AssessJob:
         from ..model.assessment.job import AssessJob
 
         folder = self.parameterAsFile(parameters, "MAPS", context) if parameters.get("MAPS") else ""

@@ -1,4 +1,4 @@
-"""Between QGIS and `model`: layers to plain sources, feedback to plain callables, jobs to the engine."""
+"""Conversion between QGIS and `model`: layers to plain sources, feedback to callables, jobs to the engine."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from ..model.progress import Progress
     from ..model.raster.source import RasterSource
 
-ONLY_IN_QGIS = ("/vsimem/", "MEM:::", "authcfg=")  # in a layer's source: memory of this process, its stored passwords
+ONLY_IN_QGIS = ("/vsimem/", "MEM:::", "authcfg=")  # Sources in memory or with stored passwords.
 
 
 def opened(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLayer:
-    """The layer where it is a raster that opens. Raises QgsProcessingException, naming what was given for `role`."""
+    """Return the layer if it is a valid raster. Raises QgsProcessingException with `given`, the value of `role`."""
     if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
         raise QgsProcessingException(
             tr(
@@ -48,7 +48,7 @@ def opened(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLaye
 
 
 def run_in_engine(job: Any, feedback: QgsProcessingFeedback) -> Any:
-    """Have a job done by the engine; returns its result. Raises PansharpenError."""
+    """Run a job in the engine and return its result. Raises PansharpenError."""
     from ..engine.client import ENGINES
 
     with progress_for(feedback) as progress:
@@ -56,21 +56,21 @@ def run_in_engine(job: Any, feedback: QgsProcessingFeedback) -> Any:
 
 
 def own_packages() -> Path:
-    """The folder of the profile that `otfm:setup` installs into."""
+    """Return the folder of the profile that `otfm:setup` installs into."""
     from ..engine.packages import packages_folder
 
     return packages_folder(Path(QgsApplication.qgisSettingsDirPath()))
 
 
 def own_weights() -> list[Path]:
-    """Weights files in that folder, by name."""
+    """List the files of tuned weights by name."""
     return sorted(weights_folder().glob("*.safetensors"))
 
 
 def read_polygons(source: QgsProcessingFeatureSource, request: QgsFeatureRequest) -> tuple[list[QgsGeometry], int]:
-    """Read polygons of a user's layer: flat, without curves, valid. Second, how many features cannot be repaired.
+    """Read valid 2D polygons without curves of a layer. Return them and the number of features beyond repair.
 
-    QGIS's own check of each feature is switched off: it raises through the Python iterator, which breaks QGIS's Python.
+    QGIS's own check is off: it raises through the Python iterator, which breaks QGIS's Python.
     """
     polygons, lost = [], 0
     for feature in source.getFeatures(request, QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks):
@@ -94,7 +94,7 @@ def move_extent(
     target: QgsCoordinateReferenceSystem,
     transforms: QgsCoordinateTransformContext,
 ) -> QgsRectangle | None:
-    """Bring an extent to another reference system; None where it has no place there."""
+    """Transform an extent to another reference system; None where that is not possible."""
     if source.isValid() and target.isValid() and source != target:
         try:
             extent = QgsCoordinateTransform(source, target, transforms).transformBoundingBox(extent)
@@ -104,9 +104,9 @@ def move_extent(
 
 
 def raster_source(layer: QgsRasterLayer, bands: list[int], role: str, unmeasured: str = "") -> RasterSource:
-    """Plain data of a layer, with polygons of ground that is not measured (WKB as hexadecimal, in PAN's system).
+    """Describe a layer as plain data, with polygons to exclude from measurements (hexadecimal WKB in PAN's system).
 
-    Raises QgsProcessingException where GDAL does not provide it. Main thread only.
+    Raises QgsProcessingException for layers of other providers than GDAL. Main thread only.
     """
     from ..model.raster.source import RasterSource
 
@@ -126,22 +126,24 @@ def raster_source(layer: QgsRasterLayer, bands: list[int], role: str, unmeasured
             ).format(role=role, name=layer.name(), source=layer.source())
         )
     uri = QgsProviderRegistry.instance().decodeUri("gdal", layer.source())
-    every = range(1, layer.bandCount() + 1)
-    declared = [(band, r.min(), r.max()) for band in every for r in provider.userNoDataValues(band)]
-    switched_off = [b for b in every if not provider.useSourceNoDataValue(b)]  # bands without one are among them
+    all_bands = range(1, layer.bandCount() + 1)
+    declared = [(band, r.min(), r.max()) for band in all_bands for r in provider.userNoDataValues(band)]
+    switched_off = [
+        b for b in all_bands if not provider.useSourceNoDataValue(b)
+    ]  # Bands without a nodata value are among them.
     return RasterSource(
         path=layer.source().split("|option:")[0],
         open_options=tuple(uri.get("openOptions", ())),
         bands=tuple(bands),
         band_nodata=tuple(declared),
         ignored_nodata=tuple(switched_off),
-        crs=_replaced_crs(layer),
+        crs=_read_replaced_crs(layer),
         unmeasured=unmeasured,
     )
 
 
-def _replaced_crs(layer: QgsRasterLayer) -> str:
-    """WKT of the layer's reference system where the user has set another one than the file's."""
+def _read_replaced_crs(layer: QgsRasterLayer) -> str:
+    """Return the WKT of the reference system that the user has set; empty if it is the file's."""
     if not layer.crs().isValid() or layer.crs() == layer.dataProvider().crs():
         return ""
     return layer.crs().toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)
@@ -149,13 +151,13 @@ def _replaced_crs(layer: QgsRasterLayer) -> str:
 
 @contextmanager
 def progress_for(feedback: QgsProcessingFeedback) -> Iterator[Progress]:
-    """The model's view of a feedback object; details come at the end, however that is reached."""
+    """Wrap a feedback object for the model. Details are logged at the end, also after an error."""
     from ..model.progress import Progress
 
-    main = QThread.currentThread() == QCoreApplication.instance().thread()
+    is_main_thread = QThread.currentThread() == QCoreApplication.instance().thread()
 
     def cancelled() -> bool:
-        if main:  # as in qgis_process, where Ctrl-C arrives as an event
+        if is_main_thread:  # In qgis_process, Ctrl-C arrives as an event.
             QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
         return bool(feedback.isCanceled())
 
@@ -165,7 +167,7 @@ def progress_for(feedback: QgsProcessingFeedback) -> Iterator[Progress]:
             report=lambda share: feedback.setProgress(100.0 * share),
             cancelled=cancelled,
             log=feedback.pushInfo,
-            notice=lambda found: feedback.pushWarning(found.sentence),
+            notice=lambda notice: feedback.pushWarning(notice.sentence),
             detail=details.append,
         )
     finally:

@@ -15,11 +15,11 @@ from .result_layer import draw_colours
 from .translation import tr
 
 FILES = ROOT / "resources" / "example"
-COLOURS = (3, 2, 1)  # bands that are red, green and blue
+RGB_BANDS = (3, 2, 1)
 
 
 class ExampleDataAlgorithm(OtfmAlgorithm):
-    """Copies the two rasters that the plugin brings, so that nothing is written beside its own files."""
+    """A copy of the two rasters of the plugin, so that nothing is written next to its own files."""
 
     identifier, page = "exampledata", "example"
     title, summary, about = EXAMPLEDATA
@@ -28,8 +28,8 @@ class ExampleDataAlgorithm(OtfmAlgorithm):
     needs_torch = False
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
-        made = {name: self.parameterAsOutputLayer(parameters, name, context) for name in ("PAN", "MS")}
-        for name, file in made.items():
+        files = {name: self.parameterAsOutputLayer(parameters, name, context) for name in ("PAN", "MS")}
+        for name, file in files.items():
             if Path(file).suffix.lower() not in (".tif", ".tiff"):
                 raise QgsProcessingException(
                     tr("The example is a GeoTIFF: give {file} the ending .tif.").format(file=file)
@@ -40,6 +40,6 @@ class ExampleDataAlgorithm(OtfmAlgorithm):
                 raise QgsProcessingException(
                     tr("{file} cannot be written ({error}). Choose another place.").format(file=file, error=error)
                 ) from error
-        if context.willLoadLayerOnCompletion(made["MS"]):
-            context.layerToLoadOnCompletionDetails(made["MS"]).setPostProcessor(draw_colours(COLOURS))
-        return made
+        if context.willLoadLayerOnCompletion(files["MS"]):
+            context.layerToLoadOnCompletionDetails(files["MS"]).setPostProcessor(draw_colours(RGB_BANDS))
+        return files

@@ -1,4 +1,4 @@
-"""`otfm:finetune`: make weights better on the user's own scenes."""
+"""`otfm:finetune`: fine-tune weights on the user's own scenes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class FinetuneAlgorithm(OtfmAlgorithm):
-    """Declares the parameters, hands one frozen job to `model.finetuning`, and its result back."""
+    """The algorithm: parameters in, one `FinetuneJob` to the engine, its result back."""
 
     identifier, page = "finetune", "finetuning"
     title, summary, about = FINETUNE
@@ -33,29 +33,31 @@ class FinetuneAlgorithm(OtfmAlgorithm):
     )
     outputs = ("ERGAS_BEFORE", "ERGAS_AFTER", "HQNR_BEFORE", "HQNR_AFTER", "STEPS", "SECONDS")
 
-    def _refused(self, parameters: Parameters, context: Context) -> str:
-        sentence = self._refused_quality(parameters, context, "START")
-        pairs = self._layer_pairs(parameters, context)
-        told = (refusal(pan, ms, self._bounds(parameters, context, pan)) for pan, ms in pairs)
-        return sentence or next(filter(None, told), "")
+    def _find_fault(self, parameters: Parameters, context: Context) -> str:
+        sentence = self._check_quality(parameters, context, "START")
+        pairs = self._read_layer_pairs(parameters, context)
+        faults = (refusal(pan, ms, self._read_bounds(parameters, context, pan)) for pan, ms in pairs)
+        return sentence or next(filter(None, faults), "")
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
-        """Copy everything that belongs to the main thread out of the layers."""
+        """Copy out of the layers all that belongs to the main thread."""
         from ..model.finetuning.job import TuningPair
 
         self._pairs = tuple(
             TuningPair(
                 raster_source(pan, [1], "PAN"),
-                raster_source(ms, [], "MS", self._mask(parameters, context, feedback, pan)),
-                self._bounds(parameters, context, pan),
+                raster_source(ms, [], "MS", self._read_mask(parameters, context, feedback, pan)),
+                self._read_bounds(parameters, context, pan),
             )
-            for pan, ms in self._layer_pairs(parameters, context)
+            for pan, ms in self._read_layer_pairs(parameters, context)
         )
         return True
 
-    def _layer_pairs(self, parameters: Parameters, context: Context) -> list[tuple[QgsRasterLayer, QgsRasterLayer]]:
-        """PAN and MS of each scene. Raises QgsProcessingException where one is missing or cannot be opened."""
-        pans, mss = (self._layers(parameters, name, context) for name in ("PAN", "MS"))
+    def _read_layer_pairs(
+        self, parameters: Parameters, context: Context
+    ) -> list[tuple[QgsRasterLayer, QgsRasterLayer]]:
+        """Return PAN and MS of each scene. Raises QgsProcessingException where one is missing or cannot be opened."""
+        pans, mss = (self._read_layers(parameters, name, context) for name in ("PAN", "MS"))
         if len(pans) != len(mss):
             raise QgsProcessingException(
                 tr("PAN has {pans} rasters and MS has {mss}; give one MS for each PAN, in the same order.").format(
@@ -64,34 +66,34 @@ class FinetuneAlgorithm(OtfmAlgorithm):
             )
         return list(zip(pans, mss))
 
-    def _layers(self, parameters: Parameters, name: str, context: Context) -> list[QgsRasterLayer]:
-        """The layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
-        layers, given = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
-        if not layers or (isinstance(given, list) and len(layers) < len(given)):
-            opened(None, name, given)  # QGIS drops those that it cannot open
-        return [opened(layer, name, given) for layer in layers]
+    def _read_layers(self, parameters: Parameters, name: str, context: Context) -> list[QgsRasterLayer]:
+        """Return the layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
+        layers, value = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
+        if not layers or (isinstance(value, list) and len(layers) < len(value)):
+            opened(None, name, value)  # QGIS drops layers that it cannot open.
+        return [opened(layer, name, value) for layer in layers]
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
-        job = self._job(parameters, context)
+        job = self._make_job(parameters, context)
         result = run_in_engine(job, feedback)
         report = {"REPORT": str(job.report)} if job.report else {}
-        return {"OUTPUT": str(result.output), **report, **self._outputs(result)}
+        return {"OUTPUT": str(result.output), **report, **self._list_outputs(result)}
 
-    def _job(self, parameters: Parameters, context: Context) -> FinetuneJob:
+    def _make_job(self, parameters: Parameters, context: Context) -> FinetuneJob:
         from ..model.finetuning.job import FinetuneJob
 
-        start = self._quality(parameters, context, "START")
+        start = self._read_quality(parameters, context, "START")
         output = Path(self.parameterAsFileOutput(parameters, "OUTPUT", context))
         if output.parent == weights_folder():
             output.parent.mkdir(parents=True, exist_ok=True)
         report = self.parameterAsFileOutput(parameters, "REPORT", context)
-        counted = parameters.get("STEPS") is not None
+        has_steps = parameters.get("STEPS") is not None
         return FinetuneJob(
             pairs=self._pairs,
             output=output,
             start=BUNDLED.get(start, Path(start)),
             minutes=self.parameterAsDouble(parameters, "MINUTES", context),
-            steps=self.parameterAsInt(parameters, "STEPS", context) if counted else None,
+            steps=self.parameterAsInt(parameters, "STEPS", context) if has_steps else None,
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             seed=self.parameterAsInt(parameters, "SEED", context),
             keep=self.parameterAsBoolean(parameters, "KEEP_ON_CANCEL", context),
@@ -99,7 +101,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         )
 
     @staticmethod
-    def _outputs(result: FinetuneResult) -> dict[str, Any]:
+    def _list_outputs(result: FinetuneResult) -> dict[str, Any]:
         return {
             "ERGAS_BEFORE": result.before["ergas"],
             "ERGAS_AFTER": result.after["ergas"],

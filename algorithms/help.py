@@ -1,4 +1,4 @@
-"""What the toolbox and dialogs say about algorithms, parameters and choices. All is translated where it is shown.
+"""Texts of algorithms, parameters and choices in toolbox and dialogs. All are translated where they are shown.
 
 A key ALGORITHM.NAME goes before NAME alone.
 """
@@ -13,8 +13,8 @@ PANSHARPEN = (
 changing its colours.
 
 A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, \
-band count and bit depth: the scene's own statistics, the shift between the two rasters and the sharpness of MS \
-relative to PAN are measured first and written to the log.
+band count and bit depth. The scene's own statistics, the shift between the two rasters and the sharpness of MS \
+relative to PAN are measured first and logged.
 
 The output has PAN's grid where MS exists, and the data type, nodata value, band names and rendering of MS. \
 Runs on CUDA where there is a GPU and on any CPU, in a process of its own. Set up the engine (otfm:setup) installs \
@@ -23,8 +23,8 @@ what it needs.""",
 PREVIEW = (
     "OTFM Preview of the map",
     "Sharpen what the map shows, in seconds, as the whole scene would be.",
-    """Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, \
-move the map, and run again.
+    """Sharpens what the map shows, so that you can check the result before the whole scene is made. Zoom, run, \
+look, move the map, and run again.
 
 Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of \
 it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of \
@@ -36,7 +36,7 @@ FINETUNE = (
     """Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
 
 The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn \
-from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures \
+from. Blocks of the scene are held out and never trained on. They decide which weights are kept, and the figures \
 in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
 
 Choose the result as the quality in OTFM Pansharpen, for this scene and others of the same sensor. Several \
@@ -48,9 +48,9 @@ SETUP = (
     "Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.",
     """Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
 
-Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and of your system stay as they are. \
-The log says first what is fetched, how large it is, and where it goes. Every file is checked against a hash that \
-ships with the plugin. Cancel leaves what was there before.
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay \
+unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a \
+hash that ships with the plugin. Cancel leaves what was there before.
 
 ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it \
 into a request for help.""",
@@ -61,7 +61,7 @@ PRODUCT = (
     """Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
 
 Knows {families}, and any folder whose files' names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 \
-is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read as they are.
+is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read without unpacking.
 
 Several products in one folder run one after another, and the log ends with a table. A product that fails does not \
 stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.""",
@@ -71,19 +71,20 @@ ASSESS = (
     "Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report.",
     """Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
 
-At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, beside interpolation and four classical \
-methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods, and of this plugin \
-where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
+At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, next to interpolation and four classical \
+methods. At reduced resolution, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods. This plugin \
+is among them where the raster came from it. The report names a shift, too much or too little detail, changed colours \
+and seams.
 
 Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as \
-they can be, and the report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, \
-too; results of this plugin are then not made again one scale down.""",
+possible. The report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, \
+too; results of this plugin are then not made again at reduced resolution.""",
 )
 EXAMPLEDATA = (
     "Add example data",
     "Load a small pair of rasters, made up, to try OTFM Pansharpen on.",
-    """Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, \
-red and near infrared with pixels of 30 m.
+    """Loads a small pair to try the plugin on. The panchromatic raster has pixels of 15 m. Blue, green, red \
+and near infrared have pixels of 30 m.
 
 The scene is made up, by a script of this project. It shows no real place: it lies in the sea, where the equator meets \
 the meridian of Greenwich. Its files are in the public domain (CC0).""",
@@ -97,7 +98,7 @@ LABELS = {
     "EXTENT": "Extent",
     "PAN_BAND": "Panchromatic band",
     "MS_BANDS": "Multispectral bands",
-    "MS_MORE": "More bands of the multispectral raster, one raster a band",
+    "MS_MORE": "More bands of the multispectral raster, one raster per band",
     "ALIGN": "Correct the shift between the rasters",
     "MASK": "Polygons of ground that is not measured, such as clouds",
     "MTF_GAIN": "MTF gain at Nyquist",
@@ -113,7 +114,7 @@ LABELS = {
     "TILE": "Tile size (PAN pixels)",
     "pansharpen.OUTPUT": "Sharpened raster",
     "preview.OUTPUT": "Preview",
-    "preview.EXTENT": "Extent in place of the map's",
+    "preview.EXTENT": "Extent instead of the map's",
     "INPUT": "Folder, archive or metadata file of the product",
     "BANDS": "Bands to sharpen",
     "LOAD": "Load the sharpened rasters",
@@ -125,7 +126,7 @@ LABELS = {
     "finetune.PAN": "Panchromatic rasters",
     "finetune.MS": "Multispectral rasters, in the same order",
     "START": "Weights to start from",
-    "finetune.STEPS": "Steps, in place of minutes",
+    "finetune.STEPS": "Steps, instead of minutes",
     "finetune.SEED": "Seed",
     "KEEP_ON_CANCEL": "Keep the best weights so far on cancel",
     "finetune.OUTPUT": "Fine-tuned weights",
@@ -141,16 +142,16 @@ HELP = {
     "PAN": "The sharp raster: one panchromatic band with the smaller pixels.",
     "MS": "The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another "
     "reference system is reprojected while it is read.",
-    "MS_MORE": "Where MS comes as one file a band, as Landsat does: choose the first band as MS and the others here, "
-    "in the order of the output. All have to lie on one grid.",
+    "MS_MORE": "For MS with one file per band, as Landsat has: choose the first band as MS and the others here, "
+    "in the order of the output. All must share one grid.",
     "PAN_BAND": "Which band of the panchromatic raster to use. Leave empty for the first.",
     "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
     "pansharpen.EXTENT": "Only this part is sharpened; leave empty for all that both rasters cover. Statistics are "
     "still those of the whole scene, so parts of one scene fit together.",
     "pansharpen.QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as "
-    "long. tuned tunes best on the scene itself for MINUTES first. Blocks are held out: they decide whether the tuned "
-    "weights are used, and the log says what was won there; errors are about 4 % smaller still. It needs at least 96 x "
-    "96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used as it is.",
+    "long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned "
+    "weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x "
+    "96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.",
     "MINUTES": "How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.",
     "MASK": "Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, "
     "but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.",
@@ -161,8 +162,8 @@ HELP = {
     "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), else "
     "float32. fp32 gives the same raster whatever the tile size.",
     "STEPS": "How many steps the flow takes. 1 is what the weights are trained for; more costs more time.",
-    "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it; off trusts the "
-    "georeference, even where PAN and MS do not seem to show the same scene.",
+    "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it. With off, the "
+    "georeference is trusted, even where PAN and MS do not seem to show the same scene.",
     "MTF_GAIN": "Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for "
     "a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is "
     "crisp.",
@@ -181,16 +182,16 @@ HELP = {
     "preview.EXTENT": "The part that is sharpened. Leave empty for what the map shows.",
     "preview.OUTPUT": "The preview, a temporary layer unless a file is chosen.",
     "INPUT": "The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata "
-    "file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.",
+    "file (MTL, IMD, DIM_*.XML) or image of a single product.",
     "BANDS": "all takes every band that PAN can sharpen, in the product's order, so no thermal or cirrus bands. colour "
     "and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.",
     "product.EXTENT": "Only this part of each product is sharpened. Leave empty for all of it.",
-    "KEEP_VRT": "Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.",
+    "KEEP_VRT": "Whether virtual rasters (.vrt) of the fused bands stay next to the results.",
     "LOAD": "Whether the sharpened rasters are loaded, in natural colours.",
     "product.OUTPUT": "Where the sharpened rasters go: NAME_sharp.tif for each product.",
     "assess.PAN": "The panchromatic raster that was used.",
     "assess.MS": "The multispectral raster that was used.",
-    "FUSED": "One or more results of these two rasters, which are set side by side.",
+    "FUSED": "One or more results of these two rasters, which are compared.",
     "assess.MS_BANDS": "Which bands of MS the results show. Leave empty for all but alpha.",
     "assess.REPORT": "One HTML file that needs nothing else: verdict, figures, maps, the worst and the middle block, "
     "spectra, histograms, and how it was measured.",
@@ -205,25 +206,25 @@ HELP = {
     "finetune.MASK": "Polygons in any reference system, for example of clouds and their shadows, that nothing is "
     "learnt from. Leave empty to learn from all.",
     "START": "The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, for "
-    "example one that was fine-tuned before.",
+    "example a fine-tuned one.",
     "finetune.MINUTES": "How long to train. 3 is enough for one scene on most machines; a GPU needs less.",
-    "finetune.STEPS": "How many steps to train, in place of MINUTES: the same steps and seed give the same weights on "
+    "finetune.STEPS": "How many steps to train, instead of MINUTES: the same steps and seed give the same weights on "
     "the same machine. Leave empty to go by the clock.",
     "finetune.DEVICE": "auto takes CUDA where torch finds a GPU, else the CPU.",
     "finetune.SEED": "Which blocks are held out, and all other chance. Another seed gives another, similar result.",
     "KEEP_ON_CANCEL": "Whether cancelling writes the best weights found until then, if any are better than the start. "
     "Otherwise cancelling leaves no file.",
     "finetune.OUTPUT": "The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in "
-    "the folder of the profile that is proposed. A file with their SHA-256 is written beside it.",
+    "the folder of the profile that is proposed. A file with their SHA-256 is written next to it.",
     "finetune.REPORT": "One HTML file with the learning curve, pictures before and after, the figures of the held-out "
     "blocks and the settings.",
-    "ACTION": "install does nothing where torch works already. check writes a report. repair installs anew, also where "
-    "torch works. remove deletes the folder that was installed.",
+    "ACTION": "install does nothing where torch works already. check writes a report. repair installs again, even "
+    "where torch works. remove deletes the folder that was installed.",
     "BUILD": "auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far "
     "smaller. On Windows a CUDA build has to be given as a folder of wheels.",
     "WHEELS": "For machines without network: a folder with the wheels of torch, safetensors and what they need for "
     "this Python, fetched elsewhere with pip download. They are not checked by hash.",
-    "INDEX": "A package index in place of the one that pip uses, for example a mirror of your organisation, or torch's "
+    "INDEX": "A package index instead of the one that pip uses, for example a mirror of your organisation, or torch's "
     "own index of CPU builds.",
     "exampledata.PAN": "Where the panchromatic raster is written, a GeoTIFF.",
     "exampledata.MS": "Where the multispectral raster is written, a GeoTIFF.",
@@ -272,7 +273,7 @@ ABSTRACT = (
     "{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected "
     "{rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}."
 )
-JUDGED = "Quality without reference (HQNR) {hqnr:.3f}."
+HQNR_SENTENCE = "Quality without reference (HQNR) {hqnr:.3f}."
 HISTORY = "{date}: otfm:pansharpen, version {version}; PAN {pan}, MS {ms}, weights with SHA-256 {sha256}."
 SHARPENED_PRODUCTS = "Sharpened products"
 NO_BANDS = "{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1."

@@ -1,4 +1,4 @@
-"""What the plugin's algorithms share: parameters with their help, and reading and refusing what was given for them."""
+"""The base of the plugin's algorithms: declared parameters, and reading and checking their values."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ ICON = ROOT / "resources" / "icon.svg"
 
 
 class OtfmAlgorithm(QgsProcessingAlgorithm):
-    """An algorithm by what it states: names, texts of help.py, parameters and outputs of parameters.py.
+    """An algorithm by its class attributes: names, texts of help.py, parameters and outputs of parameters.py.
 
     identifier  otfm:IDENTIFIER                 page     of docs/, which the Help button opens
-    parameters  names in the order of dialogs   outputs  names of those that are no destinations
-    qualities   what QUALITY may be, besides a weights file
+    parameters  names in the order of dialogs   outputs  names of those without a destination
+    qualities   values of QUALITY, besides a weights file
     """
 
     identifier = page = title = summary = about = ""
@@ -82,12 +82,12 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             preselect(*pair)
 
     def canExecute(self) -> tuple[bool, str]:  # noqa: N802 - QGIS's name
-        """Asked as the dialog opens: whether torch is anywhere to be found. It is not loaded for that."""
+        """Check as the dialog opens that torch can be found. It is not loaded."""
         from ..engine.packages import has_torch
         from ..engine.torch_faults import MISSING, SETUP
 
-        found = not self.needs_torch or has_torch(bridge.own_packages())
-        return found, "" if found else MISSING.format(name="torch", setup=SETUP)
+        can_run = not self.needs_torch or has_torch(bridge.own_packages())
+        return can_run, "" if can_run else MISSING.format(name="torch", setup=SETUP)
 
     def createInstance(self) -> OtfmAlgorithm:  # noqa: N802 - QGIS's name
         return type(self)()
@@ -99,16 +99,16 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         return str(ICON)
 
     def helpUrl(self) -> str:  # noqa: N802 - QGIS's name
-        """The page as HTML, as packages hold it, else the text that it is made from; without network."""
+        """Return the address of the page: HTML in packages, else its Markdown. No network is needed."""
         built = ROOT / "resources" / "help" / f"{self.page}.html"
         return (built if built.is_file() else ROOT / "docs" / f"{self.page}.md").as_uri()
 
     def processAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: Parameters, context: Context, feedback: Feedback
     ) -> Parameters:
-        """`_run`, its errors as Processing's: one sentence with the cure. A cancel is no error on the desktop.
+        """Call `_run` and raise its errors as Processing's: one sentence with the cure.
 
-        Scripts and qgis_process learn of it from the exception, which the desktop would show in red.
+        On the desktop, which would show it in red, a cancel is not an error. Scripts and qgis_process get it as one.
         """
         from ..model.errors import CancelledError, PansharpenError
 
@@ -121,63 +121,63 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             raise QgsProcessingException(str(error)) from error
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
-        """What the algorithm does, on any thread. Raises PansharpenError, QgsProcessingException."""
+        """Do the work, on any thread. Raises PansharpenError, QgsProcessingException."""
         raise NotImplementedError
 
     def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
-        """As QGIS, which takes words for 0 and for yes: they are refused, and what `_refused` finds."""
+        """Check as QGIS does, and refuse words that it reads as 0 or yes, and what `_find_fault` finds."""
         passed, sentence = super().checkParameterValues(parameters, context)
         if not passed:
             return passed, sentence
         try:
-            misread = filter(None, (self._misread(d, parameters) for d in self.parameterDefinitions()))
-            sentence = next(misread, "") or self._refused(parameters, context)
+            faults = filter(None, (self._check_text(d, parameters) for d in self.parameterDefinitions()))
+            sentence = next(faults, "") or self._find_fault(parameters, context)
         except QgsProcessingException as error:
             sentence = str(error)
         return not sentence, sentence
 
-    def _refused(self, parameters: Parameters, context: Context) -> str:
-        """What is wrong with the values, as far as it can be told at once; empty for nothing. It may raise, too."""
+    def _find_fault(self, parameters: Parameters, context: Context) -> str:
+        """Return a fault of the values that is found at once; empty without one. May raise QgsProcessingException."""
         return ""
 
-    def _quality(self, parameters: Parameters, context: Context, name: str = "QUALITY") -> str:
-        """One of `qualities` or the path of a weights file."""
+    def _read_quality(self, parameters: Parameters, context: Context, name: str = "QUALITY") -> str:
+        """Return one of `qualities` or the path of a weights file."""
         return self.parameterAsString(parameters, name, context) or default_quality()
 
-    def _options(self, parameters: Parameters, context: Context, quality: str, **given: Any) -> FusionOptions:
-        """The options that the algorithm's own parameters give; what it has no parameter for keeps its default."""
+    def _read_options(self, parameters: Parameters, context: Context, quality: str, **options: Any) -> FusionOptions:
+        """Return the options by the algorithm's parameters; those without a parameter keep their defaults."""
         from ..model.fusion.job import FusionOptions
 
-        def word(name: str) -> str:
+        def read_word(name: str) -> str:
             return self.parameterAsEnumString(parameters, name, context)
 
-        def whole(name: str) -> int:
+        def read_integer(name: str) -> int:
             return self.parameterAsInt(parameters, name, context)
 
-        def amount(name: str) -> int:
-            return whole(name) if parameters.get(name, 0) is not None else 0  # left empty on purpose
+        def read_amount(name: str) -> int:
+            return read_integer(name) if parameters.get(name, 0) is not None else 0  # Left empty on purpose.
 
         creation = self.parameterAsString(parameters, "CREATE_OPTIONS", context).replace(" ", "|").split("|")
         has_gain = parameters.get("MTF_GAIN") is not None
-        values = {
-            "DEVICE": ("device", word("DEVICE")),
-            "PRECISION": ("precision", word("PRECISION")),
-            "STEPS": ("steps", whole("STEPS")),
-            "TILE": ("tile", amount("TILE")),
-            "MEMORY": ("memory", amount("MEMORY")),
+        fields = {
+            "DEVICE": ("device", read_word("DEVICE")),
+            "PRECISION": ("precision", read_word("PRECISION")),
+            "STEPS": ("steps", read_integer("STEPS")),
+            "TILE": ("tile", read_amount("TILE")),
+            "MEMORY": ("memory", read_amount("MEMORY")),
             "MTF_GAIN": ("gain", self.parameterAsDouble(parameters, "MTF_GAIN", context) if has_gain else None),
-            "ALIGN": ("align", word("ALIGN") == "auto"),
+            "ALIGN": ("align", read_word("ALIGN") == "auto"),
             "CREATE_OPTIONS": ("creation_options", tuple(filter(None, creation))),
-            "DATA_TYPE": ("data_type", word("DATA_TYPE").replace(AS_MS, "")),
+            "DATA_TYPE": ("data_type", read_word("DATA_TYPE").replace(AS_MS, "")),
             "OVERVIEWS": ("overviews", self.parameterAsBool(parameters, "OVERVIEWS", context)),
-            "SEED": ("seed", whole("SEED")),
+            "SEED": ("seed", read_integer("SEED")),
         }
-        own = {field: value for name, (field, value) in values.items() if self.parameterDefinition(name)}
-        return FusionOptions(BUNDLED.get(quality, Path(quality)), **own, **given)
+        values = {field: value for name, (field, value) in fields.items() if self.parameterDefinition(name)}
+        return FusionOptions(BUNDLED.get(quality, Path(quality)), **values, **options)
 
-    def _refused_quality(self, parameters: Parameters, context: Context, name: str = "QUALITY") -> str:
-        """Why a quality is none; empty where it is a choice or a file."""
-        quality = self._quality(parameters, context, name)
+    def _check_quality(self, parameters: Parameters, context: Context, name: str = "QUALITY") -> str:
+        """Return why a quality is unknown; empty for a choice or a file."""
+        quality = self._read_quality(parameters, context, name)
         if quality in self.qualities or Path(quality).is_file():
             return ""
         return tr(
@@ -185,16 +185,16 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             "or the path of a .safetensors file."
         ).format(name=name, quality=quality, choices=", ".join(self.qualities))
 
-    def _refused_pair(self, parameters: Parameters, context: Context) -> str:
-        """What is plainly wrong with PAN and MS, or EXTENT on them. Raises QgsProcessingException for the extent."""
+    def _check_pair(self, parameters: Parameters, context: Context) -> str:
+        """Return a fault of PAN, MS and EXTENT; empty without one. Raises QgsProcessingException for the extent."""
         pan, ms = (self.parameterAsRasterLayer(parameters, name, context) for name in ("PAN", "MS"))
         if pan is None or ms is None:
-            return ""  # said as they are opened
-        bounds = self._bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
+            return ""  # `opened` refuses them.
+        bounds = self._read_bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
         return refusal(pan, ms, bounds)
 
-    def _mask(self, parameters: Parameters, context: Context, feedback: Feedback, pan: QgsRasterLayer) -> str:
-        """Polygons of MASK that lie on PAN, as hexadecimal WKB in its system; empty if none. Main thread only."""
+    def _read_mask(self, parameters: Parameters, context: Context, feedback: Feedback, pan: QgsRasterLayer) -> str:
+        """Return the polygons of MASK over PAN as hexadecimal WKB in its system; empty if none. Main thread only."""
         if parameters.get("MASK") in (None, ""):
             return ""
         source = self.parameterAsSource(parameters, "MASK", context)
@@ -204,10 +204,10 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
                     given=parameters["MASK"]
                 )
             )
-        wanted = QgsFeatureRequest().setFilterRect(pan.extent()).setNoAttributes()
+        request = QgsFeatureRequest().setFilterRect(pan.extent()).setNoAttributes()
         if pan.crs().isValid():
-            wanted.setDestinationCrs(pan.crs(), context.transformContext())
-        shapes, lost = bridge.read_polygons(source, wanted)
+            request.setDestinationCrs(pan.crs(), context.transformContext())
+        shapes, lost = bridge.read_polygons(source, request)
         if lost:
             feedback.pushWarning(
                 tr(
@@ -217,64 +217,64 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             )
         if not shapes:
             feedback.pushWarning(
-                tr("No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.").format(
+                tr("No polygon of MASK {mask} overlaps PAN {pan}: nothing is left out.").format(
                     mask=source.sourceName(), pan=pan.name()
                 )
             )
             return ""
         return bytes(QgsGeometry.collectGeometry(shapes).asWkb()).hex()
 
-    def _misread(self, definition: QgsProcessingParameterDefinition, parameters: Parameters) -> str:
-        """Why a word cannot be the value of a parameter; empty where it can be."""
-        name, given = definition.name(), parameters.get(definition.name())
-        if isinstance(given, QgsProcessingOutputLayerDefinition):
-            given = given.sink.staticValue()
-        if not isinstance(given, str) or not given.strip():
+    def _check_text(self, definition: QgsProcessingParameterDefinition, parameters: Parameters) -> str:
+        """Return why a text cannot be the value of a parameter; empty where it can."""
+        name, value = definition.name(), parameters.get(definition.name())
+        if isinstance(value, QgsProcessingOutputLayerDefinition):
+            value = value.sink.staticValue()
+        if not isinstance(value, str) or not value.strip():
             return ""
         if definition.isDestination() or isinstance(definition, QgsProcessingParameterFile):
-            fault = find_name_fault(given)
+            fault = find_name_fault(value)
             return tr("{name} {fault}. Choose another name.").format(name=name, fault=fault) if fault else ""
-        if isinstance(definition, QgsProcessingParameterBand) and band_numbers(given) is None:
-            return tr(NO_BANDS).format(name=name, given=given)
-        if isinstance(definition, QgsProcessingParameterNumber) and not _is_number(given):
+        if isinstance(definition, QgsProcessingParameterBand) and band_numbers(value) is None:
+            return tr(NO_BANDS).format(name=name, given=value)
+        if isinstance(definition, QgsProcessingParameterNumber) and not _is_number(value):
             sentence = tr(
-                "{name} is {given}, which is no number. Give a number, or leave it empty where it is optional."
+                "{name} is {given}, which is not a number. Give a number, or leave it empty where it is optional."
             )
-            return sentence.format(name=name, given=given)
-        if isinstance(definition, QgsProcessingParameterBoolean) and given.lower() not in ("true", "false", "1", "0"):
+            return sentence.format(name=name, given=value)
+        if isinstance(definition, QgsProcessingParameterBoolean) and value.lower() not in ("true", "false", "1", "0"):
             sentence = tr("{name} is {given}, which is neither true nor false. Give true or false.")
-            return sentence.format(name=name, given=given)
+            return sentence.format(name=name, given=value)
         return ""
 
-    def _bands(self, parameters: Parameters, name: str, context: Context) -> list[int]:
-        """Numbers of bands, also as 3,2,1; empty where none are given. Raises QgsProcessingException for words."""
-        given = parameters.get(name)
-        if given is None or (isinstance(given, str) and not given.strip()):
+    def _read_bands(self, parameters: Parameters, name: str, context: Context) -> list[int]:
+        """Return numbers of bands, also from a text such as 3,2,1; empty if none. Raises QgsProcessingException."""
+        value = parameters.get(name)
+        if value is None or (isinstance(value, str) and not value.strip()):
             return []
-        numbers = band_numbers(given) if isinstance(given, str) else self.parameterAsInts(parameters, name, context)
+        numbers = band_numbers(value) if isinstance(value, str) else self.parameterAsInts(parameters, name, context)
         if numbers is None:
-            raise QgsProcessingException(tr(NO_BANDS).format(name=name, given=given))
+            raise QgsProcessingException(tr(NO_BANDS).format(name=name, given=value))
         return numbers
 
-    def _bounds(self, parameters: Parameters, context: Context, layer: QgsRasterLayer) -> Bounds:
-        """EXTENT in the layer's reference system; None where it is empty."""
+    def _read_bounds(self, parameters: Parameters, context: Context, layer: QgsRasterLayer) -> Bounds:
+        """Return EXTENT in the layer's reference system; None where it is empty."""
         extent = self.parameterAsExtent(parameters, "EXTENT", context)
         if extent.isNull() and parameters.get("EXTENT") in (None, ""):
             return None
-        own = self.parameterAsExtentCrs(parameters, "EXTENT", context)
-        moved = bridge.move_extent(extent, own, layer.crs(), context.transformContext())
+        crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
+        moved = bridge.move_extent(extent, crs, layer.crs(), context.transformContext())
         if moved is None or moved.isNull():
             raise QgsProcessingException(
                 tr(
                     "The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an "
-                    "extent that lies on the rasters, or leave it empty for all that both cover."
+                    "extent that overlaps the rasters, or leave it empty for all that both cover."
                 ).format(extent=parameters["EXTENT"], name=layer.name(), system=layer.crs().userFriendlyIdentifier())
             )
         return moved.xMinimum(), moved.yMinimum(), moved.xMaximum(), moved.yMaximum()
 
 
 def band_numbers(words: str) -> list[int] | None:
-    """Whole numbers that stand between commas, semicolons or spaces, as 3,2,1 or [3, 2, 1]; None for other words."""
+    """Parse whole numbers between commas, semicolons or spaces, as 3,2,1 or [3, 2, 1]; None for other texts."""
     try:
         return [int(word) for word in re.split(r"[\s,;]+", words.strip(" ,;[]()"))]
     except ValueError:

@@ -1,6 +1,6 @@
-"""PAN and MS as layers, before anything runs: which two a project seems to mean, and what is plainly wrong with two.
+"""PAN and MS as layers before a run: the likely pair of a project, and faults of a pair.
 
-Only what QGIS knows of open layers is asked, so that no dialog waits.
+Only open layers are read, so that no dialog waits.
 """
 
 from __future__ import annotations
@@ -24,40 +24,36 @@ from .bridge import move_extent
 from .translation import tr
 
 Bounds = Optional[tuple[float, float, float, float]]
-MIN_PIXEL = 1e-30  # map units; what is divided by
-COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # names of QGIS's types that hold no measurements
+MIN_PIXEL = 1e-30  # Map units, so that no division is by 0.
+COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # QGIS's names of complex types.
 
 
 def preselect(*parameters: QgsProcessingParameterDefinition) -> None:
-    """Have dialogs begin with the two layers that the project seems to mean; scripts and models do not see it.
-
-    `parameters` are PAN and MS.
-    """
+    """Make the likely pair of the project the dialog's default of PAN and MS. Scripts and models do not see it."""
     for parameter, layer in zip(parameters, likely_pair() or ()):
-        many = isinstance(parameter, QgsProcessingParameterMultipleLayers)
-        parameter.setGuiDefaultValueOverride([layer.id()] if many else layer.id())
+        is_list = isinstance(parameter, QgsProcessingParameterMultipleLayers)
+        parameter.setGuiDefaultValueOverride([layer.id()] if is_list else layer.id())
 
 
 def likely_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
-    """One band with the finer pixels and several bands over the same ground; None where no two layers are so.
+    """Find a layer of one band with finer pixels and one of several bands over the same ground; None without a pair.
 
-    Of several such pairs, the one of one data type whose layers cover each other best. Layers of two reference systems
-    are left to the user.
+    Pairs with one data type and the largest overlap go first. Layers of two reference systems are left to the user.
     """
     application = QCoreApplication.instance()
     if application is None or QThread.currentThread() != application.thread():
-        return None  # the project belongs to the main thread
+        return None  # The project belongs to the main thread.
     layers = [la for la in QgsProject.instance().mapLayers().values() if isinstance(la, QgsRasterLayer)]
-    places = [_Place.of(la) for la in layers if la.isValid() and la.providerType() == "gdal"]
-    if len(places) < 2:  # as when QGIS starts, which is not to wait for NumPy
+    candidates = [_Candidate.of(la) for la in layers if la.isValid() and la.providerType() == "gdal"]
+    if len(candidates) < 2:  # QGIS starts without layers, and must not wait for NumPy.
         return None
 
     from ..model.geometry.grids import MAX_RATIO, MIN_RATIO, RATIO_DIGITS
 
     pairs = [
-        (pan.kind == ms.kind, pan.overlap(ms), pan, ms)
-        for ms in places
-        for pan in places
+        (pan.data_type == ms.data_type, pan.overlap(ms), pan, ms)
+        for ms in candidates
+        for pan in candidates
         if pan.bands == 1 < ms.bands
         and pan.crs == ms.crs
         and MIN_RATIO <= round(ms.pixel / pan.pixel, RATIO_DIGITS) <= MAX_RATIO
@@ -70,42 +66,44 @@ def likely_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """What of a layer decides, asked once: a project may hold hundreds of layers, of which every two are compared."""
+class _Candidate:
+    """Facts of a layer, read once because every two of a project's layers are compared."""
 
     layer: QgsRasterLayer
     bands: int
-    kind: object
+    data_type: object
     crs: str
     pixel: float
     extent: QgsRectangle
 
     @classmethod
-    def of(cls, layer: QgsRasterLayer) -> _Place:
-        kind, crs = layer.dataProvider().dataType(1), layer.crs().authid() or layer.crs().toWkt()
-        return cls(layer, layer.bandCount(), kind, crs, max(layer.rasterUnitsPerPixelX(), MIN_PIXEL), layer.extent())
+    def of(cls, layer: QgsRasterLayer) -> _Candidate:
+        data_type, crs = layer.dataProvider().dataType(1), layer.crs().authid() or layer.crs().toWkt()
+        return cls(
+            layer, layer.bandCount(), data_type, crs, max(layer.rasterUnitsPerPixelX(), MIN_PIXEL), layer.extent()
+        )
 
-    def overlap(self, other: _Place) -> float:
-        """Area that both cover over the larger of their areas."""
+    def overlap(self, other: _Candidate) -> float:
+        """Return the area that both cover over the larger of their areas."""
         shared = self.extent.intersect(other.extent)
         return 0.0 if shared.isEmpty() else shared.area() / max(self.extent.area(), other.extent.area())
 
 
 def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> str:
-    """Why two layers cannot be PAN and MS, or `bounds` (in PAN's system) no part of them; empty where nothing says so.
+    """Return why two layers cannot be PAN and MS, or `bounds` (in PAN's system) miss them; empty without a fault.
 
-    What lies in two reference systems is compared roughly, and left to the run where that does not tell.
+    Layers in two reference systems are compared roughly. The run checks them again.
     """
     from ..model.raster.source import SAME_RASTER
 
     if any(not layer.isValid() or layer.providerType() != "gdal" for layer in (pan, ms)):
-        return ""  # said as they are opened
+        return ""  # `opened` refuses them.
     if os.path.realpath(pan.source()) == os.path.realpath(ms.source()):
         return SAME_RASTER.format(name=pan.source())
-    return _complex(pan, ms) or _misplaced(pan, ms) or _beside(pan, ms, bounds)
+    return _check_types(pan, ms) or _check_grids(pan, ms) or _check_bounds(pan, ms, bounds)
 
 
-def _complex(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
+def _check_types(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
     for role, layer in (("PAN", pan), ("MS", ms)):
         if layer.dataProvider().dataType(1) in {getattr(Qgis.DataType, name, None) for name in COMPLEX}:
             sentence = tr("{role} {name} holds complex numbers; real numbers are needed.")
@@ -113,30 +111,30 @@ def _complex(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
     return ""
 
 
-def _misplaced(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
-    """Why their grids cannot be fused."""
+def _check_grids(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
+    """Return why their grids cannot be fused."""
     from ..model.errors import InputError
     from ..model.geometry.grids import register
 
     if pan.crs() == ms.crs():
-        fine, coarse = _grid(pan), _grid(ms)
-        if fine.georeferenced != coarse.georeferenced:  # pixels of one unit from the origin on may be a place, too
+        fine, coarse = _read_grid(pan), _read_grid(ms)
+        if fine.georeferenced != coarse.georeferenced:  # Unit pixels at the origin may be georeferenced, too.
             return ""
         try:
             register(fine, coarse)
         except InputError as error:
             return str(error)
         return ""
-    shared = _shared(pan, ms)
+    shared = _intersect(pan, ms)
     if shared is not None and shared.isEmpty():
-        sentence = tr("PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.")
+        sentence = tr("PAN {pan} and MS {ms} do not overlap: they show different areas. Choose one scene.")
         return sentence.format(pan=pan.name(), ms=ms.name())
     return ""
 
 
-def _beside(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds) -> str:
-    """Why `bounds` are no part of what both cover."""
-    shared = _shared(pan, ms)
+def _check_bounds(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds) -> str:
+    """Return why `bounds` miss the area that both cover."""
+    shared = _intersect(pan, ms)
     if bounds is None or shared is None or shared.intersects(QgsRectangle(*bounds)):
         return ""
     return tr(
@@ -147,20 +145,21 @@ def _beside(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds) -> str:
     )
 
 
-def _grid(layer: QgsRasterLayer) -> Any:
-    """The layer's grid as QGIS shows it: north up."""
+def _read_grid(layer: QgsRasterLayer) -> Any:
+    """Return the layer's grid, north up as in QGIS."""
     from ..model.geometry.grids import NO_GEOREFERENCE, Grid
 
-    place, wide, high = layer.extent(), layer.width(), layer.height()
-    if (place.width(), place.height(), place.xMinimum(), place.yMinimum() * place.yMaximum()) == (wide, high, 0.0, 0.0):
-        return Grid(wide, high, NO_GEOREFERENCE)  # pixels of one unit from the origin on
-    transform = (place.xMinimum(), place.width() / wide, 0.0, place.yMaximum(), 0.0, -place.height() / high)
-    return Grid(wide, high, transform)
+    extent, width, height = layer.extent(), layer.width(), layer.height()
+    corner = extent.xMinimum(), extent.yMinimum() * extent.yMaximum()
+    if (extent.width(), extent.height(), *corner) == (width, height, 0.0, 0.0):
+        return Grid(width, height, NO_GEOREFERENCE)  # Unit pixels at the origin.
+    transform = (extent.xMinimum(), extent.width() / width, 0.0, extent.yMaximum(), 0.0, -extent.height() / height)
+    return Grid(width, height, transform)
 
 
-def _shared(pan: QgsRasterLayer, ms: QgsRasterLayer) -> QgsRectangle | None:
-    """What both cover, in PAN's system; empty where that is nothing, None where it cannot be told."""
-    place = move_extent(ms.extent(), ms.crs(), pan.crs(), QgsCoordinateTransformContext())
-    if place is None or not (_grid(pan).georeferenced and _grid(ms).georeferenced):
+def _intersect(pan: QgsRasterLayer, ms: QgsRasterLayer) -> QgsRectangle | None:
+    """Return the area that both cover, in PAN's system; None where it cannot be computed."""
+    extent = move_extent(ms.extent(), ms.crs(), pan.crs(), QgsCoordinateTransformContext())
+    if extent is None or not (_read_grid(pan).georeferenced and _read_grid(ms).georeferenced):
         return None
-    return pan.extent().intersect(place)
+    return pan.extent().intersect(extent)

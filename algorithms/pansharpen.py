@@ -11,7 +11,7 @@ from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED, TUNED, TUNED_FROM
 from .bridge import opened, raster_source, run_in_engine
-from .help import ABSTRACT, HISTORY, JUDGED, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
+from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .parameters import label_of
 from .result_layer import MsLayer, described, render_like
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class PansharpenAlgorithm(OtfmAlgorithm):
-    """Declares the parameters, hands one frozen job to `model.fusion`, and its result back."""
+    """The algorithm: parameters in, one `FusionJob` to the engine, its result back."""
 
     identifier, page = "pansharpen", "pansharpening"
     title, summary, about = PANSHARPEN
@@ -42,48 +42,50 @@ class PansharpenAlgorithm(OtfmAlgorithm):
 
     def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
         first = parameters.get("MS")
-        first = first[0] if isinstance(first, list) and first else first  # scripts may give all of MS as a list
+        first = first[0] if isinstance(first, list) and first else first  # Scripts may give all of MS as a list.
         return super().checkParameterValues({**parameters, "MS": first}, context)
 
-    def _refused(self, parameters: Parameters, context: Context) -> str:
-        return self._refused_quality(parameters, context) or self._refused_pair(parameters, context)
+    def _find_fault(self, parameters: Parameters, context: Context) -> str:
+        return self._check_quality(parameters, context) or self._check_pair(parameters, context)
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
-        """Copy everything that belongs to the main thread out of the layers."""
+        """Copy out of the layers all that belongs to the main thread."""
         pan = opened(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
         layers = [
             opened(layer, name, parameters.get(name))
             for name in ("MS", "MS_MORE")
             for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
         ]
-        self._pan = raster_source(pan, self._bands(parameters, "PAN_BAND", context) or [1], "PAN")
-        bands = self._bands(parameters, "MS_BANDS", context)
-        mask = self._mask(parameters, context, feedback, pan)
+        self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context) or [1], "PAN")
+        bands = self._read_bands(parameters, "MS_BANDS", context)
+        mask = self._read_mask(parameters, context, feedback, pan)
         self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)
-        self._extent = self._bounds(parameters, context, pan)
+        self._extent = self._read_bounds(parameters, context, pan)
         self._ms_layer, self._pan_name = MsLayer(layers[0], len(layers) == 1), pan.name()
         return True
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
-        result = run_in_engine(self._job(parameters, context, Path(output)), feedback)
+        result = run_in_engine(self._make_job(parameters, context, Path(output)), feedback)
         if context.willLoadLayerOnCompletion(output):
-            self._describe(context.layerToLoadOnCompletionDetails(output), result, self._quality(parameters, context))
-        return {"OUTPUT": output, **self._outputs(result)}
+            self._describe(
+                context.layerToLoadOnCompletionDetails(output), result, self._read_quality(parameters, context)
+            )
+        return {"OUTPUT": output, **self._list_outputs(result)}
 
-    def _job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
+    def _make_job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
 
-        quality, minutes = self._quality(parameters, context), 0.0
+        quality, minutes = self._read_quality(parameters, context), 0.0
         if quality == TUNED:
             quality, minutes = TUNED_FROM, self.parameterAsDouble(parameters, "MINUTES", context)
-        kept = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
-        options = self._options(parameters, context, quality, adapt=minutes)
-        more, weights_out = tuple(self._more_ms), Path(kept) if kept else None
+        weights_file = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
+        options = self._read_options(parameters, context, quality, adapt=minutes)
+        more, weights_out = tuple(self._more_ms), Path(weights_file) if weights_file else None
         return FusionJob(self._pan, self._ms, output, options, self._extent, more, weights_out)
 
     def _describe(self, loading: Any, result: FusionResult, quality: str) -> None:
-        """Name, rendering and metadata of the result; the name that a model gives stays."""
+        """Set name, rendering and metadata of the result. The name that a model gives stays."""
         from ..model.version import VERSION
 
         metrics = result.metrics
@@ -97,7 +99,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             rows=round(metrics.shift[0], 2) + 0.0, columns=round(metrics.shift[1], 2) + 0.0, gain=metrics.gain,
         )  # fmt: skip
         if metrics.hqnr is not None:
-            abstract = f"{abstract} {tr(JUDGED).format(hqnr=metrics.hqnr)}"
+            abstract = f"{abstract} {tr(HQNR_SENTENCE).format(hqnr=metrics.hqnr)}"
         history = tr(HISTORY).format(
             date=date.today().isoformat(), version=VERSION, pan=self._pan.name, ms=self._ms.name,
             sha256=result.weights_sha256,
@@ -106,7 +108,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         loading.setPostProcessor(render_like(self._ms_layer, result.bands, metadata, "" if result.sharpened else title))
 
     @staticmethod
-    def _outputs(result: FusionResult) -> dict[str, Any]:
+    def _list_outputs(result: FusionResult) -> dict[str, Any]:
         metrics = result.metrics
         return {
             "DEVICE_USED": result.device,

@@ -1,4 +1,4 @@
-"""How the parameters and outputs of all algorithms are declared. A key ALGORITHM.NAME of a table goes before NAME."""
+"""Declarations of all parameters and outputs. A key ALGORITHM.NAME of a table goes before NAME."""
 
 from __future__ import annotations
 
@@ -16,25 +16,15 @@ from .settings import default_quality, set_default, weights_folder
 from .translation import tr
 
 AS_MS = "as MS"
-MIN_MINUTES, MAX_MINUTES = 0.05, 24.0 * 60.0  # of tuning
-NATIVE_OPTIONS_WIDGET = 34000  # the first version in which QGIS's own widget for creation options is used
+MIN_MINUTES, MAX_MINUTES = 0.05, 24.0 * 60.0  # Of tuning.
+NATIVE_OPTIONS_WIDGET = 34000  # The first version whose own widget for creation options is used.
 INTEGER, DOUBLE = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
 RASTERS = core.QgsProcessing.SourceType.TypeRaster
 POLYGONS = [core.QgsProcessing.SourceType.TypeVectorPolygon]
 ADVANCED = {
     *("PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS"),
-    *(
-        "CREATE_OPTIONS",
-        "DEVICE",
-        "PRECISION",
-        "STEPS",
-        "MEMORY",
-        "TILE",
-        "KEEP_VRT",
-        "KEEP_ON_CANCEL",
-        "WHEELS",
-        "INDEX",
-    ),
+    *("CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS"),
+    "INDEX",
 }
 TEXT_OUTPUTS = ("DEVICE_USED", "WEIGHTS_SHA256", "VERDICT", "FAULTS", "TORCH", "REPORT")
 LAYER_OUTPUTS = ("LAYERS", "MAP_LAYERS")
@@ -43,30 +33,32 @@ Declaration = Callable[[str, str], QgsProcessingParameterDefinition]
 Entry = TypeVar("Entry")
 
 
-def _choice(words: Sequence[str]) -> Declaration:
-    """A choice by word, not by number, so that scripts and histories stay readable; the first is the default."""
+def _declare_choice(words: Sequence[str]) -> Declaration:
+    """Declare a choice by word, so that scripts and histories stay readable; the first is the default."""
     return lambda name, label: core.QgsProcessingParameterEnum(name, label, list(words), False, words[0], False, True)
 
 
-def _data_type(name: str, label: str) -> QgsProcessingParameterDefinition:
-    """Data types that the available GDAL has, which knows Int8 from 3.7 on only."""
+def _declare_data_type(name: str, label: str) -> QgsProcessingParameterDefinition:
+    """Declare a choice of the data types of the installed GDAL, which has Int8 from 3.7 on."""
     from osgeo import gdal
 
-    return _choice([AS_MS, *(t for t in DATA_TYPES if gdal.GetDataTypeByName(t) != gdal.GDT_Unknown)])(name, label)
+    return _declare_choice([AS_MS, *(t for t in DATA_TYPES if gdal.GetDataTypeByName(t) != gdal.GDT_Unknown)])(
+        name, label
+    )
 
 
-def _number(kind: Any, default: float | None, *limits: float) -> Declaration:
-    """A number within limits, which may be left empty where it has no default."""
-    return lambda name, label: QgsProcessingParameterNumber(name, label, kind, default, default is None, *limits)
+def _declare_number(type_: Any, default: float | None, *limits: float) -> Declaration:
+    """Declare a number within limits, which is optional where it has no default."""
+    return lambda name, label: QgsProcessingParameterNumber(name, label, type_, default, default is None, *limits)
 
 
-def _quality(choices: Sequence[str], costs: bool = True) -> Declaration:
-    """One of `choices` or a weights file, as one word or path; a list in dialogs, which may say what each costs."""
+def _declare_quality(choices: Sequence[str], costs: bool = True) -> Declaration:
+    """Declare one of `choices` or the path of a weights file; dialogs show a list, with costs if asked."""
     widget = {"class": f"{__package__}.widgets.QualityWidget", "choices": list(choices), "costs": costs}
-    return _with_widget(lambda n, label: core.QgsProcessingParameterString(n, label, default_quality()), widget)
+    return _add_widget(lambda n, label: core.QgsProcessingParameterString(n, label, default_quality()), widget)
 
 
-def _with_widget(declaration: Declaration, widget: Any) -> Declaration:
+def _add_widget(declaration: Declaration, widget: Any) -> Declaration:
     def declare(name: str, label: str) -> QgsProcessingParameterDefinition:
         parameter = declaration(name, label)
         parameter.setMetadata({"widget_wrapper": widget})
@@ -75,27 +67,27 @@ def _with_widget(declaration: Declaration, widget: Any) -> Declaration:
     return declare
 
 
-def _options_widget() -> dict[str, str]:
+def _choose_options_widget() -> dict[str, str]:
     native = core.Qgis.versionInt() >= NATIVE_OPTIONS_WIDGET
     legacy = {"class": "processing.algs.gdal.ui.RasterOptionsWidget.RasterOptionsWidgetWrapper"}
     return {"widget_type": "rasteroptions"} if native else legacy
 
 
-def _product_place(name: str, label: str) -> QgsProcessingParameterDefinition:
+def _declare_input(name: str, label: str) -> QgsProcessingParameterDefinition:
     parameter = core.QgsProcessingParameterFile(name, label)
-    parameter.setFileFilter(tr("All files (*)"))  # QGIS's own filter, *.*, refuses folders
+    parameter.setFileFilter(tr("All files (*)"))  # QGIS's own filter, *.*, refuses folders.
     return parameter
 
 
-def _file(kind: str, optional: bool = False) -> Declaration:
-    """A file to write, with a name of its own unless it is optional."""
+def _declare_file(file_filter: str, optional: bool = False) -> Declaration:
+    """Declare a file to write, which has a default name unless it is optional."""
     return lambda name, label: core.QgsProcessingParameterFileDestination(
-        name, label, tr(kind), None, optional, not optional
+        name, label, tr(file_filter), None, optional, not optional
     )
 
 
-def _tuned_weights(name: str, label: str) -> QgsProcessingParameterDefinition:
-    parameter = _file(WEIGHTS_FILTER)(name, label)
+def _declare_tuned_weights(name: str, label: str) -> QgsProcessingParameterDefinition:
+    parameter = _declare_file(WEIGHTS_FILTER)(name, label)
     parameter.setGuiDefaultValueOverride(str(weights_folder() / f"tuned {datetime.now():%Y-%m-%d %H.%M}.safetensors"))
     return parameter
 
@@ -108,42 +100,42 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "finetune.MS": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS),
     "exampledata.PAN": core.QgsProcessingParameterRasterDestination,
     "exampledata.MS": core.QgsProcessingParameterRasterDestination,
-    "QUALITY": _quality(tuple(BUNDLED)),
-    "pansharpen.QUALITY": _quality((*BUNDLED, TUNED)),
-    "START": _quality(tuple(BUNDLED), costs=False),
-    "MINUTES": _with_widget(_number(DOUBLE, 3.0, MIN_MINUTES, MAX_MINUTES), {"decimals": 0}),
+    "QUALITY": _declare_quality(tuple(BUNDLED)),
+    "pansharpen.QUALITY": _declare_quality((*BUNDLED, TUNED)),
+    "START": _declare_quality(tuple(BUNDLED), costs=False),
+    "MINUTES": _add_widget(_declare_number(DOUBLE, 3.0, MIN_MINUTES, MAX_MINUTES), {"decimals": 0}),
     "EXTENT": partial(core.QgsProcessingParameterExtent, optional=True),
     "PAN_BAND": lambda name, label: core.QgsProcessingParameterBand(name, label, 1, "PAN", optional=True),
     "MS_BANDS": lambda name, label: core.QgsProcessingParameterBand(name, label, None, "MS", True, True),
     "MS_MORE": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS, optional=True),
-    "ALIGN": _choice(ALIGNMENTS),
+    "ALIGN": _declare_choice(ALIGNMENTS),
     "MASK": partial(core.QgsProcessingParameterFeatureSource, types=POLYGONS, optional=True),
-    "MTF_GAIN": _number(DOUBLE, None, 0.01, 0.9),
-    "WEIGHTS_OUT": _file(WEIGHTS_FILTER, optional=True),
-    "SEED": _number(INTEGER, 1, 0, 2**31 - 1),
-    "DATA_TYPE": _data_type,
+    "MTF_GAIN": _declare_number(DOUBLE, None, 0.01, 0.9),
+    "WEIGHTS_OUT": _declare_file(WEIGHTS_FILTER, optional=True),
+    "SEED": _declare_number(INTEGER, 1, 0, 2**31 - 1),
+    "DATA_TYPE": _declare_data_type,
     "OVERVIEWS": partial(_flag, defaultValue=False),
-    "CREATE_OPTIONS": _with_widget(partial(_text, defaultValue="", optional=True), _options_widget()),
-    "DEVICE": _choice(DEVICES),
-    "PRECISION": _choice(PRECISIONS),
-    "STEPS": _number(INTEGER, 1, 1, 16),
-    "finetune.STEPS": _number(INTEGER, None, 1, 1_000_000),
-    "MEMORY": _number(INTEGER, None, 128),
-    "TILE": _number(INTEGER, None, 64, 8192),
+    "CREATE_OPTIONS": _add_widget(partial(_text, defaultValue="", optional=True), _choose_options_widget()),
+    "DEVICE": _declare_choice(DEVICES),
+    "PRECISION": _declare_choice(PRECISIONS),
+    "STEPS": _declare_number(INTEGER, 1, 1, 16),
+    "finetune.STEPS": _declare_number(INTEGER, None, 1, 1_000_000),
+    "MEMORY": _declare_number(INTEGER, None, 128),
+    "TILE": _declare_number(INTEGER, None, 64, 8192),
     "OUTPUT": core.QgsProcessingParameterRasterDestination,
-    "INPUT": _product_place,
-    "BANDS": _choice(PRODUCT_BANDS),
+    "INPUT": _declare_input,
+    "BANDS": _declare_choice(PRODUCT_BANDS),
     "LOAD": partial(_flag, defaultValue=True),
     "KEEP_VRT": partial(_flag, defaultValue=False),
     "product.OUTPUT": core.QgsProcessingParameterFolderDestination,
     "FUSED": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS),
-    "REPORT": _file(HTML_FILTER),
+    "REPORT": _declare_file(HTML_FILTER),
     "MAPS": lambda name, label: core.QgsProcessingParameterFolderDestination(name, label, None, True, False),
     "KEEP_ON_CANCEL": partial(_flag, defaultValue=True),
-    "finetune.OUTPUT": _tuned_weights,
-    "finetune.REPORT": _file(HTML_FILTER, optional=True),
-    "ACTION": _choice(("install", "check", "repair", "remove")),
-    "BUILD": _choice(("auto", "cpu", "cuda")),
+    "finetune.OUTPUT": _declare_tuned_weights,
+    "finetune.REPORT": _declare_file(HTML_FILTER, optional=True),
+    "ACTION": _declare_choice(("install", "check", "repair", "remove")),
+    "BUILD": _declare_choice(("auto", "cpu", "cuda")),
     "WHEELS": partial(
         core.QgsProcessingParameterFile, behavior=core.QgsProcessingParameterFile.Behavior.Folder, optional=True
     ),
@@ -156,7 +148,7 @@ def _find(table: Mapping[str, Entry], algorithm: str, name: str) -> Entry:
 
 
 def label_of(algorithm: str, name: str) -> str:
-    """The label of a parameter, in the user's language."""
+    """Return the label of a parameter, in the user's language."""
     return tr(_find(LABELS, algorithm, name))
 
 
@@ -172,9 +164,9 @@ def declare(algorithm: str, name: str) -> QgsProcessingParameterDefinition:
 
 def declare_output(algorithm: str, name: str) -> core.QgsProcessingOutputDefinition:
     """Declare an output: a number unless its name is among those of texts or layers."""
-    kind = core.QgsProcessingOutputNumber
+    output = core.QgsProcessingOutputNumber
     if name in TEXT_OUTPUTS:
-        kind = core.QgsProcessingOutputString
+        output = core.QgsProcessingOutputString
     elif name in LAYER_OUTPUTS:
-        kind = core.QgsProcessingOutputMultipleLayers
-    return kind(name, tr(_find(OUTPUT_LABELS, algorithm, name)))
+        output = core.QgsProcessingOutputMultipleLayers
+    return output(name, tr(_find(OUTPUT_LABELS, algorithm, name)))

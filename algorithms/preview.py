@@ -1,4 +1,4 @@
-"""`otfm:preview`: what the map shows, sharpened in seconds, with the figures of the whole scene."""
+"""`otfm:preview`: the extent of the map, sharpened in seconds with the statistics of the whole scene."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .translation import tr
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
-MOST_PIXELS = 1920 * 1080  # of PAN; a screen
+MAX_PIXELS = 1920 * 1080  # Of PAN: a screen, so that a preview takes seconds.
 
 
 class PreviewAlgorithm(PansharpenAlgorithm):
-    """Declares a few parameters of `otfm:pansharpen`; its extent is the map's."""
+    """`otfm:pansharpen` with few parameters and the map's extent."""
 
     identifier, page = "preview", "previewing"
     title, summary, about = PREVIEW
@@ -38,20 +38,20 @@ class PreviewAlgorithm(PansharpenAlgorithm):
     result_title = PREVIEW_TITLE
 
     def flags(self) -> Any:
-        """Not for models: they have no map to look at."""
+        """Hide it from the modeler: models have no map."""
         return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
-        """As in `otfm:pansharpen`; says where the map shows more than is sharpened."""
+        """Prepare as `otfm:pansharpen`, and log where the map shows more than is sharpened."""
         prepared = super().prepareAlgorithm(parameters, context, feedback)
         if self._left_out:
             feedback.pushInfo(self._left_out)
         return prepared
 
-    def _bounds(self, parameters: Parameters, context: Context, layer: QgsRasterLayer) -> Bounds:
-        """EXTENT, or what the map shows, in PAN's system: the middle of it where it is large."""
-        given = super()._bounds(parameters, context, layer)
-        shown = (QgsRectangle(*given) if given else _map_extent(layer, context)).intersect(layer.extent())
+    def _read_bounds(self, parameters: Parameters, context: Context, layer: QgsRasterLayer) -> Bounds:
+        """Return EXTENT, or that of the map, in PAN's system; the middle of it where it is large."""
+        bounds = super()._read_bounds(parameters, context, layer)
+        shown = (QgsRectangle(*bounds) if bounds else _read_map_extent(layer, context)).intersect(layer.extent())
         if shown.isEmpty():
             raise QgsProcessingException(
                 tr(
@@ -59,7 +59,7 @@ class PreviewAlgorithm(PansharpenAlgorithm):
                 ).format(pan=layer.name())
             )
         wide, high = shown.width() / layer.rasterUnitsPerPixelX(), shown.height() / layer.rasterUnitsPerPixelY()
-        share = min(1.0, math.sqrt(MOST_PIXELS / (wide * high)))
+        share = min(1.0, math.sqrt(MAX_PIXELS / (wide * high)))
         self._left_out = ""
         if share < 1.0:
             shown.scale(share)
@@ -69,19 +69,19 @@ class PreviewAlgorithm(PansharpenAlgorithm):
             ).format(wide=wide, high=high, columns=share * wide, rows=share * high)
         return shown.xMinimum(), shown.yMinimum(), shown.xMaximum(), shown.yMaximum()
 
-    def _job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
+    def _make_job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
 
-        options = self._options(parameters, context, self._quality(parameters, context), judged=False)
+        options = self._read_options(parameters, context, self._read_quality(parameters, context), judged=False)
         return FusionJob(self._pan, self._ms, output, options, self._extent, tuple(self._more_ms))
 
     @staticmethod
-    def _outputs(result: FusionResult) -> dict[str, Any]:
+    def _list_outputs(result: FusionResult) -> dict[str, Any]:
         return {}
 
 
-def _map_extent(layer: QgsRasterLayer, context: Context) -> QgsRectangle:
-    """What QGIS's map shows, in the layer's system. Raises QgsProcessingException where there is no map."""
+def _read_map_extent(layer: QgsRasterLayer, context: Context) -> QgsRectangle:
+    """Return the map's extent in the layer's system. Raises QgsProcessingException where there is no map."""
     from qgis.utils import iface
 
     canvas = iface.mapCanvas() if iface else None

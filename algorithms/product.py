@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ProductAlgorithm(OtfmAlgorithm):
-    """Declares the parameters, hands one frozen job to `model.product`, and its result back."""
+    """The algorithm: parameters in, one `ProductJob` to the engine, its result back."""
 
     identifier, page = "product", "products"
     title, summary, about = PRODUCT
@@ -38,13 +38,13 @@ class ProductAlgorithm(OtfmAlgorithm):
         return super().shortHelpString().format(families=describe_families())
 
     def tags(self) -> list[str]:
-        """With the names of families."""
+        """Return the keywords and the names of families."""
         from ..model.product.families import describe_families
 
         return [*super().tags(), *re.findall(r"[a-z]{4,}", describe_families().lower())]
 
-    def _refused(self, parameters: Parameters, context: Context) -> str:
-        return self._refused_quality(parameters, context)
+    def _find_fault(self, parameters: Parameters, context: Context) -> str:
+        return self._check_quality(parameters, context)
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out what belongs to the main thread: the extent, with the project's reference system if it has none."""
@@ -56,7 +56,7 @@ class ProductAlgorithm(OtfmAlgorithm):
         if extent.isNull() or not extent.isFinite():
             raise QgsProcessingException(
                 tr(
-                    "The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty."
+                    "The extent {extent} cannot be read. Choose one that overlaps the product, or leave it empty."
                 ).format(extent=parameters["EXTENT"])
             )
         crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
@@ -75,7 +75,7 @@ class ProductAlgorithm(OtfmAlgorithm):
                     folder=folder, error=error
                 )
             ) from error
-        result = run_in_engine(self._job(parameters, context, folder), feedback)
+        result = run_in_engine(self._make_job(parameters, context, folder), feedback)
         if self.parameterAsBool(parameters, "LOAD", context) and context.project() is not None:
             self._load(result, context)
         return {
@@ -87,13 +87,13 @@ class ProductAlgorithm(OtfmAlgorithm):
             "SECONDS": result.seconds,
         }
 
-    def _job(self, parameters: Parameters, context: Context, folder: Path) -> ProductJob:
+    def _make_job(self, parameters: Parameters, context: Context, folder: Path) -> ProductJob:
         from ..model.product.job import ProductJob
 
         return ProductJob(
             place=self.parameterAsFile(parameters, "INPUT", context),
             folder=folder,
-            options=self._options(parameters, context, self._quality(parameters, context)),
+            options=self._read_options(parameters, context, self._read_quality(parameters, context)),
             bands=self.parameterAsEnumString(parameters, "BANDS", context),
             keep_vrt=self.parameterAsBool(parameters, "KEEP_VRT", context),
             extent=self._extent,
@@ -101,11 +101,11 @@ class ProductAlgorithm(OtfmAlgorithm):
         )
 
     def _load(self, result: ProductResult, context: Context) -> None:
-        """Have QGIS load what was made, in natural colours."""
-        made = [run for run in result.runs if run.status in ("sharpened", "complete already")]
-        for run in made:
+        """Have QGIS load the results in natural colours."""
+        runs = [run for run in result.runs if run.status in ("sharpened", "complete already")]
+        for run in runs:
             details = Context.LayerDetails(run.title, context.project(), "LAYERS")
             details.setPostProcessor(draw_colours(run.colours))
-            if len(made) > 1:
-                details.groupName = tr(SHARPENED_PRODUCTS)  # from QGIS 3.32 on; before, nobody reads it
+            if len(runs) > 1:
+                details.groupName = tr(SHARPENED_PRODUCTS)  # QGIS reads it from 3.32 on.
             context.addLayerToLoadOnCompletion(run.output, details)

@@ -19,26 +19,26 @@ ALGORITHMS = (
     ExampleDataAlgorithm,
 )
 MODELS = ROOT / "resources" / "models"
-OF_MODELS = ("otfm", "gdal")  # providers of the algorithms that the models are made of
+MODEL_PROVIDERS = ("otfm", "gdal")  # The example models use their algorithms.
 
 
 class OtfmProvider(QgsProcessingProvider):
-    """Lists the plugin's algorithms in the toolbox, the modeler and qgis_process."""
+    """The plugin's algorithms and example models."""
 
     def __init__(self) -> None:
         super().__init__()
-        QgsApplication.processingRegistry().providerAdded.connect(self._added)
+        QgsApplication.processingRegistry().providerAdded.connect(self._reload_models)
 
-    def _added(self, name: str) -> None:
-        """Read the models again once what they are made of is there; QGIS's own provider of models does the same."""
-        if name in OF_MODELS:
+    def _reload_models(self, name: str) -> None:
+        """Read the models again once a provider of their algorithms is there, as QGIS's own provider of models does."""
+        if name in MODEL_PROVIDERS:
             self.refreshAlgorithms()
 
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
         for algorithm in ALGORITHMS:
             self.addAlgorithm(algorithm())
         if QgsApplication.processingRegistry().providerById(self.id()) is None:
-            return  # the models' steps are not found yet
+            return  # The models' steps are not found yet.
         for file in sorted(MODELS.glob("*.model3")):
             model = QgsProcessingModelAlgorithm()
             if model.fromFile(str(file)):

@@ -20,14 +20,14 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-MAX_KEPT = 1000  # post-processors of one session
+MAX_KEPT = 1000  # Post-processors of one session: more than a batch or model makes.
 
 
 class MsLayer:
-    """What a result takes over from the layer of MS: copies, made on the main thread, that belong to this object."""
+    """Rendering and metadata of the layer of MS: copies made on the main thread."""
 
     def __init__(self, layer: QgsRasterLayer, alone: bool) -> None:
-        """`alone`: MS is this layer, not one of several; otherwise its rendering says nothing of the result's bands."""
+        """Copy the layer. The rendering of one of several layers does not fit the result, so it needs `alone`."""
         self.name = layer.name()
         self.renderer = layer.renderer().clone() if layer.renderer() and alone else None
         self.filters = [f.clone() for f in (layer.brightnessFilter(), layer.hueSaturationFilter()) if f]
@@ -35,7 +35,7 @@ class MsLayer:
 
 
 def described(ms: MsLayer, title: str, abstract: str, history: str) -> QgsLayerMetadata:
-    """Metadata of a result: its own title, abstract and last line of history, the rest as MS has it."""
+    """Return metadata of a result: its own title, abstract and last line of history, the rest from MS."""
     metadata = QgsLayerMetadata()
     metadata.setType("dataset")
     metadata.setTitle(title)
@@ -48,24 +48,24 @@ def described(ms: MsLayer, title: str, abstract: str, history: str) -> QgsLayerM
 
 
 def renderer_of_result(renderer: QgsRasterRenderer | None, bands: Sequence[int]) -> QgsRasterRenderer | None:
-    """The renderer of an MS layer for a result that holds its `bands`; None where it draws another one."""
+    """Return the renderer of an MS layer for a result with its `bands`; None where it draws another band."""
     if renderer is None:
         return None
-    place = {band: number for number, band in reversed(list(enumerate(bands, start=1)))}
-    renderer.setAlphaBand(place.get(renderer.alphaBand(), -1))
-    drawn = _drawn_bands(renderer)
-    if drawn is None:
+    number_of = {band: number for number, band in reversed(list(enumerate(bands, start=1)))}
+    renderer.setAlphaBand(number_of.get(renderer.alphaBand(), -1))
+    accessors = _list_drawn_bands(renderer)
+    if accessors is None:
         return renderer if list(bands) == list(range(1, renderer.bandCount() + 1)) else None
-    for get, put in drawn:
-        band = get()
-        if band > 0 and band not in place:
+    for get_band, set_band in accessors:
+        band = get_band()
+        if band > 0 and band not in number_of:
             return None
-        put(place.get(band, band))
+        set_band(number_of.get(band, band))
     return renderer
 
 
-def _drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
-    """How to ask and to set each band that a renderer draws; None for kinds that are not known."""
+def _list_drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
+    """Return getter and setter of each band that a renderer draws; None for unknown renderers."""
     if isinstance(renderer, QgsMultiBandColorRenderer):
         return [
             (renderer.redBand, renderer.setRedBand),
@@ -80,12 +80,12 @@ def _drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
 
 
 class AfterLoading(QgsProcessingLayerPostProcessorInterface):
-    """Draws a loaded result. It stays alive until many others have been made, as models and batches do."""
+    """A post-processor that draws a loaded result. MAX_KEPT of them stay alive, as models and batches need."""
 
-    kept: ClassVar[list[AfterLoading]] = []  # QGIS holds no reference to them until they have run
+    kept: ClassVar[list[AfterLoading]] = []  # QGIS holds no reference until they have run.
 
     def __init__(self, draw: Callable[[QgsRasterLayer], None], warning: str = "") -> None:
-        """`draw` changes the layer; a `warning` goes to the message bar."""
+        """Keep `draw`, which changes the layer, and a `warning` for the message bar."""
         super().__init__()
         self.draw, self.warning = draw, warning
         AfterLoading.kept = [*AfterLoading.kept[1 - MAX_KEPT :], self]
@@ -119,10 +119,7 @@ def render_like(ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, w
 
 
 def draw_shades(shades: Sequence[tuple[float, tuple[int, int, int], str]]) -> AfterLoading:
-    """Draw the first band in shades between given values, which the legend names.
-
-    `shades` are value, colour and words, from the lowest value to the highest.
-    """
+    """Draw the first band in shades, each with value, colour and legend, from the lowest value to the highest."""
 
     def draw(layer: QgsRasterLayer) -> None:
         ramp = QgsColorRampShader(shades[0][0], shades[-1][0])
@@ -135,7 +132,7 @@ def draw_shades(shades: Sequence[tuple[float, tuple[int, int, int], str]]) -> Af
 
 
 def draw_colours(bands: tuple[int, int, int]) -> AfterLoading:
-    """Draw the red, the green and the blue band in natural colours, stretched to what most pixels have."""
+    """Draw the red, the green and the blue band in natural colours, stretched by a cumulative cut."""
 
     def draw(layer: QgsRasterLayer) -> None:
         if layer.bandCount() >= max(bands):

@@ -1,4 +1,4 @@
-"""`otfm:setup`: install, examine, repair or remove what the engine runs on."""
+"""`otfm:setup`: install, check, repair or remove the engine's packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .otfm_algorithm import OtfmAlgorithm, Parameters
 
 
 class SetupAlgorithm(OtfmAlgorithm):
-    """Declares the parameters and hands the action to `engine`."""
+    """The algorithm: parameters in, one action of `engine.installation`."""
 
     identifier, page = "setup", "installing"
     title, summary, about = SETUP
@@ -25,22 +25,22 @@ class SetupAlgorithm(OtfmAlgorithm):
     needs_torch = False
 
     def flags(self) -> Any:
-        """Not for models: it changes the profile, not data."""
+        """Hide it from the modeler: it changes the profile, not data."""
         return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         from ..engine.installation import Wanted, set_up
 
         wheels = self.parameterAsFile(parameters, "WHEELS", context)
-        wanted = Wanted(
+        packages = Wanted(
             build=self.parameterAsEnumString(parameters, "BUILD", context),
             wheels=Path(wheels) if wheels else None,
             index=self.parameterAsString(parameters, "INDEX", context),
         )
         action = self.parameterAsEnumString(parameters, "ACTION", context)
         with progress_for(feedback) as progress:
-            done = set_up(action, own_packages(), wanted, progress)
-        report = "\n".join((f"QGIS {Qgis.version()}", *done.report)) if done.report else ""
+            result = set_up(action, own_packages(), packages, progress)
+        report = "\n".join((f"QGIS {Qgis.version()}", *result.report)) if result.report else ""
         if report:
             feedback.pushInfo(report)
-        return {"TORCH": done.torch, "REPORT": report}
+        return {"TORCH": result.torch, "REPORT": report}

@@ -1,4 +1,4 @@
-"""The language of the user: texts of the plugin in it, where they have been translated."""
+"""Texts of the plugin in the language of QGIS."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ CONTEXT = "otfm"
 
 
 def tr(text: str) -> str:
-    """A text in the language of QGIS. `scripts/translations.py` finds literals, and whatever help.py holds."""
+    """Translate a text. `scripts/translations.py` collects literals, and all texts of help.py."""
     return str(QCoreApplication.translate(CONTEXT, text))
 
 
 def install(folder: Path = FOLDER) -> QTranslator | None:
-    """Have `tr` speak the language that QGIS speaks; None where there is no translation into it."""
+    """Load the translation into QGIS's language; None where there is none."""
     translator = QTranslator()
     if not translator.load(str(folder / f"otfm_{QgsApplication.locale()[:2]}.qm")):
         return None

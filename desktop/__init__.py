@@ -1,1 +1,1 @@
-"""What the plugin adds to QGIS's main window: entries of the Raster menu, a button, a page of options."""
+"""Additions to QGIS's main window: entries of the Raster menu, a button, a page of options."""

@@ -11,13 +11,13 @@ from qgis.PyQt.QtWidgets import QMenu
 
 from ..algorithms.otfm_algorithm import ICON
 
-IN_MENU = ("pansharpen", "preview", "product", "assess", "finetune", "", "exampledata", "setup")  # empty: a line
-FIRST = "pansharpen"  # what the button opens
-EXAMPLE = "exampledata"  # asks for nothing, so it opens no dialog
+IN_MENU = ("pansharpen", "preview", "product", "assess", "finetune", "", "exampledata", "setup")  # empty: a separator
+FIRST = "pansharpen"  # The button opens it.
+EXAMPLE = "exampledata"  # It has no parameters to choose, so no dialog opens.
 
 
 class Menu:
-    """Adds the entries, and takes them out again."""
+    """The entries, which `remove` takes out again."""
 
     def __init__(self, iface: Any) -> None:
         self.iface = iface
@@ -26,7 +26,7 @@ class Menu:
         self.menu.setIcon(QIcon(str(ICON)))
         self.button: Any = None
         self.example: tuple[str, ...] = ()  # files of the example data of this session
-        self.dialogs: list[Any] = []  # QGIS keeps their windows, but nobody their Python halves, which run algorithms
+        self.dialogs: list[Any] = []  # Python's references: QGIS keeps only the windows.
         for name in IN_MENU:
             if name:
                 self._add(name)
@@ -37,22 +37,24 @@ class Menu:
 
     def _add(self, name: str) -> None:
         algorithm = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}")
-        at_once = name == EXAMPLE
-        words = algorithm.displayName() if at_once else f"{algorithm.displayName()}…"
-        action = self.menu.addAction(QIcon(str(ICON)), words, self.add_example if at_once else lambda: self.open(name))
+        without_dialog = name == EXAMPLE
+        label = algorithm.displayName() if without_dialog else f"{algorithm.displayName()}…"
+        action = self.menu.addAction(
+            QIcon(str(ICON)), label, self.add_example if without_dialog else lambda: self.open(name)
+        )
         action.setObjectName(f"otfm:{name}")
         action.setToolTip(algorithm.shortDescription())
         if name == FIRST:
             self.button = action
 
     def open(self, name: str) -> None:
-        """Open the dialog of an algorithm; that of `otfm:setup` where there is nothing to compute with."""
+        """Open the dialog of an algorithm, or that of `otfm:setup` where torch is missing."""
         import processing
 
-        runs, why = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").canExecute()
-        if not runs:
-            self.iface.messageBar().pushWarning("OTFM Pansharpen", why)
-        dialog = processing.createAlgorithmDialog(f"otfm:{name if runs else 'setup'}")
+        can_run, reason = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").canExecute()
+        if not can_run:
+            self.iface.messageBar().pushWarning("OTFM Pansharpen", reason)
+        dialog = processing.createAlgorithmDialog(f"otfm:{name if can_run else 'setup'}")
         self.dialogs = [*(d for d in self.dialogs if not sip.isdeleted(d)), dialog]
         dialog.show()
 
@@ -63,16 +65,16 @@ class Menu:
         project = QgsProject.instance()
         if any(layer.source() in self.example for layer in project.mapLayers().values()):
             return
-        made = processing.runAndLoadResults(f"otfm:{EXAMPLE}", {"PAN": "TEMPORARY_OUTPUT", "MS": "TEMPORARY_OUTPUT"})
-        self.example = (made["PAN"], made["MS"])
+        outputs = processing.runAndLoadResults(f"otfm:{EXAMPLE}", {"PAN": "TEMPORARY_OUTPUT", "MS": "TEMPORARY_OUTPUT"})
+        self.example = (outputs["PAN"], outputs["MS"])
         root = project.layerTreeRoot()
         for node in root.findLayers():
-            if node.layer() is not None and node.layer().source() == made["MS"]:
+            if node.layer() is not None and node.layer().source() == outputs["MS"]:
                 root.insertChildNode(0, node.clone())
                 node.parent().removeChildNode(node)
 
     def remove(self) -> None:
-        """Leave the main window as it was."""
+        """Remove the entries and the button from the main window."""
         self.iface.removeToolBarIcon(self.button)
         self.iface.rasterMenu().removeAction(self.menu.menuAction())
         self.menu.deleteLater()

@@ -1,4 +1,4 @@
-"""The plugin's page in QGIS's options: what dialogs, scripts and the command line start from."""
+"""The plugin's page in QGIS's options: defaults of dialogs, scripts and the command line."""
 
 from __future__ import annotations
 
@@ -14,57 +14,58 @@ from ..algorithms.settings import DEVICE, MEMORY, QUALITY, WEIGHTS_FOLDER, setti
 from ..algorithms.translation import tr
 from ..model.options import BUNDLED, DEFAULT_SET, DEVICES
 
-PAGE = "otfmOptions"  # by this name the page can be opened
-LEAST_MEMORY, MOST_MEMORY = 128, 1 << 20  # MB
+PAGE = "otfmOptions"  # QGIS opens the page by this name.
+# MB. The smallest tile needs the minimum; MEMORY of the algorithms has it too.
+MIN_MEMORY, MAX_MEMORY = 128, 1 << 20
 
 
 class OptionsPage(QgsOptionsPageWidget):
-    """Shows what is set, and writes it when the options are accepted."""
+    """A form of the settings, written when the options are accepted."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName(PAGE)
-        self.device = _choice(DEVICES, setting(DEVICE) or DEVICES[0])
-        self.quality = _choice(list(BUNDLED), setting(QUALITY) or DEFAULT_SET)
+        self.device = _make_choice(DEVICES, setting(DEVICE) or DEVICES[0])
+        self.quality = _make_choice(list(BUNDLED), setting(QUALITY) or DEFAULT_SET)
         self.memory = QSpinBox()
-        self.memory.setRange(0, MOST_MEMORY)
-        self.memory.setSingleStep(LEAST_MEMORY)
+        self.memory.setRange(0, MAX_MEMORY)
+        self.memory.setSingleStep(MIN_MEMORY)
         self.memory.setSuffix(" MB")
         self.memory.setSpecialValueText(tr("Automatic"))
         self.memory.setValue(int(setting(MEMORY) or 0))
         self.weights = QgsFileWidget()
         self.weights.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
         self.weights.setFilePath(str(weights_folder()))
-        said = QLabel(
+        explanation = QLabel(
             tr("These are the defaults of dialogs, scripts and qgis_process. What is chosen there has precedence.")
         )
-        said.setWordWrap(True)
+        explanation.setWordWrap(True)
         form = QFormLayout(self)
-        form.addRow(said)
+        form.addRow(explanation)
         form.addRow(tr("Device"), self.device)
         form.addRow(tr("Quality"), self.quality)
         form.addRow(tr("Memory"), self.memory)
         form.addRow(tr("Folder of tuned weights"), self.weights)
 
     def apply(self) -> None:
-        """Write what is shown. Memory that is less than a tile needs is raised to that."""
+        """Write the form. Memory below MIN_MEMORY is raised to it."""
         memory = self.memory.value()
         settings = QgsSettings()
         settings.setValue(DEVICE, self.device.currentText())
         settings.setValue(QUALITY, self.quality.currentText())
-        settings.setValue(MEMORY, max(memory, LEAST_MEMORY) if memory else "")
+        settings.setValue(MEMORY, max(memory, MIN_MEMORY) if memory else "")
         settings.setValue(WEIGHTS_FOLDER, self.weights.filePath())
 
 
-def _choice(words: Any, chosen: str) -> QComboBox:
+def _make_choice(choices: Any, chosen: str) -> QComboBox:
     box = QComboBox()
-    box.addItems(words)
+    box.addItems(choices)
     box.setCurrentText(chosen)
     return box
 
 
 class OptionsFactory(QgsOptionsWidgetFactory):
-    """Makes the page each time the options are opened."""
+    """The factory of the page, which QGIS calls each time the options are opened."""
 
     def __init__(self) -> None:
         super().__init__("OTFM Pansharpen", QIcon(str(ICON)))

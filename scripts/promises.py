@@ -13,48 +13,51 @@ PAGE = ROOT / "docs" / "promises.md"
 
 HEAD = """# Promises
 
-What holds for any pair of rasters. This page is written by `python scripts/promises.py` from the tests; change those,
-not this page.
+These promises hold for any pair of rasters. `python scripts/promises.py` writes this page from the marks on the tests.
+Change the tests, not this page.
 
-## What is promised, and the tests that keep it
+## Promises and their tests
 
-| | promise | tests |
+| number | promise | tests |
 |---|---|---|
 """
 END = """
 ## How the tests are tested
 
-`bash benchmarks/mutations.sh FOLDER` changes one operator, number or word after the other in five modules that keep
-promises 1, 2, 5, 6, 10, 12, 13 and 15: grids, pixel types, delivery, weights and reader. After each change mutmut runs
-the tests that reach it, and lists the changes that no test notices. For the other promises nothing shows it. The
-changes that were chosen by hand up to version 0.2.0 are in the history: `git log -p -- benchmarks/mutations.py`.
+`bash benchmarks/mutations.sh FOLDER` changes one operator, number or word at a time in five modules: grids, pixel
+types, delivery, weights and reader. They keep promises 1, 2, 5, 6, 10, 12, 13 and 15. After each change mutmut runs the
+tests that reach it, and lists the changes that no test notices. The other promises are not tested so. Changes by hand,
+used up to version 0.2.0, are in the history: `git log -p -- benchmarks/mutations.py`.
 
-## What is left alone
+## Limits
 
-* After SIGKILL a hidden folder `.NAME-*.part` stays next to the output until the next run of the same user on the same
-  machine into that folder removes it. Runs of others leave it alone; then the user removes it.
-* Killed while the files of a raster of several files are exchanged, the output is absent or complete. The next run puts
-  the previous files back. Where others have taken their names meanwhile, it names the folder that holds them.
-* Bytes that are damaged inside a compressed block without breaking the compression cannot be noticed.
+* After SIGKILL a hidden folder `.NAME-*.part` stays next to the output. The next run of the same user, on the same
+  machine and into that folder, removes it. Runs of other users do not touch it; the user then removes it.
+* After a kill during the delivery of several files, the output is absent or complete. The next run restores the
+  previous files. If their names are in use by then, it names the folder that holds them.
+* Damaged bytes inside a compressed block cannot be noticed if the block still decompresses.
 """
 
 
 def marked() -> dict[int, list[str]]:
-    """Collect tests by the promise they keep, as file and name."""
+    """Collect the files of tests by the promise they keep."""
     tests: dict[int, list[str]] = defaultdict(list)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             for mark in getattr(node, "decorator_list", []):
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.promise":
-                    name = getattr(node, "name", "")
-                    tests[ast.literal_eval(mark.args[0])].append(f"{path.relative_to(ROOT / 'tests')}: {name}")
+                    tests[ast.literal_eval(mark.args[0])].append(path.relative_to(ROOT / "tests").as_posix())
     return tests
 
 
 def page() -> str:
     """Return the page in Markdown."""
     tests = marked()
-    return HEAD + "".join(f"| {n} | {text} | {'<br>'.join(tests[n])} |\n" for n, text in PROMISES.items()) + END
+    return (
+        HEAD
+        + "".join(f"| {n} | {text} | {'<br>'.join(dict.fromkeys(tests[n]))} |\n" for n, text in PROMISES.items())
+        + END
+    )
 
 
 if __name__ == "__main__":

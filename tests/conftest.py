@@ -1,4 +1,4 @@
-"""What holds for all tests: which checkout they test, threads, records of runs, the end of QGIS."""
+"""Set-up of all tests: the checkout, threads, records of runs, the end of QGIS."""
 
 from __future__ import annotations
 

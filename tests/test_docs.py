@@ -13,7 +13,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 class Read(HTMLParser):
-    """What a browser would find in a page: links, pictures, anchors, and words; fails where tags are not closed."""
+    """Links, pictures, anchors and words of a page. Tags that are not closed fail."""
 
     def __init__(self, text):
         super().__init__()
@@ -64,7 +64,7 @@ def test_a_page_has_what_its_text_has():
         "Some **bold** `x < 1` and [a link](other.md#part) to\nread, 2 * 3 * 4.\n* one\n  more\n* two\n\n"
         "| a | b |\n|---|---|\n| 1 | `c` |\n\n    code <b>\n\n    more\n\n```\nfence *a*\n```\n\n1. first\n2. second\n"
     )
-    made = build_docs.page(text)
+    outputs = build_docs.page(text)
     for words in (
         '<h1 id="a-title">A <em>title</em></h1>',
         "<p>Some <strong>bold</strong> <code>x &lt; 1</code> and "
@@ -75,7 +75,7 @@ def test_a_page_has_what_its_text_has():
         "<pre><code>fence *a*\n</code></pre>",
         "<ol>\n<li>first</li>\n<li>second</li>\n</ol>",
     ):
-        assert words in made
+        assert words in outputs
 
 
 def test_products_page_lists_every_family():

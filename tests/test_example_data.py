@@ -20,7 +20,7 @@ def made(tmp_path_factory):
 
 
 def test_the_files_are_what_the_script_makes(made):
-    """But for pixels that another version of numpy or scipy rounds otherwise."""
+    """Except pixels that another version of numpy or scipy rounds otherwise."""
     for name in ("pan.tif", "ms.tif"):
         ours, again = (load_image(f / name).astype(int) for f in (FILES, made[0]))
         assert ours.shape == again.shape

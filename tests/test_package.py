@@ -17,7 +17,7 @@ from helpers.scenes import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = "otfm_pansharpen"
-LARGEST = 25_000_000  # bytes
+MAX_BYTES = 25_000_000  # The limit of the plugin repository.
 REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "email", "about", "tracker", "repository")
 FLAGS = ("experimental", "deprecated", "server", "supportsQt6", "hasProcessingProvider")
 BINARIES = (".exe", ".dll", ".so", ".dylib", ".bat", ".sh", ".ps1", ".cmd", ".pyc")
@@ -34,7 +34,7 @@ NOT_SHIPPED = {
 
 
 def pack(file: Path) -> Path:
-    """The zip of the last commit, as a maintainer makes it before the addresses are known."""
+    """Make the zip of the last commit, as a maintainer makes it before the addresses are known."""
     if not (ROOT / ".git").exists():
         pytest.skip("no git checkout to package from")
     command = ["bash", str(ROOT / "scripts" / "package.sh"), "--draft", str(file)]
@@ -57,7 +57,7 @@ def unpacked(package, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def metadata(unpacked):
-    """As the plugin repository reads it: keys keep their case, and a percent sign is an error."""
+    """Read metadata.txt as the plugin repository does: keys keep their case, and a percent sign is an error."""
     parser = configparser.ConfigParser()
     parser.optionxform = str  # type: ignore[assignment]
     parser.read(unpacked / FOLDER / "metadata.txt", encoding="utf-8")
@@ -71,7 +71,7 @@ def test_one_folder_of_what_ships(package):
         assert archive.testzip() is None
     names = [e.filename for e in entries]
     inside = {n.removeprefix(f"{FOLDER}/") for n in names}
-    assert package.stat().st_size <= LARGEST
+    assert package.stat().st_size <= MAX_BYTES
     assert all(n.startswith(f"{FOLDER}/") and ".." not in n for n in names)
     shipped = {"metadata.txt", "LICENSE", "__init__.py", "README.md", "resources/reports/page.html"}
     assert shipped | {"resources/weights/fast.safetensors"} <= inside
@@ -159,17 +159,17 @@ def test_placeholders_are_not_packed_unless_as_a_draft(field, tmp_path):
     (tmp_path / "CHANGELOG.md").write_text("# Changes\n\n## 1.0.0\n\n* One.\n")
     file = tmp_path / "plugin.zip"
     script = [sys.executable, str(ROOT / "scripts" / "zip_plugin.py")]
-    given = [str(folder), str(tmp_path / "CHANGELOG.md"), "1700000000", str(file)]
-    done = subprocess.run([*script, *given], capture_output=True, text=True, check=False)
+    parameters = [str(folder), str(tmp_path / "CHANGELOG.md"), "1700000000", str(file)]
+    done = subprocess.run([*script, *parameters], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"example.org in {field}:" in done.stderr
     assert not file.exists()
-    subprocess.run([*script, "--draft", *given], capture_output=True, check=True)
+    subprocess.run([*script, "--draft", *parameters], capture_output=True, check=True)
     assert file.exists()
 
 
-def former_version(package: Path, file: Path) -> Path:
-    """The zip as an older release: another version, and a file that the newer one no longer has."""
+def make_previous_version(package: Path, file: Path) -> Path:
+    """Make the zip of an older release: another version, and a file that the newer one no longer has."""
     with zipfile.ZipFile(package) as archive, zipfile.ZipFile(file, "w") as older:
         for name in archive.namelist():
             content = archive.read(name)
@@ -185,7 +185,7 @@ def test_the_installer_of_qgis_installs_upgrades_and_uninstalls_it(package, meta
     pair = Recipe(bands=3, ratio=2, height=64, width=64, gain=0.3).write(tmp_path)
     output = tmp_path / "sharp.tif"
     script = Path(__file__).resolve().parent / "helpers" / "installing.py"
-    files = [former_version(package, tmp_path / "former.zip"), package, pair.pan, pair.ms, output]
+    files = [make_previous_version(package, tmp_path / "former.zip"), package, pair.pan, pair.ms, output]
     command = [sys.executable, str(script), str(tmp_path / "profile"), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

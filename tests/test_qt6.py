@@ -1,4 +1,4 @@
-"""What Qt 6 asks of the code: enumerations by their full names, and no name that only Qt 5 has.
+"""The rules of Qt 6: enumerations by their full names, and no name that only Qt 5 has.
 
 The code is read, not run: Debian has no QGIS built on Qt 6 yet. Names are looked up in the QGIS that is installed.
 """
@@ -35,7 +35,7 @@ SHIPPED = sorted(p for place in PLACES for p in _files(ROOT / place))
 
 
 def is_member(value: object) -> bool:
-    """Whether it is one value of an enumeration, of sip's kind or of Python's."""
+    """Check that a value belongs to an enumeration of sip or Python."""
     return isinstance(value, Enum) or type(type(value)).__name__ == "enumtype"
 
 
@@ -77,7 +77,7 @@ class Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def value(self, node: ast.expr) -> object:
-        """What a dotted name stands for, or None where only running the code would tell."""
+        """Return the value of a dotted name, or None where it is known only at run time."""
         if isinstance(node, ast.Name):
             return self.known.get(node.id)
         return getattr(self.value(node.value), node.attr, None) if isinstance(node, ast.Attribute) else None

@@ -23,9 +23,9 @@ def test_there_are_german_and_spanish():
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_text_is_translated_and_none_is_gone(file):
-    known, wanted = translations.read(file), translations.texts()
-    assert [text for text in wanted if not known.get(text)] == []
-    assert sorted(known) == sorted(wanted)
+    known, expected = translations.read(file), translations.texts()
+    assert [text for text in expected if not known.get(text)] == []
+    assert sorted(known) == sorted(expected)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -12,49 +12,49 @@ from .metadata import MAX_BANDS, Tree, check_value, find_value, parse_count
 from .scene import Band, Part, Refused, Sensor, find_sensor
 
 STAMP = re.compile(r"_(\d{14,17})(?=_|$)")
-MAX_NODATA = 65535  # of 16-bit integers, in which all are delivered
-BY_MODEL = ("SENSOR", "PRIMARY")  # levels whose pixels are placed by RPC alone
-PAN_WORDS, MS_WORDS = ("P", "PAN"), ("MS", "MS-FS", "XS", "MS-N", "MS-X")  # others are sharpened already
+MAX_NODATA = 65535  # All images are delivered as 16-bit integers.
+BY_MODEL = ("SENSOR", "PRIMARY")  # Levels that are georeferenced by RPC alone.
+PAN_WORDS, MS_WORDS = ("P", "PAN"), ("MS", "MS-FS", "XS", "MS-N", "MS-X")  # Others are sharpened already.
 
 
 def read_dimap(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | Refused]:
     """Yield PAN or MS of a DIM file."""
     path, stem = listing.path(file), PurePosixPath(file).stem
-    kind = find_value(root, "SPECTRAL_PROCESSING").upper()
-    why = _reason_to_refuse(kind, find_value(root, "PROCESSING_LEVEL").upper())
-    if why:
-        yield Refused(stem, f"{path} {why}.", (path,))
+    processing = find_value(root, "SPECTRAL_PROCESSING").upper()
+    fault = _find_fault(processing, find_value(root, "PROCESSING_LEVEL").upper())
+    if fault:
+        yield Refused(stem, f"{path} {fault}.", (path,))
         return
     sensor = find_sensor(sensors, find_value(root, "MISSION") or find_value(root, "METADATA_PROFILE"))
     date = find_value(root, "IMAGING_DATE")[:10]
     stamp = STAMP.search(stem)
-    when = stamp[1] if stamp else date + find_value(root, "IMAGING_TIME")[:5]
-    groups = _tile_names(root)
+    time = stamp[1] if stamp else date + find_value(root, "IMAGING_TIME")[:5]
+    groups = _list_tile_names(root)
     tiles = {name: listing.beside(file, name) for group in groups for name in group}
     images = [tuple(listing.path(f) for name in group if (f := tiles[name]) is not None) for group in groups]
-    if kind in PAN_WORDS:
+    if processing in PAN_WORDS:
         bands = [Band("PAN", files) for files in images[:1]]
     else:
-        bands = _bands_of_ms(kind, root, sensor, sensors, images)
+        bands = _list_ms_bands(processing, root, sensor, sensors, images)
     yield Part(
-        role="PAN" if kind in PAN_WORDS else "MS",
+        role="PAN" if processing in PAN_WORDS else "MS",
         sensor=sensor,
-        scene=" ".join([sensor.name, find_value(root, "MISSION_INDEX"), when]).strip(),
+        scene=" ".join([sensor.name, find_value(root, "MISSION_INDEX"), time]).strip(),
         title=re.sub(r"(?i)^DIM_", "", stem),
         bands=tuple(bands),
-        date=date or (f"{when[:4]}-{when[4:6]}-{when[6:8]}" if stamp else ""),
+        date=date or (f"{time[:4]}-{time[4:6]}-{time[6:8]}" if stamp else ""),
         metadata=(path,),
         missing=tuple(n for n, f in tiles.items() if f is None) if tiles else (f"image of {stem}",),
-        nodata=_nodata(root),
+        nodata=_read_nodata(root),
     )
 
 
-def _reason_to_refuse(kind: str, level: str) -> str:
-    """Why a DIM file does not name an image that can be sharpened, as part of a sentence; empty if it does."""
-    if not kind:
+def _find_fault(processing: str, level: str) -> str:
+    """Return why the image of a DIM file cannot be sharpened, as part of a sentence; empty if it can."""
+    if not processing:
         return "does not say what it holds (SPECTRAL_PROCESSING); it may be cut short, download it again"
-    if kind not in PAN_WORDS + MS_WORDS:
-        return f"is of the kind '{kind}', sharpened by its maker already; the bundle of PAN and MS is needed"
+    if processing not in PAN_WORDS + MS_WORDS:
+        return f"is of the kind '{processing}', sharpened by its maker already; the bundle of PAN and MS is needed"
     if level in BY_MODEL:
         return (
             f"is of the level {level}, which is placed by rational polynomial coefficients (RPC) only. Warp PAN and MS "
@@ -63,27 +63,27 @@ def _reason_to_refuse(kind: str, level: str) -> str:
     return ""
 
 
-def _tile_names(root: Tree) -> list[list[str]]:
-    """Names of the tiles of each image; Pleiades Neo has its bands in two, three in each."""
-    found = []
+def _list_tile_names(root: Tree) -> list[list[str]]:
+    """List the names of the tiles of each image. Pleiades Neo has two images of three bands each."""
+    tile_names = []
     for group in root.iter("data_files"):
         hrefs = (path.get("href", "") for path in group.iter("data_file_path"))
-        found.append(list(dict.fromkeys(check_value("DATA_FILE_PATH", h) for h in hrefs if h)))
-    return found
+        tile_names.append(list(dict.fromkeys(check_value("DATA_FILE_PATH", h) for h in hrefs if h)))
+    return tile_names
 
 
-def _nodata(root: Tree) -> float | None:
-    """The value of gaps, where the file states one. Raises InputError."""
+def _read_nodata(root: Tree) -> float | None:
+    """Return the nodata value, if the file states one. Raises InputError."""
     for value in root.iter("special_value"):
         if find_value(value, "SPECIAL_VALUE_TEXT").upper() == "NODATA":
             return float(parse_count("NODATA", find_value(value, "SPECIAL_VALUE_COUNT"), 0, MAX_NODATA))
     return None
 
 
-def _bands_of_ms(
-    kind: str, root: Tree, sensor: Sensor, sensors: Sequence[Sensor], images: Sequence[tuple[str, ...]]
+def _list_ms_bands(
+    processing: str, root: Tree, sensor: Sensor, sensors: Sequence[Sensor], images: Sequence[tuple[str, ...]]
 ) -> list[Band]:
-    """Bands in the order of the images, which the list of indices states; else that of the sensor's products."""
+    """List bands in the order of the indices that the file states, else in that of the sensor's products."""
     count = parse_count("NBANDS", find_value(root, "NBANDS") or "4", 1, MAX_BANDS)
     if not images:
         return []
@@ -95,8 +95,8 @@ def _bands_of_ms(
         name = find_value(entry, "BAND_ID")
         number = parse_count("BAND_INDEX", find_value(entry, "BAND_INDEX"), 1, MAX_BANDS)
         indices[number] = names.get(name.upper(), name.lower())
-    complete = sorted(indices) == list(range(1, count + 1)) and not kind.endswith("-FS")
+    complete = sorted(indices) == list(range(1, count + 1)) and not processing.endswith("-FS")
     order = [indices[n] for n in sorted(indices)] if complete else list(sensor.order[:count])
     order += [f"band {n}" for n in range(len(order) + 1, count + 1)]
-    each = count // len(images)
-    return [Band(name, images[n // each], n % each + 1) for n, name in enumerate(order)]
+    per_image = count // len(images)
+    return [Band(name, images[n // per_image], n % per_image + 1) for n, name in enumerate(order)]

@@ -1,4 +1,4 @@
-"""What a run over products is asked to do, and what it says it did: plain data that can go to another process."""
+"""Job and result of a run over products: plain data that can go to another process."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..options import PRODUCT_BANDS
 
 @dataclass(frozen=True)
 class ProductJob:
-    """Which products to sharpen, and how.
+    """The products to sharpen, with options.
 
-    place       folder, archive or metadata file        folder      where the results go
-    bands       one of PRODUCT_BANDS                     keep_vrt    whether VRTs of PAN and MS stay beside the results
-    extent      x least, y least, x most, y most, in the system `extent_crs` (WKT)
+    place       folder, archive or metadata file        folder      of the results
+    bands       one of PRODUCT_BANDS                     keep_vrt    keep VRTs of PAN and MS next to the results
+    extent      minimum x and y, maximum x and y, in the system `extent_crs` (WKT)
     """
 
     place: str
@@ -30,10 +30,10 @@ class ProductJob:
 
 @dataclass(frozen=True)
 class ProductRun:
-    """What became of one product.
+    """The result of one product.
 
     status    one of sharpened, complete already, failed, no product
-    sentence  why, where it was not sharpened
+    sentence  the reason, where it was not sharpened
     output    the sharpened raster, empty where there is none      colours   numbers of its red, green and blue band
     metrics   of its scene, None where nothing was fused
     """
@@ -50,11 +50,11 @@ class ProductRun:
 
 @dataclass(frozen=True)
 class ProductResult:
-    """What became of all of them."""
+    """The results of all products."""
 
     runs: tuple[ProductRun, ...]
     seconds: float
 
     def count(self, *statuses: str) -> int:
-        """How many ended so."""
+        """Count the runs with one of these statuses."""
         return sum(r.status in statuses for r in self.runs)

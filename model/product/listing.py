@@ -1,4 +1,4 @@
-"""The files of a folder or an archive, found without regard to capitals. Archives are read as they are."""
+"""The files of a folder or an archive, found without regard to capitals. Archives are read without unpacking."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from ..errors import InputError
 from ..files import find_name_fault
 from ..raster.gdal_errors import said
 
-DEEPEST = 6  # folders below the one that is looked through
-MOST_FILES = 50_000
+# Levels of subfolders, and files in all: products have less, and a whole disk must not be scanned.
+MAX_DEPTH = 6
+MAX_FILES = 50_000
 IMAGES = (".tif", ".tiff", ".jp2", ".j2k", ".ntf", ".nitf")
 ARCHIVES = {".tar": "/vsitar/", ".tgz": "/vsitar/", ".tar.gz": "/vsitar/", ".zip": "/vsizip/"}
-UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".filepart", ".tmp")  # of downloads
+UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".filepart", ".tmp")  # Endings of downloads.
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,11 @@ class Listing:
     outside: tuple[str, ...] = ()
 
     def path(self, file: str) -> str:
-        """What GDAL opens a file by."""
+        """Return the name by which GDAL opens a file."""
         return f"{self.root}/{file}"
 
     def beside(self, file: str, name: str) -> str | None:
-        """The file of this name in the folder of `file`, whatever its capitals; None where there is none."""
+        """Return the file of this name in the folder of `file`, whatever its capitals; None if it is missing."""
         return self._by_lower_case.get((PurePosixPath(file).parent / name.replace("\\", "/")).as_posix().lower())
 
     @functools.cached_property
@@ -56,7 +57,7 @@ class Listing:
 
 
 def kind_of_archive(name: str) -> str | None:
-    """The prefix by which GDAL opens an archive; None for what is none by its name."""
+    """Return the prefix by which GDAL opens an archive; None for other names."""
     return next((prefix for ending, prefix in ARCHIVES.items() if name.lower().endswith(ending)), None)
 
 
@@ -70,26 +71,26 @@ def of_folder(folder: str, check: Callable[[], None]) -> Listing:
     files: list[str] = []
     outside: list[str] = []
     real_root = os.path.realpath(root)
-    for here, folders, names in os.walk(root):
+    for parent, folders, names in os.walk(root):
         check()
-        depth = len(Path(here).relative_to(root).parts)
-        folders[:] = sorted(f for f in folders if not (f.startswith(".") or find_name_fault(f)) and depth < DEEPEST)
+        depth = len(Path(parent).relative_to(root).parts)
+        folders[:] = sorted(f for f in folders if not (f.startswith(".") or find_name_fault(f)) and depth < MAX_DEPTH)
         for name in sorted(n for n in names if not n.startswith(".")):
-            path = Path(here) / name
+            path = Path(parent) / name
             if find_name_fault(name) or not _is_regular(path):
                 continue
             leads_out = path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(real_root)
             (outside if leads_out else files).append(path.relative_to(root).as_posix())
-        if len(files) > MOST_FILES:
+        if len(files) > MAX_FILES:
             raise InputError(
-                f"{folder} holds more than {MOST_FILES:,} files. Choose the folder of one product, or of a few."
+                f"{folder} holds more than {MAX_FILES:,} files. Choose the folder of one product, or of a few."
             )
     archives = tuple(f for f in files if kind_of_archive(f))
     return Listing(folder.rstrip("/\\") or folder, tuple(files), check, archives, tuple(outside))
 
 
 def _is_regular(path: Path) -> bool:
-    """Whether it is a file with an end: pipes and devices may block for ever."""
+    """Check that a path is a regular file: pipes and devices may block for ever."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:
@@ -97,25 +98,25 @@ def _is_regular(path: Path) -> bool:
 
 
 def of_archive(path: str, check: Callable[[], None]) -> Listing:
-    """Files of an archive, of which nothing is extracted; names that lead out of it are left out. Raises InputError."""
+    """List the files of an archive without extracting it. Names that lead out of it are left out. Raises InputError."""
     check()
     root = f"{kind_of_archive(path)}{path}"
     try:
         names = gdal.ReadDirRecursive(root)
     except RuntimeError as error:
         raise InputError(f"{path} cannot be read as an archive: {said(error)}. Download it again.") from error
-    files = tuple(sorted(_within(names or ())))
+    files = tuple(sorted(_filter_names(names or ())))
     if not files:
         raise InputError(f"{path} holds no files, or is damaged or not complete. Download it again.")
-    if len(files) > MOST_FILES:
-        raise InputError(f"{path} holds more than {MOST_FILES:,} files. Take the products out of it first.")
+    if len(files) > MAX_FILES:
+        raise InputError(f"{path} holds more than {MAX_FILES:,} files. Take the products out of it first.")
     return Listing(root, files, check, tuple(f for f in files if kind_of_archive(f)))
 
 
-def _within(names: list[str] | tuple[str, ...]) -> Iterator[str]:
+def _filter_names(names: list[str] | tuple[str, ...]) -> Iterator[str]:
     for name in names:
         parts = PurePosixPath(name.replace("\\", "/")).parts
         hidden = any(p.startswith(".") for p in parts)
-        odd = name.startswith("/") or ":" in name or find_name_fault(name)
-        if not name.endswith("/") and not hidden and not odd:
+        is_unsafe = name.startswith("/") or ":" in name or find_name_fault(name)
+        if not name.endswith("/") and not hidden and not is_unsafe:
             yield name

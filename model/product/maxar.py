@@ -12,8 +12,8 @@ from .metadata import MAX_BANDS, Tree, check_value, find_value, read_tree
 from .scene import Band, Part, Refused, Sensor, find_sensor
 
 STEM = re.compile(r"^(?P<time>\d{2}[A-Z]{3}\d{8})-(?P<kind>[A-Z])\d[A-Z]{2}-(?P<order>.+)$", re.IGNORECASE)
-BAND = "band_"  # how the name of a group begins that describes a band
-SHARPENED = "S"  # in names: PAN and MS already in one
+BAND = "band_"  # The prefix of groups that describe a band.
+SHARPENED = "S"  # The kind of sharpened images in names.
 FILL = 0.0
 
 
@@ -23,13 +23,13 @@ def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
     groups = [check_value("BEGIN_GROUP", e.tag[len(BAND) :]).upper() for e in root.iter() if e.tag.startswith(BAND)]
     if not 1 <= len(groups) <= MAX_BANDS:
         raise InputError(f"lists {len(groups):,} bands, but 1 to {MAX_BANDS} are expected")
-    named = STEM.match(stem)
-    if named and named["kind"].upper() == SHARPENED:
+    match = STEM.match(stem)
+    if match and match["kind"].upper() == SHARPENED:
         yield Refused(stem, f"{stem} was sharpened by its maker already; the unsharpened bundle is needed.", (path,))
         return
     sensor = find_sensor(sensors, find_value(root, "satId"))
     date = (find_value(root, "firstLineTime") or find_value(root, "earliestAcqTime"))[:10]
-    order = named["order"] if named else re.sub(r"(?i)pan|mul|ms", "", stem)
+    order = match["order"] if match else re.sub(r"(?i)pan|mul|ms", "", stem)
     names = {"P": "PAN", **{token: name for s in sensors for token, name in s.bands.items()}}
     files, missing = _find_images(listing, file)
     bands = (Band(names.get(group, group), files, number) for number, group in enumerate(groups, start=1))
@@ -37,7 +37,7 @@ def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
         role="PAN" if groups == ["P"] else "MS",
         sensor=sensor,
         scene=" ".join([sensor.name, find_value(root, "catId") or date, order]),
-        title=f"{named['time']}_{order}" if named else order,
+        title=f"{match['time']}_{order}" if match else order,
         bands=tuple(bands) if files else (),
         date=date,
         metadata=(path,),
@@ -47,7 +47,7 @@ def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
 
 
 def _find_images(listing: Listing, file: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Find files of the image of an IMD file, and names of those that its TIL file lists and that are not there."""
+    """Return the files of the image of an IMD file, and names that its TIL file lists but that are missing."""
     stem = PurePosixPath(file).stem
     list_of_tiles = listing.beside(file, f"{stem}.TIL")
     if list_of_tiles is None:
@@ -55,8 +55,8 @@ def _find_images(listing: Listing, file: str) -> tuple[tuple[str, ...], tuple[st
         return ((listing.path(single),), ()) if single else ((), (f"{stem}.TIF",))
     try:
         tiles = list(read_tree(listing, list_of_tiles).iter("filename"))
-        found = {n: listing.beside(file, n) for n in (check_value("filename", t.text or "") for t in tiles)}
+        file_of = {n: listing.beside(file, n) for n in (check_value("filename", t.text or "") for t in tiles)}
     except InputError as error:
         raise InputError(f"goes with {PurePosixPath(list_of_tiles).name}, which {error}") from error
-    there = tuple(listing.path(f) for f in found.values() if f is not None)
-    return there, tuple(n for n, f in found.items() if f is None)
+    present = tuple(listing.path(f) for f in file_of.values() if f is not None)
+    return present, tuple(n for n, f in file_of.items() if f is None)

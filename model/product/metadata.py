@@ -19,17 +19,17 @@ from ..errors import InputError
 from ..raster.gdal_errors import said
 from .listing import Listing
 
-MAX_BYTES = 8 * 2**20  # of a metadata file; the largest of Airbus have 1 MB
-MAX_ELEMENTS = 200_000  # of a file
-MAX_DEPTH = 32  # of elements or groups in each other; DIMAP files have 10
-MAX_VALUE = 255  # characters of a value that is used; file names are no longer on any system
-MAX_BANDS = 64  # of an image; sensors with a panchromatic band have at most 16
-CHUNK = 2**20  # bytes between two looks at the cancel button
-Tree = Element  # of a metadata file, all names in small letters
+MAX_BYTES = 8 * 2**20  # The largest metadata files, of Airbus, have 1 MB.
+MAX_ELEMENTS = 200_000  # Per file, so that memory is bounded.
+MAX_DEPTH = 32  # Nesting of elements or groups; DIMAP files have 10.
+MAX_VALUE = 255  # Characters of a value: the longest name of a file on any system.
+MAX_BANDS = 64  # Per image; sensors with a panchromatic band have at most 16.
+CHUNK = 2**20  # Bytes between two checks for a cancel.
+Tree = Element  # All names are in small letters.
 
 
 class _Builder(TreeBuilder):
-    """Builds a tree within the limits, names in small letters. Raises InputError, with part of a sentence."""
+    """A builder of trees within the limits, names in small letters. Raises InputError with part of a sentence."""
 
     count = depth = 0
 
@@ -80,7 +80,7 @@ def read_metadata(path: str, check: Callable[[], None]) -> bytes:
     """Read a metadata file of a folder or an archive. Trailing NULs and white space are cut off.
 
     Args:
-        path: what GDAL opens.
+        path: by which GDAL opens the file.
         check: may raise to cancel.
 
     Raises:
@@ -144,15 +144,15 @@ def _parse_xml(content: bytes, check: Callable[[], None]) -> Tree:
             check()
             parser.Parse(content[begin : begin + CHUNK], False)
         parser.Parse(b"", True)
-    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an encoding that nobody knows
+    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
         raise InputError(f"is cut short or damaged ({error})") from error
     return builder.close()
 
 
 def find_value(root: Tree, name: str) -> str:
     """Read the first element of that name, in small letters; empty if there is none. Raises InputError."""
-    found = next(root.iter(name.lower()), None)
-    return "" if found is None else check_value(name, found.text or "")
+    element = next(root.iter(name.lower()), None)
+    return "" if element is None else check_value(name, element.text or "")
 
 
 def check_value(name: str, text: str) -> str:

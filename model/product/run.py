@@ -1,4 +1,4 @@
-"""All products of a folder, one after another: recognised, made into PAN and MS, fused, and listed in a table."""
+"""Run over all products of a folder: each is recognised, fused and listed in a table."""
 
 from __future__ import annotations
 
@@ -30,33 +30,33 @@ from .recognise import find_products
 from .scene import Product, Refused
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
-INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # metadata that tell whether an output is complete
-ODD_GAIN = 3.0  # times smaller or larger than all tabulated ones is a measured gain that is told
+INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # Metadata by which a complete output is recognised.
+MAX_GAIN_FACTOR = 3.0  # A measured gain this much below or above all tabulated ones is reported.
 
 
 def sharpen_products(job: ProductJob, progress: Progress | None = None) -> ProductResult:
-    """Sharpen every product that is found. One that fails is said and does not stop the others.
+    """Sharpen every product that is found. A failure is reported and does not stop the others.
 
-    Raises PansharpenError where nothing can be sharpened or was, and CancelledError.
+    Raises PansharpenError where nothing was sharpened, and CancelledError.
     """
     started = time.monotonic()
     progress = progress or Progress()
     if not job.folder.is_dir():
         raise OutputError(f"The folder {job.folder} for the results does not exist. Create it or choose another one.")
     with confined():
-        return _all_sharpened(job, progress, started)
+        return _sharpen_all(job, progress, started)
 
 
-def _all_sharpened(job: ProductJob, progress: Progress, started: float) -> ProductResult:
+def _sharpen_all(job: ProductJob, progress: Progress, started: float) -> ProductResult:
     with gdal_exceptions():
         products, refused = find_products(job.place, progress.check)
-    _say_found(products, refused, progress)
+    _log_products(products, refused, progress)
     names = distinct_names([plain_name(p.title, "product") for p in products])
     runs = []
     for number, (product, name) in enumerate(zip(products, names)):
         output = job.folder / f"{name}_sharp.tif"
-        progress.log(f"Product {number + 1} of {len(products)}: {product.title} ({_sensor(product)}).")
-        runs.append(_attempted(product, output, job, _part_of(progress, number, len(products))))
+        progress.log(f"Product {number + 1} of {len(products)}: {product.title} ({_describe_sensor(product)}).")
+        runs.append(_try_product(product, output, job, _scale_progress(progress, number, len(products))))
         progress.check()
     runs += [ProductRun(r.title, "", NO_PRODUCT, r.sentence) for r in refused]
     result = ProductResult(tuple(runs), time.monotonic() - started)
@@ -68,40 +68,40 @@ def _all_sharpened(job: ProductJob, progress: Progress, started: float) -> Produ
 
 
 def table(runs: Sequence[ProductRun]) -> Iterator[str]:
-    """One line a product: what became of it, its figures and seconds."""
+    """Yield one line per product: its status, figures and seconds."""
     width = max(len(r.title) for r in runs)
     yield f"{'product':{width}}  {'result':16}  {'ratio':>5}  {'shift':>12}  {'gain':>5}  {'HQNR':>6}  {'seconds':>7}"
     for r in runs:
         m = r.metrics
         shift = " ".join(map(format_signed, m.shift)) if m else ""
-        known = (m.ratio, m.gain, m.hqnr) if m else (None, None, None)
-        ratio, gain, hqnr = map(format_figure, known, (".3g", ".3f", ".4f"), ("", "", ""))
+        values = (m.ratio, m.gain, m.hqnr) if m else (None, None, None)
+        ratio, gain, hqnr = map(format_figure, values, (".3g", ".3f", ".4f"), ("", "", ""))
         figures = f"{ratio:>5}  {shift:>12}  {gain:>5}  {hqnr:>6}"
         yield f"{r.title:{width}}  {r.status:16}  {figures}  {r.seconds:7.1f}  {r.sentence}".rstrip()
 
 
-def _sensor(product: Product) -> str:
+def _describe_sensor(product: Product) -> str:
     level = f", level {product.ms.level}" if product.ms.level > 1 else ""
     return f"{product.ms.sensor.name}{level}{', ' + product.ms.date if product.ms.date else ''}"
 
 
-def _say_found(products: Sequence[Product], refused: Sequence[Refused], progress: Progress) -> None:
+def _log_products(products: Sequence[Product], refused: Sequence[Refused], progress: Progress) -> None:
     progress.log(f"Found {len(products)} product(s): {'; '.join(p.title for p in products)}.")
-    for one in refused:
-        progress.warn(Notice("no_product", one.sentence, {"title": one.title}))
+    for item in refused:
+        progress.warn(Notice("no_product", item.sentence, {"title": item.title}))
 
 
-def _part_of(progress: Progress, number: int, count: int) -> Progress:
-    """Progress of one product of several."""
+def _scale_progress(progress: Progress, number: int, count: int) -> Progress:
+    """Return the progress of one product of several."""
     return replace(progress, report=lambda share: progress.report((number + share) / count))
 
 
-def _attempted(product: Product, output: Path, job: ProductJob, progress: Progress) -> ProductRun:
-    """What became of one product; a failure is a sentence, but for a cancel."""
+def _try_product(product: Product, output: Path, job: ProductJob, progress: Progress) -> ProductRun:
+    """Sharpen one product. Every failure except a cancel becomes a sentence."""
     started = time.monotonic()
     blank = ProductRun(product.title, product.ms.sensor.name, FAILED)
     try:
-        run = _sharpened(product, output, job, progress, blank)
+        run = _sharpen(product, output, job, progress, blank)
     except CancelledError:
         raise
     except (PansharpenError, OSError, RuntimeError, MemoryError) as error:
@@ -111,14 +111,14 @@ def _attempted(product: Product, output: Path, job: ProductJob, progress: Progre
     return replace(run, seconds=time.monotonic() - started)
 
 
-def _sharpened(product: Product, output: Path, job: ProductJob, progress: Progress, blank: ProductRun) -> ProductRun:
+def _sharpen(product: Product, output: Path, job: ProductJob, progress: Progress, blank: ProductRun) -> ProductRun:
     for sentence in product.choices:
         progress.log(sentence)
     bands = wanted_bands(product, job.bands)
-    facts = _facts(product, job)
+    facts = _collect_facts(product, job)
     colours = tuple(i + 1 for i in rgb_bands([b.name for b in bands]))
     blank = replace(blank, output=str(output), colours=colours)  # type: ignore[arg-type]
-    if _complete(output, facts):
+    if _is_complete(output, facts):
         sentence = f"{output} was made from the same files with the same settings. Delete it to make it again."
         progress.log(f"Nothing to do: {sentence}")
         progress.report(1.0)
@@ -129,19 +129,19 @@ def _sharpened(product: Product, output: Path, job: ProductJob, progress: Progre
         progress.log(f"Left out by BANDS = {job.bands}: {', '.join(left_out)}.")
     with gdal_exceptions():
         pan, ms = pan_source(product), ms_source(product, job.bands, facts)
-        extent = _extent(job, pan)
+        extent = _transform_extent(job, pan)
     result = fuse(FusionJob(pan, ms, output, job.options, extent), progress)
     if job.keep_vrt:
-        _keep(output, pan, ms, progress)
+        _keep_vrts(output, pan, ms, progress)
     _check_gain(product, result, progress)
     return replace(blank, status=SHARPENED, metrics=result.metrics)
 
 
-def _facts(product: Product, job: ProductJob) -> dict[str, str]:
-    """What the output's metadata say of the product, its files and the settings."""
+def _collect_facts(product: Product, job: ProductJob) -> dict[str, str]:
+    """Collect metadata of the output: product, files and settings."""
     from ..network.weights import sha256_of
 
-    known = {"PRODUCT": product.title, "SENSOR": product.ms.sensor.name, "ACQUISITION_DATE": product.ms.date}
+    facts = {"PRODUCT": product.title, "SENSOR": product.ms.sensor.name, "ACQUISITION_DATE": product.ms.date}
     stamps, options = [], job.options
     for file in product.files:
         status = gdal.VSIStatL(file)
@@ -157,11 +157,11 @@ def _facts(product: Product, job: ProductJob) -> dict[str, str]:
         "overviews": options.overviews,
     }
     settings = "; ".join(f"{k} {v}" for k, v in decisive.items())
-    return {**{k: v for k, v in known.items() if v}, INPUTS: "; ".join(stamps), SETTINGS: settings}
+    return {**{k: v for k, v in facts.items() if v}, INPUTS: "; ".join(stamps), SETTINGS: settings}
 
 
-def _complete(output: Path, facts: dict[str, str]) -> bool:
-    """Whether an output is there that was made from the same files with the same settings."""
+def _is_complete(output: Path, facts: dict[str, str]) -> bool:
+    """Check that an output was made from the same files with the same settings."""
     if not output.is_file():
         return False
     with gdal_exceptions():
@@ -172,58 +172,58 @@ def _complete(output: Path, facts: dict[str, str]) -> bool:
             return False
 
 
-def _extent(job: ProductJob, pan: RasterSource) -> Extent | None:
-    """The job's extent in PAN's reference system. Raises InputError where it cannot be brought there."""
+def _transform_extent(job: ProductJob, pan: RasterSource) -> Extent | None:
+    """Return the job's extent in PAN's reference system. Raises InputError where it cannot be transformed."""
     if job.extent is None:
         return None
     with Raster(pan, "PAN") as raster:
         wkt = raster.crs
     if not wkt or not job.extent_crs:
         return job.extent
-    own, other = osr.SpatialReference(job.extent_crs), osr.SpatialReference(wkt)
-    for system in (own, other):
+    source, target = osr.SpatialReference(job.extent_crs), osr.SpatialReference(wkt)
+    for system in (source, target):
         system.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
-    if own.IsSame(other):
+    if source.IsSame(target):
         return job.extent
     try:
-        moved = osr.CoordinateTransformation(own, other).TransformBounds(*job.extent, 21)
+        moved = osr.CoordinateTransformation(source, target).TransformBounds(*job.extent, 21)
         if not all(math.isfinite(v) for v in moved):
             raise RuntimeError("no finite numbers")
     except RuntimeError as error:
         raise InputError(
             f"The extent {job.extent} cannot be brought to PAN's reference system ({error}). Choose an extent that "
-            "lies on the product, or leave it empty."
+            "overlaps the product, or leave it empty."
         ) from error
     return moved[0], moved[1], moved[2], moved[3]
 
 
-def _keep(output: Path, pan: RasterSource, ms: RasterSource, progress: Progress) -> None:
-    """Write the VRTs beside the result; a PAN that is one file needs none."""
+def _keep_vrts(output: Path, pan: RasterSource, ms: RasterSource, progress: Progress) -> None:
+    """Write the VRTs next to the result. A PAN of one file needs none."""
     for role, source in (("pan", pan), ("ms", ms)):
         if source.xml:
             path = output.with_name(f"{output.stem}_{role}.vrt")
             try:
                 with whole_file(path) as draft:
                     draft.write_text(source.xml, encoding="utf-8")
-            except OSError as error:  # the result is in place
-                sentence = f"{output} is complete, but {path} beside it cannot be written ({error})."
+            except OSError as error:  # The result is in place.
+                sentence = f"{output} is complete, but {path} next to it cannot be written ({error})."
                 progress.warn(Notice("vrt_not_kept", sentence, {"path": str(path)}))
                 continue
             progress.explain(f"Kept {path}, which reads {source.name}.")
 
 
 def _check_gain(product: Product, result: FusionResult, progress: Progress) -> None:
-    """Say how the measured gain stands to the tabulated ones; the measured one is used whatever they say."""
+    """Compare the measured gain, which is used, with the tabulated ones."""
     gains = product.ms.sensor.gains
     if gains is None:
         return
-    least, largest = gains
+    low, high = gains
     name = product.ms.sensor.name
     gain = format_figure(result.metrics.gain, ".3f")
-    said = f"Tabulated MTF gains of {name}: {least:g} to {largest:g}; measured and used: {gain}."
-    progress.explain(said)
-    if not least / ODD_GAIN <= result.metrics.gain <= largest * ODD_GAIN:
-        sentence = f"{said} They are far apart: MS may have been resampled or sharpened before. Look at the result."
+    text = f"Tabulated MTF gains of {name}: {low:g} to {high:g}; measured and used: {gain}."
+    progress.explain(text)
+    if not low / MAX_GAIN_FACTOR <= result.metrics.gain <= high * MAX_GAIN_FACTOR:
+        sentence = f"{text} They are far apart: MS may have been resampled or sharpened before. Look at the result."
         progress.warn(
-            Notice("gain_unlike_sensor", sentence, {"measured": result.metrics.gain, "least": least, "most": largest})
+            Notice("gain_unlike_sensor", sentence, {"measured": result.metrics.gain, "least": low, "most": high})
         )

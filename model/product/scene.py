@@ -1,4 +1,4 @@
-"""What readers of products find: PAN and MS of a scene as they lie in files, and the two together as a product."""
+"""Data of readers of products: bands in files, PAN and MS of a scene, and both as a product."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-NOT_SHARPENED = ("cirrus", "thermal", "thermal 1", "thermal 2")  # coarse, or of heights that PAN does not show
+NOT_SHARPENED = ("cirrus", "thermal", "thermal 1", "thermal 2")  # They are coarse, or show heights that PAN does not.
 
 
 @dataclass(frozen=True)
 class Sensor:
-    """A sensor, and how metadata and names of files speak of it.
+    """A sensor, with its names in metadata and files.
 
     bands       token of a band in metadata or names of files, in capitals, to the band's name, in the order of a file
                 with all bands; "PAN" is the panchromatic one
     centres     name of a band to its centre wavelength in nm
-    gains       tabulated MTF gains of MS at Nyquist, least and largest; None where no table has them
+    gains       tabulated MTF gains of MS at Nyquist, minimum and maximum; None where no table has them
     spacecraft  pattern of its name in metadata
     files       pattern of image files' names without their ending. Groups `token` and `scene` are the band's token and
-                what its files share; `place` is Landsat's path and row in names of level 1
+                the name its files share; `place` is Landsat's path and row in names of level 1
     """
 
     name: str
@@ -39,7 +39,7 @@ UNKNOWN = Sensor("unknown sensor")
 
 
 def find_sensor(sensors: Sequence[Sensor], spacecraft: str) -> Sensor:
-    """Find the sensor that metadata name; UNKNOWN if it is none of `sensors`."""
+    """Find the sensor that metadata name; UNKNOWN for other sensors."""
     named = (s for s in sensors if s.spacecraft and re.match(s.spacecraft, spacecraft, re.IGNORECASE))
     return next(named, UNKNOWN)
 
@@ -57,11 +57,11 @@ class Band:
 class Part:
     """PAN or MS of one scene.
 
-    role     PAN or MS                         scene    the same word for what was recorded together
-    title    what to call a product of it      date     YYYY-MM-DD, empty where nothing says it
-    level    of processing: 1 or 2             metadata files that say so, and those that are read through them
-    missing  names that the metadata list and that are not there
-    nodata   value that the product's maker fills gaps with, where files may not say it
+    role     PAN or MS                         scene    equal for what was recorded together
+    title    of a product of it                date     YYYY-MM-DD, empty if unknown
+    level    of processing: 1 or 2             metadata files, and those that they name
+    missing  names in the metadata of files that are not there
+    nodata   the maker's value of gaps, which files may not declare
     """
 
     role: str
@@ -77,20 +77,20 @@ class Part:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All of them, each once."""
+        """All files, each once."""
         return tuple(dict.fromkeys([*self.metadata, *(f for b in self.bands for f in b.files)]))
 
     def describe(self) -> str:
-        """Describe it for lists of what was found."""
+        """Describe it for lists in messages."""
         bands = f"{len(self.bands)} band(s)" if self.role == "MS" else "one band"
-        known = self.sensor.name if self.sensor != UNKNOWN else ""
+        sensor = self.sensor.name if self.sensor != UNKNOWN else ""
         level = f"level {self.level}" if self.level > 1 else ""
-        return f"{self.role} of {', '.join(filter(None, [self.title, known, level, self.date, bands]))}"
+        return f"{self.role} of {', '.join(filter(None, [self.title, sensor, level, self.date, bands]))}"
 
 
 @dataclass(frozen=True)
 class Product:
-    """PAN and MS that belong together, and in `choices` sentences on what was chosen and why."""
+    """PAN and MS that belong together, and in `choices` sentences with the reasons."""
 
     pan: Part
     ms: Part
@@ -107,7 +107,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Refused:
-    """Something that looks like a product and is none: why, and what to do, in whole sentences."""
+    """A refusal of what looks like a product: the reason and what to do, in whole sentences."""
 
     title: str
     sentence: str

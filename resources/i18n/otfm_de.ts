@@ -46,7 +46,7 @@
     <message>
         <source>Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without changing its colours.
 
-A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth: the scene&apos;s own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and written to the log.
+A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth. The scene&apos;s own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and logged.
 
 The output has PAN&apos;s grid where MS exists, and the data type, nodata value, band names and rendering of MS. Runs on CUDA where there is a GPU and on any CPU, in a process of its own. Set up the engine (otfm:setup) installs what it needs.</source>
         <translation>Macht ein multispektrales Raster (MS) so scharf wie das panchromatische (PAN) derselben Szene, ohne seine Farben zu ändern.
@@ -64,7 +64,7 @@ Die Ausgabe hat das Gitter von PAN, soweit MS reicht, und Datentyp, Nodata-Wert,
         <translation>Schärft, was die Karte zeigt, in Sekunden, wie es die ganze Szene würde.</translation>
     </message>
     <message>
-        <source>Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, move the map, and run again.
+        <source>Sharpens what the map shows, so that you can check the result before the whole scene is made. Zoom, run, look, move the map, and run again.
 
 Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of PAN pixels is sharpened in its middle.</source>
         <translation>Schärft, was die Karte zeigt, damit Sie urteilen können, bevor die ganze Szene berechnet wird. Zoomen, ausführen, ansehen, Karte verschieben, wieder ausführen.
@@ -82,7 +82,7 @@ Versatz, Schärfe und Statistik sind die der ganzen Szene, also zeigt die Vorsch
     <message>
         <source>Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
 
-The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
+The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn from. Blocks of the scene are held out and never trained on. They decide which weights are kept, and the figures in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
 
 Choose the result as the quality in OTFM Pansharpen, for this scene and others of the same sensor. Several pairs of one sensor teach more than one. Cancelling keeps the best weights so far. Set up the engine (otfm:setup) installs what it needs.</source>
         <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten, auf diesem Rechner.
@@ -102,7 +102,7 @@ Wählen Sie das Ergebnis als Qualität in OTFM Pansharpen, für diese Szene und 
     <message>
         <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
 
-Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and of your system stay as they are. The log says first what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
 
 ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
         <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
@@ -122,7 +122,7 @@ ACTION check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit
     <message>
         <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
 
-Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read as they are.
+Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read without unpacking.
 
 Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
         <translation>Schärft Satellitenprodukte, wie sie geliefert werden: keine Kanäle zu stapeln, keine Kacheln zusammenzusetzen.
@@ -142,9 +142,9 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
     <message>
         <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
 
-At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, beside interpolation and four classical methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods, and of this plugin where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
+At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, next to interpolation and four classical methods. At reduced resolution, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods. This plugin is among them where the raster came from it. The report names a shift, too much or too little detail, changed colours and seams.
 
-Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as they can be, and the report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again one scale down.</source>
+Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as possible. The report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again at reduced resolution.</source>
         <translation>Sagt in klaren Sätzen, wie gut ein geschärftes Raster ist, wer immer es gemacht hat, und was daran falsch ist.
 
 In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neben Interpolation und vier klassischen Verfahren. Eine Stufe gröber, wo MS selbst die Wahrheit ist: ERGAS, SAM, Q2n und SCC dieser Verfahren, und dieses Plugins, wenn das Raster von ihm stammt. Gesucht werden Versatz, zu viel oder zu wenig Detail, veränderte Farben und Nähte.
@@ -160,7 +160,7 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
         <translation>Lädt ein kleines, erdachtes Rasterpaar, um OTFM Pansharpen auszuprobieren.</translation>
     </message>
     <message>
-        <source>Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, red and near infrared with pixels of 30 m.
+        <source>Loads a small pair to try the plugin on. The panchromatic raster has pixels of 15 m. Blue, green, red and near infrared have pixels of 30 m.
 
 The scene is made up, by a script of this project. It shows no real place: it lies in the sea, where the equator meets the meridian of Greenwich. Its files are in the public domain (CC0).</source>
         <translation>Lädt ein kleines Paar, um das Plugin auszuprobieren: ein panchromatisches Raster mit Pixeln von 15 m, und Blau, Grün, Rot und nahes Infrarot mit Pixeln von 30 m.
@@ -196,7 +196,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Multispektrale Kanäle</translation>
     </message>
     <message>
-        <source>More bands of the multispectral raster, one raster a band</source>
+        <source>More bands of the multispectral raster, one raster per band</source>
         <translation>Weitere Kanäle des multispektralen Rasters, ein Raster je Kanal</translation>
     </message>
     <message>
@@ -260,7 +260,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Vorschau</translation>
     </message>
     <message>
-        <source>Extent in place of the map&apos;s</source>
+        <source>Extent instead of the map&apos;s</source>
         <translation>Ausdehnung anstelle der Karte</translation>
     </message>
     <message>
@@ -308,7 +308,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Gewichte, von denen ausgegangen wird</translation>
     </message>
     <message>
-        <source>Steps, in place of minutes</source>
+        <source>Steps, instead of minutes</source>
         <translation>Schritte, anstelle von Minuten</translation>
     </message>
     <message>
@@ -356,7 +356,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Das Farbraster: ein oder mehrere Kanäle mit 1,5- bis 16-mal so großen Pixeln über demselben Gebiet. Ein anderes Bezugssystem wird beim Lesen umgerechnet.</translation>
     </message>
     <message>
-        <source>Where MS comes as one file a band, as Landsat does: choose the first band as MS and the others here, in the order of the output. All have to lie on one grid.</source>
+        <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
         <translation>Wo MS als eine Datei je Kanal vorliegt, wie bei Landsat: wählen Sie den ersten Kanal als MS und die anderen hier, in der Reihenfolge der Ausgabe. Alle müssen auf einem Gitter liegen.</translation>
     </message>
     <message>
@@ -372,7 +372,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Nur dieser Teil wird geschärft; leer: alles, was beide Raster abdecken. Die Statistik bleibt die der ganzen Szene, darum passen Teile einer Szene zusammen.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Blocks are held out: they decide whether the tuned weights are used, and the log says what was won there; errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used as it is.</source>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
         <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. tuned trainiert best zuerst MINUTES lang an der Szene selbst nach. Blöcke werden zurückgehalten: sie entscheiden, ob die nachtrainierten Gewichte verwendet werden, und das Protokoll sagt, was dort gewonnen wurde; die Fehler werden nochmals um etwa 4 % kleiner. Nötig sind mindestens 96 x 96 MS-Pixel. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird verwendet, wie sie ist.</translation>
     </message>
     <message>
@@ -404,7 +404,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Wie viele Schritte der Fluss macht. Für 1 sind die Gewichte trainiert; mehr kosten mehr Zeit.</translation>
     </message>
     <message>
-        <source>auto measures the shift between the rasters on their pixels and corrects it; off trusts the georeference, even where PAN and MS do not seem to show the same scene.</source>
+        <source>auto measures the shift between the rasters on their pixels and corrects it. With off, the georeference is trusted, even where PAN and MS do not seem to show the same scene.</source>
         <translation>auto misst die Verschiebung zwischen den Rastern an ihren Pixeln und korrigiert sie; off vertraut der Georeferenz, auch wo PAN und MS nicht dieselbe Szene zu zeigen scheinen.</translation>
     </message>
     <message>
@@ -448,7 +448,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Die Vorschau, ein temporärer Layer, wenn keine Datei gewählt ist.</translation>
     </message>
     <message>
-        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.</source>
+        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product.</source>
         <translation>Der Ordner mit einem oder mehreren Produkten (Pfad einfügen), ein Archiv (.tar, .tar.gz, .zip), oder eine Metadatendatei (MTL, IMD, DIM_*.XML) oder ein Bild eines Produkts, das dann das einzige ist.</translation>
     </message>
     <message>
@@ -460,7 +460,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Nur dieser Teil jedes Produkts wird geschärft. Leer: alles.</translation>
     </message>
     <message>
-        <source>Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.</source>
+        <source>Whether virtual rasters (.vrt) of the fused bands stay next to the results.</source>
         <translation>Ob virtuelle Raster (.vrt) der Kanäle, wie sie verarbeitet wurden, neben den Ergebnissen bleiben.</translation>
     </message>
     <message>
@@ -480,7 +480,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Das multispektrale Raster, das verwendet wurde.</translation>
     </message>
     <message>
-        <source>One or more results of these two rasters, which are set side by side.</source>
+        <source>One or more results of these two rasters, which are compared.</source>
         <translation>Ein oder mehrere Ergebnisse dieser beiden Raster, die nebeneinandergestellt werden.</translation>
     </message>
     <message>
@@ -512,7 +512,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Polygone in beliebigem Bezugssystem, etwa von Wolken und ihren Schatten, an denen nicht gelernt wird. Leer: an allem lernen.</translation>
     </message>
     <message>
-        <source>The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, for example one that was fine-tuned before.</source>
+        <source>The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, for example a fine-tuned one.</source>
         <translation>Die Gewichte, von denen ausgegangen wird: fast oder best für einen mitgelieferten Satz, oder eine .safetensors-Datei dieses Plugins, etwa eine früher nachtrainierte.</translation>
     </message>
     <message>
@@ -520,7 +520,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Wie lange trainiert wird. 3 genügen für eine Szene auf den meisten Rechnern; eine GPU braucht weniger.</translation>
     </message>
     <message>
-        <source>How many steps to train, in place of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
+        <source>How many steps to train, instead of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
         <translation>Wie viele Schritte trainiert wird, anstelle von MINUTES: gleiche Schritte und gleicher Startwert geben auf demselben Rechner dieselben Gewichte. Leer: nach der Uhr.</translation>
     </message>
     <message>
@@ -536,7 +536,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Ob ein Abbruch die bis dahin besten Gewichte schreibt, wenn sie besser sind als die Ausgangsgewichte. Sonst hinterlässt ein Abbruch keine Datei.</translation>
     </message>
     <message>
-        <source>The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in the folder of the profile that is proposed. A file with their SHA-256 is written beside it.</source>
+        <source>The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in the folder of the profile that is proposed. A file with their SHA-256 is written next to it.</source>
         <translation>Die nachtrainierten Gewichte, eine .safetensors-Datei. Dialoge bieten sie als Qualität an, wenn sie im vorgeschlagenen Ordner liegt. Eine Datei mit ihrer SHA-256 wird daneben geschrieben.</translation>
     </message>
     <message>
@@ -544,7 +544,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Eine HTML-Datei mit Lernkurve, Bildern vorher und nachher, den Zahlen der zurückgehaltenen Blöcke und den Einstellungen.</translation>
     </message>
     <message>
-        <source>install does nothing where torch works already. check writes a report. repair installs anew, also where torch works. remove deletes the folder that was installed.</source>
+        <source>install does nothing where torch works already. check writes a report. repair installs again, even where torch works. remove deletes the folder that was installed.</source>
         <translation>install tut nichts, wo torch schon läuft. check schreibt einen Bericht. repair installiert neu, auch wo torch läuft. remove löscht den Ordner, der installiert wurde.</translation>
     </message>
     <message>
@@ -556,7 +556,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Für Rechner ohne Netz: ein Ordner mit den Wheels von torch, safetensors und was diese brauchen, für dieses Python, anderswo mit pip download geholt. Sie werden nicht mit Prüfsummen verglichen.</translation>
     </message>
     <message>
-        <source>A package index in place of the one that pip uses, for example a mirror of your organisation, or torch&apos;s own index of CPU builds.</source>
+        <source>A package index instead of the one that pip uses, for example a mirror of your organisation, or torch&apos;s own index of CPU builds.</source>
         <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation oder der Index von torch mit CPU-Ausgaben.</translation>
     </message>
     <message>
@@ -736,7 +736,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>{name} ist {given}, aber Kanäle werden mit ihren Nummern ab 1 angegeben, zum Beispiel 3,2,1.</translation>
     </message>
     <message>
-        <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
+        <source>{name} is {given}, which is not a number. Give a number, or leave it empty where it is optional.</source>
         <translation>{name} ist {given}, das ist keine Zahl. Geben Sie eine Zahl an, oder lassen Sie es leer, wo es optional ist.</translation>
     </message>
     <message>
@@ -756,7 +756,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
     </message>
     <message>
-        <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
+        <source>No polygon of MASK {mask} overlaps PAN {pan}: nothing is left out.</source>
         <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
     </message>
     <message>
@@ -764,11 +764,11 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>{name} {fault}. Wählen Sie einen anderen Namen.</translation>
     </message>
     <message>
-        <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
+        <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that overlaps the rasters, or leave it empty for all that both cover.</source>
         <translation>Die Ausdehnung {extent} lässt sich nicht in das Bezugssystem von {name} ({system}) umrechnen. Wählen Sie eine Ausdehnung, die auf den Rastern liegt, oder lassen Sie sie leer für alles, was beide abdecken.</translation>
     </message>
     <message>
-        <source>PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.</source>
+        <source>PAN {pan} and MS {ms} do not overlap: they show different areas. Choose one scene.</source>
         <translation>PAN {pan} und MS {ms} überlappen nicht: sie liegen an verschiedenen Orten. Wählen Sie eine Szene.</translation>
     </message>
     <message>
@@ -800,7 +800,7 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Die Karte zeigt nichts von PAN {pan}. Zoomen Sie dorthin, was Sie geschärft sehen wollen, und führen Sie erneut aus.</translation>
     </message>
     <message>
-        <source>The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty.</source>
+        <source>The extent {extent} cannot be read. Choose one that overlaps the product, or leave it empty.</source>
         <translation>Die Ausdehnung {extent} ist nicht lesbar. Wählen Sie eine, die auf dem Produkt liegt, oder lassen Sie sie leer.</translation>
     </message>
     <message>

@@ -46,7 +46,7 @@
     <message>
         <source>Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without changing its colours.
 
-A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth: the scene&apos;s own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and written to the log.
+A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth. The scene&apos;s own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and logged.
 
 The output has PAN&apos;s grid where MS exists, and the data type, nodata value, band names and rendering of MS. Runs on CUDA where there is a GPU and on any CPU, in a process of its own. Set up the engine (otfm:setup) installs what it needs.</source>
         <translation>Hace un ráster multiespectral (MS) tan nítido como el pancromático (PAN) de la misma escena, sin cambiar sus colores.
@@ -64,7 +64,7 @@ La salida tiene la rejilla de PAN donde hay MS, y el tipo de datos, el valor sin
         <translation>Realza lo que muestra el mapa, en segundos, como se haría toda la escena.</translation>
     </message>
     <message>
-        <source>Sharpens what the map shows, so that you can judge before the whole scene is made. Zoom, run, look, move the map, and run again.
+        <source>Sharpens what the map shows, so that you can check the result before the whole scene is made. Zoom, run, look, move the map, and run again.
 
 Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of PAN pixels is sharpened in its middle.</source>
         <translation>Realza lo que muestra el mapa, para que pueda juzgar antes de hacer toda la escena. Acerque, ejecute, mire, mueva el mapa y ejecute de nuevo.
@@ -82,7 +82,7 @@ El desplazamiento, la nitidez y la estadística son los de toda la escena, así 
     <message>
         <source>Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
 
-The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn from. Blocks of the scene are held out: they are never trained on, they decide which weights are kept, and the figures in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
+The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn from. Blocks of the scene are held out and never trained on. They decide which weights are kept, and the figures in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
 
 Choose the result as the quality in OTFM Pansharpen, for this scene and others of the same sensor. Several pairs of one sensor teach more than one. Cancelling keeps the best weights so far. Set up the engine (otfm:setup) installs what it needs.</source>
         <translation>Mejora los pesos de OTFM Pansharpen con su propia escena, en minutos, en este equipo.
@@ -102,7 +102,7 @@ Elija el resultado como calidad en OTFM Pansharpen, para esta escena y otras del
     <message>
         <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
 
-Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and of your system stay as they are. The log says first what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
 
 ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
         <translation>Instala aquello con lo que OTFM Pansharpen calcula: torch, safetensors y lo que necesitan. Ejecútelo una vez.
@@ -122,7 +122,7 @@ ACTION check no cambia nada. Escribe un informe sobre este equipo, con una peque
     <message>
         <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
 
-Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read as they are.
+Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read without unpacking.
 
 Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
         <translation>Realza productos de satélite tal como se entregan: sin apilar bandas ni juntar teselas.
@@ -142,9 +142,9 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
     <message>
         <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
 
-At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, beside interpolation and four classical methods. One scale down, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods, and of this plugin where the raster came from it. It looks for a shift, too much or too little detail, changed colours and seams.
+At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, next to interpolation and four classical methods. At reduced resolution, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods. This plugin is among them where the raster came from it. The report names a shift, too much or too little detail, changed colours and seams.
 
-Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as they can be, and the report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again one scale down.</source>
+Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as possible. The report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again at reduced resolution.</source>
         <translation>Dice en frases claras qué calidad tiene un ráster realzado, lo haya hecho quien lo haya hecho, y qué tiene mal.
 
 A plena resolución, donde nadie conoce la verdad: D_lambda, D_s y HQNR, junto a la interpolación y cuatro métodos clásicos. Una escala más abajo, donde el propio MS es la verdad: ERGAS, SAM, Q2n y SCC de esos métodos, y de este complemento si el ráster salió de él. Busca desplazamientos, exceso o falta de detalle, colores cambiados y costuras.
@@ -160,7 +160,7 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
         <translation>Carga un pequeño par de rásteres, inventado, para probar OTFM Pansharpen.</translation>
     </message>
     <message>
-        <source>Loads a small pair to try the plugin on: a panchromatic raster with pixels of 15 m, and blue, green, red and near infrared with pixels of 30 m.
+        <source>Loads a small pair to try the plugin on. The panchromatic raster has pixels of 15 m. Blue, green, red and near infrared have pixels of 30 m.
 
 The scene is made up, by a script of this project. It shows no real place: it lies in the sea, where the equator meets the meridian of Greenwich. Its files are in the public domain (CC0).</source>
         <translation>Carga un pequeño par para probar el complemento: un ráster pancromático con píxeles de 15 m, y azul, verde, rojo e infrarrojo cercano con píxeles de 30 m.
@@ -196,7 +196,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Bandas multiespectrales</translation>
     </message>
     <message>
-        <source>More bands of the multispectral raster, one raster a band</source>
+        <source>More bands of the multispectral raster, one raster per band</source>
         <translation>Más bandas del ráster multiespectral, un ráster por banda</translation>
     </message>
     <message>
@@ -260,7 +260,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Vista previa</translation>
     </message>
     <message>
-        <source>Extent in place of the map&apos;s</source>
+        <source>Extent instead of the map&apos;s</source>
         <translation>Extensión en lugar de la del mapa</translation>
     </message>
     <message>
@@ -308,7 +308,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Pesos de partida</translation>
     </message>
     <message>
-        <source>Steps, in place of minutes</source>
+        <source>Steps, instead of minutes</source>
         <translation>Pasos, en lugar de minutos</translation>
     </message>
     <message>
@@ -356,7 +356,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>El ráster de color: una o más bandas con píxeles de 1,5 a 16 veces mayores, sobre la misma zona. Otro sistema de referencia se reproyecta al leer.</translation>
     </message>
     <message>
-        <source>Where MS comes as one file a band, as Landsat does: choose the first band as MS and the others here, in the order of the output. All have to lie on one grid.</source>
+        <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
         <translation>Cuando MS viene en un archivo por banda, como en Landsat: elija la primera banda como MS y las demás aquí, en el orden de la salida. Todas deben estar en la misma rejilla.</translation>
     </message>
     <message>
@@ -372,7 +372,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Solo se realza esta parte; vacío: todo lo que ambos rásteres cubren. La estadística sigue siendo la de toda la escena, de modo que las partes de una escena encajan.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Blocks are held out: they decide whether the tuned weights are used, and the log says what was won there; errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used as it is.</source>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
         <translation>fast tarda segundos. best reduce los errores cerca de un 4 % y tarda de dos a cinco veces más. tuned ajusta antes best a la propia escena durante MINUTES. Se reservan bloques: deciden si se usan los pesos ajustados, y el registro dice qué se ganó en ellos; los errores bajan otro 4 % aproximadamente. Necesita al menos 96 x 96 píxeles de MS. Un archivo .safetensors de este complemento, por ejemplo ajustado al sensor, se usa tal cual.</translation>
     </message>
     <message>
@@ -404,7 +404,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Cuántos pasos da el flujo. Los pesos están entrenados para 1; más cuestan más tiempo.</translation>
     </message>
     <message>
-        <source>auto measures the shift between the rasters on their pixels and corrects it; off trusts the georeference, even where PAN and MS do not seem to show the same scene.</source>
+        <source>auto measures the shift between the rasters on their pixels and corrects it. With off, the georeference is trusted, even where PAN and MS do not seem to show the same scene.</source>
         <translation>auto mide en los píxeles el desplazamiento entre los rásteres y lo corrige; off confía en la georreferencia, aunque PAN y MS no parezcan mostrar la misma escena.</translation>
     </message>
     <message>
@@ -448,7 +448,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>La vista previa, una capa temporal si no se elige un archivo.</translation>
     </message>
     <message>
-        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of one product, which is then the only one.</source>
+        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product.</source>
         <translation>La carpeta de uno o más productos (pegue su ruta), un archivo comprimido (.tar, .tar.gz, .zip), o un archivo de metadatos (MTL, IMD, DIM_*.XML) o imagen de un producto, que es entonces el único.</translation>
     </message>
     <message>
@@ -460,7 +460,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Solo se realza esta parte de cada producto. Vacío: todo.</translation>
     </message>
     <message>
-        <source>Whether virtual rasters (.vrt) of the bands as they were fused stay beside the results.</source>
+        <source>Whether virtual rasters (.vrt) of the fused bands stay next to the results.</source>
         <translation>Si los rásteres virtuales (.vrt) de las bandas, tal como se fusionaron, quedan junto a los resultados.</translation>
     </message>
     <message>
@@ -480,7 +480,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>El ráster multiespectral que se usó.</translation>
     </message>
     <message>
-        <source>One or more results of these two rasters, which are set side by side.</source>
+        <source>One or more results of these two rasters, which are compared.</source>
         <translation>Uno o más resultados de estos dos rásteres, que se comparan entre sí.</translation>
     </message>
     <message>
@@ -512,7 +512,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Polígonos en cualquier sistema de referencia, por ejemplo de nubes y sus sombras, de los que no se aprende. Vacío: aprender de todo.</translation>
     </message>
     <message>
-        <source>The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, for example one that was fine-tuned before.</source>
+        <source>The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, for example a fine-tuned one.</source>
         <translation>Los pesos de partida: fast o best para un conjunto incluido, o un archivo .safetensors de este complemento, por ejemplo uno ajustado antes.</translation>
     </message>
     <message>
@@ -520,7 +520,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Cuánto tiempo se entrena. 3 bastan para una escena en la mayoría de los equipos; una GPU necesita menos.</translation>
     </message>
     <message>
-        <source>How many steps to train, in place of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
+        <source>How many steps to train, instead of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
         <translation>Cuántos pasos se entrena, en lugar de MINUTES: los mismos pasos y la misma semilla dan los mismos pesos en el mismo equipo. Vacío: según el reloj.</translation>
     </message>
     <message>
@@ -536,7 +536,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Si al cancelar se escriben los mejores pesos encontrados hasta entonces, cuando son mejores que los de partida. Si no, al cancelar no queda ningún archivo.</translation>
     </message>
     <message>
-        <source>The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in the folder of the profile that is proposed. A file with their SHA-256 is written beside it.</source>
+        <source>The fine-tuned weights, a .safetensors file. Dialogs offer it as a quality where it lies in the folder of the profile that is proposed. A file with their SHA-256 is written next to it.</source>
         <translation>Los pesos ajustados, un archivo .safetensors. Los cuadros de diálogo lo ofrecen como calidad si está en la carpeta propuesta. Junto a él se escribe un archivo con su SHA-256.</translation>
     </message>
     <message>
@@ -544,7 +544,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Un archivo HTML con la curva de aprendizaje, imágenes de antes y después, las cifras de los bloques reservados y los ajustes.</translation>
     </message>
     <message>
-        <source>install does nothing where torch works already. check writes a report. repair installs anew, also where torch works. remove deletes the folder that was installed.</source>
+        <source>install does nothing where torch works already. check writes a report. repair installs again, even where torch works. remove deletes the folder that was installed.</source>
         <translation>install no hace nada donde torch ya funciona. check escribe un informe. repair instala de nuevo, también donde torch funciona. remove borra la carpeta que se instaló.</translation>
     </message>
     <message>
@@ -556,7 +556,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Para equipos sin red: una carpeta con los wheels de torch, safetensors y lo que necesitan para este Python, descargados en otro lugar con pip download. No se comprueban con sumas.</translation>
     </message>
     <message>
-        <source>A package index in place of the one that pip uses, for example a mirror of your organisation, or torch&apos;s own index of CPU builds.</source>
+        <source>A package index instead of the one that pip uses, for example a mirror of your organisation, or torch&apos;s own index of CPU builds.</source>
         <translation>Un índice de paquetes en lugar del que usa pip, por ejemplo un espejo de su organización, o el índice de torch con versiones CPU.</translation>
     </message>
     <message>
@@ -736,7 +736,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>{name} es {given}, pero las bandas se dan por sus números desde 1, por ejemplo 3,2,1.</translation>
     </message>
     <message>
-        <source>{name} is {given}, which is no number. Give a number, or leave it empty where it is optional.</source>
+        <source>{name} is {given}, which is not a number. Give a number, or leave it empty where it is optional.</source>
         <translation>{name} es {given}, que no es un número. Dé un número, o déjelo vacío donde sea opcional.</translation>
     </message>
     <message>
@@ -756,7 +756,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar, por lo que no se dejan fuera. Revíselos con native:checkvalidity.</translation>
     </message>
     <message>
-        <source>No polygon of MASK {mask} lies on PAN {pan}: nothing is left out.</source>
+        <source>No polygon of MASK {mask} overlaps PAN {pan}: nothing is left out.</source>
         <translation>Ningún polígono de MASK {mask} está sobre PAN {pan}: no se excluye nada.</translation>
     </message>
     <message>
@@ -764,11 +764,11 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>{name} {fault}. Elija otro nombre.</translation>
     </message>
     <message>
-        <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that lies on the rasters, or leave it empty for all that both cover.</source>
+        <source>The extent {extent} cannot be brought to the reference system of {name} ({system}). Choose an extent that overlaps the rasters, or leave it empty for all that both cover.</source>
         <translation>La extensión {extent} no se puede llevar al sistema de referencia de {name} ({system}). Elija una extensión que esté sobre los rásteres, o déjela vacía para todo lo que ambos cubren.</translation>
     </message>
     <message>
-        <source>PAN {pan} and MS {ms} do not overlap: they lie at different places. Choose one scene.</source>
+        <source>PAN {pan} and MS {ms} do not overlap: they show different areas. Choose one scene.</source>
         <translation>PAN {pan} y MS {ms} no se solapan: están en lugares distintos. Elija una sola escena.</translation>
     </message>
     <message>
@@ -800,7 +800,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>El mapa no muestra nada de PAN {pan}. Acerque a lo que quiera ver realzado y ejecute de nuevo.</translation>
     </message>
     <message>
-        <source>The extent {extent} cannot be read. Choose one that lies on the product, or leave it empty.</source>
+        <source>The extent {extent} cannot be read. Choose one that overlaps the product, or leave it empty.</source>
         <translation>La extensión {extent} no se puede leer. Elija una que esté sobre el producto, o déjela vacía.</translation>
     </message>
     <message>

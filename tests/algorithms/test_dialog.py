@@ -1,4 +1,4 @@
-"""What an analyst meets before Run: what is chosen for them, what is offered, what is said to be wrong."""
+"""The dialog before Run: chosen layers, offered qualities, reported faults."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def opened(algorithm, monkeypatch, tmp_path):
 
 
 def layers_of(pair, folder):
-    """PAN and MS of a scene in the project, among rasters that are neither."""
+    """Add PAN and MS of a scene to the project, among rasters that are neither."""
     height, width = load_image(pair.pan).shape[1:]
     fused = save(folder / "sharpened.tif", pair.sharp, "uint16", PLACE)
     heights = save(folder / "heights.tif", np.ones((1, height // 2, width // 2)), "float32", (5e5, 4, 0, 4e6, 0, -4))
@@ -113,7 +113,7 @@ def test_the_modeler_takes_quality_from_other_steps_too(algorithm, monkeypatch):
 
 
 @pytest.mark.promise(2)
-def test_what_cannot_be_sharpened_is_said_before_run(algorithm, tmp_path):
+def test_faults_of_a_pair_are_reported_before_run(algorithm, tmp_path):
     pair = Recipe().write(tmp_path)
     far = save(tmp_path / "far.tif", load_image(pair.ms), transform=(9e5, 8.0, 0, 4e6, 0, -8.0))
     zone = save(tmp_path / "zone.tif", load_image(pair.ms), transform=(2e5, 8.0, 0, 4e6, 0, -8.0), crs=32634)
@@ -136,7 +136,7 @@ def test_what_cannot_be_sharpened_is_said_before_run(algorithm, tmp_path):
         assert (passed, words in sentence) == (False, True), sentence
 
 
-def test_what_can_be_sharpened_is_not_refused_before_run(algorithm, tmp_path):
+def test_sound_pairs_pass_before_run(algorithm, tmp_path):
     """Another zone, no georeference: what only the run can tell is left to it."""
     pair = Recipe().write(tmp_path)
     bare = [save(tmp_path / f"{p.stem}_bare.tif", load_image(p), transform=(0, 1, 0, 0, 0, 1), crs=None)
@@ -149,12 +149,12 @@ def test_what_can_be_sharpened_is_not_refused_before_run(algorithm, tmp_path):
 
 
 @pytest.mark.parametrize(("fine", "ratio"), [(1.0, 4), (0.25, 4)])
-def test_pixels_of_one_unit_from_the_origin_on_are_no_want_of_a_place(algorithm, tmp_path, fine, ratio):
+def test_unit_pixels_at_origin_are_georeferenced(algorithm, tmp_path, fine, ratio):
     """QGIS shows rasters without georeference so, but local grids and reduced pairs lie there, too."""
     pair, files = Recipe().write(tmp_path), []
     for path, pixel in ((pair.pan, fine), (pair.ms, ratio * fine)):
-        image = load_image(path)
-        place = (0.0, pixel, 0.0, image.shape[1] * pixel, 0.0, -pixel)
-        files.append(str(save(tmp_path / f"local_{path.name}", image, "uint16", place)))
+        pixels = load_image(path)
+        place = (0.0, pixel, 0.0, pixels.shape[1] * pixel, 0.0, -pixel)
+        files.append(str(save(tmp_path / f"local_{path.name}", pixels, "uint16", place)))
     given = {"PAN": files[0], "MS": files[1], "OUTPUT": "TEMPORARY_OUTPUT"}
     assert algorithm.checkParameterValues(given, QgsProcessingContext()) == (True, "")

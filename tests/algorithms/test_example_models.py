@@ -24,13 +24,13 @@ def run(algorithm, tmp_path):
         possible, why = model.canExecute()
         assert possible, why
         assert model.validate() == (True, [])  # else the designer draws steps in red
-        wanted = {d.name(): d.description() for d in model.destinationParameterDefinitions()}
-        assert sorted(wanted.values()) == sorted(outputs)
-        given |= {key: str(tmp_path / outputs[words]) for key, words in wanted.items()}
-        heard = Listener()
-        results, passed = model.run(given, QgsProcessingContext(), heard, {}, False)
-        assert passed, "\n".join(heard.lines)
-        return {words: Path(results[key]) for key, words in wanted.items()}
+        expected = {d.name(): d.description() for d in model.destinationParameterDefinitions()}
+        assert sorted(expected.values()) == sorted(outputs)
+        given |= {key: str(tmp_path / outputs[words]) for key, words in expected.items()}
+        listener = Listener()
+        results, passed = model.run(given, QgsProcessingContext(), listener, {}, False)
+        assert passed, "\n".join(listener.lines)
+        return {words: Path(results[key]) for key, words in expected.items()}
 
     return run
 
@@ -46,9 +46,9 @@ def test_a_product_becomes_a_colour_composite(run, tmp_path):
     pair = pair_for(tmp_path / "pair", 7, 2)
     landsat(tmp_path / "in", pair)
     made = run("Product to colour composite", {"Colour composite": "rgb.tif"}, INPUT=str(tmp_path / "in"))
-    image = load_image(made["Colour composite"])
-    assert image.shape[1:] == load_image(pair.pan).shape[1:]
-    for band, truth in zip(image, pair.sharp[[3, 2, 1]]):
+    pixels = load_image(made["Colour composite"])
+    assert pixels.shape[1:] == load_image(pair.pan).shape[1:]
+    for band, truth in zip(pixels, pair.sharp[[3, 2, 1]]):
         assert np.corrcoef(band.ravel(), truth.ravel())[0, 1] > 0.9
 
 

@@ -20,7 +20,7 @@ from qgis.core import (
 
 
 def eight_bits(pair, extra):
-    """The first three bands and `extra` as 8 bits, the fourth declared alpha, as GDAL does by itself."""
+    """Write the first three bands and `extra` as 8 bits, the fourth declared alpha, as GDAL does by itself."""
     ms = np.clip(load_image(pair.ms)[:3] / 12, 1, 255).astype(np.uint8)
     pair.sharp = pair.sharp[:4] / 12
     file = gdal.GetDriverByName("GTiff").Create(
@@ -42,13 +42,13 @@ def test_infrared_marked_alpha_is_image(algorithm, pair, tmp_path, bands):
     infrared[LAKE] = 0
     eight_bits(pair, infrared)
     given = {} if bands is None else {"MS_BANDS": bands}
-    fused, said = sharpen(algorithm, pair, tmp_path / "o.tif", **given)
+    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif", **given)
     assert len(fused) == 4
     assert (fused[(slice(0, 3), *FINE_LAKE)] > 0).all()
     outside = np.ones((SIDE, SIDE), bool)
     outside[60:140, 100:200] = False
     assert near(fused, pair, valid=outside)
-    assert "declared alpha but holds an image" in said
+    assert "declared alpha but holds an image" in log
     written = gdal.Open(str(tmp_path / "o.tif"))
     assert written.GetRasterBand(1).GetNoDataValue() is None
 
@@ -87,7 +87,7 @@ def test_a_subset_of_the_bands_is_drawn_as_ms_draws_them(algorithm, pair, tmp_pa
 
 
 def _drawn(algorithm, pair, layer, output, bands):
-    """The bands that the loaded result is drawn from."""
+    """Return the bands that the loaded result is drawn from."""
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
     details = QgsProcessingContext.LayerDetails("out", QgsProject.instance(), "OUTPUT")
@@ -127,8 +127,8 @@ def test_the_unit_of_the_values_changes_nothing(algorithm, tmp_path, scale):
     reference, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
     for path in (pair.pan, pair.ms):
         save(path, load_image(path) * np.float32(scale), "float32", PLACE if path == pair.pan else COARSE)
-    fused, said = sharpen(algorithm, pair, tmp_path / "o.tif")
-    assert "cannot be measured" not in said
+    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif")
+    assert "cannot be measured" not in log
     assert np.abs(fused / scale - reference).max() < 0.01 * reference.std()
 
 
@@ -155,8 +155,8 @@ def test_64_bit_whole_numbers(algorithm, pair, tmp_path):
 def test_a_pan_of_three_bands_says_which_is_used(algorithm, pair, tmp_path):
     pan = load_image(pair.pan)
     save(pair.pan, np.concatenate([pan, pan[:, ::-1], pan[:, :, ::-1]]), "uint16", PLACE)
-    _, said = sharpen(algorithm, pair, tmp_path / "o.tif")
-    assert "PAN has 3 bands; band 1 is used" in said
+    _, log = sharpen(algorithm, pair, tmp_path / "o.tif")
+    assert "PAN has 3 bands; band 1 is used" in log
 
 
 def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
@@ -172,8 +172,8 @@ def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
         ("MS_BANDS", "red,green", "MS_BANDS is red,green, but bands are given by their numbers"),
         ("PAN_BAND", "abc", "PAN_BAND is abc, but bands are given by their numbers"),
         ("PAN_BAND", 0, "PAN"),
-        ("MEMORY", "abc", "MEMORY is abc, which is no number"),
-        ("MTF_GAIN", "0,3", "MTF_GAIN is 0,3, which is no number"),
+        ("MEMORY", "abc", "MEMORY is abc, which is not a number"),
+        ("MTF_GAIN", "0,3", "MTF_GAIN is 0,3, which is not a number"),
         ("OVERVIEWS", "no", "OVERVIEWS is no, which is neither true nor false"),
     ],
 )

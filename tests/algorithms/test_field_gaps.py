@@ -1,4 +1,4 @@
-"""Gaps as people have them, through QGIS layers: nodata of some bands, masks, collars that nobody declared."""
+"""Gaps as people have them, through QGIS layers: nodata of some bands, masks, collars that are undeclared."""
 
 from __future__ import annotations
 
@@ -145,9 +145,9 @@ def test_a_band_without_a_valid_pixel_stays_empty_and_is_named(algorithm, pair, 
     ms = load_image(pair.ms)
     ms[4] = 0
     save(pair.ms, ms, "uint16", COARSE, nodata=0)
-    fused, said = sharpen(algorithm, pair, tmp_path / "o.tif")
+    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif")
     assert (fused[4] == 0).all()
-    assert "no valid pixel in band 5" in said
+    assert "no valid pixel in band 5" in log
     assert near(fused[[0, 1, 2, 3, 5]], pair, [0, 1, 2, 3, 5])
     assert plain.shape == (5, SIDE, SIDE)
 
@@ -159,8 +159,8 @@ def test_an_undeclared_collar_is_named_and_spoils_nothing_elsewhere(algorithm, p
     ms = load_image(pair.ms)
     ms[:, collar] = value
     save(pair.ms, ms, "uint16", COARSE)
-    fused, said = sharpen(algorithm, pair, tmp_path / "o.tif")
-    assert f"are {value} in every band" in said
+    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif")
+    assert f"are {value} in every band" in log
     far = np.add.outer(np.arange(SIDE), np.arange(SIDE)) > 270
     error = np.abs(fused.astype(float) - clean)[:, far].mean() / clean[:, far].std()
     assert error < 0.03

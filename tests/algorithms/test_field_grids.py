@@ -21,8 +21,8 @@ def test_one_zone_written_in_another_way_is_the_same_zone(algorithm, pair, tmp_p
     other = tmp_path / "other.vrt"
     gdal.Translate(str(other), str(pair.ms), format="VRT", outputSRS=words[system])
     plain, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
-    fused, said = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(other))
-    assert "reprojected" not in said
+    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(other))
+    assert "reprojected" not in log
     assert np.array_equal(fused, plain)
 
 
@@ -56,8 +56,8 @@ def test_a_large_shift_is_found_where_little_of_the_scene_shows(algorithm, pair,
         save(pair.ms, wide, "uint16", COARSE, nodata=0)
         save(pair.pan, sharp, "uint16", (5e5 + 40, 2.0, 0.0, 4e6, 0.0, -2.0), nodata=0)
     extent = f"{5e5 + 1320},{5e5 + 1960},{4e6 - 1960},{4e6 - 1320} [EPSG:32633]" if "gaps" in hidden_by else None
-    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), "EXTENT": extent}
-    results, passed = algorithm.run(given, QgsProcessingContext(), Listener(), {}, False)
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), "EXTENT": extent}
+    results, passed = algorithm.run(parameters, QgsProcessingContext(), Listener(), {}, False)
     assert passed
     assert (results["SHIFT_X"], results["SHIFT_Y"]) == (pytest.approx(20, abs=0.2), pytest.approx(0, abs=0.2))
 
@@ -68,8 +68,8 @@ def test_pansharpen_refuses_rasters_of_two_places(algorithm, pair, tmp_path):
     elsewhere = Recipe(bands=6, ratio=RATIO, height=SIDE, width=SIDE, seed=99).write(other)
     sentence = refusal(algorithm, pair, tmp_path / "o.tif", MS=str(elsewhere.ms))
     assert "do not show the same scene" in sentence
-    _, said = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(elsewhere.ms), ALIGN="off")
-    assert "not sharpened" in said
+    _, log = sharpen(algorithm, pair, tmp_path / "o.tif", MS=str(elsewhere.ms), ALIGN="off")
+    assert "not sharpened" in log
 
 
 @pytest.mark.promise(2)

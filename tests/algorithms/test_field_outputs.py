@@ -20,13 +20,13 @@ def test_a_type_that_would_clip_most_values_is_refused(algorithm, pair, tmp_path
 @pytest.mark.promise(6)
 def test_eleven_bits_stay_eleven_bits(algorithm, pair, tmp_path):
     for path, place in ((pair.pan, PLACE), (pair.ms, COARSE)):
-        image = np.minimum(load_image(path).astype(int) * 2, 2047)
-        image[:, 40:60, 40:60] = 2047
+        pixels = np.minimum(load_image(path).astype(int) * 2, 2047)
+        pixels[:, 40:60, 40:60] = 2047
         file = gdal.GetDriverByName("GTiff").Create(
-            str(path), *image.shape[:0:-1], len(image), gdal.GDT_UInt16, ["NBITS=11"]
+            str(path), *pixels.shape[:0:-1], len(pixels), gdal.GDT_UInt16, ["NBITS=11"]
         )
         file.SetGeoTransform(place)
-        file.WriteArray(image)
+        file.WriteArray(pixels)
         file = None
     fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
     assert fused.max() == 2047
@@ -51,10 +51,10 @@ def test_the_neighbours_of_a_former_output_go(algorithm, pair, tmp_path):
 def test_a_file_behind_a_virtual_raster_is_an_input(algorithm, pair, tmp_path):
     gdal.BuildVRT(str(tmp_path / "stack.vrt"), [str(pair.ms)]).FlushCache()
     before = pair.ms.read_bytes()
-    given = {"PAN": str(pair.pan), "MS": str(tmp_path / "stack.vrt"), "OUTPUT": str(pair.ms)}
-    assert algorithm.prepare(given, QgsProcessingContext(), Listener())
+    parameters = {"PAN": str(pair.pan), "MS": str(tmp_path / "stack.vrt"), "OUTPUT": str(pair.ms)}
+    assert algorithm.prepare(parameters, QgsProcessingContext(), Listener())
     with pytest.raises(QgsProcessingException, match="input"):
-        algorithm.runPrepared(given, QgsProcessingContext(), Listener())
+        algorithm.runPrepared(parameters, QgsProcessingContext(), Listener())
     assert pair.ms.read_bytes() == before
 
 
@@ -65,6 +65,6 @@ def test_creation_options_that_do_not_exist_are_refused(algorithm, pair, tmp_pat
 
 def test_the_profile_of_qgis_for_jpeg_compression(algorithm, tmp_path):
     small = Recipe(bands=3, ratio=RATIO, height=SIDE, width=SIDE, kind="uint8", scale=0.08).write(tmp_path)
-    fused, said = sharpen(algorithm, small, tmp_path / "o.tif", CREATE_OPTIONS="COMPRESS=JPEG|JPEG_QUALITY=75")
+    fused, log = sharpen(algorithm, small, tmp_path / "o.tif", CREATE_OPTIONS="COMPRESS=JPEG|JPEG_QUALITY=75")
     assert near(fused, small, within=0.4)
-    assert "lossy" in said
+    assert "lossy" in log

@@ -42,7 +42,7 @@ def run(tune, parameters, feedback=None):
 
 
 def refused(tune, parameters) -> str:
-    """The sentence with which a run fails."""
+    """Return the sentence with which a run fails."""
     context, feedback = QgsProcessingContext(), Listener()
     if not tune.prepare(parameters, context, feedback):
         return "\n".join(feedback.lines)
@@ -79,9 +79,9 @@ def test_it_runs_and_returns_its_figures(tune, tmp_path, one):
     assert results["SECONDS"] > 0
     assert feedback.shares == sorted(feedback.shares)
     assert feedback.shares[-1] == 100
-    said = "\n".join(feedback.lines)
+    log = "\n".join(feedback.lines)
     for word in ("Start: fast", "Device: ", "blocks held out", "Step 3: loss", "left", "Done"):
-        assert word in said
+        assert word in log
 
 
 @pytest.mark.parametrize("columns", [5, 8, 20])

@@ -1,4 +1,4 @@
-"""What a user of QGIS in German sees."""
+"""Texts in QGIS in German."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qgis.PyQt.QtWidgets import QLabel
 
 
 def labels(name):
-    """What the dialog and the log call things, by their names."""
+    """Return labels and log texts by their names."""
     algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"otfm:{name}")
     hidden = QgsProcessingParameterDefinition.Flag.FlagHidden
     shown = [p for p in algorithm.parameterDefinitions() if not p.flags() & hidden]
@@ -45,8 +45,8 @@ def german(algorithm, tmp_path):
 
 
 def test_qt_finds_every_text(german):
-    wanted = translations.read(translations.FOLDER / "otfm_de.ts")
-    assert {text: translation.tr(text) for text in wanted} == wanted
+    expected = translations.read(translations.FOLDER / "otfm_de.ts")
+    assert {text: translation.tr(text) for text in expected} == expected
     assert translation.tr("no text of the plugin") == "no text of the plugin"
 
 

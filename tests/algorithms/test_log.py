@@ -10,8 +10,8 @@ from helpers.scenes import Recipe, load_image, save
 from qgis.core import QgsProcessingContext
 
 
-def heard(algorithm, pair, tmp_path, **parameters):
-    """What a run says, with the kind of each line."""
+def run_and_listen(algorithm, pair, tmp_path, **parameters):
+    """Run the algorithm and return its log, with the kind of each line."""
     feedback = Listener()
     given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), **parameters}
     assert algorithm.run(given, QgsProcessingContext(), feedback, {}, False)[1]
@@ -19,9 +19,9 @@ def heard(algorithm, pair, tmp_path, **parameters):
 
 
 def test_the_log_begins_with_the_answer(algorithm, tmp_path):
-    said = heard(algorithm, Recipe(shift=(0.0, 1.0)).write(tmp_path), tmp_path)
-    assert [kind for kind, _ in said[:4]] == ["info", "info", "info", "detail"]
-    went_in, found, answer, heading = (line for _, line in said[:4])
+    log = run_and_listen(algorithm, Recipe(shift=(0.0, 1.0)).write(tmp_path), tmp_path)
+    assert [kind for kind, _ in log[:4]] == ["info", "info", "info", "detail"]
+    went_in, found, answer, heading = (line for _, line in log[:4])
     assert went_in == "PAN pan.tif (240 x 192 pixels) and MS ms.tif (4 bands, 60 x 48 pixels, UInt16), ratio 4."
     row, column, kept = map(float, re.findall(r"lies (\S+) rows and (\S+) columns.*keeps (\d+) %", found)[0])
     assert [row, column] == pytest.approx([0, 1], abs=0.15)
@@ -30,20 +30,20 @@ def test_the_log_begins_with_the_answer(algorithm, tmp_path):
         r"\(ERGAS\) of \d\S*, \d+ % (less|more) than the best of .* Done in \d+(\.\d)? s: .*o\.tif", answer
     )
     assert heading == "Details"
-    assert {kind for kind, _ in said[4:]} == {"detail"}
-    assert any("SHA-256" in line for _, line in said[4:])
+    assert {kind for kind, _ in log[4:]} == {"detail"}
+    assert any("SHA-256" in line for _, line in log[4:])
 
 
 def test_a_doubtful_run_warns_before_the_details(algorithm, tmp_path):
     pair = Recipe().write(tmp_path)
     save(pair.pan, load_image(pair.pan)[:, ::-1, ::-1])
-    kinds = [kind for kind, _ in heard(algorithm, pair, tmp_path, ALIGN="off")]
+    kinds = [kind for kind, _ in run_and_listen(algorithm, pair, tmp_path, ALIGN="off")]
     assert "warning" in kinds
     assert set(kinds[kinds.index("detail") :]) == {"detail"}
     assert "error" not in kinds
 
 
-def test_a_cancel_is_no_error_on_the_desktop(algorithm, tmp_path, monkeypatch):
+def test_a_cancel_is_not_an_error_on_the_desktop(algorithm, tmp_path, monkeypatch):
     monkeypatch.setattr("otfm_pansharpen.algorithms.bridge.QgsApplication.platform", lambda: "desktop")
     pair = Recipe(height=320, width=320).write(tmp_path)
     context, feedback = QgsProcessingContext(), Listener(cancel_at=3)

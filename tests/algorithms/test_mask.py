@@ -25,7 +25,7 @@ CLOUD = QgsRectangle(5e5 + 232, 4e6 - 248, 5e5 + 368, 4e6 - 152)  # the lake and
 
 
 def polygons(*places):
-    """A layer in memory, in degrees, of places given in EPSG:32633."""
+    """Make a layer in memory, in degrees, of places given in EPSG:32633."""
     layer = QgsVectorLayer("Polygon?crs=EPSG:4326", "clouds", "memory")
     to_degrees = QgsCoordinateTransform(
         QgsCoordinateReferenceSystem("EPSG:32633"), layer.crs(), QgsProject.instance()
@@ -40,7 +40,7 @@ def polygons(*places):
 
 
 def shapes(*texts, kind="Polygon"):
-    """A layer in memory, in EPSG:32633, of geometries as WKT."""
+    """Make a layer in memory, in EPSG:32633, of geometries as WKT."""
     layer = QgsVectorLayer(f"{kind}?crs=EPSG:32633", "clouds", "memory")
     for text in texts:
         feature = QgsFeature()
@@ -50,7 +50,7 @@ def shapes(*texts, kind="Polygon"):
 
 
 def strict():
-    """A context that stops at the first feature that is not valid, as QGIS's own does by default."""
+    """Return a context that stops at the first feature that is not valid, as QGIS's own does by default."""
     context = QgsProcessingContext()
     context.setInvalidGeometryCheck(QgsFeatureRequest.InvalidGeometryCheck.GeometryAbortOnInvalid)
     return context
@@ -58,14 +58,14 @@ def strict():
 
 @pytest.fixture
 def cloudy(tmp_path):
-    """Clear as it is, and with a cloud over the lake that lies elsewhere in PAN."""
+    """Unchanged, and with a cloud over the lake that lies elsewhere in PAN."""
     clear = Recipe(bands=3, ratio=RATIO, height=SIDE, width=SIDE).write(tmp_path)
-    image = {"PAN": load_image(clear.pan), "MS": load_image(clear.ms)}
+    pixels = {"PAN": load_image(clear.pan), "MS": load_image(clear.ms)}
     rng = np.random.default_rng(0)
-    image["PAN"][(0, *FINE_LAKE)] = rng.integers(30_000, 50_000, (40, 60))
-    image["MS"][(slice(None), *LAKE)] = rng.integers(30_000, 50_000, (3, 20, 30))
-    ms = save(tmp_path / "cloudy_ms.tif", image["MS"], transform=(5e5, 4.0, 0, 4e6, 0, -4.0))
-    return clear, {"PAN": str(save(tmp_path / "cloudy_pan.tif", image["PAN"], transform=PLACE)), "MS": str(ms)}
+    pixels["PAN"][(0, *FINE_LAKE)] = rng.integers(30_000, 50_000, (40, 60))
+    pixels["MS"][(slice(None), *LAKE)] = rng.integers(30_000, 50_000, (3, 20, 30))
+    ms = save(tmp_path / "cloudy_ms.tif", pixels["MS"], transform=(5e5, 4.0, 0, 4e6, 0, -4.0))
+    return clear, {"PAN": str(save(tmp_path / "cloudy_pan.tif", pixels["PAN"], transform=PLACE)), "MS": str(ms)}
 
 
 def run(algorithm, given, output):
@@ -81,21 +81,21 @@ def test_under_a_cloud_nothing_is_measured_but_all_is_sharpened(algorithm, cloud
     truth, figures, _ = run(algorithm, {"PAN": str(clear.pan), "MS": str(clear.ms)}, tmp_path / "clear.tif")
     bare, _, _ = run(algorithm, given, tmp_path / "bare.tif")
     mask = polygons(CLOUD, QgsRectangle(0, 0, 9e5, 10))
-    masked, found, said = run(algorithm, {**given, "MASK": mask}, tmp_path / "masked.tif")
+    masked, found, log = run(algorithm, {**given, "MASK": mask}, tmp_path / "masked.tif")
     away = np.ones(truth.shape[1:], bool)
     away[60:140, 100:200] = False
-    error = [np.abs(image - truth)[:, away].mean() for image in (bare, masked)]
+    error = [np.abs(pixels - truth)[:, away].mean() for pixels in (bare, masked)]
     assert error[1] < 0.25 * error[0]
     assert found["MTF_GAIN_USED"] == pytest.approx(figures["MTF_GAIN_USED"], abs=0.03)
     assert masked[(slice(None), *FINE_LAKE)].mean() > 30_000
-    assert any("What the polygons of MASK touch is sharpened" in line for _, line in said)
+    assert any("MASK" in line and "sharpened" in line for _, line in log)
 
 
 def test_a_mask_elsewhere_is_warned_of(algorithm, cloudy, tmp_path):
     clear, _ = cloudy
     given = {"PAN": str(clear.pan), "MS": str(clear.ms), "MASK": polygons(QgsRectangle(6e5, 4e6, 6.1e5, 4.1e6))}
-    _, _, said = run(algorithm, given, tmp_path / "o.tif")
-    assert any(kind == "warning" and "No polygon of MASK clouds lies on PAN" in line for kind, line in said)
+    _, _, log = run(algorithm, given, tmp_path / "o.tif")
+    assert any(kind == "warning" and "No polygon of MASK clouds overlaps PAN" in line for kind, line in log)
 
 
 def test_nothing_is_learnt_under_a_mask(algorithm, cloudy, tmp_path):
@@ -138,7 +138,7 @@ def test_mask_polygons_of_any_form_are_left_out(algorithm, cloudy, tmp_path, kin
     given = {**given, "MASK": shapes(text, kind=kind), "OUTPUT": str(tmp_path / "o.tif"), "PRECISION": "fp32"}
     _, passed = algorithm.run(given, strict(), feedback, {}, False)
     assert passed, feedback.lines
-    assert any("What the polygons of MASK touch is sharpened" in line for line in feedback.lines)
+    assert any("MASK" in line and "sharpened" in line for line in feedback.lines)
     assert not any(kind == "warning" and "MASK" in line for kind, line in feedback.heard)
     assert sum(number * number for number in range(100)) == 328350  # "unknown opcode" otherwise
 

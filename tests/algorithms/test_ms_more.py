@@ -1,4 +1,4 @@
-"""MS as one raster a band, inside QGIS."""
+"""MS as one raster per band, inside QGIS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from osgeo import gdal
 from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProject, QgsRasterLayer
 
 
-def one_file_a_band(pair):
+def write_bands(pair):
     files = [pair.ms.with_name(f"B{n}.tif") for n in range(1, len(load_image(pair.ms)) + 1)]
     for number, file in enumerate(files, start=1):
         gdal.Translate(str(file), str(pair.ms), bandList=[number])
@@ -24,15 +24,15 @@ def one_file_a_band(pair):
 def test_ms_may_come_as_one_raster_a_band(algorithm, tmp_path, way):
     pair = Recipe(bands=3, ratio=2, names=["blue", "green", "red"]).write(tmp_path)
     run(algorithm, pair, tmp_path / "whole.tif", MS_BANDS=[3, 1])
-    files = one_file_a_band(pair)
-    given = {"MS": files} if way == "all in MS" else {"MS": files[0], "MS_MORE": files[1:]}
+    files = write_bands(pair)
+    parameters = {"MS": files} if way == "all in MS" else {"MS": files[0], "MS_MORE": files[1:]}
     context = QgsProcessingContext()
     if way == "layers":
         layers = [QgsRasterLayer(f, Path(f).stem) for f in files]
         QgsProject.instance().addMapLayers(layers)
         context.setProject(QgsProject.instance())
-        given = {"MS": layers[0], "MS_MORE": [layer.id() for layer in layers[1:]]}
-    _, passed = run(algorithm, pair, tmp_path / "apart.tif", None, context, **given, MS_BANDS=[3, 1])
+        parameters = {"MS": layers[0], "MS_MORE": [layer.id() for layer in layers[1:]]}
+    _, passed = run(algorithm, pair, tmp_path / "apart.tif", None, context, **parameters, MS_BANDS=[3, 1])
     assert passed
     np.testing.assert_array_equal(load_image(tmp_path / "apart.tif"), load_image(tmp_path / "whole.tif"))
     assert gdal.Info(str(tmp_path / "apart.tif"), format="json")["bands"][0]["description"] == "red"
@@ -41,7 +41,7 @@ def test_ms_may_come_as_one_raster_a_band(algorithm, tmp_path, way):
 @pytest.mark.promise(13)
 def test_the_output_is_no_band_of_a_stack(algorithm, tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
-    files = one_file_a_band(pair)
+    files = write_bands(pair)
     with pytest.raises(QgsProcessingException, match=r"B2\.tif"):
         algorithm.run(
             {"PAN": str(pair.pan), "MS": files[0], "MS_MORE": files[1:], "OUTPUT": files[1]},
@@ -55,5 +55,5 @@ def test_the_output_is_no_band_of_a_stack(algorithm, tmp_path):
 def test_a_layer_of_more_bands_is_no_further_band(algorithm, tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
     with pytest.raises(QgsProcessingException, match=r"ms\.tif has 3 bands"):
-        run(algorithm, pair, tmp_path / "o.tif", MS=one_file_a_band(pair)[0], MS_MORE=[str(pair.ms)])
+        run(algorithm, pair, tmp_path / "o.tif", MS=write_bands(pair)[0], MS_MORE=[str(pair.ms)])
     assert not (tmp_path / "o.tif").exists()

@@ -35,7 +35,7 @@ OUTPUTS = [
 
 @pytest.fixture
 def given(tmp_path):
-    """Values for every parameter that one of the algorithms needs."""
+    """Return values for every parameter that one of the algorithms needs."""
     pair = Recipe(bands=3, ratio=4, height=64, width=64).write(tmp_path)
     return {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [str(pair.ms)], "INPUT": str(tmp_path)}
 

@@ -47,7 +47,7 @@ def test_the_bundled_set_is_chosen_by_name(algorithm, tmp_path, name):
 
 
 def shown(algorithm):
-    """The parameters that dialogs show."""
+    """Return the parameters that dialogs show."""
     hidden = QgsProcessingParameterDefinition.Flag.FlagHidden
     return [p for p in algorithm.parameterDefinitions() if not p.flags() & hidden]
 
@@ -77,7 +77,7 @@ def test_it_runs_and_says_what_it_decided(algorithm, tmp_path):
     assert results["DEVICE_USED"] in ("cpu", "cuda")
     assert len(results["WEIGHTS_SHA256"]) == 64
     assert results["SECONDS"] > 0
-    said = "\n".join(feedback.lines)
+    log = "\n".join(feedback.lines)
     for word in (
         "Ratio 4",
         "Weights",
@@ -89,7 +89,7 @@ def test_it_runs_and_says_what_it_decided(algorithm, tmp_path):
         "HQNR",
         "Done",
     ):
-        assert word in said
+        assert word in log
     assert feedback.shares == sorted(feedback.shares)
     assert feedback.shares[-1] == 100
 
@@ -99,10 +99,10 @@ def test_bands_and_extent(algorithm, tmp_path):
     extent = f"{5e5 + 100},{5e5 + 300},{4e6 - 280},{4e6 - 80} [EPSG:32633]"
     _, passed = run(algorithm, pair, tmp_path / "out.tif", MS_BANDS=[3, 1], EXTENT=extent)
     assert passed
-    image = load_image(tmp_path / "out.tif")
-    assert image.shape == (2, 100, 100)
+    pixels = load_image(tmp_path / "out.tif")
+    assert pixels.shape == (2, 100, 100)
     truth = pair.sharp[[2, 0], 40:140, 50:150]
-    assert np.corrcoef(image.ravel(), truth.ravel())[0, 1] > 0.95
+    assert np.corrcoef(pixels.ravel(), truth.ravel())[0, 1] > 0.95
 
 
 def test_nodata_set_on_the_layer_counts(algorithm, tmp_path):
@@ -126,10 +126,10 @@ def test_a_range_of_nodata_set_on_the_layer_counts(algorithm, tmp_path):
     layer = QgsRasterLayer(str(pair.ms), "raster ms")
     layer.dataProvider().setUserNoDataValue(1, [QgsRasterRange(5, 13)])
     run(algorithm, pair, tmp_path / "out.tif", MS=layer)
-    image = load_image(tmp_path / "out.tif")
-    assert (image[0, :48, :48] == 0).all()
-    assert (image[0, 48:, 48:] != 0).all()
-    assert (image[1] != 0).all()
+    pixels = load_image(tmp_path / "out.tif")
+    assert (pixels[0, :48, :48] == 0).all()
+    assert (pixels[0, 48:, 48:] != 0).all()
+    assert (pixels[1] != 0).all()
 
 
 @pytest.mark.promise(5)
@@ -259,14 +259,14 @@ def test_the_plugin_starts_without_torch_and_leaves_cleanly():
 
 def test_memory_and_tile_reach_the_pipeline(algorithm, tmp_path):
     pair = Recipe(bands=3).write(tmp_path)
-    said = []
+    log = []
     for given in ({}, {"MEMORY": 128, "TILE": 128}):
         feedback = Listener()
         assert run(algorithm, pair, tmp_path / "out.tif", feedback, **given)[1]
-        said += [line for line in feedback.lines if line.startswith("Tiles of")]
-    assert said[0].endswith(f"in {default_budget()} MB.")
-    assert said[1].startswith("Tiles of 128 pixels")
-    assert said[1].endswith("in 128 MB.")
+        log += [line for line in feedback.lines if line.startswith("Tiles of")]
+    assert log[0].endswith(f"in {default_budget()} MB.")
+    assert log[1].startswith("Tiles of 128 pixels")
+    assert log[1].endswith("in 128 MB.")
 
 
 def test_layers_that_only_qgis_can_open_are_refused_in_words(qgis_app, tmp_path):
@@ -281,7 +281,7 @@ def test_layers_that_only_qgis_can_open_are_refused_in_words(qgis_app, tmp_path)
 
 @pytest.mark.promise(16)
 def test_torch_never_enters_qgis(tmp_path):
-    """A whole run in a fresh Python with QGIS in it; GDAL's exceptions and the environment stay as they were."""
+    """A whole run in a fresh Python with QGIS in it; GDAL's exceptions and the environment stay unchanged."""
     pair = Recipe(bands=1).write(tmp_path)
     code = (
         "import sys\n"

@@ -40,9 +40,9 @@ def show(monkeypatch, system, extent):
 
 
 def seen(algorithm, pair, output):
-    """The preview: its pixels, its first column and row on PAN, and what was said."""
-    given, feedback = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output)}, Listener()
-    assert algorithm.run(given, QgsProcessingContext(), feedback, {}, False)[1]
+    """Return the preview: its pixels, its first column and row on PAN, and what was logged."""
+    parameters, feedback = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output)}, Listener()
+    assert algorithm.run(parameters, QgsProcessingContext(), feedback, {}, False)[1]
     x, _, _, y, _, _ = gdal.Open(str(output)).GetGeoTransform()
     return load_image(output), round((x - 5e5) / 2), round((4e6 - y) / 2), feedback.lines
 
@@ -50,35 +50,35 @@ def seen(algorithm, pair, output):
 @pytest.mark.parametrize("system", ["EPSG:32633", "EPSG:4326"])
 def test_it_shows_what_the_whole_scene_will_be(preview, algorithm, tmp_path, monkeypatch, system):
     pair = Recipe(shift=(0.4, 0.8)).write(tmp_path)
-    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "whole.tif")}
-    assert algorithm.run(given, QgsProcessingContext(), Listener(), {}, False)[1]
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "whole.tif")}
+    assert algorithm.run(parameters, QgsProcessingContext(), Listener(), {}, False)[1]
     canvas = show(monkeypatch, system, SHOWN)
-    part, left, top, said = seen(preview, pair, tmp_path / "part.tif")
+    part, left, top, log = seen(preview, pair, tmp_path / "part.tif")
     whole = load_image(tmp_path / "whole.tif")[:, top : top + part.shape[1], left : left + part.shape[2]]
     assert np.abs(part.astype(int) - whole).max() <= 1
     assert SHOWN.width() / 2 <= part.shape[2] < 240
-    assert "ERGAS" not in "\n".join(said)
+    assert "ERGAS" not in "\n".join(log)
     del canvas
 
 
 def test_a_map_of_a_whole_scene_is_sharpened_in_its_middle(preview, tmp_path, monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.algorithms.preview.MOST_PIXELS", 80 * 64)
+    monkeypatch.setattr("otfm_pansharpen.algorithms.preview.MAX_PIXELS", 80 * 64)
     pair = Recipe().write(tmp_path)
     canvas = show(monkeypatch, "EPSG:32633", QgsRectangle(4.9e5, 3.99e6, 5.1e5, 4.01e6))
-    part, left, top, said = seen(preview, pair, tmp_path / "part.tif")
+    part, left, top, log = seen(preview, pair, tmp_path / "part.tif")
     assert (part.shape[1:], left, top) == ((64, 80), 80, 64)
-    assert "The map shows 240 x 192 pixels of PAN; the middle 80 x 64 are sharpened" in said[0]
+    assert "The map shows 240 x 192 pixels of PAN; the middle 80 x 64 are sharpened" in log[0]
     del canvas
 
 
 def test_without_a_map_it_asks_for_an_extent(preview, tmp_path, monkeypatch):
     pair = Recipe().write(tmp_path)
-    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif")}
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif")}
     monkeypatch.setattr("qgis.utils.iface", None)
-    assert preview.checkParameterValues(given, QgsProcessingContext()) == (
+    assert preview.checkParameterValues(parameters, QgsProcessingContext()) == (
         False,
         "There is no map here. Give EXTENT, the part that is to be sharpened.",
     )
     canvas = show(monkeypatch, "EPSG:32633", QgsRectangle(6e5, 4e6, 6.1e5, 4.1e6))
-    assert "The map shows nothing of PAN" in preview.checkParameterValues(given, QgsProcessingContext())[1]
+    assert "The map shows nothing of PAN" in preview.checkParameterValues(parameters, QgsProcessingContext())[1]
     del canvas

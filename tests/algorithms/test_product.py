@@ -52,9 +52,9 @@ def test_a_folder_in_sharp_rasters_out(product, tmp_path):
     assert (results["SHARPENED"], results["COMPLETE"], results["FAILED"]) == (2, 0, 0)
     assert results["LAYERS"] == [str(tmp_path / "new" / "out" / f"{n}_sharp.tif") for n in names]
     assert all(load_image(f).shape[1:] == load_image(pair.pan).shape[1:] for f in results["LAYERS"])
-    said = "\n".join(feedback.lines)
-    assert f"Product 2 of 2: {names[1]} (Landsat 9, 2020-07-01)." in said
-    assert "red (" in said
+    log = "\n".join(feedback.lines)
+    assert f"Product 2 of 2: {names[1]} (Landsat 9, 2020-07-01)." in log
+    assert "red (" in log
     again, _ = run(product, tmp_path / "Szenen 2020", tmp_path / "new" / "out")
     assert (again["SHARPENED"], again["COMPLETE"]) == (0, 2)
 

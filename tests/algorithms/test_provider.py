@@ -1,4 +1,4 @@
-"""What every algorithm of the toolbox has: an icon, and a page that opens without network."""
+"""Every algorithm of the toolbox has an icon, and a page that opens without network."""
 
 from __future__ import annotations
 

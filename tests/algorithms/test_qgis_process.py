@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not PROGRAM, reason="qgis_process is not install
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """A QGIS profile of its own, with the plugin enabled."""
+    """Make a QGIS profile of its own, with the plugin enabled."""
     home = tmp_path_factory.mktemp("qgis")
     (home / "plugins").mkdir()
     (home / "plugins" / "otfm_pansharpen").symlink_to(ROOT)
@@ -139,7 +139,7 @@ def test_finetune_then_pansharpen(environment, tmp_path):
 
 @pytest.mark.promise(20)
 def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
-    """SIGKILL in the middle of training: the file of an earlier run is as it was, and nothing lies beside it."""
+    """SIGKILL in the middle of training: the file of an earlier run is unchanged, and nothing is next to it."""
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     own = tmp_path / "own.safetensors"
     own.write_bytes(b"from an earlier run")
@@ -169,13 +169,13 @@ def test_ctrl_c_is_heard_while_nothing_moves(environment, tmp_path):
         os.kill(child, signal.SIGSTOP)
         process.send_signal(signal.SIGINT)
         try:
-            said, _ = process.communicate(timeout=120)
+            log, _ = process.communicate(timeout=120)
         finally:
             process.kill()
             if Path(f"/proc/{child}").exists():
                 os.kill(child, signal.SIGKILL)
     assert process.returncode == 1
-    assert "Cancelled by the user" in said
+    assert "Cancelled by the user" in log
     assert not (tmp_path / "out.tif").exists()
 
 
@@ -192,7 +192,7 @@ def test_finetune_of_a_scene_too_small_is_one_sentence(environment, tmp_path):
 
 
 def contents(folder):
-    """Files and their bytes, without the statistics that QGIS itself keeps beside rasters it opens."""
+    """Read files with their bytes, without the statistics that QGIS itself keeps next to rasters it opens."""
     return {p: p.read_bytes() for p in folder.iterdir() if not p.name.endswith(".aux.xml")}
 
 
@@ -279,13 +279,13 @@ def test_ms_as_one_raster_a_band(environment, tmp_path):
 @pytest.mark.promise(18)
 def test_a_product_from_the_command_line(environment, tmp_path):
     name = landsat(tmp_path / "in", pair_for(tmp_path / "pair", 7, 2))
-    given = (f"INPUT={tmp_path / 'in'}", f"OUTPUT={tmp_path / 'out'}", "BANDS=natural colour")
-    done = qgis(environment, "--json", "run", "otfm:product", "--", *given)
+    parameters = (f"INPUT={tmp_path / 'in'}", f"OUTPUT={tmp_path / 'out'}", "BANDS=natural colour")
+    done = qgis(environment, "--json", "run", "otfm:product", "--", *parameters)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)["results"]
     assert results["SHARPENED"] == 1
     assert len(load_image(tmp_path / "out" / f"{name}_sharp.tif")) == 3
-    done = qgis(environment, "run", "otfm:product", "--", *given)
+    done = qgis(environment, "run", "otfm:product", "--", *parameters)
     assert done.returncode == 0, done.stderr
     assert "was made from the same files with the same settings" in done.stdout
 

@@ -1,4 +1,4 @@
-"""The layers that QGIS loads: drawn as MS is, told apart by their names, described in their metadata."""
+"""The layers that QGIS loads: drawn as MS is, distinguished by their names, described in their metadata."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from qgis.core import (
 
 @pytest.fixture
 def ms(tmp_path, algorithm):
-    """A styled layer of a scene whose PAN lies beside it."""
+    """Make a styled layer of a scene whose PAN is next to it."""
     layer = QgsRasterLayer(str(Recipe(bands=4).write(tmp_path).ms), "raster harbour")
     layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), 4, 3, 2))
     layer.brightnessFilter().setBrightness(35)
@@ -39,7 +39,7 @@ def ms(tmp_path, algorithm):
 
 
 def loaded(context):
-    """The layers of a run by their names, as QGIS loads them."""
+    """Return the layers of a run by their names, as QGIS loads them."""
     gc.collect()
     layers = {}
     for path, details in context.layersToLoadOnCompletion().items():
@@ -65,8 +65,8 @@ def test_a_result_alone_is_named_drawn_and_described(algorithm, ms, tmp_path):
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
     target = QgsProcessingOutputLayerDefinition(str(tmp_path / "o.tif"), QgsProject.instance())
-    given = {"PAN": str(tmp_path / "pan.tif"), "MS": ms, "OUTPUT": target, "QUALITY": "best"}
-    assert algorithm.run(given, context, Listener(), {}, False)[1]
+    parameters = {"PAN": str(tmp_path / "pan.tif"), "MS": ms, "OUTPUT": target, "QUALITY": "best"}
+    assert algorithm.run(parameters, context, Listener(), {}, False)[1]
     ((name, layer),) = loaded(context).items()
     assert name == "raster harbour, sharpened (best)"
     assert drawn_like(layer, ms)
@@ -97,11 +97,11 @@ def test_every_result_of_a_model_is_drawn_like_ms(algorithm, ms, tmp_path):
     model.initAlgorithm()
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
-    given = {"PAN": str(tmp_path / "pan.tif"), "MS": ms}
+    parameters = {"PAN": str(tmp_path / "pan.tif"), "MS": ms}
     for number in ("first", "second"):
         target = QgsProcessingOutputLayerDefinition(str(tmp_path / f"{number}.tif"), QgsProject.instance())
-        given[f"{number}:{number}"] = target
-    assert model.run(given, context, Listener(), {}, False)[1]
+        parameters[f"{number}:{number}"] = target
+    assert model.run(parameters, context, Listener(), {}, False)[1]
     layers = loaded(context)
     assert sorted(layers) == ["first", "second"]
     assert drawn_like(layers["first"], ms)

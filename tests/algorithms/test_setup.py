@@ -30,18 +30,18 @@ def test_every_parameter_has_help_and_a_default(setup):
 
 
 def test_where_torch_works_it_says_so(setup):
-    results, passed, said = run(setup)
+    results, passed, log = run(setup)
     assert passed
-    assert results["TORCH"] in said
-    assert "Nothing to do" in said
+    assert results["TORCH"] in log
+    assert "Nothing to do" in log
 
 
 def test_the_report_comes_back(setup):
-    results, passed, said = run(setup, ACTION="check")
+    results, passed, log = run(setup, ACTION="check")
     assert passed
     assert results["REPORT"].startswith("QGIS 3.")
     assert "Known answer" in results["REPORT"]
-    assert results["REPORT"] in said
+    assert results["REPORT"] in log
 
 
 def test_an_error_is_one_sentence(setup, tmp_path):

@@ -14,7 +14,7 @@ from qgis.PyQt.QtWidgets import QDialog
 
 @pytest.fixture
 def desktop(qgis_app, qgis_processing, monkeypatch):
-    """A main window with the plugin in it, and the dialogs that were asked for."""
+    """Make a main window with the plugin in it, and the dialogs that were asked for."""
     registry = QgsApplication.processingRegistry()
     if registry.providerById("otfm") is not None:
         registry.removeProvider("otfm")

@@ -1,4 +1,4 @@
-"""What the plugin adds to QGIS's main window, and that it takes it back."""
+"""Entries in QGIS's main window, and their removal."""
 
 from __future__ import annotations
 

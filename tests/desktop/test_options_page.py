@@ -14,7 +14,7 @@ from qgis.gui import QgsBrowserGuiModel
 
 @pytest.fixture
 def page(desktop):
-    """The page as the options show it; what it has set is forgotten afterwards."""
+    """Open the page as the options do; its settings are removed afterwards."""
     QgsSettings().remove("otfm")
     yield desktop.pages[0].createWidget(None)
     QgsSettings().remove("otfm")
@@ -63,10 +63,10 @@ def test_a_run_takes_what_is_set_unless_told_otherwise(page, tmp_path):
     pair = Recipe(bands=3).write(tmp_path)
     rasters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif")}
     for more, words in (({}, "in 300 MB"), ({"MEMORY": 256}, "in 256 MB")):
-        heard = Listener()
-        given: dict[str, object] = {**rasters, **more}
-        assert created("pansharpen").run(given, QgsProcessingContext(), heard, {}, False)[1]
-        assert words in "\n".join(heard.lines)
+        listener = Listener()
+        parameters: dict[str, object] = {**rasters, **more}
+        assert created("pansharpen").run(parameters, QgsProcessingContext(), listener, {}, False)[1]
+        assert words in "\n".join(listener.lines)
 
 
 def test_the_dialog_of_tuning_offers_a_file_in_the_folder(page, tmp_path, monkeypatch):

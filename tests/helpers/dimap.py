@@ -154,15 +154,15 @@ def dimap(
     index: str = "1A",
     across: int = 2,
     overlap: int = 0,
-    told: bool = True,
+    with_indices: bool = True,
 ) -> None:
-    """A volume with PAN and MS; the bands of MS in the file are red, green, blue, nir (and red edge, deep blue)."""
+    """Write a volume with PAN and MS. MS has the bands red, green, blue, nir (and red edge, deep blue)."""
     order = ("B2", "B1", "B0", "B3")
     neo = mission == "PNEO"
     for kind, source in (("PAN" if neo else "P", pair.pan), ("MS-FS" if neo else "MS", pair.ms)):
-        image = gdal.Open(str(source))
+        raster = gdal.Open(str(source))
         name = f"{mission}{index}_{kind}_202105061011123_ORT_7569651-00{1 if source == pair.pan else 2}"
-        place, step = folder / f"IMG_{mission}{index}_{kind}", -(-image.RasterXSize // across)
+        place, step = folder / f"IMG_{mission}{index}_{kind}", -(-raster.RasterXSize // across)
         halves = [("RGB", [1, 2, 3]), ("NED", [4, 5, 6])] if kind == "MS-FS" else [("", None)]
         files = ""
         for word, bands in halves:
@@ -177,11 +177,11 @@ def dimap(
             for i, b in enumerate(order, start=1)
         )
         text = TEMPLATE.format(
-            mission=mission, name=name, pixel=image.GetGeoTransform()[1], kind=kind, files=files,
-            rows=image.RasterYSize, columns=image.RasterXSize, bands=image.RasterCount, count=across, step=step,
+            mission=mission, name=name, pixel=raster.GetGeoTransform()[1], kind=kind, files=files,
+            rows=raster.RasterYSize, columns=raster.RasterXSize, bands=raster.RasterCount, count=across, step=step,
             overlap=overlap, index=index, components=components(name), measured=measured(),
-            extent=EXTENT.format(rows=image.RasterYSize, columns=image.RasterXSize),
-            indices=f"<Raster_Index_List>{indices}</Raster_Index_List>" if told and kind == "MS" else "",
+            extent=EXTENT.format(rows=raster.RasterYSize, columns=raster.RasterXSize),
+            indices=f"<Raster_Index_List>{indices}</Raster_Index_List>" if with_indices and kind == "MS" else "",
         )  # fmt: skip
         (place / f"DIM_{name}.XML").write_text(text, encoding="utf-8")
         (place / f"RPC_{name}.XML").write_text("<Dimap_Document><Rational_Function_Model/></Dimap_Document>")

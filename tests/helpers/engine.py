@@ -21,7 +21,7 @@ def engines():
 
 
 def broken_torch(folder, code):
-    """A complete packages' folder whose torch runs `code` as it is imported."""
+    """Make a complete packages' folder whose torch runs `code` as it is imported."""
     (folder / "torch").mkdir(parents=True)
     (folder / "torch" / "__init__.py").write_text(code)
     (folder / MANIFEST).write_text(json.dumps({"torch": "0.0"}))

@@ -19,7 +19,7 @@ FINE_LAKE = (slice(80, 120), slice(120, 180))
 
 
 def sharpen(algorithm, pair, output, **parameters):
-    """Run through layers; returns the result as an array and what the log said."""
+    """Run through layers; returns the result as an array and the log."""
     feedback = Listener()
     given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output), "PRECISION": "fp32", **parameters}
     results, passed = algorithm.run(given, QgsProcessingContext(), feedback, {}, False)
@@ -28,7 +28,7 @@ def sharpen(algorithm, pair, output, **parameters):
 
 
 def refusal(algorithm, pair, output, **parameters):
-    """The sentence with which a run is refused; nothing is written."""
+    """Return the sentence with which a run is refused; nothing is written."""
     given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output), "PRECISION": "fp32", **parameters}
     context, feedback = QgsProcessingContext(), Listener()
     passed, sentence = algorithm.checkParameterValues(given, context)
@@ -43,7 +43,7 @@ def refusal(algorithm, pair, output, **parameters):
 
 
 def near(image, pair, bands=None, valid=None, within=0.25):
-    """Whether an image lies near the sharp truth: the mean error of each band over the band's deviation."""
+    """Check that the mean error of each band, over the band's deviation, is small."""
     truth = pair.sharp if bands is None else pair.sharp[bands]
     error = np.abs(image.astype(float) - truth)
     where = np.ones(truth.shape[1:], bool) if valid is None else valid

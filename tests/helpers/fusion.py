@@ -15,7 +15,7 @@ from otfm_pansharpen.model.raster.source import RasterSource
 
 
 def job(pair, output, **changes):
-    """A job on a pair; `changes` are fields of FusionJob and of FusionOptions."""
+    """Make a job on a pair; `changes` are fields of FusionJob and of FusionOptions."""
     own = {name: changes.pop(name) for name in FusionJob.__dataclass_fields__ if name in changes}
     options = FusionOptions(**{"precision": "fp32", "device": "cpu", **changes})
     basic = FusionJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), output, options)
@@ -29,12 +29,12 @@ def run(pair, tmp_path, name="fused.tif", **changes) -> tuple[np.ndarray, Fusion
 
 
 def refused_before_work(pair, output, *options) -> str:
-    """The sentence with which creation options are refused; nothing was said, done or left before."""
+    """Return the sentence with which creation options are refused; nothing was logged, done or left before."""
     before = sorted(output.parent.iterdir())
-    heard: list[object] = []
+    calls: list[object] = []
     with pytest.raises(OutputError) as caught:
-        fuse(job(pair, output, creation_options=options), Progress(report=heard.append, log=heard.append))
-    assert heard == []
+        fuse(job(pair, output, creation_options=options), Progress(report=calls.append, log=calls.append))
+    assert calls == []
     assert sorted(output.parent.iterdir()) == before
     return str(caught.value)
 

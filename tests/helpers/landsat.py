@@ -21,7 +21,7 @@ ORIGIN = {
 
 
 def level_1_names(product: str, satellite: int) -> dict[str, str]:
-    """Names of all files of level 1, as two groups of collection 2 list them."""
+    """Return the names of all files of level 1, as two groups of collection 2 list them."""
     names = [str(n) for n in REFLECTIVE[satellite]] + ["8", *(["9"] if satellite > 7 else []), *THERMAL[satellite]]
     angles = ("SENSOR_AZIMUTH", "SENSOR_ZENITH", "SOLAR_AZIMUTH", "SOLAR_ZENITH")
     return {
@@ -43,7 +43,7 @@ def level_1_names(product: str, satellite: int) -> dict[str, str]:
 
 
 def level_2_names(product: str, satellite: int) -> dict[str, str]:
-    """Names of all files of level 2."""
+    """Return the names of all files of level 2."""
     numbers, thermal = REFLECTIVE[satellite], "B6" if satellite == 7 else "B10"
     quantities = {
         "THERMAL_RADIANCE": "TRAD", "UPWELL_RADIANCE": "URAD", "DOWNWELL_RADIANCE": "DRAD",
@@ -67,7 +67,7 @@ def level_2_names(product: str, satellite: int) -> dict[str, str]:
 
 
 def collection_2(product: str, satellite: int, level: int) -> Groups:
-    """Groups of an MTL file of collection 2; that of level 2 repeats what level 1 said, names of files included."""
+    """Return the groups of an MTL file of collection 2. Level 2 repeats the metadata of level 1, names included."""
     first, scene = product.replace("L2SP", "L1TP"), f"L{product[1]}{satellite}1900242020183LGN00"
     kind = {"COLLECTION_NUMBER": "02", "COLLECTION_CATEGORY": "T1", "OUTPUT_FORMAT": "GEOTIFF"}
     names = level_2_names(product, satellite) if level == 2 else level_1_names(product, satellite)
@@ -108,7 +108,7 @@ def collection_2(product: str, satellite: int, level: int) -> Groups:
 
 
 def collection_1(product: str, satellite: int) -> Groups:
-    """Groups of an MTL file of collection 1, level 1."""
+    """Return the groups of an MTL file of collection 1, level 1."""
     bands = {key: name for key, name in level_1_names(product, satellite).items() if key.startswith("FILE_NAME_BAND")}
     kept = ("SPACECRAFT_ID", "SENSOR_ID", "WRS_PATH", "WRS_ROW", "NADIR_OFFNADIR", "DATE_ACQUIRED", "SCENE_CENTER_TIME")
     attributes = image_attributes(satellite)
@@ -131,7 +131,7 @@ def collection_1(product: str, satellite: int) -> Groups:
 
 
 def image_attributes(satellite: int) -> dict[str, str]:
-    """When and how the scene was recorded."""
+    """Return the group of acquisition."""
     sensor = "ETM" if satellite == 7 else "OLI_TIRS"
     return {
         "SPACECRAFT_ID": f"LANDSAT_{satellite}", "SENSOR_ID": sensor, "WRS_TYPE": "2", "WRS_PATH": "190",
@@ -167,7 +167,7 @@ def sizes() -> dict[str, str]:
 
 
 def projection() -> dict[str, str]:
-    """The projection as level 1 states it."""
+    """Return the projection as level 1 states it."""
     return {
         "MAP_PROJECTION": "UTM", "DATUM": "WGS84", "ELLIPSOID": "WGS84", "UTM_ZONE": "33",
         "GRID_CELL_SIZE_PANCHROMATIC": "15.00", "GRID_CELL_SIZE_REFLECTIVE": "30.00", "GRID_CELL_SIZE_THERMAL": "30.00",
@@ -176,17 +176,17 @@ def projection() -> dict[str, str]:
 
 
 def projection_attributes() -> dict[str, str]:
-    """The group of collection 2, which holds sizes and corners too."""
+    """Return the group of collection 2, which holds sizes and corners too."""
     return {**projection(), **sizes(), **corners()}
 
 
 def per_band(satellite: int, values: dict[str, str]) -> dict[str, str]:
-    """Values that every reflective band has."""
+    """Return values that every reflective band has."""
     return {f"{name}_BAND_{n}": value for name, value in values.items() for n in REFLECTIVE[satellite]}
 
 
 def calibration(satellite: int) -> Groups:
-    """Groups that hold numbers of each band."""
+    """Return groups that hold numbers of each band."""
     thermal = THERMAL[satellite]
     return {
         "MIN_MAX_RADIANCE": per_band(satellite, {"RADIANCE_MAXIMUM": "776.30000", "RADIANCE_MINIMUM": "-64.10000"}),
@@ -202,7 +202,7 @@ def calibration(satellite: int) -> Groups:
 
 
 def mtl(groups: Groups, form: str, collection: int) -> str:
-    """The text of an MTL file."""
+    """Return the text of an MTL file."""
     root = "L1_METADATA_FILE" if collection == 1 else "LANDSAT_METADATA_FILE"
     if form == "json":
         return json.dumps({root: groups}, indent=2)
@@ -228,7 +228,7 @@ def landsat(
     forms: tuple[str, ...] = ("txt",),
     capitals: bool = True,
 ) -> str:
-    """A Landsat product in a folder; returns its name."""
+    """Write a Landsat product to a folder and return its name."""
     letter = "E" if satellite == 7 else "C"
     product = f"L{letter}0{satellite}_L{'2SP' if level == 2 else '1TP'}_190024_20200701_20200802_0{collection}_T1"
     groups = collection_1(product, satellite) if collection == 1 else collection_2(product, satellite, level)
@@ -252,7 +252,7 @@ def landsat(
 
 
 def ali(folder: Path, pair: Pair) -> str:
-    """An EO-1 ALI product of level L1T."""
+    """Write an EO-1 ALI product of level L1T."""
     name = "EO1A1230682002045110KP"
     product = {
         "SPACECRAFT_ID": "EO1", "SENSOR_ID": "ALI", "PRODUCT_TYPE": "L1T", "ACQUISITION_DATE": "2002-02-14",

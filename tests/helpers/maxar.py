@@ -21,15 +21,15 @@ def worldview(
     date: str = "2019-04-23",
     satellite: str = "WV02",
 ) -> None:
-    """PAN and MS folders side by side, each with metadata and tiles."""
+    """Write folders of PAN and MS, each with metadata and tiles."""
     order, catalog = f"014493935010_01_{part}", "103001008F2A5500" + part
     for kind, source, suffix in (("P2AS", pair.pan, "PAN"), ("M2AS", pair.ms, "MUL")):
-        image = gdal.Open(str(source))
+        raster = gdal.Open(str(source))
         place, stem = folder / f"{order}_{suffix}", f"19APR23021253-{kind}"
         names = tiled(source, place, stem + "_{}-" + order + ".TIF", across, overlap)
-        groups = GROUPS[image.RasterCount]
+        groups = GROUPS[raster.RasterCount]
         texts = {
-            "IMD": imd(groups, image.RasterYSize, image.RasterXSize, satellite, catalog, date),
+            "IMD": imd(groups, raster.RasterYSize, raster.RasterXSize, satellite, catalog, date),
             "TIL": til(groups, names),
             "RPB": rpb(satellite),
             "XML": f"<?xml version='1.0' encoding='UTF-8'?>\n<isd><TIL><NUMTILES>{len(names)}</NUMTILES></TIL></isd>\n",
@@ -40,7 +40,7 @@ def worldview(
 
 
 def imd(groups: tuple[str, ...], rows: int, columns: int, satellite: str, catalog: str, date: str) -> str:
-    """The text of an IMD file."""
+    """Return the text of an IMD file."""
     edges = "".join(f"\t{c}{axis} = {15.0 + i};\n" for i, c in enumerate(CORNERS) for axis in ("Lon", "Lat", "HAE"))
     bands = "".join(
         f"BEGIN_GROUP = BAND_{g}\n{edges}\tabsCalFactor = 1.000000e-02;\n\teffectiveBandwidth = 5.430000e-02;\n"
@@ -127,12 +127,12 @@ END;
 
 
 def bands_of(groups: tuple[str, ...]) -> str:
-    """What the files call the kind of image."""
+    """Return the name of the kind of image in the files."""
     return "P" if groups == ("P",) else "Multi"
 
 
 def til(groups: tuple[str, ...], names: list[str]) -> str:
-    """The text of a TIL file."""
+    """Return the text of a TIL file."""
     offsets = "".join(f"\t{c}{axis}Offset = 0;\n" for c in CORNERS for axis in ("Col", "Row"))
     edges = "".join(f"\t{c}{axis} = 15.00000000;\n" for c in CORNERS for axis in ("Lon", "Lat", "X", "Y"))
     tiles = "".join(
@@ -144,7 +144,7 @@ def til(groups: tuple[str, ...], names: list[str]) -> str:
 
 
 def rpb(satellite: str) -> str:
-    """The text of an RPB file, which nothing reads here: ortho images are placed by their own georeference."""
+    """Return the text of an RPB file, which nothing reads here: ortho images are placed by their own georeference."""
     lists = "".join(
         f"\t{name} = (\n" + ",\n".join("\t\t\t+1.000000000000000E-03" for _ in range(20)) + ");\n"
         for name in ("lineNumCoef", "lineDenCoef", "sampNumCoef", "sampDenCoef")

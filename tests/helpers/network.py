@@ -13,7 +13,7 @@ NETWORKS = [NetworkConfig(width=16, blocks=3, cell=2), NetworkConfig(width=32, b
 
 
 def trained(config, seed=0):
-    """A network with weights everywhere, of the size that training leaves."""
+    """Make a network with weights everywhere, of the size that training leaves."""
     torch.manual_seed(seed)
     network = FlowNetwork(config)
     for name, parameter in network.named_parameters():
@@ -35,7 +35,7 @@ def scene(bands):
 
 
 def conditions(bands, height, width):
-    """PAN of height x width pixels over MS four times coarser."""
+    """Make PAN of height x width pixels over MS four times coarser."""
     torch.manual_seed(bands)
     coarse = torch.randn(2 + bands, height // 4 + 4, width // 4 + 4)
     rows, columns = (cubic_resampler(n // 4 + 4, centres(n, 1.625, 0.25)) for n in (height, width))

@@ -18,22 +18,22 @@ from otfm_pansharpen.model.progress import Progress
 
 
 def pair_for(folder: Path, bands: int, ratio: int, **more: object) -> Pair:
-    """A pair to cut a product from, in a folder of its own."""
+    """Write a pair to cut a product from, in a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     return Recipe(bands=bands, ratio=ratio, height=160, width=192, **more).write(folder)  # type: ignore[arg-type]
 
 
 def cut(source: Path, target: Path, bands: list[int] | None = None, window: tuple[int, ...] | None = None) -> Path:
-    """Bands, or a window (column, row, width, height), of a raster in a file of its own."""
+    """Cut bands, or a window (column, row, width, height), of a raster into a file."""
     target.parent.mkdir(parents=True, exist_ok=True)
     gdal.Translate(str(target), str(source), bandList=bands, srcWin=window, creationOptions=["ALPHA=NO"])
     return target
 
 
 def tiled(source: Path, folder: Path, name: str, across: int, overlap: int = 0) -> list[str]:
-    """A raster cut into tiles side by side, NAME with {} for R1C1 and so on; returns their names."""
-    image = gdal.Open(str(source))
-    width, height, step = image.RasterXSize, image.RasterYSize, -(-image.RasterXSize // across)
+    """Cut a raster into adjacent tiles, NAME with {} for R1C1 and so on; returns their names."""
+    raster = gdal.Open(str(source))
+    width, height, step = raster.RasterXSize, raster.RasterYSize, -(-raster.RasterXSize // across)
     names = []
     for column in range(across):
         start = column * step
@@ -43,7 +43,7 @@ def tiled(source: Path, folder: Path, name: str, across: int, overlap: int = 0) 
 
 
 def named(folder: Path, pair: Pair, pan: str, ms: str) -> None:
-    """Files of given names: `ms` with {} is one file a band, numbered from 1."""
+    """Write files of given names: `ms` with {} is one file per band, numbered from 1."""
     cut(pair.pan, folder / pan)
     if "{}" in ms:
         for number in range(1, gdal.Open(str(pair.ms)).RasterCount + 1):
@@ -53,7 +53,7 @@ def named(folder: Path, pair: Pair, pan: str, ms: str) -> None:
 
 
 def packed(folder: Path, archive: Path) -> Path:
-    """A folder's files in an archive of the kind that its name says."""
+    """Pack a folder's files into an archive of the kind that its name says."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     if archive.suffix == ".zip":
         with zipfile.ZipFile(archive, "w") as target:
@@ -69,7 +69,7 @@ def packed(folder: Path, archive: Path) -> Path:
 def sharpened(
     place: Path, folder: Path, weights: Path = BUNDLED[DEFAULT_SET], **changes: object
 ) -> tuple[ProductResult, str]:
-    """The result of a run, and what the log said."""
+    """Return the result of a run, and the log."""
     folder.mkdir(exist_ok=True)
     lines: list[str] = []
     options = FusionOptions(weights, precision="fp32", device="cpu")
@@ -78,7 +78,7 @@ def sharpened(
 
 
 def refusal(place: Path, folder: Path) -> str:
-    """The sentence of a run that is refused; nothing is written."""
+    """Return the sentence of a run that is refused; nothing is written."""
     folder.mkdir(exist_ok=True)
     with pytest.raises(PansharpenError) as refused:
         sharpen_products(ProductJob(str(place), folder, FusionOptions(device="cpu")))
@@ -87,6 +87,6 @@ def refusal(place: Path, folder: Path) -> str:
 
 
 def band_names(path: Path | str) -> list[str]:
-    """Names of the bands of a raster."""
+    """Return the names of the bands of a raster."""
     dataset = gdal.Open(str(path))
     return [dataset.GetRasterBand(n).GetDescription() for n in range(1, dataset.RasterCount + 1)]

@@ -1,4 +1,4 @@
-"""A feedback object that remembers, and a main window to add entries to."""
+"""A feedback object that keeps the log, and a main window to add entries to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from qgis.PyQt.QtWidgets import QMainWindow
 
 
 class Listener(QgsProcessingFeedback):
-    """Collects what the log says; may cancel at a share of progress."""
+    """A feedback object that keeps the log, and may cancel at a share of progress."""
 
     def __init__(self, cancel_at=None):
         super().__init__(False)
@@ -40,7 +40,7 @@ class Listener(QgsProcessingFeedback):
 
 
 class Desktop:
-    """What the plugin asks of QGIS's interface, on a real main window with a Raster menu and a toolbar."""
+    """QGIS's interface on a real main window with a Raster menu and a toolbar."""
 
     def __init__(self):
         self.window = QMainWindow()

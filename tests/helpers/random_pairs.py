@@ -56,12 +56,12 @@ class Case:
 
     @property
     def sign(self) -> float:
-        """Of the step from row to row."""
+        """Sign of the step from row to row."""
         return 1.0 if self.layout == "south up" else -1.0
 
     @property
     def is_aligned(self) -> bool:
-        """Whether MS lies straight over PAN by `offset` and `ratio`, and all of it is to be fused."""
+        """MS is aligned with PAN by `offset` and `ratio`, and all of it is fused."""
         straight = self.layout in LAYOUTS and self.systems[0] == self.systems[1]
         return straight and self.extent is None and self.twist not in ("degrees", "palette")
 
@@ -132,7 +132,7 @@ def write_case(case: Case, folder: Path) -> tuple[FusionJob, np.ndarray]:
 
 
 def extent_of(case: Case) -> tuple[float, float, float, float] | None:
-    """The part that is asked for, of what both rasters cover; of wild ones, also from elsewhere."""
+    """Return the extent to fuse, within both rasters; of wild cases, also outside."""
     if case.extent is None:
         return None
     sides = []
@@ -201,7 +201,7 @@ def opened(folder: Path) -> gdal.Dataset:
 
 
 def stacked(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> Path | None:
-    """Bands in files of their own, under a virtual raster under another; None where the layout cannot be stacked."""
+    """Write bands as single files, under a virtual raster under another; None where the layout cannot be stacked."""
     parts = [str(folder / f"b{band}.tif") for band in range(1, len(ms) + 1)]
     for band, part in enumerate(parts, start=1):
         gdal.Translate(part, str(folder / "ms.tif"), bandList=[band])
@@ -212,14 +212,14 @@ def stacked(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> Path | No
 
 
 def filled(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> None:
-    """A corner of the type's largest value, or of 0, that nobody declares."""
+    """Fill a corner with the type's largest value or 0, undeclared."""
     corner = np.add.outer(np.arange(ms.shape[1]), np.arange(ms.shape[2])) < rng.integers(2, 1 + sum(ms.shape[1:]) // 2)
     ms[:, corner] = rng.choice([0, np.iinfo(ms.dtype).max if ms.dtype.kind in "ui" else -9999])
     opened(folder).WriteArray(ms)
 
 
 def with_alpha(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> None:
-    """The last band is declared alpha although it is image."""
+    """Declare the last band alpha although it is image."""
     if len(ms) > 1:
         opened(folder).GetRasterBand(len(ms)).SetColorInterpretation(gdal.GCI_AlphaBand)
 
@@ -239,7 +239,7 @@ def with_palette(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> Path
 
 
 def in_degrees(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> Path | None:
-    """MS in degrees, with pixels that are square in metres; None where the layout cannot be warped."""
+    """Warp MS to degrees, with pixels that are square in metres; None where the layout cannot be warped."""
     source, path = opened(folder), folder / "d.tif"
     size = abs(source.GetGeoTransform()[5]) / 111_320
     try:
@@ -250,7 +250,7 @@ def in_degrees(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> Path |
 
 
 def with_mask(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> None:
-    """A mask of the whole dataset hides a corner."""
+    """Hide a corner by a mask of the whole dataset."""
     dataset = opened(folder)
     dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
     mask = np.full(ms.shape[1:], 255, np.uint8)
@@ -270,7 +270,7 @@ def with_scale(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def in_archive(folder: Path, ms: np.ndarray, rng: np.random.Generator) -> Path:
-    """MS within a zip."""
+    """Pack MS into a zip."""
     with zipfile.ZipFile(folder / "ms.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(folder / "ms.tif", "a folder/ms.tif")
     return Path(f"/vsizip/{{{folder}/ms.zip}}/a folder/ms.tif")

@@ -32,7 +32,7 @@ def sense(
     shift: tuple[float, float] = (0.0, 0.0),
     transfer: TransferFunction | None = None,
 ) -> np.ndarray:
-    """MS of a sharp image on a nested grid, displaced by `shift` (row, column) sharp pixels.
+    """Simulate MS of a sharp image on a nested grid, displaced by `shift` (row, column) sharp pixels.
 
     Its transfer function is a Gaussian of `gain` at Nyquist, unless one is given.
     """
@@ -68,7 +68,7 @@ class Pair:
 
 @dataclass
 class Recipe:
-    """How a pair is made; the defaults give a 4-band 16-bit scene at ratio 4."""
+    """The recipe of a pair; the defaults give a 4-band 16-bit scene at ratio 4."""
 
     bands: int = 4
     ratio: float = 4.0
@@ -84,7 +84,7 @@ class Recipe:
     names: list[str] = field(default_factory=list)
 
     def write(self, folder: Path) -> Pair:
-        """PAN and MS as GeoTIFFs in `folder`."""
+        """Write PAN and MS as GeoTIFFs in `folder`."""
         sharp = landscape(self.bands, self.height, self.width, self.seed)
         pan = np.tensordot(np.linspace(1.0, 0.6, self.bands) / np.linspace(1.0, 0.6, self.bands).sum(), sharp, 1)
         ms = sense(sharp, self.ratio, self.gain, self.shift)
@@ -135,6 +135,6 @@ def save(
 
 
 def load_image(path: Path) -> np.ndarray:
-    """All bands as (bands, h, w) in their own type."""
+    """Read all bands as (bands, h, w) in their own type."""
     array: Any = gdal.Open(str(path)).ReadAsArray()
     return array if array.ndim == 3 else array[None]

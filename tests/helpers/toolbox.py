@@ -16,7 +16,7 @@ HALF_BAND = (
 
 
 def mtf_kernel(gain: float, ratio: int) -> Image:
-    """The toolbox's 41x41 MTF filter: Gaussian frequency response, rotated Kaiser(0.5) window, not normalised."""
+    """Return the toolbox's 41x41 MTF filter: Gaussian response, rotated Kaiser(0.5) window, not normalised."""
     half = MTF_TAPS // 2
     alpha = np.sqrt((half / ratio) ** 2 / (-2.0 * np.log(gain)))
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
@@ -28,7 +28,7 @@ def mtf_kernel(gain: float, ratio: int) -> Image:
 
 
 def mtf_filter(image: Image, gains: tuple[float, ...], ratio: int) -> Image:
-    """Each band filtered by its MTF, edges repeated; (bands, H, W)."""
+    """Filter each band by its MTF, edges repeated; (bands, H, W)."""
     return np.stack([_convolve(band, mtf_kernel(g, ratio)) for band, g in zip(image, gains)])
 
 
@@ -39,7 +39,7 @@ def degrade(image: Image, gains: tuple[float, ...], ratio: int) -> Image:
 
 
 def interpolate(image: Image, ratio: int) -> Image:
-    """The toolbox's 23-tap interpolation by a power of two, circular edges; inverse in place of `degrade`."""
+    """Interpolate by the toolbox's 23 taps and a power of two, circular edges; inverse instead of `degrade`."""
     kernel = 2.0 * np.array([*HALF_BAND[:0:-1], *HALF_BAND])
     result = np.asarray(image, dtype=np.float64)
     for doubling in range(ratio.bit_length() - 1):
@@ -54,7 +54,7 @@ def interpolate(image: Image, ratio: int) -> Image:
 
 
 def pan_low(pan: Image, ratio: int) -> Image:
-    """PAN (H, W) as soft as MS in the toolbox's D_s: shrunk by antialiased bicubic, then interpolated by 23 taps."""
+    """Degrade PAN (H, W) to MS as in the toolbox's D_s: antialiased bicubic, then interpolation by 23 taps."""
     down = [_bicubic_shrink(size, ratio) for size in pan.shape]
     return np.asarray(interpolate((down[0] @ pan @ down[1].T)[None], ratio)[0])
 

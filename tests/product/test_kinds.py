@@ -25,7 +25,7 @@ NEO = ["red", "green", "blue", "nir", "red edge", "deep blue"]
 
 
 def converted(folder, pair, ending, driver, options):
-    """PAN and MS in another format, without what GDAL writes beside them."""
+    """Convert PAN and MS to another format, without what GDAL writes next to them."""
     folder.mkdir(parents=True)
     for name, source in (("pan", pair.pan), ("ms", pair.ms)):
         target = str(folder / f"scene_{name}.{ending}")
@@ -47,7 +47,7 @@ KINDS = {
     "GeoEye-1, one tile": (lambda f, p: worldview(f, p, across=1, satellite="GE01"), 4, FOUR),
     "WorldView-3, tiles that overlap": (lambda f, p: worldview(f, p, overlap=5, satellite="WV03"), 4, EIGHT),
     "Pleiades": (dimap, 4, AIRBUS),
-    "Pleiades without list of indices": (lambda f, p: dimap(f, p, told=False), 4, AIRBUS),
+    "Pleiades without list of indices": (lambda f, p: dimap(f, p, with_indices=False), 4, AIRBUS),
     "Pleiades, tiles that overlap": (lambda f, p: dimap(f, p, overlap=4), 4, AIRBUS),
     "SPOT 6": (lambda f, p: dimap(f, p, "SPOT", "6", across=1), 4, AIRBUS),
     "Pleiades Neo, tiles that overlap": (lambda f, p: dimap(f, p, "PNEO", "3", overlap=4), 4, NEO),
@@ -94,12 +94,12 @@ def test_every_kind_gives_the_pixels_of_its_pair(tmp_path, kind):
     pair = pair_for(tmp_path / "pair", len(names), ratio)
     product = tmp_path / "Über alles 1" / "product"
     make(product, pair)
-    for image in [*product.rglob("*.[tT][iI][fF]*")]:  # makers put descriptions next to images
-        image.with_suffix(".xml").write_text("<ProductMetaData><ImageName>made up</ImageName></ProductMetaData>")
-        image.with_name(f"{image.stem}_thumb.jpg").write_bytes(b"")
+    for pixels in [*product.rglob("*.[tT][iI][fF]*")]:  # makers put descriptions next to images
+        pixels.with_suffix(".xml").write_text("<ProductMetaData><ImageName>made up</ImageName></ProductMetaData>")
+        pixels.with_name(f"{pixels.stem}_thumb.jpg").write_bytes(b"")
     plain, _ = fuse_pair(pair, tmp_path)
-    result, said = sharpened(product, tmp_path / "out")
-    assert [r.status for r in result.runs] == ["sharpened"], said
+    result, log = sharpened(product, tmp_path / "out")
+    assert [r.status for r in result.runs] == ["sharpened"], log
     output = result.runs[0].output
     np.testing.assert_array_equal(load_image(output), plain)
     assert band_names(output) == names

@@ -31,7 +31,7 @@ def test_listing_leaves_out_archive_names_outside_of_it(tmp_path):
 
 @pytest.mark.parametrize("form", ["folder", ".zip", ".tar.gz"])
 def test_more_files_than_a_product_has_are_refused(tmp_path, monkeypatch, form):
-    monkeypatch.setattr(listing, "MOST_FILES", 3)
+    monkeypatch.setattr(listing, "MAX_FILES", 3)
     (tmp_path / "in").mkdir()
     read = listing.of_folder if form == "folder" else listing.of_archive
     for count in (3, 4):

@@ -1,4 +1,4 @@
-"""What a run over products chooses, says and keeps: levels, bands, single files, batches, second runs."""
+"""Runs over products: levels, bands, single files, batches, second runs."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def test_level_2_takes_the_pan_of_level_1(tmp_path, landsat_pair):
     landsat(tmp_path / "in" / "two", surface, level=2)
     surface.pan = landsat_pair.pan
     plain, _ = fuse_pair(surface, tmp_path)
-    result, said = sharpened(tmp_path / "in", tmp_path / "out")
+    result, log = sharpened(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in result.runs] == ["sharpened"]
     assert "L2SP" in result.runs[0].output
     np.testing.assert_array_equal(load_image(result.runs[0].output), plain)
-    assert "MS is of level 2; PAN is that of level 1" in said
-    assert "MS of level 1 lies there too and is left out" in said
+    assert "MS is of level 2; PAN is that of level 1" in log
+    assert "MS of level 1 is there too and is left out" in log
 
 
 def test_level_2_takes_a_pan_file_that_lies_there_alone(tmp_path, landsat_pair):
     product = landsat(tmp_path / "in", landsat_pair, level=2)
     shutil.copy(landsat_pair.pan, tmp_path / "in" / f"{product.replace('L2SP', 'L1TP')}_B8.TIF")
-    result, said = sharpened(tmp_path / "in", tmp_path / "out")
+    result, log = sharpened(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in result.runs] == ["sharpened"]
-    assert "PAN is that of level 1" in said
+    assert "PAN is that of level 1" in log
 
 
 @pytest.mark.promise(7)
@@ -82,9 +82,9 @@ def test_the_result_says_what_its_bands_are(tmp_path, landsat_pair):
 def test_bands_are_chosen_by_what_they_show(tmp_path, landsat_pair, choice, names):
     landsat(tmp_path / "in", landsat_pair)
     plain, _ = fuse_pair(landsat_pair, tmp_path)
-    result, said = sharpened(tmp_path / "in", tmp_path / "out", bands=choice)
+    result, log = sharpened(tmp_path / "in", tmp_path / "out", bands=choice)
     assert band_names(result.runs[0].output) == names
-    assert "Left out by BANDS" in said
+    assert "Left out by BANDS" in log
     assert result.runs[0].colours == (1, 2, 3)
     assert load_image(result.runs[0].output).shape == (len(names), *plain.shape[1:])
 
@@ -92,7 +92,7 @@ def test_bands_are_chosen_by_what_they_show(tmp_path, landsat_pair, choice, name
 def test_bands_that_are_not_needed_may_lack(tmp_path, landsat_pair):
     product = landsat(tmp_path / "in", landsat_pair)
     (tmp_path / "in" / f"{product}_B6.TIF").unlink()
-    with pytest.raises(InputError, match=rf"Missing: {product}_B6.TIF \(swir1\). There: {product}_B1.TIF"):
+    with pytest.raises(InputError, match=rf"Missing: {product}_B6.TIF \(swir1\). Present: {product}_B1.TIF"):
         sharpened(tmp_path / "in", tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
     result, _ = sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
@@ -101,7 +101,7 @@ def test_bands_that_are_not_needed_may_lack(tmp_path, landsat_pair):
 
 def test_colours_that_nobody_knows_are_refused(tmp_path, sharp_pair):
     named(tmp_path / "in", sharp_pair, "a_pan.tif", "a_ms.tif")
-    with pytest.raises(InputError, match="no band that is known as red, green, blue; its bands are band 1, band 2"):
+    with pytest.raises(InputError, match="no band named red, green, blue; its bands are band 1, band 2"):
         sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
 
 
@@ -121,7 +121,7 @@ def test_files_of_products_in_several_folders_stand_for_them(tmp_path, sharp_pai
 
 
 def batch(folder, pair, archive=True):
-    """Three products, of which the second lacks a band; one in an archive. Returns their names."""
+    """Three products. The second lacks a band; one in an archive. Returns their names."""
     names = [landsat(folder / "a", pair, 8), landsat(folder / "b", pair, 7), landsat(folder / "c", pair, 9)]
     (folder / "b" / f"{names[1]}_B3.TIF").unlink()
     packed(folder / "c", folder / "c.tar")
@@ -131,12 +131,12 @@ def batch(folder, pair, archive=True):
 
 def test_a_failure_does_not_stop_the_others_and_a_table_ends_the_log(tmp_path, landsat_pair):
     eight, seven, nine = batch(tmp_path / "in", landsat_pair)
-    result, said = sharpened(tmp_path / "in", tmp_path / "out")
+    result, log = sharpened(tmp_path / "in", tmp_path / "out")
     runs = {r.title: r for r in result.runs}
     assert {t: r.status for t, r in runs.items()} == {eight: "sharpened", seven: "failed", nine: "sharpened"}
     assert f"{seven}_B3.TIF (red)" in runs[seven].sentence
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"{eight}_sharp.tif", f"{nine}_sharp.tif"]
-    lines = said.splitlines()[-4:]
+    lines = log.splitlines()[-4:]
     assert lines[0].split() == ["product", "result", "ratio", "shift", "gain", "HQNR", "seconds"]
     row = next(line for line in lines if line.startswith(nine))
     assert "sharpened" in row
@@ -150,14 +150,14 @@ def test_a_second_run_leaves_out_what_is_complete(tmp_path, landsat_pair):
     sharpened(tmp_path / "in", tmp_path / "out")
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").iterdir()}
     shutil.copy(tmp_path / "in" / "b" / f"{seven}_B2.TIF", tmp_path / "in" / "b" / f"{seven}_B3.TIF")
-    second, said = sharpened(tmp_path / "in", tmp_path / "out")
+    second, log = sharpened(tmp_path / "in", tmp_path / "out")
     assert {r.title: r.status for r in second.runs} == {
         eight: "complete already",
         seven: "sharpened",
         nine: "complete already",
     }
     assert all(p.stat().st_mtime_ns == then for p, then in before.items())
-    assert said.count("was made from the same files with the same settings") >= 2
+    assert log.count("was made from the same files with the same settings") >= 2
 
 
 @pytest.mark.parametrize("change", ["bands", "file", "weights"])
@@ -184,10 +184,10 @@ def test_results_in_the_same_folder_are_no_input(tmp_path, sharp_pair):
 def test_parts_of_one_order_are_products_of_their_own(tmp_path, sharp_pair):
     worldview(tmp_path / "in", sharp_pair, part="P001")
     worldview(tmp_path / "in", sharp_pair, part="P002")
-    result, said = sharpened(tmp_path / "in", tmp_path / "out")
+    result, log = sharpened(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in result.runs] == ["sharpened"] * 2
     assert len({r.output for r in result.runs}) == 2
-    assert "Tabulated MTF gains of WorldView-2: 0.27 to 0.35; measured and used:" in said
+    assert "Tabulated MTF gains of WorldView-2: 0.27 to 0.35; measured and used:" in log
 
 
 def test_virtual_rasters_stay_where_they_are_asked_for(tmp_path, sharp_pair):
@@ -208,13 +208,13 @@ def test_an_extent_in_another_system_cuts_every_product(tmp_path, landsat_pair):
     there.ImportFromEPSG(32633)
     box = gdal.osr.CoordinateTransformation(there, system).TransformBounds(5e5 + 40, 4e6 - 280, 5e5 + 240, 4e6 - 60, 21)
     half, _ = sharpened(tmp_path / "in", tmp_path / "half", extent=box, extent_crs=system.ExportToWkt())
-    image, all_of_it = gdal.Open(half.runs[0].output), load_image(whole.runs[0].output)
-    transform = image.GetGeoTransform()
+    raster, all_of_it = gdal.Open(half.runs[0].output), load_image(whole.runs[0].output)
+    transform = raster.GetGeoTransform()
     column, row = round((transform[0] - 5e5) / 2), round((4e6 - transform[3]) / 2)
     assert 0 < column <= 20
     assert 0 < row <= 30
-    cut = all_of_it[:, row : row + image.RasterYSize, column : column + image.RasterXSize]
-    np.testing.assert_allclose(image.ReadAsArray(), cut, atol=1)
+    cut = all_of_it[:, row : row + raster.RasterYSize, column : column + raster.RasterXSize]
+    np.testing.assert_allclose(raster.ReadAsArray(), cut, atol=1)
 
 
 def test_progress_is_even_over_products(tmp_path, landsat_pair):
@@ -223,10 +223,10 @@ def test_progress_is_even_over_products(tmp_path, landsat_pair):
     (tmp_path / "out").mkdir()
     shares: list[float] = []
     at: list[float] = []
-    heard = Progress(
+    listener = Progress(
         report=shares.append, log=lambda line: at.append(max(shares, default=0.0)) if "Product 2" in line else None
     )
-    sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", FusionOptions(device="cpu")), heard)
+    sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", FusionOptions(device="cpu")), listener)
     assert shares == sorted(shares)
     assert at == [0.5]
     assert shares[-1] == 1.0
@@ -247,9 +247,9 @@ def test_cancelled_leaves_what_is_complete_and_nothing_else(tmp_path, landsat_pa
             stop.set()
 
     lines: list[str] = []
-    heard = Progress(report=report, cancelled=stop.is_set, log=lines.append)
+    listener = Progress(report=report, cancelled=stop.is_set, log=lines.append)
     with pytest.raises(CancelledError):
-        sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", FusionOptions(device="cpu")), heard)
+        sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "out", FusionOptions(device="cpu")), listener)
     left = [] if when == "while products are looked for" else [f"{first}_sharp.tif"]
     assert [p.name for p in (tmp_path / "out").iterdir()] == left
     assert temporaries(tmp_path / "out") == []
@@ -272,10 +272,10 @@ def test_constant_product_is_complete_and_in_the_table(tmp_path, landsat_pair):
     ms = load_image(landsat_pair.ms)
     save(landsat_pair.ms, np.full_like(ms, 255), str(ms.dtype), gdal.Open(str(landsat_pair.ms)).GetGeoTransform())
     landsat(tmp_path / "in" / "one", landsat_pair)
-    result, said = sharpened(tmp_path / "in" / "one", tmp_path / "out")
+    result, log = sharpened(tmp_path / "in" / "one", tmp_path / "out")
     assert [r.status for r in result.runs] == ["sharpened"]
     assert (load_image(result.runs[0].output) == 255).all()
-    assert not re.search(r"\b(nan|inf)\b", said)
+    assert not re.search(r"\b(nan|inf)\b", log)
 
 
 @pytest.mark.promise(27)
@@ -287,9 +287,9 @@ def test_vrt_that_cannot_be_kept_fails_no_product(tmp_path, landsat_pair, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("otfm_pansharpen.model.product.run.whole_file", full)
-    result, said = sharpened(tmp_path / "in", tmp_path / "out", keep_vrt=True)
+    result, log = sharpened(tmp_path / "in", tmp_path / "out", keep_vrt=True)
     assert [r.status for r in result.runs] == ["sharpened"]
-    assert re.search(r"_sharp\.tif is complete, but .*_ms\.vrt beside it cannot be written .*No space left", said)
+    assert re.search(r"_sharp\.tif is complete, but .*_ms\.vrt next to it cannot be written .*No space left", log)
 
 
 def test_table_leaves_out_what_was_not_measured():

@@ -190,7 +190,7 @@ def test_fewer_bands_than_the_metadata_say(tmp_path, pair):
     cut(pair.ms, file, [1, 2, 3])
     sentence = refusal(tmp_path / "in", tmp_path / "out")
     assert "has 3 band(s)" in sentence
-    assert "is said to have 4 (blue, green, red, nir)" in sentence
+    assert "should have 4 (blue, green, red, nir)" in sentence
 
 
 def test_sharpened_by_the_maker(tmp_path, pair):
@@ -214,7 +214,7 @@ def test_bands_on_two_grids(tmp_path, landsat_pair):
     cut(landsat_pair.ms, tmp_path / "in" / f"{product}_B5.TIF", [5], (0, 0, 60, 60))
     sentence = refusal(tmp_path / "in", tmp_path / "out")
     assert f"{product}_B5.TIF" in sentence
-    assert "lies on another grid" in sentence
+    assert "another grid" in sentence
 
 
 def test_a_folder_for_results_that_is_none(tmp_path, pair):
