@@ -14,7 +14,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.filters import Image, Mask, dilate, high_pass, lower_median, whole_boxes
+from ..geometry.filters import HIGH_PASS_SIZE, Image, Mask, dilate, high_pass, lower_median, whole_boxes
 from ..geometry.products import inner_products, inverse_root, multiply
 from ..geometry.resampling import Matrix, mtf_reach, nearest
 from ..geometry.transfer import TransferFunction
@@ -39,11 +39,11 @@ class Correlation:
     def __init__(self, windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> None:
         self.check = check
         self.windows = [_mask_unsafe_pixels(w) for w in _normalise_windows(windows, check)]
-        whole = [whole_boxes(w.ms_valid) for w in self.windows]
-        samples = [pixels(high_pass(w.ms), mask) for w, mask in zip(self.windows, whole) if mask.any()]
+        self.whole = [whole_boxes(w.ms_valid) for w in self.windows]
+        samples = [pixels(high_pass(w.ms), mask) for w, mask in zip(self.windows, self.whole) if mask.any()]
         self.bands = np.concatenate(samples, axis=1) if samples else np.zeros((0, 0))
-        self.stacks = _stack_windows(self.windows, whole)
-        self.window_numbers, self.blocks = _number_samples(whole)
+        self.stacks = _stack_windows(self.windows, self.whole)
+        self.window_numbers, self.blocks = _number_samples(self.whole)
         self.trust = np.ones(self.bands.shape[1])
         self._whiten()
         if self.count:
@@ -90,6 +90,17 @@ class Correlation:
         """Leave out the blocks where `kept` (blocks,) is False."""
         self.trust = self.trust * kept[self.blocks]
         self._whiten()
+
+    def mask_left_out(self, windows: Sequence[PairWindow]) -> list[PairWindow]:
+        """Return the windows without the MS pixels of blocks that are left out."""
+        kept, first = [], 0
+        for window, mask in zip(windows, self.whole):
+            left_out, count = np.zeros_like(mask), int(mask.sum())
+            left_out[mask] = self.trust[first : first + count] == 0.0
+            first += count
+            wide = np.pad(left_out, HIGH_PASS_SIZE // 2, mode="edge") if left_out.any() else False
+            kept.append(replace(window, ms_valid=window.ms_valid & ~np.asarray(wide)))
+        return kept
 
     def weigh_samples_alike(self) -> None:
         """Give every sample that is kept the same weight, as in the scene itself."""

@@ -85,7 +85,7 @@ def measure_registration(
             return Registration(shift, default, unshifted, unshifted, False, left_out)
         curve.keep_blocks(kept)
         shift = _refine_shift(curve, first, shift, 0.5)
-    measured = transfer or measure_transfer([w.shifted(shift) for w in windows], check).transfer
+    measured = transfer or measure_transfer([w.shifted(shift) for w in curve.mask_left_out(windows)], check).transfer
     if align:
         shift = _refine_shift(curve, measured, shift, 0.15)
     curve.weigh_samples_alike()

@@ -205,3 +205,27 @@ def test_windows_whose_grids_lie_otherwise_are_read_each_by_its_own():
     together = Correlation(windows).pan(FIRST_TRANSFER, (0.4, -1.1))
     apart = [Correlation([w]).pan(FIRST_TRANSFER, (0.4, -1.1)) for w in windows]
     assert together == pytest.approx(np.concatenate(apart), abs=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_transfer_is_measured_between_scattered_clouds(ratio):
+    """Small clouds touch every segment; MS sees them 1.5 of its pixels lower and one further left than PAN."""
+    side, rng = 200 * ratio, np.random.default_rng(4)
+    scene, rows, columns = landscape(4, side, side, 4), *np.mgrid[:side, :side].astype(np.float64)
+    centres = rng.uniform(0, side, (9, 2))
+
+    def under_clouds(image, down, left):
+        distance = np.min([np.hypot(rows - y - down, columns - x + left) for y, x in centres], axis=0)
+        share = np.clip((12.0 * ratio - distance) / (2.0 * ratio), 0.0, 1.0)
+        return image + share * (3000.0 - image)
+
+    known = TransferFunction(
+        (1.05, 1.09, 1.16, 1.23, 1.28, 1.20, 0.95, 0.62, 0.26, 0.1), TransferFunction.gaussian(0.1).rows
+    )
+    pan = under_clouds(scene.mean(0), 0.0, 0.0).astype(np.float32)
+    ms = sense(under_clouds(scene, 1.5 * ratio, ratio), ratio, transfer=known).astype(np.float32)
+    valid, half = [np.ones(i.shape[-2:], bool) for i in (pan, ms)], (ratio - 1) / 2
+    found = measure_registration([PairWindow(pan, valid[0], ms, valid[1], (half, half), (ratio, ratio))])
+    assert 0.1 < found.left_out < 0.6
+    for axis in ("rows", "columns"):
+        assert np.abs(np.subtract(getattr(found.transfer, axis), getattr(known, axis))[:9]).max() < 0.06
