@@ -32,7 +32,7 @@ def origin(tmp_path_factory):
     folder = tmp_path_factory.mktemp("origin")
     pair = Recipe(height=128, width=128).write(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 1)
+        patch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 1)
         for form, ending in ENDINGS.items():
             settings = replace(TILES, form=form)
             scene = make_scene(pair, folder / f"unjoined-{form}", ending)
@@ -46,7 +46,7 @@ def origin(tmp_path_factory):
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 1)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 1)
 
 
 def check_healed(scene, folder, expected, settings=TILES):

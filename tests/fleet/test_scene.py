@@ -29,7 +29,7 @@ def pair(tmp_path):
 @pytest.fixture
 def small_parts(monkeypatch):
     """Parts of one tile each, as on workers with little memory."""
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", ONE_TILE)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", ONE_TILE)
 
 
 def scene(pair, folder, ending="cog.tif"):

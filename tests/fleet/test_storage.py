@@ -30,7 +30,7 @@ def keys(s3, prefix):
 
 @pytest.mark.promise(4)
 def test_a_scene_in_a_store_has_the_bytes_of_one_on_disk(s3, tmp_path, monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 128)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 128)
     point(monkeypatch, s3.address)
     pair = Recipe().write(tmp_path)
     expected, _ = run(pair, tmp_path, tile=64)
@@ -111,7 +111,7 @@ def get(s3, key):
 @pytest.mark.parametrize("form", [COG, PARTS])
 def test_damage_in_a_store_is_made_again(s3, tmp_path, monkeypatch, form):
     """One object is zeroed, the next one cut, emptied, or another one's."""
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 1)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 1)
     point(monkeypatch, s3.address)
     pair = Recipe(height=128, width=128).write(tmp_path)
     settings = replace(TILES, form=form)
@@ -142,7 +142,7 @@ def test_damage_in_a_store_is_made_again(s3, tmp_path, monkeypatch, form):
 
 
 def test_damaged_part_in_a_store_is_not_joined(s3, tmp_path, monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 1)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 1)
     point(monkeypatch, s3.address)
     pair = Recipe(height=128, width=128).write(tmp_path)
     scene = Scene("one", "/vsis3/archive/part/one_sharp.cog.tif", str(pair.pan), str(pair.ms))
