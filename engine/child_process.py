@@ -32,14 +32,14 @@ NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of a console, on Windo
 
 @dataclass(frozen=True)
 class Launch:
-    """How an interpreter is started: its command up to the script, and all environment variables."""
+    """Start of an interpreter: its command up to the script, and all environment variables."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
 
 
 def launches() -> list[Launch]:
-    """The ways to try, best first. Raises EngineError where no interpreter is found.
+    """Return the ways to start the engine, best first. Raises EngineError where no interpreter is found.
 
     The second of each interpreter is for installations whose Python finds itself, or whose GDAL finds its libraries,
     only by what the launcher of QGIS set.
@@ -60,20 +60,20 @@ def launches() -> list[Launch]:
 
 
 def find_pythons() -> list[Path]:
-    """Interpreters that may be the one QGIS embeds, likeliest first. Raises EngineError where there is none."""
-    looked = list(dict.fromkeys(_candidates()))
-    found = [path for path in looked if path.is_file() and os.access(path, os.X_OK)]
-    if not found:
+    """Find interpreters that may be the one QGIS embeds, likeliest first. Raises EngineError without one."""
+    candidates = list(dict.fromkeys(_list_candidates()))
+    pythons = [path for path in candidates if path.is_file() and os.access(path, os.X_OK)]
+    if not pythons:
         version = ".".join(map(str, sys.version_info[:2]))
         raise EngineError(
-            f"No Python {version} was found beside QGIS to run the engine on (looked for "
-            f"{', '.join(map(str, looked))}). Reinstall QGIS with its Python."
+            f"No Python {version} was found next to QGIS to run the engine on (looked for "
+            f"{', '.join(map(str, candidates))}). Reinstall QGIS with its Python."
         )
-    return found
+    return pythons
 
 
-def _candidates() -> Iterator[Path]:
-    """In the desktop `sys.executable` is QGIS itself, and PYTHONEXECUTABLE may have it name another Python."""
+def _list_candidates() -> Iterator[Path]:
+    """List paths. In the desktop `sys.executable` is QGIS itself, or another Python by PYTHONEXECUTABLE."""
     prefix, executable = Path(sys.exec_prefix), Path(sys.executable or "")
     version = ".".join(map(str, sys.version_info[:2]))
     if sys.platform == "win32":
@@ -114,7 +114,7 @@ def run_child(
         stderr=subprocess.STDOUT, creationflags=NO_WINDOW, start_new_session=True,
     )  # fmt: skip
     lines: deque[str] = deque(maxlen=LAST_LINES)
-    reader = threading.Thread(target=_read, args=(process.stdout, lines, show), daemon=True)
+    reader = threading.Thread(target=_collect_lines, args=(process.stdout, lines, show), daemon=True)
     reader.start()
     try:
         while process.returncode is None:
@@ -131,7 +131,7 @@ def run_child(
     return process.returncode, list(lines)
 
 
-def _read(stream: IO[bytes], lines: deque[str], show: Callable[[str], bool]) -> None:
+def _collect_lines(stream: IO[bytes], lines: deque[str], show: Callable[[str], bool]) -> None:
     with stream:
         for line in iter(lambda: stream.readline(MAX_LINE_BYTES), b""):
             text = line.decode("utf-8", "replace").strip()

@@ -1,4 +1,4 @@
-"""QGIS's side: engines are started, given jobs, listened to, cancelled, and kept warm for the next job."""
+"""QGIS's side: start engines, give them jobs, pass their messages on, and keep them warm for the next job."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from .torch_faults import CPU_TOO_OLD, SETUP
 
 POLL = 0.05  # seconds between two looks at whether the user has cancelled
 PATIENCE = 0.8  # seconds from a cancel until the engine is ended
-KEEPING_PATIENCE = 30.0  # the same where the job keeps on cancel what it has: it still evaluates and writes
+KEEPING_PATIENCE = 30.0  # seconds, where the job keeps its result on cancel: it still evaluates and writes
 LAST_LINES = 40  # of what an engine printed, for the log where it dies
 MAX_PRINTED_BYTES = 10_000  # of one line; a longer one counts as several
 LAST_WAIT = 2.0  # seconds for an engine to end as Python ends
 SHORT_WAIT = 0.8  # seconds from the end of an engine's output until the engine has ended, also on a busy machine
 KILLED = (-int(getattr(signal, "SIGKILL", 9)), 1)  # exit codes of what is killed here, the second on Windows
-MOST_WARM = 2  # engines that wait for jobs
+MAX_WARM = 2  # engines that wait for jobs
 OTHERS_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")  # with these, somebody else ends a process
 ILLEGAL = (-int(getattr(signal, "SIGILL", 4)), 0xC000001D)  # exit codes of a processor that lacks an instruction
-# Of which errors come back; a cancelled job has a message of its own.
+# Errors that come back by their names; a cancelled job has a message of its own.
 ERRORS: Mapping[str, type[PansharpenError]] = {
-    name: kind
-    for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, PansharpenError) and kind is not CancelledError
+    name: error_class
+    for name, error_class in vars(errors).items()
+    if isinstance(error_class, type) and issubclass(error_class, PansharpenError) and error_class is not CancelledError
 }
 
 
@@ -72,7 +72,7 @@ class Engine:
 
     @property
     def alive(self) -> bool:
-        """Whether it can take a job."""
+        """True while it can take a job."""
         return self.process.poll() is None
 
     def wait_ready(self, progress: Progress) -> None:
@@ -82,7 +82,7 @@ class Engine:
         """
         while True:
             progress.check()
-            message = self._next()
+            message = self._receive()
             if message is None:
                 continue
             if "ready" in message:
@@ -95,7 +95,7 @@ class Engine:
                 _pass_on(message, progress)
             if "other_python" in message:
                 raise EngineError(f"{self.program} is Python {message['other_python']}, not that of QGIS.")
-            raise EngineError(_broken_off(f"it sent {[*message]} before it was ready"))
+            raise EngineError(_describe_fault(f"it sent {[*message]} before it was ready"))
 
     def run(self, job: Any, progress: Progress) -> Any:
         """Have one job done; returns its result. Raises PansharpenError; a job that is cancelled ends in `PATIENCE`."""
@@ -107,10 +107,10 @@ class Engine:
         patience = KEEPING_PATIENCE if getattr(job, "keep", False) else PATIENCE
         asked = None
         while True:
-            message = self._next()
+            message = self._receive()
             if message is not None and "result" in message:
                 if type(message["result"]) is not JOBS[type(job)][0]:
-                    raise EngineError(_broken_off(f"it sent the result of another job than {type(job).__name__}"))
+                    raise EngineError(_describe_fault(f"it sent the result of another job than {type(job).__name__}"))
                 return message["result"]
             if message is not None:
                 self.began = True
@@ -133,7 +133,7 @@ class Engine:
         if self.process.stdin:
             try:
                 self.process.stdin.close()
-            except OSError:  # it has ended already, and what was to be said to it is lost
+            except OSError:  # it has ended already
                 return
 
     def shutdown(self) -> None:
@@ -153,8 +153,8 @@ class Engine:
             except OSError:  # it has ended; the next message says how
                 return
 
-    def _next(self) -> dict[str, Any] | None:
-        """The next message, None where none comes for a moment. Raises EngineError where the process has ended."""
+    def _receive(self) -> dict[str, Any] | None:
+        """Return the next message, None where none comes in `POLL`. Raises EngineError where the engine has ended."""
         try:
             message = self.messages.get(timeout=POLL)
         except queue.Empty:
@@ -165,10 +165,10 @@ class Engine:
         return message
 
     def _describe_end(self) -> str:
-        """Describe why it ended, as far as its last message and the exit code tell."""
+        """Describe why it ended, by its last message and the exit code."""
         code = self.process.wait()
         if self.fault:
-            return _broken_off(self.fault)
+            return _describe_fault(self.fault)
         self.threads[1].join(SHORT_WAIT)  # its last words may still be on the way
         if code in ILLEGAL:
             return CPU_TOO_OLD
@@ -223,7 +223,7 @@ class Engines:
     def run(self, job: Any, packages: Path, progress: Progress) -> Any:
         """Have a job done in an engine that imports from `packages` too. Raises PansharpenError.
 
-        What an engine that dies leaves beside the output is removed.
+        Leftovers of an engine that dies are removed.
         """
         with self.lock:
             self.jobs += 1
@@ -234,7 +234,7 @@ class Engines:
                 self.jobs -= 1
 
     def _run(self, job: Any, packages: Path, progress: Progress) -> Any:
-        engine, before = self._warm_one(packages), read_states(job)
+        engine, before = self._take_warm(packages), read_states(job)
         if engine is not None:
             try:
                 return self._run_in(engine, job, before, packages, progress)
@@ -279,7 +279,7 @@ class Engines:
         for _, engine in warm:
             (engine.shutdown if wait else engine.close)()
 
-    def _warm_one(self, packages: Path) -> Engine | None:
+    def _take_warm(self, packages: Path) -> Engine | None:
         with self.lock:
             for entry in self.warm[:]:
                 self.warm.remove(entry)
@@ -290,13 +290,13 @@ class Engines:
 
     def _keep(self, engine: Engine, packages: Path) -> None:
         with self.lock:
-            if len(self.warm) < MOST_WARM and engine.torch:  # one without torch is of no use to other jobs
+            if len(self.warm) < MAX_WARM and engine.torch:  # one without torch is of no use to other jobs
                 self.warm.append((str(packages), engine))
                 return
         engine.close()
 
     def _start(self, packages: Path, progress: Progress, job: Any = None) -> Engine:
-        """A new engine that is at work on `job`, by the first way that works; it is tried first from then on."""
+        """Start an engine on `job` by the first way that works, which is tried first from then on."""
         progress.explain("Starting the engine: torch is loaded in a process of its own.")
         ways = [self.working] if self.working else launches()
         greeting = greeting_of(packages, job)
@@ -320,14 +320,14 @@ class Engines:
 
 
 def _end(engine: Engine, job: Any) -> None:
-    """End an engine, and remove what it leaves beside the output of its job."""
+    """End an engine, and remove what it leaves next to the output of its job."""
     engine.end()
-    for folder in _places(job):
+    for folder in _find_output_folders(job):
         remove_stale_runs(folder)
 
 
 def greeting_of(packages: Path, job: Any = None) -> dict[str, Any]:
-    """What a new engine is sent first: this process's Python, path, settings of GDAL and PROJ, and its first job."""
+    """Return the first message to an engine: this process's Python, path, settings of GDAL and PROJ, and a job."""
     from osgeo import gdal, osr
 
     names = ("GDAL_DATA", "GDAL_HTTP_PROXY", "GDAL_HTTP_PROXYUSERPWD", "GDAL_PROXY_AUTH", "GDAL_CACHEMAX")
@@ -343,13 +343,13 @@ def greeting_of(packages: Path, job: Any = None) -> dict[str, Any]:
     }
 
 
-def _places(job: Any) -> list[Path]:
-    """Folders in which a job makes its output."""
+def _find_output_folders(job: Any) -> list[Path]:
+    """Return the folders in which a job makes its output."""
     output, folder = getattr(job, "output", None), getattr(job, "folder", None)
     return [output.parent] if output else [folder] if folder else []
 
 
-def _broken_off(fault: str) -> str:
+def _describe_fault(fault: str) -> str:
     return f"The engine was ended, because {fault}. Run again. If that fails, {SETUP} with ACTION check for a report."
 
 
@@ -374,7 +374,7 @@ def _pass_on(message: Mapping[str, Any], progress: Progress) -> None:
             "with the log."
         )
     elif "started" not in message:
-        raise EngineError(_broken_off(f"it sent {[*message]} during a job"))
+        raise EngineError(_describe_fault(f"it sent {[*message]} during a job"))
 
 
 ENGINES = Engines()

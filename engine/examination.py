@@ -1,4 +1,4 @@
-"""What this machine has, and a small scene with a known answer: the report that a request for help starts with."""
+"""Report on this machine and a small scene with a known answer, for requests for help."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..model.progress import Progress, format_bytes
 from ..model.version import VERSION
 
 SIDE, RATIO = 256, 4  # PAN pixels of the scene, and of a pixel of its MS
-MOST_ERROR = 0.6  # of interpolation's ERGAS, which a result that is right stays below
+MAX_ERROR = 0.6  # of interpolation's ERGAS; a right result stays below
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Findings:
 
 def examine(job: Examination, progress: Progress | None = None) -> Findings:
     """Examine the process this runs in. Raises PansharpenError where fusing fails."""
-    known = _known_answer(progress or Progress())
-    return Findings((*_software(job.packages), *_machine(), *_room(job.packages), known))
+    answer = _test_known_answer(progress or Progress())
+    return Findings((*_describe_software(job.packages), *_describe_machine(), *_describe_room(job.packages), answer))
 
 
 def host_lines() -> list[str]:
-    """What can be said without torch."""
+    """Return the lines that need no torch."""
     return [
         f"OTFM Pansharpen {VERSION}",
         f"System: {platform.platform()}, {platform.machine()}",
@@ -46,7 +46,7 @@ def host_lines() -> list[str]:
     ]
 
 
-def _software(packages: Path) -> Iterator[str]:
+def _describe_software(packages: Path) -> Iterator[str]:
     import numpy as np
     import safetensors
     import torch
@@ -54,38 +54,38 @@ def _software(packages: Path) -> Iterator[str]:
 
     versions = {"torch": torch, "safetensors": safetensors, "NumPy": np, "GDAL": gdal}
     yield ", ".join(f"{name} {module.__version__}" for name, module in versions.items())
-    own = Path(torch.__file__).is_relative_to(packages)
-    yield f"torch lies in {'the folder of this plugin' if own else 'the Python of QGIS'}"
+    is_own = Path(torch.__file__).is_relative_to(packages)
+    yield f"torch is in {'the folder of this plugin' if is_own else 'the Python of QGIS'}"
 
 
-def _machine() -> Iterator[str]:
+def _describe_machine() -> Iterator[str]:
     import torch
 
     from ..model.inference.precision import measured_share
     from ..model.network.weights import load_weights
     from ..model.options import BUNDLED
 
-    kind = torch.backends.cpu.get_cpu_capability()
-    yield f"Processor: {os.cpu_count()} cores, {kind}, {torch.get_num_threads()} threads"
+    capability = torch.backends.cpu.get_cpu_capability()
+    yield f"Processor: {os.cpu_count()} cores, {capability}, {torch.get_num_threads()} threads"
     for name, path in BUNDLED.items():
         share = measured_share(load_weights(path).network)
         yield f"bfloat16 takes {share:.2f} times the time of float32 with the weights {name}"
-    yield from _cuda()
+    yield from _describe_cuda()
 
 
-def _room(packages: Path) -> Iterator[str]:
-    """Memory and disk."""
+def _describe_room(packages: Path) -> Iterator[str]:
+    """Describe memory and disk."""
     import shutil
 
     from ..model.fusion.plan import default_budget
 
     there = next(p for p in (packages, *packages.parents) if p.exists())
-    yield f"Memory: {_free_memory()} MB free, {default_budget()} MB of it for tiles by default"
-    yield f"Disk: {format_bytes(shutil.disk_usage(there).free)} free where the profile lies"
+    yield f"Memory: {_read_free_memory()} MB free, {default_budget()} MB of it for tiles by default"
+    yield f"Disk: {format_bytes(shutil.disk_usage(there).free)} free for the profile"
 
 
-def _free_memory() -> int:
-    """MB of the machine's memory that no process uses, as far as the system tells; all of it where it does not."""
+def _read_free_memory() -> int:
+    """Return the MB of memory that no process uses; all of the machine's where the system does not report it."""
     from osgeo import gdal
 
     try:
@@ -95,8 +95,8 @@ def _free_memory() -> int:
         return int(gdal.GetUsablePhysicalRAM()) // 2**20
 
 
-def _cuda() -> Iterator[str]:
-    """CUDA devices, or why there are none."""
+def _describe_cuda() -> Iterator[str]:
+    """Describe the CUDA devices, or why there are none."""
     import warnings
 
     import torch
@@ -105,16 +105,16 @@ def _cuda() -> Iterator[str]:
         warnings.simplefilter("always")
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     for number in range(count):
-        found = torch.cuda.get_device_properties(number)
-        yield f"CUDA device {number}: {found.name}, {found.total_memory / 2**30:.1f} GiB, CUDA {torch.version.cuda}"
+        device = torch.cuda.get_device_properties(number)
+        yield f"CUDA device {number}: {device.name}, {device.total_memory / 2**30:.1f} GiB, CUDA {torch.version.cuda}"
     if not count:
         reason = f": {str(caught[0].message).splitlines()[0]}" if caught else ""
         build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "a CPU build"
         yield f"No CUDA device; torch is {build}{reason}"
 
 
-def _known_answer(progress: Progress) -> str:
-    """Sharpen a scene that was made soft from a sharp one, and compare."""
+def _test_known_answer(progress: Progress) -> str:
+    """Sharpen a scene made coarser from its reference, and compare."""
     import numpy as np
 
     from ..model.fusion.arrays import fuse_arrays
@@ -122,17 +122,17 @@ def _known_answer(progress: Progress) -> str:
 
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     field = np.sin(40 * rows) * np.cos(31 * columns) + np.sign(np.sin(23 * rows + 17 * columns**2))
-    sharp = np.stack([1000 + 300 * field + slope * 200 * rows for slope in (0.5, 1.0, 1.5)])
-    cells = sharp.reshape(3, SIDE // RATIO, RATIO, SIDE // RATIO, RATIO)
+    reference = np.stack([1000 + 300 * field + slope * 200 * rows for slope in (0.5, 1.0, 1.5)])
+    cells = reference.reshape(3, SIDE // RATIO, RATIO, SIDE // RATIO, RATIO)
     ms = cells.mean(axis=(2, 4)).round().astype(np.uint16)
     began = time.perf_counter()
     fused = fuse_arrays(
-        sharp.mean(0).round().astype(np.uint16), ms, (0, 1, 0, 0, 0, -1), (0, RATIO, 0, 0, 0, -RATIO),
+        reference.mean(0).round().astype(np.uint16), ms, (0, 1, 0, 0, 0, -1), (0, RATIO, 0, 0, 0, -RATIO),
         progress=progress, precision="fp32", device="cpu", align=False,
     )  # fmt: skip
     took = time.perf_counter() - began
     ours, plain = (
-        ergas(sharp, np.asarray(i, float), RATIO) for i in (fused.values, np.kron(ms, np.ones((RATIO, RATIO))))
+        ergas(reference, np.asarray(i, float), RATIO) for i in (fused.values, np.kron(ms, np.ones((RATIO, RATIO))))
     )
-    verdict = "right" if ours < MOST_ERROR * plain else "WRONG: please report this"
+    verdict = "right" if ours < MAX_ERROR * plain else "WRONG: please report this"
     return f"Known answer: ERGAS {ours:.2f}, {plain:.2f} without sharpening, in {took:.2f} s: {verdict}"

@@ -1,4 +1,4 @@
-"""What `otfm:setup` does: install, check, repair and remove torch and what it needs in the packages' folder.
+"""The actions of `otfm:setup`: install, check, repair and remove torch and what it needs in the packages' folder.
 
 What pip installs is checked by hash, tried out, then swapped in.
 
@@ -32,21 +32,15 @@ BUILDS = ("auto", "cpu", "cuda")
 # Bytes to fetch, and on the disk when installed; measured, docs/installing.md.
 SIZES: Mapping[str, tuple[float, float]] = {"cpu": (0.21e9, 0.75e9), "cuda": (3.3e9, 5.5e9)}
 DOWNLOAD_SHARE = 0.85  # of the progress bar; the rest is for trying it out
-NOISE = (
-    "WARNING",
-    "Looking in",
-    "[notice]",
-    "Expected ",
-    "Got ",
-    "Ignoring ",
-)  # starts of pip's lines that tell users nothing
+# Starts of pip's lines that are of no use to users.
+NOISE = ("WARNING", "Looking in", "[notice]", "Expected ", "Got ", "Ignoring ")
 ONLY_WHEELS = ("--only-binary", ":all:")  # pip would build any other file, which runs what is in it
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to install: `build` is one of `BUILDS`; `wheels` a folder of wheels in place of an index, for networks that
-    are closed; `index` the address of a package index in place of pip's own.
+    """The wish of a user: `build` is one of `BUILDS`; `wheels` a folder of wheels instead of an index, for closed
+    networks; `index` the address of a package index instead of pip's own.
     """
 
     build: str = "auto"
@@ -63,7 +57,7 @@ class Done:
 
 
 def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
-    """Do one action on the packages' folder. Raises PansharpenError; what was installed before is then as it was."""
+    """Do one action on the packages' folder. Raises PansharpenError; what was installed before is then unchanged."""
     if action == "check":
         return _check(folder, progress)
     try:
@@ -77,7 +71,7 @@ def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Don
 
 def _change(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
     if action == "install":
-        version = _version(folder, progress)
+        version = _find_version(folder, progress)
         if version:
             remove_leftovers(folder)
             where = "the folder of this plugin" if manifest(folder) else "the Python of QGIS"
@@ -96,7 +90,7 @@ def _change(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Do
     return Done(install(folder, wanted, progress)["torch"])
 
 
-def _version(folder: Path, progress: Progress) -> str:
+def _find_version(folder: Path, progress: Progress) -> str:
     """Return the version of torch that works already; empty for none."""
     try:
         return loads(folder, Progress(cancelled=progress.cancelled))
@@ -105,27 +99,27 @@ def _version(folder: Path, progress: Progress) -> str:
 
 
 def _check(folder: Path, progress: Progress) -> Done:
-    """A report, which says also why the engine does not start."""
+    """Return a report, with the reason where the engine does not start."""
     lines = tuple(host_lines())
     try:
-        found = ENGINES.run(Examination(folder), folder, Progress(cancelled=progress.cancelled))
+        findings = ENGINES.run(Examination(folder), folder, Progress(cancelled=progress.cancelled))
     except EngineError as error:
         return Done("", (*lines, f"The engine does not work: {error}"))
-    return Done(str(manifest(folder).get("torch", "")) or _version(folder, progress), (*lines, *found.lines))
+    return Done(str(manifest(folder).get("torch", "")) or _find_version(folder, progress), (*lines, *findings.lines))
 
 
 def install(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, str]:
-    """Install into `folder`; returns names and versions. Raises EngineError; the folder is then as it was before."""
+    """Install into `folder`; returns names and versions. Raises EngineError; the folder is then unchanged."""
     if wanted.wheels is not None:
         _check_wheels(wanted.wheels)
     pip = _find_pip(progress)
-    build = _build(wanted, pip, progress)
-    _say_what(folder, build, wanted, progress)
+    build = _choose_build(wanted, pip, progress)
+    _announce(folder, build, wanted, progress)
     with hold_packages(folder) as work:
         new = work / "new"
         new.mkdir()
         options = ("--progress-bar", "off", "--target", str(new), "--no-compile", *ONLY_WHEELS)
-        _run_pip([*pip, "install", *options, *_sources(build, wanted)], work, SIZES[build], progress)
+        _run_pip([*pip, "install", *options, *_list_sources(build, wanted)], work, SIZES[build], progress)
         versions = {str(d.metadata["Name"]): d.version for d in distributions(path=[str(new)])}
         (new / MANIFEST).write_text(json.dumps(versions, indent=1), encoding="utf-8")
         progress.log("Trying out what was installed.")
@@ -160,16 +154,16 @@ def remove(folder: Path, progress: Progress) -> None:
 
 
 def loads(folder: Path, progress: Progress) -> str:
-    """The version of torch that an engine loads with this folder. Raises EngineError with the reason."""
-    own = Engines()
+    """Load torch with this folder in an engine; returns its version. Raises EngineError with the reason."""
+    engines = Engines()
     try:
-        return own.torch_version(folder, progress)
+        return engines.torch_version(folder, progress)
     finally:
-        own.shutdown()
+        engines.shutdown()
 
 
 def has_nvidia() -> bool:
-    """Whether the machine has an NVIDIA driver, as far as that shows without loading it."""
+    """Return whether the machine seems to have an NVIDIA driver, without loading it."""
     if sys.platform == "win32":
         return (Path(os.environ.get("SYSTEMROOT", "C:\\Windows")) / "System32" / "nvcuda.dll").exists()
     return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()
@@ -206,8 +200,8 @@ def _find_pip(progress: Progress) -> list[str]:
     )
 
 
-def _build(wanted: Wanted, pip: Sequence[str], progress: Progress) -> str:
-    """The build to install, one of the keys of `SIZES`, saying why."""
+def _choose_build(wanted: Wanted, pip: Sequence[str], progress: Progress) -> str:
+    """Choose the build to install, one of the keys of `SIZES`, and log the reason."""
     if wanted.wheels is not None:
         return "cuda" if wanted.build == "cuda" else "cpu"
     if wanted.build == "cuda" and not sys.platform.startswith("linux"):
@@ -238,7 +232,7 @@ def _offers_cpu_build(pip: Sequence[str], wanted: Wanted, progress: Progress) ->
     with tempfile.TemporaryDirectory() as name:
         report = Path(name) / "report.json"
         options = ("--dry-run", "--no-deps", "--ignore-installed", "--report", str(report), *ONLY_WHEELS)
-        run_child([*pip, "install", *options, *_index(wanted), *versions], _environment(), progress)
+        run_child([*pip, "install", *options, *_list_index_options(wanted), *versions], _make_environment(), progress)
         if not report.exists():
             return False
         offered = json.loads(report.read_text(encoding="utf-8"))["install"]
@@ -246,19 +240,19 @@ def _offers_cpu_build(pip: Sequence[str], wanted: Wanted, progress: Progress) ->
     return any(digest and digest.rpartition("=")[2] in listed for digest in digests)
 
 
-def _sources(build: str, wanted: Wanted) -> list[str]:
-    """What pip installs and from where. A user's own folder of wheels is trusted, an index by hashes alone."""
+def _list_sources(build: str, wanted: Wanted) -> list[str]:
+    """List what pip installs and from where. A user's own folder of wheels is trusted, an index by hashes alone."""
     if wanted.wheels is not None:
         return ["--no-index", "--find-links", str(wanted.wheels), "torch", "safetensors"]
-    return ["--no-deps", "--require-hashes", "-r", str(LISTS / f"{build}.txt"), *_index(wanted)]
+    return ["--no-deps", "--require-hashes", "-r", str(LISTS / f"{build}.txt"), *_list_index_options(wanted)]
 
 
-def _index(wanted: Wanted) -> list[str]:
+def _list_index_options(wanted: Wanted) -> list[str]:
     return ["--index-url", wanted.index] if wanted.index else []
 
 
-def _say_what(folder: Path, build: str, wanted: Wanted, progress: Progress) -> None:
-    """Say what is fetched, how large it is, and where it goes. Raises EngineError where the disk is too small."""
+def _announce(folder: Path, build: str, wanted: Wanted, progress: Progress) -> None:
+    """Log what is fetched, how large it is, and where it goes. Raises EngineError where the disk is too small."""
     fetched, installed = SIZES[build]
     source = f"the folder {wanted.wheels}" if wanted.wheels else wanted.index or "the package index that pip uses"
     progress.log(
@@ -275,8 +269,8 @@ def _say_what(folder: Path, build: str, wanted: Wanted, progress: Progress) -> N
         )
 
 
-def _environment() -> dict[str, str]:
-    """pip's environment: its own settings count, those of Python and launchers do not."""
+def _make_environment() -> dict[str, str]:
+    """Make pip's environment: its own settings count, those of Python and launchers do not."""
     return {**launches()[0].environment, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
 
 
@@ -291,9 +285,9 @@ def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], pro
         return counts
 
     def report() -> None:
-        progress.report(min(DOWNLOAD_SHARE, DOWNLOAD_SHARE * _bytes_in(work) / sum(sizes)))
+        progress.report(min(DOWNLOAD_SHARE, DOWNLOAD_SHARE * _count_bytes(work) / sum(sizes)))
 
-    code, last = run_child(command, {**_environment(), **folders}, progress, show, report)
+    code, last = run_child(command, {**_make_environment(), **folders}, progress, show, report)
     if code and any("No space left" in line for line in last):
         raise EngineError(f"The disk of {work.parent} is full. Nothing was changed. Make room and run again.")
     if code and any("DO NOT MATCH THE HASHES" in line for line in last):
@@ -308,7 +302,7 @@ def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], pro
         )
 
 
-def _bytes_in(folder: Path) -> int:
+def _count_bytes(folder: Path) -> int:
     total = 0
     for root, _, files in os.walk(folder):
         for name in files:

@@ -77,5 +77,5 @@ def _has_shape(message: Any, shape: Shape) -> bool:
     return (
         isinstance(message, dict)
         and message.keys() == shape.keys()
-        and all(isinstance(message[name], kind) for name, kind in shape.items())
+        and all(isinstance(message[name], types) for name, types in shape.items())
     )

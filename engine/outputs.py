@@ -1,4 +1,4 @@
-"""Which files a job has written, from their state before and after: messages about files say what happened."""
+"""Files that a job has written, by their state before and after, for messages to the user."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ State = tuple[int, int, int]  # inode, time, bytes
 def read_states(job: Any) -> dict[Path, State]:
     """Read the state of each file that a job may write and that is there."""
     states = {}
-    for path in _outputs(job):
+    for path in _list_outputs(job):
         try:
-            found = path.lstat()
-        except (OSError, ValueError):  # a name with a NUL is no file
+            status = path.lstat()
+        except (OSError, ValueError):  # no file has a NUL in its name
             continue
-        states[path] = found.st_ino, found.st_mtime_ns, found.st_size
+        states[path] = status.st_ino, status.st_mtime_ns, status.st_size
     return states
 
 
 def describe_written(job: Any, before: Mapping[Path, State]) -> str:
-    """Say in one sentence which files have been written since; each is complete, as all appear so."""
+    """Name the files written since in one sentence; each is complete."""
     written = [str(path) for path, state in read_states(job).items() if before.get(path) != state]
     if not written:
         return "No file was written."
@@ -33,7 +33,7 @@ def describe_written(job: Any, before: Mapping[Path, State]) -> str:
     return f"Complete and in place: {', '.join(written[:MAX_NAMED])}{more}."
 
 
-def _outputs(job: Any) -> Iterator[Path]:
+def _list_outputs(job: Any) -> Iterator[Path]:
     yield from (path for name in FILES if (path := getattr(job, name, None)))
     for folder in (path for name in FOLDERS if (path := getattr(job, name, None))):
         if folder.is_dir():

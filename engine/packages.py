@@ -1,6 +1,6 @@
 """The packages' folder: torch and what it needs, in a place of their own, complete or ignored, also while it changes.
 
-One set-up changes it at a time: new content is made beside it, and one rename at the end puts it in place.
+One set-up changes it at a time: new content is made next to it, and one rename at the end puts it in place.
 """
 
 from __future__ import annotations
@@ -34,43 +34,43 @@ MAX_TRIES = 10  # to lock a file that others remove as they release it
 
 
 def packages_folder(profile: Path) -> Path:
-    """Where a user's profile keeps the packages for the running version of Python."""
+    """Return the folder in which a user's profile keeps the packages for this version of Python."""
     return profile / "otfm_pansharpen" / "packages" / "python{}.{}".format(*sys.version_info)
 
 
 def manifest(folder: Path) -> dict[str, str]:
-    """Names and versions of what is installed; empty where the folder is absent or incomplete."""
+    """Return names and versions of what is installed; empty where the folder is absent or incomplete."""
     try:
-        found = json.loads(read_small_file(folder / MANIFEST, MAX_MANIFEST_BYTES))
-        return {str(name): str(version) for name, version in found.items()}
+        versions = json.loads(read_small_file(folder / MANIFEST, MAX_MANIFEST_BYTES))
+        return {str(name): str(version) for name, version in versions.items()}
     except (OSError, ValueError, AttributeError, RecursionError):
         return {}
 
 
-def has_torch(own: Path) -> bool:
-    """Whether an engine will find torch: in `own`, or where this process could import it."""
-    return bool(manifest(own)) or PathFinder.find_spec("torch") is not None
+def has_torch(folder: Path) -> bool:
+    """Return whether an engine will find torch: in `folder`, or where this process could import it."""
+    return bool(manifest(folder)) or PathFinder.find_spec("torch") is not None
 
 
-def find_packages(own: Path, path: Sequence[str]) -> None:
-    """Let this process import torch from `own`, where that is complete, else from the first of `path` that has it.
+def find_packages(packages: Path, path: Sequence[str]) -> None:
+    """Let this process import torch from `packages`, where that is complete, else from the first of `path` that has it.
 
-    Neither hides anything of QGIS's Python: both stand last on the path. But torch and what lies beside it go before
+    Neither hides anything of QGIS's Python: both stand last on the path. But torch and its companions go before
     other copies all the same, since torch needs newer companions than a distribution may have.
     """
     added = [entry for entry in path if entry not in sys.path]
     sys.path += added
-    if manifest(own):
-        sys.path.append(str(own))
-        added.insert(0, str(own))
+    if manifest(packages):
+        sys.path.append(str(packages))
+        added.insert(0, str(packages))
     for folder in added:
         if (Path(folder) / "torch").is_dir():
-            sys.meta_path.insert(0, _Beside(folder))
+            sys.meta_path.insert(0, _FolderFinder(folder))
             return
 
 
-class _Beside(MetaPathFinder):
-    """Finds what a folder has there, whatever else is on the path."""
+class _FolderFinder(MetaPathFinder):
+    """A finder of the modules of a folder, whatever else is on the path."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -86,7 +86,7 @@ class _Beside(MetaPathFinder):
 
 @contextmanager
 def hold_packages(folder: Path) -> Iterator[Path]:
-    """Hold the packages' folder for a change: yield a new folder beside it, of which nothing is left afterwards.
+    """Hold the packages' folder for a change: yield a new folder next to it, which is removed afterwards.
 
     What set-ups that were killed have left is removed first.
 
@@ -113,14 +113,14 @@ def hold_packages(folder: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what set-ups that were killed have left beside the packages' folder, where that can be done."""
+    """Remove what set-ups that were killed have left next to the packages' folder, where that can be done."""
     if folder.parent.exists():
         with suppress(EngineError, OSError), hold_packages(folder):
             pass
 
 
 def swap_in(new: Path, folder: Path) -> None:
-    """Put a new folder in the place of the previous one. Raises EngineError; the previous one is then in place."""
+    """Replace the previous folder by a new one. Raises EngineError; the previous one is then in place."""
     previous = new.with_name(PREVIOUS)
     try:
         if folder.exists():

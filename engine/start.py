@@ -1,4 +1,4 @@
-"""What the child interpreter runs: it loads the plugin's package by its file and hands over to `worker`.
+"""Script of the child interpreter: it loads the plugin's package by its file and hands over to `worker`.
 
 Nothing is imported by name here, since the package may lie in a folder of any name.
 """

@@ -57,7 +57,7 @@ UNKNOWN = (
 
 
 def fault_sentence(error: BaseException) -> str:
-    """What an error while torch is loaded means and what to do, with the error's own first line."""
+    """Explain an error while torch is loaded and what to do, with the error's own first line."""
     if isinstance(error, ModuleNotFoundError) and error.name in ("torch", "safetensors", "numpy"):
         return MISSING.format(name=error.name, setup=SETUP)
     number = getattr(error, "winerror", None)  # Windows's own
@@ -65,13 +65,13 @@ def fault_sentence(error: BaseException) -> str:
     lowered = text.lower()
     for words, sentence in KNOWN:
         if re.search(words, lowered):
-            return f"{sentence.format(repair=REPAIR)} ({_first_line(error)})"
+            return f"{sentence.format(repair=REPAIR)} ({_shorten(error)})"
     if is_out_of_memory(text):
-        return f"{NO_MEMORY} ({_first_line(error)})"
+        return f"{NO_MEMORY} ({_shorten(error)})"
     name = getattr(error, "name", None) or "torch"
-    return f"{UNKNOWN.format(name=name, repair=REPAIR)} ({_first_line(error)})"
+    return f"{UNKNOWN.format(name=name, repair=REPAIR)} ({_shorten(error)})"
 
 
-def _first_line(error: BaseException) -> str:
+def _shorten(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -72,7 +72,7 @@ class Line:
             os._exit(1)
         self.cancelled.set()
         self.jobs.put(None)
-        if self.working.is_set():  # a job, or loading torch, that hears no cancel must not outlive QGIS
+        if self.working.is_set():  # a job, or loading torch, that ignores a cancel must not outlive QGIS
             threading.Event().wait(LAST_WORDS)
             os._exit(1)
 
@@ -82,10 +82,10 @@ def main() -> None:
 
     The job of the greeting begins while torch is loaded: measuring a scene does not need it.
     """
-    line = _connection()
+    line = _connect()
     try:
         greeting = next(read_messages(line.source, TO_ENGINE), None)
-    except ValueError as error:  # its job is none
+    except ValueError as error:  # its job cannot be read
         line.begin(crash=f"the engine received {error}", details=traceback.format_exc())
         return
     if greeting is None:  # QGIS has ended
@@ -105,12 +105,12 @@ def main() -> None:
     except Exception as error:
         _give_up(line, error)
     if greeting["job"] is not None:
-        _work(greeting["job"], line)
+        _run_job(greeting["job"], line)
     loading.join()
     line.working.clear()
-    while (message := _next(line)) is not None:
+    while (message := _receive(line)) is not None:
         line.working.set()
-        _work(message["job"], line)
+        _run_job(message["job"], line)
         line.working.clear()
     os._exit(0)  # tearing torch down takes longer than ending
 
@@ -142,14 +142,14 @@ def _give_up(line: Line, error: Exception) -> NoReturn:
     os._exit(1)
 
 
-def _next(line: Line) -> dict[str, Any] | None:
+def _receive(line: Line) -> dict[str, Any] | None:
     try:
         return line.jobs.get(timeout=IDLE)
     except queue.Empty:
         return None
 
 
-def _work(job: Any, line: Line) -> None:
+def _run_job(job: Any, line: Line) -> None:
     """Do one job and send its result, or why there is none."""
     line.send(started=True)
     progress = Progress(
@@ -167,24 +167,24 @@ def _work(job: Any, line: Line) -> None:
         line.send(cancelled=True)
     except PansharpenError as error:
         line.send(error=str(error), kind=type(error).__name__)
-    except Exception as error:  # whatever a job raises, QGIS has to hear of it
+    except Exception as error:  # whatever a job raises, QGIS has to receive it
         line.send(crash=f"{type(error).__name__}: {error}", details=traceback.format_exc())
 
 
-def _connection() -> Line:
-    """Standard input and output for messages alone: what libraries print goes to the errors."""
+def _connect() -> Line:
+    """Reserve standard input and output for messages: what libraries print goes to the errors."""
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    faulthandler.enable()  # a crash tells where, on the errors
+    faulthandler.enable()  # a crash writes its place to the errors
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches QGIS, which then cancels
     return Line(source, sink)
 
 
 def _configure_gdal(greeting: Mapping[str, Any]) -> None:
-    """GDAL and PROJ find their files, and reach the network, as in QGIS's process."""
+    """Let GDAL and PROJ find their files, and reach the network, as in QGIS's process."""
     from osgeo import gdal, osr
 
     for name, value in greeting["gdal"].items():

@@ -37,7 +37,7 @@ LEFT, STOPPED = 1, 130  # exit codes: some scenes failed; interrupted
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 where every scene is sharpened."""
     try:
-        return _run(_parser().parse_args(words))
+        return _run(_make_parser().parse_args(words))
     except PansharpenError as error:
         sys.stderr.write(f"{error}\n")
         return LEFT
@@ -46,37 +46,37 @@ def main(words: Sequence[str] | None = None) -> int:
         return STOPPED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "otfm-fleet", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("pairs", help="CSV file of pairs, or folder of products")
-    add("output", type=_absolute, help="folder or /vsi prefix for the results")
+    add("output", type=_make_absolute, help="folder or /vsi prefix for the results")
     add("--scheduler", help="address of a Dask scheduler; without it, workers start on this machine")
     add("--workers", type=int, help="processes on this machine; as many as cores without it")
-    add("--memory", default="auto", help="of each of them, for example 4GB")
+    add("--memory", default="auto", help="memory of each worker, for example 4GB")
     add("--weights", default=DEFAULT_SET, help=f"{', '.join(BUNDLED)}, a file, or a folder of SENSOR.safetensors")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: workers with the resource GPU")
     add("--precision", choices=("fp32", "bf16"), default="fp32")
     add("--align", choices=("auto", "off"), default="auto")
-    add("--bands", choices=PRODUCT_BANDS, default=PRODUCT_BANDS[0], help="of products")
+    add("--bands", choices=PRODUCT_BANDS, default=PRODUCT_BANDS[0], help="bands of products")
     add("--tile", type=int, default=0, help="side in PAN pixels; smaller ones take less memory")
     add("--form", choices=(COG, PARTS), default=COG, help="one COG, or parts under a VRT and STAC item")
     add("--data-type", choices=DATA_TYPES, default="", help="of the output; that of MS without it")
     add("--creation-option", dest="creation_options", action="append", default=[], metavar="NAME=VALUE")
-    add("--tune", type=int, default=0, metavar="SCENES", help="make weights, from so many of a sensor")
-    add("--minutes", type=float, default=3.0, help="of tuning, a sensor")
-    add("--seed", type=int, default=1, help="of tuning")
+    add("--tune", type=int, default=0, metavar="SCENES", help="tune weights on so many scenes per sensor")
+    add("--minutes", type=float, default=3.0, help="minutes of tuning per sensor")
+    add("--seed", type=int, default=1, help="seed of tuning")
     return parser
 
 
-def _absolute(path: str) -> str:
+def _make_absolute(path: str) -> str:
     return path if is_remote(path) else os.path.abspath(path)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    weights = arguments.weights if arguments.weights in BUNDLED else _absolute(arguments.weights)
+    weights = arguments.weights if arguments.weights in BUNDLED else _make_absolute(arguments.weights)
     options = FusionOptions(
         device=arguments.device, precision=arguments.precision, tile=arguments.tile, align=arguments.align == "auto",
         creation_options=tuple(arguments.creation_options), data_type=arguments.data_type,
@@ -99,7 +99,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _client(arguments: argparse.Namespace) -> Iterator[Client]:
-    """Of the scheduler that was named, or of workers on this machine, which end with the command."""
+    """Connect to the scheduler of `arguments`, or to workers on this machine, which end with the command."""
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:
@@ -146,8 +146,8 @@ def _sharpen(client: Client, scenes: Sequence[Scene], rows: list[Row], settings:
     finally:
         if os.path.isdir(output):
             remove_stale_runs(Path(output))  # of workers that died
-        places = {s.name: i for i, s in enumerate(scenes)}
-        rows.sort(key=lambda r: places.get(r.scene, len(places)))
+        order = {s.name: i for i, s in enumerate(scenes)}
+        rows.sort(key=lambda r: order.get(r.scene, len(order)))
         files = write_table(rows, output) if rows else []
     sys.stderr.write(f"{bar.end()} Table: {', '.join(files)}\n")
     return LEFT if any(r.status == FAILED for r in rows) else 0

@@ -1,4 +1,4 @@
-"""What points to parts that stay parts: a VRT, and a STAC item with the parts' checksums, which is written last."""
+"""Index of parts that stay parts: a VRT, and a STAC item with the parts' checksums, which is written last."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ SHA256 = "1220"  # how a multihash of SHA-256 begins
 def write_catalogue(made: ScenePlan, scene: Scene, parts: Sequence[VerifiedPart]) -> None:
     """Write the VRT and then the item. Raises PansharpenError."""
     files = {part.path: f"{basename(scene.beside('parts'))}/{basename(part.path)}" for part in parts}
-    with gdal_exceptions(), tempfile.TemporaryDirectory() as own:
-        dataset = gdal.BuildVRT(f"{own}/made.vrt", list(files))
+    with gdal_exceptions(), tempfile.TemporaryDirectory() as folder:
+        dataset = gdal.BuildVRT(f"{folder}/made.vrt", list(files))
         dataset.SetMetadata(dict(made.facts))
         first = gdal.Open(parts[0].path)
         for number in range(1, first.RasterCount + 1):
             dataset.GetRasterBand(number).SetDescription(first.GetRasterBand(number).GetDescription())
         dataset.FlushCache()
-        item = _item(made, scene, dataset)
+        item = _make_item(made, scene, dataset)
         del dataset
-        text = Path(own, "made.vrt").read_text(encoding="utf-8")
+        text = Path(folder, "made.vrt").read_text(encoding="utf-8")
     for path, inside in files.items():
         text = text.replace(f'relativeToVRT="0">{path}<', f'relativeToVRT="1">{inside}<')
     write_text(scene.beside("vrt"), text)
@@ -48,8 +48,8 @@ def write_catalogue(made: ScenePlan, scene: Scene, parts: Sequence[VerifiedPart]
     write_text(scene.output, json.dumps(values, indent=1))
 
 
-def _item(made: ScenePlan, scene: Scene, dataset: gdal.Dataset) -> pystac.Item:
-    """The item without its assets; the time is that of the scene where it is known, else that of its making."""
+def _make_item(made: ScenePlan, scene: Scene, dataset: gdal.Dataset) -> pystac.Item:
+    """Make the item without its assets; the time is that of the scene where it is known, else that of its making."""
     about = gdal.Info(dataset, format="json")
     area = about.get("wgs84Extent")  # none without a reference system
     x, y = zip(*area["coordinates"][0]) if area else ((), ())

@@ -1,4 +1,4 @@
-"""What a fleet is asked to do: the scenes of a CSV file or of a folder of products, and how each is sharpened."""
+"""Job of a fleet: the scenes of a CSV file or of a folder of products, and the settings of all."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Scene:
     product: Product | None = None
 
     def beside(self, ending: str) -> str:
-        """A path beside the output, such as that of its plan or of the folder of its parts."""
+        """Return a path next to the output, such as that of its plan or of the folder of its parts."""
         stem = next(self.output[: -len(e)] for e in ENDINGS.values() if self.output.endswith(e))
         return f"{stem}_sharp.{ending}"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How every scene is sharpened.
+    """Settings of all scenes.
 
     weights    name of a bundled set, a file that all workers see, or a folder of SENSOR.safetensors
     form       COG or PARTS                                      bands   one of PRODUCT_BANDS, for products
@@ -68,7 +68,7 @@ class Settings:
     options: FusionOptions = FLEET_OPTIONS
 
     def weights_for(self, scene: Scene) -> str:
-        """Path of a scene's weights. Raises WeightsError where the folder has none for its sensor."""
+        """Return the path of a scene's weights. Raises WeightsError where the folder has none for its sensor."""
         if self.weights in BUNDLED:
             return str(BUNDLED[self.weights])
         if self.weights.endswith(".safetensors"):
@@ -82,12 +82,12 @@ class Settings:
         return path
 
 
-def read_scenes(place: str, folder: str, form: str) -> tuple[list[Scene], list[Refused]]:
-    """Scenes of a CSV file or of a folder of products, and what is none. Raises InputError."""
-    if place.lower().endswith(".csv"):
-        return _of_list(place, folder, ENDINGS[form]), []
+def read_scenes(path: str, folder: str, form: str) -> tuple[list[Scene], list[Refused]]:
+    """Read the scenes of a CSV file or of a folder of products, and what is refused there. Raises InputError."""
+    if path.lower().endswith(".csv"):
+        return _read_list(path, folder, ENDINGS[form]), []
     with gdal_exceptions(), confined():
-        products, refused = find_products(place, lambda: None)
+        products, refused = find_products(path, lambda: None)
     names = distinct_names([plain_name(p.title, "scene") for p in products])
     scenes = [
         Scene(n, join(folder, n + ENDINGS[form]), sensor=p.ms.sensor.name, date=p.ms.date, product=p)
@@ -96,18 +96,18 @@ def read_scenes(place: str, folder: str, form: str) -> tuple[list[Scene], list[R
     return scenes, list(refused)
 
 
-def _of_list(place: str, folder: str, ending: str) -> list[Scene]:
+def _read_list(path: str, folder: str, ending: str) -> list[Scene]:
     scenes: list[Scene] = []
     seen: dict[str, int] = {}
-    for number, line in _read_lines(place):
-        _check_line(line, number, place)
-        pan, ms = (_absolute(line[role] or "", place) for role in NEEDED)
+    for number, line in _read_lines(path):
+        _check_line(line, number, path)
+        pan, ms = (_make_absolute(line[role] or "", path) for role in NEEDED)
         if not pan or not ms:
-            raise InputError(f"Line {number} of {place} names no {'PAN' if not pan else 'MS'}. Fill it in.")
+            raise InputError(f"Line {number} of {path} names no {'PAN' if not pan else 'MS'}. Fill it in.")
         name = plain_name(line.get("name") or PurePosixPath(pan).stem, "scene")
         if name.lower() in seen:
             raise InputError(
-                f"Lines {seen[name.lower()]} and {number} of {place} are both called {name}. Give each scene a name of "
+                f"Lines {seen[name.lower()]} and {number} of {path} are both called {name}. Give each scene a name of "
                 "its own in the column name."
             )
         seen[name.lower()] = number
@@ -115,35 +115,35 @@ def _of_list(place: str, folder: str, ending: str) -> list[Scene]:
             Scene(name, join(folder, name + ending), pan, ms, line.get("sensor") or "", line.get("date") or "")
         )
     if not scenes:
-        raise InputError(f"The list {place} names no scene. Each line below the columns' names is one.")
+        raise InputError(f"The list {path} names no scene. Each line below the columns' names is one.")
     return scenes
 
 
-def _read_lines(place: str) -> Iterator[tuple[int, dict[str, str | None]]]:
+def _read_lines(path: str) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Yield every line below the columns' names, with its number. Raises InputError."""
-    if find(place) is None:
+    if find(path) is None:
         raise InputError(
-            f"The list {place} does not exist or is not a file. Give a CSV file with the columns pan and ms, or a "
+            f"The list {path} does not exist or is not a file. Give a CSV file with the columns pan and ms, or a "
             "folder of products."
         )
     try:
-        content = read_bytes(place if is_remote(place) else os.path.realpath(place), MAX_LIST_BYTES)
+        content = read_bytes(path if is_remote(path) else os.path.realpath(path), MAX_LIST_BYTES)
         table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         heads = list(table.fieldnames or ())
         if not set(NEEDED) <= set(heads) <= set(KNOWN) or len(set(heads)) < len(heads):
             raise InputError(
-                f"The list {place} has the columns {_shorten(', '.join(heads)) or 'nothing'}. It needs pan and ms, and "
+                f"The list {path} has the columns {_shorten(', '.join(heads)) or 'nothing'}. It needs pan and ms, and "
                 "may have name, sensor and date; each line below is a scene."
             )
         for line in table:
             yield table.line_num, line
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"The list {place} is not CSV text in UTF-8 ({error}). Save it as such.") from error
+        raise InputError(f"The list {path} is not CSV text in UTF-8 ({error}). Save it as such.") from error
 
 
-def _check_line(line: dict[str, str | None], number: int, place: str) -> None:
-    """Refuse values that would be no paths, no dates, or parts of other paths. Raises InputError."""
-    where = f"Line {number} of {place}"
+def _check_line(line: dict[str, str | None], number: int, path: str) -> None:
+    """Refuse values that are not paths or dates, or that are parts of other paths. Raises InputError."""
+    where = f"Line {number} of {path}"
     if None in line:
         raise InputError(f"{where} has more values than the list has columns. Put values with commas in quotes.")
     for value in filter(None, line.values()):
@@ -168,10 +168,10 @@ def _shorten(value: str) -> str:
     return value if len(value) <= MAX_QUOTED else f"{value[:MAX_QUOTED]}..."
 
 
-def _absolute(path: str, place: str) -> str:
-    """A path as every worker can open it; names without a folder are those beside the list."""
+def _make_absolute(path: str, list_path: str) -> str:
+    """Return a path that every worker can open; relative paths start at the folder of the list."""
     path = path.strip()
     if not path or is_remote(path) or ":" in path or os.path.isabs(path):
         return path
-    beside = join(dirname(place) or ".", path)
-    return beside if is_remote(beside) else os.path.abspath(beside)
+    absolute = join(dirname(list_path) or ".", path)
+    return absolute if is_remote(absolute) else os.path.abspath(absolute)

@@ -1,4 +1,4 @@
-"""The way of all scenes through Dask: few tasks at a time, in the order of the list, until every scene has its row."""
+"""Schedule of all scenes in Dask: few tasks at a time, in the order of the list, until every scene has its row."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Way = Generator[list[Task], list[StepResult], Row]
 def run_step(step: str, scene: Scene, settings: Settings, *arguments: Any) -> StepResult:
     """Run a step on a worker of Dask.
 
-    Errors that would come again are sentences; others, and all of stores, are raised, so that Dask tries again.
+    Permanent errors are returned as sentences; others, and all of stores, are raised, so that Dask retries.
     """
     started, worker = time.monotonic(), get_worker()
     prepare_worker()
@@ -70,7 +70,7 @@ def run_step(step: str, scene: Scene, settings: Settings, *arguments: Any) -> St
 def prepare_worker() -> None:
     """Have GDAL wait and try again on networks, and the C library reuse buffers, for the life of this process.
 
-    Dask starts its workers with the C library told to give all back, which doubles the time of a part.
+    Dask has the C library of its workers give all memory back, which doubles the time of a part.
     """
     for name, value in GDAL_OPTIONS.items():
         if gdal.GetConfigOption(name) is None:
@@ -92,33 +92,33 @@ def check_workers(client: Client, settings: Settings) -> None:
             f"No worker has come to the scheduler in {PATIENCE:.0f} seconds. Start workers and run again."
         ) from error
     try:
-        found = client.run(_examine)
+        workers = client.run(_examine)
     except Exception as error:
         raise PansharpenError(
             f"A worker cannot load the plugin ({type(error).__name__}: {error}). Install it with its part fleet, and "
             "GDAL's bindings, where the workers run."
         ) from error
-    others = {worker: version for worker, (version, _) in found.items() if version != VERSION}
+    others = {worker: version for worker, (version, _) in workers.items() if version != VERSION}
     if others:
         worker, other = next(iter(others.items()))
         raise PansharpenError(
             f"The worker {worker} has version {other} of the plugin, but this is {VERSION}. Install one version."
         )
-    if settings.options.device == "cuda" and not any(gpu for _, gpu in found.values()):
+    if settings.options.device == "cuda" and not any(gpu for _, gpu in workers.values()):
         raise PansharpenError(
-            f"None of the {len(found)} workers has the resource GPU. Start those that have one with "
+            f"None of the {len(workers)} workers has the resource GPU. Start those that have one with "
             '--resources "GPU=1", or give --device cpu.'
         )
 
 
 def _examine(dask_worker: Worker) -> tuple[str, bool]:
-    """The plugin's version on this worker, and whether it was started with the resource GPU."""
+    """Return the plugin's version on this worker, and whether it was started with the resource GPU."""
     return VERSION, "GPU" in dask_worker.state.total_resources
 
 
 @dataclass(eq=False)
 class _Work:
-    """A scene in work: its way, its tasks that are not handed over yet, and what those that are have given."""
+    """A scene in work: its way, its tasks that are not handed over yet, and the results of the others."""
 
     scene: Scene
     way: Way
@@ -164,7 +164,7 @@ def sharpen_fleet(
         future, result = next(finished)
         work = running.pop(future)
         work.running -= 1
-        work.results.append(_result(future, result))
+        work.results.append(_read_result(future, result))
         future.release()  # its small result is here
         if work.results[-1].error and work.waiting:
             work.waiting.clear()
@@ -180,7 +180,7 @@ def sharpen_fleet(
 
 
 def sharpen_scene(scene: Scene) -> Way:
-    """The way of one scene: yields tasks that may run side by side, is sent their results, and returns its row."""
+    """Sharpen one scene: yield tasks that may run in parallel, receive their results, and return its row."""
     row = Row(scene.name, output=scene.output)
 
     def note(results: Sequence[StepResult], step: str) -> Row:
@@ -215,8 +215,8 @@ def sharpen_scene(scene: Scene) -> Way:
     return replace(row, status=FAILED, sentence=sentence)
 
 
-def _result(future: Future, result: Any) -> StepResult:
-    """A task's result, or what went wrong as a sentence."""
+def _read_result(future: Future, result: Any) -> StepResult:
+    """Return a task's result, or one with its error as a sentence."""
     if future.status == "finished":
         return result
     error = result[1] if isinstance(result, tuple) else result

@@ -1,4 +1,4 @@
-"""The steps of a scene: planned, made part by part anywhere, joined. What lies in its folder is verified before use."""
+"""Steps of a scene: plan it, make its parts anywhere, join them. Files in its folder are verified before use."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ JOINING_THREADS = "NUM_THREADS=2"  # compress: the last scene's other workers ar
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step of a scene found or made.
+    """Result of a step of a scene.
 
     missing   numbers of the parts that have to be made (again) first
-    notices   what was found damaged or clipped          error    why the step came to nothing
+    notices   what was damaged or clipped                error    why the step failed
     """
 
     missing: tuple[int, ...] = ()
@@ -78,14 +78,14 @@ class StepResult:
 def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> StepResult:
     """Plan a scene that is not complete. `memory` is what a worker has, in MB. Raises PansharpenError.
 
-    Nothing of an earlier plan is believed, because whoever can write there could have written it: the same scene has
-    the same plan, so the parts of an earlier run still carry its digest.
+    An earlier plan is not used, because whoever can write there could have written it. The same scene has the same
+    plan, so the parts of an earlier run still carry its digest.
     """
     with gdal_exceptions():
         inputs, decisive = inputs_of(scene), settings_of(scene, settings)
         notices = []
         try:
-            metrics = _finished_metrics(scene, settings, inputs, decisive)
+            metrics = _read_finished_metrics(scene, settings, inputs, decisive)
             if metrics is not None:
                 if settings.form == COG:
                     remove_parts(scene.beside("parts"))  # of a worker that died when all was done
@@ -134,16 +134,16 @@ def join_parts(scene: Scene, settings: Settings, digest: str) -> StepResult:
     with gdal_exceptions():
         _refuse_mixtures(scene, made)
         verified = (verify_part(folder, there[p.stem], p, read=settings.form == COG) for p in parts)
-        found = _write_cog(made, scene, settings, verified) if settings.form == COG else list(verified)
-    listed = [part for part in found if part]
+        contents = _write_cog(made, scene, settings, verified) if settings.form == COG else list(verified)
+    listed = [part for part in contents if part]
     if len(listed) < len(parts):
-        damaged = tuple(i for i, part in enumerate(found) if part is None)
+        damaged = tuple(i for i, part in enumerate(contents) if part is None)
         notice = f"{len(damaged)} of {len(parts)} parts were damaged, so they are made again."
         return StepResult(damaged, (notice,))
     if settings.form != COG:
         remove_parts(folder, {basename(p.path) for p in listed})  # a sidecar would change what the VRT says
         write_catalogue(made, scene, listed)
-    write_state(scene, made, _fingerprints(scene, settings))
+    write_state(scene, made, _collect_fingerprints(scene, settings))
     if settings.form == COG:
         remove_parts(folder)
     elif not is_remote(folder):
@@ -152,19 +152,19 @@ def join_parts(scene: Scene, settings: Settings, digest: str) -> StepResult:
 
 
 def _describe_clipping(parts: Sequence[VerifiedPart]) -> tuple[str, ...]:
-    """The warning that values lay beyond what the output holds, of all parts together."""
+    """Describe in one warning for all parts how many values were beyond the range of the output."""
     clipped = [part.clipped for part in parts if part.clipped]
     counts = sum((Counter(one) for one in clipped), Counter[str]())
-    told = ", ".join(f"{count} of {band.replace('_', ' ')}" for band, count in counts.items())
+    words = ", ".join(f"{count} of {band.replace('_', ' ')}" for band, count in counts.items())
     sentence = (
         f"Values of the result beyond what the output holds were clipped in {len(clipped)} of {len(parts)} parts: "
-        f"{told}. Leave such pixels out before computing ratios of bands."
+        f"{words}. Leave such pixels out before computing ratios of bands."
     )
     return (sentence,) if clipped else ()
 
 
 def _refuse_mixtures(scene: Scene, made: ScenePlan) -> None:
-    """Raises InputError where a file has changed since the scene was planned: parts may be of both states."""
+    """Raise InputError where a file has changed since the scene was planned: parts may be of both states."""
     before, now = made.inputs.split("; "), inputs_of(scene).split("; ")
     if before != now:
         changed = ", ".join(stamp for stamp in now if stamp not in before) or "a file that is gone"
@@ -178,7 +178,7 @@ def _write_cog(
     made: ScenePlan, scene: Scene, settings: Settings, verified: Iterable[VerifiedPart | None]
 ) -> list[VerifiedPart | None]:
     """Write the COG where all parts are whole. Each is read once; returns all without their values."""
-    plan, found, whole = made.plan, [], True
+    plan, contents, whole = made.plan, [], True
     with opened_pair(plan.pan, plan.ms) as (pan, ms), storage.finished(scene.output) as local:
         grid, form = pan.grid.cropped(plan.window), replace(plan.form, options=settings.options.creation_options)
         if "NUM_THREADS" not in form.given:
@@ -191,37 +191,37 @@ def _write_cog(
                     window = part.window
                     left, top = window.left - plan.window.left, window.top - plan.window.top
                     writer.write(Window(left, top, window.width, window.height), content.values)
-                found.append(content and replace(content, values=None))
+                contents.append(content and replace(content, values=None))
             if whole:
                 writer.finish(made.facts)
-    return found
+    return contents
 
 
 def list_parts(folder: str) -> dict[str, list[str]]:
-    """Names of the parts in a folder by their stems. Their content is not looked at."""
-    found: dict[str, list[str]] = defaultdict(list)
+    """List the names of the parts in a folder by their stems, without reading them."""
+    names: dict[str, list[str]] = defaultdict(list)
     for name in sorted(storage.list_names(folder)):
         match = PART_NAME.fullmatch(name)
         if match:
-            found[match[1]].append(name)
-    return found
+            names[match[1]].append(name)
+    return names
 
 
 def verify_part(folder: str, candidates: Sequence[str], part: Part, read: bool) -> VerifiedPart | None:
-    """The first of some files that is the part, `read` or not; None where none is. Those that are not are removed.
+    """Return the first of some files that is the part, `read` or not, else None. Those that are not are removed.
 
     Call within `gdal_exceptions`. Raises InputError where a store does not answer.
     """
     for name in candidates:
         try:
-            return _verified(join(folder, name), part, read)
+            return _read_part(join(folder, name), part, read)
         except DamagedFileError:
             storage.remove_file(join(folder, name))
     return None
 
 
-def _verified(path: str, part: Part, read: bool) -> VerifiedPart:
-    """A part, opened from memory: what was verified is what is read. Raises DamagedFileError."""
+def _read_part(path: str, part: Part, read: bool) -> VerifiedPart:
+    """Read a part into memory, so that the verified bytes are used. Raises DamagedFileError."""
     content = storage.read_bytes(path, part.max_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
     match = PART_NAME.fullmatch(basename(path))
@@ -270,7 +270,7 @@ def write_state(scene: Scene, plan: ScenePlan, outputs: Mapping[str, str]) -> No
 
 
 def read_state(path: str) -> dict[str, Any] | None:
-    """`plan` and `outputs` of a state; None where there is none.
+    """Read `plan` and `outputs` of a state; None where it is absent.
 
     Raises DamagedFileError where it is not as it was written, InputError where a store does not answer.
     """
@@ -289,7 +289,7 @@ def read_state(path: str) -> dict[str, Any] | None:
 
 @functools.lru_cache(maxsize=8)
 def read_plan(path: str, digest: str) -> ScenePlan:
-    """The plan of a scene that is in work. Raises InputError where it is gone or has become another one."""
+    """Read the plan of a scene that is in work. Raises InputError where it is gone or was replaced."""
     try:
         state = read_state(path)
     except DamagedFileError as error:
@@ -301,8 +301,8 @@ def read_plan(path: str, digest: str) -> ScenePlan:
     return ScenePlan.from_values(state["plan"])
 
 
-def _finished_metrics(scene: Scene, settings: Settings, inputs: str, decisive: str) -> SceneMetrics | None:
-    """Metrics of a complete scene, all of whose files were verified; None where it is not complete.
+def _read_finished_metrics(scene: Scene, settings: Settings, inputs: str, decisive: str) -> SceneMetrics | None:
+    """Read the metrics of a complete scene, all of whose files were verified; None where it is not complete.
 
     Raises DamagedFileError where its state or a finished file is damaged.
     """
@@ -318,15 +318,15 @@ def _finished_metrics(scene: Scene, settings: Settings, inputs: str, decisive: s
         raise DamagedFileError(f"{path} is not the state of a scene ({error})") from error
     if (plan.inputs, plan.settings) != (inputs, decisive) or not state["outputs"]:
         return None
-    now = _fingerprints(scene, settings)
+    now = _collect_fingerprints(scene, settings)
     changed = sorted(name for name in {*now, *state["outputs"]} if now.get(name) != state["outputs"].get(name))
     if changed:
         raise DamagedFileError(f"{join(dirname(scene.output), changed[0])} has changed since it was finished")
     return plan.metrics
 
 
-def _fingerprints(scene: Scene, settings: Settings) -> dict[str, str]:
-    """What is in the finished files now, by name. Raises as `fingerprint`."""
+def _collect_fingerprints(scene: Scene, settings: Settings) -> dict[str, str]:
+    """Return the fingerprints of the finished files by name. Raises as `fingerprint`."""
     files = [scene.output]
     if settings.form != COG:
         folder = scene.beside("parts")

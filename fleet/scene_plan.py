@@ -24,7 +24,7 @@ from ..model.fusion.job import FusionJob, SceneMetrics
 from ..model.fusion.pipeline import estimate_quality, plan_pair, provenance, scene_metrics
 from ..model.fusion.plan import (
     FIXED_PART,
-    LARGEST_BUDGET,
+    MAX_BUDGET,
     MEGABYTE,
     PLAN_CLASSES,
     TILES_OF_A_GPU,
@@ -46,7 +46,7 @@ from ..model.version import VERSION
 from .job import Scene, Settings
 from .storage import is_remote, read_bytes, stamp
 
-LARGEST_PART = 2048  # PAN pixels along its side: what the death of a worker costs
+MAX_PART = 2048  # PAN pixels along the side of a part: the work that is lost where a worker dies
 SHARE_OF_PART = 0.125  # of a worker's memory that the pixels of a part may take
 DIGEST_DIGITS = 16  # of the SHA-256 of a plan, in the names of its parts
 MAX_GROWTH = 2  # compressed over plain size, which no codec reaches
@@ -55,7 +55,7 @@ MAX_HEADER_BYTES = 2**24  # metadata and directories of a part
 
 @dataclass(frozen=True)
 class Part:
-    """What a part has to be: the start of its file's name, its window of PAN, number of bands and GDAL's type."""
+    """A part as planned: the start of its file's name, its window of PAN, number of bands and GDAL's type."""
 
     stem: str
     window: Window
@@ -69,21 +69,21 @@ class Part:
 
     @property
     def max_bytes(self) -> int:
-        """Most that its file can have."""
+        """Upper limit of the size of its file."""
         pixel = self.bands * gdal.GetDataTypeSize(gdal.GetDataTypeByName(self.type)) // 8
         return MAX_GROWTH * self.window.width * self.window.height * pixel + MAX_HEADER_BYTES
 
     def fits(self, dataset: gdal.Dataset) -> bool:
-        """Whether a file is this part, and not another one."""
-        kind = gdal.GetDataTypeName(dataset.GetRasterBand(1).DataType)
-        found = (dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount, kind)
-        wanted = (self.window.width, self.window.height, self.bands, self.type)
-        return found == wanted and self.identity.items() <= dataset.GetMetadata().items()
+        """Return whether a file is this part, and not another one."""
+        type_name = gdal.GetDataTypeName(dataset.GetRasterBand(1).DataType)
+        actual = (dataset.RasterXSize, dataset.RasterYSize, dataset.RasterCount, type_name)
+        expected = (self.window.width, self.window.height, self.bands, self.type)
+        return actual == expected and self.identity.items() <= dataset.GetMetadata().items()
 
 
 @dataclass(frozen=True)
 class VerifiedPart:
-    """A part whose content is what was written; `values` (bands, h, w) where they were asked for."""
+    """A part with the bytes that were written; `values` (bands, h, w) where they were asked for."""
 
     path: str
     size: int
@@ -94,9 +94,9 @@ class VerifiedPart:
 
 @dataclass(frozen=True)
 class ScenePlan:
-    """What decides a scene's pixels and parts.
+    """The plan of a scene, which decides its pixels and parts.
 
-    part       side of a part in PAN pixels, whole tiles        provenance   what the metadata of the output say
+    part       side of a part in PAN pixels, whole tiles        provenance   metadata of the output
     inputs, settings   what it was made from, by which a later run knows whether it still holds
     """
 
@@ -108,12 +108,12 @@ class ScenePlan:
     metrics: SceneMetrics
 
     def to_values(self) -> dict[str, Any]:
-        """The plan as values for JSON, which `from_values` reads back exactly."""
+        """Write the plan as values for JSON, which `from_values` reads back exactly."""
         return dict(json.loads(CODEC.to_json(self)))
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> ScenePlan:
-        """A plan by its values. Raises ValueError where they are none."""
+        """Read a plan from its values. Raises ValueError for other values."""
         plan = CODEC.from_json(json.dumps(values))
         if not isinstance(plan, cls):
             raise ValueError("it holds no plan")
@@ -121,7 +121,7 @@ class ScenePlan:
 
     @property
     def digest(self) -> str:
-        """What names its parts: parts of another plan are not taken for its own."""
+        """Digest in the names of its parts: parts of another plan are not taken for its own."""
         return compute_digest(self.to_values())[:DIGEST_DIGITS]
 
     @property
@@ -143,18 +143,18 @@ CODEC = Codec(*PLAN_CLASSES, ScenePlan, SceneMetrics)
 
 
 def compute_digest(values: Mapping[str, Any]) -> str:
-    """SHA-256 of values for JSON."""
+    """Compute the SHA-256 of values for JSON."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def measure_scene(scene: Scene, settings: Settings, memory: int | None, inputs: str, decisive: str) -> ScenePlan:
     """Measure and plan a scene for workers of so much memory (MB). Raises PansharpenError."""
-    pan, ms = sources(scene, settings)
+    pair_sources = sources(scene, settings)
     if not is_remote(scene.output):
-        check_place(Path(scene.output), [s.path for s in (pan, ms) if s.path])
-    with translate_memory_errors(), opened_pair(pan, ms) as (sharp, colours), tempfile.TemporaryDirectory() as folder:
-        job = fusion_job(scene, settings, pan, ms, Path(folder))
-        pair = check_output(check_pair(sharp, colours, job), job)
+        check_place(Path(scene.output), [s.path for s in pair_sources if s.path])
+    with translate_memory_errors(), opened_pair(*pair_sources) as (pan, ms), tempfile.TemporaryDirectory() as folder:
+        job = fusion_job(scene, settings, *pair_sources, Path(folder))
+        pair = check_output(check_pair(pan, ms, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, Progress())
         quality = estimate_quality(pair, plan, weights, measured, reduced, Progress())
     _refuse_small_worker(plan, weights.network.config, memory)
@@ -163,7 +163,7 @@ def measure_scene(scene: Scene, settings: Settings, memory: int | None, inputs: 
 
 
 def sources(scene: Scene, settings: Settings) -> tuple[RasterSource, RasterSource]:
-    """PAN and MS of a scene. Call within `gdal_exceptions`. Raises InputError."""
+    """Return PAN and MS of a scene. Call within `gdal_exceptions`. Raises InputError."""
     if scene.product is None:
         return RasterSource(scene.pan), RasterSource(scene.ms)
     facts = {"PRODUCT": scene.product.title, "SENSOR": scene.sensor, "ACQUISITION_DATE": scene.date}
@@ -173,15 +173,15 @@ def sources(scene: Scene, settings: Settings) -> tuple[RasterSource, RasterSourc
 
 
 def fusion_job(scene: Scene, settings: Settings, pan: RasterSource, ms: RasterSource, folder: Path) -> FusionJob:
-    """What one machine would be asked for. Tiles are those of its usual memory, whatever a worker has."""
+    """Make the job that one machine would do. Tiles are those of its usual memory, whatever a worker has."""
     ending = "cog.tif" if settings.options.creation_options else "tif"  # a plain GeoTIFF needs no trial
     output = (folder if is_remote(scene.output) else Path(scene.output).parent) / f"trial.{ending}"
     weights = Path(local_weights(settings.weights_for(scene)))
-    return FusionJob(pan, ms, output, replace(settings.options, weights=weights, device="cpu", memory=LARGEST_BUDGET))
+    return FusionJob(pan, ms, output, replace(settings.options, weights=weights, device="cpu", memory=MAX_BUDGET))
 
 
 def plan_here(plan: FusionPlan, scene: Scene, settings: Settings) -> FusionPlan:
-    """The plan for this machine: its copy of the weights, its device, one thread a tile, as Dask runs many tasks."""
+    """Adapt the plan to this machine: its copy of the weights, its device, one thread per tile beneath Dask."""
     engine = replace(plan.engine, weights=local_weights(settings.weights_for(scene)))
     tiles = 1
     if settings.options.device == "cuda":
@@ -190,14 +190,14 @@ def plan_here(plan: FusionPlan, scene: Scene, settings: Settings) -> FusionPlan:
 
 
 def part_side(plan: FusionPlan, pair: CheckedPair, memory: int | None) -> int:
-    """Whole tiles along the side of a part, whose pixels take a small share of a worker's memory (MB)."""
+    """Choose the side of a part: whole tiles, whose pixels take a small share of a worker's memory (MB)."""
     pixel = len(pair.ms.bands) * gdal.GetDataTypeSize(gdal.GetDataTypeByName(plan.form.type)) // 8
     room = math.inf if memory is None else math.sqrt(SHARE_OF_PART * memory * MEGABYTE / pixel)
-    return max(int(min(room, LARGEST_PART)) // plan.work.side, 1) * plan.work.side
+    return max(int(min(room, MAX_PART)) // plan.work.side, 1) * plan.work.side
 
 
 def _refuse_small_worker(plan: FusionPlan, config: NetworkConfig, memory: int | None) -> None:
-    """Raises PansharpenError where a worker's memory (MB) does not hold a tile."""
+    """Raise PansharpenError where a worker's memory (MB) does not hold a tile."""
     around = plan.work.side + 2 * config.halo * plan.engine.steps
     needed = FIXED_PART + pixel_bytes(config, plan.engine.dtype, len(plan.ms.bands)) * around**2 // MEGABYTE
     if memory is not None and memory < needed:
@@ -208,7 +208,7 @@ def _refuse_small_worker(plan: FusionPlan, config: NetworkConfig, memory: int | 
 
 
 def inputs_of(scene: Scene) -> str:
-    """Name, size and time of every file that the scene is read from."""
+    """Return name, size and time of every file that the scene is read from."""
     if scene.product:  # whose files read no others
         return "; ".join(stamp(f) for f in scene.product.files)
     files = (scene.pan, scene.ms)
@@ -217,23 +217,23 @@ def inputs_of(scene: Scene) -> str:
 
 
 def settings_of(scene: Scene, settings: Settings) -> str:
-    """Settings that decide the bytes."""
+    """Return the settings that decide the bytes."""
     path = local_weights(settings.weights_for(scene))
     if not os.path.isfile(path):
         raise OutputError(f"The weights {path} are not on this worker. Put them where all workers see them.")
-    own = {"weights": sha256_of(Path(path)), "bands": settings.bands, "form": settings.form}
-    decisive = {**asdict(settings.options), **own}
+    more = {"weights": sha256_of(Path(path)), "bands": settings.bands, "form": settings.form}
+    decisive = {**asdict(settings.options), **more}
     return f"{VERSION}; " + "; ".join(f"{k} {v}" for k, v in decisive.items())
 
 
 def local_weights(path: str) -> str:
-    """A weights file on this machine: the path itself, or a copy of one in a store. Raises InputError."""
-    return str(Path(_copied_weights(path, stamp(path)).name) / basename(path)) if is_remote(path) else path
+    """Return a weights file on this machine: the path itself, or a copy of one in a store. Raises InputError."""
+    return str(Path(_copy_weights(path, stamp(path)).name) / basename(path)) if is_remote(path) else path
 
 
 @functools.cache
-def _copied_weights(path: str, stamp: str) -> tempfile.TemporaryDirectory[str]:
-    """A folder with a copy of weights, removed when this process ends; another stamp is another copy."""
+def _copy_weights(path: str, stamp: str) -> tempfile.TemporaryDirectory[str]:
+    """Copy weights to a folder, removed when this process ends; another stamp is another copy."""
     folder = tempfile.TemporaryDirectory(prefix="otfm-weights-")
     (Path(folder.name) / basename(path)).write_bytes(read_bytes(path, MAX_FILE_BYTES))
     return folder

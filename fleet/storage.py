@@ -37,48 +37,48 @@ class DamagedFileError(InputError):
 
 
 def is_remote(path: str) -> bool:
-    """Whether GDAL's virtual file systems read it, and not the disk's own."""
+    """Return whether GDAL's virtual file systems read it, and not the disk's own."""
     return path.startswith("/vsi")
 
 
 @contextmanager
 def _store(path: str, action: str, fault: type[PansharpenError] = InputError) -> Iterator[tuple[Any, str]]:
-    """The fsspec file system of a path, and the path within it; its errors are raised as sentences with a cure."""
+    """Yield the fsspec file system of a path and the path within it. Its errors become sentences with a cure."""
     try:
         import fsspec
 
         prefix = next((p for p in STORES if path.startswith(p)), "")
         if is_remote(path) and not prefix:
             raise ValueError(f"only disks and {', '.join(STORES)} are supported")
-        options = _s3_options() if prefix == "/vsis3/" else {}
+        options = _read_s3_options() if prefix == "/vsis3/" else {}
         url = STORES[prefix] + path[len(prefix) :] if prefix else f"file://{path}"
         yield fsspec.url_to_fs(url, use_listings_cache=False, **options)
     except PansharpenError:
         raise
     except Exception as error:  # each store's library has errors of its own
         words = str(error).strip().rstrip(".")
-        told = f"{type(error).__name__} {words}"
-        cure = next((c for p, c in CURES.items() if is_remote(path) and re.search(p, told, re.IGNORECASE)), "")
-        raise fault(f"{path} cannot be {action}: {words or told}. {cure}".strip()) from error
+        summary = f"{type(error).__name__} {words}"
+        cure = next((c for p, c in CURES.items() if is_remote(path) and re.search(p, summary, re.IGNORECASE)), "")
+        raise fault(f"{path} cannot be {action}: {words or summary}. {cure}".strip()) from error
 
 
-def _s3_options() -> dict[str, Any]:
-    """Those of GDAL's variables that s3fs does not read itself, so that one set of them serves both."""
+def _read_s3_options() -> dict[str, Any]:
+    """Read those of GDAL's variables that s3fs does not read itself, so that one set serves both."""
     secure, unsigned = (
         gdal.GetConfigOption(name, default).upper() not in ("NO", "FALSE", "OFF", "0")
         for name, default in (("AWS_HTTPS", "YES"), ("AWS_NO_SIGN_REQUEST", "NO"))
     )
-    place, region, seconds = map(gdal.GetConfigOption, ("AWS_S3_ENDPOINT", "AWS_REGION", "GDAL_HTTP_TIMEOUT"))
+    endpoint, region, seconds = map(gdal.GetConfigOption, ("AWS_S3_ENDPOINT", "AWS_REGION", "GDAL_HTTP_TIMEOUT"))
     return {
         "anon": unsigned,
-        "endpoint_url": f"http{'s' if secure else ''}://{place}" if place and "://" not in place else place,
+        "endpoint_url": f"http{'s' if secure else ''}://{endpoint}" if endpoint and "://" not in endpoint else endpoint,
         "client_kwargs": {"region_name": region} if region else {},
         "config_kwargs": {"read_timeout": float(seconds), "connect_timeout": float(seconds)} if seconds else {},
     }
 
 
 def find(path: str) -> tuple[int, str] | None:
-    """Size (bytes) of a file as it is now, and its ETag or time of change; None where there is none.
+    """Return the current size (bytes) of a file, and its ETag or time of change; None where there is none.
 
     Raises InputError where a store does not say.
     """
@@ -102,23 +102,23 @@ def find(path: str) -> tuple[int, str] | None:
 
 
 def stamp(path: str) -> str:
-    """Name, size and time (or ETag) of a file, by which a change is seen. Raises as `find`."""
+    """Return name, size and time (or ETag) of a file, to detect changes. Raises as `find`."""
     length, tag = find(path) or (0, "0")
     return f"{basename(path)} {length} {tag}"
 
 
 def fingerprint(path: str) -> str:
-    """What changes with a file's content: the SHA-256 on disk, the ETag in a store; empty where there is no file.
+    """Return the SHA-256 of a file on disk, or its ETag in a store; empty where there is no file.
 
     Raises DamagedFileError where it is not a regular file, InputError where a store does not answer.
     """
     if is_remote(path):
-        return f"etag {found[1]}" if (found := find(path)) else ""
+        return f"etag {status[1]}" if (status := find(path)) else ""
     return f"sha256 {compute_sha256(path)}" if os.path.lexists(path) else ""
 
 
 def compute_sha256(path: str) -> str:
-    """SHA-256 of a file in hexadecimal digits. Raises as `read_bytes`."""
+    """Compute the SHA-256 of a file in hexadecimal digits. Raises as `read_bytes`."""
     digest = hashlib.sha256()
     with _open_regular(path) as (file, _):
         for chunk in iter(lambda: file.read(CHUNK), b""):
@@ -140,7 +140,7 @@ def read_bytes(path: str, limit: int) -> bytes:
 
 @contextmanager
 def _open_regular(path: str) -> Iterator[tuple[BinaryIO, int]]:
-    """A file and its size in bytes. Raises DamagedFileError for links and what is not a regular file."""
+    """Yield a file and its size in bytes. Raises DamagedFileError for links and what is not a regular file."""
     if is_remote(path):
         with _store(path, "read") as (files, inside), files.open(inside, "rb") as file:
             yield file, file.size
@@ -169,7 +169,7 @@ def write_text(path: str, text: str) -> None:
 
 @contextmanager
 def finished(path: str, by_content: bool = False) -> Iterator[Path]:
-    """Where to write a file, complete or not at all: its own place on disk, else one that is uploaded once it is there.
+    """Yield where to write a file, complete or not at all: its path on disk, else a draft that is uploaded.
 
     `by_content` adds digits of its SHA-256 to its name. Raises OutputError.
     """
@@ -199,38 +199,38 @@ def finished(path: str, by_content: bool = False) -> Iterator[Path]:
 
 
 def make_way(path: str, folder: bool = False) -> None:
-    """Remove what holds no data from the place of a file or folder on disk, and make the folder. Raises OutputError."""
+    """Remove what holds no data from the path of a file or folder on disk, and make the folder. Raises OutputError."""
     if is_remote(path):
         return
-    kind = os.lstat(path).st_mode if os.path.lexists(path) else 0
+    mode = os.lstat(path).st_mode if os.path.lexists(path) else 0
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        if stat.S_ISDIR(kind) and not folder:
+        if stat.S_ISDIR(mode) and not folder:
             os.rmdir(path)
-        elif kind and not stat.S_ISDIR(kind) and not stat.S_ISREG(kind):
+        elif mode and not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
             os.unlink(path)
         if folder:
             Path(path).mkdir(exist_ok=True)
     except FileNotFoundError:  # another worker was faster
         pass
     except OSError as error:
-        there = "a folder" if stat.S_ISDIR(kind) else "a file"
+        there = "a folder" if stat.S_ISDIR(mode) else "a file"
         wanted = "a folder" if folder else "a file"
-        told = f"is {there}, but {wanted} has to be made there" if kind else "cannot be made"
-        raise OutputError(f"{path} {told} ({error.strerror}). Move it away, or choose another output.") from error
+        reason = f"is {there}, but {wanted} has to be made there" if mode else "cannot be made"
+        raise OutputError(f"{path} {reason} ({error.strerror}). Move it away, or choose another output.") from error
 
 
 def list_names(folder: str) -> set[str]:
-    """Names of the regular files in a folder as it is now; none where there is no folder, or a link to one."""
+    """List the regular files in a folder; none where the folder is absent or a link."""
     if os.path.islink(folder):
         return set()
     with _store(folder, "listed") as (files, inside), suppress(FileNotFoundError):
-        found = files.ls(inside, detail=True)
-        return {basename(f["name"]) for f in found if f["type"] == "file" and not f.get("islink")}
+        entries = files.ls(inside, detail=True)
+        return {basename(f["name"]) for f in entries if f["type"] == "file" and not f.get("islink")}
     return set()
 
 
 def remove_file(path: str) -> None:
-    """Remove a file or a link; what is not there, or cannot be removed, is no error."""
+    """Remove a file or a link, where it exists and can be removed."""
     with suppress(InputError), _store(path, "removed") as (files, inside):
         files.rm_file(inside)

@@ -1,4 +1,4 @@
-"""What became of all scenes: a table as CSV and JSON, and a line in the terminal while it is made."""
+"""Table of all scenes as CSV and JSON, and a progress line in the terminal."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ EVERY = 30.0  # seconds between two lines where the terminal is a file
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: what became of a scene.
+    """A line of the table: the outcome of a scene.
 
     status    one of sharpened, complete already, failed, no product
-    metrics   what was measured, None where no plan was made
-    sentence  why it was not sharpened, what was clipped, or what was found damaged and made again
+    metrics   its measurements, None without a plan
+    sentence  why it was not sharpened, what was clipped, or what was damaged and made again
     reused    parts that an earlier run had made       seconds of planning, of all parts together, of joining
     """
 
@@ -49,15 +49,15 @@ class Row:
     sentence: str = ""
 
     def flat(self) -> dict[str, Any]:
-        """Its values by column, numbers rounded; None for what is not finite, which JSON has no number for."""
+        """Return its values by column, rounded; None for numbers that are not finite, which JSON lacks."""
         m, columns = self.metrics, dict[str, Any]()
         measured = (m.ratio, *m.shift, m.gain, m.hqnr, m.ergas) if m else (None,) * len(METRICS)
         for name, value in asdict(self).items():
             columns |= dict(zip(METRICS, measured)) if name == "metrics" else {name: value}
-        return {k: _rounded(v) if isinstance(v, float) else v for k, v in columns.items()}
+        return {k: _round(v) if isinstance(v, float) else v for k, v in columns.items()}
 
 
-def _rounded(value: float) -> float | None:
+def _round(value: float) -> float | None:
     return round(value, 4) if math.isfinite(value) else None
 
 
@@ -77,7 +77,7 @@ def write_table(rows: Sequence[Row], folder: str) -> list[str]:
 
 
 def _escape(value: Any) -> Any:
-    """Text as one cell: no formula to a spreadsheet, and no return, which older csv modules leave without quotes."""
+    """Escape text as one cell: no formula, and no return, which older csv modules leave without quotes."""
     if not isinstance(value, str):
         return value
     value = value.replace("\r", " ")
@@ -90,7 +90,7 @@ class Bar:
     def __init__(self, scenes: int) -> None:
         self.scenes, self.stream = scenes, sys.stderr
         self.counts: Counter[str] = Counter()
-        self.started = self.said = time.monotonic()
+        self.started = self.shown = time.monotonic()
 
     def show(self, row: Row) -> None:
         """Count a scene, and report at once why it failed or what was made again."""
@@ -99,13 +99,13 @@ class Bar:
             self.stream.write(f"\r{row.scene}{' failed' if row.status == FAILED else ''}: {row.sentence}\n")
         if self.stream.isatty():
             self.stream.write(f"\r{self.line()}")
-        elif time.monotonic() - self.said > EVERY:
-            self.said = time.monotonic()
+        elif time.monotonic() - self.shown > EVERY:
+            self.shown = time.monotonic()
             self.stream.write(f"{self.line()}\n")
         self.stream.flush()
 
     def line(self) -> str:
-        """How far it is."""
+        """Return the progress as a line."""
         done = sum(self.counts.values())
         filled = WIDTH * done // max(self.scenes, 1)
         seconds = time.monotonic() - self.started
@@ -113,8 +113,8 @@ class Bar:
         return f"[{'#' * filled}{'.' * (WIDTH - filled)}] {done} of {self.scenes} scenes{failed}, {seconds:.0f} s"
 
     def end(self) -> str:
-        """What became of all, in one sentence."""
-        kinds = (SHARPENED, COMPLETE, FAILED, NO_PRODUCT)
-        told = ", ".join(f"{self.counts[k]} {k}" for k in kinds if self.counts[k]) or "nothing to do"
+        """End the line; returns the outcome of all scenes in one sentence."""
+        statuses = (SHARPENED, COMPLETE, FAILED, NO_PRODUCT)
+        words = ", ".join(f"{self.counts[k]} {k}" for k in statuses if self.counts[k]) or "nothing to do"
         self.stream.write(f"\r{self.line()}\n")
-        return f"{self.scenes} scenes in {time.monotonic() - self.started:.0f} s: {told}."
+        return f"{self.scenes} scenes in {time.monotonic() - self.started:.0f} s: {words}."

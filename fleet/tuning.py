@@ -1,4 +1,4 @@
-"""One set of weights a sensor, tuned on scenes drawn over the whole list: each sensor is a task."""
+"""One set of weights per sensor, tuned on scenes drawn over the whole list: each sensor is a task."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def tune_fleet(
 
 
 def drawn(scenes: Sequence[Scene], count: int, seed: int) -> dict[str, list[Scene]]:
-    """At most `count` scenes of each sensor, spread over the list by chance. Raises InputError."""
+    """Draw at most `count` scenes of each sensor at random. Raises InputError."""
     groups: dict[str, list[Scene]] = defaultdict(list)
     for scene in scenes:
         if scene.sensor:
@@ -59,7 +59,7 @@ def drawn(scenes: Sequence[Scene], count: int, seed: int) -> dict[str, list[Scen
 def tune_sensor(
     scenes: Sequence[Scene], settings: Settings, output: str, minutes: float, seed: int, steps: int | None = None
 ) -> str:
-    """Tune on scenes of one sensor and write the weights; a sentence says what it brought. Raises PansharpenError."""
+    """Tune on scenes of one sensor and write the weights; returns a sentence with the gain. Raises PansharpenError."""
     prepare_worker()
     with gdal_exceptions(), finished(output) as local:
         pairs = tuple(TuningPair(*sources(s, settings)) for s in scenes)

@@ -20,14 +20,14 @@ PLAIN = {"str": str, "bool": bool, "int": int, "float": (int, float), "Path": Pa
 
 
 class Codec:
-    """Writes and reads instances of `classes`, and tuples and mappings of them."""
+    """A codec of instances of `classes`, and of tuples and mappings of them."""
 
     def __init__(self, *classes: type) -> None:
         self.classes = {each.__name__: each for each in classes}
 
     def to_json(self, value: Any, indent: int | None = None) -> str:
         """Write a value as ASCII, on one line without `indent`. Raises TypeError for an instance of another class."""
-        return json.dumps(self._plain(value), indent=indent)
+        return json.dumps(self._to_plain(value), indent=indent)
 
     def from_json(self, text: str) -> Any:
         """Read what `to_json` wrote, lists as tuples. Raises ValueError that states what was read instead."""
@@ -35,30 +35,30 @@ class Codec:
             plain = parse_json(text, MAX_DEPTH)
         except ValueError as error:
             raise ValueError(f"what is not JSON ({error}): {text[:MAX_SHOWN]!r}") from error
-        return self._restored(plain)
+        return self._restore(plain)
 
-    def _plain(self, value: Any) -> Any:
+    def _to_plain(self, value: Any) -> Any:
         if is_dataclass(value) and not isinstance(value, type):
             if self.classes.get(type(value).__name__) is not type(value):
                 raise TypeError(f"{type(value).__name__} is not among the classes of this codec")
-            parts = {f.name: self._plain(getattr(value, f.name)) for f in fields(value)}
+            parts = {f.name: self._to_plain(getattr(value, f.name)) for f in fields(value)}
             return {KIND: type(value).__name__, **parts}
         if isinstance(value, Path):
             return {KIND: "Path", "path": str(value)}
         if isinstance(value, Mapping):
-            return {str(key): self._plain(each) for key, each in value.items()}
+            return {str(key): self._to_plain(each) for key, each in value.items()}
         if isinstance(value, (list, tuple)):
-            return [self._plain(each) for each in value]
+            return [self._to_plain(each) for each in value]
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
-        return self._plain(value.item())  # a scalar of numpy
+        return self._to_plain(value.item())  # a scalar of numpy
 
-    def _restored(self, value: Any) -> Any:
+    def _restore(self, value: Any) -> Any:
         if isinstance(value, list):
-            return tuple(self._restored(each) for each in value)
+            return tuple(self._restore(each) for each in value)
         if not isinstance(value, dict):
             return value
-        parts = {key: self._restored(each) for key, each in value.items()}
+        parts = {key: self._restore(each) for key, each in value.items()}
         if KIND not in parts:
             return parts
         name = parts.pop(KIND)
@@ -66,12 +66,12 @@ class Codec:
             return Path(*parts.values())
         if not isinstance(name, str) or name not in self.classes:
             raise ValueError(f"an object of the unknown class {str(name)[:MAX_SHOWN]}")
-        kind = self.classes[name]
-        for field in fields(kind):
-            if not has_type(parts.get(field.name), str(field.type), kind.__module__):
+        target = self.classes[name]
+        for field in fields(target):
+            if not has_type(parts.get(field.name), str(field.type), target.__module__):
                 raise ValueError(f"{name} whose {field.name} is {str(parts.get(field.name, 'absent'))[:MAX_SHOWN]}")
         try:
-            return kind(**parts)
+            return target(**parts)
         except TypeError as error:
             raise ValueError(f"{name} with other fields: {str(error)[:MAX_SHOWN]}") from error
 
@@ -82,15 +82,15 @@ def has_type(value: Any, annotation: str, module: str) -> bool:
         return value is None or has_type(value, annotation[: -len(" | None")], module)
     outer, _, inner = annotation.partition("[")
     if outer != "tuple":
-        kind: Any = PLAIN.get(outer) or getattr(sys.modules[module], outer)
-        return isinstance(value, kind) if get_origin(kind) is None else has_type(value, str(kind), module)
+        expected: Any = PLAIN.get(outer) or getattr(sys.modules[module], outer)
+        return isinstance(value, expected) if get_origin(expected) is None else has_type(value, str(expected), module)
     if not isinstance(value, tuple):
         return False
     inner = inner[:-1]
     if inner.endswith(", ..."):
         return all(has_type(each, inner[: -len(", ...")], module) for each in value)
-    kinds = inner.split(", ")
-    return len(kinds) == len(value) and all(has_type(each, kind, module) for each, kind in zip(value, kinds))
+    types = inner.split(", ")
+    return len(types) == len(value) and all(has_type(each, each_type, module) for each, each_type in zip(value, types))
 
 
 def parse_json(text: str, max_depth: int) -> Any:

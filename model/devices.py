@@ -8,7 +8,7 @@ from .errors import PansharpenError
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device for `wanted`, one of options.DEVICES. Raises PansharpenError where CUDA is asked for and absent."""
+    """Choose the device for `wanted`, one of options.DEVICES. Raises PansharpenError where CUDA is absent."""
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
         raise PansharpenError(
@@ -19,7 +19,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_devices(wanted: str) -> tuple[torch.device, ...]:
-    """As `choose_device`, but every CUDA device of the first one's kind; torch may not run on an older one."""
+    """Choose every CUDA device of the first one's model, or the CPU; torch may not run on an older model."""
     device = choose_device(wanted)
     if device.type == "cpu" or torch.cuda.device_count() < 2:
         return (device,)

@@ -13,34 +13,34 @@ OUT_OF_MEMORY = (
 
 
 class PansharpenError(Exception):
-    """Something is wrong with the input, the weights or the machine; the message names the cure."""
+    """An error of the input, the weights or the machine; the message names the cure."""
 
 
 class InputError(PansharpenError):
-    """A raster cannot be read or does not fit the other one."""
+    """A raster that cannot be read or does not fit the other one."""
 
 
 class WeightsError(PansharpenError):
-    """A weights file is damaged, hostile, or made for another network."""
+    """A weights file that is damaged, hostile, or made for another network."""
 
 
 class OutputError(PansharpenError):
-    """The result cannot be written where it was asked for."""
+    """A result that cannot be written to its target."""
 
 
 class TrainingError(PansharpenError):
-    """Training cannot start or has diverged."""
+    """Training that cannot start or has diverged."""
 
 
 class CancelledError(PansharpenError):
-    """The user cancelled. Who knows it may say what was `written`."""
+    """A cancel by the user; `written` names the files that were written, where they are known."""
 
     def __init__(self, written: str = "") -> None:
         super().__init__(f"Cancelled by the user. {written}".rstrip())
 
 
 class EngineError(PansharpenError):
-    """The process that does the work cannot be started, or has ended by itself."""
+    """An engine process that cannot be started, or has ended by itself."""
 
 
 def is_out_of_memory(text: str) -> bool:

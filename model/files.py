@@ -19,7 +19,7 @@ ODD_CHARACTERS = re.compile(r'[\\/:*?"<>|\s\x00-\x1f\x7f]+')
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to, which takes the name `path` once the block ends well; else nothing is left of it.
+    """Yield a path to write to, renamed to `path` once the block ends well; else nothing is left of it.
 
     Its folder is private to the process, so that no name or link that somebody planted there is written through.
     """
@@ -29,7 +29,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def find_name_fault(path: str) -> str:
-    """Why no file can have this name, as part of a sentence; empty where nothing speaks against it."""
+    """Return why no file can have this name, as part of a sentence; empty where nothing speaks against it."""
     for character in path:
         if unicodedata.category(character) in ("Cc", "Cs"):
             return f"holds the character {character!a}, which no file name can have"
@@ -46,14 +46,14 @@ def plain_name(title: str, default: str) -> str:
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
-    """Put a number behind each name that was there before, whatever its capitals."""
+    """Append a number to each name that occurred before, ignoring case."""
     taken: set[str] = set()
-    found = []
+    distinct = []
     for name in names:
         new = next(n for k in range(1, len(names) + 1) if (n := name if k == 1 else f"{name}_{k}").lower() not in taken)
         taken.add(new.lower())
-        found.append(new)
-    return found
+        distinct.append(new)
+    return distinct
 
 
 def read_small_file(path: Path, max_bytes: int, own: bool = False) -> bytes:

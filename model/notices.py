@@ -1,4 +1,4 @@
-"""Warnings as data: what was found, with its numbers, and the sentence that says it."""
+"""Warnings as data: a code, its numbers, and the sentence for the user."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ SENTENCES: Mapping[str, str] = {  # of the notices of a fusion, by their codes
 
 @dataclass(frozen=True)
 class Notice:
-    """Something about a run that its user should know.
+    """A warning about a run.
 
-    code      the same word whenever the same thing is found, for programs
-    sentence  for people: what is so, why it matters, what to do
-    numbers   what the sentence speaks of
+    code      the same word for the same cause, for programs
+    sentence  for people: what happened, why it matters, what to do
+    numbers   the figures of the sentence
     """
 
     code: str

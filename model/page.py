@@ -1,4 +1,4 @@
-"""One look for reports: pages of HTML that need nothing else, from the templates in resources/reports."""
+"""HTML reports without external files, from the templates in resources/reports."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ class Plot:
 
 
 def render_page(template: str, **values: object) -> str:
-    """Fill a template of resources/reports; whatever stands in `values` is escaped."""
+    """Fill a template of resources/reports; all `values` are escaped."""
     loader = FileSystemLoader(TEMPLATES)
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return pages.get_template(template).render(values)
 
 
 def words(value: object) -> str:
-    """A value of a setting as people write it."""
+    """Format the value of a setting for people."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]
     if isinstance(value, float):
@@ -77,7 +77,7 @@ def words(value: object) -> str:
 
 
 def stretched(image: NDArray[np.floating], low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Bands (n, h, w) as (h, w, n) for `Picture`, those between their `low` and `high` (n,) from dark to bright."""
+    """Stretch bands (n, h, w) between `low` and `high` (n,) to 8 bits, as (h, w, n) for `Picture`."""
     scaled = np.nan_to_num((image - low[:, None, None]) / np.maximum(high - low, 1e-12)[:, None, None])
     return np.asarray(255 * np.clip(scaled, 0.0, 1.0).transpose(1, 2, 0), dtype=np.uint8)
 
@@ -87,18 +87,18 @@ def plot(
 ) -> Plot:
     """Draw curves over `across`; `labels` name the places below instead of numbers."""
     values = np.array([list(c) for c in curves.values()], dtype=float)
-    known = values[np.isfinite(values)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     first, last = min(across), max(across)
 
-    def place(x: float, y: float) -> tuple[str, str]:
+    def to_pixels(x: float, y: float) -> tuple[str, str]:
         right = MARGIN + (x - first) / max(last - first, 1e-12) * (Plot.width - 2 * MARGIN)
         return f"{right:.1f}", f"{Plot.bottom - (y - low) / max(high - low, 1e-12) * (Plot.bottom - 30):.1f}"
 
     drawn = tuple(
-        (name, colour, " ".join(",".join(place(x, y)) for x, y in zip(across, curve) if np.isfinite(y)))
+        (name, colour, " ".join(",".join(to_pixels(x, y)) for x, y in zip(across, curve) if np.isfinite(y)))
         for colour, (name, curve) in zip(COLOURS * len(curves), curves.items())
     )
     names = labels or [f"{x:.0f}" if max(map(abs, across)) >= 1000 else f"{x:.3g}" for x in across]
-    marks = [(place(x, low)[0], name) for x, name in zip(across, names)]
+    marks = [(to_pixels(x, low)[0], name) for x, name in zip(across, names)]
     return Plot(title, drawn, tuple(marks[:: max(len(across) // 8, 1)]), f"{low:.4g}", f"{high:.4g}")

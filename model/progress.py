@@ -1,4 +1,4 @@
-"""How the pipeline speaks to whoever started it: how far it is, what it decided, whether to go on."""
+"""Callbacks of the pipeline to its caller: progress, log, warnings, cancellation."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .notices import Notice
 
 @dataclass(frozen=True)
 class Progress:
-    """Callables that the pipeline calls, from any thread.
+    """Callbacks that the pipeline calls, from any thread.
 
-    report      hears the share done, in [0, 1]
-    cancelled   whether the user wants no more
-    log         hears the few sentences that everybody wants: what goes in, what was found, how good it is
-    notice      hears warnings; without it, `log` does
-    detail      hears all else that was decided; without it, `log` does
+    report      receives the share done, in [0, 1]
+    cancelled   returns whether the user has cancelled
+    log         receives the main sentences: inputs, measurements, quality
+    notice      receives warnings; without it, `log` does
+    detail      receives all other sentences; without it, `log` does
     """
 
     report: Callable[[float], None] = lambda share: None
@@ -28,11 +28,11 @@ class Progress:
     detail: Callable[[str], None] | None = None
 
     def after(self, done: float) -> Progress:
-        """The progress of what is left once the share `done` of the work is done."""
+        """Return the progress of the rest once the share `done` of the work is done."""
         return replace(self, report=lambda share: self.report(done + (1.0 - done) * share))
 
     def check(self) -> None:
-        """Raises CancelledError where the user wants no more."""
+        """Raise CancelledError where the user has cancelled."""
         if self.cancelled():
             raise CancelledError
 
@@ -57,7 +57,7 @@ class Progress:
 
 
 def spoken(seconds: float) -> str:
-    """A time as people say it: 4.2 s, 45 s, 3 min 12 s, 2 h 5 min."""
+    """Format a duration: 4.2 s, 45 s, 3 min 12 s, 2 h 5 min."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -68,7 +68,7 @@ def spoken(seconds: float) -> str:
 
 
 def format_bytes(count: float) -> str:
-    """A size in the largest unit of which there is at least one: 12 bytes, 3.4 kB, 812 MB, 1.5 GB."""
+    """Format a size in the largest unit that it reaches: 12 bytes, 3.4 kB, 812 MB, 1.5 GB."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:.3g} {unit}" if count < 999.5 * size else f"{count / size:,.0f} {unit}"
@@ -76,6 +76,6 @@ def format_bytes(count: float) -> str:
 
 
 def format_bytes_apart(one: int, other: int) -> tuple[str, str]:
-    """Two sizes, in single bytes where larger units would show them as the same."""
+    """Format two sizes, in bytes where larger units would show them as equal."""
     texts = format_bytes(one), format_bytes(other)
     return texts if texts[0] != texts[1] else (f"{one:,} bytes", f"{other:,} bytes")

@@ -1,4 +1,4 @@
-"""Records of living runs in a private folder of the user: the only thing by which a later run knows a stale folder."""
+"""Records of living runs in a private folder of the user: a later run recognises a stale folder by nothing else."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def state_folder() -> Path:
 
     Raises OSError where it cannot be created, is a link, belongs to another user, or others may write to it.
     """
-    folder = _state_home() / "otfm_pansharpen"
+    folder = _find_state_home() / "otfm_pansharpen"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         folder.mkdir(0o700)
@@ -64,19 +64,19 @@ def state_folder() -> Path:
 
 
 def is_own_folder(path: Path) -> bool:
-    """Whether a path is a real folder, not a link, that this user owns. Raises OSError where there is nothing."""
-    found = path.lstat()
-    return stat.S_ISDIR(found.st_mode) and (sys.platform == "win32" or found.st_uid == os.geteuid())
+    """Return whether a path is a real folder, not a link, that this user owns. Raises OSError where it is absent."""
+    status = path.lstat()
+    return stat.S_ISDIR(status.st_mode) and (sys.platform == "win32" or status.st_uid == os.geteuid())
 
 
 def identify(path: Path) -> Identity:
     """Return device and inode of a file or folder; of a link, its own. Raises OSError."""
-    found = path.lstat()
-    return found.st_dev, found.st_ino
+    status = path.lstat()
+    return status.st_dev, status.st_ino
 
 
 class RunRecord:
-    """A locked file that says which folder a run works in. It is gone once the folder is."""
+    """A locked file that names the folder of a run, and is removed with it."""
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file = path, file
@@ -106,8 +106,8 @@ class RunRecord:
         """Read the facts of the last line that is complete."""
         for line in self.file.read(MAX_BYTES).splitlines(keepends=True):
             with suppress(ValueError):
-                found = CODEC.from_json(line.decode()) if line.endswith(b"\n") else None
-                self.facts = found if isinstance(found, RunFacts) else self.facts
+                facts = CODEC.from_json(line.decode()) if line.endswith(b"\n") else None
+                self.facts = facts if isinstance(facts, RunFacts) else self.facts
 
     def close(self, remove: bool) -> None:
         """Unlock the record, and remove it where its folder is gone."""
@@ -144,13 +144,13 @@ def stale_records(folder: Path) -> Iterator[RunRecord]:
             record.close(remove=False)
 
 
-def _state_home() -> Path:
-    """Return where this system's programs keep their state. Raises OSError where the user has no home."""
+def _find_state_home() -> Path:
+    """Find the folder in which this system's programs keep their state. Raises OSError where the user has no home."""
     variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_STATE_HOME")
     usual = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/state")
-    for place in (Path(os.environ.get(variable, "")), Path(os.path.expanduser("~")) / usual):
-        if place.is_absolute():
-            return place
+    for folder in (Path(os.environ.get(variable, "")), Path(os.path.expanduser("~")) / usual):
+        if folder.is_absolute():
+            return folder
     raise FileNotFoundError("This user has no home folder")
 
 

@@ -23,7 +23,7 @@ ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signa
 
 @dataclass(frozen=True)
 class StaleRun:
-    """What was done about a run that was killed.
+    """The cleanup after a killed run.
 
     folder     its hidden folder         restored   names of files that it was replacing and that are back
     kept       names of previous files that could not be put back, for which the folder stays
@@ -48,10 +48,10 @@ class Staging:
 
         Raises OSError; the previous files are then back, or the message says where they are.
         """
-        aside, beside = self.folder / PREVIOUS, self.folder.parent
+        aside, target_folder = self.folder / PREVIOUS, self.folder.parent
         aside.mkdir()
-        moves = [Move(beside / file.name, aside / file.name, identify(file)) for file in previous]
-        self.moves = moves + [Move(file, beside / file.name, identify(file)) for file in new]
+        moves = [Move(target_folder / file.name, aside / file.name, identify(file)) for file in previous]
+        self.moves = moves + [Move(file, target_folder / file.name, identify(file)) for file in new]
         if self.record and self.record.facts:
             with suppress(OSError):  # of a full disk elsewhere: only a kill would need it
                 self.record.write(replace(self.record.facts, moves=tuple(self.moves)))
@@ -67,8 +67,7 @@ class Staging:
     def restore(self, trusted: bool = True) -> tuple[str, ...]:
         """Undo a delivery that has not come to its end; returns the names of previous files that are back.
 
-        Where what lies there is not `trusted`, only files of the recorded identity move, and none takes the place of
-        another.
+        Where the folder is not `trusted`, only files of the recorded identity move, and none replaces another.
         """
         if self.complete:
             return ()
@@ -81,7 +80,7 @@ class Staging:
 
     @property
     def complete(self) -> bool:
-        """Whether no delivery has begun, or its last file has left the folder."""
+        """True where no delivery has begun, or its last file has left the folder."""
         return not self.moves or not os.path.lexists(self.moves[-1].source)
 
     @property
@@ -104,7 +103,7 @@ class Staging:
 
 @contextmanager
 def staging(target: Path) -> Iterator[Staging]:
-    """A folder next to `target` to make it in. Nothing is left of it, also where the process is terminated.
+    """Yield a folder next to `target` to make it in. It is removed, also where the process is terminated.
 
     Raises OSError where no folder can be made.
     """
@@ -121,25 +120,25 @@ def staging(target: Path) -> Iterator[Staging]:
 
 
 def remove_stale_runs(folder: Path) -> list[StaleRun]:
-    """Remove what killed runs of this user have left in a folder; what they were just replacing is put back first.
+    """Remove what killed runs of this user have left in a folder; files that they were replacing are restored first.
 
-    Only the user's own records count: nothing that lies in the folder leads to any change.
+    Only the user's own records count: no file in the folder leads to any change.
     """
-    found = []
+    stale_runs = []
     for record in stale_records(folder):
         if record.facts is None or not _is_recorded(record.facts):
             record.close(remove=True)
             continue
         stale = Staging(record.facts.folder, record)
-        stale.moves = _recorded_moves(record.facts)
+        stale.moves = _select_moves(record.facts)
         restored = stale.restore(trusted=False)
-        found.append(StaleRun(stale.folder, restored, stale.kept))
+        stale_runs.append(StaleRun(stale.folder, restored, stale.kept))
         stale.discard()
-    return found
+    return stale_runs
 
 
 def _is_recorded(facts: RunFacts) -> bool:
-    """Whether a path is still the folder that this user's run has made, and no link to or copy of it."""
+    """Return whether a path is still the folder of this user's run, not a link to it or a copy."""
     name = facts.folder.name
     try:
         pattern = name.startswith(".") and name.endswith(ENDING)
@@ -148,26 +147,26 @@ def _is_recorded(facts: RunFacts) -> bool:
         return False
 
 
-def _recorded_moves(facts: RunFacts) -> list[Move]:
-    """Return the moves of a record, all within the folder and the one that it lies in; none where they are not that."""
+def _select_moves(facts: RunFacts) -> list[Move]:
+    """Return the moves of a record, all within the folder and its parent; none where one is not."""
     inside = (facts.folder, facts.folder / MADE, facts.folder / PREVIOUS, facts.folder.parent)
     return list(facts.moves) if all(p.parent in inside for m in facts.moves for p in (m.source, m.place)) else []
 
 
 def _is_same_file(path: Path, identity: Identity) -> bool:
-    """Whether a path is a plain file, not a link, that has the recorded device and inode."""
+    """Return whether a path is a plain file, not a link, that has the recorded device and inode."""
     return stat.S_ISREG(path.lstat().st_mode) and identify(path) == identity
 
 
 class _EndedError(BaseException):
-    """A signal that ends the process has come; the number is its argument."""
+    """A signal that ends the process; the number is its argument."""
 
 
 @contextmanager
 def _unwinding() -> Iterator[None]:
-    """Has signals that end the process unwind the block first, as an interrupt does.
+    """Let signals that end the process unwind the block first, as an interrupt does.
 
-    Only in the main thread, and only those that nobody else handles; afterwards they are as they were.
+    Only in the main thread, and only signals with their default handling, which is restored afterwards.
     """
     main = threading.current_thread() is threading.main_thread()
     taken = [s for s in ENDS if main and signal.getsignal(s) is signal.SIG_DFL]

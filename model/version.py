@@ -6,10 +6,10 @@ import configparser
 from pathlib import Path
 
 
-def _stated() -> str:
+def _read_version() -> str:
     metadata = configparser.ConfigParser(interpolation=None)
     metadata.read(Path(__file__).resolve().parents[1] / "metadata.txt", encoding="utf-8")
     return metadata["general"]["version"]
 
 
-VERSION = _stated()
+VERSION = _read_version()

@@ -35,7 +35,7 @@ def format_value(value: float) -> str:
 
 
 def compare_errors(error: float, other: float) -> str:
-    """Say how an error, of which 0 is perfect, stands to another one, as in "28 % less than"."""
+    """Compare an error with another one in words, as in "28 % less than"; 0 is perfect."""
     if not (math.isfinite(error) and math.isfinite(other)):
         return "not comparable with"
     if max(error, other) <= NEGLIGIBLE:

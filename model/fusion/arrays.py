@@ -41,7 +41,7 @@ def fuse_arrays(
     extent: Extent | None = None,
     **options: Any,
 ) -> FusedArray:
-    """Sharpen `ms` (bands, h, w) with `pan` (H, W), which GDAL geotransforms in one reference system place.
+    """Sharpen `ms` (bands, h, w) with `pan` (H, W), both placed by GDAL geotransforms in one reference system.
 
     `nodata` marks gaps in both; `options` are fields of `FusionOptions` (weights, device, precision, steps, gain,
     align, memory, tile, data_type). Raises PansharpenError with a sentence, TypeError for another option.
@@ -54,13 +54,13 @@ def fuse_arrays(
     with (
         translate_memory_errors(),
         gdal_exceptions(),
-        in_memory(job.pan, "PAN", pan[None], pan_transform) as sharp,
-        in_memory(job.ms, "MS", np.asarray(ms), ms_transform) as colours,
+        in_memory(job.pan, "PAN", pan[None], pan_transform) as pan_raster,
+        in_memory(job.ms, "MS", np.asarray(ms), ms_transform) as ms_raster,
     ):
-        pair = check_pair(sharp, colours, job)
+        pair = check_pair(pan_raster, ms_raster, job)
         progress = progress or Progress()
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
-        found = estimate_quality(pair, plan, weights, measured, reduced, progress)
-        target = ArrayTarget(len(colours.bands), plan.window, plan.form.type)
-        run_plan(plan, sharp, colours, weights, target, progress)
-        return FusedArray(target.values, pair.pan.grid.cropped(plan.window).transform, plan.form.nodata, found.hqnr)
+        quality = estimate_quality(pair, plan, weights, measured, reduced, progress)
+        target = ArrayTarget(len(ms_raster.bands), plan.window, plan.form.type)
+        run_plan(plan, pan_raster, ms_raster, weights, target, progress)
+        return FusedArray(target.values, pair.pan.grid.cropped(plan.window).transform, plan.form.nodata, quality.hqnr)

@@ -1,4 +1,4 @@
-"""The first step: is there a raster to be made of this pair, and which? Everything is refused here that can be."""
+"""The first step: check the pair and choose the output. All that can be refused is refused here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .job import FusionJob
 
 @dataclass(frozen=True)
 class CheckedPair:
-    """Two open rasters that can be fused, how MS lies on PAN by georeference, and the output.
+    """Two open rasters that can be fused, the placement of MS on PAN by georeference, and the output.
 
     window   PAN pixels of the output        form   how its values are kept
     """
@@ -33,12 +33,12 @@ class CheckedPair:
 
     @property
     def grid(self) -> Grid:
-        """Of the output."""
+        """Grid of the output."""
         return self.pan.grid.cropped(self.window)
 
     @property
     def rounds(self) -> bool:
-        """Whether fractions of MS become whole numbers."""
+        """True where fractions of MS become whole numbers."""
         return self.ms.type in FLOAT_TYPES and self.form.type not in FLOAT_TYPES
 
     @property
@@ -49,19 +49,19 @@ class CheckedPair:
 
 def check_pair(pan: Raster, ms: Raster, job: FusionJob) -> CheckedPair:
     """Place MS on PAN and choose the output's window, type and nodata. Raises InputError, with the numbers."""
-    kind = job.options.data_type or ms.type
-    if kind not in NUMPY_TYPES:
-        raise InputError(f"The data type {kind} is unknown; choose one of {', '.join(DATA_TYPES)}.")
+    type_name = job.options.data_type or ms.type
+    if type_name not in NUMPY_TYPES:
+        raise InputError(f"The data type {type_name} is unknown; choose one of {', '.join(DATA_TYPES)}.")
     if os.path.realpath(pan.source.gdal_name) == os.path.realpath(ms.source.gdal_name) and pan.grid == ms.grid:
         raise InputError(SAME_RASTER.format(name=pan.source.name))
     placement = register(pan.grid, ms.grid)
-    bits = ms.bits if kind == ms.type else None  # 11-bit data stay 11-bit data
-    form = OutputForm(kind, choose_nodata(kind, ms, pan), highest=None if bits is None else 2.0**bits - 1.0)
+    bits = ms.bits if type_name == ms.type else None  # 11-bit data stay 11-bit data
+    form = OutputForm(type_name, choose_nodata(type_name, ms, pan), highest=None if bits is None else 2.0**bits - 1.0)
     return CheckedPair(pan, ms, placement, output_window(pan, placement, job.extent), form)
 
 
 def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
-    """The value that marks gaps: MS's, else PAN's where the type holds it, else NaN or 0 where there can be gaps."""
+    """Choose the value of gaps: MS's, else PAN's where the type holds it, else NaN or 0 where there can be gaps."""
     for value in (ms.nodata, pan.nodata):
         if value is not None and holds(type_name, value):
             return float(value)
@@ -71,10 +71,10 @@ def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
 
 
 def check_output(pair: CheckedPair, job: FusionJob) -> CheckedPair:
-    """The pair with the output as the job wants it. Raises OutputError where it cannot be written so."""
+    """Complete the form of the output by the options of the job. Raises OutputError where it cannot be written."""
     form = replace(pair.form, options=job.options.creation_options, overviews=job.options.overviews)
     form = check_format(job.output, pair.grid, pair.crs, pair.ms, form)
     if form.highest is not None and form.highest == form.nodata:
-        form = replace(form, highest=form.highest - 1.0)  # what is clipped is no gap
+        form = replace(form, highest=form.highest - 1.0)  # clipped pixels must not become gaps
     check_space(job.output, pair.grid, len(pair.ms.bands), form)
     return replace(pair, form=form)

@@ -1,4 +1,4 @@
-"""What a fusion is asked to do, and what it says it did."""
+"""Job, options and result of a fusion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..raster.source import RasterSource
 
 @dataclass(frozen=True)
 class FusionOptions:
-    """How a pair is sharpened, whichever pair it is.
+    """Options of a fusion that fit any pair.
 
     `gain` None measures the transfer function of MS; a number stands for a Gaussian of that gain at Nyquist.
     `data_type` is GDAL's name of the output's type, empty for that of MS; `creation_options` are NAME=VALUE. `memory`
@@ -22,8 +22,7 @@ class FusionOptions:
     that the budget allows.
 
     `adapt` are minutes for which the weights are tuned on the scene first, 0 for none; `adapt_steps`, where given,
-    count instead, and with `seed` make the run repeatable. `judged` says whether the log tells how good the result
-    is; no pixel depends on it.
+    count instead, and with `seed` make the run repeatable. `judged` logs a quality estimate; no pixel depends on it.
     """
 
     weights: Path = BUNDLED[DEFAULT_SET]
@@ -44,12 +43,12 @@ class FusionOptions:
 
     @property
     def transfer(self) -> TransferFunction | None:
-        """The Gaussian of the gain that was given, None where the transfer function is to be measured."""
+        """Gaussian of the given gain, None where the transfer function is to be measured."""
         return None if self.gain is None else TransferFunction.gaussian(self.gain)
 
     @property
     def adapts(self) -> bool:
-        """Whether the weights are tuned on the scene first."""
+        """True where the weights are tuned on the scene first."""
         return self.adapt > 0.0 or bool(self.adapt_steps)
 
 
@@ -58,7 +57,7 @@ DEFAULT_OPTIONS = FusionOptions()
 
 @dataclass(frozen=True)
 class FusionJob:
-    """What to sharpen, and how.
+    """A pair to sharpen, and its output.
 
     `more_ms` are rasters of one band each that follow the one band of `ms`; the bands wanted of all are those of `ms`.
     `weights_out` keeps weights that were tuned on the scene.
@@ -75,7 +74,7 @@ class FusionJob:
 
 @dataclass(frozen=True)
 class SceneMetrics:
-    """What was measured on a scene.
+    """Measurements of a scene.
 
     `shift` is that of MS against PAN in PAN pixels (rows, columns), `gain` the MTF gain of MS at Nyquist. `hqnr` is
     that of pieces of the scene, `ergas` of the same pieces made coarser by the ratio; None where the scene is too
@@ -91,7 +90,7 @@ class SceneMetrics:
 
 @dataclass(frozen=True)
 class FusionResult:
-    """What was done.
+    """Result of a fusion.
 
     `bands` are the numbers of the bands of MS that the output holds. `sharpened` is False where PAN does not follow
     the bands, so that the result is interpolated MS.

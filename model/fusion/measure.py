@@ -1,4 +1,4 @@
-"""The second step: what the scene itself says, read off a sample of its windows."""
+"""The second step: shift, transfer function and statistics, measured on a sample of windows."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from .check import CheckedPair
 from .job import FusionJob
 
 MEASURING_SHARE = 0.05  # of the progress bar
-ADAPTED = 0.6  # of it, once the weights are tuned on the scene
-SAMPLE_SHARE = 0.4  # of the progress of measuring; looking through a signed MS takes the rest
-SCAN_SIDE = 1024  # pixels of MS that are looked through at once
-LEAST_VALID = 0.25  # of the usual windows; below it, windows are sought where there is image
-LARGEST_FILL = 0.5  # of the sampled pixels where the output is made; beyond it, hardly any image is left
+ADAPTED = 0.6  # of the progress bar, once the weights are tuned on the scene
+SAMPLE_SHARE = 0.4  # of the progress of measuring; scanning a signed MS takes the rest
+SCAN_SIDE = 1024  # pixels of MS that are scanned at once
+MIN_VALID = 0.25  # share of valid pixels in the usual windows; below it, windows are sought where there is image
+MAX_FILL = 0.5  # share of the sampled pixels where the output is made; beyond it, hardly any image is left
 SURE_CORRELATION = 0.8  # of details, from which on a shift within the small search needs no wider one
-LEAST_LEFT = 0.5  # of the common area; a shift that leaves less is told by too few pixels to be believed
-SPARSE = 37  # of so many sampled pixels one is taken
+MIN_OVERLAP = 0.5  # share of the common area; a shift that leaves less is measured on too few pixels
+SPARSE = 37  # one of so many sampled pixels is taken for percentiles
 MAX_SCENES = 2  # in the cache; each holds some ten windows of both rasters
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured on a scene.
+    """Measurements of a scene and its sample.
 
     dead          numbers of the bands of MS that have no valid pixel
-    ms_fill, pan_fill   values that fill flat areas and look like gaps that nobody declared
+    ms_fill, pan_fill   values that fill flat areas and look like undeclared gaps
     percentiles   of the values of each band of MS in the sample
     pieces        windows of the sample, their shift corrected, that show the scene at work
     compared      pieces that a result is compared on one scale down: all of MS where it is small
@@ -76,17 +76,17 @@ class Measurement:
         return max(high for _, high in self.extremes)
 
     def share_outside(self, low: float, high: float) -> float:
-        """Share of a band's values in the sample that lie below `low` or above `high`, about, of the worst band."""
+        """Estimate the share of values in the sample below `low` or above `high`, of the worst band."""
         return max(sum(not low <= p <= high for p in band) / len(band) for band in self.percentiles)
 
     @property
     def usual(self) -> tuple[float, float]:
-        """Between which most values of MS lie, of all bands together."""
+        """2.5th and 97.5th percentile of MS over all bands."""
         return min(band[0] for band in self.percentiles), max(band[-1] for band in self.percentiles)
 
     @property
     def spread(self) -> float:
-        """Between which most values of a band lie, of the band where they differ most."""
+        """Distance of the 2.5th and 97.5th percentile of a band, of the band where it is largest."""
         return max(band[-1] - band[0] for band in self.percentiles)
 
 
@@ -115,21 +115,21 @@ def cached_measurement(pair: CheckedPair, job: FusionJob, progress: Progress) ->
 
 def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
     """Measure shift (unless `align` is False), transfer function (unless given) and statistics. Raises InputError."""
-    windows = _sample(pair, progress)
-    dead, windows = _without_dead_bands(pair.ms, windows)
+    windows = _read_sample(pair, progress)
+    dead, windows = _leave_out_dead_bands(pair.ms, windows)
     ms_fill, pan_fill = _find_fill(pair, windows, progress)
     windows = [without_fill(w, ms_fill, pan_fill) for w in windows]
     registration = measure_registration(windows, align, transfer, progress.check)
     if align:
 
         def read(moved: Placement, reach: float) -> list[PairWindow]:
-            again = _read(replace(pair, placement=moved), [w.ms_place for w in windows], progress, reach)
+            again = _read_windows(replace(pair, placement=moved), [w.ms_place for w in windows], progress, reach)
             return [without_fill(w, ms_fill, pan_fill) for w in again]
 
-        registration = _wider(pair.placement, read, registration, transfer, progress)
+        registration = _search_wider(pair.placement, read, registration, transfer, progress)
         _refuse_other_scene(pair, windows, registration, progress)
-    statistics = _statistics(pair, windows, registration, progress)
-    extremes = _extremes(pair.ms, windows)
+    statistics = _collect_statistics(pair, windows, registration, progress)
+    extremes = _measure_extremes(pair.ms, windows)
     pieces = telling_pieces(windows, registration, progress.check)
     whole = small_scene(pair.pan, pair.ms, pair.placement.moved(registration.shift))
     return Measurement(
@@ -139,39 +139,39 @@ def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, p
         ms_fill=tuple(ms_fill),
         pan_fill=tuple(pan_fill),
         extremes=extremes,
-        negative=min(low for low, _ in extremes) < 0.0 or _any_negative(pair.ms, progress),
-        percentiles=_percentiles(pair.ms, windows),
+        negative=min(low for low, _ in extremes) < 0.0 or _has_negative(pair.ms, progress),
+        percentiles=_measure_percentiles(pair.ms, windows),
         pieces=tuple(pieces),
         compared=(without_fill(whole, ms_fill, pan_fill),) if whole else tuple(pieces),
     )
 
 
-def _sample(pair: CheckedPair, progress: Progress) -> list[PairWindow]:
-    """Windows spread over the scene or, where they show little of it, windows where there is image."""
-    windows = _read(pair, sample_windows(pair.ms, pair.placement), progress)
+def _read_sample(pair: CheckedPair, progress: Progress) -> list[PairWindow]:
+    """Read windows spread over the scene or, where they show little of it, windows where there is image."""
+    windows = _read_windows(pair, sample_windows(pair.ms, pair.placement), progress)
     shown = sum(int((w.ms_valid & w.inside(0.5)).sum()) for w in windows)
-    if shown < LEAST_VALID * sum(w.ms_valid.size for w in windows):
+    if shown < MIN_VALID * sum(w.ms_valid.size for w in windows):
         better = sample_where_valid(pair.ms, pair.placement, progress.check)
-        windows = _read(pair, better, progress) or windows
+        windows = _read_windows(pair, better, progress) or windows
     return windows
 
 
-def _read(
-    pair: CheckedPair, places: Sequence[Window], progress: Progress, reach: float = MAX_SHIFT
+def _read_windows(
+    pair: CheckedPair, windows: Sequence[Window], progress: Progress, reach: float = MAX_SHIFT
 ) -> list[PairWindow]:
-    found = []
-    for place in places:
+    pairs = []
+    for window in windows:
         progress.check()
-        found.append(read_with_margin(pair.pan, pair.ms, pair.placement, place, reach))
-    return found
+        pairs.append(read_with_margin(pair.pan, pair.ms, pair.placement, window, reach))
+    return pairs
 
 
-def _without_dead_bands(ms: Raster, windows: list[PairWindow]) -> tuple[tuple[int, ...], list[PairWindow]]:
+def _leave_out_dead_bands(ms: Raster, windows: list[PairWindow]) -> tuple[tuple[int, ...], list[PairWindow]]:
     """Leave out bands without a valid pixel in the sample, where others have some; they stay empty in the output."""
     if all(w.band_valid is None for w in windows):
         return (), windows
-    known = [np.broadcast_to(w.ms_valid, w.ms.shape) if w.band_valid is None else w.band_valid for w in windows]
-    kept = np.flatnonzero(np.sum([k.sum((1, 2)) for k in known], axis=0) >= MIN_PIXELS).tolist()
+    valid = [np.broadcast_to(w.ms_valid, w.ms.shape) if w.band_valid is None else w.band_valid for w in windows]
+    kept = np.flatnonzero(np.sum([v.sum((1, 2)) for v in valid], axis=0) >= MIN_PIXELS).tolist()
     if not kept or len(kept) == len(ms.read_bands):
         return (), windows
     dead = tuple(b for i, b in enumerate(ms.read_bands) if i not in kept)
@@ -182,14 +182,14 @@ def _without_dead_bands(ms: Raster, windows: list[PairWindow]) -> tuple[tuple[in
 def _find_fill(
     pair: CheckedPair, windows: list[PairWindow], progress: Progress
 ) -> tuple[list[FillValue], list[FillValue]]:
-    """Undeclared fill in MS and in PAN. Raises InputError for too much."""
-    images = [(w.ms, w.ms_valid) for w in windows], [(w.pan[None], w.pan_valid) for w in windows]
-    fills = find_fill(images[0], progress.check), find_fill(images[1], progress.check)
+    """Find undeclared fill in MS and in PAN. Raises InputError for too much."""
+    samples = [(w.ms, w.ms_valid) for w in windows], [(w.pan[None], w.pan_valid) for w in windows]
+    fills = find_fill(samples[0], progress.check), find_fill(samples[1], progress.check)
     asked = [number for number, w in enumerate(windows) if _meets_output(pair, w)]
-    for raster, of_raster, fill in zip((pair.ms, pair.pan), images, fills):
-        filled = sum(int((is_fill(image, fill) & valid).sum()) for image, valid in (of_raster[n] for n in asked))
+    for raster, of_raster, fill in zip((pair.ms, pair.pan), samples, fills):
+        filled = sum(int((is_fill(values, fill) & valid).sum()) for values, valid in (of_raster[n] for n in asked))
         share = filled / max(sum(of_raster[n][1].size for n in asked), 1)
-        if share > LARGEST_FILL:
+        if share > MAX_FILL:
             value = format_value(fill[0].value + float(raster.offsets[0]))
             raise InputError(
                 f"{100 * share:.0f} % of the sampled pixels of {raster.role} {raster.source.name} are {value} in "
@@ -200,17 +200,17 @@ def _find_fill(
 
 
 def _meets_output(pair: CheckedPair, window: PairWindow) -> bool:
-    """Whether a window of the sample lies, in part, where the output is made."""
+    """Return whether a window of the sample meets the output."""
     (height, width), first = window.ms_valid.shape, window.first
     top, left = (round(f + c) for f, c in zip(first, window.pan_corner))
-    place = Window(left, top, round(width * window.spacing[1]), round(height * window.spacing[0]))
-    return not place.clipped(pair.window).empty
+    in_pan = Window(left, top, round(width * window.spacing[1]), round(height * window.spacing[0]))
+    return not in_pan.clipped(pair.window).empty
 
 
 def _refuse_other_scene(
     pair: CheckedPair, windows: Sequence[PairWindow], registration: Registration, progress: Progress
 ) -> None:
-    """Raises InputError where PAN and MS show different scenes; clouds, water and noise are no reason to."""
+    """Raise InputError where PAN and MS show different scenes, not for clouds, water or noise."""
     if registration.reliable:
         return
     match = match_scenes(windows, progress.check)
@@ -223,52 +223,52 @@ def _refuse_other_scene(
         )
 
 
-def _wider(
+def _search_wider(
     placement: Placement,
     read: Callable[[Placement, float], list[PairWindow]],
     near: Registration,
     transfer: TransferFunction | None,
     progress: Progress,
 ) -> Registration:
-    """The registration that a search of WIDE_REACH finds, where the small one found nothing sure.
+    """Search the registration within WIDE_REACH, where the small search is not sure.
 
-    `read` gives the windows of the sample for a placement, with a margin for shifts. Without a clear peak here either,
+    `read` returns the windows of the sample for a placement, with a margin for shifts. Without a clear peak here too,
     an optimum at the end of the small search counts as none.
     """
     if near.reliable and not near.at_edge and near.correlation >= SURE_CORRELATION:
         return near
     coarse = find_coarse_shift(read(placement, WIDE_REACH + MAX_SHIFT))
-    if coarse is not None and max(abs(s) for s in coarse) > 0.0 and _left(placement, coarse) > LEAST_LEFT:
-        found = measure_registration(read(placement.moved(coarse), MAX_SHIFT), True, transfer, progress.check)
-        if found.reliable and not found.at_edge and found.correlation > near.correlation:
-            shift = (coarse[0] + found.shift[0], coarse[1] + found.shift[1])
-            local = tuple(None if s is None else (s[0] + coarse[0], s[1] + coarse[1]) for s in found.local)
-            return replace(found, shift=shift, local=local, correlation_unshifted=near.correlation_unshifted)
+    if coarse is not None and max(abs(s) for s in coarse) > 0.0 and _compute_overlap(placement, coarse) > MIN_OVERLAP:
+        wide = measure_registration(read(placement.moved(coarse), MAX_SHIFT), True, transfer, progress.check)
+        if wide.reliable and not wide.at_edge and wide.correlation > near.correlation:
+            shift = (coarse[0] + wide.shift[0], coarse[1] + wide.shift[1])
+            local = tuple(None if s is None else (s[0] + coarse[0], s[1] + coarse[1]) for s in wide.local)
+            return replace(wide, shift=shift, local=local, correlation_unshifted=near.correlation_unshifted)
     return replace(near, reliable=False, shift=(0.0, 0.0)) if near.at_edge else near
 
 
-def _left(placement: Placement, shift: tuple[float, float]) -> float:
-    """Share of what PAN and MS have in common that they still have once one is moved."""
+def _compute_overlap(placement: Placement, shift: tuple[float, float]) -> float:
+    """Compute the share of the overlap of PAN and MS that is left once one is moved."""
     sizes = placement.overlap.height, placement.overlap.width
     rows, columns = (max(1.0 - abs(s) / n, 0.0) for s, n in zip(shift, sizes))
     return rows * columns
 
 
-def _extremes(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, float], ...]:
-    """Lowest and highest value of each band of MS in the sample, where all of its bands are valid."""
-    known = [pixels(w.ms, w.ms_valid) for w in windows if w.ms_valid.any()]
-    lows, highs = np.min([k.min(1) for k in known], axis=0), np.max([k.max(1) for k in known], axis=0)
+def _measure_extremes(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, float], ...]:
+    """Return the lowest and highest value of each band of MS in the sample, where all of its bands are valid."""
+    samples = [pixels(w.ms, w.ms_valid) for w in windows if w.ms_valid.any()]
+    lows, highs = np.min([s.min(1) for s in samples], axis=0), np.max([s.max(1) for s in samples], axis=0)
     return tuple((float(low), float(high)) for low, high in zip(lows + ms.offsets, highs + ms.offsets))
 
 
-def _percentiles(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, ...], ...]:
-    """Of each band twenty values that part those of MS in the sample into equal shares, of some pixels."""
-    known = [pixels(w.ms, w.ms_valid)[:, ::SPARSE] + ms.offsets[:, None] for w in windows]
-    parts = np.percentile(np.concatenate(known, axis=1), np.arange(2.5, 100.0, 5.0), axis=1)
+def _measure_percentiles(ms: Raster, windows: Sequence[PairWindow]) -> tuple[tuple[float, ...], ...]:
+    """Return the 2.5th, 7.5th, ... 97.5th percentile of each band of MS, of some pixels of the sample."""
+    samples = [pixels(w.ms, w.ms_valid)[:, ::SPARSE] + ms.offsets[:, None] for w in windows]
+    parts = np.percentile(np.concatenate(samples, axis=1), np.arange(2.5, 100.0, 5.0), axis=1)
     return tuple(tuple(band) for band in parts.T.tolist())
 
 
-def _statistics(
+def _collect_statistics(
     pair: CheckedPair, windows: Sequence[PairWindow], registration: Registration, progress: Progress
 ) -> SceneStatistics:
     samples = []
@@ -283,8 +283,8 @@ def _statistics(
         raise InputError(f"PAN {pan} and MS {ms} share too little: {error}.") from error
 
 
-def _any_negative(ms: Raster, progress: Progress) -> bool:
-    """Whether MS holds negative values; where its type has a sign, all of it is looked through."""
+def _has_negative(ms: Raster, progress: Progress) -> bool:
+    """Return whether MS holds negative values; where its type has a sign, all of it is scanned."""
     if value_limits(ms.type)[0] == 0.0:
         return False
     parts = ms.grid.window.split(SCAN_SIDE)

@@ -1,4 +1,4 @@
-"""The pipeline: check, measure, plan, run, deliver. From two rasters to the sharpened one, or to a sentence why not."""
+"""The pipeline: check, measure, plan, run, deliver."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ if TYPE_CHECKING:  # what needs torch is imported where it is used, so that a sc
     from .plan import FusionPlan
     from .quality_estimate import QualityEstimate
 
-LARGEST_CLIPPED = 0.25  # of the values; a few bright ones may be cut off, and the log says so
-FEWEST_STEPS = 2.0  # whole numbers over which the values of a band have to spread
+MAX_CLIPPED = 0.25  # share of the values of MS; a few bright ones may be clipped, with a warning
+MIN_STEPS = 2.0  # whole numbers over which the values of a band have to spread
 TUNED_NAME = "tuned.safetensors"
 
 
 def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
-    """Sharpen MS with PAN and write the result. Raises PansharpenError; the target is then as it was before."""
+    """Sharpen MS with PAN and write the result. Raises PansharpenError; the target is then unchanged."""
     started = time.monotonic()
     notices: list[Notice] = []
-    progress = _collecting(progress or Progress(), notices)
+    progress = _collect_warnings(progress or Progress(), notices)
     if job.more_ms:
         job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
     check_target(job.output, (job.pan.gdal_name, job.ms.gdal_name, str(job.options.weights)))
@@ -56,14 +56,14 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     with translate_memory_errors(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
-        found = estimate_quality(pair, plan, weights, measured, reduced, progress) if job.options.judged else None
+        quality = estimate_quality(pair, plan, weights, measured, reduced, progress) if job.options.judged else None
         grid, model = pan.grid.cropped(plan.window), pan.sensor_model(plan.window)
         with RasterWriter(job.output, grid, pair.crs, ms, plan.form, model) as writer:
             from .tiles import run_plan
 
             left = progress.after(ADAPTED if job.options.adapts else 0.0)
             devices = run_plan(plan, pan, ms, weights, writer, left)
-            summary, facts = run_log.quality_summary(found), provenance(plan, measured.registration, weights)
+            summary, facts = run_log.quality_summary(quality), provenance(plan, measured.registration, weights)
             progress.check()
             writer.finish(facts)
     seconds = time.monotonic() - started
@@ -71,7 +71,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     return FusionResult(
         output=job.output,
         device=", ".join(devices),
-        metrics=scene_metrics(plan, measured, found),
+        metrics=scene_metrics(plan, measured, quality),
         weights_sha256=weights.sha256,
         seconds=seconds,
         bands=plan.ms.bands,
@@ -116,8 +116,8 @@ def plan_pair(
 def tune_on_scene(job: FusionJob, pair: CheckedPair, weights: Weights, progress: Progress) -> Weights:
     """Tune weights on the whole scene, as its statistics are those of the whole, so that parts of it fit together.
 
-    They are kept where `job.weights_out` says. Where nothing better is found, and where a scene cannot be tuned on,
-    which is warned of, `weights` themselves are returned. Raises PansharpenError.
+    They are kept where `job.weights_out` says. Where nothing better is found, `weights` themselves
+    are returned, with a warning where the scene cannot be tuned on. Raises PansharpenError.
     """
     from ..finetuning.finetune import finetune
     from ..network.weights import load_weights
@@ -134,17 +134,17 @@ def tune_on_scene(job: FusionJob, pair: CheckedPair, weights: Weights, progress:
             progress.report(MEASURING_SHARE + (ADAPTED - MEASURING_SHARE) * share)
 
         def explain(line: str) -> None:
-            if folder not in line:  # which is gone when anybody reads it
+            if folder not in line:  # which no longer exists when the log is read
                 progress.explain(line)
 
         run_log.report_tuning(job, progress)
         try:
-            found = finetune(tuning, replace(progress, report=report, log=explain), [(pair.pan, pair.ms)])
+            tuned = finetune(tuning, replace(progress, report=report, log=explain), [(pair.pan, pair.ms)])
         except InputError as error:
             progress.warn(make_notice("not_tuned", {}, error=error))
             return weights
-        run_log.report_tuned(found, progress)
-        return load_weights(found.output) if found.improved else weights
+        run_log.report_tuned(tuned, progress)
+        return load_weights(tuned.output) if tuned.improved else weights
 
 
 def estimate_quality(
@@ -158,34 +158,34 @@ def estimate_quality(
     """Estimate the quality of the result on pieces of the scene; report it, with a warning where it is not good."""
     from .quality_estimate import estimate_full
 
-    found = estimate_full(reduced, pair, plan, weights.network, measured.pieces, progress.check)
-    run_log.report_quality(found, progress)
-    return found
+    estimate = estimate_full(reduced, pair, plan, weights.network, measured.pieces, progress.check)
+    run_log.report_quality(estimate, progress)
+    return estimate
 
 
-def scene_metrics(plan: FusionPlan, measured: Measurement, found: QualityEstimate | None) -> SceneMetrics:
-    """Put together what was measured on a scene."""
+def scene_metrics(plan: FusionPlan, measured: Measurement, quality: QualityEstimate | None) -> SceneMetrics:
+    """Put together the measurements of a scene."""
     registration = measured.registration
     return SceneMetrics(
         ratio=plan.placement.ratio,
         shift=registration.shift,
         gain=registration.transfer.gain,
-        hqnr=found.hqnr if found else None,
-        ergas=found.ergas if found else None,
+        hqnr=quality.hqnr if quality else None,
+        ergas=quality.ergas if quality else None,
     )
 
 
 def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
-    """Raises OutputError where most values of a band lie beyond what the output can hold, or between whole numbers."""
+    """Raise OutputError where most values of a band lie beyond the range of the output, or between whole numbers."""
     low, high = pair.form.limits
-    if pair.rounds and measured.spread < FEWEST_STEPS:
+    if pair.rounds and measured.spread < MIN_STEPS:
         raise OutputError(
-            f"MS holds fractions from {measured.least:.4g} to {measured.most:.4g}, of which whole numbers "
-            f"({pair.form.type}) leave next to nothing. Leave DATA_TYPE as MS, or scale MS first, for example with "
-            "gdal:translate."
+            f"MS holds fractions from {measured.least:.4g} to {measured.most:.4g}, and as whole "
+            f"numbers ({pair.form.type}) nearly all of it is lost. Leave DATA_TYPE as MS, or scale MS first, for "
+            "example with gdal:translate."
         )
     share = measured.share_outside(low, high)
-    if share > LARGEST_CLIPPED:
+    if share > MAX_CLIPPED:
         raise OutputError(
             f"{100 * share:.0f} % of the values of a band of MS ({measured.least:.6g} to {measured.most:.6g}) lie "
             f"beyond what {pair.form.type} holds ({low:.6g} to {high:.6g}) and would be clipped. Leave DATA_TYPE as "
@@ -195,7 +195,7 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
 
 
 def fuse_window(plan: FusionPlan, window: Window, progress: Progress | None = None) -> NDArray[Any]:
-    """The pixels (bands, h, w) of a window of the plan, in any process that reads the plan's rasters and weights.
+    """Fuse a window of the plan to (bands, h, w), in any process that reads the plan's rasters and weights.
 
     A window made of whole tiles (`plan.tiles()`) has the bytes of the whole run. Raises PansharpenError.
     """
@@ -211,8 +211,8 @@ def fuse_window(plan: FusionPlan, window: Window, progress: Progress | None = No
 class ArrayTarget:
     """An array that tiles are written to."""
 
-    def __init__(self, bands: int, window: Window, kind: str) -> None:
-        self.values: NDArray[Any] = np.empty((bands, window.height, window.width), dtype=NUMPY_TYPES[kind])
+    def __init__(self, bands: int, window: Window, type_name: str) -> None:
+        self.values: NDArray[Any] = np.empty((bands, window.height, window.width), dtype=NUMPY_TYPES[type_name])
 
     def write(self, window: Window, values: NDArray[Any]) -> None:
         """Take (bands, h, w) at a window of the output."""
@@ -220,7 +220,7 @@ class ArrayTarget:
 
 
 def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -> dict[str, str]:
-    """What the output's metadata say of its making."""
+    """Return the metadata of the output that record its origin."""
     from ..network.weights import finetuned
 
     tuned = finetuned(weights.header)
@@ -234,8 +234,8 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
             "OTFM_STEPS": str(plan.engine.steps),
             "OTFM_PRECISION": plan.engine.precision,
             "OTFM_MTF_GAIN": format_figure(registration.transfer.gain, ".4f"),
-            "OTFM_TRANSFER_ROWS": _values(registration.transfer.rows),
-            "OTFM_TRANSFER_COLUMNS": _values(registration.transfer.columns),
+            "OTFM_TRANSFER_ROWS": _format_values(registration.transfer.rows),
+            "OTFM_TRANSFER_COLUMNS": _format_values(registration.transfer.columns),
             "OTFM_SHIFT_ROWS_COLUMNS": " ".join(format_figure(s, ".3f") for s in registration.shift),
             "OTFM_RATIO": f"{plan.placement.ratio:.6g}",
             "OTFM_PAN": f"{Path(plan.pan.name).name} band {plan.pan.bands[0]}",
@@ -244,7 +244,7 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
     )
 
 
-def _values(values: Iterable[float]) -> str:
+def _format_values(values: Iterable[float]) -> str:
     return " ".join(f"{value:.3f}" for value in values)
 
 
@@ -254,11 +254,11 @@ def _load_network() -> None:
         import_module(".quality_estimate", __package__)
 
 
-def _collecting(progress: Progress, notices: list[Notice]) -> Progress:
-    """The same, with every warning kept in a list too."""
+def _collect_warnings(progress: Progress, notices: list[Notice]) -> Progress:
+    """Return the progress with every warning kept in a list too."""
 
-    def notice(found: Notice) -> None:
-        notices.append(found)
-        progress.warn(found)
+    def collect(notice: Notice) -> None:
+        notices.append(notice)
+        progress.warn(notice)
 
-    return replace(progress, notice=notice)
+    return replace(progress, notice=collect)

@@ -30,26 +30,26 @@ from .plausible_range import PlausibleRange
 
 FORMAT = "otfm-pansharpen-plan-4"
 MEGABYTE = 2**20
-LARGEST_BUDGET = 2048  # MB
+MAX_BUDGET = 2048  # MB
 SHARE_OF_MACHINE = 0.25
-SHARE_OF_LIMIT = 0.6  # of what a limit leaves beside torch and GDAL
+SHARE_OF_LIMIT = 0.6  # of what a limit leaves next to torch and GDAL
 FIXED_PART = 600  # MB that torch and GDAL take themselves
 ADDRESS_SPACE = 2500  # MB that libraries and threads reserve without using them
-SMALLEST_BUDGET = 64  # MB
-UNLIMITED = 2**60  # bytes; what version 1 says where there is no limit
+MIN_BUDGET = 64  # MB
+UNLIMITED = 2**60  # bytes; version 1 of control groups has more than this where there is no limit
 CGROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 CACHE_SHARE = 0.0625  # of the budget, for the blocks that neighbouring tiles share
 TILE_SIDES = (1024, 768, 512, 384, 256)  # PAN pixels; multiples of usual block sizes where it matters
-SMALLEST_TILE = 64
+MIN_TILE = 64  # PAN pixels along the side
 TILES_OF_A_GPU = 4
-LARGEST_HALO = 1.15  # work on a tile with its halo over that on the tile alone
-HOST_BYTES = 40  # a PAN pixel of a tile read, normalised, and waiting to be written, but for its bands
+MAX_HALO = 1.15  # work on a tile with its halo over that on the tile alone
+HOST_BYTES = 40  # per PAN pixel of a tile that is read, normalised or waiting to be written, without its bands
 KEPT_PIECE = 30 * MEGABYTE  # glibc keeps nothing larger than 32 MB
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What computes: weights by path and SHA-256, devices and number type by torch's names, steps of the flow."""
+    """Weights by path and SHA-256, devices and number type by torch's names, and steps of the flow."""
 
     weights: str
     weights_sha256: str
@@ -58,7 +58,7 @@ class Engine:
     steps: int
 
     def load(self) -> Weights:
-        """The weights. Raises WeightsError where the file is not the one that was planned with."""
+        """Load the weights. Raises WeightsError where the file is not that of the plan."""
         weights = load_weights(Path(self.weights))
         if weights.sha256 != self.weights_sha256:
             raise WeightsError(
@@ -93,10 +93,9 @@ class FusionPlan:
     window      PAN pixels of the output      placement   MS on PAN's grid, its shift corrected
     lowest      values below it are clipped to it; None clips nothing
     outputs     for each band of the output its place in the statistics; -1 for one that has no valid pixel
-    offsets     what is taken off each band as it is read
-    plausible   where values are held, as they are read
-    network_share   how much of what the network adds to the injection of PAN's detail is used: 1, or 0 where the
-                scene, made coarser, shows that the injection alone is better
+    offsets     subtracted from each band as it is read
+    plausible   the range of values, as they are read
+    network_share   1, or 0 where the scene, made coarser, is sharpened better by the injection of PAN's detail alone
     work        tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
     """
 
@@ -115,16 +114,16 @@ class FusionPlan:
     network_share: float = 1.0
 
     def tiles(self) -> list[Window]:
-        """The output's tiles, as windows of PAN."""
+        """Return the output's tiles, as windows of PAN."""
         return self.window.split(self.work.side)
 
     def to_json(self) -> str:
-        """The plan as text, which `from_json` reads back exactly."""
+        """Write the plan as text, which `from_json` reads back exactly."""
         return CODEC.to_json({"format": FORMAT, "plan": self}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> FusionPlan:
-        """A plan that `to_json` wrote. Raises InputError where the text is none."""
+        """Read a plan that `to_json` wrote. Raises InputError for another text."""
         try:
             values = CODEC.from_json(text)
             if not isinstance(values, dict) or values.get("format") != FORMAT:
@@ -144,7 +143,7 @@ CODEC = Codec(*PLAN_CLASSES)
 
 
 def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: Engine, weights: Weights) -> FusionPlan:
-    """Put together what was asked for, checked and measured."""
+    """Put together job, checks and measurements."""
     budget = job.options.memory or default_budget()
     config, bands = weights.network.config, len(pair.ms.read_bands)
     work = plan_work(budget, job.options.tile, config, job.options.steps, engine.torch_devices, engine.dtype, bands)
@@ -155,7 +154,7 @@ def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: 
     return FusionPlan(
         pan=pair.pan.reopened,
         ms=pair.ms.reopened,
-        window=_within_ms(pair, placement),
+        window=_crop_to_ms(pair, placement),
         placement=placement,
         statistics=measured.statistics,
         engine=engine,
@@ -164,20 +163,20 @@ def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: 
         outputs=pair.ms.outputs,
         offsets=tuple(pair.ms.offsets.tolist()),
         work=replace(work, cache=max(work.cache, min(2 * strips // MEGABYTE, budget))),
-        plausible=_plausible(pair, measured),
+        plausible=_choose_range(pair, measured),
     )
 
 
-def _plausible(pair: CheckedPair, measured: Measurement) -> PlausibleRange:
-    """Where values are held: within what the type of MS holds, whatever that of the output, and above 0 as MS is."""
+def _choose_range(pair: CheckedPair, measured: Measurement) -> PlausibleRange:
+    """Choose the range of values: within the type of MS, whatever that of the output, and above 0 as MS is."""
     low, high = value_limits(pair.ms.type)
     limits = (low if measured.negative else max(low, 0.0), high)
     step = 1.0 if pair.ms.type in INTEGER_TYPES else 0.0
     return PlausibleRange.of(measured.extremes, limits, step, pair.placement.ratio, pair.ms.offsets.tolist())
 
 
-def _within_ms(pair: CheckedPair, placement: Placement) -> Window:
-    """The output's window, less what MS does not reach once a large shift is corrected; small ones repeat its edge.
+def _crop_to_ms(pair: CheckedPair, placement: Placement) -> Window:
+    """Crop the output's window to MS once a large shift is corrected; small ones repeat its edge.
 
     Raises InputError where nothing is left.
     """
@@ -196,7 +195,7 @@ def _within_ms(pair: CheckedPair, placement: Placement) -> Window:
 
 
 def choose_engine(job: FusionJob, weights: Weights) -> tuple[Engine, str]:
-    """What computes, and why in that number type. Raises PansharpenError where a device is asked for and absent."""
+    """Choose devices and number type, with the reason. Raises PansharpenError where a device is absent."""
     devices = choose_devices(job.options.device)
     dtype, reason = choose_precision(job.options.precision, devices[0], weights.network)
     names = tuple(str(d) for d in devices)
@@ -205,45 +204,45 @@ def choose_engine(job: FusionJob, weights: Weights) -> tuple[Engine, str]:
 
 
 def default_budget() -> int:
-    """MB that tiles may take: a quarter of the memory there is, at most LARGEST_BUDGET.
+    """Return the MB that tiles may take: a quarter of the memory there is, at most MAX_BUDGET.
 
     Where a limit is set on the process, what torch and GDAL need themselves comes off it first.
     """
-    machine = int(SHARE_OF_MACHINE * gdal.GetUsablePhysicalRAM() / MEGABYTE) or LARGEST_BUDGET
+    machine = int(SHARE_OF_MACHINE * gdal.GetUsablePhysicalRAM() / MEGABYTE) or MAX_BUDGET
     limit = memory_limit()
-    allowed = LARGEST_BUDGET if limit is None else int(SHARE_OF_LIMIT * (limit / MEGABYTE - FIXED_PART))
-    return max(min(machine, allowed, LARGEST_BUDGET), SMALLEST_BUDGET)
+    allowed = MAX_BUDGET if limit is None else int(SHARE_OF_LIMIT * (limit / MEGABYTE - FIXED_PART))
+    return max(min(machine, allowed, MAX_BUDGET), MIN_BUDGET)
 
 
 def memory_limit() -> int | None:
-    """Bytes that this process may take by the limits of its control group and its own; None where there is none."""
-    limits = [_group_limit(), _own_limit()]
+    """Return the bytes that this process may take by its control group and its own limit; None without a limit."""
+    limits = [_read_group_limit(), _read_process_limit()]
     return min((n for n in limits if n is not None), default=None)
 
 
-def _group_limit() -> int | None:
-    """Of the control group (version 2 or 1) that the process is in, and of those above it."""
+def _read_group_limit() -> int | None:
+    """Read the lowest limit of the control group (version 2 or 1) of the process and of those above it."""
     try:
         lines = CGROUPS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
-    found = []
+    limits = []
     for line in lines:
         _, controllers, group = line.split(":", 2)
         root, name = (GROUPS, "memory.max") if not controllers else (GROUPS / "memory", "memory.limit_in_bytes")
         if controllers and "memory" not in controllers.split(","):
             continue
-        place = root / group.lstrip("/")
-        for folder in (place, *place.parents):
+        innermost = root / group.lstrip("/")
+        for folder in (innermost, *innermost.parents):
             try:
-                found.append(int((folder / name).read_text(encoding="ascii")))
+                limits.append(int((folder / name).read_text(encoding="ascii")))
             except (OSError, ValueError):  # no such file, or "max"
                 continue
-    return min((n for n in found if n < UNLIMITED), default=None)
+    return min((n for n in limits if n < UNLIMITED), default=None)
 
 
-def _own_limit() -> int | None:
-    """Of the process's address space (ulimit -v)."""
+def _read_process_limit() -> int | None:
+    """Read the limit of the process's address space (ulimit -v)."""
     try:
         import resource
     except ImportError:  # Windows
@@ -253,7 +252,7 @@ def _own_limit() -> int | None:
 
 
 def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
-    """Memory of a tile in work per PAN pixel: planes that the network reads and gives, its layers, the flow's state."""
+    """Estimate the bytes of a tile in work per PAN pixel: planes in and out of the network, its layers, the flow."""
     size = torch.finfo(dtype).bits // 8
     planes = 2 * (2 * config.bands + SHARED_GUIDES) + 2 * 2 * config.bands + 3 * config.width / config.cell**2
     return int(size * planes + 4 * (config.bands + 2) + 2 * 4 * bands) + HOST_BYTES
@@ -268,34 +267,34 @@ def plan_work(
     dtype: torch.dtype,
     bands: int,
 ) -> WorkPlan:
-    """How to work within `budget` MB; `side` 0 chooses the tile size. `bands` are those of MS.
+    """Choose tiles and threads within `budget` MB; `side` 0 chooses the tile size. `bands` are those of MS.
 
-    As many tiles as torch has threads are in work at once, each on one thread, which keeps a tile's strips in one
-    core's cache; where memory allows fewer, each gets several threads. A GPU gets at most TILES_OF_A_GPU.
+    As many tiles as torch has threads are in work at once. Each has one thread, which keeps its strips in one core's
+    cache; where memory allows fewer tiles, each has several threads. A GPU gets at most TILES_OF_A_GPU.
     """
     threads = torch.get_num_threads()
     per_pixel = pixel_bytes(config, dtype, bands)
     cache = max(int(CACHE_SHARE * budget), 16)
     room = (budget - cache) * MEGABYTE
-    most = threads
+    max_workers = threads
     if devices[0].type == "cuda":
         room = min(room, len(devices) * min(torch.cuda.mem_get_info(d)[0] for d in devices) // 2)
-        most = min(threads, TILES_OF_A_GPU * len(devices))
+        max_workers = min(threads, TILES_OF_A_GPU * len(devices))
 
-    def fitting(tile: int) -> int:
+    def count_fitting(tile: int) -> int:
         return int(room / (per_pixel * (tile + 2 * config.halo * steps) ** 2))
 
     if not side:
-        sides = [s for s in TILE_SIDES if fitting(s) >= min(most, 2)] or list(TILE_SIDES[-1:])
+        sides = [s for s in TILE_SIDES if count_fitting(s) >= min(max_workers, 2)] or list(TILE_SIDES[-1:])
         kept = [s for s in sides if _is_kept(s + 2 * config.halo * steps, config, dtype)]
-        small_halo = [s for s in kept if (1 + 2 * config.halo * steps / s) ** 2 < LARGEST_HALO]
+        small_halo = [s for s in kept if (1 + 2 * config.halo * steps / s) ** 2 < MAX_HALO]
         side = (small_halo or sides)[0]
-    side = max(side // SMALLEST_TILE * SMALLEST_TILE, SMALLEST_TILE)
-    workers = max(min(most, fitting(side)), 1)
+    side = max(side // MIN_TILE * MIN_TILE, MIN_TILE)
+    workers = max(min(max_workers, count_fitting(side)), 1)
     return WorkPlan(side, workers, max(threads // workers, 1), cache)
 
 
 def _is_kept(side: int, config: NetworkConfig, dtype: torch.dtype) -> bool:
-    """Whether `KeptMemory` keeps the largest buffer of a tile, what the network reads."""
+    """Return whether `KeptMemory` keeps the largest buffer of a tile, the input of the network."""
     planes = 2 * config.bands + SHARED_GUIDES
     return planes * side**2 * torch.finfo(dtype).bits // 8 <= KEPT_PIECE

@@ -19,7 +19,7 @@ MIN_ROOM = 1e-3  # between a limit and its knee, as a share of their size; where
 
 @dataclass(frozen=True)
 class PlausibleRange:
-    """Where the values of each band are held, as they are read; bands in the order of the statistics.
+    """Range that values are held in, as they are read; bands in the order of the statistics.
 
     low, high             limits that are never passed
     low_knee, high_knee   values from which on they are approached; infinite where nothing is held
@@ -41,7 +41,7 @@ class PlausibleRange:
         ratio: float,
         offsets: Sequence[float],
     ) -> PlausibleRange:
-        """The range of bands whose lowest and highest values in MS are `extremes`.
+        """Return the range of bands whose lowest and highest values in MS are `extremes`.
 
         `limits` are what the output holds, and `step` is its smallest difference, 0 for fractions. A band that reaches
         a limit in MS, or stays far from it, is not held there. `offsets` were taken off the bands as they were read.
@@ -70,27 +70,27 @@ class PlausibleRange:
     def hold(self, values: torch.Tensor, bands: Sequence[int]) -> None:
         """Hold values (n, h, w) of the bands, in place; their outermost `margin` pixels are not exact then.
 
-        A band of -1 is left as it is.
+        A band of -1 is left unchanged.
         """
-        for band, image in zip(bands, values):
+        for band, plane in zip(bands, values):
             if band < 0:
                 continue
-            if float(image.min()) < self.low_knee[band]:
-                image.copy_(self._raised(image, self.low[band], self.low_knee[band]))
-            if float(image.max()) > self.high_knee[band]:
-                image.copy_(-self._raised(-image, -self.high[band], -self.high_knee[band]))
+            if float(plane.min()) < self.low_knee[band]:
+                plane.copy_(self._raise_low(plane, self.low[band], self.low_knee[band]))
+            if float(plane.max()) > self.high_knee[band]:
+                plane.copy_(-self._raise_low(-plane, -self.high[band], -self.high_knee[band]))
 
-    def _raised(self, image: torch.Tensor, low: float, knee: float) -> torch.Tensor:
-        """An image (h, w) above `low`, from `knee` on along an exponential; what is added is taken from around it."""
+    def _raise_low(self, values: torch.Tensor, low: float, knee: float) -> torch.Tensor:
+        """Raise values (h, w) above `low`, from `knee` on along an exponential; the neighbourhood pays for it."""
         room = max(knee - low, MIN_ROOM * abs(knee))
-        raised = torch.where(image < knee, low + room * torch.exp((image - knee) / room), image)
-        added, above = (self._means(part) for part in (raised - image, raised - low))
+        raised = torch.where(values < knee, low + room * torch.exp((values - knee) / room), values)
+        added, above = (self._average(part) for part in (raised - values, raised - low))
         held = low + (raised - low) * (1.0 - added / above.clamp_min(1e-30)).clamp_min(0.0)
-        even = (self._means((image - low).abs()) < EVEN * room) & (image < knee)  # no edge is near: really so dark
-        return torch.where(even, image, held)
+        even = (self._average((values - low).abs()) < EVEN * room) & (values < knee)  # no edge is near: really so dark
+        return torch.where(even, values, held)
 
-    def _means(self, image: torch.Tensor) -> torch.Tensor:
-        """Means over neighbourhoods, of the shape of the image."""
+    def _average(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the means over neighbourhoods, of the same shape."""
         reach = self.margin
-        padded = pad(image[None, None], (reach, reach, reach, reach), mode="replicate")
+        padded = pad(values[None, None], (reach, reach, reach, reach), mode="replicate")
         return avg_pool2d(padded, self.side, stride=1)[0, 0]

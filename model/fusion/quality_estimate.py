@@ -1,4 +1,4 @@
-"""Between plan and run: how good the result is on pieces of the scene, before all of it is made.
+"""Between plan and run: the quality of the result, estimated on pieces of the scene.
 
 One scale down, by the comparison of `quality/comparison.py`; at full resolution, where there is no reference, by HQNR.
 """
@@ -27,7 +27,7 @@ from .job import FusionJob
 from .plan import Engine, FusionPlan, choose_engine
 
 MAX_FULL_PIECES = 4
-CLEARLY_WORSE = 1.05  # times the injection's error; within it, a small scene made coarser cannot tell which is better
+CLEARLY_WORSE = 1.05  # times the injection's error; within it, a small scene does not show which is better
 FULL_SIDE = 256  # PAN pixels of a piece at full resolution
 
 
@@ -38,7 +38,7 @@ def is_injection_better(network: float, injection: float) -> bool:
 
 @dataclass(frozen=True)
 class QualityEstimate:
-    """How good a result is, estimated on `compared` of `bands` bands.
+    """Quality of a result, estimated on `compared` of `bands` bands.
 
     errors   ERGAS on the scene made `ratio` times coarser, by method: of the network, of the injection of PAN's detail
              that it starts from, of interpolation, of the classical methods; empty where the scene is too small
@@ -55,7 +55,7 @@ class QualityEstimate:
 
     @property
     def ergas(self) -> float | None:
-        """That of what is delivered."""
+        """ERGAS of the delivered result."""
         return self.errors[NETWORK if self.network_share else INJECTION] if self.errors else None
 
     @property
@@ -82,11 +82,11 @@ def estimate_reduced(
     if scene is None or not float(scene.reference[:, scene.valid].mean(1).min()) > 0.0:  # by which ERGAS divides
         return estimate
     try:
-        found = compare_network(scene, network, plan.engine, check, ("ergas",))
+        figures = compare_network(scene, network, plan.engine, check, ("ergas",))
     except ValueError:  # too few pixels
         return estimate
-    found |= scene.compare_methods(("ergas",), check)
-    return replace(estimate, errors={name: figures["ergas"] for name, figures in found.items()})
+    figures |= scene.compare_methods(("ergas",), check)
+    return replace(estimate, errors={name: each["ergas"] for name, each in figures.items()})
 
 
 def compare_network(
@@ -94,18 +94,18 @@ def compare_network(
 ) -> dict[str, Figures]:
     """Figures one scale down of the network and of the injection that it starts from. ValueError for too few pixels."""
     statistics, pieces = read_reduced(scene, network.config, engine.steps, check)
-    found: dict[str, Figures] = {}
+    figures: dict[str, Figures] = {}
     for name, share in ((NETWORK, 1.0), (INJECTION, 0.0)):
-        fuser = _fuser(network, statistics, engine, scene.bands, share)
-        found[name] = scene.measure(scene.joined([p.sharpened(fuser, check) for p in pieces]), names)
-    return found
+        fuser = _make_fuser(network, statistics, engine, scene.bands, share)
+        figures[name] = scene.measure(scene.joined([p.sharpened(fuser, check) for p in pieces]), names)
+    return figures
 
 
 def compare_job(scene: ReducedScene, job: FusionJob, check: Check) -> Figures:
     """Figures one scale down of what a job's weights deliver. ValueError for too few pixels."""
     weights = load_weights(job.options.weights)
-    found = compare_network(scene, weights.network, choose_engine(job, weights)[0], check)
-    return found[INJECTION if is_injection_better(*(f["ergas"] for f in found.values())) else NETWORK]
+    figures = compare_network(scene, weights.network, choose_engine(job, weights)[0], check)
+    return figures[INJECTION if is_injection_better(*(f["ergas"] for f in figures.values())) else NETWORK]
 
 
 def estimate_full(
@@ -118,18 +118,18 @@ def estimate_full(
 ) -> QualityEstimate:
     """Evaluate the plan at full resolution too, on the middles of some of the pieces."""
     bands, transfer = compared_bands(plan.outputs), plan.statistics.transfer
-    fuser = _fuser(network, plan.statistics, plan.engine, bands, plan.network_share)
+    fuser = _make_fuser(network, plan.statistics, plan.engine, bands, plan.network_share)
     rounded = pair.ms.type in INTEGER_TYPES
     made: list[BlockQualities] = []
     soft: list[BlockQualities] = []
     for piece in pieces[:: -(-len(pieces) // MAX_FULL_PIECES)] if pieces else []:
-        place = _middle(piece)
-        if min(place.width, place.height) < BLOCK:
+        middle = _crop_middle(piece)
+        if min(middle.width, middle.height) < BLOCK:
             continue
-        sharp = Piece.of(piece, place, plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, check)
-        part = replace(piece.cropped(place), ms=piece.ms[bands], band_valid=None)
-        for found, image in ((made, sharp), (soft, interpolated_ms(part))):
-            found.append(block_qualities(part, image, transfer, rounded, check))
+        fused = Piece.of(piece, middle, plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, check)
+        part = replace(piece.cropped(middle), ms=piece.ms[bands], band_valid=None)
+        for qualities, result in ((made, fused), (soft, interpolated_ms(part))):
+            qualities.append(block_qualities(part, result, transfer, rounded, check))
     count = sum(len(blocks.rows) > 0 for blocks in made)
     if not count:
         return estimate
@@ -137,14 +137,14 @@ def estimate_full(
     return replace(estimate, hqnr=figures[0], interpolated_hqnr=figures[1], pieces=count)
 
 
-def _fuser(
+def _make_fuser(
     network: FlowNetwork, statistics: SceneStatistics, engine: Engine, bands: Sequence[int], share: float
 ) -> TileFuser:
     return TileFuser(network, statistics, engine.torch_devices[0], engine.dtype, engine.steps, bands, share)
 
 
-def _middle(piece: PairWindow) -> Window:
-    """A square in the middle of the PAN over a piece's MS, in pixels of the piece."""
+def _crop_middle(piece: PairWindow) -> Window:
+    """Return a square in the middle of the PAN over a piece's MS, in pixels of the piece."""
     lines = zip(piece.first, piece.spacing, piece.ms_valid.shape, piece.pan.shape)
     top, left = ((max(int(np.ceil(f - 0.5 * s)), 0), min(int(f + s * (n - 0.5)), size)) for f, s, n, size in lines)
     side = min(FULL_SIDE, top[1] - top[0], left[1] - left[0])

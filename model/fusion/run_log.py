@@ -1,4 +1,4 @@
-"""What a run says: the sentences of its log, and its warnings as notices. No other module words them."""
+"""Sentences of the log of a run, and its warnings as notices. No other module words them."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def report_stale_runs(stale_runs: Iterable[StaleRun], progress: Progress) -> Non
 
 
 def report_inputs(pair: CheckedPair, progress: Progress) -> None:
-    """Report what goes in, and what the files do not say and is taken for granted."""
+    """Report the inputs, and what is assumed where the files do not state it."""
     pan, ms = pair.pan, pair.ms
     band = f"band {pan.bands[0]} of {pan.dataset.RasterCount}, " if pan.dataset.RasterCount > 1 else ""
-    count = _count(len(ms.bands), "band")
+    count = _format_count(len(ms.bands), "band")
     progress.log(
         f"PAN {Path(pan.source.name).name} ({band}{pan.grid.width} x {pan.grid.height} pixels) and MS "
         f"{Path(ms.source.name).name} ({count}, {ms.grid.width} x {ms.grid.height} pixels, {ms.type}), ratio "
@@ -59,7 +59,7 @@ def report_inputs(pair: CheckedPair, progress: Progress) -> None:
 def report_engine(engine: Engine, weights: Weights, reason: str, progress: Progress) -> None:
     """Report which weights are used and what computes."""
     progress.explain(f"Weights: {weights.header.get('name', '?')}, SHA-256 {engine.weights_sha256}.")
-    steps = _count(engine.steps, "step")
+    steps = _format_count(engine.steps, "step")
     progress.explain(f"Device: {', '.join(engine.devices)}, {engine.precision} ({reason}), {steps}.")
 
 
@@ -81,7 +81,7 @@ def _describe_rasters(pair: CheckedPair) -> Iterator[str]:
     if ms.false_alpha:
         yield f"Band {ms.false_alpha[0]} of MS is declared alpha but holds an image, and is used as one."
     if ms.source.unmeasured:
-        yield "What the polygons of MASK touch is sharpened, but left out of all that is measured and tuned on."
+        yield "Areas under MASK are sharpened but excluded from measurements and tuning."
     if len(ms.read_bands) > len(set(ms.bands)):
         yield f"Measured on all {len(ms.read_bands)} bands of MS, so that parts of its bands fit together."
     row, column = pair.placement.origin
@@ -89,7 +89,7 @@ def _describe_rasters(pair: CheckedPair) -> Iterator[str]:
 
 
 def report_measurement(measured: Measurement, pair: CheckedPair, job: FusionJob, progress: Progress) -> None:
-    """Report how MS lies on PAN, how sharp it is, and the statistics."""
+    """Report shift and sharpness of MS, and the statistics."""
     seen, statistics, options = measured.registration, measured.statistics, job.options
     progress.log(_describe_registration(seen, job))
     if seen.reliable:
@@ -118,57 +118,57 @@ def report_measurement(measured: Measurement, pair: CheckedPair, job: FusionJob,
 
 
 def _describe_registration(seen: Registration, job: FusionJob) -> str:
-    """How MS lies on PAN and how sharp it is, in one sentence."""
+    """Describe shift and sharpness of MS in one sentence."""
     if not seen.reliable:
         return (
             f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.transfer.gain:.2f} is used."
         )
     row, column = seen.shift
     if max(abs(row), abs(column)) < NOTABLE_SHIFT:
-        place = f"MS lies on PAN to within {NOTABLE_SHIFT:g} PAN pixels"
+        shift = f"MS is aligned with PAN to within {NOTABLE_SHIFT:g} PAN pixels"
     else:
         corrected = "which is corrected" if job.options.align else "which is not corrected, as asked for"
         off = f"{format_signed(row)} rows and {format_signed(column)} columns (PAN pixels)"
-        place = f"MS lies {off} off PAN, {corrected}"
+        shift = f"MS is shifted by {off} against PAN, {corrected}"
     measuring = "measured" if job.options.gain is None else "given"
     sharpness = f"at its finest detail it keeps {100.0 * seen.transfer.gain:.0f} % of the contrast ({measuring})"
     if seen.transfer.peak >= NOTABLE_CREST:
         crest = f"up to {seen.transfer.peak:.2f} times at medium detail"
         sharpness = f"{sharpness} and was sharpened by its maker, {crest}"
-    return f"{place}; {sharpness}."
+    return f"{shift}; {sharpness}."
 
 
 def warn_of_scene(
     measured: Measurement, pair: CheckedPair, job: FusionJob, weights: Weights, progress: Progress
 ) -> None:
-    """Warn of what the user should know before trusting the result."""
+    """Warn of what may spoil the result."""
     for notice in (
-        *_of_registration(measured.registration, job),
-        *_of_bands(measured, pair, weights),
-        *_of_output(measured, pair, job.output),
+        *_make_registration_notices(measured.registration, job),
+        *_make_band_notices(measured, pair, weights),
+        *_make_output_notices(measured, pair, job.output),
     ):
         progress.warn(notice)
 
 
-def _of_registration(found: Registration, job: FusionJob) -> Iterator[Notice]:
-    if not found.reliable:
+def _make_registration_notices(registration: Registration, job: FusionJob) -> Iterator[Notice]:
+    if not registration.reliable:
         cure = (
-            f" No shift within {WIDE_REACH} PAN pixels fits. If these rasters do not lie on each other, register them "
+            f" No shift within {WIDE_REACH} PAN pixels fits. If these rasters are not aligned, register them "
             "first (Raster, Georeferencer)."
         )
-        numbers = {"correlation": found.correlation, "gain": found.transfer.gain}
+        numbers = {"correlation": registration.correlation, "gain": registration.transfer.gain}
         yield make_notice("not_measurable", numbers, cure=cure if job.options.align else "")
         return
-    if found.distortion > NOTABLE_DISTORTION:
-        own = (" ".join(format_signed(p, 1) for p in s) if s else "cannot tell" for s in found.local)
-        yield make_notice("shift_varies", {"pixels": found.distortion}, places="; ".join(own))
-    row, column = found.shift
+    if registration.distortion > NOTABLE_DISTORTION:
+        shifts = (" ".join(format_signed(p, 1) for p in s) if s else "cannot tell" for s in registration.local)
+        yield make_notice("shift_varies", {"pixels": registration.distortion}, places="; ".join(shifts))
+    row, column = registration.shift
     if max(abs(row), abs(column)) > MAX_SHIFT:
         words = {"down": format_signed(row, 1), "across": format_signed(column, 1)}
         yield make_notice("large_shift", {"rows": row, "columns": column}, **words)
 
 
-def _of_bands(measured: Measurement, pair: CheckedPair, weights: Weights) -> Iterator[Notice]:
+def _make_band_notices(measured: Measurement, pair: CheckedPair, weights: Weights) -> Iterator[Notice]:
     statistics = measured.statistics
     for role, raster, fills in (("MS", pair.ms, measured.ms_fill), ("PAN", pair.pan, measured.pan_fill)):
         for fill in fills:
@@ -195,7 +195,7 @@ def _of_bands(measured: Measurement, pair: CheckedPair, weights: Weights) -> Ite
         yield Notice("bands_in_another_order", turned)
 
 
-def _of_output(measured: Measurement, pair: CheckedPair, output: Path) -> Iterator[Notice]:
+def _make_output_notices(measured: Measurement, pair: CheckedPair, output: Path) -> Iterator[Notice]:
     if not output.suffix.strip("."):
         yield make_notice("no_extension", {}, name=output.name)
     if output.is_symlink():
@@ -211,25 +211,25 @@ def _of_output(measured: Measurement, pair: CheckedPair, output: Path) -> Iterat
 
 
 def report_tuning(job: FusionJob, progress: Progress) -> None:
-    """Report what is begun, which takes longer than all else."""
+    """Report that tuning begins, which takes longest."""
     minutes, steps = job.options.adapt, job.options.adapt_steps
-    length = _count(minutes, "minute") if steps is None else _count(steps, "step")
+    length = _format_count(minutes, "minute") if steps is None else _format_count(steps, "step")
     progress.log(f"Tuning the weights on this scene for {length}.")
 
 
 def report_work(plan: FusionPlan, budget: int, progress: Progress) -> None:
-    """Report how the raster is cut."""
+    """Report the tiles."""
     work = plan.work
-    threads = _count(work.threads, "thread")
+    threads = _format_count(work.threads, "thread")
     progress.explain(f"Tiles of {work.side} pixels, {work.workers} at once, {threads} each, in {budget} MB.")
 
 
-def report_tuned(found: FinetuneResult, progress: Progress) -> None:
-    """Report what tuning on the scene won, and which weights are used then."""
-    before, after = (side["ergas"] for side in (found.before, found.after))
-    hqnr = [format_figure(side["hqnr"], ".3f") for side in (found.before, found.after)]
-    length = _count(found.steps, "step")
-    if not found.improved:
+def report_tuned(result: FinetuneResult, progress: Progress) -> None:
+    """Report the gain by tuning on the scene, and which weights are used."""
+    before, after = (side["ergas"] for side in (result.before, result.after))
+    hqnr = [format_figure(side["hqnr"], ".3f") for side in (result.before, result.after)]
+    length = _format_count(result.steps, "step")
+    if not result.improved:
         progress.log(
             f"Tuned on this scene for {length}: nothing better was found on the held-out blocks (ERGAS {before:.3g}), "
             "so the weights stay unchanged."
@@ -237,77 +237,78 @@ def report_tuned(found: FinetuneResult, progress: Progress) -> None:
         return
     progress.log(
         f"Tuned on this scene for {length}: ERGAS of the held-out blocks falls from {before:.3g} to {after:.3g}, "
-        f"{compare_errors(after, before)} before; HQNR at full resolution goes from {hqnr[0]} to {hqnr[1]}. What the "
-        "log says of quality from here on is of ground that tuning has seen too."
+        f"{compare_errors(after, before)} before; HQNR at full resolution goes from {hqnr[0]} to {hqnr[1]}. "
+        "Quality figures from here on include ground that tuning has seen."
     )
-    progress.explain(f"The tuned weights have SHA-256 {found.weights_sha256}.")
+    progress.explain(f"The tuned weights have SHA-256 {result.weights_sha256}.")
 
 
-def _count(number: float, word: str) -> str:
-    """A number with its word in the right number: 1 step, 2 steps."""
+def _format_count(number: float, word: str) -> str:
+    """Format a number with its word: 1 step, 2 steps."""
     return f"{number if isinstance(number, int) else f'{number:g}'} {word}{'' if number == 1 else 's'}"
 
 
-def warn_network_left_out(found: QualityEstimate, progress: Progress) -> None:
+def warn_network_left_out(estimate: QualityEstimate, progress: Progress) -> None:
     """Warn that the injection of PAN's detail is used alone."""
-    numbers = {"injection": found.errors[INJECTION], "network": found.errors[NETWORK]}
-    progress.warn(make_notice("network_left_out", numbers, ratio=found.ratio))
+    numbers = {"injection": estimate.errors[INJECTION], "network": estimate.errors[NETWORK]}
+    progress.warn(make_notice("network_left_out", numbers, ratio=estimate.ratio))
 
 
-def report_quality(found: QualityEstimate, progress: Progress) -> None:
-    """Report how good the result is on pieces of the scene, and warn where that is not good."""
-    progress.explain(*_describe_quality(found))
-    worse = quality_notice(found)
+def report_quality(estimate: QualityEstimate, progress: Progress) -> None:
+    """Report the quality of the result on pieces of the scene, and warn where it is poor."""
+    progress.explain(*_describe_quality(estimate))
+    worse = quality_notice(estimate)
     if worse:
         progress.warn(worse)
 
 
-def _describe_quality(found: QualityEstimate) -> Iterator[str]:
-    """Describe how good the result is on pieces of the scene."""
-    share = "" if found.compared == found.bands else f", {found.compared} of {found.bands} bands"
-    if found.errors:
-        interpolated, classical = found.errors[INTERPOLATION], found.errors[found.classical]
+def _describe_quality(estimate: QualityEstimate) -> Iterator[str]:
+    """Describe the quality of the result on pieces of the scene."""
+    share = "" if estimate.compared == estimate.bands else f", {estimate.compared} of {estimate.bands} bands"
+    if estimate.errors:
+        interpolated, classical = estimate.errors[INTERPOLATION], estimate.errors[estimate.classical]
         yield (
-            f"On this scene, made {found.ratio:.3g} times coarser, ERGAS is {format_figure(found.ergas, '.3g')} (0 is "
-            f"perfect{share}); interpolation has {format_figure(interpolated, '.3g')}, and the best classical "
-            f"method ({found.classical}) {format_figure(classical, '.3g')}."
+            f"On this scene, made {estimate.ratio:.3g} times coarser, ERGAS is "
+            f"{format_figure(estimate.ergas, '.3g')} (0 is perfect{share}); interpolation has "
+            f"{format_figure(interpolated, '.3g')}, and the best classical "
+            f"method ({estimate.classical}) {format_figure(classical, '.3g')}."
         )
     else:
         yield "The scene is too small, or shows too little, to be measured against a reference one scale down."
-    if found.hqnr is not None:
+    if estimate.hqnr is not None:
         yield (
-            f"Quality without reference at full resolution (HQNR of {_count(found.pieces, 'piece')}{share}): "
-            f"{found.hqnr:.3f}; interpolation, which changes no colours and sharpens nothing, has "
-            f"{found.interpolated_hqnr:.3f}."
+            f"Quality without reference at full resolution (HQNR of {_format_count(estimate.pieces, 'piece')}{share}): "
+            f"{estimate.hqnr:.3f}; interpolation, which changes no colours and sharpens nothing, has "
+            f"{estimate.interpolated_hqnr:.3f}."
         )
 
 
-def quality_notice(found: QualityEstimate) -> Notice | None:
-    """Make a warning where a result looks worse than interpolation; None else."""
+def quality_notice(estimate: QualityEstimate) -> Notice | None:
+    """Make a warning where a result looks worse than interpolation, else None."""
     signs: list[str] = []
     numbers: dict[str, Number] = {}
-    plain = found.errors.get(INTERPOLATION, 0.0)
-    if found.ergas is not None and found.ergas > max(NOTABLE_ERROR * plain, NEGLIGIBLE):
-        signs.append(f"ERGAS {found.ergas:.3g} against {plain:.3g} where it is made coarser")
-        numbers |= {"ergas": found.ergas, "ergas_interpolation": plain}
-    soft = found.interpolated_hqnr
-    if found.hqnr is not None and soft is not None and found.hqnr < soft - NOTABLE_LOSS:
-        signs.append(f"HQNR {found.hqnr:.3f} against {soft:.3f}")
-        numbers |= {"hqnr": found.hqnr, "interpolation": soft}
+    plain = estimate.errors.get(INTERPOLATION, 0.0)
+    if estimate.ergas is not None and estimate.ergas > max(NOTABLE_ERROR * plain, NEGLIGIBLE):
+        signs.append(f"ERGAS {estimate.ergas:.3g} against {plain:.3g} where it is made coarser")
+        numbers |= {"ergas": estimate.ergas, "ergas_interpolation": plain}
+    soft = estimate.interpolated_hqnr
+    if estimate.hqnr is not None and soft is not None and estimate.hqnr < soft - NOTABLE_LOSS:
+        signs.append(f"HQNR {estimate.hqnr:.3f} against {soft:.3f}")
+        numbers |= {"hqnr": estimate.hqnr, "interpolation": soft}
     if not signs:
         return None
     return make_notice("worse_than_interpolation", numbers, signs="; ".join(signs))
 
 
-def quality_summary(made: QualityEstimate | None) -> str:
-    """How good the result is in one sentence with a space behind it; empty where that was not measured."""
-    if made is None:
+def quality_summary(estimate: QualityEstimate | None) -> str:
+    """Summarise the quality in one sentence with a space behind it; empty where it was not estimated."""
+    if estimate is None:
         return ""
-    if made.ergas is None:
+    if estimate.ergas is None:
         return "The scene is too small, or shows too little, for its quality to be measured. "
-    best = min(made.errors[INTERPOLATION], made.errors[made.classical])
+    best = min(estimate.errors[INTERPOLATION], estimate.errors[estimate.classical])
     return (
-        f"Made {made.ratio:.3g} times coarser, the scene is sharpened with an error (ERGAS) of "
-        f"{format_figure(made.ergas, '.3g')}, {compare_errors(made.ergas, best)} the "
+        f"Made {estimate.ratio:.3g} times coarser, the scene is sharpened with an error (ERGAS) of "
+        f"{format_figure(estimate.ergas, '.3g')}, {compare_errors(estimate.ergas, best)} the "
         "best of interpolation and the classical methods. "
     )

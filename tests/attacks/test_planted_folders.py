@@ -29,13 +29,13 @@ IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 @pytest.fixture
 def own_state(tmp_path, monkeypatch):
-    """A state folder of this test alone."""
+    """Return a state folder of this test alone."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state" / "otfm_pansharpen"
 
 
 def snapshot(folder):
-    """Everything below a folder: links as they are, files with their content, folders."""
+    """Return everything below a folder: links unfollowed, files with their content, folders."""
     paths = sorted(folder.rglob("*"))
     return {
         str(p.relative_to(folder)): os.readlink(p) if p.is_symlink() else p.read_bytes() if p.is_file() else None
@@ -44,7 +44,7 @@ def snapshot(folder):
 
 
 def plant_journal(out, names, source="made", previous=("config",)):
-    """A folder as earlier versions left it: a free lock, and a journal that names files to move."""
+    """Plant a folder as earlier versions left it: a free lock, and a journal that names files to move."""
     part = out / ".x.part"
     for folder in (".former", "made", "home"):  # the last so that made/../home is a place to move to
         (part / folder).mkdir(parents=True)
@@ -125,7 +125,7 @@ def identity(path):
 
 
 def left_by_a_kill(target, moves=lambda left: None):
-    """The folder of a run whose process has ended without clearing up: its record is there, and unlocked.
+    """Make the folder of a run whose process has ended without clearing up: its record is there, and unlocked.
 
     `moves` gives what the record says of a delivery, as source, place and the file to identify.
     """
@@ -216,17 +216,17 @@ def test_moves_that_leave_the_folder_are_not_made(tmp_path, own_state):
 
 @pytest.mark.promise(26)
 @pytest.mark.skipif(sys.platform == "win32", reason="rights and links of POSIX")
-@pytest.mark.parametrize("kind", ["link", "writable", "foreign"])
-def test_state_folder_that_others_can_write_is_refused(tmp_path, own_state, kind):
+@pytest.mark.parametrize("fault", ["link", "writable", "foreign"])
+def test_state_folder_that_others_can_write_is_refused(tmp_path, own_state, fault):
     real = tmp_path / "real"
     real.mkdir()
     own_state.parent.mkdir()
-    if kind == "link":
+    if fault == "link":
         own_state.symlink_to(real)
     else:
         own_state.mkdir()
-        own_state.chmod(0o777 if kind == "writable" else 0o700)
-        if kind == "foreign":
+        own_state.chmod(0o777 if fault == "writable" else 0o700)
+        if fault == "foreign":
             if not IS_ROOT:
                 pytest.skip("only root gives files away")
             os.chown(own_state, NOBODY, NOBODY)
@@ -259,19 +259,19 @@ fuse(job, Progress(report=lambda share: print(share, flush=True)))
 
 @pytest.fixture
 def shared_place():
-    """A folder that two users reach, each with a home of his own: (out, {user: environment})."""
-    place = Path(tempfile.mkdtemp())
-    place.chmod(0o755)
+    """Make a folder that two users reach, each with a home of his own: (out, {user: environment})."""
+    shared = Path(tempfile.mkdtemp())
+    shared.chmod(0o755)
     homes = {}
     for user in (0, NOBODY):
-        home = place / f"home{user}"
+        home = shared / f"home{user}"
         home.mkdir(mode=0o700)
         os.chown(home, user, user)
         homes[user] = {**os.environ, "HOME": str(home), "XDG_STATE_HOME": str(home), "XDG_CACHE_HOME": str(home)}
-    (place / "out").mkdir()
-    (place / "out").chmod(0o777)
-    yield place / "out", homes
-    shutil.rmtree(place)
+    (shared / "out").mkdir()
+    (shared / "out").chmod(0o777)
+    yield shared / "out", homes
+    shutil.rmtree(shared)
 
 
 def start(user, homes, pair, target):
@@ -283,7 +283,7 @@ def start(user, homes, pair, target):
 @pytest.mark.skipif(not IS_ROOT, reason="only root can be two users")
 @pytest.mark.parametrize(("victim", "runner"), [(0, NOBODY), (NOBODY, 0)])
 def test_run_of_one_user_touches_nothing_of_another(shared_place, victim, runner):
-    """What a killed run of the one has left, and what he planted, while the other runs into the same folder."""
+    """One user has a killed run and plants a record, while the other runs into the same folder."""
     out, homes = shared_place
     pair = Recipe(bands=1).write(out.parent)
     with start(victim, homes, pair, out / "killed.tif") as killed:

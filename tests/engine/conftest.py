@@ -1,4 +1,4 @@
-"""What tests of the engine share."""
+"""Fixtures of the tests of the engine."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture
 def nothing(tmp_path):
-    """A packages' folder that does not exist."""
+    """Return a packages' folder that does not exist."""
     return tmp_path / "packages"

@@ -1,4 +1,4 @@
-"""Which Python the engine starts with, and what of QGIS's settings reaches it."""
+"""The Python that the engine starts with, and the settings of QGIS that reach it."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def test_what_launchers_and_users_set_does_not_reach_the_engine(nothing, tmp_pat
     other.mkdir()
     pair = Recipe(bands=1).write(folder)
     trap(other, monkeypatch)
-    with engines() as own:
-        own.run(job(pair, folder / "schärfer.tif"), nothing, Progress())
+    with engines() as session:
+        session.run(job(pair, folder / "schärfer.tif"), nothing, Progress())
     assert load_image(folder / "schärfer.tif").shape == pair.sharp[:1].shape
 
 
-def test_without_a_python_beside_qgis_it_says_where_it_looked(nothing, tmp_path, monkeypatch):
+def test_without_a_python_next_to_qgis_the_error_names_the_paths(nothing, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "exec_prefix", str(tmp_path))
     monkeypatch.setattr(sys, "executable", "/usr/bin/qgis")
     with pytest.raises(EngineError, match=f"looked for {tmp_path}/bin/python3"):
@@ -85,8 +85,8 @@ def test_an_interpreter_of_another_version_is_passed_over(nothing, tmp_path, mon
     real = launches()
     monkeypatch.setattr("otfm_pansharpen.engine.client.launches", lambda: [Launch((str(other),), os.environ), *real])
     pair = Recipe(bands=1).write(tmp_path)
-    with engines() as own:
-        own.run(job(pair, tmp_path / "out.tif"), nothing, Progress())
+    with engines() as session:
+        session.run(job(pair, tmp_path / "out.tif"), nothing, Progress())
     assert (tmp_path / "out.tif").exists()
 
 

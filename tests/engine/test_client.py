@@ -29,9 +29,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def shared():
-    """Engines that stay warm from test to test."""
-    with engines() as own:
-        yield own
+    """Yield engines that stay warm from test to test."""
+    with engines() as session:
+        yield session
 
 
 class Heard:
@@ -59,7 +59,7 @@ def pids(engines):
 
 
 def gone(pid):
-    """Whether a process has ended, waiting for it a while."""
+    """Return whether a process has ended, waiting for it a while."""
     for _ in range(200):
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
@@ -139,10 +139,10 @@ def test_cancel_leaves_nothing(shared, nothing, tmp_path, at):
 def test_an_engine_that_does_not_hear_a_cancel_is_ended(nothing, tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     before = sorted(tmp_path.iterdir())
-    with engines() as own:
-        own.run(job(pair, tmp_path / "warm.tif"), nothing, Progress())
+    with engines() as session:
+        session.run(job(pair, tmp_path / "warm.tif"), nothing, Progress())
         (tmp_path / "warm.tif").unlink()
-        pid = pids(own)[0]
+        pid = pids(session)[0]
         heard = Heard(0.3)
 
         def stop():
@@ -151,7 +151,7 @@ def test_an_engine_that_does_not_hear_a_cancel_is_ended(nothing, tmp_path):
 
         heard.act = stop
         with pytest.raises(CancelledError):
-            own.run(job(pair, tmp_path / "out.tif", tile=64), nothing, heard.progress)
+            session.run(job(pair, tmp_path / "out.tif", tile=64), nothing, heard.progress)
         assert gone(pid)
         assert sorted(tmp_path.iterdir()) == before
 
@@ -164,12 +164,13 @@ def test_an_engine_that_dies_is_one_sentence_and_leaves_nothing(nothing, tmp_pat
     pair = Recipe(height=640, width=640).write(tmp_path)
     (tmp_path / "out.tif").write_bytes(b"old")
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
-    with engines() as own:
-        own.run(job(pair, tmp_path / "warm.tif"), nothing, Progress())
+    with engines() as session:
+        session.run(job(pair, tmp_path / "warm.tif"), nothing, Progress())
         (tmp_path / "warm.tif").unlink()
-        pid = pids(own)[0]
+        pid = pids(session)[0]
         with pytest.raises(EngineError, match=re.escape(words)):
-            own.run(job(pair, tmp_path / "out.tif", tile=64), nothing, Heard(0.3, lambda: os.kill(pid, how)).progress)
+            heard = Heard(0.3, lambda: os.kill(pid, how))
+            session.run(job(pair, tmp_path / "out.tif", tile=64), nothing, heard.progress)
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
@@ -183,10 +184,10 @@ from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 options = FusionOptions(tile=64, device="cpu")
 job = FusionJob(RasterSource(sys.argv[1]), RasterSource(sys.argv[2]), Path(sys.argv[3]), options)
-own = Engines()
-own.run(job, Path("none"), Progress())
-print(own.warm[0][1].process.pid, flush=True)
-own.run(job, Path("none"), Progress(report=lambda share: print(share, flush=True)))
+session = Engines()
+session.run(job, Path("none"), Progress())
+print(session.warm[0][1].process.pid, flush=True)
+session.run(job, Path("none"), Progress(report=lambda share: print(share, flush=True)))
 """
 
 
@@ -234,7 +235,7 @@ def test_an_engine_that_is_stuck_ends_with_qgis(tmp_path):
 
 @pytest.mark.promise(22)
 def test_two_at_once_do_not_disturb_each_other(nothing, tmp_path):
-    """A damaged tile in one of them; GDAL's switches in this process stay as they are."""
+    """A damaged tile in one of them; GDAL's switches in this process stay unchanged."""
     for name in ("good", "bad"):
         (tmp_path / name).mkdir()
     good, bad = (Recipe(height=640, width=640).write(tmp_path / name) for name in ("good", "bad"))
@@ -247,9 +248,9 @@ def test_two_at_once_do_not_disturb_each_other(nothing, tmp_path):
     bad.ms.write_bytes(data)
     switched = gdal.GetUseExceptions()
     here, _ = run(good, tmp_path, "here.tif")
-    with engines() as own, ThreadPoolExecutor(2) as threads:
-        first = threads.submit(own.run, job(good, tmp_path / "good.tif"), nothing, Progress())
-        second = threads.submit(own.run, job(bad, tmp_path / "bad.tif"), nothing, Progress())
+    with engines() as session, ThreadPoolExecutor(2) as threads:
+        first = threads.submit(session.run, job(good, tmp_path / "good.tif"), nothing, Progress())
+        second = threads.submit(session.run, job(bad, tmp_path / "bad.tif"), nothing, Progress())
         with pytest.raises(InputError, match="damaged"):
             second.result()
         first.result()
@@ -262,9 +263,9 @@ def test_files_that_qgis_holds_open_are_not_held_by_the_engine(shared, nothing, 
     held = tmp_path / "held"
     with held.open("w") as file:
         os.set_inheritable(file.fileno(), True)
-        with engines() as own:
-            own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), nothing, Progress())
-            links = [os.readlink(link) for link in Path(f"/proc/{pids(own)[0]}/fd").iterdir() if link.exists()]
+        with engines() as session:
+            session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), nothing, Progress())
+            links = [os.readlink(link) for link in Path(f"/proc/{pids(session)[0]}/fd").iterdir() if link.exists()]
     assert str(held) not in links
     assert links
 
@@ -274,32 +275,32 @@ def test_cancel_while_the_engine_starts(tmp_path):
     pair = Recipe(bands=1).write(tmp_path)
     heard = Heard()
     threading.Timer(0.5, heard.cancel).start()
-    with engines() as own, pytest.raises(CancelledError):
-        own.run(job(pair, tmp_path / "out.tif"), packages, heard.progress)
+    with engines() as session, pytest.raises(CancelledError):
+        session.run(job(pair, tmp_path / "out.tif"), packages, heard.progress)
     assert not (tmp_path / "out.tif").exists()
 
 
 def test_what_libraries_print_does_not_disturb_the_conversation(tmp_path):
     code = "print('hello from a library', flush=True); raise ImportError('DLL load failed while importing _C')"
     packages = broken_torch(tmp_path / "packages", code)
-    with engines() as own, pytest.raises(EngineError, match="Visual C"):
-        own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), packages, Progress())
+    with engines() as session, pytest.raises(EngineError, match="Visual C"):
+        session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), packages, Progress())
 
 
 def test_a_fault_of_our_own_is_said_with_its_place_in_the_log(nothing, tmp_path):
-    """A job whose weights are no path at all."""
+    """A job whose number of steps is a text."""
     pair = Recipe(bands=1).write(tmp_path)
     heard = Heard()
-    with engines() as own, pytest.raises(EngineError, match="please report it"):
-        own.run(job(pair, tmp_path / "out.tif", steps="many"), nothing, heard.progress)
+    with engines() as session, pytest.raises(EngineError, match="please report it"):
+        session.run(job(pair, tmp_path / "out.tif", steps="many"), nothing, heard.progress)
     assert any("Traceback" in line for line in heard.lines)
 
 
 def test_engines_that_wait_end_when_they_are_let_go(nothing, tmp_path):
-    own = Engines()
-    own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), nothing, Progress())
-    pid = pids(own)[0]
-    own.shutdown(wait=False)
+    session = Engines()
+    session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), nothing, Progress())
+    pid = pids(session)[0]
+    session.shutdown(wait=False)
     assert gone(pid)
 
 

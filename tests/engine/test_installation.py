@@ -1,4 +1,4 @@
-"""`otfm:setup` as users run it: what it installs, from where, and what is left when it fails or is cancelled."""
+"""`otfm:setup` as users run it: packages, sources, and the state after a failure or a cancel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TORCH = "__version__ = '2.13.0'\ndef from_numpy(array):\n    return array\n"
 
 
 def wheel(folder, name, version, modules):
-    """A wheel of pure Python, as pip installs it."""
+    """Make a wheel of pure Python, as pip installs it."""
     info = f"{name}-{version}.dist-info"
     files = {
         **modules,
@@ -36,7 +36,7 @@ def wheel(folder, name, version, modules):
 
 @pytest.fixture
 def wheels(tmp_path):
-    """A folder of wheels with a torch that loads, and does nothing else."""
+    """Make a folder of wheels with a torch that loads, and does nothing else."""
     folder = tmp_path / "wheels ö"
     wheel(folder, "torch", "2.13.0", {"torch/__init__.py": TORCH})
     wheel(folder, "safetensors", "0.8.0", {"safetensors/__init__.py": "", "safetensors/torch.py": ""})
@@ -51,7 +51,7 @@ def folder(tmp_path):
 @pytest.fixture
 def without_torch(monkeypatch):
     """QGIS's Python as most people have it; the engine then sees the packages' folder alone."""
-    monkeypatch.setattr(installation, "_version", lambda folder, progress: "")
+    monkeypatch.setattr(installation, "_find_version", lambda folder, progress: "")
 
 
 def set_up(action, folder, wheels=None, progress=None, **wanted):
@@ -92,10 +92,10 @@ def test_repair_installs_where_torch_works_and_replaces_what_was_there(folder, w
 
 def test_what_was_installed_goes_before_an_older_torch(folder, wheels, tmp_path):
     set_up("repair", folder, wheels)
-    with engines() as own:
-        assert own.torch_version(folder, Progress()) == "2.13.0"
+    with engines() as session:
+        assert session.torch_version(folder, Progress()) == "2.13.0"
         with pytest.raises(EngineError, match="please report"):  # this torch has nothing to compute with
-            own.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), folder, Progress())
+            session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), folder, Progress())
 
 
 def test_numpy_and_osgeo_in_the_folder_do_not_hide_those_of_qgis(folder, wheels):
@@ -119,7 +119,7 @@ def test_numpy_and_osgeo_in_the_folder_do_not_hide_those_of_qgis(folder, wheels)
     [("raise OSError('[WinError 1114] c10.dll')", "Visual C"), ("import os; os._exit(3)", "exit code 3")],
 )
 def test_a_torch_that_does_not_load_is_not_taken(folder, wheels, torch, words):
-    broken_torch(folder, "former = True")
+    broken_torch(folder, "previous = True")
     before = tree(folder)
     wheel(wheels, "torch", "2.13.0", {"torch/__init__.py": torch})
     with pytest.raises(EngineError, match=words):
@@ -140,7 +140,7 @@ def test_a_wheel_that_is_missing_is_one_sentence(folder, wheels, without_torch):
 
 
 def index(tmp_path, wheels):
-    """A package index of files, with every name of the list."""
+    """Make a package index of files, with every name of the list."""
     for name in ("torch", "safetensors"):
         page = tmp_path / "index" / name
         page.mkdir(parents=True)
@@ -159,7 +159,7 @@ def test_an_index_without_the_cpu_build_is_said_before_anything_is_fetched(folde
 
 @pytest.mark.promise(9)
 def test_cancel_leaves_what_was_there(folder, wheels):
-    broken_torch(folder, "former = True")
+    broken_torch(folder, "previous = True")
     before = tree(folder)
     heard: list[str] = []
 
@@ -195,8 +195,8 @@ def test_an_installation_that_was_interrupted_is_ignored(folder, wheels, tmp_pat
     (folder / MANIFEST).unlink()
     (folder / "torch" / "__init__.py").write_text("raise ImportError('half')")
     pair = Recipe(bands=1).write(tmp_path)
-    with engines() as own:
-        own.run(job(pair, tmp_path / "out.tif"), folder, Progress())
+    with engines() as session:
+        session.run(job(pair, tmp_path / "out.tif"), folder, Progress())
     assert (tmp_path / "out.tif").exists()
 
 
@@ -205,7 +205,7 @@ def test_the_build_follows_the_machine(folder, wheels, monkeypatch, driver, buil
     monkeypatch.setattr(installation, "has_nvidia", lambda: driver)
     monkeypatch.setattr(installation, "_offers_cpu_build", lambda *arguments: True)
     taken = []
-    monkeypatch.setattr(installation, "_say_what", lambda folder, build, wanted, progress: taken.append(build))
+    monkeypatch.setattr(installation, "_announce", lambda folder, build, wanted, progress: taken.append(build))
     monkeypatch.setattr(installation, "_run_pip", lambda *arguments: taken.append(arguments[0]))
     monkeypatch.setattr(installation, "loads", lambda new, progress: "")
     with pytest.raises(KeyError):  # nothing was installed

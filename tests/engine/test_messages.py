@@ -1,4 +1,4 @@
-"""Jobs and results as lines of JSON, and back as they were."""
+"""Jobs and results as lines of JSON, and back unchanged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_job_comes_back_as_it_was(job):
     assert from_line(to_line({"job": job}), TO_ENGINE) == {"job": job}
 
 
-def test_a_name_that_is_no_text_comes_back_as_it_was():
+def test_a_name_that_is_not_text_comes_back_unchanged():
     odd = Path(b"not utf-8 \xff.tif".decode("utf-8", "surrogateescape"))
     assert from_line(to_line({"job": replace(FUSION, output=odd)}), TO_ENGINE)["job"].output == odd
 
@@ -51,10 +51,10 @@ def test_a_message_is_one_line_whatever_is_in_it():
     assert to_line({"log": "two\nlines"}).count(b"\n") == 1
 
 
-@pytest.mark.parametrize("kind", {*CODEC.classes.values(), *PLAN_CLASSES}, ids=lambda kind: kind.__name__)
-def test_annotations_of_messages_and_plans_are_known(kind):
-    for field in fields(kind):
-        assert not has_type(object(), str(field.type), kind.__module__)
+@pytest.mark.parametrize("each", {*CODEC.classes.values(), *PLAN_CLASSES}, ids=lambda each: each.__name__)
+def test_annotations_of_messages_and_plans_are_known(each):
+    for field in fields(each):
+        assert not has_type(object(), str(field.type), each.__module__)
 
 
 FUSED = CODEC.to_json(FUSION)

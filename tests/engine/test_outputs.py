@@ -48,10 +48,10 @@ def test_error_after_the_output_is_in_place_says_so(nothing, tmp_path, monkeypat
 
     monkeypatch.setattr(Engine, "run", fail_at_the_end)
     wanted = job(pair, tmp_path / "out.tif")
-    with engines() as own:
+    with engines() as session:
         with pytest.raises(type(error)) as caught:
-            own.run(wanted, nothing, Progress())
+            session.run(wanted, nothing, Progress())
         assert str(caught.value).startswith(words)
         assert str(caught.value).endswith(f"Complete and in place: {tmp_path / 'out.tif'}.")
         with pytest.raises(EngineError, match=r"No file was written\.$"):
-            own.run(job(pair, tmp_path / "other.tif", steps="many"), nothing, Progress())
+            session.run(job(pair, tmp_path / "other.tif", steps="many"), nothing, Progress())

@@ -31,7 +31,7 @@ TORCH = "__version__ = '2.13.0'\ndef from_numpy(array):\n    return array\n"
 
 @pytest.fixture
 def wheels(tmp_path):
-    """A folder of wheels with a torch that loads, and does nothing else."""
+    """Make a folder of wheels with a torch that loads, and does nothing else."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     (folder / "torch-2.13.0-py3-none-any.whl").write_bytes(wheel_bytes("torch", "2.13.0", {"torch/__init__.py": TORCH}))
@@ -54,7 +54,7 @@ def tree(folder):
 
 
 def children():
-    """Children of this process, engines apart that wait for jobs of other tests."""
+    """Return the children of this process, without engines that wait for jobs of other tests."""
     return [c for c in psutil.Process().children(recursive=True) if "pip" in c.cmdline()]
 
 
@@ -215,9 +215,9 @@ def test_trial_engine_is_gone_before_the_folder_moves(folder, wheels, monkeypatc
     alive: list[list[str]] = []
     real = installation.swap_in
 
-    def swap_in(new, place):
+    def swap_in(new, target):
         alive.extend(c.cmdline() for c in psutil.Process().children() if any("start.py" in w for w in c.cmdline()))
-        real(new, place)
+        real(new, target)
 
     ENGINES.shutdown()
     monkeypatch.setattr(installation, "swap_in", swap_in)
@@ -271,7 +271,7 @@ def test_remove_that_is_not_complete_is_not_called_removed(folder, wheels, monke
 
 
 def test_profile_that_cannot_be_written_is_one_sentence(folder, wheels):
-    folder.parent.parent.write_text("a file in place of the profile")
+    folder.parent.parent.write_text("a file instead of the profile")
     with pytest.raises(EngineError, match="cannot be changed"):
         set_up("repair", folder, wheels)
 

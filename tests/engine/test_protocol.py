@@ -60,9 +60,9 @@ def run_fake(tmp_path, monkeypatch):
         monkeypatch.setattr("otfm_pansharpen.engine.client.launches", lambda: [fake])
         pair = Recipe(bands=1).write(tmp_path)
         over = threading.Event()
-        with engines() as own, ThreadPoolExecutor(1) as threads:
+        with engines() as session, ThreadPoolExecutor(1) as threads:
             progress = Progress(cancelled=over.is_set)
-            future = threads.submit(own.run, job(pair, tmp_path / "out.tif"), tmp_path / "none", progress)
+            future = threads.submit(session.run, job(pair, tmp_path / "out.tif"), tmp_path / "none", progress)
             try:
                 return future.result(ENDS_AT_ALL)
             finally:

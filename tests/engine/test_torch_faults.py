@@ -58,6 +58,6 @@ def test_a_fault_is_one_sentence_with_the_cure(raised, cause, cure):
 def test_the_engine_says_it_and_no_file_appears(tmp_path, code, words):
     packages = broken_torch(tmp_path / "packages", code)
     pair = Recipe(bands=1).write(tmp_path)
-    with engines() as own, pytest.raises(EngineError, match=words):
-        own.run(job(pair, tmp_path / "out.tif"), packages, Progress())
+    with engines() as session, pytest.raises(EngineError, match=words):
+        session.run(job(pair, tmp_path / "out.tif"), packages, Progress())
     assert not (tmp_path / "out.tif").exists()

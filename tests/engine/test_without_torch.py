@@ -1,4 +1,4 @@
-"""What works where torch is not installed: assessing rasters."""
+"""Assessing rasters works where torch is not installed."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def test_an_assessment_without_torch_finds_the_same(tmp_path):
     job = AssessJob(pan_file, ms_file, tuple(fused), tmp_path / "report.html")
     there = assess(job)
     lines: list[str] = []
-    with engines() as own:
-        here = own.run(job, broken_torch(tmp_path / "packages", ABSENT), Progress(log=lines.append))
-        assert own.warm == []
+    with engines() as session:
+        here = session.run(job, broken_torch(tmp_path / "packages", ABSENT), Progress(log=lines.append))
+        assert session.warm == []
     assert [v.faults for v in here.verdicts] == [v.faults for v in there.verdicts]
     for one, other in zip(here.figures, there.figures):
         assert numbers(one) == pytest.approx(numbers(other), rel=1e-6)

@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 @pytest.fixture(scope="session")
 def cluster():
-    """Two workers."""
+    """Yield a cluster of two workers."""
     from distributed import LocalCluster
 
     with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="2GB", dashboard_address=None) as running:
@@ -22,7 +22,7 @@ def cluster():
 
 @pytest.fixture(scope="session")
 def s3():
-    """The server with an empty bucket `archive`."""
+    """Start the server with an empty bucket `archive`."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -25,32 +25,32 @@ DEEP = "[" * 100_000 + "]" * 100_000
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory):
-    """A pair with the pixels that a single run makes of it, and its scene by form: with all parts made, and finished.
+    """Make a pair, the pixels of a single run of it, and its scene by form: with all parts made, and finished.
 
     States name no folders, so tests take copies.
     """
     folder = tmp_path_factory.mktemp("origin")
     pair = Recipe(height=128, width=128).write(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 1)
+        patch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 1)
         for form, ending in ENDINGS.items():
             settings = replace(TILES, form=form)
             scene = make_scene(pair, folder / f"unjoined-{form}", ending)
-            found = plan_scene(scene, settings)
-            for number in found.missing:
-                make_part(scene, settings, found.digest, number)
+            planned = plan_scene(scene, settings)
+            for number in planned.missing:
+                make_part(scene, settings, planned.digest, number)
             shutil.copytree(folder / f"unjoined-{form}", folder / f"finished-{form}")
             sharpen(make_scene(pair, folder / f"finished-{form}", ending), settings)
-    return SimpleNamespace(folder=folder, pair=pair, pixels=run(pair, folder, tile=64)[0], digest=found.digest)
+    return SimpleNamespace(folder=folder, pair=pair, pixels=run(pair, folder, tile=64)[0], digest=planned.digest)
 
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 1)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 1)
 
 
 def check_healed(scene, folder, expected, settings=TILES):
-    """One more run makes it whole with a notice, and another one finds it complete."""
+    """Check that one more run makes it whole with a notice, and another one finds it complete."""
     complete, notices = sharpen(scene, settings)
     assert not complete
     assert notices
@@ -71,14 +71,14 @@ def copied(origin, tmp_path, small_parts):
 
 @pytest.fixture
 def unjoined(copied, origin):
-    """A scene whose parts are all made, its digest, and its expected pixels."""
+    """Return a scene whose parts are all made, its digest, and its expected pixels."""
     scene, settings, _ = copied("unjoined")
     return scene, plan_scene(scene, settings).digest, origin.pixels
 
 
 @pytest.fixture(params=[COG, PARTS])
 def finished(request, copied, origin):
-    """A finished scene with its folder, its expected pixels and its settings."""
+    """Return a finished scene with its folder, its expected pixels and its settings."""
     scene, settings, folder = copied("finished", request.param)
     return scene, folder, origin.pixels, settings
 
@@ -203,10 +203,10 @@ def test_forged_state_is_made_again(copied, origin, keys, value):
     path = folder / "one_sharp.plan.json"
     state = json.loads(path.read_text())
     body = {k: state[k] for k in ("plan", "outputs")}
-    place = body
+    parent = body
     for key in keys[:-1]:
-        place = place[key]
-    place[keys[-1]] = value
+        parent = parent[key]
+    parent[keys[-1]] = value
     checksum = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     path.write_text(json.dumps({"format": state["format"], "sha256": checksum, **body}))
     assert sharpen(scene, settings)[0] is False
@@ -275,9 +275,9 @@ def test_foreign_files_in_parts_folder_stay(origin, tmp_path, small_parts, form)
     (parts / "000000_000000_0123456789abcdef_0123456789abcdef.tif").write_text("a part of another plan")
     (parts / ".000000_000000_0123456789abcdef-x.part").mkdir()
     sharpen(scene, settings)
-    own = 4 if form == PARTS else 0
+    count = 4 if form == PARTS else 0
     assert {p.name for p in parts.iterdir()} - {p.name for p in list_parts(tmp_path / "out")} == {"thesis", "notes.txt"}
-    assert len(list_parts(tmp_path / "out")) == own
+    assert len(list_parts(tmp_path / "out")) == count
     assert np.array_equal(load_image(tmp_path / "out" / READ[form]), origin.pixels)
 
 

@@ -24,13 +24,13 @@ QUICK = ("--tile", "64")
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """A list of four pairs and one whose MS is missing; what single runs make of the four."""
+    """Write a list of four pairs and one whose MS is missing; what single runs make of the four."""
     folder, lines, expected = tmp_path_factory.mktemp("archive"), ["name,pan,ms"], []
     for number in range(SCENES):
-        place = folder / str(number)
-        place.mkdir()
-        pair = Recipe(height=128, width=128, seed=number).write(place)
-        expected.append(run(pair, place, tile=64)[0])
+        pair_folder = folder / str(number)
+        pair_folder.mkdir()
+        pair = Recipe(height=128, width=128, seed=number).write(pair_folder)
+        expected.append(run(pair, pair_folder, tile=64)[0])
         lines.append(f"scene{number},{number}/pan.tif,{number}/ms.tif")
     lines.insert(2, "broken,0/pan.tif,none.tif")
     (folder / "pairs.csv").write_text("\n".join(lines) + "\n")
@@ -104,7 +104,7 @@ def test_a_gpu_that_no_worker_has_is_said_at_once(cluster, archive, tmp_path, ca
 def test_without_dask_the_command_says_what_to_install(archive, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main([str(archive[0] / "pairs.csv"), str(tmp_path)]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("Dask is not installed")
-    assert 'pip install --only-binary :all: ".[fleet]"' in said
+    message = capsys.readouterr().err
+    assert message.startswith("Dask is not installed")
+    assert 'pip install --only-binary :all: ".[fleet]"' in message
     assert list(tmp_path.iterdir()) == []

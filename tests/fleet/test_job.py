@@ -64,18 +64,18 @@ def test_read_scenes_keeps_line_numbers_of_quoted_lines(tmp_path):
         listed(tmp_path, 'name,pan,ms\n"one\u2028two",a,b\n\nthree,c,\n')
 
 
-@pytest.mark.parametrize("kind", ["large", "fifo", "folder"])
-def test_read_scenes_refuses_lists_that_are_no_table(tmp_path, kind):
-    place = tmp_path / "pairs.csv"
-    if kind == "large":
-        with place.open("wb") as file:
+@pytest.mark.parametrize("fault", ["large", "fifo", "folder"])
+def test_read_scenes_refuses_lists_that_are_not_tables(tmp_path, fault):
+    path = tmp_path / "pairs.csv"
+    if fault == "large":
+        with path.open("wb") as file:
             file.truncate(3 * 2**30)
-    elif kind == "fifo":
-        os.mkfifo(place)
+    elif fault == "fifo":
+        os.mkfifo(path)
     else:
-        place.mkdir()
+        path.mkdir()
     with pytest.raises(InputError, match=r"pairs\.csv (does not exist|has 3221225472 bytes)"):
-        read_scenes(str(place), "out", COG)
+        read_scenes(str(path), "out", COG)
 
 
 def test_a_list_that_is_not_there_is_refused(tmp_path):

@@ -29,7 +29,7 @@ def pair(tmp_path):
 @pytest.fixture
 def small_parts(monkeypatch):
     """Parts of one tile each, as on workers with little memory."""
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", ONE_TILE)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", ONE_TILE)
 
 
 def scene(pair, folder, ending="cog.tif"):
@@ -37,18 +37,18 @@ def scene(pair, folder, ending="cog.tif"):
 
 
 def made(one, settings=TILES):
-    """The scene from its plan to its output, the last parts first."""
-    found = plan_scene(one, settings, LITTLE)
-    for number in reversed(found.missing):
-        make_part(one, settings, found.digest, number)
-    return found, join_parts(one, settings, found.digest)
+    """Make the scene from its plan to its output, the last parts first."""
+    planned = plan_scene(one, settings, LITTLE)
+    for number in reversed(planned.missing):
+        make_part(one, settings, planned.digest, number)
+    return planned, join_parts(one, settings, planned.digest)
 
 
 @pytest.mark.promise(4)
 def test_parts_joined_have_the_bytes_of_one_run(pair, tmp_path, small_parts):
     expected, result = run(pair, tmp_path, "single.cog.tif", tile=64)
-    found, joined = made(scene(pair, tmp_path / "out"))
-    assert found.parts == 12
+    planned, joined = made(scene(pair, tmp_path / "out"))
+    assert planned.parts == 12
     assert joined.bytes > 0
     output = tmp_path / "out" / "one_sharp.cog.tif"
     assert np.array_equal(load_image(output), expected)
@@ -59,11 +59,11 @@ def test_parts_joined_have_the_bytes_of_one_run(pair, tmp_path, small_parts):
     assert ours.GetRasterBand(1).GetNoDataValue() == 0.0
     assert ours.GetMetadata("IMAGE_STRUCTURE")["LAYOUT"] == "COG"
     assert ours.GetMetadataItem("OTFM_WEIGHTS_SHA256") == result.weights_sha256
-    assert found.metrics == result.metrics
+    assert planned.metrics == result.metrics
 
 
 def test_parts_of_the_usual_tiles_have_the_bytes_of_the_defaults(tmp_path):
-    """Without a tile that both are told, the fleet takes the one of a single run."""
+    """Without a tile that both receive, the fleet takes the one of a single run."""
     pair = Recipe(height=800, width=160).write(tmp_path)
     expected, _ = run(pair, tmp_path)
     made(scene(pair, tmp_path / "out"), Settings())
@@ -107,15 +107,15 @@ def test_a_changed_input_makes_its_parts_anew(pair, tmp_path, small_parts):
 def test_an_input_changed_between_two_parts_is_no_output(pair, tmp_path, small_parts, form, ending):
     """Each part alone is right; joined they would be a mixture of two scenes."""
     one, settings = scene(pair, tmp_path / "out", ending), replace(TILES, form=form)
-    found = plan_scene(one, settings, LITTLE)
-    for number in found.missing:
+    planned = plan_scene(one, settings, LITTLE)
+    for number in planned.missing:
         if number == 6:
             save(pair.pan, load_image(pair.pan) // 2)
-        make_part(one, settings, found.digest, number)
+        make_part(one, settings, planned.digest, number)
     with pytest.raises(PansharpenError, match=r"have changed .*pan\.tif.* Run again"):
-        join_parts(one, settings, found.digest)
+        join_parts(one, settings, planned.digest)
     assert not os.path.exists(one.output)
-    assert len(plan_scene(one, settings, LITTLE).missing) == found.parts
+    assert len(plan_scene(one, settings, LITTLE).missing) == planned.parts
 
 
 def test_a_damaged_plan_is_made_again(pair, tmp_path, small_parts):

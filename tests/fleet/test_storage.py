@@ -1,4 +1,4 @@
-"""Scenes from and to an object store, and what is said where it refuses."""
+"""Scenes from and to an object store, and errors where it refuses."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def keys(s3, prefix):
 
 @pytest.mark.promise(4)
 def test_a_scene_in_a_store_has_the_bytes_of_one_on_disk(s3, tmp_path, monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 128)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 128)
     point(monkeypatch, s3.address)
     pair = Recipe().write(tmp_path)
     expected, _ = run(pair, tmp_path, tile=64)
     for file in (pair.pan, pair.ms):
         s3.upload_file(str(file), "archive", f"in/{file.name}")
     one = Scene("one", "/vsis3/archive/out/one_sharp.cog.tif", "/vsis3/archive/in/pan.tif", "/vsis3/archive/in/ms.tif")
-    found = plan_scene(one, SETTINGS)
-    assert found.parts == 4
-    make_part(one, SETTINGS, found.digest, 0)
+    planned = plan_scene(one, SETTINGS)
+    assert planned.parts == 4
+    make_part(one, SETTINGS, planned.digest, 0)
     assert plan_scene(one, SETTINGS).missing == (1, 2, 3)
     assert not [k for k in keys(s3, "out") if k.endswith("cog.tif")]
     for number in (1, 2, 3):
-        make_part(one, SETTINGS, found.digest, number)
-    join_parts(one, SETTINGS, found.digest)
+        make_part(one, SETTINGS, planned.digest, number)
+    join_parts(one, SETTINGS, planned.digest)
     assert keys(s3, "out") == ["out/one_sharp.cog.tif", "out/one_sharp.plan.json"]
     s3.download_file("archive", "out/one_sharp.cog.tif", str(tmp_path / "back.tif"))
     assert np.array_equal(load_image(tmp_path / "back.tif"), expected)
@@ -63,7 +63,7 @@ def test_a_large_file_appears_with_its_last_piece(s3, monkeypatch):
 
     monkeypatch.setattr(s3fs.S3FileSystem, "_call_s3", call)
     write_text("/vsis3/archive/large.txt", text)
-    assert [found for method, found in seen if method == "upload_part"] == [[], [], []]
+    assert [listed for method, listed in seen if method == "upload_part"] == [[], [], []]
     assert read_bytes("/vsis3/archive/large.txt", 2**24).decode() == text
     assert s3.list_multipart_uploads(Bucket="archive").get("Uploads", []) == []
 
@@ -111,7 +111,7 @@ def get(s3, key):
 @pytest.mark.parametrize("form", [COG, PARTS])
 def test_damage_in_a_store_is_made_again(s3, tmp_path, monkeypatch, form):
     """One object is zeroed, the next one cut, emptied, or another one's."""
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 1)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 1)
     point(monkeypatch, s3.address)
     pair = Recipe(height=128, width=128).write(tmp_path)
     settings = replace(TILES, form=form)
@@ -142,19 +142,19 @@ def test_damage_in_a_store_is_made_again(s3, tmp_path, monkeypatch, form):
 
 
 def test_damaged_part_in_a_store_is_not_joined(s3, tmp_path, monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.LARGEST_PART", 1)
+    monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 1)
     point(monkeypatch, s3.address)
     pair = Recipe(height=128, width=128).write(tmp_path)
     scene = Scene("one", "/vsis3/archive/part/one_sharp.cog.tif", str(pair.pan), str(pair.ms))
-    found = plan_scene(scene, TILES)
-    for number in found.missing:
-        make_part(scene, TILES, found.digest, number)
+    planned = plan_scene(scene, TILES)
+    for number in planned.missing:
+        make_part(scene, TILES, planned.digest, number)
     for number, key in enumerate(k for k in keys(s3, "part") if k.endswith(".tif")):
         if number:
             content = get(s3, key)
             other = (bytes(len(content)), content[:-100], b"")[number - 1]
             s3.put_object(Bucket="archive", Key=key, Body=other)
-    assert join_parts(scene, TILES, found.digest).missing == (1, 2, 3)
+    assert join_parts(scene, TILES, planned.digest).missing == (1, 2, 3)
     assert not sharpen(scene)[0]
     s3.download_file("archive", "part/one_sharp.cog.tif", str(tmp_path / "back.tif"))
     assert np.array_equal(load_image(tmp_path / "back.tif"), run(pair, tmp_path, tile=64)[0])

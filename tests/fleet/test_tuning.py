@@ -25,16 +25,16 @@ def test_scenes_to_tune_on_are_drawn_by_sensor():
 def test_scenes_of_a_sensor_make_one_set_that_its_scenes_use(tmp_path):
     scenes = []
     for number in range(2):
-        place = tmp_path / str(number)
-        place.mkdir()
-        pair = SENSOR.write(place)
+        pair_folder = tmp_path / str(number)
+        pair_folder.mkdir()
+        pair = SENSOR.write(pair_folder)
         scenes.append(
             Scene(str(number), str(tmp_path / f"{number}_sharp.cog.tif"), str(pair.pan), str(pair.ms), "WV-2")
         )
     weights = tmp_path / "weights"
     settings = Settings(weights=str(start(tmp_path)))
-    said = tune_sensor(scenes, settings, str(weights / "WV-2.safetensors"), 1.0, 1, steps=2)
-    assert "from 2 scenes; ERGAS of the held-out blocks" in said
+    sentence = tune_sensor(scenes, settings, str(weights / "WV-2.safetensors"), 1.0, 1, steps=2)
+    assert "from 2 scenes; ERGAS of the held-out blocks" in sentence
     used = Settings(weights=str(weights)).weights_for(scenes[0])
     assert load_weights(Path(used)).network.config.width == 8
     with pytest.raises(WeightsError, match=r"has no weights SPOT.safetensors for other"):

@@ -21,9 +21,9 @@ def pair(tmp_path):
     return SENSOR.write(tmp_path)
 
 
-def error(pair, image):
+def error(pair, fused):
     inner = np.s_[:, 16:-16, 16:-16]
-    return ergas(pair.sharp[inner], image[inner].astype(float), 2.0)
+    return ergas(pair.sharp[inner], fused[inner].astype(float), 2.0)
 
 
 def test_the_raster_is_nearer_to_the_truth_and_says_how_it_was_tuned(pair, tmp_path):
@@ -36,9 +36,9 @@ def test_the_raster_is_nearer_to_the_truth_and_says_how_it_was_tuned(pair, tmp_p
     details: list[str] = []
     result = fuse(wanted, Progress(log=lines.append, report=shares.append, detail=details.append))
     assert error(pair, load_image(output)) < 0.95 * error(pair, plain)
-    (said,) = [line for line in lines if line.startswith("Tuned on this scene")]
-    assert "ERGAS of the held-out blocks falls from" in said
-    assert lines[2:4] == ["Tuning the weights on this scene for 120 steps.", said]
+    (line,) = [line for line in lines if line.startswith("Tuned on this scene")]
+    assert "ERGAS of the held-out blocks falls from" in line
+    assert lines[2:4] == ["Tuning the weights on this scene for 120 steps.", line]
     assert any(result.weights_sha256 in line for line in details)
     assert not [line for line in details if "tuned.safetensors" in line], "a file that is gone"
     assert "120 steps, seed 1, from SHA-256 " in gdal.Open(str(output)).GetMetadataItem("OTFM_FINETUNED")
@@ -80,8 +80,8 @@ def test_where_nothing_better_is_found_the_weights_are_used_as_they_are(pair, tm
 def test_a_scene_too_small_to_hold_blocks_out_is_sharpened_and_warned_of(tmp_path):
     pair = Recipe().write(tmp_path)
     plain, _ = run(pair, tmp_path)
-    image, result = run(pair, tmp_path, "o.tif", adapt=1.0)
-    assert np.array_equal(image, plain)
+    fused, result = run(pair, tmp_path, "o.tif", adapt=1.0)
+    assert np.array_equal(fused, plain)
     (notice,) = [n for n in result.notices if n.code == "not_tuned"]
     assert "share 60 x 48 MS pixels here; fine-tuning needs at least 96 x 96" in notice.sentence
 
@@ -114,11 +114,11 @@ def test_cancelling_in_tuning_leaves_nothing(pair, tmp_path):
     assert temporaries(tmp_path) == []
 
 
-@pytest.mark.parametrize("place", ["pan.tif", "kept.txt"])
-def test_weights_are_not_kept_over_an_input_nor_under_another_extension(pair, tmp_path, place):
+@pytest.mark.parametrize("name", ["pan.tif", "kept.txt"])
+def test_weights_are_not_kept_over_an_input_nor_under_another_extension(pair, tmp_path, name):
     before = load_image(pair.pan)
     with pytest.raises(OutputError):
-        run(pair, tmp_path, adapt_steps=5, weights_out=tmp_path / place)
+        run(pair, tmp_path, adapt_steps=5, weights_out=tmp_path / name)
     assert np.array_equal(load_image(pair.pan), before)
     assert not (tmp_path / "fused.tif").exists()
 
@@ -127,11 +127,11 @@ def test_only_windows_with_texture_teach_a_large_scene(tmp_path):
     """Two thirds of it are open water, which says nothing of the sensor."""
     pair = Recipe(bands=3, ratio=2.0, height=2816, width=2816, gain=0.2).write(tmp_path)
     for path, pixel in ((pair.pan, 2), (pair.ms, 4)):
-        image = load_image(path)
-        image[:, image.shape[1] // 3 :] = 300
-        image = image + np.random.default_rng(1).integers(0, 3, image.shape)
-        save(path, image, transform=(5e5, pixel, 0, 4e6, 0, -pixel))
+        values = load_image(path)
+        values[:, values.shape[1] // 3 :] = 300
+        values = values + np.random.default_rng(1).integers(0, 3, values.shape)
+        save(path, values, transform=(5e5, pixel, 0, 4e6, 0, -pixel))
     lines: list[str] = []
     fuse(job(pair, tmp_path / "o.tif", weights=start(tmp_path), adapt_steps=1), Progress(log=lines.append))
-    (said,) = [line for line in lines if "blocks held out" in line]
-    assert "windows: 9," in said
+    (line,) = [line for line in lines if "blocks held out" in line]
+    assert "windows: 9," in line

@@ -20,17 +20,17 @@ def transform(path):
     return gdal.Open(str(path)).GetGeoTransform()
 
 
-@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
-def test_arrays_give_what_files_give(tmp_path, kind):
-    pair = Recipe(kind=kind, scale=0.1 if kind == "uint8" else 1.0, nodata=0).write(tmp_path)
+@pytest.mark.parametrize("type_name", ["uint8", "uint16", "float32"])
+def test_arrays_give_what_files_give(tmp_path, type_name):
+    pair = Recipe(kind=type_name, scale=0.1 if type_name == "uint8" else 1.0, nodata=0).write(tmp_path)
     expected, result = run(pair, tmp_path)
     pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
-    found = fuse_arrays(pan, ms, transform(pair.pan), transform(pair.ms), nodata=0, **EXACT)
-    assert found.values.dtype == ms.dtype
-    assert np.array_equal(found.values, expected)
-    assert found.transform == transform(result.output)
-    assert found.nodata == 0
-    assert found.hqnr == result.metrics.hqnr
+    fused = fuse_arrays(pan, ms, transform(pair.pan), transform(pair.ms), nodata=0, **EXACT)
+    assert fused.values.dtype == ms.dtype
+    assert np.array_equal(fused.values, expected)
+    assert fused.transform == transform(result.output)
+    assert fused.nodata == 0
+    assert fused.hqnr == result.metrics.hqnr
 
 
 def test_where_a_large_shift_cuts_the_window_the_place_is_that_of_the_cut(tmp_path):
@@ -39,10 +39,10 @@ def test_where_a_large_shift_cuts_the_window_the_place_is_that_of_the_cut(tmp_pa
     save(pair.ms, load_image(pair.ms)[:, :, 30:], transform=(5e5 + 120, 4, 0, 4e6, 0, -4))
     expected, result = run(pair, tmp_path)
     pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
-    found = fuse_arrays(pan, ms, transform(pair.pan), transform(pair.ms), **EXACT)
-    assert np.array_equal(found.values, expected)
+    fused = fuse_arrays(pan, ms, transform(pair.pan), transform(pair.ms), **EXACT)
+    assert np.array_equal(fused.values, expected)
     assert transform(result.output)[0] == 5e5 + 70 + 2 * 60  # MS begins here, not where its georeference says
-    assert found.transform == transform(result.output)
+    assert fused.transform == transform(result.output)
 
 
 def test_without_geotransforms_both_cover_the_same_area(tmp_path):

@@ -20,17 +20,17 @@ OBJECTS = ((100, 120, 4, 14), (250, 300, 6, 6), (380, 150, 10, 3), (300, 80, 20,
 def test_fuse_bright_object_overshoots_by_a_tenth_at_most(tmp_path, weights, ratio):
     rng = np.random.default_rng(0)
     waves = 12.0 * gaussian_filter(rng.standard_normal((SIDE, SIDE)), 2) + rng.standard_normal((SIDE, SIDE))
-    sharp = SEA[:, None, None] * (1.0 + waves / 200.0)
+    reference = SEA[:, None, None] * (1.0 + waves / 200.0)
     ships = np.zeros((SIDE, SIDE), dtype=bool)
     for top, left, height, width in OBJECTS:
         ships[top : top + height, left : left + width] = True
-    sharp[:, ships] = COLOURS[:, None]
-    sharp = gaussian_filter(sharp, (0, 0.5, 0.5))
+    reference[:, ships] = COLOURS[:, None]
+    reference = gaussian_filter(reference, (0, 0.5, 0.5))
     pair = Recipe(ratio=ratio).write(tmp_path)
-    save(pair.pan, (sharp.mean(0) + rng.standard_normal((SIDE, SIDE)))[None])
-    ms = sense(sharp, ratio, 0.3)
+    save(pair.pan, (reference.mean(0) + rng.standard_normal((SIDE, SIDE)))[None])
+    ms = sense(reference, ratio, 0.3)
     save(pair.ms, ms + 0.7 * rng.standard_normal(ms.shape), transform=(5e5, 2.0 * ratio, 0, 4e6, 0, -2.0 * ratio))
-    image, _ = run(pair, tmp_path, weights=BUNDLED[weights])
+    fused, _ = run(pair, tmp_path, weights=BUNDLED[weights])
     near, contrast = binary_dilation(ships, iterations=8), COLOURS - SEA
-    assert np.all(image[:, near].max(1) - sharp[:, near].max(1) <= 0.1 * contrast)
-    assert np.all(sharp[:, near].min(1) - image[:, near].min(1) <= 0.1 * contrast)
+    assert np.all(fused[:, near].max(1) - reference[:, near].max(1) <= 0.1 * contrast)
+    assert np.all(reference[:, near].min(1) - fused[:, near].min(1) <= 0.1 * contrast)

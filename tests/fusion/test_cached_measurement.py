@@ -1,4 +1,4 @@
-"""A scene is measured once, as long as its files stay as they are."""
+"""A scene is measured once, as long as its files stay unchanged."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from otfm_pansharpen.model.fusion import measure as measuring
 
 @pytest.fixture
 def measured(monkeypatch):
-    """One entry for each time that a scene is measured."""
+    """Return a list with one entry for each time that a scene is measured."""
     times, real = [], measuring.measure
 
-    def counted(*given):
-        times.append(given)
-        return real(*given)
+    def counted(*arguments):
+        times.append(arguments)
+        return real(*arguments)
 
     monkeypatch.setattr(measuring, "measure", counted)
     return times
 
 
-def beside(path, change):
-    """Change what the file beside a raster says of its first band."""
+def change_sidecar(path, change):
+    """Change what the sidecar of a raster says of its first band."""
     dataset = gdal.Open(str(path))
     change(dataset.GetRasterBand(1))
     dataset.FlushCache()
@@ -35,7 +35,7 @@ def beside(path, change):
 def test_what_was_measured_serves_other_extents_and_changes_nothing(tmp_path, measured):
     pair = Recipe(shift=(0.0, 1.0)).write(tmp_path)
     part, _ = run(pair, tmp_path, "part.tif", extent=(5e5, 4e6 - 200, 5e5 + 200, 4e6))
-    beside(pair.ms, lambda band: band.ComputeStatistics(False))  # as QGIS does
+    change_sidecar(pair.ms, lambda band: band.ComputeStatistics(False))  # as QGIS does
     assert pair.ms.with_name("ms.tif.aux.xml").exists()
     whole, result = run(pair, tmp_path, "whole.tif")
     assert len(measured) == 1
@@ -52,12 +52,12 @@ def test_a_scene_is_measured_anew_where_a_file_or_a_wish_has_changed(tmp_path, m
     run(pair, tmp_path, align=False)
     assert len(measured) == 2
     save(pair.ms, load_image(pair.ms) * 1.5, transform=(5e5, 8, 0, 4e6, 0, -8))
-    image, _ = run(pair, tmp_path)
+    fused, _ = run(pair, tmp_path)
     assert len(measured) == 3
-    beside(pair.ms, lambda band: band.SetNoDataValue(700))
+    change_sidecar(pair.ms, lambda band: band.SetNoDataValue(700))
     run(pair, tmp_path)
     assert len(measured) == 4
-    assert image.mean() == pytest.approx(1.5 * pair.sharp.mean(), rel=0.02)
+    assert fused.mean() == pytest.approx(1.5 * pair.sharp.mean(), rel=0.02)
 
 
 @pytest.mark.promise(4)

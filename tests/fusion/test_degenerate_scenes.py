@@ -19,9 +19,9 @@ NO_FIGURE = re.compile(r"\b(nan|inf)\b|-0\.0+\b(?!\d)", re.IGNORECASE)
 
 @pytest.mark.promise(27)
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("kind", FUSED)
-def test_scene_with_little_in_it_is_fused_and_logged(tmp_path, kind):
-    pair = write_scene(kind, tmp_path)
+@pytest.mark.parametrize("make", FUSED)
+def test_scene_with_little_in_it_is_fused_and_logged(tmp_path, make):
+    pair = write_scene(make, tmp_path)
     lines: list[str] = []
     result = fuse(job(pair, tmp_path / "o.tif"), Progress(log=lines.append))
     assert load_image(tmp_path / "o.tif").shape[0] == 4
@@ -35,9 +35,9 @@ def test_scene_with_little_in_it_is_fused_and_logged(tmp_path, kind):
 
 
 @pytest.mark.promise(27)
-@pytest.mark.parametrize("kind", REFUSED)
-def test_scene_with_nothing_in_it_is_refused_first(tmp_path, kind):
-    pair = write_scene(kind, tmp_path)
+@pytest.mark.parametrize("make", REFUSED)
+def test_scene_with_nothing_in_it_is_refused_first(tmp_path, make):
+    pair = write_scene(make, tmp_path)
     (tmp_path / "o.tif").write_bytes(b"old")
     with pytest.raises(InputError, match=r"\d+ %? ?(of the sampled pixels|pixels are valid)"):
         fuse(job(pair, tmp_path / "o.tif"))
@@ -45,16 +45,16 @@ def test_scene_with_nothing_in_it_is_refused_first(tmp_path, kind):
 
 
 @pytest.mark.promise(27)
-@pytest.mark.parametrize(("kind", "words"), [(constant_ms, "as small as the"), (equal_bands, r"\d+ % less than the")])
-def test_summary_compares_errors_in_right_words(tmp_path, kind, words):
+@pytest.mark.parametrize(("make", "words"), [(constant_ms, "as small as the"), (equal_bands, r"\d+ % less than the")])
+def test_summary_compares_errors_in_right_words(tmp_path, make, words):
     lines: list[str] = []
-    fuse(job(write_scene(kind, tmp_path), tmp_path / "o.tif"), Progress(log=lines.append))
+    fuse(job(write_scene(make, tmp_path), tmp_path / "o.tif"), Progress(log=lines.append))
     assert re.search(words, lines[-1])
 
 
 @pytest.mark.promise(27)
 def test_nothing_fails_a_run_whose_result_is_in_place(tmp_path):
-    """A progress that breaks as it hears the end, as one that prints into a closed pipe."""
+    """A progress that breaks at the end, as one that prints into a closed pipe."""
     pair = Recipe(bands=1).write(tmp_path)
     target = tmp_path / "o.tif"
 

@@ -27,26 +27,26 @@ def test_several_nodata_values_of_a_layer_are_refused_where_ms_is_reprojected(tm
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("value", [0.0, -9999.0, 65535.0, float("nan")])
 def test_nodata_in_is_nodata_out_and_nothing_else(tmp_path, value):
-    kind = "float32" if value < 0 or np.isnan(value) else "uint16"
-    pair = Recipe(height=200, width=240, kind=kind).write(tmp_path)
+    type_name = "float32" if value < 0 or np.isnan(value) else "uint16"
+    pair = Recipe(height=200, width=240, kind=type_name).write(tmp_path)
     clean, _ = run(pair, tmp_path)
     pan, ms = load_image(pair.pan), load_image(pair.ms)
     pan[:, 100:, 200:] = value
     ms[:, :20, :10] = value
     ms[2, 30, 30] = value  # a gap of that band alone
     pixel = (5e5, 2, 0, 4e6, 0, -2), (5e5, 8, 0, 4e6, 0, -8)
-    save(pair.pan, pan, kind, pixel[0], nodata=value)
-    save(pair.ms, ms, kind, pixel[1], nodata=value)
-    image, _ = run(pair, tmp_path)
+    save(pair.pan, pan, type_name, pixel[0], nodata=value)
+    save(pair.ms, ms, type_name, pixel[1], nodata=value)
+    fused, _ = run(pair, tmp_path)
     fused = gdal.Open(str(tmp_path / "fused.tif"))  # GDAL's bands do not keep their dataset alive
     declared = fused.GetRasterBand(1).GetNoDataValue()
     assert declared == value or (np.isnan(value) and np.isnan(declared))
-    gaps = np.isnan(image) if np.isnan(value) else image == value
+    gaps = np.isnan(fused) if np.isnan(value) else fused == value
     expected = np.zeros((4, 200, 240), dtype=bool)
     expected[:, 100:, 200:] = expected[:, :80, :40] = expected[2, 120:124, 120:124] = True
     assert np.array_equal(gaps, expected)
     beside = binary_dilation(expected[2], iterations=6) & ~expected[2]
-    fringe, usual = (np.abs(i[:, beside].astype(float) - pair.sharp[:, beside]).mean() for i in (image, clean))
+    fringe, usual = (np.abs(i[:, beside].astype(float) - pair.sharp[:, beside]).mean() for i in (fused, clean))
     assert fringe < 1.35 * usual
 
 
@@ -59,14 +59,14 @@ def test_a_mask_band_marks_gaps_too(tmp_path):
     mask[:10] = 0
     dataset.GetRasterBand(1).GetMaskBand().WriteArray(mask)
     dataset = None
-    image, _ = run(pair, tmp_path)
-    assert (image[:, :40] == 0).all()
-    assert (image[:, 40:] != 0).all()
+    fused, _ = run(pair, tmp_path)
+    assert (fused[:, :40] == 0).all()
+    assert (fused[:, 40:] != 0).all()
 
 
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("system", [None, "EPSG:32632"])
-def test_a_nodata_value_counts_beside_a_mask_band(tmp_path, system):
+def test_a_nodata_value_counts_next_to_a_mask_band(tmp_path, system):
     """GDAL's own mask of a band is then the mask band alone."""
     pair = Recipe(nodata=0.0).write(tmp_path)
     ms = load_image(pair.ms)
@@ -81,11 +81,11 @@ def test_a_nodata_value_counts_beside_a_mask_band(tmp_path, system):
     mask[:10] = 0
     dataset.GetRasterBand(1).GetMaskBand().WriteArray(mask)
     dataset = None
-    image, _ = run(pair, tmp_path)
-    assert (image[:, 128:152, 128:152] == 0).all()
-    assert (image[:, 80:110, 60:100] != 0).all()
+    fused, _ = run(pair, tmp_path)
+    assert (fused[:, 128:152, 128:152] == 0).all()
+    assert (fused[:, 80:110, 60:100] != 0).all()
     if not system:  # elsewhere the masked rows are oblique
-        assert (image[:, :40] == 0).all()
+        assert (fused[:, :40] == 0).all()
 
 
 @pytest.mark.promise(5)
@@ -95,9 +95,9 @@ def test_a_users_nodata_counts(tmp_path):
     ms[:, :12, :12] = 7
     save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8))
     fuse(replace(job(pair, tmp_path / "n.tif"), ms=RasterSource(str(pair.ms), nodata=(7.0,))))
-    image = load_image(tmp_path / "n.tif")
-    assert (image[:, :48, :48] == 7).all()
-    assert (image[:, 48:, 48:] != 7).all()
+    fused = load_image(tmp_path / "n.tif")
+    assert (fused[:, :48, :48] == 7).all()
+    assert (fused[:, 48:, 48:] != 7).all()
 
 
 def test_a_users_nodata_leaves_no_fringe_when_ms_is_reprojected(tmp_path):
@@ -109,8 +109,8 @@ def test_a_users_nodata_leaves_no_fringe_when_ms_is_reprojected(tmp_path):
     dataset = None
     ms = RasterSource(str(tmp_path / "other.tif"), nodata=(-5000.0,))
     fuse(replace(job(pair, tmp_path / "out.tif"), ms=ms))
-    image = load_image(tmp_path / "out.tif")
-    assert image[np.isfinite(image) & (image != -5000)].min() > -500
+    fused = load_image(tmp_path / "out.tif")
+    assert fused[np.isfinite(fused) & (fused != -5000)].min() > -500
 
 
 def test_absurd_floats_are_gaps_without_being_declared(tmp_path):
@@ -119,9 +119,9 @@ def test_absurd_floats_are_gaps_without_being_declared(tmp_path):
     ms = load_image(pair.ms)
     ms[:, :12, :12] = -3.4028235e38
     save(pair.ms, ms, "float32", (5e5, 8, 0, 4e6, 0, -8))
-    image, _ = run(pair, tmp_path)
-    assert np.isnan(image[:, :48, :48]).all()
-    inside = image[:, 60:, 60:]
+    fused, _ = run(pair, tmp_path)
+    assert np.isnan(fused[:, :48, :48]).all()
+    inside = fused[:, 60:, 60:]
     assert np.abs(inside - pair.sharp[:, 60:, 60:]).mean() < 0.2 * pair.sharp.std()
 
 
@@ -129,12 +129,12 @@ def test_an_undeclared_collar_is_said(tmp_path):
     pair = Recipe().write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, :, :10] = 0
-    found = {}
+    notices = {}
     for nodata in (None, 0):
         save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8), nodata=nodata)
-        found[nodata] = {n.code: n.numbers for n in fuse(job(pair, tmp_path / "out.tif")).notices}
-    assert found[None]["undeclared_nodata"]["share"] == pytest.approx(10 / 60, abs=0.03)
-    assert found[0] == {}
+        notices[nodata] = {n.code: n.numbers for n in fuse(job(pair, tmp_path / "out.tif")).notices}
+    assert notices[None]["undeclared_nodata"]["share"] == pytest.approx(10 / 60, abs=0.03)
+    assert notices[0] == {}
 
 
 @pytest.mark.promise(5)
@@ -142,10 +142,10 @@ def test_valid_pixels_never_become_nodata(tmp_path):
     pair = Recipe().write(tmp_path)
     plain, _ = run(pair, tmp_path)
     save(pair.ms, load_image(pair.ms), transform=(5e5, 8, 0, 4e6, 0, -8), nodata=900)
-    image, _ = run(pair, tmp_path)
+    fused, _ = run(pair, tmp_path)
     gaps = (load_image(pair.ms) == 900).repeat(4, 1).repeat(4, 2)
     assert (plain[~gaps] == 900).any()
-    assert np.array_equal(image == 900, gaps)
+    assert np.array_equal(fused == 900, gaps)
 
 
 @pytest.mark.parametrize("count", [2, 4, 5])
@@ -158,7 +158,7 @@ def test_alpha_is_left_out_and_marks_gaps(tmp_path, count):
     dataset.GetRasterBand(count).WriteArray(alpha)
     dataset.GetRasterBand(count).SetColorInterpretation(gdal.GCI_AlphaBand)
     dataset = None
-    image, _ = run(pair, tmp_path)
-    assert len(image) == count - 1
-    assert (image[:, :, :60] == 0).all()
-    assert (image[:, :, 60:] != 0).all()
+    fused, _ = run(pair, tmp_path)
+    assert len(fused) == count - 1
+    assert (fused[:, :, :60] == 0).all()
+    assert (fused[:, :, 60:] != 0).all()

@@ -23,7 +23,7 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 @pytest.fixture
 def small_gpu(monkeypatch):
-    """A GPU, played by the CPU, that holds planes of `room` numbers."""
+    """Have the CPU act as a GPU that holds planes of `room` numbers."""
 
     class OnSmallGpu(FoldedNetwork):
         room = 0
@@ -45,29 +45,29 @@ def small_gpu(monkeypatch):
     return OnSmallGpu
 
 
-def fuse_on(device, given, config=NETWORKS[0]):
+def fuse_on(device, planes, config=NETWORKS[0]):
     fuser = TileFuser(trained(config), scene(4), device, torch.float32, 1)
-    whole = given.window.grown(-fuser.halo)
-    return fuser, fuser.fuse(given, whole, lambda: None).numpy()
+    whole = planes.window.grown(-fuser.halo)
+    return fuser, fuser.fuse(planes, whole, lambda: None).numpy()
 
 
 @pytest.mark.promise(19)
 def test_a_gpu_out_of_memory_gets_smaller_pieces(small_gpu):
-    given = conditions(4, 400, 320)
-    _, expected = fuse_on(CPU, given)
+    planes = conditions(4, 400, 320)
+    _, expected = fuse_on(CPU, planes)
     small_gpu.room = 11 * 240 * 240
-    fuser, found = fuse_on(CUDA, given)
-    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+    fuser, fused = fuse_on(CUDA, planes)
+    assert np.abs(fused - expected).max() < 1e-5 * np.abs(expected).max()
     assert fuser.device == CUDA
     assert fuser.shortages == [("cuda", 182)]
 
 
 @pytest.mark.promise(19)
 def test_without_memory_for_small_pieces_the_cpu_takes_over(small_gpu):
-    given = conditions(4, 400, 320)
-    _, expected = fuse_on(CPU, given)
-    fuser, found = fuse_on(CUDA, given)
-    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+    planes = conditions(4, 400, 320)
+    _, expected = fuse_on(CPU, planes)
+    fuser, fused = fuse_on(CUDA, planes)
+    assert np.abs(fused - expected).max() < 1e-5 * np.abs(expected).max()
     assert fuser.device == CPU
     assert fuser.shortages[-1] == ("cuda", None)
 
@@ -86,7 +86,7 @@ def test_out_of_memory_is_said_in_the_log(tmp_path, monkeypatch, small_gpu):
 
 @pytest.fixture
 def three_gpus(monkeypatch):
-    """The second is of another kind than the first and the third."""
+    """Have three GPUs, the second of another model than the others."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "old" if number == 1 else "new")
@@ -100,14 +100,14 @@ def test_gpus_of_one_kind_share_the_tiles(tmp_path, monkeypatch, small_gpu, thre
     asked: list[str] = []
     real = TileFuser.fuse
 
-    def counted(self, *given):
+    def counted(self, *arguments):
         asked.append(str(self.device))
-        return real(self, *given)
+        return real(self, *arguments)
 
     monkeypatch.setattr(TileFuser, "fuse", counted)
     small_gpu.room = 10**9
-    monkeypatch.setattr(quality_estimate, "estimate_reduced", lambda *given: QualityEstimate(4.0, 4, 4))
-    monkeypatch.setattr(quality_estimate, "estimate_full", lambda found, *given: found)  # one GPU does that alone
+    monkeypatch.setattr(quality_estimate, "estimate_reduced", lambda *arguments: QualityEstimate(4.0, 4, 4))
+    monkeypatch.setattr(quality_estimate, "estimate_full", lambda reduced, *arguments: reduced)  # of one GPU alone
     result = fuse(job(pair, tmp_path / "gpu.tif", device="auto", tile=64))
     assert result.device == "cuda:0, cuda:2"
     assert (asked.count("cuda:0"), asked.count("cuda:2")) == (13, 12)

@@ -1,4 +1,4 @@
-"""Measuring a scene: what it costs, and whether it listens."""
+"""Measuring a scene: its cost, and cancelling it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from otfm_pansharpen.model.raster.windows import opened_pair
 
 
 def with_many_bands(pair, bands, times):
-    """The pair repeated so many times each way, with bands that are mixtures of its own and some noise."""
+    """Return the pair repeated so many times each way, with bands that are mixtures of its own and some noise."""
     rng = np.random.default_rng(0)
     ms = np.tile(load_image(pair.ms), (1, times, times)).astype(float)
     shares = rng.dirichlet(np.ones(len(ms)), bands)
@@ -34,20 +34,20 @@ def with_many_bands(pair, bands, times):
 def test_cancelling_is_heard_at_any_moment_while_many_bands_are_measured(tmp_path):
     """No thread works for a second without asking, by its own seconds, whatever else the machine does."""
     pair = with_many_bands(Recipe(height=512, width=512).write(tmp_path), 64, 4)
-    asked, own = [[time.thread_time()]], threading.local()  # when, by each thread
-    own.asked = asked[0]
+    asked, thread = [[time.thread_time()]], threading.local()  # when, by each thread
+    thread.asked = asked[0]
     with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
         placed = check_pair(pan, ms, job(pair, tmp_path / "o.tif"))
 
         def cancelled() -> bool:
-            if not hasattr(own, "asked"):
-                own.asked = [0.0]
-                asked.append(own.asked)
-            own.asked.append(time.thread_time())
+            if not hasattr(thread, "asked"):
+                thread.asked = [0.0]
+                asked.append(thread.asked)
+            thread.asked.append(time.thread_time())
             return False
 
         measure(placed, True, None, Progress(cancelled=cancelled))
-    own.asked.append(time.thread_time())
+    thread.asked.append(time.thread_time())
     between = np.concatenate([np.diff(times) for times in asked])
     assert between.sum() > 2.0  # else it shows nothing
     assert between.max() < 0.7
@@ -73,12 +73,12 @@ print("torch" in sys.modules)
 def test_a_scene_measures_the_same_with_any_number_of_threads(tmp_path):
     """A machine with more cores adds in another order; the last bits of the statistics decide pixels."""
     pair = Recipe(height=512, width=512, seed=3).write(tmp_path)
-    arguments, found = [str(p) for p in (pair.pan, pair.ms)], []
+    arguments, outputs = [str(p) for p in (pair.pan, pair.ms)], []
     for threads in ("1", "2", "4"):
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         command = [sys.executable, "-c", MEASURED, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        found.append(done.stdout)
-    assert "intensity=(" in found[0]
-    assert found[1:] == found[:1] * 2
-    assert found[0].endswith("False\n")  # nor does it need torch
+        outputs.append(done.stdout)
+    assert "intensity=(" in outputs[0]
+    assert outputs[1:] == outputs[:1] * 2
+    assert outputs[0].endswith("False\n")  # nor does it need torch

@@ -33,8 +33,8 @@ def test_fuse_refuses_pan_of_another_scene(exchanged, tmp_path):
 
 
 def test_fuse_align_off_overrides_and_says_not_sharpened(exchanged, tmp_path):
-    image, result = run(exchanged, tmp_path, align=False)
-    assert image.shape == (4, 400, 400)
+    fused, result = run(exchanged, tmp_path, align=False)
+    assert fused.shape == (4, 400, 400)
     assert not result.sharpened
     assert "not_sharpened" in [n.code for n in result.notices]
 
@@ -52,10 +52,10 @@ def test_fuse_takes_open_water_without_structures(tmp_path):
 def test_fuse_takes_a_scene_half_under_moved_clouds(tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     for path, step, move in ((pair.pan, 1, 0), (pair.ms, 4, 12)):
-        image = load_image(path).astype(float)
-        rows, columns = np.mgrid[: image.shape[1], : image.shape[2]] * step
+        values = load_image(path).astype(float)
+        rows, columns = np.mgrid[: values.shape[1], : values.shape[2]] * step
         cover = np.sin((rows + move) / 37.0) * np.sin((columns - move) / 53.0) + 0.3 * np.sin((rows + columns) / 11.0)
-        cloudy = np.where(cover > 0.0, 2500.0 + 900.0 * cover, image)
+        cloudy = np.where(cover > 0.0, 2500.0 + 900.0 * cover, values)
         save(path, cloudy, transform=PAN_GRID if step == 1 else MS_GRID)
     _, result = run(pair, tmp_path)
     assert result.sharpened
@@ -65,7 +65,7 @@ def test_fuse_takes_haze_that_leaves_a_tenth_of_the_contrast(tmp_path):
     rng = np.random.default_rng(3)
     pair = Recipe(height=400, width=400).write(tmp_path)
     for path in (pair.pan, pair.ms):
-        image = load_image(path)
-        hazy = 2000.0 + 0.1 * (image - image.mean()) + 20.0 * rng.standard_normal(image.shape)
+        values = load_image(path)
+        hazy = 2000.0 + 0.1 * (values - values.mean()) + 20.0 * rng.standard_normal(values.shape)
         save(path, hazy, transform=PAN_GRID if path == pair.pan else MS_GRID)
     assert run(pair, tmp_path)[1].sharpened

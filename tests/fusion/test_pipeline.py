@@ -23,9 +23,9 @@ from otfm_pansharpen.model.raster.source import RasterSource
 from scipy.ndimage import zoom
 
 
-def error(image, truth, border=8):
+def error(fused, truth, border=8):
     inner = (slice(None), slice(border, -border), slice(border, -border))
-    return float(np.sqrt(np.mean((image.astype(float)[inner] - truth[inner]) ** 2)))
+    return float(np.sqrt(np.mean((fused.astype(float)[inner] - truth[inner]) ** 2)))
 
 
 def interpolated(pair, shape):
@@ -39,20 +39,20 @@ def interpolated(pair, shape):
 )
 def test_sharper_than_interpolation_for_any_band_count_and_ratio(tmp_path, bands, ratio):
     pair = Recipe(bands=bands, ratio=ratio, height=200, width=240).write(tmp_path)
-    image, result = run(pair, tmp_path)
-    assert image.shape == (bands, 200 if ratio != 3 else 198, 240)
-    assert image.dtype == np.uint16
+    fused, result = run(pair, tmp_path)
+    assert fused.shape == (bands, 200 if ratio != 3 else 198, 240)
+    assert fused.dtype == np.uint16
     assert result.metrics.ratio == pytest.approx(ratio)
-    truth = pair.sharp[:, : image.shape[1]]
-    assert error(image, truth) < 0.75 * error(interpolated(pair, image.shape), truth)
+    truth = pair.sharp[:, : fused.shape[1]]
+    assert error(fused, truth) < 0.75 * error(interpolated(pair, fused.shape), truth)
 
 
 @pytest.mark.promise(3)
-@pytest.mark.parametrize("kind", ["uint16", "float32"])
-def test_tiles_cannot_be_seen(tmp_path, kind):
-    pair = Recipe(height=416, width=352, kind=kind, scale=1 if kind == "uint16" else 1e-4).write(tmp_path)
+@pytest.mark.parametrize("type_name", ["uint16", "float32"])
+def test_tiles_cannot_be_seen(tmp_path, type_name):
+    pair = Recipe(height=416, width=352, kind=type_name, scale=1 if type_name == "uint16" else 1e-4).write(tmp_path)
     whole, _ = run(pair, tmp_path, tile=4096)
-    limit = 1 if kind == "uint16" else 1e-4 * (whole.max() - whole.min())
+    limit = 1 if type_name == "uint16" else 1e-4 * (whole.max() - whole.min())
     for tile in (128, 256, 300):
         tiled, _ = run(pair, tmp_path, tile=tile)
         assert np.abs(tiled.astype(float) - whole.astype(float)).max() <= limit
@@ -97,10 +97,10 @@ def test_shift_is_corrected(tmp_path):
 
 def test_negative_values_that_the_sample_misses_stay(tmp_path):
     """Reflectances a little below zero, in a corner between the windows from which statistics are measured."""
-    sharp = np.tile(Recipe(bands=1, height=256, width=256).write(tmp_path).sharp, (1, 8, 8)) / 1e4
-    sharp[:, 360:420, 360:420] -= sharp[:, 360:420, 360:420].max() + 0.02
-    ms = sharp.reshape(1, 1024, 2, 1024, 2).mean((2, 4))
-    save(tmp_path / "pan.tif", sharp, "float32", (5e5, 2, 0, 4e6, 0, -2))
+    reference = np.tile(Recipe(bands=1, height=256, width=256).write(tmp_path).sharp, (1, 8, 8)) / 1e4
+    reference[:, 360:420, 360:420] -= reference[:, 360:420, 360:420].max() + 0.02
+    ms = reference.reshape(1, 1024, 2, 1024, 2).mean((2, 4))
+    save(tmp_path / "pan.tif", reference, "float32", (5e5, 2, 0, 4e6, 0, -2))
     save(tmp_path / "ms.tif", ms, "float32", (5e5, 4, 0, 4e6, 0, -4))
     fuse(
         FusionJob(RasterSource(str(tmp_path / "pan.tif")), RasterSource(str(tmp_path / "ms.tif")), tmp_path / "o.tif",
@@ -141,10 +141,10 @@ def test_a_pan_that_is_all_noise_does_not_blow_up_the_colours(tmp_path):
     pair = Recipe(ratio=8.0, height=240, width=240).write(tmp_path)
     noise = 1000.0 + 30.0 * np.random.default_rng(0).standard_normal((1, 240, 240))
     save(pair.pan, noise, transform=(5e5, 2, 0, 4e6, 0, -2))
-    image, result = run(pair, tmp_path)
+    fused, result = run(pair, tmp_path)
     spread = pair.sharp.std((1, 2))
-    assert (np.abs(image.mean((1, 2)) - pair.sharp.mean((1, 2))) < 0.05 * spread).all()
-    assert (image.std((1, 2)) < 1.05 * spread).all()
+    assert (np.abs(fused.mean((1, 2)) - pair.sharp.mean((1, 2))) < 0.05 * spread).all()
+    assert (fused.std((1, 2)) < 1.05 * spread).all()
     assert {"pan_unrelated", "not_sharpened"} & {n.code for n in result.notices}
 
 
@@ -153,28 +153,28 @@ def test_ms_on_a_larger_area_and_off_the_grid(tmp_path):
     pair = Recipe(height=240, width=240).write(tmp_path)
     ms = load_image(pair.ms)[:, 5:, 3:]
     save(pair.ms, ms, transform=(5e5 + 8 * 3, 8, 0, 4e6 - 8 * 5, 0, -8))
-    image, _ = run(pair, tmp_path)
+    fused, _ = run(pair, tmp_path)
     assert gdal.Open(str(tmp_path / "fused.tif")).GetGeoTransform() == (5e5 + 24, 2, 0, 4e6 - 40, 0, -2)
-    assert image.shape == (4, 220, 228)
-    assert error(image, pair.sharp[:, 20:, 12:]) < 0.75 * error(interpolated(pair, pair.sharp.shape), pair.sharp)
+    assert fused.shape == (4, 220, 228)
+    assert error(fused, pair.sharp[:, 20:, 12:]) < 0.75 * error(interpolated(pair, pair.sharp.shape), pair.sharp)
 
 
 def test_another_reference_system_is_reprojected(tmp_path):
     pair = Recipe(height=240, width=240).write(tmp_path)
     straight, _ = run(pair, tmp_path)
     gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632", resampleAlg="cubic", dstNodata=0)
-    said: list[str] = []
+    lines: list[str] = []
     moved = replace(job(pair, tmp_path / "moved.tif"), ms=RasterSource(str(tmp_path / "other.tif")))
-    fuse(moved, Progress(log=said.append))
-    assert any("reprojected" in line for line in said)
-    assert not any("0 in every band" in line for line in said)
+    fuse(moved, Progress(log=lines.append))
+    assert any("reprojected" in line for line in lines)
+    assert not any("0 in every band" in line for line in lines)
     result = gdal.Open(str(tmp_path / "moved.tif"))
     left = round((result.GetGeoTransform()[0] - 5e5) / 2)
     top = round((4e6 - result.GetGeoTransform()[3]) / 2)
-    image = result.ReadAsArray()
-    there = straight[:, top : top + image.shape[1], left : left + image.shape[2]]
+    fused = result.ReadAsArray()
+    there = straight[:, top : top + fused.shape[1], left : left + fused.shape[2]]
     inner = (slice(None), slice(60, -60), slice(60, -60))
-    difference = np.abs(image[inner].astype(float) - there[inner])
+    difference = np.abs(fused[inner].astype(float) - there[inner])
     assert np.median(difference) < 0.05 * straight.std()
 
 
@@ -185,18 +185,18 @@ def test_another_reference_system_is_reprojected(tmp_path):
     ratio=st.sampled_from([1.5, 2, 2.5, 3, 4, 5]),
     height=st.integers(60, 130),
     width=st.integers(60, 130),
-    kind=st.sampled_from(["uint8", "uint16", "int16", "float32", "float64"]),
+    type_name=st.sampled_from(["uint8", "uint16", "int16", "float32", "float64"]),
     tile=st.sampled_from([64, 128]),
     seed=st.integers(0, 5),
 )
-@example(bands=1, ratio=2.5, height=60, width=60, kind="uint8", tile=64, seed=0)
-def test_any_pair_gives_pans_grid_and_mss_type(tmp_path, bands, ratio, height, width, kind, tile, seed):
-    scale = {"uint8": 0.08, "float32": 1e-4}.get(kind, 1.0)
-    pair = Recipe(bands, ratio, height, width, kind, seed=seed, scale=scale).write(tmp_path)
-    image, result = run(pair, tmp_path, tile=tile)
+@example(bands=1, ratio=2.5, height=60, width=60, type_name="uint8", tile=64, seed=0)
+def test_any_pair_gives_pans_grid_and_mss_type(tmp_path, bands, ratio, height, width, type_name, tile, seed):
+    scale = {"uint8": 0.08, "float32": 1e-4}.get(type_name, 1.0)
+    pair = Recipe(bands, ratio, height, width, type_name, seed=seed, scale=scale).write(tmp_path)
+    fused, result = run(pair, tmp_path, tile=tile)
     cover = [int(n / ratio) * ratio for n in (height, width)]
-    assert image.shape == (bands, *(int(np.floor(c + 0.5)) for c in cover))
-    assert image.dtype == np.dtype(kind)
-    assert np.isfinite(image).all()
+    assert fused.shape == (bands, *(int(np.floor(c + 0.5)) for c in cover))
+    assert fused.dtype == np.dtype(type_name)
+    assert np.isfinite(fused).all()
     assert result.metrics.ratio == pytest.approx(ratio)
-    assert error(image, pair.sharp[:, : image.shape[1], : image.shape[2]]) < pair.sharp.std()
+    assert error(fused, pair.sharp[:, : fused.shape[1], : fused.shape[2]]) < pair.sharp.std()

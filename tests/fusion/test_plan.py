@@ -37,22 +37,22 @@ def planned(wanted) -> FusionPlan:
 
 
 def in_another_zone(pair, tmp_path):
-    """The pair with MS in the neighbouring zone of UTM."""
+    """Return the pair with MS in the neighbouring zone of UTM."""
     other = tmp_path / "ms_32634.tif"
     gdal.Warp(str(other), str(pair.ms), dstSRS="EPSG:32634", dstNodata=0, resampleAlg="cubic")
     return replace(pair, ms=other)
 
 
 @pytest.mark.promise(4)
-@pytest.mark.parametrize("kind", ["plain", "gaps", "another system"])
-def test_every_window_of_a_plan_gives_the_bytes_of_the_whole(tmp_path, kind):
+@pytest.mark.parametrize("case", ["plain", "gaps", "another system"])
+def test_every_window_of_a_plan_gives_the_bytes_of_the_whole(tmp_path, case):
     """Made in another process, from text alone, in another order, tile by tile."""
     pair = Recipe(height=256, width=320).write(tmp_path)
-    if kind == "gaps":
+    if case == "gaps":
         pan = load_image(pair.pan)
         pan[:, 50:90, 60:140] = 0
         save(pair.pan, pan, nodata=0)
-    if kind == "another system":
+    if case == "another system":
         pair = in_another_zone(pair, tmp_path)
     wanted = job(pair, tmp_path / "whole.tif", tile=128, extent=(5e5 + 20, 4e6 - 500, 5e5 + 600, 4e6 - 12))
     fuse(wanted)
@@ -110,12 +110,12 @@ def test_text_that_is_nested_without_end_is_refused():
 @pytest.mark.promise(12)
 def test_a_window_of_a_plan_is_no_mixture_of_a_raster_and_its_successor(tmp_path):
     pair = Recipe(height=256, width=256).write(tmp_path)
-    image = load_image(pair.ms)
+    ms = load_image(pair.ms)
     plan = planned(job(pair, tmp_path / "out.tif", tile=64))
 
     def overwrite(share: float) -> None:
         if share > 0.5:
-            save(pair.ms, image[:, ::-1], transform=(5e5, 8, 0, 4e6, 0, -8))
+            save(pair.ms, ms[:, ::-1], transform=(5e5, 8, 0, 4e6, 0, -8))
 
     with pytest.raises(InputError, match="changed while it was read"):
         fuse_window(plan, plan.window, Progress(report=overwrite))

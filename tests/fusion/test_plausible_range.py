@@ -17,19 +17,19 @@ from otfm_pansharpen.model.raster.pixel_types import PixelEncoder
 MS_GRID = (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
 
 
-def held(image, extremes, limits=(0.0, 65535.0), step=1.0):
+def held(plane, extremes, limits=(0.0, 65535.0), step=1.0):
     plausible = PlausibleRange.of([extremes], limits, step, 4.0, [0.0])
-    values = torch.tensor(image, dtype=torch.float32)[None].clone()
+    values = torch.tensor(plane, dtype=torch.float32)[None].clone()
     plausible.hold(values, [0])
     return values[0].numpy()
 
 
 def undershoot(ground):
-    """A plain of `ground` with wells 60 below it and a rim 20 above."""
-    image = np.full((60, 60), ground)
-    image[20:40, 20:40] += 20.0
-    image[25:35, 25:35] = ground - 60.0
-    return image
+    """Return a plain of `ground` with wells 60 below it and a rim 20 above."""
+    plane = np.full((60, 60), ground)
+    plane[20:40, 20:40] += 20.0
+    plane[25:35, 25:35] = ground - 60.0
+    return plane
 
 
 def test_hold_keeps_values_above_the_floor_without_a_step():
@@ -40,13 +40,13 @@ def test_hold_keeps_values_above_the_floor_without_a_step():
 
 
 def test_hold_keeps_local_means():
-    image = undershoot(60.0)
-    result = held(image, (50.0, 900.0))
-    assert result[10:50, 10:50].mean() == pytest.approx(image[10:50, 10:50].mean(), abs=1.0)
+    plane = undershoot(60.0)
+    result = held(plane, (50.0, 900.0))
+    assert result[10:50, 10:50].mean() == pytest.approx(plane[10:50, 10:50].mean(), abs=1.0)
 
 
 def test_hold_leaves_even_dark_ground_unchanged():
-    """Ground darker than anything that was sampled stays as it is."""
+    """Ground darker than anything that was sampled stays unchanged."""
     assert held(np.full((60, 60), 7.0), (30.0, 900.0)) == pytest.approx(np.full((60, 60), 7.0), abs=1e-3)
 
 
@@ -69,30 +69,31 @@ def test_range_of_a_band_that_reaches_the_floor_holds_nothing():
 
 @pytest.fixture
 def dark_roofs(tmp_path):
-    """An 11-bit scene, dark but for some bright roofs, whose MS has no pixel below 6."""
+    """Write an 11-bit scene, dark except some bright roofs, whose MS has no pixel below 6."""
     pair = Recipe(height=240, width=240).write(tmp_path)
     rng = np.random.default_rng(4)
-    sharp = 14.0 + 0.004 * pair.sharp + 2.0 * rng.standard_normal((1, 240, 240))
+    reference = 14.0 + 0.004 * pair.sharp + 2.0 * rng.standard_normal((1, 240, 240))
     for _ in range(60):
         top, left = rng.integers(0, 220, 2)
-        sharp[:, top : top + rng.integers(3, 20), left : left + rng.integers(3, 20)] = rng.uniform(300, 1800, (4, 1, 1))
-    save(pair.pan, sharp.mean(0)[None])
-    ms = np.maximum(sense(sharp, 4.0, 0.35), 6.0)
+        roof = rng.uniform(300, 1800, (4, 1, 1))
+        reference[:, top : top + rng.integers(3, 20), left : left + rng.integers(3, 20)] = roof
+    save(pair.pan, reference.mean(0)[None])
+    ms = np.maximum(sense(reference, 4.0, 0.35), 6.0)
     save(pair.ms, ms, transform=MS_GRID)
     return pair
 
 
 def test_fuse_leaves_no_valid_pixel_at_the_floor(dark_roofs, tmp_path):
-    image, result = run(dark_roofs, tmp_path)
+    fused, result = run(dark_roofs, tmp_path)
     assert load_image(dark_roofs.ms).min() >= 6
-    assert image.min() >= 1
+    assert fused.min() >= 1
     assert "result_clipped" not in [n.code for n in result.notices]
 
 
 def test_fuse_keeps_the_mean_of_dark_ms_pixels(dark_roofs, tmp_path):
-    """Undershoot beside roofs is not clipped away at the cost of the mean."""
-    image, _ = run(dark_roofs, tmp_path, data_type="Float32")
-    means = image.reshape(4, 60, 4, 60, 4).mean((2, 4))
+    """Undershoot next to roofs is not clipped away at the cost of the mean."""
+    fused, _ = run(dark_roofs, tmp_path, data_type="Float32")
+    means = fused.reshape(4, 60, 4, 60, 4).mean((2, 4))
     ms = load_image(dark_roofs.ms).astype(float)
     dark = ms < 30.0
     assert means[dark].mean() == pytest.approx(ms[dark].mean(), rel=0.05)

@@ -20,14 +20,14 @@ IN_FOLDER = settings(deadline=None, suppress_health_check=[HealthCheck.function_
 @settings(IN_FOLDER, max_examples=300)
 @given(left=st.integers(-30, 40), top=st.integers(-30, 40), width=st.integers(1, 60), height=st.integers(1, 60))
 def test_a_window_beyond_the_raster_repeats_its_edge(tmp_path, left, top, width, height):
-    image = np.arange(2 * 23 * 31).reshape(2, 23, 31)
+    values = np.arange(2 * 23 * 31).reshape(2, 23, 31)
     path = tmp_path / "image.tif"
     if not path.exists():
-        save(path, image, nodata=100)
+        save(path, values, nodata=100)
     with gdal_exceptions(), Raster(RasterSource(str(path)), "MS") as raster:
         values, valid = raster.read_padded(Window(left, top, width, height))
     rows, columns = np.clip(np.arange(top, top + height), 0, 22), np.clip(np.arange(left, left + width), 0, 30)
-    expected = image[:, rows][:, :, columns]
+    expected = values[:, rows][:, :, columns]
     valid = np.broadcast_to(valid, expected.shape)
     assert np.array_equal(valid, expected != 100)
     assert np.array_equal(values[valid], expected[valid])
@@ -54,33 +54,33 @@ def test_gaps_are_those_of_either_raster_and_no_others(tmp_path, ratio, share, p
     pixel = 2.0 * ratio
     save(pair.ms, ms, transform=(5e5, pixel, 0, 4e6, 0, -pixel), nodata=7)
     save(pair.pan, pan, transform=(5e5, 2, 0, 4e6, 0, -2), nodata=5)
-    image, _ = run(pair, tmp_path, tile=tile)
+    fused, _ = run(pair, tmp_path, tile=tile)
     expected = pan_gaps | gaps.repeat(ratio, 1).repeat(ratio, 2)
-    assert np.array_equal(image == 7, expected)
+    assert np.array_equal(fused == 7, expected)
 
 
 @pytest.mark.promise(6)
 @settings(max_examples=500)
 @given(
-    kind=st.sampled_from(sorted(set(NUMPY_TYPES) - {"Int8", "Float16"})),
+    type_name=st.sampled_from(sorted(set(NUMPY_TYPES) - {"Int8", "Float16"})),
     values=st.lists(st.floats(-(2.0**40), 2.0**40, width=32), min_size=1, max_size=20),
     nodata=st.sampled_from([None, 0, 7, 255]),
     seed=st.integers(0, 99),
 )
-def test_values_are_the_nearest_that_the_type_holds_and_never_nodata(kind, values, nodata, seed):
+def test_values_are_the_nearest_that_the_type_holds_and_never_nodata(type_name, values, nodata, seed):
     array = np.array(values, dtype=np.float32)[None, None]
     valid = np.random.default_rng(seed).random(array.shape[1:]) < 0.7
-    encoder = PixelEncoder(kind, None if nodata is None else float(nodata), None)
-    found = encoder.encode(array.copy(), valid, range(len(array)))
-    low, high = value_limits(kind)
+    encoder = PixelEncoder(type_name, None if nodata is None else float(nodata), None)
+    encoded = encoder.encode(array.copy(), valid, range(len(array)))
+    low, high = value_limits(type_name)
     nearest = np.clip(array.astype(np.float64), low, high)
-    assert found.dtype == NUMPY_TYPES[kind]
+    assert encoded.dtype == NUMPY_TYPES[type_name]
     if nodata is not None:
-        assert (found[:, ~valid] == nodata).all()
-        assert (found[:, valid] != nodata).all()
+        assert (encoded[:, ~valid] == nodata).all()
+        assert (encoded[:, valid] != nodata).all()
     counted = valid if nodata is not None else np.ones_like(valid)
-    apart = np.abs(found.astype(np.float64) - nearest)[:, counted]
-    step = 0.5 + (1.0 if nodata is not None else 0.0) if NUMPY_TYPES[kind].kind != "f" else 1e-30
+    apart = np.abs(encoded.astype(np.float64) - nearest)[:, counted]
+    step = 0.5 + (1.0 if nodata is not None else 0.0) if NUMPY_TYPES[type_name].kind != "f" else 1e-30
     assert (apart <= step).all()
 
 

@@ -1,4 +1,4 @@
-"""What the log says of the result's quality, against what a user finds who measures it himself."""
+"""Quality of the result by the log, against that which a user measures himself."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from otfm_pansharpen.model.scene.pieces import telling_pieces
 from otfm_pansharpen.model.scene.registration import measure_registration
 
 
-def judged(pair, folder, **changes):
-    """The result, and the log's lines that speak of quality, but for the last, which sums up."""
+def evaluated(pair, folder, **changes):
+    """Return the result, and the log's lines on quality without the last, which sums up."""
     lines: list[str] = []
     result = fuse(job(pair, folder / "o.tif", **changes), Progress(log=lines.append))
     return result, [line for line in lines[:-1] if "ERGAS" in line or "HQNR" in line]
@@ -35,7 +35,7 @@ def numbers(line):
 
 
 def made_coarser(pair, folder, ratio, gain):
-    """The pair one scale down as a user would make it, by a blur of its own, and MS as its truth."""
+    """Make the pair one scale down as a user would make it, by a blur of its own, and MS as its truth."""
     truth, pan = load_image(pair.ms).astype(float), load_image(pair.pan).astype(float)
     folder.mkdir()
     save(folder / "pan.tif", sense(pan, ratio, gain), "float32")
@@ -46,13 +46,13 @@ def made_coarser(pair, folder, ratio, gain):
 @pytest.mark.parametrize("ratio", [2.0, 4.0])
 def test_the_log_says_what_a_user_finds_who_makes_the_scene_coarser(tmp_path, ratio):
     pair = Recipe(ratio=ratio, height=int(200 * ratio), width=int(200 * ratio)).write(tmp_path)
-    result, lines = judged(pair, tmp_path)
+    result, lines = evaluated(pair, tmp_path)
     small = made_coarser(pair, tmp_path / "small", ratio, result.metrics.gain)
-    image, _ = run(small, tmp_path, "small.tif", align=False, gain=result.metrics.gain, data_type="Float32")
+    fused, _ = run(small, tmp_path, "small.tif", align=False, gain=result.metrics.gain, data_type="Float32")
     plain = np.stack([np.kron(band, np.ones((int(ratio),) * 2)) for band in load_image(small.ms)])
     inner = np.s_[:, 16:184, 16:184]
-    found = ergas(small.sharp[inner], image[inner], ratio)
-    assert result.metrics.ergas == pytest.approx(found, rel=0.15)
+    expected = ergas(small.sharp[inner], fused[inner], ratio)
+    assert result.metrics.ergas == pytest.approx(expected, rel=0.15)
     assert f"made {ratio:.3g} times coarser, ERGAS is {result.metrics.ergas:.3g}" in lines[0]
     ours, interpolated, classical = numbers(lines[0])
     assert ours < 0.9 * interpolated
@@ -63,15 +63,15 @@ def test_the_log_says_what_a_user_finds_who_makes_the_scene_coarser(tmp_path, ra
 def test_hqnr_is_that_of_several_pieces_with_texture(tmp_path):
     """The middle of the scene is open water, which says nothing; the land around it does."""
     pair = Recipe(ratio=2.0, height=1024, width=1024).write(tmp_path)
-    everywhere, lines = judged(pair, tmp_path)
+    everywhere, lines = evaluated(pair, tmp_path)
     assert "HQNR of 3 pieces" in lines[1]
     for path, reach in ((pair.pan, 256), (pair.ms, 128)):
-        image = load_image(path)
-        middle = np.s_[:, image.shape[1] // 2 - reach : image.shape[1] // 2 + reach,
-                       image.shape[2] // 2 - reach : image.shape[2] // 2 + reach]  # fmt: skip
-        image[middle] = 300 + np.random.default_rng(1).integers(-3, 4, image[middle].shape)
-        save(path, image, transform=(5e5, 2 if path == pair.pan else 4, 0, 4e6, 0, -2 if path == pair.pan else -4))
-    with_water, _ = judged(pair, tmp_path)
+        values = load_image(path)
+        middle = np.s_[:, values.shape[1] // 2 - reach : values.shape[1] // 2 + reach,
+                       values.shape[2] // 2 - reach : values.shape[2] // 2 + reach]  # fmt: skip
+        values[middle] = 300 + np.random.default_rng(1).integers(-3, 4, values[middle].shape)
+        save(path, values, transform=(5e5, 2 if path == pair.pan else 4, 0, 4e6, 0, -2 if path == pair.pan else -4))
+    with_water, _ = evaluated(pair, tmp_path)
     assert with_water.metrics.hqnr == pytest.approx(everywhere.metrics.hqnr, abs=0.02)
     assert with_water.metrics.ergas == pytest.approx(everywhere.metrics.ergas, rel=0.35)
 
@@ -82,7 +82,7 @@ def estimate(network, injection, interpolated, hqnr, interpolated_hqnr):
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("quality", "words"),
     [
         (estimate(3.0, 9.0, 5.0, 0.95, 0.97), ()),  # interpolation stands high there by its nature
         (estimate(5.5, 9.0, 5.0, 0.97, 0.95), ("ERGAS 5.5 against 5",)),
@@ -91,56 +91,56 @@ def estimate(network, injection, interpolated, hqnr, interpolated_hqnr):
         (QualityEstimate(4.0, 4, 4), ()),
     ],
 )
-def test_a_result_that_looks_worse_than_interpolation_is_warned_of(found, said):
-    found = quality_notice(found)
-    assert (found is not None) == bool(said)
-    sentence = found.sentence if found else ""
-    assert all(words in sentence for words in said)
-    assert ("nodata that is not declared, a shift that is not corrected" in sentence) == bool(said)
+def test_a_result_that_looks_worse_than_interpolation_is_warned_of(quality, words):
+    notice = quality_notice(quality)
+    assert (notice is not None) == bool(words)
+    sentence = notice.sentence if notice else ""
+    assert all(each in sentence for each in words)
+    assert ("nodata that is not declared, a shift that is not corrected" in sentence) == bool(words)
 
 
 def test_a_scene_too_small_to_tell_is_said_to_be(tmp_path):
     pair = Recipe(height=64, width=64).write(tmp_path)
-    result, lines = judged(pair, tmp_path)
+    result, lines = evaluated(pair, tmp_path)
     assert result.metrics.ergas is None
     assert not any("ERGAS" in line for line in lines)
 
 
-def test_of_many_bands_some_are_judged_and_the_log_says_so(tmp_path, monkeypatch):
+def test_of_many_bands_some_are_compared_and_the_log_says_so(tmp_path, monkeypatch):
     pair = Recipe(bands=20, height=256, width=256).write(tmp_path)
-    some, lines = judged(pair, tmp_path)
+    some, lines = evaluated(pair, tmp_path)
     assert all("8 of 20 bands" in line for line in lines)
     assert len(lines) == 2
     monkeypatch.setattr(comparison, "MAX_BANDS", 20)
-    every, lines = judged(pair, tmp_path)
+    every, lines = evaluated(pair, tmp_path)
     assert not any("of 20 bands" in line for line in lines)
     assert some.metrics.hqnr == pytest.approx(every.metrics.hqnr, abs=0.02)
     assert some.metrics.ergas == pytest.approx(every.metrics.ergas, rel=0.1)
 
 
-def test_bands_in_another_order_are_judged_alike(tmp_path):
+def test_bands_in_another_order_have_the_same_quality(tmp_path):
     pair = Recipe(bands=3, height=512, width=512).write(tmp_path)
-    usual, _ = judged(pair, tmp_path)
+    usual, _ = evaluated(pair, tmp_path)
     ms = RasterSource(str(pair.ms), bands=(3, 1, 2))
-    turned, _ = judged(pair, tmp_path, ms=ms)
+    turned, _ = evaluated(pair, tmp_path, ms=ms)
     assert (turned.metrics.ergas, turned.metrics.hqnr) == pytest.approx(
         (usual.metrics.ergas, usual.metrics.hqnr), rel=0.02
     )
 
 
 def test_pieces_show_texture_and_neither_cloud_nor_water():
-    """Of eight windows one is water, one is clouds that moved between the recordings."""
+    """One of eight windows is water, one is clouds that moved between the recordings."""
     rng = np.random.default_rng(5)
     windows = []
     for number in range(8):
-        sharp = np.cumsum(np.cumsum(rng.normal(size=(280, 280)), 0), 1) * 0.02 + 100.0 * rng.normal(size=(280, 280))
-        sharp = sense(sharp[None], 1.0, 0.1)[0] + 1000.0
+        pan = np.cumsum(np.cumsum(rng.normal(size=(280, 280)), 0), 1) * 0.02 + 100.0 * rng.normal(size=(280, 280))
+        pan = sense(pan[None], 1.0, 0.1)[0] + 1000.0
         if number == 3:
-            sharp = 400.0 + rng.normal(size=sharp.shape)
-        ms = np.stack([sense(sharp[None] * k, 2.0, 0.3)[0] for k in (0.7, 1.1)])
+            pan = 400.0 + rng.normal(size=pan.shape)
+        ms = np.stack([sense(pan[None] * k, 2.0, 0.3)[0] for k in (0.7, 1.1)])
         if number == 5:
             ms = np.roll(ms, (2, 2), (1, 2))
-        pan, valid = sharp.astype(np.float32), np.ones((280, 280), bool)
+        pan, valid = pan.astype(np.float32), np.ones((280, 280), bool)
         windows.append(PairWindow(pan, valid, ms.astype(np.float32), valid[::2, ::2], (0.5, 0.5), (2.0, 2.0)))
     registration = measure_registration(windows)
     pieces = telling_pieces(windows, registration)
@@ -149,7 +149,7 @@ def test_pieces_show_texture_and_neither_cloud_nor_water():
     assert math.hypot(*registration.shift) < 0.2
 
 
-def test_judge_uses_the_injection_where_the_network_is_worse(tmp_path):
+def test_fuse_uses_the_injection_where_the_network_is_worse(tmp_path):
     """Weights that double PAN's detail lose one scale down: the result is that of weights that add nothing."""
     pair = Recipe(height=400, width=400).write(tmp_path)
     plain = FlowNetwork(NetworkConfig(width=8, blocks=1))

@@ -29,12 +29,12 @@ PROFILE = settings.get_profile("nightly" if os.environ.get("HYPOTHESIS_PROFILE")
 
 @pytest.fixture(scope="module")
 def worker():
-    """Runs a function in a process of its own, so that a crash or a hang is a failure and not the end.
+    """Run a function in a process of its own, so that a crash or a hang is a failure and not the end.
 
     A forked process would wait for ever for OpenMP's threads, which the tests before this one started.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        yield lambda *given: pool.submit(*given).result(TIMEOUT)
+        yield lambda *arguments: pool.submit(*arguments).result(TIMEOUT)
 
 
 @pytest.mark.parametrize("sound", [True, False])
@@ -44,62 +44,62 @@ def test_pair_gives_a_correct_raster_or_a_sentence(worker, sound):
     @settings(PROFILE)
     @given(case=cases(sound))
     def check(case):
-        found = worker(outcome, case)
-        outcomes[found] += 1
-        assert found in ("raster", "sentence")
+        result = worker(outcome, case)
+        outcomes[result] += 1
+        assert result in ("raster", "sentence")
 
     check()
     assert outcomes["raster" if sound else "sentence"] > outcomes.total() / 2
 
 
 def outcome(case: Case) -> str:
-    """What came of a pair: a raster, a sentence, or what is wrong."""
+    """Return the outcome of a pair: a raster, a sentence, or what is wrong."""
     gdal.PushErrorHandler("CPLQuietErrorHandler")
     with tempfile.TemporaryDirectory() as name:
         job, ms = write_case(case, Path(name))
         before = {p.name for p in Path(name).iterdir()}
         try:
             fuse(job)
-            found = "" if case.damaged else wrong_image(case, job, ms)
+            fault = "" if case.damaged else wrong_image(case, job, ms)
         except PansharpenError:
             left = {p.name for p in Path(name).iterdir()} - before
             return f"left {left}" if left else "sentence"
         parts = [p.name for p in Path(name).iterdir() if p.name.endswith(".part")]
-        return found or (f"left {parts}" if parts else "raster")
+        return fault or (f"left {parts}" if parts else "raster")
 
 
 def wrong_image(case: Case, job: FusionJob, ms: np.ndarray) -> str:
-    """What is wrong with the raster that was written, empty where nothing is."""
+    """Return what is wrong with the raster that was written, empty where nothing is."""
     dataset, source = gdal.Open(str(job.output)), gdal.Open(job.ms.path)
-    image = np.atleast_3d(dataset.ReadAsArray().T).T
+    fused = np.atleast_3d(dataset.ReadAsArray().T).T
     band, last = dataset.GetRasterBand(1), source.GetRasterBand(source.RasterCount)
-    if len(image) == len(ms) - 1 and last.GetColorInterpretation() == gdal.GCI_AlphaBand:
+    if len(fused) == len(ms) - 1 and last.GetColorInterpretation() == gdal.GCI_AlphaBand:
         return ""  # an image of hardly any values may be taken for the alpha that it is declared to be
     expected = job.options.data_type or gdal.GetDataTypeName(TYPES[case.types[1]])
-    if gdal.GetDataTypeName(band.DataType) != expected or len(image) != source.RasterCount:
-        return f"{len(image)} bands of {gdal.GetDataTypeName(band.DataType)}"
+    if gdal.GetDataTypeName(band.DataType) != expected or len(fused) != source.RasterCount:
+        return f"{len(fused)} bands of {gdal.GetDataTypeName(band.DataType)}"
     mark = band.GetNoDataValue()
-    gaps = np.zeros(image.shape, bool) if mark is None else np.isnan(image) if np.isnan(mark) else image == mark
-    if not np.isfinite(image[~gaps].astype(np.float64)).all():
+    gaps = np.zeros(fused.shape, bool) if mark is None else np.isnan(fused) if np.isnan(mark) else fused == mark
+    if not np.isfinite(fused[~gaps].astype(np.float64)).all():
         return "values that are not finite"
-    return wrong_grid(case, image) or wrong_values(case, job, ms, image, gaps) if case.is_aligned else ""
+    return wrong_grid(case, fused) or wrong_values(case, job, ms, fused, gaps) if case.is_aligned else ""
 
 
-def wrong_grid(case: Case, image: np.ndarray) -> str:
-    """The size that pixel centres within MS give."""
+def wrong_grid(case: Case, fused: np.ndarray) -> str:
+    """Check the size that pixel centres within MS give."""
     sizes = []
     for start, count, limit in zip(case.offset, case.ms_size, case.pan_size, strict=True):
         centres = np.arange(limit) + 0.5
         sizes.append(int(((centres > start - 1e-3) & (centres < start + count * case.ratio + 1e-3)).sum()))
-    return "" if image.shape[1:] == tuple(sizes) else f"size {image.shape[1:]}, not {tuple(sizes)}"
+    return "" if fused.shape[1:] == tuple(sizes) else f"size {fused.shape[1:]}, not {tuple(sizes)}"
 
 
-def wrong_values(case: Case, job: FusionJob, ms: np.ndarray, image: np.ndarray, gaps: np.ndarray) -> str:
-    """Gaps of MS are gaps of the result, and the means of bands agree."""
+def wrong_values(case: Case, job: FusionJob, ms: np.ndarray, fused: np.ndarray, gaps: np.ndarray) -> str:
+    """Check that gaps of MS are gaps of the result, and the means of bands agree."""
     first = [max(int(np.ceil(start - 0.5 - 1e-3)), 0) for start in case.offset]
     index = [
         np.clip(np.floor((np.arange(n) + f + 0.5 - start) / case.ratio), 0, m - 1).astype(int)
-        for n, f, start, m in zip(image.shape[1:], first, case.offset, case.ms_size, strict=True)
+        for n, f, start, m in zip(fused.shape[1:], first, case.offset, case.ms_size, strict=True)
     ]
     truth = ms[:, index[0]][:, :, index[1]].astype(np.float64)
     bad = ~np.isfinite(truth) | (np.abs(truth) >= 1e30)
@@ -110,7 +110,7 @@ def wrong_values(case: Case, job: FusionJob, ms: np.ndarray, image: np.ndarray, 
         return "a gap of MS holds values"
     if job.options.data_type or gaps.all():
         return ""
-    for band, expected, hole, spoilt in zip(image, truth, gaps, bad, strict=True):
+    for band, expected, hole, spoilt in zip(fused, truth, gaps, bad, strict=True):
         inside = ~hole & ~spoilt
         if inside.any():
             apart = abs(float(band[inside].astype(np.float64).mean()) - expected[inside].mean())

@@ -1,4 +1,4 @@
-"""On real scenes no weights were trained on, where they are at hand: better than interpolation and gdal_pansharpen."""
+"""Real scenes that no weights were trained on, where they are available: better than interpolation and GDAL."""
 
 from __future__ import annotations
 

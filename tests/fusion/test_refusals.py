@@ -1,4 +1,4 @@
-"""What is refused, cancelled or fails: a sentence with the cure, no file, nothing lost."""
+"""Refusals, cancels and failures: a sentence with the cure, no file, nothing lost."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 
 
-def refused(pair, tmp_path, kind=PansharpenError, name="out.tif", **changes):
+def refused(pair, tmp_path, error=PansharpenError, name="out.tif", **changes):
     before = {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
-    with pytest.raises(kind) as caught:
+    with pytest.raises(error) as caught:
         fuse(job(pair, tmp_path / name, **changes))
     assert {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
     assert temporaries(tmp_path) == []
@@ -167,7 +167,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
 
 
 def global_state():
-    """What other plugins in the same process could notice."""
+    """Return the state that other plugins in the same process could notice."""
     gdal_state = (gdal.GetUseExceptions(), gdal.GetCacheMax())
     torch_state = (torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled())
     return (*gdal_state, *torch_state, sys.path[:], Path.cwd(), dict(os.environ))

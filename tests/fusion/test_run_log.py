@@ -1,4 +1,4 @@
-"""What a run says of the scene it was given."""
+"""The log of a run on its scene."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress, spoken
 
 
-def said_by(pair, tmp_path, **changes):
-    """The log of a run."""
+def log_of(pair, tmp_path, **changes):
+    """Return the log of a run."""
     lines: list[str] = []
     fuse(job(pair, tmp_path / "o.tif", **changes), Progress(log=lines.append))
     return "\n".join(lines)
 
 
 def warned(pair, tmp_path, **changes):
-    """The numbers of a run's warnings by their codes."""
+    """Return the numbers of a run's warnings by their codes."""
     return {n.code: n.numbers for n in fuse(job(pair, tmp_path / "o.tif", **changes)).notices}
 
 
@@ -46,10 +46,10 @@ def test_an_ms_that_its_maker_sharpened_is_said(tmp_path, crest, words):
     steep = (1.0, 1.0, 0.96, 0.86, 0.72, 0.54, 0.32, 0.19, 0.08, 0.04)
     transfer = TransferFunction(tuple(max(v, min(crest, 1.6 * v)) if crest > 1.0 else v for v in steep), steep)
     save(pair.ms, sense(pair.sharp, 2.0, transfer=transfer), transform=(5e5, 4, 0, 4e6, 0, -4))
-    said = said_by(pair, tmp_path)
-    assert words in said
-    assert ("sharpened by its maker" in said) == (crest > 1.0)
-    assert "Transfer function of MS relative to PAN" in said
+    log = log_of(pair, tmp_path)
+    assert words in log
+    assert ("sharpened by its maker" in log) == (crest > 1.0)
+    assert "Transfer function of MS relative to PAN" in log
 
 
 @pytest.mark.parametrize("rows", [4.9, 9.0])
@@ -63,12 +63,12 @@ def test_a_shift_beyond_the_small_search_is_found_and_a_large_one_is_said(tmp_pa
 def test_warnings_reach_the_caller_as_they_are_found(tmp_path):
     """As data where they are wanted so, else as sentences in the log; each once."""
     pair = Recipe(shift=(9.0, 0.0), height=320, width=320).write(tmp_path)
-    found: list[Notice] = []
+    notices: list[Notice] = []
     lines: list[str] = []
-    result = fuse(job(pair, tmp_path / "o.tif"), Progress(log=lines.append, notice=found.append))
-    assert tuple(found) == result.notices
+    result = fuse(job(pair, tmp_path / "o.tif"), Progress(log=lines.append, notice=notices.append))
+    assert tuple(notices) == result.notices
     assert not any("Warning" in line for line in lines)
-    assert said_by(pair, tmp_path).count(f"Warning: {found[0].sentence}") == 1
+    assert log_of(pair, tmp_path).count(f"Warning: {notices[0].sentence}") == 1
 
 
 @pytest.mark.parametrize("bare", ["pan", "ms", "both"])
@@ -80,20 +80,20 @@ def test_what_is_taken_for_granted_is_said(tmp_path, bare):
         elif bare == name:
             save(path, load_image(path), transform=(5e5, pixel, 0, 4e6, 0, -pixel), crs=None)
     words = {"both": "taken to cover the same area", "pan": "PAN names no reference", "ms": "MS names no reference"}
-    assert words[bare] in said_by(pair, tmp_path)
+    assert words[bare] in log_of(pair, tmp_path)
 
 
 def test_one_is_singular_and_nothing_has_no_minus(tmp_path, monkeypatch):
-    def barely_off(*given):
-        return replace(found(*given), shift=(0.25, -0.001))
+    def barely_off(*arguments):
+        return replace(measure(*arguments), shift=(0.25, -0.001))
 
-    found = otfm_measure.measure_registration
+    measure = otfm_measure.measure_registration
     monkeypatch.setattr(otfm_measure, "measure_registration", barely_off)
-    said = said_by(Recipe(shift=(0.25, 0.0)).write(tmp_path), tmp_path)
-    assert said.count("+0.25 rows") == 2
-    assert "-0.00" not in said
-    assert ", 1 step." in said
-    assert "(s)" not in said
+    log = log_of(Recipe(shift=(0.25, 0.0)).write(tmp_path), tmp_path)
+    assert log.count("+0.25 rows") == 2
+    assert "-0.00" not in log
+    assert ", 1 step." in log
+    assert "(s)" not in log
 
 
 def test_the_length_of_a_tuning_is_said(tmp_path):

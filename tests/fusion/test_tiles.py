@@ -1,4 +1,4 @@
-"""Tiles in work side by side: order, errors, cancelling, and what they say of the result."""
+"""Tiles in work in parallel: order, errors, cancelling, and what they say of the result."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_cancelling_stops_the_quality_figure(tmp_path, monkeypatch):
 
 @pytest.fixture
 def spoiled(monkeypatch):
-    """Makes the network give some value in the middle of every tile."""
+    """Make the network give some value in the middle of every tile."""
 
     def spoil(value):
         real = FoldedNetwork.__call__
@@ -128,10 +128,10 @@ def spoiled(monkeypatch):
 
 
 @pytest.mark.promise(15)
-@pytest.mark.parametrize("kind", ["uint16", "float32"])
+@pytest.mark.parametrize("type_name", ["uint16", "float32"])
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
-def test_results_that_are_not_finite_are_refused(tmp_path, spoiled, kind, value):
-    pair = Recipe(kind=kind, height=128, width=128).write(tmp_path)
+def test_results_that_are_not_finite_are_refused(tmp_path, spoiled, type_name, value):
+    pair = Recipe(kind=type_name, height=128, width=128).write(tmp_path)
     spoiled(value)
     extent = (5e5 + 2 * 64, 4e6 - 2 * 128, 5e5 + 2 * 128, 4e6)
     with pytest.raises(PansharpenError, match=r"row 0, column 64 of PAN .* not finite.* bundled weights"):
@@ -146,21 +146,21 @@ def test_what_lies_under_a_gap_need_not_be_finite(tmp_path, spoiled):
     pan[:, 60:70, 60:70] = 0
     save(pair.pan, pan, nodata=0)
     spoiled(float("nan"))
-    image, _ = run(pair, tmp_path, tile=128)
-    assert np.array_equal((image == 0).all(0), pan[0] == 0)
+    fused, _ = run(pair, tmp_path, tile=128)
+    assert np.array_equal((fused == 0).all(0), pan[0] == 0)
 
 
-@pytest.mark.parametrize("place", ["read", "fuse"])
-def test_an_error_in_a_thread_ends_the_run(tmp_path, monkeypatch, three_threads, place):
-    real, calls = getattr(tiling.Tiling, place), []
+@pytest.mark.parametrize("step", ["read", "fuse"])
+def test_an_error_in_a_thread_ends_the_run(tmp_path, monkeypatch, three_threads, step):
+    real, calls = getattr(tiling.Tiling, step), []
 
-    def failing(self, *given):
-        calls.append(given)
+    def failing(self, *arguments):
+        calls.append(arguments)
         if len(calls) == 5:
             raise InputError("PAN cannot be read at row 64.")
-        return real(self, *given)
+        return real(self, *arguments)
 
-    monkeypatch.setattr(tiling.Tiling, place, failing)
+    monkeypatch.setattr(tiling.Tiling, step, failing)
     pair = Recipe(height=640, width=640).write(tmp_path)
     before = threading.active_count()
     with pytest.raises(InputError, match="row 64"):

@@ -1,4 +1,4 @@
-"""How much memory a run takes: the budget, the tiles that fit it, and what happens where it is refused."""
+"""Memory of a run: the budget, the tiles that fit it, and what happens where it is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 
 
 def test_tile_memory_follows_the_budget(tmp_path):
-    """Less memory: smaller tiles, said in the log, and the same raster."""
+    """Less memory: smaller tiles, reported in the log, and the same raster."""
     pair = Recipe(height=700, width=700).write(tmp_path)
     lines: list[str] = []
     images = []
@@ -85,7 +85,7 @@ def test_too_little_memory_is_one_sentence_and_no_file(tmp_path, monkeypatch, er
     pair = Recipe().write(tmp_path)
     before = sorted(tmp_path.iterdir())
 
-    def failing(self, *given):
+    def failing(self, *arguments):
         raise error
 
     monkeypatch.setattr(TileFuser, "fuse", failing)
