@@ -17,11 +17,11 @@ def test_write_table_escapes_formulas(tmp_path, start):
     row = Row(name, "failed", output=name, metrics=metrics, workers=(name,), sentence=f"{name} is no")
     write_table([row], str(tmp_path))
     with (tmp_path / "fleet.csv").open(newline="", encoding="utf-8") as file:
-        (row,) = csv.DictReader(file)
-    assert [row[c] for c in ("scene", "output", "workers", "sentence")] == [
+        (cells,) = csv.DictReader(file)
+    assert [cells[c] for c in ("scene", "output", "workers", "sentence")] == [
         f"'{t}" for t in (*[name] * 3, f"{name} is no")
     ]
-    assert (row["status"], row["shift_rows"]) == ("failed", "-0.5")
+    assert (cells["status"], cells["shift_rows"]) == ("failed", "-0.5")
     assert json.loads((tmp_path / "fleet.json").read_text())[0]["scene"] == name
 
 

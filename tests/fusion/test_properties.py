@@ -20,14 +20,14 @@ IN_FOLDER = settings(deadline=None, suppress_health_check=[HealthCheck.function_
 @settings(IN_FOLDER, max_examples=300)
 @given(left=st.integers(-30, 40), top=st.integers(-30, 40), width=st.integers(1, 60), height=st.integers(1, 60))
 def test_a_window_beyond_the_raster_repeats_its_edge(tmp_path, left, top, width, height):
-    values = np.arange(2 * 23 * 31).reshape(2, 23, 31)
+    whole = np.arange(2 * 23 * 31).reshape(2, 23, 31)
     path = tmp_path / "image.tif"
     if not path.exists():
-        save(path, values, nodata=100)
+        save(path, whole, nodata=100)
     with gdal_exceptions(), Raster(RasterSource(str(path)), "MS") as raster:
         values, valid = raster.read_padded(Window(left, top, width, height))
     rows, columns = np.clip(np.arange(top, top + height), 0, 22), np.clip(np.arange(left, left + width), 0, 30)
-    expected = values[:, rows][:, :, columns]
+    expected = whole[:, rows][:, :, columns]
     valid = np.broadcast_to(valid, expected.shape)
     assert np.array_equal(valid, expected != 100)
     assert np.array_equal(values[valid], expected[valid])
