@@ -38,8 +38,8 @@ def test_nodata_in_is_nodata_out_and_nothing_else(tmp_path, value):
     save(pair.pan, pan, type_name, pixel[0], nodata=value)
     save(pair.ms, ms, type_name, pixel[1], nodata=value)
     fused, _ = run(pair, tmp_path)
-    fused = gdal.Open(str(tmp_path / "fused.tif"))  # GDAL's bands do not keep their dataset alive
-    declared = fused.GetRasterBand(1).GetNoDataValue()
+    dataset = gdal.Open(str(tmp_path / "fused.tif"))  # GDAL's bands do not keep their dataset alive
+    declared = dataset.GetRasterBand(1).GetNoDataValue()
     assert declared == value or (np.isnan(value) and np.isnan(declared))
     gaps = np.isnan(fused) if np.isnan(value) else fused == value
     expected = np.zeros((4, 200, 240), dtype=bool)
