@@ -43,7 +43,7 @@ def main() -> None:
     unset = re.findall(rf"^(\w+)=.*{re.escape(PLACEHOLDER)}", text, re.MULTILINE)
     if unset and "--draft" not in sys.argv:
         raise SystemExit(
-            f"metadata.txt has {PLACEHOLDER} in {', '.join(unset)}. Set real addresses before the upload. For a "
+            f"metadata.txt has {PLACEHOLDER} in {', '.join(unset)}: set real addresses before the upload. For a "
             "zip that is only tried: bash scripts/package.sh --draft"
         )
     listed = changes(Path(changelog).read_text(encoding="utf-8"))
