@@ -245,6 +245,7 @@ def test_state_folder_is_private(own_state):
 
 AS_SOMEBODY = """
 import sys
+import time
 from pathlib import Path
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
@@ -253,7 +254,14 @@ from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 options = FusionOptions(device="cpu", precision="fp32")
 job = FusionJob(RasterSource(sys.argv[1]), RasterSource(sys.argv[2]), Path(sys.argv[3]), options)
-fuse(job, Progress(report=lambda share: print(share, flush=True)))
+
+
+def report(share):
+    print(share, flush=True)
+    time.sleep(60.0 if share > 0.1 and "wait" in sys.argv else 0.0)
+
+
+fuse(job, Progress(report=report))
 """
 
 
@@ -274,8 +282,9 @@ def shared_place():
     shutil.rmtree(shared)
 
 
-def start(user, homes, pair, target):
-    arguments = [sys.executable, "-c", AS_SOMEBODY, str(pair.pan), str(pair.ms), str(target)]
+def start(user, homes, pair, target, *wait):
+    """Start a run; with "wait", it stops for a minute once it writes."""
+    arguments = [sys.executable, "-c", AS_SOMEBODY, str(pair.pan), str(pair.ms), str(target), *wait]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=homes[user], user=user, group=user)
 
 
@@ -286,7 +295,7 @@ def test_run_of_one_user_touches_nothing_of_another(shared_place, victim, runner
     """One user has a killed run and plants a record, while the other runs into the same folder."""
     out, homes = shared_place
     pair = Recipe(bands=1).write(out.parent)
-    with start(victim, homes, pair, out / "killed.tif") as killed:
+    with start(victim, homes, pair, out / "killed.tif", "wait") as killed:
         assert killed.stdout
         while float(killed.stdout.readline()) < 0.1:
             pass
