@@ -17,4 +17,4 @@ say "Style, types, security"
 "$venv/bin/bandit" -q -r __init__.py plugin.py algorithms desktop engine fleet model
 if command -v actionlint >/dev/null; then actionlint; fi # it has no wheel, so the lists of packages leave it out
 say "Tests"
-QGIS_PROCESS=$qgis_process "$python" -m pytest -q "$@"
+QGIS_PROCESS=$qgis_process "$python" -m pytest -q -n 2 --dist loadfile "$@" # -n 0 runs them in one process

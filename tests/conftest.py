@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 if Path(otfm_pansharpen.__file__).resolve().parent != ROOT:
     pytest.exit(f"otfm_pansharpen is imported from {otfm_pansharpen.__file__}, not from {ROOT}: run scripts/test.sh", 1)
 
-torch.set_num_threads(min(2, torch.get_num_threads()))
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")  # of tests that run in parallel: one thread and one QGIS profile each
+if WORKER:
+    os.environ["QGIS_CUSTOM_CONFIG_PATH"] = os.path.join(os.environ["QGIS_CUSTOM_CONFIG_PATH"], WORKER)
+torch.set_num_threads(1 if WORKER else min(2, torch.get_num_threads()))
 
 
 class AbsentGis:

@@ -19,6 +19,7 @@ def made(tmp_path_factory):
     return folder, example_data.make(folder)
 
 
+@pytest.mark.slow
 def test_the_files_are_what_the_script_makes(made):
     """Except pixels that another version of numpy or scipy rounds otherwise."""
     for name in ("pan.tif", "ms.tif"):

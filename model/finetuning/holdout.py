@@ -102,8 +102,8 @@ def read_scene(
     if min(shared.width, shared.height) < MIN_SIDE:
         raise InputError(
             f"PAN {pan.source.name} and MS {ms.source.name} share {shared.width} x {shared.height} MS pixels here, but "
-            f"fine-tuning needs {MIN_SIDE} x {MIN_SIDE}. Choose a larger extent or scene, or use the bundled weights "
-            "unchanged."
+            f"fine-tuning needs at least {MIN_SIDE} x {MIN_SIDE}. Choose a larger extent or scene, or use the bundled "
+            "weights unchanged."
         )
 
     def read(window: Window) -> PairWindow:

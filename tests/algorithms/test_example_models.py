@@ -52,6 +52,7 @@ def test_a_product_becomes_a_colour_composite(run, tmp_path):
         assert np.corrcoef(band.ravel(), truth.ravel())[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_weights_are_tuned_and_used(run, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     outputs = {"Tuned weights": "own.safetensors", "Sharpened raster": "sharp.tif"}

@@ -64,6 +64,7 @@ def test_every_parameter_has_help_and_sensible_defaults(tune):
     assert not tune.icon().isNull()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one", [str, lambda p: [str(p)]])
 def test_it_runs_and_returns_its_figures(tune, tmp_path, one):
     pair = SENSOR.write(tmp_path)
@@ -138,6 +139,7 @@ def test_a_file_to_start_from_an_extent_and_a_report(tune, tmp_path):
     assert Path(results["REPORT"]).read_text().count("<img") >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keep", "kept"), [(True, True), (False, False)])
 def test_cancel_keeps_or_leaves_nothing(tune, tmp_path, keep, kept):
     pair = SENSOR.write(tmp_path)

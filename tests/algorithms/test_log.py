@@ -23,7 +23,7 @@ def test_the_log_begins_with_the_answer(algorithm, tmp_path):
     assert [kind for kind, _ in log[:4]] == ["info", "info", "info", "detail"]
     went_in, found, answer, heading = (line for _, line in log[:4])
     assert went_in == "PAN pan.tif (240 x 192 pixels) and MS ms.tif (4 bands, 60 x 48 pixels, UInt16), ratio 4."
-    row, column, kept = map(float, re.findall(r"lies (\S+) rows and (\S+) columns.*keeps (\d+) %", found)[0])
+    row, column, kept = map(float, re.findall(r"shifted by (\S+) rows and (\S+) columns.*keeps (\d+) %", found)[0])
     assert [row, column] == pytest.approx([0, 1], abs=0.15)
     assert kept == pytest.approx(30, abs=5)
     assert re.search(

@@ -300,6 +300,7 @@ def test_torch_never_enters_qgis(tmp_path):
     assert (tmp_path / "out.tif").exists()
 
 
+@pytest.mark.slow
 def test_the_weights_are_tuned_on_the_scene_where_that_is_asked_for(algorithm, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     kept = tmp_path / "kept.safetensors"

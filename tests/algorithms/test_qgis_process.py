@@ -57,6 +57,7 @@ def test_text_run(environment, tmp_path):
     assert "WEIGHTS_SHA256" in done.stdout
 
 
+@pytest.mark.slow
 def test_memory_and_tile_are_read(environment, tmp_path):
     pair = Recipe(bands=4).write(tmp_path)
     done = run(environment, pair, tmp_path / "out.tif", "DEVICE=cpu", "MEMORY=256", "TILE=64")
@@ -75,6 +76,7 @@ def test_defaults_of_the_options_are_read(environment, tmp_path):
     assert "in 300 MB" in done.stdout
 
 
+@pytest.mark.slow
 def test_tuning_is_read(environment, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     kept = tmp_path / "kept.safetensors"
@@ -112,6 +114,7 @@ def test_json_run(environment, tmp_path):
     assert Path(results["OUTPUT"]).is_file()
 
 
+@pytest.mark.slow
 def test_finetune_then_pansharpen(environment, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     own, report = tmp_path / "own.safetensors", tmp_path / "own.html"
@@ -137,6 +140,7 @@ def test_finetune_then_pansharpen(environment, tmp_path):
     assert "fine-tuned from fast" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.promise(20)
 def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
     """SIGKILL in the middle of training: the file of an earlier run is unchanged, and nothing is next to it."""
@@ -154,6 +158,7 @@ def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.promise(9)
 def test_ctrl_c_is_heard_while_nothing_moves(environment, tmp_path):
     """The engine is held still in the middle of its work, so that only QGIS itself can hear it."""
@@ -163,7 +168,7 @@ def test_ctrl_c_is_heard_while_nothing_moves(environment, tmp_path):
         [PROGRAM, *words], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         assert process.stdout
-        while "MS lies" not in (line := process.stdout.readline()):
+        while "finest detail" not in (line := process.stdout.readline()):
             assert line or process.poll() is None
         child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[-1])
         os.kill(child, signal.SIGSTOP)
@@ -249,6 +254,7 @@ def test_weights_that_do_not_fit(environment, tmp_path):
     assert not (tmp_path / "out.tif").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.promise(16)
 def test_without_torch_it_is_listed_and_says_how_to_install(environment, tmp_path):
     pair = Recipe().write(tmp_path)
@@ -263,6 +269,7 @@ def test_without_torch_it_is_listed_and_says_how_to_install(environment, tmp_pat
     assert not (tmp_path / "out.tif").exists()
 
 
+@pytest.mark.slow
 def test_ms_as_one_raster_a_band(environment, tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
     files = [
@@ -276,6 +283,7 @@ def test_ms_as_one_raster_a_band(environment, tmp_path):
     assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
 
 
+@pytest.mark.slow
 @pytest.mark.promise(18)
 def test_a_product_from_the_command_line(environment, tmp_path):
     name = landsat(tmp_path / "in", pair_for(tmp_path / "pair", 7, 2))

@@ -126,6 +126,7 @@ def test_wheel_that_is_no_archive_is_refused(tmp_path, wheels, content):
         install(tmp_path, wheels=wheels)
 
 
+@pytest.mark.slow
 @pytest.mark.promise(28)
 def test_scripts_run_nothing_of_an_index(tmp_path, canary):
     """Neither where they ask for a CPU build, nor where they install."""

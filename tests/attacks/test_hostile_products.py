@@ -192,6 +192,7 @@ def test_a_list_of_a_hundred_thousand_tiles_ends(tmp_path, four):
     assert "Missing: 0.TIF, 1.TIF" in refusal(tmp_path / "in", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_huge_metadata_file_is_not_read_whole(tmp_path, seven, four):
     """Neither by the plugin nor by GDAL, which looks for metadata next to each image."""
     product = landsat(tmp_path / "in", seven)

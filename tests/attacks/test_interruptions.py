@@ -62,6 +62,7 @@ def test_killed_over_an_old_output(tmp_path):
     assert target.read_bytes() == b"old"
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_does_not_disturb_the_next(tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     target = tmp_path / "out.tif"
@@ -136,6 +137,7 @@ def test_in_another_thread_signals_are_left_alone(tmp_path):
     assert load_image(tmp_path / "out.tif").shape == (4, 320, 320)
 
 
+@pytest.mark.slow
 @pytest.mark.promise(9)
 def test_the_next_run_in_the_folder_removes_what_a_killed_one_left(tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
@@ -150,6 +152,7 @@ def test_the_next_run_in_the_folder_removes_what_a_killed_one_left(tmp_path):
     assert any(left in line and "killed" in line for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.promise(9)
 def test_parallel_runs_in_a_folder_leave_each_other_alone(tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)

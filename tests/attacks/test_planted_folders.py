@@ -288,6 +288,7 @@ def start(user, homes, pair, target, *wait):
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=homes[user], user=user, group=user)
 
 
+@pytest.mark.slow
 @pytest.mark.promise(26)
 @pytest.mark.skipif(not IS_ROOT, reason="only root can be two users")
 @pytest.mark.parametrize(("victim", "runner"), [(0, NOBODY), (NOBODY, 0)])

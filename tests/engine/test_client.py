@@ -103,6 +103,7 @@ def test_the_next_job_finds_a_warm_engine(shared, nothing, tmp_path):
     assert pids(shared) == first
 
 
+@pytest.mark.slow
 @pytest.mark.promise(24)
 def test_a_warm_engine_that_has_died_meanwhile_is_replaced(shared, nothing, tmp_path):
     pair = Recipe(bands=1).write(tmp_path)
@@ -135,6 +136,7 @@ def test_cancel_leaves_nothing(shared, nothing, tmp_path, at):
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.promise(9)
 def test_an_engine_that_does_not_hear_a_cancel_is_ended(nothing, tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
@@ -156,6 +158,7 @@ def test_an_engine_that_does_not_hear_a_cancel_is_ended(nothing, tmp_path):
         assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.promise(24)
 @pytest.mark.parametrize(
     ("how", "words"), [(signal.SIGKILL, "out of memory: lower MEMORY"), (signal.SIGSEGV, "DEVICE cpu")]
@@ -191,6 +194,7 @@ session.run(job, Path("none"), Progress(report=lambda share: print(share, flush=
 """
 
 
+@pytest.mark.slow
 @pytest.mark.promise(10)
 def test_the_engine_ends_with_qgis_and_leaves_nothing(tmp_path):
     """SIGKILL of the process that gave the job, in the middle of it."""
@@ -220,6 +224,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.promise(10)
 def test_an_engine_that_is_stuck_ends_with_qgis(tmp_path):
     stuck = f"open({str(tmp_path / 'loading')!r}, 'w'); import time; time.sleep(600)"
@@ -233,6 +238,7 @@ def test_an_engine_that_is_stuck_ends_with_qgis(tmp_path):
     assert gone(pid)
 
 
+@pytest.mark.slow
 @pytest.mark.promise(22)
 def test_two_at_once_do_not_disturb_each_other(nothing, tmp_path):
     """A damaged tile in one of them; GDAL's switches in this process stay unchanged."""

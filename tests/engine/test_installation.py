@@ -190,6 +190,7 @@ def test_remove_leaves_nothing(folder, wheels):
     assert "nothing to remove" in lines[-1]
 
 
+@pytest.mark.slow
 def test_an_installation_that_was_interrupted_is_ignored(folder, wheels, tmp_path):
     set_up("repair", folder, wheels)
     (folder / MANIFEST).unlink()

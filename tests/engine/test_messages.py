@@ -51,7 +51,10 @@ def test_a_message_is_one_line_whatever_is_in_it():
     assert to_line({"log": "two\nlines"}).count(b"\n") == 1
 
 
-@pytest.mark.parametrize("each", {*CODEC.classes.values(), *PLAN_CLASSES}, ids=lambda each: each.__name__)
+CLASSES = list(dict.fromkeys((*CODEC.classes.values(), *PLAN_CLASSES)))
+
+
+@pytest.mark.parametrize("each", CLASSES, ids=lambda each: each.__name__)
 def test_annotations_of_messages_and_plans_are_known(each):
     for field in fields(each):
         assert not has_type(object(), str(field.type), each.__module__)

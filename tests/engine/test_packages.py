@@ -225,6 +225,7 @@ def test_trial_engine_is_gone_before_the_folder_moves(folder, wheels, monkeypatc
     assert alive == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["repair", "remove"])
 def test_folder_that_is_in_use_for_a_moment_is_tried_again(folder, wheels, monkeypatch, action):
     set_up("repair", folder, wheels)
@@ -242,6 +243,7 @@ def test_folder_that_is_in_use_for_a_moment_is_tried_again(folder, wheels, monke
     assert [p.name for p in folder.parent.iterdir()] == ([folder.name] if action == "repair" else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["repair", "remove"])
 def test_folder_that_stays_in_use_is_one_sentence(folder, wheels, monkeypatch, action):
     set_up("repair", folder, wheels)

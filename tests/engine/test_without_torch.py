@@ -20,6 +20,7 @@ def numbers(figures):
     return np.array([*figures.indices.values(), figures.angle, *(figures.shift or ()), *np.ravel(bands)])
 
 
+@pytest.mark.slow
 @pytest.mark.promise(16)
 @pytest.mark.promise(25)
 def test_an_assessment_without_torch_finds_the_same(tmp_path):

@@ -52,6 +52,7 @@ def read(pair: Pair, seed: list[int]) -> TuningScene:
         return read_scene(pan, ms, None, np.random.default_rng(seed), lambda: None)
 
 
+@pytest.mark.slow
 def test_it_gets_better_where_it_was_not_trained(pair, tmp_path):
     result = run(pair, tmp_path / "own.safetensors", steps=150)
     assert result.improved
@@ -60,6 +61,7 @@ def test_it_gets_better_where_it_was_not_trained(pair, tmp_path):
     assert result.steps == 150
 
 
+@pytest.mark.slow
 def test_knowing_which_band_is_which_makes_it_better(pair, tmp_path):
     """Most of its examples have the bands in the order in which fusion will hand them over."""
     errors = {}
@@ -247,6 +249,7 @@ def test_progress_is_even_and_the_log_tells_loss_figures_and_time(pair, tmp_path
         assert words in log
 
 
+@pytest.mark.slow
 def test_the_clock_ends_it(pair, tmp_path):
     result = run(pair, tmp_path / "own.safetensors", steps=None, minutes=0.15)
     assert result.steps > 1
@@ -328,6 +331,7 @@ def test_an_extent_limits_what_is_learnt_from(pair, tmp_path):
         run(pair, tmp_path / "o.safetensors", pairs=(source(pair, extent=(5e5, 4e6 - 320, 5e5 + 400, 4e6)),))
 
 
+@pytest.mark.slow
 def test_gaps_are_not_learnt_from(pair, tmp_path):
     def change(pan, ms):
         ms[:, 60:75, 60:75] = 0

@@ -51,6 +51,7 @@ def kill_while_it_works(cluster, output, killed):
     os.kill(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.promise(4)
 @pytest.mark.promise(10)
 def test_a_killed_worker_and_a_broken_scene_cost_no_other(cluster, archive, tmp_path, capsys):

@@ -108,6 +108,7 @@ def get(s3, key):
     return s3.get_object(Bucket="archive", Key=key)["Body"].read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [COG, PARTS])
 def test_damage_in_a_store_is_made_again(s3, tmp_path, monkeypatch, form):
     """One object is zeroed, the next one cut, emptied, or another one's."""

@@ -30,6 +30,7 @@ def with_many_bands(pair, bands, times):
     return pair
 
 
+@pytest.mark.slow
 @pytest.mark.promise(9)
 def test_cancelling_is_heard_at_any_moment_while_many_bands_are_measured(tmp_path):
     """No thread works for a second without asking, by its own seconds, whatever else the machine does."""

@@ -35,6 +35,7 @@ def peak(folder, times):
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.promise(14)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell the peak")
 def test_four_times_the_pixels_need_no_more_memory(tmp_path):

@@ -178,6 +178,7 @@ def test_another_reference_system_is_reprojected(tmp_path):
     assert np.median(difference) < 0.05 * straight.std()
 
 
+@pytest.mark.slow
 @pytest.mark.promise(1)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(

@@ -60,6 +60,7 @@ def test_the_log_says_what_a_user_finds_who_makes_the_scene_coarser(tmp_path, ra
     assert interpolated < ergas(small.sharp[inner], plain[inner], ratio)  # of the nearest pixels
 
 
+@pytest.mark.slow
 def test_hqnr_is_that_of_several_pieces_with_texture(tmp_path):
     """The middle of the scene is open water, which says nothing; the land around it does."""
     pair = Recipe(ratio=2.0, height=1024, width=1024).write(tmp_path)

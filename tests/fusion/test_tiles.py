@@ -87,14 +87,14 @@ def test_cancelling_stops_a_tile_in_the_middle_of_the_network(tmp_path, monkeypa
 @pytest.mark.promise(9)
 def test_cancelling_stops_the_quality_figure(tmp_path, monkeypatch):
     """It would take a minute here: a hundred blocks, each slower than the last look at whether the user cancelled."""
-    working, real = threading.Event(), indices._q2n_of_blocks
+    working, real = threading.Event(), indices._compute_q2n
 
     def slow(*blocks):
         working.set()
         time.sleep(0.3)
         return real(*blocks)
 
-    monkeypatch.setattr(indices, "_q2n_of_blocks", slow)
+    monkeypatch.setattr(indices, "_compute_q2n", slow)
     monkeypatch.setattr(indices, "AT_ONCE", 1)
     pair = Recipe(height=320, width=320).write(tmp_path)
     cancelled_at: list[float] = []

@@ -36,6 +36,7 @@ def bits_of(path):
     return dataset.GetRasterBand(1).GetMetadataItem("NBITS", "IMAGE_STRUCTURE")
 
 
+@pytest.mark.slow
 @pytest.mark.promise(6)
 @pytest.mark.parametrize(
     ("name", "options", "bits"),

@@ -165,6 +165,7 @@ def test_real_pairs_make_up_the_share_asked_for(sources, share):
     assert drawn.count("pair") / len(drawn) == pytest.approx(share, abs=0.08)
 
 
+@pytest.mark.slow
 def test_bad_pairs_get_less_weight(sources):
     """Of patches whose PAN fits and patches whose PAN does not, the transport stage trusts the first ones more."""
     simulation = replace(SIMULATION, corrupt_share=0.3, cloud_share=0.0, hole_share=0.0, noise=0.0, coarse_share=0.0)
@@ -255,6 +256,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed training")
 def test_two_processes_train_one_network_on_different_patches(tmp_path):
     reference = landscape(5, 384, 384)
@@ -289,6 +291,7 @@ def test_a_resumed_log_has_every_step_once(tmp_path):
     assert log.read_text() == "100,0.9,1.0\n200,0.8,2.0\n"
 
 
+@pytest.mark.slow
 def test_it_needs_neither_gdal_nor_qgis(tmp_path):
     """As on a bare GPU machine: the training command runs where both are missing."""
     path = tmp_path / "scenes.safetensors"
