@@ -8,6 +8,7 @@ falls back towards a Gaussian where the evidence is weak.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from ..geometry.filters import box_mean
 from ..geometry.products import inner_products, inverse_root, multiply
 from ..geometry.transfer import FREQUENCIES, MAX_TRANSFER, TransferFunction
 from ..geometry.window_pair import PairWindow
+from .parallel import parallel_map
 
 SEGMENTS = (64, 32, 20)  # MS pixels along the side of a segment; smaller ones where gaps leave few of the larger
 ENOUGH_SEGMENTS = 4
@@ -74,7 +76,8 @@ def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = 
     """
     samples: list[tuple[Spectrum, Spectrum, float]] = []
     for side in SEGMENTS:
-        smaller = [spectra for window in windows for spectra in _yield_spectra(window, side, check)]
+        by_window = parallel_map(functools.partial(_collect_spectra, side=side, check=check), windows)
+        smaller = [spectra for some in by_window for spectra in some]
         if not samples or len(smaller) * side**2 > len(samples) * len(samples[0][0]) ** 2:
             samples = smaller
         if len(samples) >= ENOUGH_SEGMENTS:
@@ -138,6 +141,12 @@ class _Frequencies:
 
     def mask_band(self, band: tuple[float, float]) -> NDArray[np.bool_]:
         return np.asarray((self.radius > band[0]) & (self.radius < band[1]))
+
+
+def _collect_spectra(
+    window: PairWindow, side: int, check: Callable[[], None]
+) -> list[tuple[Spectrum, Spectrum, float]]:
+    return list(_yield_spectra(window, side, check))
 
 
 def _yield_spectra(
