@@ -19,7 +19,8 @@ from .gdal_errors import said
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .reprojection import Plane, Warper, same_system
 from .source import RasterSource
-from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, refuse_cut_files, stamps
+from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, stamps
+from .truncation import refuse_truncated_files
 
 
 class Raster:
@@ -84,7 +85,7 @@ class Raster:
     def _describe(self) -> None:
         """Check what is open and read its grid, bands, type and system."""
         self.files = stamps(self.source.gdal_name)
-        refuse_cut_files(self.role, self.files)
+        refuse_truncated_files(self.role, self.files)
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.name} holds no raster bands; choose one of its subdatasets.")
         chosen = choose_bands(self.dataset, self.source, self.role)

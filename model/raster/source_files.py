@@ -1,4 +1,4 @@
-"""Files behind a raster: their list, checks that they are whole and unchanged, and products opened alone.
+"""Files behind a raster: their list, checks that they are undamaged and unchanged, and products opened alone.
 
 A file next to the image of a product could make GDAL read any file on the disk or the network. So could an image that
 is a virtual raster.
@@ -23,7 +23,6 @@ STARTS = re.compile(r"/vsi\w+/|[:\"'{,=]")  # a path may start after these withi
 ENDS = re.compile(r"[/\\:\"'},?|&]")  # and end before these
 POINTS = re.compile(r"<(?:SourceFilename|SourceDataset)[^>]*>([^<]+)<")  # elements of a VRT that name what it reads
 DAMAGE = ("jpeg", "corrupt", "premature", "truncat", "unexpected end", "bad ", "invalid code")  # words of warnings
-PCIDSK_BLOCK = 512  # bytes
 DRIVERS = ("GTiff", "NITF", "JP2KAK", "JP2ECW", "JP2OpenJPEG", "JP2MrSID", "JP2Lura", "JPEG2000")  # of products
 TRACES = "CPL_VSIL_GZIP_WRITE_PROPERTIES"  # whether GDAL leaves a .properties file next to a compressed archive
 OPTIONS = {
@@ -107,35 +106,6 @@ def _read_stamp(file: str) -> tuple[int, int]:
     except OSError:
         return -1, -1
     return status.st_size, status.st_mtime_ns
-
-
-def refuse_cut_files(role: str, files: Stamp) -> None:
-    """Refuse a file shorter than its header says: GDAL reads the rest as zeros. Raises InputError."""
-    for file, (size, _) in files.items():
-        needed = _compute_needed_bytes(file)
-        if size < needed:
-            raise InputError(
-                f"{role} {file} has {size:,} bytes, but {needed:,} are needed by what its header says: it is cut "
-                "short. Copy or download it again."
-            )
-
-
-def _compute_needed_bytes(file: str) -> int:
-    """Return bytes by the header of an ENVI or PCIDSK file, whose drivers do not notice missing ones; else 0."""
-    try:
-        with open(file, "rb") as opened:
-            start = opened.read(365)
-        if start.startswith(b"PCIDSK"):
-            blocks = int(start[16:32]) if start[360:365] in (b"PIXEL", b"BAND ") else 0
-            return max((blocks - 1) * PCIDSK_BLOCK + 1, 0)
-        dataset = gdal.OpenEx(file, gdal.OF_RASTER)
-    except (OSError, ValueError, RuntimeError):
-        return 0
-    if dataset.GetDriver().ShortName != "ENVI" or file.lower().endswith(".gz"):
-        return 0
-    bits = sum(gdal.GetDataTypeSize(dataset.GetRasterBand(b).DataType) for b in range(1, dataset.RasterCount + 1))
-    first = int(float(dataset.GetMetadataItem("header_offset", "ENVI") or 0))
-    return first + dataset.RasterXSize * dataset.RasterYSize * bits // 8
 
 
 def refuse_changed_files(role: str, before: Stamp) -> None:

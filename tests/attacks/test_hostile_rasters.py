@@ -222,24 +222,44 @@ def as_file(pair, name, driver, options=(), type_number=gdal.GDT_UInt16):
     return path
 
 
+def as_raw_vrt(pair):
+    """A VRT that describes the bytes of a file."""
+    raw = pair.ms.with_name("ms.raw")
+    raw.write_bytes(b"head" + load_image(pair.ms).tobytes())
+    bands = "".join(
+        f'<VRTRasterBand dataType="UInt16" band="{b}" subClass="VRTRawRasterBand">'
+        f'<SourceFilename relativetoVRT="1">ms.raw</SourceFilename><ImageOffset>{4 + 2 * 2880 * (b - 1)}</ImageOffset>'
+        "<PixelOffset>2</PixelOffset><LineOffset>120</LineOffset><ByteOrder>LSB</ByteOrder></VRTRasterBand>"
+        for b in (1, 2, 3, 4)
+    )
+    path = pair.ms.with_name("raw.vrt")
+    path.write_text(
+        f'<VRTDataset rasterXSize="60" rasterYSize="48"><GeoTransform>{MS_TRANSFORM}</GeoTransform>{bands}</VRTDataset>'
+    )
+    return path
+
+
 CUT = {
-    "BT": ("ms.bt", lambda p: as_file(p, "ms.bt", "BT", type_number=gdal.GDT_Int16), "damaged"),
-    "GeoPackage": ("ms.gpkg", lambda p: as_file(p, "ms.gpkg", "GPKG"), "cannot be opened"),
-    "PCIDSK by pixel": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=PIXEL"]), "cut short"),
-    "PCIDSK by band": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=BAND"]), "cut short"),
+    "PCRaster": ("ms.map", lambda p: as_file(p, "ms.map", "PCRaster", ["PCRASTER_VALUESCALE=VS_SCALAR"], 6), 200),
+    "BT": ("ms.bt", lambda p: as_file(p, "ms.bt", "BT", type_number=gdal.GDT_Int16), 200),
+    "PCIDSK by pixel": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=PIXEL"]), 50_000),
+    "PCIDSK by band": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=BAND"]), 50_000),
+    "PCIDSK by file": ("ms.001", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=FILE"]), 200),
+    "GeoPackage": ("ms.gpkg", lambda p: as_file(p, "ms.gpkg", "GPKG"), 200),
+    "raw VRT": ("ms.raw", as_raw_vrt, 200),
 }
 
 
 @pytest.mark.promise(12)
 @pytest.mark.parametrize("format_name", CUT)
 def test_files_whose_end_is_missing_are_named(tmp_path, format_name):
-    name, make, words = CUT[format_name]
-    pair = Recipe(bands=1 if format_name in ("BT", "GeoPackage") else 4).write(tmp_path)
+    name, make, missing = CUT[format_name]
+    pair = Recipe(bands=1 if format_name in ("PCRaster", "BT", "GeoPackage") else 4).write(tmp_path)
     pair.ms = make(pair)
     whole = (tmp_path / name).read_bytes()
     fuse(job(pair, tmp_path / "whole.tif"))
-    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-    refused(pair, tmp_path, [Path(pair.ms).name, words], InputError)
+    (tmp_path / name).write_bytes(whole[:-missing])
+    refused(pair, tmp_path, [name, "cut short", f"{len(whole) - missing:,}"], InputError)
 
 
 @pytest.mark.promise(12)
