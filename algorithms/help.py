@@ -71,7 +71,7 @@ ASSESS = (
     "Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report.",
     """Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
 
-At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, next to interpolation and four classical \
+At full resolution, where no truth is known: D_lambda, D_s and HQNR, next to interpolation and four classical \
 methods. At reduced resolution, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods. This plugin \
 is among them where the raster came from it. The report names a shift, too much or too little detail, changed colours \
 and seams.

@@ -72,7 +72,9 @@ class PreviewAlgorithm(PansharpenAlgorithm):
     def _make_job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
 
-        options = self._read_options(parameters, context, self._read_quality(parameters, context), judged=False)
+        options = self._read_options(
+            parameters, context, self._read_quality(parameters, context), estimate_quality=False
+        )
         return FusionJob(self._pan, self._ms, output, options, self._extent, tuple(self._more_ms))
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Contact sheets: MS, PAN and the results of methods, side by side in one stretch."""
+"""Contact sheets: MS, PAN and the results of methods in one row, with one stretch."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def main() -> None:
         scene = Scene(pan, ms)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            options = FusionOptions(arguments.weights, judged=False)
+            options = FusionOptions(arguments.weights, estimate_quality=False)
             job = FusionJob(pan, ms, folder / "fused.tif", options)
             full, pair, fused, plain = at_full_resolution(scene, job)
             small = one_scale_down(scene, folder, job)

@@ -41,7 +41,7 @@ def main() -> None:
             left, top = 5e5 + 100.0 * number, 5e6 - 100.0 * number
             extent = (left, top - HEIGHT * PIXEL, left + WIDTH * PIXEL, top)
             output = arguments.folder / "preview.tif"
-            job = FusionJob(pan, ms, output, FusionOptions(weights, judged=False), extent)
+            job = FusionJob(pan, ms, output, FusionOptions(weights, estimate_quality=False), extent)
             started = time.monotonic()
             ENGINES.run(job, arguments.folder / "packages", Progress())
             seconds.append(time.monotonic() - started)

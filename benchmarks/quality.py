@@ -1,4 +1,4 @@
-"""Quality of all methods side by side on a folder of pairs <name>_pan.tif and <name>_ms.tif.
+"""Table of the quality of all methods on a folder of pairs <name>_pan.tif and <name>_ms.tif.
 
     python benchmarks/quality.py FOLDER [--weights NAME] [--json FILE] [--sheets FOLDER] [--zero-is-nodata NAME ...]
                                  [--soften 0.05]

@@ -129,7 +129,7 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Let it end by itself, as soon as it reads that nobody needs it."""
+        """Let it end by itself, as soon as it reads that it is not needed."""
         if self.process.stdin:
             try:
                 self.process.stdin.close()

@@ -178,7 +178,7 @@ def _lock(path: Path) -> IO[bytes]:
 
 
 def _remove_stale(folder: Path) -> None:
-    """Remove staging folders while the lock is held: nobody works in them. A previous folder is put back first."""
+    """Remove staging folders while the lock is held, so no set-up uses them. A previous folder is put back first."""
     for entry in folder.parent.glob(f".{folder.name}-*"):
         if not is_own_folder(entry):
             continue

@@ -1,4 +1,4 @@
-"""The child process: greeted once, it does one job after another until nobody needs it any more."""
+"""The child process: greeted once, it does one job after another until it is not needed any more."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Line:
         self.held: list[dict[str, Any]] | None = []  # what the first job sends before torch is loaded
 
     def send(self, **message: Any) -> None:
-        """Send one message; where nobody listens any more, the job ends soon by itself."""
+        """Send one message; where QGIS does not listen any more, the job ends soon by itself."""
         with self.lock:
             if self.held is None:
                 self._write(message)

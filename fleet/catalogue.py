@@ -25,7 +25,7 @@ SHA256 = "1220"  # how a multihash of SHA-256 begins
 
 def write_catalogue(made: ScenePlan, scene: Scene, parts: Sequence[VerifiedPart]) -> None:
     """Write the VRT and then the item. Raises PansharpenError."""
-    files = {part.path: f"{basename(scene.beside('parts'))}/{basename(part.path)}" for part in parts}
+    files = {part.path: f"{basename(scene.name_sidecar('parts'))}/{basename(part.path)}" for part in parts}
     with gdal_exceptions(), tempfile.TemporaryDirectory() as folder:
         dataset = gdal.BuildVRT(f"{folder}/made.vrt", list(files))
         dataset.SetMetadata(dict(made.facts))
@@ -38,8 +38,8 @@ def write_catalogue(made: ScenePlan, scene: Scene, parts: Sequence[VerifiedPart]
         text = Path(folder, "made.vrt").read_text(encoding="utf-8")
     for path, inside in files.items():
         text = text.replace(f'relativeToVRT="0">{path}<', f'relativeToVRT="1">{inside}<')
-    write_text(scene.beside("vrt"), text)
-    item.add_asset("vrt", pystac.Asset(f"./{basename(scene.beside('vrt'))}", media_type="application/xml"))
+    write_text(scene.name_sidecar("vrt"), text)
+    item.add_asset("vrt", pystac.Asset(f"./{basename(scene.name_sidecar('vrt'))}", media_type="application/xml"))
     for part in parts:
         asset = pystac.Asset(f"./{files[part.path]}", media_type=pystac.MediaType.GEOTIFF, roles=["data"])
         item.add_asset(basename(part.path), asset)

@@ -47,7 +47,7 @@ class Scene:
     date: str = ""
     product: Product | None = None
 
-    def beside(self, ending: str) -> str:
+    def name_sidecar(self, ending: str) -> str:
         """Return a path next to the output, such as that of its plan or of the folder of its parts."""
         stem = next(self.output[: -len(e)] for e in ENDINGS.values() if self.output.endswith(e))
         return f"{stem}_sharp.{ending}"

@@ -34,7 +34,7 @@ LOOK = 5.0  # seconds between two looks at how many workers there are
 PATIENCE = 120.0  # seconds for the first worker
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # numbers of glibc's mallopt
 KEPT = 32 * MEGABYTE  # the largest buffer that glibc reuses
-GDAL_OPTIONS = {  # where nobody has set them: a busy store answers later, a dead one does not
+GDAL_OPTIONS = {  # where they are not set: a busy store answers later, a dead one does not
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "1",
     "GDAL_HTTP_CONNECTTIMEOUT": "20",

@@ -88,15 +88,15 @@ def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> S
             metrics = _read_finished_metrics(scene, settings, inputs, decisive)
             if metrics is not None:
                 if settings.form == COG:
-                    remove_parts(scene.beside("parts"))  # of a worker that died when all was done
+                    remove_parts(scene.name_sidecar("parts"))  # of a worker that died when all was done
                 return StepResult(complete=True, metrics=metrics)
         except DamagedFileError as error:
             notices.append(f"{error}; it is made again.")
         storage.make_way(scene.output)
         plan = measure_scene(scene, settings, memory, inputs, decisive)
-        storage.make_way(scene.beside("parts"), folder=True)
+        storage.make_way(scene.name_sidecar("parts"), folder=True)
         write_state(scene, plan, {})
-    there, window = list_parts(scene.beside("parts")), plan.plan.window
+    there, window = list_parts(scene.name_sidecar("parts")), plan.plan.window
     missing = tuple(i for i, part in enumerate(plan.parts) if part.stem not in there)
     return StepResult(
         missing, tuple(notices), False, plan.digest, plan.metrics, len(plan.parts), window.width * window.height
@@ -105,7 +105,7 @@ def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> S
 
 def make_part(scene: Scene, settings: Settings, digest: str, number: int) -> StepResult:
     """Fuse a part and write it, complete, under a name with its checksum. Raises PansharpenError."""
-    made = read_plan(scene.beside("plan.json"), digest)
+    made = read_plan(scene.name_sidecar("plan.json"), digest)
     part, plan = made.parts[number], plan_here(made.plan, scene, settings)
     options = () if settings.form == COG else (settings.options.creation_options or KEPT_OPTIONS)
     form = replace(plan.form, options=options, overviews=False)
@@ -113,7 +113,7 @@ def make_part(scene: Scene, settings: Settings, digest: str, number: int) -> Ste
     with (
         translate_memory_errors(),
         opened_pair(plan.pan, plan.ms) as (pan, ms),
-        storage.finished(join(scene.beside("parts"), f"{part.stem}.tif"), by_content=True) as local,
+        storage.finished(join(scene.name_sidecar("parts"), f"{part.stem}.tif"), by_content=True) as local,
         RasterWriter(local, pan.grid.cropped(part.window), pan.crs or ms.crs, ms, form) as writer,
     ):
         progress = Progress(notice=lambda n: clipped.append(n) if n.code == "result_clipped" else None)
@@ -125,8 +125,8 @@ def make_part(scene: Scene, settings: Settings, digest: str, number: int) -> Ste
 
 def join_parts(scene: Scene, settings: Settings, digest: str) -> StepResult:
     """Make the output of all parts, or say which are missing or damaged. Raises PansharpenError."""
-    made = read_plan(scene.beside("plan.json"), digest)
-    folder, parts = scene.beside("parts"), made.parts
+    made = read_plan(scene.name_sidecar("plan.json"), digest)
+    folder, parts = scene.name_sidecar("parts"), made.parts
     there = list_parts(folder)
     missing = tuple(i for i, part in enumerate(parts) if part.stem not in there)
     if missing:
@@ -170,7 +170,7 @@ def _refuse_mixtures(scene: Scene, made: ScenePlan) -> None:
         changed = ", ".join(stamp for stamp in now if stamp not in before) or "a file that is gone"
         raise InputError(
             f"The files of this scene have changed since it was planned ({changed}), so its parts may be a mixture; "
-            "nothing is written. Run again when nobody changes them."
+            "nothing is written. Run again once they do not change any more."
         )
 
 
@@ -266,7 +266,7 @@ def write_state(scene: Scene, plan: ScenePlan, outputs: Mapping[str, str]) -> No
     """Write the plan, and the fingerprints of finished files by name. Raises OutputError."""
     body = {"plan": plan.to_values(), "outputs": dict(outputs)}
     state = {"format": FORMAT, "sha256": compute_digest(body), **body}
-    storage.write_text(scene.beside("plan.json"), json.dumps(state, indent=1))
+    storage.write_text(scene.name_sidecar("plan.json"), json.dumps(state, indent=1))
 
 
 def read_state(path: str) -> dict[str, Any] | None:
@@ -306,7 +306,7 @@ def _read_finished_metrics(scene: Scene, settings: Settings, inputs: str, decisi
 
     Raises DamagedFileError where its state or a finished file is damaged.
     """
-    path = scene.beside("plan.json")
+    path = scene.name_sidecar("plan.json")
     state = read_state(path)
     if state is None:
         if storage.find(scene.output) is not None:
@@ -329,7 +329,7 @@ def _collect_fingerprints(scene: Scene, settings: Settings) -> dict[str, str]:
     """Return the fingerprints of the finished files by name. Raises as `fingerprint`."""
     files = [scene.output]
     if settings.form != COG:
-        folder = scene.beside("parts")
+        folder = scene.name_sidecar("parts")
         parts = [join(folder, name) for names in list_parts(folder).values() for name in names]
-        files += [scene.beside("vrt"), *parts]
+        files += [scene.name_sidecar("vrt"), *parts]
     return {basename(file): storage.fingerprint(file) for file in files}

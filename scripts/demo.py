@@ -84,7 +84,7 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
 
 
 def draw(scene: Scene, fused: Path, target: Path) -> None:
-    """Draw MS, PAN and the result side by side."""
+    """Draw MS, PAN and the result in one row."""
     drawn = panels(scene.on_pan(), CROP, {"OTFM": read(fused)[0]}, COLOURS)
     titles = ("MS, 30 m", "PAN, 15 m", "OTFM Pansharpen, 15 m")
     save_panels(target, list(zip(titles, drawn.values(), strict=True)), 3, 4.0, dpi=80)
@@ -100,7 +100,7 @@ def main() -> None:
     compare(scene, folder, full)
     picture = folder / "landsat8_otfm.png"
     draw(scene, fused, picture)
-    print(f"\nThe sharpened raster: {fused}\nQuality report: {report}\nMS, PAN and result side by side: {picture}")
+    print(f"\nThe sharpened raster: {fused}\nQuality report: {report}\nMS, PAN and result in one picture: {picture}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 Fields with tracks and hedges, woods, a river, villages and roads are painted at 3.75 m. PAN sees them with 15 m, and
 blue, green, red and near infrared with 30 m, with blur and noise. Centres of MS pixels are centres of PAN pixels, as
-Landsat's are. The place is in the sea, where the equator meets the meridian of Greenwich, so nobody takes it for real.
+Landsat's are. The place is in the sea, where the equator meets the meridian of Greenwich: it is not a real one.
 """
 
 from __future__ import annotations

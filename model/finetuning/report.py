@@ -18,7 +18,7 @@ from .job import FinetuneResult
 
 STRETCH = (1, 99)  # percentiles of MS that pictures show
 EXAGGERATION = 4.0  # factor on the differences that pictures show
-WIDTH = 125  # CSS pixels of a picture, so that five stand side by side on paper
+WIDTH = 125  # CSS pixels of a picture, so that five fit into one row on paper
 
 
 def write_report(

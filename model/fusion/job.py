@@ -22,7 +22,7 @@ class FusionOptions:
     that the budget allows.
 
     `adapt` are minutes for which the weights are tuned on the scene first, 0 for none; `adapt_steps`, where given,
-    count instead, and with `seed` make the run repeatable. `judged` logs a quality estimate; no pixel depends on it.
+    count instead, and with `seed` make the run repeatable. `estimate_quality` logs one; no pixel depends on it.
     """
 
     weights: Path = BUNDLED[DEFAULT_SET]
@@ -39,7 +39,7 @@ class FusionOptions:
     adapt: float = 0.0
     adapt_steps: int | None = None
     seed: int = 1
-    judged: bool = True
+    estimate_quality: bool = True
 
     @property
     def transfer(self) -> TransferFunction | None:

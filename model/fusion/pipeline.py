@@ -56,7 +56,9 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     with translate_memory_errors(), opened_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
-        quality = estimate_quality(pair, plan, weights, measured, reduced, progress) if job.options.judged else None
+        quality = (
+            estimate_quality(pair, plan, weights, measured, reduced, progress) if job.options.estimate_quality else None
+        )
         grid, model = pan.grid.cropped(plan.window), pan.sensor_model(plan.window)
         with RasterWriter(job.output, grid, pair.crs, ms, plan.form, model) as writer:
             from .tiles import run_plan

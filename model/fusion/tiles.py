@@ -26,6 +26,7 @@ from ..network.conditioning import condition
 from ..network.weights import Weights
 from ..notices import make_notice
 from ..progress import Progress
+from ..raster.gdal_errors import ProcessSetting
 from ..raster.pixel_types import INTEGER_TYPES, PixelEncoder
 from ..raster.reader import Raster
 from ..raster.windows import read_around
@@ -252,26 +253,17 @@ def _await_tile(future: Future[NDArray[Any]], progress: Progress) -> NDArray[Any
             return future.result()
 
 
-class _CacheLimit:
-    """Users of GDAL's block cache, one for the whole process: the last run that ends restores it."""
-
-    lock = threading.Lock()
-    runs = 0
-    before = 0
+@ProcessSetting
+@contextmanager
+def _restored_cache() -> Iterator[None]:
+    before = gdal.GetCacheMax()
+    yield
+    gdal.SetCacheMax(before)
 
 
 @contextmanager
 def bounded_cache(megabytes: int) -> Iterator[None]:
-    """Limit GDAL's block cache to `megabytes` inside the block, and restore it afterwards."""
-    with _CacheLimit.lock:
-        if _CacheLimit.runs == 0:
-            _CacheLimit.before = gdal.GetCacheMax()
-        _CacheLimit.runs += 1
+    """Limit GDAL's block cache to `megabytes` inside the block; after the last of parallel runs it is as before."""
+    with _restored_cache():
         gdal.SetCacheMax(megabytes * MEGABYTE)
-    try:
         yield
-    finally:
-        with _CacheLimit.lock:
-            _CacheLimit.runs -= 1
-            if _CacheLimit.runs == 0:
-                gdal.SetCacheMax(_CacheLimit.before)

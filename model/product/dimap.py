@@ -30,7 +30,7 @@ def read_dimap(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor
     stamp = STAMP.search(stem)
     time = stamp[1] if stamp else date + find_value(root, "IMAGING_TIME")[:5]
     groups = _list_tile_names(root)
-    tiles = {name: listing.beside(file, name) for group in groups for name in group}
+    tiles = {name: listing.find_next_to(file, name) for group in groups for name in group}
     images = [tuple(listing.path(f) for name in group if (f := tiles[name]) is not None) for group in groups]
     if processing in PAN_WORDS:
         bands = [Band("PAN", files) for files in images[:1]]

@@ -38,7 +38,7 @@ def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
     scene = name_scene(sensor, find_value(root, "WRS_PATH"), find_value(root, "WRS_ROW"), date)
     level = find_value(root, "PROCESSING_LEVEL") or find_value(root, "DATA_TYPE")
     name_of = _find_band_files(root, sensor)
-    file_of = {band: listing.beside(file, name) for band, name in name_of.items()}
+    file_of = {band: listing.find_next_to(file, name) for band, name in name_of.items()}
     for role in ("PAN", "MS"):
         bands = [b for b in name_of if (b == "PAN") == (role == "PAN")]
         if bands:

@@ -42,7 +42,7 @@ class Listing:
         """Return the name by which GDAL opens a file."""
         return f"{self.root}/{file}"
 
-    def beside(self, file: str, name: str) -> str | None:
+    def find_next_to(self, file: str, name: str) -> str | None:
         """Return the file of this name in the folder of `file`, whatever its capitals; None if it is missing."""
         return self._by_lower_case.get((PurePosixPath(file).parent / name.replace("\\", "/")).as_posix().lower())
 

@@ -49,13 +49,13 @@ def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
 def _find_images(listing: Listing, file: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the files of the image of an IMD file, and names that its TIL file lists but that are missing."""
     stem = PurePosixPath(file).stem
-    list_of_tiles = listing.beside(file, f"{stem}.TIL")
+    list_of_tiles = listing.find_next_to(file, f"{stem}.TIL")
     if list_of_tiles is None:
-        single = next(filter(None, (listing.beside(file, stem + ending) for ending in IMAGES)), None)
+        single = next(filter(None, (listing.find_next_to(file, stem + ending) for ending in IMAGES)), None)
         return ((listing.path(single),), ()) if single else ((), (f"{stem}.TIF",))
     try:
         tiles = list(read_tree(listing, list_of_tiles).iter("filename"))
-        file_of = {n: listing.beside(file, n) for n in (check_value("filename", t.text or "") for t in tiles)}
+        file_of = {n: listing.find_next_to(file, n) for n in (check_value("filename", t.text or "") for t in tiles)}
     except InputError as error:
         raise InputError(f"goes with {PurePosixPath(list_of_tiles).name}, which {error}") from error
     present = tuple(listing.path(f) for f in file_of.values() if f is not None)

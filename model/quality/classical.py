@@ -45,12 +45,12 @@ class Prepared:
 
     @classmethod
     def joined(cls, parts: Sequence[Prepared]) -> Prepared:
-        """Put pieces of a scene side by side, as `mosaic` does."""
+        """Put pieces of a scene into one image, as `mosaic` does."""
         return cls(**{name: mosaic([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__})
 
 
 def mosaic(images: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Put images (..., h, w) side by side, padded with 0 so that each begins a block and none touches the next."""
+    """Put images (..., h, w) into one row, padded with 0 so that each begins a block and none touches the next."""
     height = max(i.shape[-2] for i in images)
     parts = []
     for image in images:

@@ -77,7 +77,7 @@ class ReducedScene:
     """Pieces of a scene at reduced resolution, and their reference.
 
     pairs    the reduced pieces with all bands, offsets taken off, as a network reads them
-    places   the number of a piece and a window of its PAN for each compared part; the parts are side by side in
+    places   the number of a piece and a window of its PAN for each compared part; the parts form one row in
              `reference` (bands, H, W) and `valid` (H, W)
     bands    those that are compared, by their places in MS
     offsets, pan_offset   values that reading took off those bands (bands, 1, 1) and PAN
@@ -126,7 +126,7 @@ class ReducedScene:
         )  # fmt: skip
 
     def joined(self, results: Sequence[Image]) -> Image:
-        """Put results for the places side by side, in their order, in the numbers of the file."""
+        """Put results for the places into one row, in their order, in the numbers of the file."""
         return mosaic([r + self.offsets for r in results])
 
     def measure(self, fused: Image, names: Sequence[str] = ()) -> Figures:

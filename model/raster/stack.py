@@ -78,7 +78,7 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
         for tile in tiles:
             if not tile.grid.georeferenced:
                 raise InputError(
-                    f"{role} tile {tile.source.name} has no georeference, so the tiles cannot be put side by side. Use "
+                    f"{role} tile {tile.source.name} has no georeference, so the tiles cannot be arranged. Use "
                     "a map-projected product level, or warp the image to a map projection first."
                 )
             if tile.dataset.RasterCount != first.dataset.RasterCount or not _has_same_pixels(tile.grid, first.grid):

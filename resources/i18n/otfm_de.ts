@@ -140,18 +140,6 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
         <translation>Sagt, wie gut geschärfte Raster beliebiger Werkzeuge sind: in klaren Sätzen, mit Zahlen, Karten und einem Bericht.</translation>
     </message>
     <message>
-        <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
-
-At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, next to interpolation and four classical methods. At reduced resolution, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods. This plugin is among them where the raster came from it. The report names a shift, too much or too little detail, changed colours and seams.
-
-Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as possible. The report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again at reduced resolution.</source>
-        <translation>Sagt in klaren Sätzen, wie gut ein geschärftes Raster ist, wer immer es gemacht hat, und was daran falsch ist.
-
-In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neben Interpolation und vier klassischen Verfahren. Eine Stufe gröber, wo MS selbst die Wahrheit ist: ERGAS, SAM, Q2n und SCC dieser Verfahren, und dieses Plugins, wenn das Raster von ihm stammt. Gesucht werden Versatz, zu viel oder zu wenig Detail, veränderte Farben und Nähte.
-
-Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
-    </message>
-    <message>
         <source>Add example data</source>
         <translation>Beispieldaten hinzufügen</translation>
     </message>
@@ -822,6 +810,18 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>Folder of tuned weights</source>
         <translation>Ordner nachtrainierter Gewichte</translation>
+    </message>
+    <message>
+        <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
+
+At full resolution, where no truth is known: D_lambda, D_s and HQNR, next to interpolation and four classical methods. At reduced resolution, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods. This plugin is among them where the raster came from it. The report names a shift, too much or too little detail, changed colours and seams.
+
+Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as possible. The report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again at reduced resolution.</source>
+        <translation>Sagt in klaren Sätzen, wie gut ein geschärftes Raster ist, wer immer es gemacht hat, und was daran falsch ist.
+
+In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neben Interpolation und vier klassischen Verfahren. Eine Stufe gröber, wo MS selbst die Wahrheit ist: ERGAS, SAM, Q2n und SCC dieser Verfahren, und dieses Plugins, wenn das Raster von ihm stammt. Gesucht werden Versatz, zu viel oder zu wenig Detail, veränderte Farben und Nähte.
+
+Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
     </message>
 </context>
 </TS>

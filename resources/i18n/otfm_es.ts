@@ -140,18 +140,6 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
         <translation>Dice qué calidad tienen los rásteres realzados con cualquier herramienta: en frases claras, con cifras, mapas y un informe.</translation>
     </message>
     <message>
-        <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
-
-At full resolution, where nobody knows the truth: D_lambda, D_s and HQNR, next to interpolation and four classical methods. At reduced resolution, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods. This plugin is among them where the raster came from it. The report names a shift, too much or too little detail, changed colours and seams.
-
-Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as possible. The report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again at reduced resolution.</source>
-        <translation>Dice en frases claras qué calidad tiene un ráster realzado, lo haya hecho quien lo haya hecho, y qué tiene mal.
-
-A plena resolución, donde nadie conoce la verdad: D_lambda, D_s y HQNR, junto a la interpolación y cuatro métodos clásicos. Una escala más abajo, donde el propio MS es la verdad: ERGAS, SAM, Q2n y SCC de esos métodos, y de este complemento si el ráster salió de él. Busca desplazamientos, exceso o falta de detalle, colores cambiados y costuras.
-
-Los rásteres con otros píxeles, en otro sistema de referencia, con otras bandas o estirados a 8 bits se comparan hasta donde se puede, y el informe dice cómo. Los rásteres grandes se miden en nueve trozos. Funciona también antes de preparar el motor; entonces los resultados de este complemento no se calculan de nuevo una escala más abajo.</translation>
-    </message>
-    <message>
         <source>Add example data</source>
         <translation>Añadir datos de ejemplo</translation>
     </message>
@@ -822,6 +810,18 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>Folder of tuned weights</source>
         <translation>Carpeta de pesos ajustados</translation>
+    </message>
+    <message>
+        <source>Says how good a sharpened raster is, whoever made it, and what is wrong with it in plain sentences.
+
+At full resolution, where no truth is known: D_lambda, D_s and HQNR, next to interpolation and four classical methods. At reduced resolution, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods. This plugin is among them where the raster came from it. The report names a shift, too much or too little detail, changed colours and seams.
+
+Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as possible. The report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again at reduced resolution.</source>
+        <translation>Dice en frases claras qué calidad tiene un ráster realzado, lo haya hecho quien lo haya hecho, y qué tiene mal.
+
+A plena resolución, donde nadie conoce la verdad: D_lambda, D_s y HQNR, junto a la interpolación y cuatro métodos clásicos. Una escala más abajo, donde el propio MS es la verdad: ERGAS, SAM, Q2n y SCC de esos métodos, y de este complemento si el ráster salió de él. Busca desplazamientos, exceso o falta de detalle, colores cambiados y costuras.
+
+Los rásteres con otros píxeles, en otro sistema de referencia, con otras bandas o estirados a 8 bits se comparan hasta donde se puede, y el informe dice cómo. Los rásteres grandes se miden en nueve trozos. Funciona también antes de preparar el motor; entonces los resultados de este complemento no se calculan de nuevo una escala más abajo.</translation>
     </message>
 </context>
 </TS>

@@ -24,7 +24,7 @@ def test_a_list_names_scenes_by_pan_or_as_it_says(tmp_path):
     assert (first.name, first.pan, first.ms) == ("pan_one", f"{tmp_path}/a/pan one.tif", f"{tmp_path}/ms.tif")
     assert (second.name, second.sensor, second.pan) == ("Rome_1", "WV-2", "/vsis3/b/p.tif")
     assert second.output == "/vsis3/archive/out/Rome_1_sharp.json"
-    assert second.beside("parts") == "/vsis3/archive/out/Rome_1_sharp.parts"
+    assert second.name_sidecar("parts") == "/vsis3/archive/out/Rome_1_sharp.parts"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_list_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, wor
 
 def test_read_scenes_keeps_file_names_within_255_bytes(tmp_path):
     (scene,) = listed(tmp_path, f"pan,ms,name\na,b,{'山' * 200}\n")
-    assert len(scene.beside("plan.json").rpartition("/")[2].encode()) < 200
+    assert len(scene.name_sidecar("plan.json").rpartition("/")[2].encode()) < 200
     assert scene.name == "山" * 40
 
 

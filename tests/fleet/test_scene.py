@@ -84,7 +84,7 @@ def test_an_interrupted_scene_keeps_its_parts_and_a_finished_one_is_left_alone(p
     made(one)
     make_part(one, TILES, first.digest, 3)  # as one that its worker's death left
     assert plan_scene(one, TILES, LITTLE).complete
-    assert not os.path.exists(one.beside("parts"))
+    assert not os.path.exists(one.name_sidecar("parts"))
     assert plan_scene(one, TILES, LITTLE).metrics == first.metrics
     assert not plan_scene(one, replace(TILES, options=replace(TILES.options, align=False)), LITTLE).complete
 
