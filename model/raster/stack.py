@@ -94,6 +94,11 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
                     f"{role} tiles {first.source.name} and {tile.source.name} have different reference systems. "
                     "Get the product again."
                 )
+            if _declares_nodata(tile) != _declares_nodata(first):
+                raise InputError(
+                    f"{role} tiles {first.source.name} and {tile.source.name} do not fit together: only one of them "
+                    "declares a nodata value. Get the product again."
+                )
         built = _build_vrt(sources, role, bandList=list(numbers))
         for position, number in enumerate(numbers, start=1):
             _describe(built.GetRasterBand(position), first.dataset.GetRasterBand(number))
@@ -146,6 +151,11 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
 
 def _read_grid(dataset: gdal.Dataset) -> Grid:
     return Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
+
+
+def _declares_nodata(raster: Raster) -> list[bool]:
+    bands = range(1, raster.dataset.RasterCount + 1)
+    return [raster.dataset.GetRasterBand(n).GetNoDataValue() is not None for n in bands]
 
 
 def _refuse_unfit_band(raster: Raster) -> None:

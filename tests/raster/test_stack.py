@@ -154,3 +154,14 @@ def test_tiles_and_bands_in_one_system_written_differently(tmp_path):
         tiles = load_image(vrt_text(mosaic(files[:2], [1], "PAN")))
     np.testing.assert_array_equal(tiles, np.repeat([[[1, 2]]], 8, axis=1).repeat(8, axis=2))
     assert load_image(stacked([files[0], files[2]], "MS").gdal_name)[:, 0, 0].tolist() == [1, 3]
+
+
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("nodata", [(None, 5), (5, None)])
+def test_tiles_of_which_some_declare_nodata_are_refused(tmp_path, nodata):
+    """A mosaic has one nodata value, or none: gaps would become 0, or values gaps."""
+    for n, value in zip("ab", nodata):
+        left = 5e5 if n == "a" else 5e5 + 16
+        save(tmp_path / f"{n}.tif", np.full((1, 8, 8), 5), transform=(left, 2.0, 0, 4e6, 0, -2.0), nodata=value)
+    with pytest.raises(InputError, match="only one of them declares a nodata value"), gdal_exceptions():
+        mosaic([RasterSource(str(tmp_path / f"{n}.tif")) for n in "ab"], [1], "PAN")
