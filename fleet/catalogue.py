@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
+from html import escape
 from pathlib import Path
 from posixpath import basename
 
@@ -37,7 +38,8 @@ def write_catalogue(made: ScenePlan, scene: Scene, parts: Sequence[VerifiedPart]
         del dataset
         text = Path(folder, "made.vrt").read_text(encoding="utf-8")
     for path, inside in files.items():
-        text = text.replace(f'relativeToVRT="0">{path}<', f'relativeToVRT="1">{inside}<')
+        written, relative = escape(path, quote=False), escape(inside, quote=False)
+        text = text.replace(f'relativeToVRT="0">{written}<', f'relativeToVRT="1">{relative}<')
     write_text(scene.name_sidecar("vrt"), text)
     item.add_asset("vrt", pystac.Asset(f"./{basename(scene.name_sidecar('vrt'))}", media_type="application/xml"))
     for part in parts:

@@ -237,7 +237,7 @@ def _read_part(path: str, part: Part, read: bool) -> VerifiedPart:
         values = dataset.ReadAsArray(band_list=list(range(1, part.bands + 1))) if read else None
         counts = json.loads(dataset.GetMetadataItem(CLIPPED) or "{}")
         return VerifiedPart(path, len(content), sha256, {k: int(v) for k, v in counts.items()}, values)
-    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+    except (RuntimeError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedFileError(f"{path} cannot be read ({error})") from error
     finally:
         dataset = None

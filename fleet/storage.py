@@ -18,7 +18,9 @@ from osgeo import gdal
 from ..model.errors import InputError, OutputError, PansharpenError
 from ..model.files import whole_file
 
-STORES = {"/vsis3/": "s3://", "/vsigs/": "gs://", "/vsiaz/": "az://", "/vsicurl/": ""}  # GDAL's names and fsspec's
+WEB = "/vsicurl/"
+# GDAL's names and fsspec's protocols.
+STORES = {"/vsis3/": "s3", "/vsigs/": "gs", "/vsiaz/": "az", f"{WEB}http://": "http", f"{WEB}https://": "https"}
 CHUNK = 8 * 2**20  # bytes of a file that are hashed at once
 CHECKSUM_DIGITS = 16  # of a SHA-256, in the names of files that are called by their content
 VARIABLES = "the AWS_, GS_ or AZURE_ variables"
@@ -51,8 +53,11 @@ def _store(path: str, action: str, fault: type[PansharpenError] = InputError) ->
         if is_remote(path) and not prefix:
             raise ValueError(f"only disks and {', '.join(STORES)} are supported")
         options = _read_s3_options() if prefix == "/vsis3/" else {}
-        url = STORES[prefix] + path[len(prefix) :] if prefix else f"file://{path}"
-        yield fsspec.url_to_fs(url, use_listings_cache=False, **options)
+        protocol = STORES.get(prefix, "file")
+        url = path[len(WEB) :] if prefix.startswith(WEB) else f"{protocol}://{path[len(prefix) :]}"
+        # fsspec.url_to_fs would start any file system that the path names, also after "::".
+        files = fsspec.filesystem(protocol, use_listings_cache=False, **options)
+        yield files, files._strip_protocol(url)
     except PansharpenError:
         raise
     except Exception as error:  # each store's library has errors of its own

@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from osgeo import gdal
 
 from ..errors import InputError
 from ..geometry.grids import Grid
 from .bands import describe_band
-from .gdal_errors import gdal_exceptions, said
+from .gdal_errors import gdal_exceptions, gdal_messages, said
 from .reader import Raster
 from .source import RasterSource
 
 SAME_GRID = 1e-3  # pixels by which corners of one grid may differ
 MAX_LABEL = 3  # names in a label
+SKIPPED = "kipping"  # in GDAL's warnings of a raster that it leaves out of a VRT
 
 
 def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
@@ -60,7 +62,7 @@ def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
         for raster in rasters:
             _refuse_unfit_band(raster)
             _refuse_other_grid(raster, first)
-        built = gdal.BuildVRT("", [s.gdal_name for s in sources], separate=True)
+        built = _build_vrt(sources, role, separate=True)
         for number, raster in enumerate(rasters, start=1):
             _describe(built.GetRasterBand(number), raster.dataset.GetRasterBand(1))
         built.FlushCache()
@@ -92,14 +94,30 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
                     f"{role} tiles {first.source.name} and {tile.source.name} have different reference systems. "
                     "Get the product again."
                 )
-        try:
-            built = gdal.BuildVRT("", [s.gdal_name for s in sources], bandList=list(numbers))
-        except RuntimeError as error:
-            raise InputError(f"{role} tiles like {sources[0].name} cannot be put together: {said(error)}.") from error
+            if _declares_nodata(tile) != _declares_nodata(first):
+                raise InputError(
+                    f"{role} tiles {first.source.name} and {tile.source.name} do not fit together: only one of them "
+                    "declares a nodata value. Get the product again."
+                )
+        built = _build_vrt(sources, role, bandList=list(numbers))
         for position, number in enumerate(numbers, start=1):
             _describe(built.GetRasterBand(position), first.dataset.GetRasterBand(number))
         built.FlushCache()
         return built
+
+
+def _build_vrt(sources: Sequence[RasterSource], role: str, **options: Any) -> gdal.Dataset:
+    """Build a VRT of all sources, whose systems were compared. Raises InputError, also where GDAL leaves one out."""
+    names, fault = [s.gdal_name for s in sources], ""
+    try:
+        with gdal_messages() as messages:
+            built = gdal.BuildVRT("", names, allowProjectionDifference=True, **options)
+        fault = next((text for _, text in messages if SKIPPED in text), "")
+    except RuntimeError as error:
+        fault = str(error)
+    if fault:
+        raise InputError(f"{role} rasters like {sources[0].name} cannot be put together: {said(fault)}.")
+    return built
 
 
 def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str) -> gdal.Dataset:
@@ -133,6 +151,11 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
 
 def _read_grid(dataset: gdal.Dataset) -> Grid:
     return Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
+
+
+def _declares_nodata(raster: Raster) -> list[bool]:
+    bands = range(1, raster.dataset.RasterCount + 1)
+    return [raster.dataset.GetRasterBand(n).GetNoDataValue() is not None for n in bands]
 
 
 def _refuse_unfit_band(raster: Raster) -> None:

@@ -50,7 +50,7 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
             both = f"{value} and as {form.given[name.upper()]}"
             raise OutputError(f"The creation option {name.upper()} is given twice, as {both}. Leave one out.")
     bits = form.given.get("NBITS", "")
-    if bits.isdigit() and form.type in INTEGER_TYPES:
+    if bits.isdecimal() and form.type in INTEGER_TYPES:  # which int() reads
         form = replace(form, highest=min(form.limits[1], 2.0 ** min(max(int(bits), 1), 64) - 1.0))
     if driver == "GTiff" and not form.options:
         return form

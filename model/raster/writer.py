@@ -17,7 +17,7 @@ from ..geometry.grids import Grid, Window
 from ..staging import MADE, staging
 from .bands import describe_band
 from .delivery import deliver
-from .gdal_errors import said
+from .gdal_errors import gdal_messages, said
 from .output_format import OutputForm, creation_options, driver_for, geotiff_options, written_directly
 from .reader import Raster
 
@@ -119,7 +119,11 @@ class RasterWriter:
             self.close()
             self._verify(self.draft, lossy=False)
             if not self.direct:
-                self.convert()
+                with gdal_messages() as messages:
+                    self.convert()
+                for severity, text in messages:
+                    if severity == gdal.CE_Failure:  # gdal.Translate may go on after it
+                        raise RuntimeError(text)
                 self._verify(self.file, self.form.lossy)
             deliver(list(self.made.iterdir()), self.path, self.staging)
         except (RuntimeError, OSError) as error:

@@ -14,6 +14,7 @@ import pytest
 from helpers.fleet import DAMAGE, TILES, list_parts, make_scene, sharpen
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
 from otfm_pansharpen.fleet.job import COG, PARTS
 from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene, read_plan
 from otfm_pansharpen.model.errors import InputError, OutputError
@@ -133,6 +134,17 @@ def test_vrt_instead_of_part_is_not_opened(unjoined, tmp_path):
     name = part.stem[:-16] + hashlib.sha256(text.encode()).hexdigest()[:16] + ".tif"
     part.with_name(name).write_text(text)
     assert join_parts(scene, TILES, digest).missing == (1,)
+
+
+@pytest.mark.parametrize("counts", ['{"band_1": 1e999}', '{"band_1": "x"}', "[1]"])
+def test_part_with_impossible_counts_is_made_again(unjoined, tmp_path, counts):
+    scene, digest, expected = unjoined
+    part = list_parts(tmp_path / "out")[1]
+    gdal.Open(str(part), gdal.GA_Update).SetMetadataItem("OTFM_CLIPPED", counts)
+    part.rename(part.with_name(part.stem[:-16] + hashlib.sha256(part.read_bytes()).hexdigest()[:16] + ".tif"))
+    assert join_parts(scene, TILES, digest).missing == (1,)
+    sharpen(scene)
+    assert np.array_equal(load_image(scene.output), expected)
 
 
 @pytest.mark.promise(10)

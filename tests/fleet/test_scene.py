@@ -133,9 +133,9 @@ def test_a_worker_with_too_little_memory_says_what_to_change(pair, tmp_path):
 def test_parts_that_stay_are_one_raster_and_a_checked_catalogue(pair, tmp_path, small_parts):
     expected, _ = run(pair, tmp_path, tile=64)
     settings = replace(TILES, form=PARTS)
-    made(scene(pair, tmp_path / "out", "json"), settings)
+    made(scene(pair, tmp_path / "R&D", "json"), settings)
     moved = tmp_path / "moved"
-    (tmp_path / "out").rename(moved)
+    (tmp_path / "R&D").rename(moved)
     assert np.array_equal(load_image(moved / "one_sharp.vrt"), expected)
     item = json.loads((moved / "one_sharp.json").read_text())
     parts = {k: v for k, v in item["assets"].items() if k.endswith(".tif")}

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from unittest.mock import ANY
 
+import fsspec
 import numpy as np
 import pytest
 import s3fs
@@ -18,7 +19,7 @@ from osgeo import gdal
 from otfm_pansharpen.fleet.job import COG, FLEET_OPTIONS, PARTS, Scene, Settings
 from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene
 from otfm_pansharpen.fleet.scene_plan import local_weights
-from otfm_pansharpen.fleet.storage import find, read_bytes, write_text
+from otfm_pansharpen.fleet.storage import find, list_names, read_bytes, write_text
 from otfm_pansharpen.model.errors import InputError, OutputError, PansharpenError
 
 SETTINGS = Settings(options=replace(FLEET_OPTIONS, tile=64))
@@ -179,3 +180,29 @@ def test_local_weights_are_those_of_now_and_end_with_the_process(s3, monkeypatch
     path, content = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert content == "new"
     assert not os.path.exists(os.path.dirname(path))
+
+
+def test_a_path_cannot_name_a_file_system(tmp_path):
+    """fsspec has some that read other files, connect to other machines, or fill in templates."""
+    started = []
+
+    class Planted(fsspec.AbstractFileSystem):
+        protocol = "planted"
+
+        def __init__(self, *words, **more):
+            started.append(words)
+            super().__init__()
+
+    fsspec.register_implementation("planted", Planted, clobber=True)
+    for path in ("/vsicurl/planted://a", f"/vsicurl/planted://a::file://{tmp_path}/a.json"):
+        find(path)
+        with pytest.raises(InputError, match="only disks"):
+            read_bytes(path, 100)
+    assert not started
+
+
+def test_a_folder_may_have_two_colons_in_its_name(tmp_path):
+    folder = tmp_path / "a::b"
+    folder.mkdir()
+    (folder / "part.tif").write_text("x")
+    assert list_names(str(folder)) == {"part.tif"}

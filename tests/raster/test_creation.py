@@ -19,6 +19,7 @@ from otfm_pansharpen.model.fusion.pipeline import fuse
         ("COMPRESS", "out.tif", ["COMPRESS", "is an unexpected value", "DEFLATE"]),
         ("TILED=PERHAPS", "out.tif", ["TILED", "PERHAPS", "boolean"]),
         ("ZLEVEL=high", "out.tif", ["ZLEVEL", "high", "type int"]),
+        ("NBITS=\u00b2", "out.tif", ["NBITS", "\u00b2", "type int"]),
         ("BLOCKSIZE=16", "out.cog.tif", ["COG", "BLOCKSIZE", "16", ">= 128"]),
         ("TILED=YES", "out.cog.tif", ["COG", "TILED"]),
         ("COMPRESS=DEFLATE", "out.img", ["HFA", "COMPRESS", "DEFLATE", "boolean"]),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
-from osgeo import gdal
+from osgeo import gdal, osr
 from otfm_pansharpen.model.errors import InputError
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.reader import Raster
@@ -128,3 +128,40 @@ def test_tiles_of_other_images_are_refused(tmp_path):
     files = [str(save(tmp_path / f"{n}.tif", np.ones((n, 8, 8)))) for n in (1, 2)]
     with pytest.raises(InputError, match=re.escape("2.tif (2 bands")), gdal_exceptions():
         mosaic([RasterSource(f) for f in files], [1], "PAN")
+
+
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("odd", [{"kind": "int16"}, {"transform": (5e5 + 16, 2.0, 0.1, 4e6, 0.1, -2.0)}])
+def test_tiles_that_gdal_would_leave_out_are_refused(tmp_path, odd):
+    """GDAL builds the mosaic without them, with a warning."""
+    whole = odd.get("transform", (5e5, 2.0, 0, 4e6, 0, -2.0))
+    save(tmp_path / "a.tif", np.ones((1, 8, 8)), transform=whole)
+    save(tmp_path / "b.tif", **{"image": np.ones((1, 8, 8)), "transform": (5e5 + 16, *whole[1:]), **odd})
+    with pytest.raises(InputError, match=r"tif cannot be put together: .*does not support"), gdal_exceptions():
+        mosaic([RasterSource(str(tmp_path / f"{n}.tif")) for n in "ab"], [1], "PAN")
+
+
+@pytest.mark.promise(2)
+def test_tiles_and_bands_in_one_system_written_differently(tmp_path):
+    other = osr.SpatialReference()
+    other.ImportFromProj4("+proj=utm +zone=33 +ellps=WGS84 +units=m +no_defs")
+    for n, left in enumerate((5e5, 5e5 + 16, 5e5)):
+        save(tmp_path / f"{n}.tif", np.full((1, 8, 8), n + 1), transform=(left, 2.0, 0, 4e6, 0, -2.0))
+        if n:
+            gdal.Open(str(tmp_path / f"{n}.tif"), gdal.GA_Update).SetProjection(other.ExportToWkt())
+    files = [RasterSource(str(tmp_path / f"{n}.tif")) for n in range(3)]
+    with gdal_exceptions():
+        tiles = load_image(vrt_text(mosaic(files[:2], [1], "PAN")))
+    np.testing.assert_array_equal(tiles, np.repeat([[[1, 2]]], 8, axis=1).repeat(8, axis=2))
+    assert load_image(stacked([files[0], files[2]], "MS").gdal_name)[:, 0, 0].tolist() == [1, 3]
+
+
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("nodata", [(None, 5), (5, None)])
+def test_tiles_of_which_some_declare_nodata_are_refused(tmp_path, nodata):
+    """A mosaic has one nodata value, or none: gaps would become 0, or values gaps."""
+    for n, value in zip("ab", nodata):
+        left = 5e5 if n == "a" else 5e5 + 16
+        save(tmp_path / f"{n}.tif", np.full((1, 8, 8), 5), transform=(left, 2.0, 0, 4e6, 0, -2.0), nodata=value)
+    with pytest.raises(InputError, match="only one of them declares a nodata value"), gdal_exceptions():
+        mosaic([RasterSource(str(tmp_path / f"{n}.tif")) for n in "ab"], [1], "PAN")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from helpers.fusion import job, run, temporaries
@@ -191,3 +193,22 @@ def test_statistics_and_the_meaning_of_pixels_are_the_results_own(tmp_path):
     assert float(made.GetRasterBand(1).GetMetadataItem("STATISTICS_MEAN")) > 100
     assert made.GetRasterBand(1).GetMetadataItem("STATISTICS_VALID_PERCENT") != "1"
     assert made.GetRasterBand(1).GetMetadataItem("KEPT") == "yes"
+
+
+@pytest.mark.promise(4)
+def test_a_failure_within_gdal_translate_is_an_error(tmp_path, monkeypatch):
+    """It returns a raster all the same where a driver fails on the way, as on a full disk."""
+    translate = gdal.Translate
+
+    def fail_once_all_is_made(final, draft, **more):
+        made = translate(final, draft, **more)
+        if gdal.Open(draft).GetMetadataItem("OTFM_VERSION"):  # no trial
+            with suppress(RuntimeError):
+                gdal.Error(gdal.CE_Failure, gdal.CPLE_FileIO, "WriteEncodedTile() failed.")
+        return made
+
+    pair = Recipe(bands=2).write(tmp_path)
+    monkeypatch.setattr(gdal, "Translate", fail_once_all_is_made)
+    with pytest.raises(OutputError, match=r"cannot be written: WriteEncodedTile\(\) failed\. Is the disk full"):
+        fuse(job(pair, tmp_path / "o.cog.tif"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ms.tif", "pan.tif"]
