@@ -7,6 +7,8 @@ import pytest
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from otfm_pansharpen.model.errors import InputError
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.scene.scene_match import match_scenes
 
 PAN_GRID = (5e5, 2.0, 0.0, 4e6, 0.0, -2.0)
 MS_GRID = (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
@@ -69,3 +71,22 @@ def test_fuse_takes_haze_that_leaves_a_tenth_of_the_contrast(tmp_path):
         hazy = 2000.0 + 0.1 * (values - values.mean()) + 20.0 * rng.standard_normal(values.shape)
         save(path, hazy, transform=PAN_GRID if path == pair.pan else MS_GRID)
     assert run(pair, tmp_path)[1].sharpened
+
+
+def test_fuse_refuses_another_scene_with_the_same_gaps(exchanged, tmp_path):
+    """The edge of a collar that both rasters have is not a structure of the scene."""
+    for path, step in ((exchanged.pan, 4), (exchanged.ms, 1)):
+        values = load_image(path)
+        rows, columns = np.mgrid[: values.shape[1], : values.shape[2]] // step
+        values[:, (columns < 20 + rows // 4) | (columns > 60 + rows // 4)] = 0
+        save(path, values, transform=PAN_GRID if step == 4 else MS_GRID, nodata=0)
+    with pytest.raises(InputError, match="do not show the same scene"):
+        run(exchanged, tmp_path)
+
+
+def test_few_structures_do_not_prove_another_scene():
+    rng = np.random.default_rng(1)
+    pan, ms = (rng.normal(900.0, 90.0, (n, 4, 4)).repeat(step, 1).repeat(step, 2) for n, step in ((1, 16), (3, 4)))
+    valid = [np.ones(i.shape[1:], bool) for i in (pan, ms)]
+    window = PairWindow(pan[0], valid[0], ms, valid[1], (1.5, 1.5), (4.0, 4.0))
+    assert not match_scenes([window]).contradicts
