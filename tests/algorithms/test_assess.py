@@ -66,7 +66,7 @@ def test_layers_in_verdict_and_report_out(assess, pair, tmp_path):
     assert 0.8 < results["HQNR"] <= 1.0
     assert results["HQNR"] == pytest.approx((1 - results["D_LAMBDA"]) * (1 - results["D_S"]))
     assert "Its detail lies" in results["VERDICT"]
-    assert any("It can be used" in line for line in feedback.lines)
+    assert any("It can be used unchanged." in line for line in feedback.lines)
     assert [line.split()[0] for line in feedback.lines if "has HQNR" in line] == ["true", "s"]
     assert report.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert [Path(p).name for p in results["MAP_LAYERS"]] == ["true_blocks.tif", "shifted_blocks.tif"]
@@ -112,7 +112,7 @@ def test_a_temporary_file_is_called_by_its_layer_or_by_number(assess, pair, tmp_
 @pytest.mark.promise(2)
 def test_ms_is_no_result(assess, pair, tmp_path):
     parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [str(pair.ms)], "REPORT": str(tmp_path / "r.html")}
-    with pytest.raises(QgsProcessingException, match="sharpened raster"):
+    with pytest.raises(QgsProcessingException, match="times as large as those of PAN: it is not a sharpened raster"):
         assess.run(parameters, QgsProcessingContext(), Listener(), {}, False)
     assert not (tmp_path / "r.html").exists()
 

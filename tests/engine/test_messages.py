@@ -97,3 +97,21 @@ def test_what_is_not_a_message_is_refused(line, words):
 def test_bytes_that_are_not_text_are_refused():
     with pytest.raises(ValueError, match="not JSON"):
         from_line(b'{"log": "\xff"}\n', FROM_ENGINE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("[1.5, 2.0, 3.0, 1e+300]", "[1.5, 2.0, 3.0]", "FusionJob whose extent is"),
+        ('"steps": 1,', '"steps": 1.5,', "FusionOptions whose steps is 1.5"),
+    ],
+)
+def test_from_line_refuses_values_of_another_form(before, after, words):
+    assert FUSED.count(before) == 1
+    with pytest.raises(ValueError, match=words):
+        from_line(f'{{"job": {FUSED.replace(before, after)}}}'.encode(), TO_ENGINE)
+
+
+def test_brackets_within_a_text_are_not_nesting():
+    line = "[" * 1000 + '\\"{' * 1000
+    assert from_line(to_line({"log": line}), FROM_ENGINE) == {"log": line}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -109,3 +110,11 @@ def test_engine_that_receives_no_message_reports_it_and_ends(nothing, line):
     assert last
     assert "the engine received" in last["crash"]
     engine.shutdown()
+
+
+@pytest.mark.promise(24)
+def test_fault_before_the_engine_is_ready_names_written_files(run_fake, tmp_path):
+    """The job came with the greeting, so it may have been done while torch was loaded."""
+    output = tmp_path / "out.tif"
+    with pytest.raises(EngineError, match=re.escape(f"Complete and in place: {output}.")):
+        run_fake(f"open({str(output)!r}, 'wb').write(b'done'); say(b'not JSON')")

@@ -99,7 +99,8 @@ def test_a_part_of_the_way_is_taken_where_it_is_better(pair, tmp_path, monkeypat
     part = run(pair, tmp_path / "part.safetensors", **hasty)
     monkeypatch.setattr(finetuning, "WAY_BACK", ())
     whole = run(pair, tmp_path / "whole.safetensors", **hasty)
-    assert part.after["ergas"] < 0.98 * whole.after["ergas"] < 0.98 * whole.before["ergas"]
+    assert part.after["ergas"] < 0.97 * whole.after["ergas"]
+    assert whole.after["ergas"] < 0.97 * whole.before["ergas"]
 
 
 def tensors(path: Path) -> torch.Tensor:

@@ -85,7 +85,7 @@ def test_a_scene_too_small_to_hold_blocks_out_is_sharpened_and_warned_of(tmp_pat
     fused, result = run(pair, tmp_path, "o.tif", adapt=1.0)
     assert np.array_equal(fused, plain)
     (notice,) = [n for n in result.notices if n.code == "not_tuned"]
-    assert "share 60 x 48 MS pixels here" in notice.sentence
+    assert "share 60 x 48 MS pixels here, but fine-tuning needs at least 96 x 96" in notice.sentence
 
 
 @pytest.mark.slow

@@ -88,3 +88,15 @@ def test_a_band_without_pixels_stays_empty_the_second_time(tmp_path, measured):
     assert np.array_equal(first, second)
     assert (second[1] == 0).all()
     assert (second[0] > 0).all()
+
+
+def test_a_scene_with_undeclared_fill_is_measured_each_time(tmp_path, measured):
+    """How much fill is too much depends on the extent."""
+    pair = Recipe().write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, :, :14] = 0
+    save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8))
+    for _ in range(2):
+        _, result = run(pair, tmp_path)
+        assert "undeclared_nodata" in [n.code for n in result.notices]
+    assert len(measured) == 2

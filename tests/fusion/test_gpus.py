@@ -80,7 +80,8 @@ def test_out_of_memory_is_said_in_the_log(tmp_path, monkeypatch, small_gpu):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**9))
     result = fuse(job(pair, tmp_path / "gpu.tif", device="cuda"))
     assert result.device == "cpu"
-    assert "device_out_of_memory" in [n.code for n in result.notices]
+    sentences = [n.sentence for n in result.notices if n.code == "device_out_of_memory"]
+    assert ["the CPU goes on" in sentence for sentence in sentences] == [True]
     assert np.abs(load_image(tmp_path / "gpu.tif").astype(int) - plain.astype(int)).max() <= 1
 
 

@@ -7,16 +7,22 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.fusion import job
 from helpers.scenes import Recipe, load_image, save
+from otfm_pansharpen.model.fusion import measure as measuring
 from otfm_pansharpen.model.fusion.check import check_pair
 from otfm_pansharpen.model.fusion.measure import measure
+from otfm_pansharpen.model.geometry.grids import Window
+from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import opened_pair
+from otfm_pansharpen.model.scene.registration import Registration
 
 
 def with_many_bands(pair, bands, times):
@@ -83,3 +89,44 @@ def test_a_scene_measures_the_same_with_any_number_of_threads(tmp_path):
     assert "intensity=(" in outputs[0]
     assert outputs[1:] == outputs[:1] * 2
     assert outputs[0].endswith("False\n")  # nor does it need torch
+
+
+@pytest.mark.parametrize(("value", "negative"), [(-9999, False), (-1, True)])
+def test_values_of_gaps_are_not_negative_image(tmp_path, value, negative):
+    """One pixel in a corner that the sample of windows does not show."""
+    pair = Recipe(height=1024, width=1024, kind="int16").write(tmp_path)
+    ms = load_image(pair.ms)
+    ms[:, -1, -1] = value
+    save(pair.ms, ms, "int16", (5e5, 8, 0, 4e6, 0, -8), nodata=-9999)
+    with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (_, raster):
+        assert measuring._has_negative(raster, Progress()) == negative
+
+
+TRANSFER = TransferFunction.gaussian(0.3)
+AT_EDGE = Registration((4.6, 0.0), TRANSFER, 0.7, 0.1, True)
+INSIDE = Registration((1.0, 0.5), TRANSFER, 0.7, 0.1, True)
+UNKNOWN = replace(AT_EDGE, reliable=False, shift=(0.0, 0.0))
+FAR = Registration((10.2, -0.1), TRANSFER, 0.9, 0.1, True, local=((10.3, 0.0), None))
+
+
+@pytest.mark.parametrize(
+    ("near", "coarse", "correlation", "expected"),
+    [
+        (AT_EDGE, (10.0, 0.0), 0.9, FAR),
+        (AT_EDGE, (10.0, 0.0), 0.6, UNKNOWN),
+        (AT_EDGE, (350.0, 0.0), 0.9, UNKNOWN),
+        (AT_EDGE, None, 0.9, UNKNOWN),
+        (INSIDE, (10.0, 0.0), 0.6, INSIDE),
+        (INSIDE, None, 0.9, INSIDE),
+    ],
+)
+def test_wider_search_takes_a_better_peak_alone(monkeypatch, near, coarse, correlation, expected):
+    """An optimum at the end of the small search is not a measurement."""
+    found = Registration((0.2, -0.1), TRANSFER, correlation, 0.0, True, local=((0.3, 0.0), None))
+    monkeypatch.setattr(measuring, "find_coarse_shift", lambda windows: coarse)
+    monkeypatch.setattr(measuring, "measure_registration", lambda *arguments: found)
+    placement = SimpleNamespace(overlap=Window(0, 0, 400, 400), moved=lambda shift: placement)
+    wide = measuring._search_wider(placement, lambda *arguments: [], near, None, Progress())
+    assert (wide.reliable, wide.local) == (expected.reliable, expected.local)
+    assert wide.shift == pytest.approx(expected.shift)
+    assert (wide.correlation, wide.correlation_unshifted) == (expected.correlation, expected.correlation_unshifted)

@@ -7,6 +7,8 @@ import pytest
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from otfm_pansharpen.model.errors import InputError
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.scene.scene_match import match_scenes
 
 PAN_GRID = (5e5, 2.0, 0.0, 4e6, 0.0, -2.0)
 MS_GRID = (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
@@ -69,3 +71,29 @@ def test_fuse_takes_haze_that_leaves_a_tenth_of_the_contrast(tmp_path):
         hazy = 2000.0 + 0.1 * (values - values.mean()) + 20.0 * rng.standard_normal(values.shape)
         save(path, hazy, transform=PAN_GRID if path == pair.pan else MS_GRID)
     assert run(pair, tmp_path)[1].sharpened
+
+
+def window_of(pan, ms, ms_valid):
+    """Make a window of PAN (h, w) and MS (bands, h, w), both at MS pixels, at a ratio of 4."""
+    fine, valid = (np.kron(i, np.ones((4, 4))).astype(i.dtype) for i in (pan, ms_valid))
+    return PairWindow(fine, valid.astype(bool), ms, ms_valid, (1.5, 1.5), (4.0, 4.0))
+
+
+def blobs(seed, count, size):
+    small = np.random.default_rng(seed).normal(900.0, 90.0, (count, size // 4, size // 4))
+    return small.repeat(4, 1).repeat(4, 2) + np.random.default_rng(seed + 1).normal(0.0, 9.0, (count, size, size))
+
+
+def test_gaps_of_both_rasters_are_not_structures():
+    """A collar with a slanting edge, of the same distant value in both."""
+    pan, ms = blobs(1, 1, 80)[0], blobs(5, 3, 80)
+    rows, columns = np.mgrid[:80, :80]
+    valid = columns > 20 + rows // 3
+    pan[~valid], ms[:, ~valid] = 9000.0, 9000.0
+    assert match_scenes([window_of(pan, ms, valid)]).contradicts
+
+
+@pytest.mark.parametrize(("side", "contradicts"), [(24, False), (80, True)])
+def test_few_structures_do_not_prove_another_scene(side, contradicts):
+    window = window_of(blobs(4, 1, side)[0], blobs(54, 1, side), np.ones((side, side), bool))
+    assert match_scenes([window]).contradicts == contradicts

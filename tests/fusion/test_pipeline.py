@@ -145,7 +145,7 @@ def test_a_pan_that_is_all_noise_does_not_blow_up_the_colours(tmp_path):
     spread = pair.sharp.std((1, 2))
     assert (np.abs(fused.mean((1, 2)) - pair.sharp.mean((1, 2))) < 0.05 * spread).all()
     assert (fused.std((1, 2)) < 1.05 * spread).all()
-    assert {"pan_unrelated", "not_sharpened"} & {n.code for n in result.notices}
+    assert "not_sharpened" in [n.code for n in result.notices]
 
 
 def test_ms_on_a_larger_area_and_off_the_grid(tmp_path):

@@ -123,3 +123,26 @@ def test_finish_counts_clipped_values_of_valid_pixels_alone():
     finish = Finish(PlausibleRange((0.0,), (-math.inf,), (255.0,), (math.inf,), 1), PixelEncoder("Byte", 0.0, 0.0))
     finish(numbers, valid, tile, tile, [0])
     assert finish.clipped == {0: 4}
+
+
+def test_range_is_in_the_numbers_that_were_read():
+    """A distant offset, taken off where values are read, moves the limits with them."""
+    plausible = PlausibleRange.of([(30.0, 65000.0)], (0.0, 65535.0), 1.0, 4.0, [500.0])
+    assert (plausible.low, plausible.low_knee) == ((-499.0,), (-470.0,))
+    assert (plausible.high, plausible.high_knee) == ((65034.0,), (64500.0,))
+
+
+@pytest.mark.parametrize("ratio", [1.5, 2.0, 2.5, 3.0, 4.0])
+def test_neighbourhood_covers_an_ms_pixel(ratio):
+    side = PlausibleRange.of([(30.0, 900.0)], (0.0, 65535.0), 1.0, ratio, [0.0]).side
+    assert side % 2 == 1
+    assert ratio <= side < ratio + 2.0
+
+
+def test_hold_leaves_an_empty_band_unchanged():
+    """The output's first band has no pixel in MS; its numbers are those of no band."""
+    plausible = PlausibleRange.of([(30.0, 900.0)], (0.0, 65535.0), 1.0, 4.0, [0.0])
+    values = torch.full((2, 9, 9), -50.0)
+    plausible.hold(values, [-1, 0])
+    assert (values[0] == -50.0).all()
+    assert (values[1] >= 0.0).all()

@@ -17,6 +17,7 @@ from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfi
 from otfm_pansharpen.model.network.weights import save_weights
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.quality import comparison
+from otfm_pansharpen.model.quality.classical import CLASSICAL
 from otfm_pansharpen.model.quality.indices import ergas
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.scene.pieces import telling_pieces
@@ -158,9 +159,24 @@ def test_fuse_uses_the_injection_where_the_network_is_worse(tmp_path):
     doubled.tail.get_parameter("bias").data[: plain.config.bands * plain.config.cell**2] = 1.0
     for name, network in (("plain", plain), ("doubled", doubled)):
         save_weights(network, tmp_path / f"{name}.safetensors", {})
-    images = {}
+    images, results = {}, {}
     for name in ("plain", "doubled"):
-        images[name], result = run(pair, tmp_path, f"{name}.tif", weights=tmp_path / f"{name}.safetensors")
+        images[name], results[name] = run(pair, tmp_path, f"{name}.tif", weights=tmp_path / f"{name}.safetensors")
+    result = results["doubled"]
     assert [n.code for n in result.notices] == ["network_left_out"]
     assert result.metrics.ergas == pytest.approx(result.notices[0].numbers["injection"])
     assert np.array_equal(images["plain"], images["doubled"])
+    assert results["doubled"].metrics.hqnr == pytest.approx(results["plain"].metrics.hqnr)
+
+
+@pytest.mark.parametrize(("network", "delivered"), [(1.04, "network"), (1.06, "injection"), (math.nan, "network")])
+def test_injection_is_delivered_beyond_five_percent(network, delivered):
+    quality = QualityEstimate(4.0, 4, 4, {"network": network, "injection": 1.0})
+    assert quality.network_share == (delivered == "network")
+    assert quality.ergas == pytest.approx(quality.errors[delivered], nan_ok=True)
+
+
+def test_best_classical_method_is_one_with_a_figure():
+    first, *others = CLASSICAL
+    errors = {**dict.fromkeys(others, 3.0), first: math.nan, others[-1]: 2.0}
+    assert QualityEstimate(4.0, 4, 4, {name: errors[name] for name in CLASSICAL}).classical == others[-1]

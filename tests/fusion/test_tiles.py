@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,10 +18,13 @@ from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, InputError, PansharpenError
 from otfm_pansharpen.model.fusion import tiles as tiling
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.fusion.plausible_range import PlausibleRange
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.inference.folded_network import FoldedNetwork
+from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.quality import indices
+from otfm_pansharpen.model.raster.pixel_types import PixelEncoder
 
 
 @pytest.fixture
@@ -176,3 +181,40 @@ def test_halves_cover_a_window():
     upper, lower = window.halves(across=False)
     assert (left, right) == (Window(3, 5, 3, 4), Window(6, 5, 4, 4))
     assert (upper, lower) == (Window(3, 5, 7, 2), Window(3, 7, 7, 2))
+
+
+@pytest.mark.parametrize(("value", "clipped"), [(-0.4, 0), (-0.6, 4), (255.4, 0), (255.6, 4)])
+def test_finish_counts_values_that_rounding_does_not_fix(value, clipped):
+    tile = Window(0, 0, 8, 8)
+    numbers = torch.full((1, 8, 8), 100.0)
+    numbers[0, 3, :4] = value
+    plain = PlausibleRange((0.0,), (-math.inf,), (255.0,), (math.inf,), 1)
+    finish = tiling.Finish(plain, PixelEncoder("Byte", None, None))
+    finish(numbers, None, tile, tile, [0])
+    assert finish.clipped[0] == clipped
+
+
+def test_finish_reads_the_validity_of_each_band():
+    """The output has the second band, an empty one and the first one."""
+    tile = Window(0, 0, 8, 8)
+    valid = np.ones((2, 8, 8), bool)
+    valid[0, 0] = valid[1, :, :3] = False
+    numbers = torch.full((3, 8, 8), 300.0)
+    plain = PlausibleRange((0.0,) * 2, (-math.inf,) * 2, (255.0,) * 2, (math.inf,) * 2, 1)
+    finish = tiling.Finish(plain, PixelEncoder("Byte", 0.0, None))
+    values = finish(numbers, valid, tile, tile, [1, -1, 0])
+    assert np.array_equal(values != 0, [valid[1], np.zeros((8, 8), bool), valid[0]])
+    assert finish.clipped == {1: 40, 0: 56}
+
+
+@pytest.mark.parametrize(("count", "warned"), [(9, False), (11, True)])
+def test_clipped_values_are_warned_of_beyond_a_thousandth(count, warned):
+    """Bands are called by their numbers in the file; fewer values are in the log alone."""
+    ms, form = SimpleNamespace(bands=(3, 7)), SimpleNamespace(limits=(0.0, 255.0))
+    plan = SimpleNamespace(window=Window(0, 0, 100, 100), ms=ms, outputs=(1, 0), form=form, lowest=1.0)
+    notices: list[Notice] = []
+    details: list[str] = []
+    tiling._report_clipped(plan, {0: count}, Progress(notice=notices.append, detail=details.append))
+    assert [n.numbers for n in notices] == [{"band_7": count}] * warned
+    words = notices[0].sentence if warned else details[0]
+    assert f"beyond 1 to 255 were clipped: {count} of band 7" in words

@@ -12,6 +12,7 @@ import pytest
 import torch
 from otfm_pansharpen.model import files
 from otfm_pansharpen.model.errors import WeightsError
+from otfm_pansharpen.model.network import weights
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.network.weights import hash_path, load_weights, other_order, save_weights
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
@@ -282,3 +283,35 @@ def test_weights_that_cannot_replace_others_leave_them_with_their_hash(good, mon
         save_weights(FlowNetwork(SMALL), good, {})
     assert sorted(p.name for p in good.parent.iterdir()) == ["good.safetensors", "good.safetensors.sha256"]
     assert load_weights(good).sha256 == digest
+
+
+def test_bundled_weights_without_their_hash_are_refused(good, monkeypatch):
+    monkeypatch.setitem(BUNDLED, "fast", good)
+    hash_path(good).unlink()
+    with pytest.raises(WeightsError, match=r"sha256 is missing next to the bundled weights\. Install the plugin again"):
+        load_weights(good)
+
+
+def test_weights_whose_trial_is_not_a_number_are_refused(good, monkeypatch):
+    monkeypatch.setattr(weights, "trial_velocity", lambda network: float("nan"))
+    with pytest.raises(WeightsError, match="give nonsense"):
+        load_weights(good)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({}, True),
+        ({"ratio": 4.15}, True),
+        ({"ratio": 4.3}, False),
+        ({"gain": 0.42}, True),
+        ({"gain": 0.46}, False),
+        ({"gain": 0.19}, False),
+        ({"bands": 3}, False),
+    ],
+)
+def test_misfit_tells_scenes_of_another_kind(changes, fits):
+    header = {"finetuned": json.dumps({"scenes": [{"bands": 4, "ratio": 4.0, "gain": 0.3, "ms": "ms.tif"}]})}
+    warning = weights.misfit(header, **{"bands": 4, "ratio": 4.0, "gain": 0.3, **changes})
+    assert (warning is None) == fits
+    assert fits or "ms.tif: 4 bands, ratio 4, MTF gain 0.30" in warning

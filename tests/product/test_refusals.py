@@ -214,7 +214,8 @@ def test_bands_on_two_grids(tmp_path, landsat_pair):
     cut(landsat_pair.ms, tmp_path / "in" / f"{product}_B5.TIF", [5], (0, 0, 60, 60))
     sentence = refusal(tmp_path / "in", tmp_path / "out")
     assert f"{product}_B5.TIF" in sentence
-    assert "another grid" in sentence
+    assert f"{product}_B5.TIF" in sentence
+    assert "has another grid than" in sentence
 
 
 def test_a_folder_for_results_that_is_none(tmp_path, pair):

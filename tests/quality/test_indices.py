@@ -108,3 +108,32 @@ def test_blocks_are_compared_part_by_part_with_the_same_result(monkeypatch):
     asked: list[None] = []
     assert indices.q2n(truth, fused, valid=valid, check=lambda: asked.append(None)) == pytest.approx(whole, abs=1e-12)
     assert len(asked) == 20  # 60 of 64 blocks are valid
+
+
+def test_sam_leaves_out_zero_spectra():
+    truth, fused, _ = golden_scene(3)
+    dark = truth.copy()
+    dark[:, :64] = 0.0
+    assert indices.sam(dark, fused) == pytest.approx(indices.sam(truth[:, 64:], fused[:, 64:]))
+    assert np.isnan(indices.sam(np.zeros_like(truth), fused))
+
+
+def test_ergas_of_a_band_of_mean_zero_is_not_a_number():
+    truth, fused, _ = golden_scene(3)
+    truth[1] = 0.0
+    assert np.isnan(indices.ergas(truth, fused, 4))
+
+
+def test_scc_of_a_flat_image_is_not_a_number():
+    truth, fused, _ = golden_scene(3)
+    everywhere = np.ones((256, 256), bool)
+    assert np.isnan(indices.scc(np.full_like(truth, 7.0), fused, everywhere))
+
+
+@pytest.mark.parametrize("rounded", [True, False])
+def test_q2n_rounds_integer_data_alone(rounded):
+    truth, fused, _ = golden_scene(3)
+    truth, fused = truth / 100.0, fused / 100.0
+    images = indices.ComparedImages(truth, fused, np.ones((256, 256), bool), 4.0, rounded)
+    expected = indices.q2n(np.rint(truth), np.rint(fused)) if rounded else indices.q2n(truth, fused)
+    assert indices.measure_indices(images, ("q2n",))["q2n"] == pytest.approx(expected)

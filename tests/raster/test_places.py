@@ -302,3 +302,10 @@ def test_a_previous_output_and_an_empty_file_are_replaced(tmp_path, name, previo
         fuse(job(pair, tmp_path / name))
     fuse(job(pair, tmp_path / "plain.tif"))
     assert np.array_equal(load_image(tmp_path / name), load_image(tmp_path / "plain.tif"))
+
+
+@pytest.mark.promise(13)
+def test_output_that_is_a_hard_link_of_an_input_is_refused(tmp_path):
+    pair = Recipe(bands=1).write(tmp_path)
+    os.link(pair.pan, tmp_path / "linked.tif")
+    untouched(tmp_path, job(pair, tmp_path / "linked.tif"), "linked.tif is the same file as the input .*pan.tif")

@@ -24,7 +24,8 @@ def test_the_type_asked_for_holds_the_same_values_clipped(tmp_path, kind):
     assert gdal.GetDataTypeName(typed.GetRasterBand(1).DataType) == kind
     low, high = RANGES.get(kind, (-np.inf, np.inf))
     assert np.abs(typed.ReadAsArray().astype(float) - np.clip(plain.astype(float), low, high)).max() <= 0.5001
-    assert ("values_clipped" in [n.code for n in result.notices]) == (kind == "Byte")
+    words = [n.sentence for n in result.notices if n.code == "values_clipped"]
+    assert [("Byte only those from 0 to 255" in w) for w in words] == [True] * (kind == "Byte")
 
 
 @pytest.mark.promise(6)

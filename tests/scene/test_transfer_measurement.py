@@ -10,6 +10,7 @@ from helpers.scenes import landscape, sense
 from otfm_pansharpen.model.errors import CancelledError
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
+from otfm_pansharpen.model.scene import transfer_measurement
 from otfm_pansharpen.model.scene.transfer_measurement import DEFAULT_GAIN, measure_transfer
 
 SHARPENED = (1.05, 1.09, 1.16, 1.23, 1.28, 1.20, 0.95, 0.62, 0.26, 0.1)
@@ -193,3 +194,47 @@ def test_measurement_can_be_stopped():
 
     with pytest.raises(CancelledError):
         measure_transfer([made(KNOWN["Gaussian"])], stop)
+
+
+def spectra(shared, ms_power, segments=6):
+    """Make segments that agree, except the last one: its cross-spectrum and power of MS in units of PAN's power."""
+    at = transfer_measurement._Frequencies.of(32)
+    power = np.ones((segments, *at.radius.shape))
+    crossed, of_ms = power.copy(), power.copy()
+    crossed[-1], of_ms[-1] = shared, ms_power
+    return crossed, power, of_ms, at
+
+
+@pytest.mark.parametrize(
+    ("shared", "ms_power", "shift", "agrees"),
+    [
+        (1.0, 1.0, 0.0, True),
+        (1.5, 2.25, 0.9, True),
+        (1.7, 2.89, 0.0, False),  # of another contrast
+        (0.6, 0.36, 0.0, False),
+        (1.0, 1.0, 1.1, False),  # moved
+        (0.65, 1.0, 0.0, False),  # incoherent
+    ],
+)
+def test_segments_that_do_not_show_the_scene_are_left_out(shared, ms_power, shift, agrees):
+    crossed, power, of_ms, at = spectra(shared, ms_power)
+    shifts = np.zeros((6, 2))
+    shifts[-1, 1] = shift
+    kept = transfer_measurement._select_agreeing(crossed, power, of_ms, shifts, at)
+    assert kept.tolist() == [True] * 5 + [agrees]
+
+
+def test_noise_is_at_most_seven_tenths_of_the_power_of_pan():
+    crossed, power, of_ms, _ = spectra(1.0, 1.0)
+    segments = transfer_measurement._Segments(power, 0.5 * crossed, of_ms, np.full(6, 2.0), np.ones(6))
+    ratio, error = transfer_measurement._average(segments)
+    assert ratio == pytest.approx(np.full(ratio.shape, 0.5 / 0.3))
+    assert np.isfinite(error).all()
+
+
+@parametrize_ratio
+@parametrize_known
+def test_function_falls_towards_nyquist(known, ratio):
+    found = measure_transfer([made(known, ratio)]).transfer
+    for values in (found.rows, found.columns):
+        assert 0.4 * values[-2] <= values[-1] <= values[-2]

@@ -93,7 +93,7 @@ def test_regression_and_transport_learn(sources, stages):
 def test_the_potential_pushes_the_map_only_by_its_share(sources):
     """With no push and loose marginals, the first transport steps are those of the cost alone."""
     moved = []
-    for push in (0.0, 0.05, 12.0):
+    for push in (0.0, 0.05, 3.0):
         cost = TransportConfig(push=push, softness=(1e6, 1e6))
         trained = run(sources, regression=0, cost=cost, push_warmup=1e-9)
         before = [p.detach().clone() for p in trained.network.parameters()]
