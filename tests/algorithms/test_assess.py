@@ -53,8 +53,11 @@ def test_the_report_is_one_output_that_qgis_shows(algorithm):
 
 @pytest.mark.promise(18)
 def test_layers_in_verdict_and_report_out(assess, pair, tmp_path):
-    shifted = save(tmp_path / "shifted.tif", np.roll(pair.sharp, 3, 2))
-    layers = [QgsRasterLayer(str(save(tmp_path / "true.tif", pair.sharp)), "true"), QgsRasterLayer(str(shifted), "s")]
+    shifted = save(tmp_path / "shifted.tif", np.roll(pair.reference, 3, 2))
+    layers = [
+        QgsRasterLayer(str(save(tmp_path / "true.tif", pair.reference)), "true"),
+        QgsRasterLayer(str(shifted), "s"),
+    ]
     QgsProject.instance().addMapLayers(layers)
     context, feedback = QgsProcessingContext(), Listener()
     context.setProject(QgsProject.instance())
@@ -74,7 +77,7 @@ def test_layers_in_verdict_and_report_out(assess, pair, tmp_path):
 
 
 def test_block_maps_are_drawn_from_bad_to_good_with_a_legend(assess, pair, tmp_path):
-    spoiled = pair.sharp.copy()
+    spoiled = pair.reference.copy()
     spoiled[:, :64, :64] = spoiled[:, :64, :64][:, ::-1]
     context = QgsProcessingContext()
     parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [str(save(tmp_path / "f.tif", spoiled))]}
@@ -94,7 +97,7 @@ def test_block_maps_are_drawn_from_bad_to_good_with_a_legend(assess, pair, tmp_p
 
 def test_a_temporary_file_is_called_by_its_layer_or_by_number(assess, pair, tmp_path):
     (tmp_path / "other").mkdir()
-    files = [save(folder / "OUTPUT.tif", pair.sharp) for folder in (tmp_path, tmp_path / "other")]
+    files = [save(folder / "OUTPUT.tif", pair.reference) for folder in (tmp_path, tmp_path / "other")]
     layer = QgsRasterLayer(str(files[0]), "Rome / sharpened (best)")
     QgsProject.instance().addMapLayer(layer)
     context, feedback = QgsProcessingContext(), Listener()

@@ -49,7 +49,7 @@ def opened(algorithm, monkeypatch, tmp_path):
 def layers_of(pair, folder):
     """Add PAN and MS of a scene to the project, among rasters that are neither."""
     height, width = load_image(pair.pan).shape[1:]
-    fused = save(folder / "sharpened.tif", pair.sharp, "uint16", PLACE)
+    fused = save(folder / "sharpened.tif", pair.reference, "uint16", PLACE)
     heights = save(folder / "heights.tif", np.ones((1, height // 2, width // 2)), "float32", (5e5, 4, 0, 4e6, 0, -4))
     paths = {"fused": fused, "ms": pair.ms, "heights": heights, "pan": pair.pan}
     layers = {name: QgsRasterLayer(str(path), f"raster {name}") for name, path in paths.items()}
@@ -117,7 +117,7 @@ def test_faults_of_a_pair_are_reported_before_run(algorithm, tmp_path):
     pair = Recipe().write(tmp_path)
     far = save(tmp_path / "far.tif", load_image(pair.ms), transform=(9e5, 8.0, 0, 4e6, 0, -8.0))
     zone = save(tmp_path / "zone.tif", load_image(pair.ms), transform=(2e5, 8.0, 0, 4e6, 0, -8.0), crs=32634)
-    same = save(tmp_path / "same.tif", pair.sharp, transform=PLACE)
+    same = save(tmp_path / "same.tif", pair.reference, transform=PLACE)
     waves = save(tmp_path / "waves.tif", load_image(pair.ms), "complex64", COARSE)
     pan, ms = str(pair.pan), str(pair.ms)
     for given, words in (

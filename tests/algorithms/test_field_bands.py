@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.field import COARSE, FINE_LAKE, LAKE, PLACE, RATIO, SIDE, near, refusal, sharpen
+from helpers.field import COARSE, FINE, FINE_LAKE, LAKE, RATIO, SIDE, near, refusal, sharpen
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal, osr
@@ -22,7 +22,7 @@ from qgis.core import (
 def eight_bits(pair, extra):
     """Write the first three bands and `extra` as 8 bits, the fourth declared alpha, as GDAL does by itself."""
     ms = np.clip(load_image(pair.ms)[:3] / 12, 1, 255).astype(np.uint8)
-    pair.sharp = pair.sharp[:4] / 12
+    pair.reference = pair.reference[:4] / 12
     file = gdal.GetDriverByName("GTiff").Create(
         str(pair.ms), 160, 160, 4, gdal.GDT_Byte, ["PHOTOMETRIC=RGB", "ALPHA=YES"]
     )
@@ -33,7 +33,7 @@ def eight_bits(pair, extra):
     file.WriteArray(np.concatenate([ms, extra[None].astype(np.uint8)]))
     file.FlushCache()
     pan = np.clip(load_image(pair.pan) / 12, 1, 255)
-    save(pair.pan, pan, "uint8", PLACE)
+    save(pair.pan, pan, "uint8", FINE)
 
 
 @pytest.mark.parametrize("bands", [None, [1, 2, 3, 4]])
@@ -123,17 +123,17 @@ def test_a_subset_of_the_bands_has_the_values_of_the_whole(algorithm, pair, tmp_
 
 @pytest.mark.parametrize("scale", [1e-9, 1e-4, 1e6])
 def test_the_unit_of_the_values_changes_nothing(algorithm, tmp_path, scale):
-    pair = Recipe(bands=4, ratio=RATIO, height=256, width=256, kind="float32", shift=(0.0, 1.5)).write(tmp_path)
+    pair = Recipe(bands=4, ratio=RATIO, height=256, width=256, dtype="float32", shift=(0.0, 1.5)).write(tmp_path)
     reference, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
     for path in (pair.pan, pair.ms):
-        save(path, load_image(path) * np.float32(scale), "float32", PLACE if path == pair.pan else COARSE)
+        save(path, load_image(path) * np.float32(scale), "float32", FINE if path == pair.pan else COARSE)
     fused, log = sharpen(algorithm, pair, tmp_path / "o.tif")
     assert "cannot be measured" not in log
     assert np.abs(fused / scale - reference).max() < 0.01 * reference.std()
 
 
 def test_numbers_beyond_the_digits_of_32_bits(algorithm, tmp_path):
-    pair = Recipe(bands=3, ratio=RATIO, height=256, width=256, kind="float64").write(tmp_path)
+    pair = Recipe(bands=3, ratio=RATIO, height=256, width=256, dtype="float64").write(tmp_path)
     reference, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
     save(pair.ms, load_image(pair.ms) + 1e12, "float64", COARSE)
     fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
@@ -154,7 +154,7 @@ def test_64_bit_whole_numbers(algorithm, pair, tmp_path):
 
 def test_a_pan_of_three_bands_says_which_is_used(algorithm, pair, tmp_path):
     pan = load_image(pair.pan)
-    save(pair.pan, np.concatenate([pan, pan[:, ::-1], pan[:, :, ::-1]]), "uint16", PLACE)
+    save(pair.pan, np.concatenate([pan, pan[:, ::-1], pan[:, :, ::-1]]), "uint16", FINE)
     _, log = sharpen(algorithm, pair, tmp_path / "o.tif")
     assert "PAN has 3 bands; band 1 is used" in log
 

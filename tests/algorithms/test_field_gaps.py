@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.field import COARSE, FINE_LAKE, LAKE, PLACE, RATIO, SIDE, in_other_zone, near, refusal, sharpen
+from helpers.field import COARSE, FINE, FINE_LAKE, LAKE, RATIO, SIDE, in_other_zone, near, refusal, sharpen
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from qgis.core import QgsRasterLayer, QgsRasterRange
@@ -28,7 +28,7 @@ def test_ms_in_another_zone_needs_no_nodata_value(algorithm, pair, tmp_path):
 def _cut(pair, inner):
     from dataclasses import replace
 
-    return replace(pair, sharp=pair.sharp[inner])
+    return replace(pair, reference=pair.reference[inner])
 
 
 @pytest.mark.promise(5)
@@ -80,7 +80,7 @@ def test_what_one_band_declares_takes_the_collar_from_all_and_the_lake_from_that
     assert near(fused[1:3], pair, [1, 2], clear)
     assert near(fused[:1], pair, [0], clear)
     edge = inner & (away < 12) & ~gap[:3]
-    assert (fused[:3][edge] > 0.5 * pair.sharp.min()).all()  # no fringe of mixtures with the collar's zeros
+    assert (fused[:3][edge] > 0.5 * pair.reference.min()).all()  # no fringe of mixtures with the collar's zeros
 
 
 @pytest.mark.promise(5)
@@ -137,7 +137,7 @@ def test_what_the_file_masks_and_a_nodata_value_of_the_layer_both_count_in_anoth
     clear[30:-30, 30:-30] = True
     clear[70:130, 110:190] = clear[190:250, 110:190] = False
     assert near(fused, pair, [0, 1, 2], clear)
-    assert (fused[fused > 0] > 0.5 * pair.sharp.min()).all()  # no fringe of mixtures with gaps
+    assert (fused[fused > 0] > 0.5 * pair.reference.min()).all()  # no fringe of mixtures with gaps
 
 
 def test_a_band_without_a_valid_pixel_stays_empty_and_is_named(algorithm, pair, tmp_path):
@@ -183,7 +183,7 @@ def test_land_between_the_usual_windows_is_found(algorithm, tmp_path):
     sharp = np.zeros((1, 3200, 3200), np.uint16)
     sharp[:, 660:852, 660:852] = load_image(small.pan)
     save(small.ms, wide, "uint16", COARSE, nodata=0)
-    save(small.pan, sharp, "uint16", PLACE, nodata=0)
+    save(small.pan, sharp, "uint16", FINE, nodata=0)
     extent = f"{5e5 + 1320},{5e5 + 1704},{4e6 - 1704},{4e6 - 1320} [EPSG:32633]"
     fused, _ = sharpen(algorithm, small, tmp_path / "o.tif", EXTENT=extent)
     assert near(fused, small)

@@ -38,7 +38,7 @@ def test_a_pan_that_lies_many_pixels_off_is_moved_by_what_is_true(algorithm, pai
     assert results["SHIFT_Y"] == pytest.approx(0, abs=0.2)
     fused = load_image(tmp_path / "o.tif")
     left = round((gdal.Open(str(tmp_path / "o.tif")).GetGeoTransform()[0] - 5e5) / 2) - columns
-    truth = pair.sharp[:, :, left : left + fused.shape[2]]
+    truth = pair.reference[:, :, left : left + fused.shape[2]]
     assert np.abs(fused - truth).mean() < 0.25 * truth.std()
 
 
@@ -95,10 +95,10 @@ def test_pan_in_degrees_with_pixels_square_in_metres(algorithm, pair, tmp_path):
 
 
 def test_ms_pixels_that_are_longer_than_wide(algorithm, pair, tmp_path):
-    tall = pair.sharp[:, : SIDE // 3 * 3].reshape(6, SIDE // 3, 3, SIDE // 2, 2).mean((2, 4))
+    tall = pair.reference[:, : SIDE // 3 * 3].reshape(6, SIDE // 3, 3, SIDE // 2, 2).mean((2, 4))
     save(pair.ms, tall, "uint16", (5e5, 4.0, 0.0, 4e6, 0.0, -6.0))
     fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
-    pair.sharp = pair.sharp[:, : SIDE // 3 * 3]
+    pair.reference = pair.reference[:, : SIDE // 3 * 3]
     assert near(fused, pair)
 
 

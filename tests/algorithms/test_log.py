@@ -15,7 +15,7 @@ def run_and_listen(algorithm, pair, tmp_path, **parameters):
     feedback = Listener()
     given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), **parameters}
     assert algorithm.run(given, QgsProcessingContext(), feedback, {}, False)[1]
-    return feedback.heard
+    return feedback.entries
 
 
 def test_the_log_begins_with_the_answer(algorithm, tmp_path):
@@ -50,6 +50,6 @@ def test_a_cancel_is_not_an_error_on_the_desktop(algorithm, tmp_path, monkeypatc
     given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), "TILE": 64}
     assert algorithm.prepare(given, context, feedback)
     assert algorithm.runPrepared(given, context, feedback) == {}
-    assert ("info", "Cancelled by the user. No file was written.") in feedback.heard
+    assert ("info", "Cancelled by the user. No file was written.") in feedback.entries
     assert not (tmp_path / "o.tif").exists()
-    assert not [line for kind, line in feedback.heard if kind == "error"]
+    assert not [line for kind, line in feedback.entries if kind == "error"]

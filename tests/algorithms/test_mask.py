@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.field import FINE_LAKE, LAKE, PLACE, RATIO, SIDE
+from helpers.field import FINE, FINE_LAKE, LAKE, RATIO, SIDE
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from qgis.core import (
@@ -65,7 +65,7 @@ def cloudy(tmp_path):
     pixels["PAN"][(0, *FINE_LAKE)] = rng.integers(30_000, 50_000, (40, 60))
     pixels["MS"][(slice(None), *LAKE)] = rng.integers(30_000, 50_000, (3, 20, 30))
     ms = save(tmp_path / "cloudy_ms.tif", pixels["MS"], transform=(5e5, 4.0, 0, 4e6, 0, -4.0))
-    return clear, {"PAN": str(save(tmp_path / "cloudy_pan.tif", pixels["PAN"], transform=PLACE)), "MS": str(ms)}
+    return clear, {"PAN": str(save(tmp_path / "cloudy_pan.tif", pixels["PAN"], transform=FINE)), "MS": str(ms)}
 
 
 def run(algorithm, given, output):
@@ -73,7 +73,7 @@ def run(algorithm, given, output):
     given = {**given, "OUTPUT": str(output), "PRECISION": "fp32"}
     results, passed = algorithm.run(given, QgsProcessingContext(), feedback, {}, False)
     assert passed, feedback.lines
-    return load_image(output).astype(float), results, feedback.heard
+    return load_image(output).astype(float), results, feedback.entries
 
 
 def test_under_a_cloud_nothing_is_measured_but_all_is_sharpened(algorithm, cloudy, tmp_path):
@@ -139,7 +139,7 @@ def test_mask_polygons_of_any_form_are_left_out(algorithm, cloudy, tmp_path, kin
     _, passed = algorithm.run(given, strict(), feedback, {}, False)
     assert passed, feedback.lines
     assert any("MASK" in line and "sharpened" in line for line in feedback.lines)
-    assert not any(kind == "warning" and "MASK" in line for kind, line in feedback.heard)
+    assert not any(kind == "warning" and "MASK" in line for kind, line in feedback.entries)
     assert sum(number * number for number in range(100)) == 328350  # "unknown opcode" otherwise
 
 
@@ -152,7 +152,7 @@ def test_mask_features_that_cannot_be_repaired_are_reported(algorithm, cloudy, t
     given = {**given, "MASK": mask, "OUTPUT": str(tmp_path / "o.tif"), "PRECISION": "fp32"}
     _, passed = algorithm.run(given, strict(), feedback, {}, False)
     assert passed, feedback.lines
-    warnings = [line for kind, line in feedback.heard if kind == "warning"]
+    warnings = [line for kind, line in feedback.entries if kind == "warning"]
     assert any("features of MASK clouds are not polygons that can be repaired" in line for line in warnings)
 
 

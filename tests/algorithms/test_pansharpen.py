@@ -72,7 +72,7 @@ def test_it_runs_and_says_what_it_decided(algorithm, tmp_path):
     feedback = Listener()
     results, passed = run(algorithm, pair, tmp_path / "out.tif", feedback)
     assert passed
-    assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
+    assert load_image(tmp_path / "out.tif").shape == pair.reference.shape
     assert results["RATIO"] == 4
     assert results["DEVICE_USED"] in ("cpu", "cuda")
     assert len(results["WEIGHTS_SHA256"]) == 64
@@ -101,7 +101,7 @@ def test_bands_and_extent(algorithm, tmp_path):
     assert passed
     pixels = load_image(tmp_path / "out.tif")
     assert pixels.shape == (2, 100, 100)
-    truth = pair.sharp[[2, 0], 40:140, 50:150]
+    truth = pair.reference[[2, 0], 40:140, 50:150]
     assert np.corrcoef(pixels.ravel(), truth.ravel())[0, 1] > 0.95
 
 
@@ -332,7 +332,7 @@ def test_it_runs_inside_a_model(algorithm, tmp_path):
     given = {"PAN": str(pair.pan), "MS": str(pair.ms), "sharpen:sharp": str(target)}
     _, passed = model.run(given, QgsProcessingContext(), Listener(), {}, False)
     assert passed
-    assert load_image(target).shape == pair.sharp.shape
+    assert load_image(target).shape == pair.reference.shape
 
 
 @pytest.mark.promise(18)

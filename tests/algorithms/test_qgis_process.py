@@ -52,7 +52,7 @@ def test_text_run(environment, tmp_path):
     pair = Recipe(bands=4).write(tmp_path)
     done = run(environment, pair, tmp_path / "out.tif", "DEVICE=cpu", "PRECISION=fp32")
     assert done.returncode == 0, done.stderr
-    assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
+    assert load_image(tmp_path / "out.tif").shape == pair.reference.shape
     assert "Measured shift" in done.stdout
     assert "WEIGHTS_SHA256" in done.stdout
 
@@ -280,7 +280,7 @@ def test_ms_as_one_raster_a_band(environment, tmp_path):
     done = qgis(environment, "run", "otfm:pansharpen", "--", f"PAN={pair.pan}", *words)
     assert done.returncode == 0, done.stderr
     assert "B0.tif, B1.tif, B2.tif" in done.stdout
-    assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
+    assert load_image(tmp_path / "out.tif").shape == pair.reference.shape
 
 
 @pytest.mark.slow
@@ -309,7 +309,7 @@ def test_a_product_that_is_none(environment, tmp_path):
 @pytest.mark.promise(18)
 def test_an_assessment_from_the_command_line(environment, tmp_path):
     pair = Recipe(bands=4, ratio=4).write(tmp_path)
-    fused, report = save(tmp_path / "fused.tif", pair.sharp), tmp_path / "report.html"
+    fused, report = save(tmp_path / "fused.tif", pair.reference), tmp_path / "report.html"
     words = ("run", "otfm:assess", "--", f"PAN={pair.pan}", f"MS={pair.ms}", f"FUSED={fused}", f"REPORT={report}")
     done = qgis(environment, "--json", *words)
     assert done.returncode == 0, done.stderr

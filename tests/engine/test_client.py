@@ -111,7 +111,7 @@ def test_a_warm_engine_that_has_died_meanwhile_is_replaced(shared, nothing, tmp_
     for pid in pids(shared):
         os.kill(pid, signal.SIGKILL)
     shared.run(job(pair, tmp_path / "two.tif"), nothing, Progress())
-    assert load_image(tmp_path / "two.tif").shape == pair.sharp[:1].shape
+    assert load_image(tmp_path / "two.tif").shape == pair.reference[:1].shape
 
 
 def test_errors_come_back_as_what_they_are_and_the_engine_lives_on(shared, nothing, tmp_path):

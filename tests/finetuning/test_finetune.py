@@ -88,7 +88,7 @@ def test_pansharpen_uses_the_result(pair, tmp_path):
     errors = {}
     for name, weights in (("before", start(tmp_path)), ("after", result.output)):
         fused = fuse(fusion_job(pair, tmp_path / f"{name}.tif", weights=weights))
-        errors[name] = np.abs(load_image(fused.output) - pair.sharp).mean()
+        errors[name] = np.abs(load_image(fused.output) - pair.reference).mean()
         assert fused.weights_sha256 == (load_weights(weights)).sha256
     assert errors["after"] < errors["before"]
 

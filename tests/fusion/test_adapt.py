@@ -23,7 +23,7 @@ def pair(tmp_path):
 
 def error(pair, fused):
     inner = np.s_[:, 16:-16, 16:-16]
-    return ergas(pair.sharp[inner], fused[inner].astype(float), 2.0)
+    return ergas(pair.reference[inner], fused[inner].astype(float), 2.0)
 
 
 @pytest.mark.slow

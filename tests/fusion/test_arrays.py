@@ -22,7 +22,7 @@ def transform(path):
 
 @pytest.mark.parametrize("type_name", ["uint8", "uint16", "float32"])
 def test_arrays_give_what_files_give(tmp_path, type_name):
-    pair = Recipe(kind=type_name, scale=0.1 if type_name == "uint8" else 1.0, nodata=0).write(tmp_path)
+    pair = Recipe(dtype=type_name, scale=0.1 if type_name == "uint8" else 1.0, nodata=0).write(tmp_path)
     expected, result = run(pair, tmp_path)
     pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
     fused = fuse_arrays(pan, ms, transform(pair.pan), transform(pair.ms), nodata=0, **EXACT)

@@ -57,7 +57,7 @@ def test_a_scene_is_measured_anew_where_a_file_or_a_wish_has_changed(tmp_path, m
     change_sidecar(pair.ms, lambda band: band.SetNoDataValue(700))
     run(pair, tmp_path)
     assert len(measured) == 4
-    assert fused.mean() == pytest.approx(1.5 * pair.sharp.mean(), rel=0.02)
+    assert fused.mean() == pytest.approx(1.5 * pair.reference.mean(), rel=0.02)
 
 
 @pytest.mark.promise(4)

@@ -70,7 +70,7 @@ def test_every_window_of_a_plan_gives_the_bytes_of_the_whole(tmp_path, case):
 
 
 def test_a_plan_comes_back_from_text_as_it_was(tmp_path):
-    pair = Recipe(kind="float32", bands=3).write(tmp_path)
+    pair = Recipe(dtype="float32", bands=3).write(tmp_path)
     plan = planned(job(pair, tmp_path / "out.tif", gain=0.2, creation_options=("COMPRESS=LZW",)))
     assert plan.form.nodata != plan.form.nodata  # NaN survives too
     back = FusionPlan.from_json(plan.to_json())

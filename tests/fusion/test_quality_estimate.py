@@ -51,13 +51,13 @@ def test_the_log_says_what_a_user_finds_who_makes_the_scene_coarser(tmp_path, ra
     fused, _ = run(small, tmp_path, "small.tif", align=False, gain=result.metrics.gain, data_type="Float32")
     plain = np.stack([np.kron(band, np.ones((int(ratio),) * 2)) for band in load_image(small.ms)])
     inner = np.s_[:, 16:184, 16:184]
-    expected = ergas(small.sharp[inner], fused[inner], ratio)
+    expected = ergas(small.reference[inner], fused[inner], ratio)
     assert result.metrics.ergas == pytest.approx(expected, rel=0.15)
     assert f"made {ratio:.3g} times coarser, ERGAS is {result.metrics.ergas:.3g}" in lines[0]
     ours, interpolated, classical = numbers(lines[0])
     assert ours < 0.9 * interpolated
     assert ours < 1.3 * classical
-    assert interpolated < ergas(small.sharp[inner], plain[inner], ratio)  # of the nearest pixels
+    assert interpolated < ergas(small.reference[inner], plain[inner], ratio)  # of the nearest pixels
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def test_a_shift_that_differs_within_the_scene_is_said(tmp_path):
     pair = Recipe(ratio=2.0, height=512, width=512).write(tmp_path)
     assert warned(pair, tmp_path) == {}
     bent = np.concatenate(
-        [load_image(pair.ms)[:, :, :128], sense(pair.sharp, 2.0, 0.3, (0.0, 2.0))[:, :, 128:]], axis=2
+        [load_image(pair.ms)[:, :, :128], sense(pair.reference, 2.0, 0.3, (0.0, 2.0))[:, :, 128:]], axis=2
     )
     save(pair.ms, bent, transform=(5e5, 4, 0, 4e6, 0, -4))
     assert warned(pair, tmp_path)["shift_varies"]["pixels"] == pytest.approx(1.0, abs=0.3)  # from the middle
@@ -45,7 +45,7 @@ def test_an_ms_that_its_maker_sharpened_is_said(tmp_path, crest, words):
     pair = Recipe(ratio=2.0, height=400, width=400).write(tmp_path)
     steep = (1.0, 1.0, 0.96, 0.86, 0.72, 0.54, 0.32, 0.19, 0.08, 0.04)
     transfer = TransferFunction(tuple(max(v, min(crest, 1.6 * v)) if crest > 1.0 else v for v in steep), steep)
-    save(pair.ms, sense(pair.sharp, 2.0, transfer=transfer), transform=(5e5, 4, 0, 4e6, 0, -4))
+    save(pair.ms, sense(pair.reference, 2.0, transfer=transfer), transform=(5e5, 4, 0, 4e6, 0, -4))
     log = log_of(pair, tmp_path)
     assert words in log
     assert ("sharpened by its maker" in log) == (crest > 1.0)

@@ -131,7 +131,7 @@ def spoiled(monkeypatch):
 @pytest.mark.parametrize("type_name", ["uint16", "float32"])
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
 def test_results_that_are_not_finite_are_refused(tmp_path, spoiled, type_name, value):
-    pair = Recipe(kind=type_name, height=128, width=128).write(tmp_path)
+    pair = Recipe(dtype=type_name, height=128, width=128).write(tmp_path)
     spoiled(value)
     extent = (5e5 + 2 * 64, 4e6 - 2 * 128, 5e5 + 2 * 128, 4e6)
     with pytest.raises(PansharpenError, match=r"row 0, column 64 of PAN .* not finite.* bundled weights"):

@@ -10,7 +10,7 @@ from helpers.fusion import refused_before_work, run, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 
-BYTES = {"bands": 3, "kind": "uint8", "scale": 0.08}
+BYTES = {"bands": 3, "dtype": "uint8", "scale": 0.08}
 
 
 def with_gaps(pair):
@@ -60,7 +60,7 @@ def test_the_extension_names_the_format(tmp_path, name, driver, interleave):
         ("out.webp", BYTES, ()),
         ("out.gpkg", BYTES, ()),
         ("out.gpkg", {"bands": 1}, ()),
-        ("out.gpkg", {"bands": 1, "kind": "float32"}, ()),
+        ("out.gpkg", {"bands": 1, "dtype": "float32"}, ()),
         ("out.tif", {}, ("COMPRESS=LERC_ZSTD",)),
         ("out.tif", BYTES, ("COMPRESS=WEBP", "WEBP_LOSSLESS=YES")),
         ("out.cog.tif", {}, ("COMPRESS=LERC",)),
@@ -84,7 +84,7 @@ def test_formats_that_can_lose_nothing_are_asked_to(tmp_path, name, recipe, opti
     ("name", "recipe", "options"),
     [
         ("out.jpg", BYTES, ()),
-        ("out.jpg", {"bands": 1, **{k: BYTES[k] for k in ("kind", "scale")}}, ("QUALITY=60",)),
+        ("out.jpg", {"bands": 1, **{k: BYTES[k] for k in ("dtype", "scale")}}, ("QUALITY=60",)),
         ("out.jp2", {}, ("QUALITY=20",)),
         ("out.webp", BYTES, ("QUALITY=80",)),
         ("out.tif", {**BYTES, "bands": 6}, ("COMPRESS=JPEG", "JPEG_QUALITY=75")),

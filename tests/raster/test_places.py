@@ -285,7 +285,7 @@ def two_rasters(path, kind):
     ],
 )
 def test_a_file_that_holds_more_than_a_raster_is_not_replaced(tmp_path, name, inside, words):
-    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    pair = Recipe(bands=3, dtype="uint8", scale=0.08).write(tmp_path)
     inside(tmp_path / name, Path(name).suffix[1:])
     untouched(tmp_path, job(pair, tmp_path / name), f"holds .*{words}.*would be lost.*Choose another")
 
@@ -293,7 +293,7 @@ def test_a_file_that_holds_more_than_a_raster_is_not_replaced(tmp_path, name, in
 @pytest.mark.parametrize("name", ["o.gpkg", pytest.param("o.sqlite", marks=rasterlite), "o.jp2", "o.pix"])
 @pytest.mark.parametrize("previous", [b"", None])
 def test_a_previous_output_and_an_empty_file_are_replaced(tmp_path, name, previous):
-    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    pair = Recipe(bands=3, dtype="uint8", scale=0.08).write(tmp_path)
     if previous is not None:
         (tmp_path / name).write_bytes(previous)
     for seed in (0, 1):

@@ -94,7 +94,7 @@ def test_rows_of_a_striped_raster_are_not_read_again_for_every_tile(tmp_path):
 
 
 def test_a_geopackage_raster(tmp_path):
-    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    pair = Recipe(bands=3, dtype="uint8", scale=0.08).write(tmp_path)
     plain, _ = run(pair, tmp_path, "plain.tif")
     table = copied(pair.ms, "all.gpkg", "GPKG", "RASTER_TABLE=ms", "TILE_FORMAT=PNG")
     fuse(replace(job(pair, tmp_path / "out.tif"), ms=RasterSource(f"GPKG:{table}:ms", bands=(1, 2, 3))))

@@ -92,14 +92,14 @@ def test_a_stack_of_relative_paths_opens_anywhere(tmp_path, monkeypatch):
     [
         ({"transform": (5e5, 4.0, 0, 4e6, 0, -4.0)}, "another grid than"),
         ({"transform": (5e5 + 1, 2.0, 0, 4e6, 0, -2.0)}, "another grid than"),
-        ({"image": np.ones((1, 9, 8))}, "another grid than"),
+        ({"pixels": np.ones((1, 9, 8))}, "another grid than"),
         ({"crs": 32634}, "different reference systems"),
-        ({"image": np.ones((2, 8, 8))}, "has 2 bands"),
+        ({"pixels": np.ones((2, 8, 8))}, "has 2 bands"),
     ],
 )
 def test_bands_that_do_not_lie_on_each_other_are_refused(tmp_path, other, words):
     save(tmp_path / "one.tif", np.ones((1, 8, 8)))
-    save(tmp_path / "odd.tif", **{"image": np.ones((1, 8, 8)), **other})
+    save(tmp_path / "odd.tif", **{"pixels": np.ones((1, 8, 8)), **other})
     with pytest.raises(InputError, match=words) as refused:
         stacked([RasterSource(str(tmp_path / "one.tif")), RasterSource(str(tmp_path / "odd.tif"))], "MS")
     assert "odd.tif" in str(refused.value)

@@ -29,14 +29,14 @@ def test_the_type_asked_for_holds_the_same_values_clipped(tmp_path, kind):
 @pytest.mark.parametrize("kind", ["Byte", "Int16", "UInt32"])
 def test_fractions_that_whole_numbers_would_wipe_out_are_refused(tmp_path, kind):
     """Reflectances from 0 to 1 would be 0 and 1 everywhere."""
-    pair = Recipe(kind="float32", scale=1e-4).write(tmp_path)
+    pair = Recipe(dtype="float32", scale=1e-4).write(tmp_path)
     with pytest.raises(OutputError, match=f"fractions from 0.0.*{kind}.*Leave DATA_TYPE as MS"):
         fuse(job(pair, tmp_path / "o.tif", data_type=kind))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ms.tif", "pan.tif"]
 
 
 def test_fractions_that_are_rounded_to_few_steps_are_said(tmp_path):
-    pair = Recipe(kind="float32", scale=0.01).write(tmp_path)
+    pair = Recipe(dtype="float32", scale=0.01).write(tmp_path)
     assert [n.code for n in fuse(job(pair, tmp_path / "o.tif", data_type="Byte")).notices] == ["values_rounded"]
     assert fuse(job(pair, tmp_path / "o.tif")).notices == ()
 
@@ -58,7 +58,7 @@ def test_a_band_that_would_be_clipped_away_is_refused(tmp_path):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("of_pan", "expected"), [(-9999.0, -9999.0), (None, np.nan)])
 def test_a_nodata_value_that_the_type_cannot_hold_is_replaced(tmp_path, of_pan, expected):
-    pair = Recipe(kind="float64", scale=0.15).write(tmp_path)
+    pair = Recipe(dtype="float64", scale=0.15).write(tmp_path)
     ms, lowest = load_image(pair.ms), float(np.finfo(np.float64).min)
     ms[:, 10:20, 10:20] = lowest
     save(pair.ms, ms, "float64", (5e5, 8, 0, 4e6, 0, -8), nodata=lowest)
@@ -76,7 +76,7 @@ def test_an_unknown_type_is_refused(tmp_path):
 
 
 def test_nodata_that_the_type_cannot_hold_becomes_one_that_it_can(tmp_path):
-    pair = Recipe(kind="float32").write(tmp_path)
+    pair = Recipe(dtype="float32").write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, :10] = -9999
     save(pair.ms, ms, "float32", (5e5, 8, 0, 4e6, 0, -8), nodata=-9999)
@@ -120,7 +120,7 @@ def test_no_overviews_unless_asked_for(tmp_path):
 
 @pytest.mark.parametrize(("kind", "predictor"), [("uint16", "2"), ("float32", "3")])
 def test_compression_has_the_predictor_of_the_type(tmp_path, kind, predictor):
-    pair = Recipe(kind=kind, height=320, width=320).write(tmp_path)
+    pair = Recipe(dtype=kind, height=320, width=320).write(tmp_path)
     sizes = {}
     for name, options in {"chosen": (), "same": (f"PREDICTOR={predictor}",), "none": ("PREDICTOR=1",)}.items():
         run(pair, tmp_path, f"{name}.tif", creation_options=("COMPRESS=DEFLATE", *options))
