@@ -38,16 +38,16 @@ def test_every_parameter_has_help_and_sensible_defaults(assess):
 
 
 def test_the_report_is_one_output_that_qgis_shows(algorithm):
-    said = []
+    logged = []
 
-    def hear(text, tag, level):
-        said.append(text)
+    def collect(text, tag, level):
+        logged.append(text)
 
     log = QgsApplication.messageLog()
-    log.messageReceived[str, str, Qgis.MessageLevel].connect(hear)
+    log.messageReceived[str, str, Qgis.MessageLevel].connect(collect)
     fresh = QgsApplication.processingRegistry().algorithmById("otfm:assess").create()
-    log.messageReceived[str, str, Qgis.MessageLevel].disconnect(hear)
-    assert not [text for text in said if "Duplicate" in text]
+    log.messageReceived[str, str, Qgis.MessageLevel].disconnect(collect)
+    assert not [text for text in logged if "Duplicate" in text]
     assert fresh.outputDefinition("REPORT").type() == "outputHtml"
 
 
@@ -113,7 +113,7 @@ def test_a_temporary_file_is_called_by_its_layer_or_by_number(assess, pair, tmp_
 
 
 @pytest.mark.promise(2)
-def test_ms_is_no_result(assess, pair, tmp_path):
+def test_ms_is_not_a_result(assess, pair, tmp_path):
     parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [str(pair.ms)], "REPORT": str(tmp_path / "r.html")}
     with pytest.raises(QgsProcessingException, match="sharpened raster"):
         assess.run(parameters, QgsProcessingContext(), Listener(), {}, False)
@@ -122,6 +122,6 @@ def test_ms_is_no_result(assess, pair, tmp_path):
 
 @pytest.mark.promise(16)
 def test_the_dialog_opens_without_torch(assess, algorithm, monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda own: False)
+    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: False)
     assert assess.canExecute() == (True, "")
     assert not algorithm.canExecute()[0]

@@ -19,16 +19,16 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(algorithm, tmp_path):
     """Runs a model by its name in the toolbox, with its outputs in files; returns the results by their words."""
 
-    def run(name, outputs, **given):
+    def run(name, outputs, **parameters):
         model = QgsApplication.processingRegistry().createAlgorithmById(f"otfm:{name}")
         possible, why = model.canExecute()
         assert possible, why
         assert model.validate() == (True, [])  # else the designer draws steps in red
         expected = {d.name(): d.description() for d in model.destinationParameterDefinitions()}
         assert sorted(expected.values()) == sorted(outputs)
-        given |= {key: str(tmp_path / outputs[words]) for key, words in expected.items()}
+        parameters |= {key: str(tmp_path / outputs[words]) for key, words in expected.items()}
         listener = Listener()
-        results, passed = model.run(given, QgsProcessingContext(), listener, {}, False)
+        results, passed = model.run(parameters, QgsProcessingContext(), listener, {}, False)
         assert passed, "\n".join(listener.lines)
         return {words: Path(results[key]) for key, words in expected.items()}
 

@@ -41,8 +41,8 @@ def test_infrared_marked_alpha_is_image(algorithm, pair, tmp_path, bands):
     infrared = np.clip(load_image(pair.ms)[3] / 12, 1, 255)
     infrared[LAKE] = 0
     eight_bits(pair, infrared)
-    given = {} if bands is None else {"MS_BANDS": bands}
-    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif", **given)
+    parameters = {} if bands is None else {"MS_BANDS": bands}
+    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif", **parameters)
     assert len(fused) == 4
     assert (fused[(slice(0, 3), *FINE_LAKE)] > 0).all()
     outside = np.ones((SIDE, SIDE), bool)
@@ -64,14 +64,14 @@ def test_a_real_alpha_marks_gaps_and_the_result_is_drawn(algorithm, pair, tmp_pa
     context.setProject(QgsProject.instance())
     details = QgsProcessingContext.LayerDetails("out", QgsProject.instance(), "OUTPUT")
     context.addLayerToLoadOnCompletion(output, details)
-    given = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": output, "PRECISION": "fp32"}
-    assert algorithm.run(given, context, Listener(), {}, False)[1]
+    parameters = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": output, "PRECISION": "fp32"}
+    assert algorithm.run(parameters, context, Listener(), {}, False)[1]
     loaded = QgsRasterLayer(output, "raster out")
     context.layerToLoadOnCompletionDetails(output).postProcessor().postProcessLayer(loaded, context, Listener())
     assert loaded.renderer().alphaBand() == -1
     block = loaded.renderer().block(1, loaded.extent(), 40, 40)
-    colours = [block.color(20, column) for column in (1, 2, 30)]
-    assert [c >> 24 & 255 for c in colours] == [0, 0, 255]
+    pixels = [block.color(20, column) for column in (1, 2, 30)]
+    assert [c >> 24 & 255 for c in pixels] == [0, 0, 255]
     fused = load_image(Path(output))
     assert len(fused) == 3
     assert (fused[:, :, :40] == 0).all()
@@ -92,8 +92,8 @@ def _drawn(algorithm, pair, layer, output, bands):
     context.setProject(QgsProject.instance())
     details = QgsProcessingContext.LayerDetails("out", QgsProject.instance(), "OUTPUT")
     context.addLayerToLoadOnCompletion(str(output), details)
-    given = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": str(output), "MS_BANDS": bands, "PRECISION": "fp32"}
-    assert algorithm.run(given, context, Listener(), {}, False)[1]
+    parameters = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": str(output), "MS_BANDS": bands, "PRECISION": "fp32"}
+    assert algorithm.run(parameters, context, Listener(), {}, False)[1]
     loaded = QgsRasterLayer(str(output), "raster out")
     processor = context.layerToLoadOnCompletionDetails(str(output)).postProcessor()
     processor.postProcessLayer(loaded, context, Listener())
@@ -167,7 +167,7 @@ def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "words"),
+    ("name", "value", "words"),
     [
         ("MS_BANDS", "red,green", "MS_BANDS is red,green, but bands are given by their numbers"),
         ("PAN_BAND", "abc", "PAN_BAND is abc, but bands are given by their numbers"),
@@ -177,5 +177,5 @@ def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
         ("OVERVIEWS", "no", "OVERVIEWS is no, which is neither true nor false"),
     ],
 )
-def test_words_that_are_no_value_are_refused(algorithm, pair, tmp_path, name, given, words):
-    assert words in refusal(algorithm, pair, tmp_path / "o.tif", **{name: given})
+def test_words_that_are_not_a_value_are_refused(algorithm, pair, tmp_path, name, value, words):
+    assert words in refusal(algorithm, pair, tmp_path / "o.tif", **{name: value})

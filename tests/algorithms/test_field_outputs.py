@@ -19,13 +19,13 @@ def test_a_type_that_would_clip_most_values_is_refused(algorithm, pair, tmp_path
 
 @pytest.mark.promise(6)
 def test_eleven_bits_stay_eleven_bits(algorithm, pair, tmp_path):
-    for path, place in ((pair.pan, FINE), (pair.ms, COARSE)):
+    for path, transform in ((pair.pan, FINE), (pair.ms, COARSE)):
         pixels = np.minimum(load_image(path).astype(int) * 2, 2047)
         pixels[:, 40:60, 40:60] = 2047
         file = gdal.GetDriverByName("GTiff").Create(
             str(path), *pixels.shape[:0:-1], len(pixels), gdal.GDT_UInt16, ["NBITS=11"]
         )
-        file.SetGeoTransform(place)
+        file.SetGeoTransform(transform)
         file.WriteArray(pixels)
         file = None
     fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
@@ -34,7 +34,7 @@ def test_eleven_bits_stay_eleven_bits(algorithm, pair, tmp_path):
     assert written.GetRasterBand(1).GetMetadataItem("NBITS", "IMAGE_STRUCTURE") == "11"
 
 
-def test_the_neighbours_of_a_former_output_go(algorithm, pair, tmp_path):
+def test_sidecars_of_a_previous_output_are_removed(algorithm, pair, tmp_path):
     output = tmp_path / "o.tif"
     save(output, np.full((6, SIDE, SIDE), 60000), "uint16", FINE)
     gdal.Open(str(output)).BuildOverviews("NEAREST", [2, 4])

@@ -117,7 +117,7 @@ def test_json_run(environment, tmp_path):
 @pytest.mark.slow
 def test_finetune_then_pansharpen(environment, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
-    own, report = tmp_path / "own.safetensors", tmp_path / "own.html"
+    tuned, report = tmp_path / "own.safetensors", tmp_path / "own.html"
     inputs = (f"PAN={pair.pan}", f"MS={pair.ms}")
     words = (
         "--json",
@@ -127,7 +127,7 @@ def test_finetune_then_pansharpen(environment, tmp_path):
         *inputs,
         "STEPS=3",
         "START=fast",
-        f"OUTPUT={own}",
+        f"OUTPUT={tuned}",
         f"REPORT={report}",
     )
     done = qgis(environment, *words)
@@ -135,7 +135,7 @@ def test_finetune_then_pansharpen(environment, tmp_path):
     results = json.loads(done.stdout)["results"]
     assert results["ERGAS_AFTER"] <= results["ERGAS_BEFORE"]
     assert Path(results["REPORT"]).read_text().startswith("<!DOCTYPE html>")
-    done = run(environment, pair, tmp_path / "out.tif", f"QUALITY={own}")
+    done = run(environment, pair, tmp_path / "out.tif", f"QUALITY={tuned}")
     assert done.returncode == 0, done.stderr
     assert "fine-tuned from fast" in done.stdout
 
@@ -145,10 +145,10 @@ def test_finetune_then_pansharpen(environment, tmp_path):
 def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
     """SIGKILL in the middle of training: the file of an earlier run is unchanged, and nothing is next to it."""
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
-    own = tmp_path / "own.safetensors"
-    own.write_bytes(b"from an earlier run")
+    tuned = tmp_path / "own.safetensors"
+    tuned.write_bytes(b"from an earlier run")
     before = contents(tmp_path)
-    words = ["run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}", "MINUTES=1", f"OUTPUT={own}"]
+    words = ["run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}", "MINUTES=1", f"OUTPUT={tuned}"]
     with subprocess.Popen([PROGRAM, *words], env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         while "Step" not in (line := process.stdout.readline()):
@@ -160,7 +160,7 @@ def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.promise(9)
-def test_ctrl_c_is_heard_while_nothing_moves(environment, tmp_path):
+def test_ctrl_c_is_received_while_nothing_moves(environment, tmp_path):
     """The engine is held still in the middle of its work, so that only QGIS itself can hear it."""
     pair = Recipe(height=640, width=640).write(tmp_path)
     words = ["run", "otfm:pansharpen", "--", f"PAN={pair.pan}", f"MS={pair.ms}", f"OUTPUT={tmp_path / 'out.tif'}"]
