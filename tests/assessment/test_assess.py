@@ -33,11 +33,11 @@ def plain(pair):
     return zoom(load_image(pair.ms).astype(float), (1, 4, 4), order=3, mode="nearest", grid_mode=True)
 
 
-def assessed(pair, folder, *images, progress=None, **saved):
+def assessed(pair, folder, *results, progress=None, **saved):
     """Assess arrays or files against the pair."""
     files = [
-        image if isinstance(image, Path) else save(folder / f"result {n}.tif", np.clip(image, 1, None), **saved)
-        for n, image in enumerate(images, start=1)
+        result if isinstance(result, Path) else save(folder / f"result {n}.tif", np.clip(result, 1, None), **saved)
+        for n, result in enumerate(results, start=1)
     ]
     fused = tuple(RasterSource(str(f)) for f in files)
     sources = (RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), fused)
@@ -45,7 +45,7 @@ def assessed(pair, folder, *images, progress=None, **saved):
 
 
 @pytest.mark.promise(25)
-def test_the_truth_has_no_fault(pair, tmp_path):
+def test_reference_has_no_fault(pair, tmp_path):
     result = assessed(pair, tmp_path, pair.reference)
     truth, interpolated = result.figures[:2]
     assert result.verdicts[0].faults == ()
@@ -57,8 +57,8 @@ def test_the_truth_has_no_fault(pair, tmp_path):
 
 
 def test_a_shift_of_nothing_has_no_minus(pair, tmp_path, monkeypatch):
-    def barely_off(*given):
-        return replace(measure_registration(*given), shift=(-0.001, -0.001))
+    def barely_off(*arguments):
+        return replace(measure_registration(*arguments), shift=(-0.001, -0.001))
 
     monkeypatch.setattr("otfm_pansharpen.model.assessment.assess.measure_registration", barely_off)
     lines: list[str] = []
@@ -67,24 +67,24 @@ def test_a_shift_of_nothing_has_no_minus(pair, tmp_path, monkeypatch):
     assert "-0.00" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def seamed(sharp):
-    image = sharp.copy()
-    image[:, :, 160:] += 30.0
-    return image
+def seamed(reference):
+    fused = reference.copy()
+    fused[:, :, 160:] += 30.0
+    return fused
 
 
-def coloured(sharp):
-    image = sharp.copy()
-    image[2] *= 1.06
-    return image
+def coloured(reference):
+    fused = reference.copy()
+    fused[2] *= 1.06
+    return fused
 
 
 FAULTS = {
-    "shifted": lambda sharp, lms: np.roll(sharp, (2, -1), (1, 2)),
-    "oversharpened": lambda sharp, lms: lms + 3.0 * (sharp - lms),
-    "undersharpened": lambda sharp, lms: lms,
-    "colours": lambda sharp, lms: coloured(sharp),
-    "seams": lambda sharp, lms: seamed(sharp),
+    "shifted": lambda reference, lms: np.roll(reference, (2, -1), (1, 2)),
+    "oversharpened": lambda reference, lms: lms + 3.0 * (reference - lms),
+    "undersharpened": lambda reference, lms: lms,
+    "colours": lambda reference, lms: coloured(reference),
+    "seams": lambda reference, lms: seamed(reference),
 }
 WORDS = {
     "shifted": r"lies \+2\.0 rows and -1\.0 columns \(PAN pixels\) off",
@@ -97,7 +97,7 @@ WORDS = {
 
 @pytest.mark.promise(25)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_said_in_plain_words(pair, tmp_path, fault):
+def test_planted_fault_is_reported_in_plain_words(pair, tmp_path, fault):
     result = assessed(pair, tmp_path, FAULTS[fault](pair.reference, plain(pair)))
     assert result.verdicts[0].faults == (fault,)
     assert re.search(WORDS[fault], result.verdicts[0].sentences[1])
@@ -105,21 +105,21 @@ def test_a_planted_fault_is_said_in_plain_words(pair, tmp_path, fault):
 
 
 @pytest.mark.promise(25)
-def test_the_edge_of_an_undeclared_collar_is_no_seam(tmp_path):
+def test_edge_of_an_undeclared_collar_is_not_a_seam(tmp_path):
     pair = Recipe(bands=4, ratio=4, height=256, width=320).write(tmp_path)
-    images = {"pan": load_image(pair.pan), "ms": load_image(pair.ms), "fused": np.rint(pair.reference)}
-    for name, image in images.items():
-        image[:, : image.shape[1] // 4] = 0
+    rasters = {"pan": load_image(pair.pan), "ms": load_image(pair.ms), "fused": np.rint(pair.reference)}
+    for name, pixels in rasters.items():
+        pixels[:, : pixels.shape[1] // 4] = 0
         save(
             tmp_path / f"{name}.tif",
-            image,
+            pixels,
             transform=(5e5, 8.0 if name == "ms" else 2.0, 0, 4e6, 0, -8.0 if name == "ms" else -2.0),
         )
     assert "seams" not in assessed(pair, tmp_path, tmp_path / "fused.tif").verdicts[0].faults
 
 
 @pytest.mark.promise(25)
-def test_the_edge_of_a_gap_in_ms_is_no_seam(tmp_path):
+def test_edge_of_a_gap_in_ms_is_not_a_seam(tmp_path):
     pair = Recipe(bands=4, ratio=4, height=256, width=320).write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, 10:50, 30:50] = 0
@@ -166,7 +166,7 @@ def test_eight_bits_are_compared_after_a_straight_line(pair, tmp_path):
     assert "only to look at" in result.verdicts[0].sentences[2]
 
 
-def test_reflectance_of_a_whole_scene_is_no_stretch(pair, tmp_path):
+def test_reflectance_of_a_whole_scene_is_not_a_stretch(pair, tmp_path):
     result = assessed(pair, tmp_path, save(tmp_path / "f.tif", pair.reference / 1e4 - 0.1, dtype="float32"))
     assert "in other numbers than MS" in " ".join(result.figures[0].notes)
     assert result.verdicts[0].faults == ()
@@ -193,15 +193,15 @@ def test_a_part_of_the_scene_is_assessed_there(pair, tmp_path):
 
 
 @pytest.mark.promise(25)
-def test_a_gap_that_is_not_declared_is_left_out_and_said(pair, tmp_path):
-    image = pair.reference.copy()
-    image[:, :, :80] = 0
-    file = save(tmp_path / "f.tif", image)
+def test_undeclared_gap_is_left_out_and_reported(pair, tmp_path):
+    fused = pair.reference.copy()
+    fused[:, :, :80] = 0
+    file = save(tmp_path / "f.tif", fused)
     result = assessed(pair, tmp_path, file)
     assert result.verdicts[0].faults == ()
-    said = " ".join(result.figures[0].notes)
-    assert "f has 0 in every band where PAN and MS show an image, and declares no nodata" in said
-    assert "f shows 75 % of what PAN and MS share" in said
+    notes = " ".join(result.figures[0].notes)
+    assert "f has 0 in every band where PAN and MS show an image, and declares no nodata" in notes
+    assert "f shows 75 % of what PAN and MS share" in notes
 
 
 def test_a_result_without_georeference_is_taken_for_pans_pixels(pair, tmp_path):
@@ -242,9 +242,9 @@ REFUSED = {
 
 
 @pytest.mark.promise(2)
-@pytest.mark.parametrize("kind", REFUSED)
-def test_what_cannot_be_compared_is_refused(pair, tmp_path, kind):
-    make, words = REFUSED[kind]
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_compared_is_refused(pair, tmp_path, case):
+    make, words = REFUSED[case]
     (tmp_path / "in").mkdir()
     file = make(pair, tmp_path / "in")
     with pytest.raises(InputError, match=words):
@@ -278,9 +278,9 @@ def test_a_map_shows_where_it_is_bad(pair, tmp_path):
     sources = (RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), (RasterSource(str(file)),))
     result = assess(AssessJob(*sources, tmp_path / "r.html", tmp_path))
     assert result.maps == (str(tmp_path / "f_blocks.tif"),)
-    found = gdal.Open(result.maps[0])
-    assert found.GetGeoTransform() == (5e5, 64.0, 0.0, 4e6, 0.0, -64.0)
-    worst = int(np.nanargmin(found.GetRasterBand(1).ReadAsArray()))
+    error_map = gdal.Open(result.maps[0])
+    assert error_map.GetGeoTransform() == (5e5, 64.0, 0.0, 4e6, 0.0, -64.0)
+    worst = int(np.nanargmin(error_map.GetRasterBand(1).ReadAsArray()))
     assert divmod(worst, 10) == (2, 4)
     assert "PAN row 64, column 128" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
