@@ -103,7 +103,7 @@ def test_a_part_of_rasters_of_a_thousand_million_pixels(tmp_path):
 
 
 @pytest.mark.promise(11)
-def test_an_output_larger_than_the_disk_is_refused_with_the_numbers(tmp_path):
+def test_output_larger_than_the_disk_is_refused_with_the_numbers(tmp_path):
     pair = Recipe(bands=1).write(tmp_path)
     pair.pan = vrt(tmp_path / "pan.vrt", "pan.tif", 2**21, 2**21, MS_TRANSFORM.replace("8", "2"))
     pair.ms = vrt(tmp_path / "ms.vrt", "ms.tif", 2**19, 2**19)
@@ -274,7 +274,7 @@ def test_damage_that_decoders_only_warn_of_is_an_error(tmp_path, driver):
 
 
 @pytest.mark.promise(12)
-def test_an_input_that_is_overwritten_during_the_run_gives_no_mixture(tmp_path):
+def test_input_overwritten_during_the_run_gives_no_mixture(tmp_path):
     pair = Recipe(height=256, width=256).write(tmp_path)
     ms = load_image(pair.ms)
 
