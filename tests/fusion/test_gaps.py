@@ -15,7 +15,7 @@ from otfm_pansharpen.model.raster.source import RasterSource
 from scipy.ndimage import binary_dilation
 
 
-def test_several_nodata_values_of_a_layer_are_refused_where_ms_is_reprojected(tmp_path):
+def test_several_nodata_values_are_refused_for_reprojected_ms(tmp_path):
     pair = Recipe().write(tmp_path)
     gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632")
     for declared in ({"nodata": (1.0, 2.0)}, {"band_nodata": ((2, 1.0, 5.0),)}):
@@ -45,8 +45,10 @@ def test_nodata_in_is_nodata_out_and_nothing_else(tmp_path, value):
     expected = np.zeros((4, 200, 240), dtype=bool)
     expected[:, 100:, 200:] = expected[:, :80, :40] = expected[2, 120:124, 120:124] = True
     assert np.array_equal(gaps, expected)
-    beside = binary_dilation(expected[2], iterations=6) & ~expected[2]
-    fringe, usual = (np.abs(i[:, beside].astype(float) - pair.reference[:, beside]).mean() for i in (fused, clean))
+    around_gap = binary_dilation(expected[2], iterations=6) & ~expected[2]
+    fringe, usual = (
+        np.abs(i[:, around_gap].astype(float) - pair.reference[:, around_gap]).mean() for i in (fused, clean)
+    )
     assert fringe < 1.35 * usual
 
 
@@ -125,7 +127,7 @@ def test_absurd_floats_are_gaps_without_being_declared(tmp_path):
     assert np.abs(inside - pair.reference[:, 60:, 60:]).mean() < 0.2 * pair.reference.std()
 
 
-def test_an_undeclared_collar_is_said(tmp_path):
+def test_undeclared_collar_is_reported(tmp_path):
     pair = Recipe().write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, :, :10] = 0

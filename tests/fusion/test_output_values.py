@@ -37,7 +37,7 @@ def test_values_are_clipped_and_never_wrap(tmp_path, type_name, top):
     pair = recipe.write(tmp_path)
     pan = np.clip(recipe_pan(pair), 0, top)
     save(pair.pan, pan, type_name, (5e5, 2, 0, 4e6, 0, -2))
-    save(pair.ms, np.clip(load_sharp_ms(pair), 0, top), type_name, (5e5, 8, 0, 4e6, 0, -8))
+    save(pair.ms, np.clip(sense_reference(pair), 0, top), type_name, (5e5, 8, 0, 4e6, 0, -8))
     fused, _ = run(pair, tmp_path)
     assert fused.dtype == np.dtype(type_name)
     assert np.abs(fused.astype(float) - np.clip(pair.reference, 0, top)).max() < 0.7 * top
@@ -48,7 +48,7 @@ def recipe_pan(pair):
     return pair.reference.mean(0)[None]
 
 
-def load_sharp_ms(pair):
+def sense_reference(pair):
     return sense(pair.reference, 4.0)
 
 

@@ -112,7 +112,7 @@ def test_negative_values_that_the_sample_misses_stay(tmp_path):
 
 
 @pytest.mark.promise(9)
-def test_cancel_is_heard_while_ms_is_looked_through(tmp_path, monkeypatch):
+def test_cancel_works_while_ms_is_scanned(tmp_path, monkeypatch):
     pair = Recipe(ratio=2.0, height=512, width=512, dtype="int16").write(tmp_path)
     read: list[Window] = []
     real = Raster.read
@@ -130,7 +130,7 @@ def test_cancel_is_heard_while_ms_is_looked_through(tmp_path, monkeypatch):
     assert temporaries(tmp_path) == []
 
 
-def test_progress_moves_while_ms_is_looked_through(tmp_path, monkeypatch):
+def test_progress_moves_while_ms_is_scanned(tmp_path, monkeypatch):
     pair = Recipe(ratio=2.0, height=512, width=512, dtype="int16").write(tmp_path)
     monkeypatch.setattr(measure, "SCAN_SIDE", 64)
     shares: list[float] = []

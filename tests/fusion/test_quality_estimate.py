@@ -44,7 +44,7 @@ def made_coarser(pair, folder, ratio, gain):
 
 
 @pytest.mark.parametrize("ratio", [2.0, 4.0])
-def test_the_log_says_what_a_user_finds_who_makes_the_scene_coarser(tmp_path, ratio):
+def test_logged_estimate_matches_a_reduced_resolution_evaluation(tmp_path, ratio):
     pair = Recipe(ratio=ratio, height=int(200 * ratio), width=int(200 * ratio)).write(tmp_path)
     result, lines = evaluated(pair, tmp_path)
     small = made_coarser(pair, tmp_path / "small", ratio, result.metrics.gain)
@@ -92,7 +92,7 @@ def estimate(network, injection, interpolated, hqnr, interpolated_hqnr):
         (QualityEstimate(4.0, 4, 4), ()),
     ],
 )
-def test_a_result_that_looks_worse_than_interpolation_is_warned_of(quality, words):
+def test_result_worse_than_interpolation_is_warned_of(quality, words):
     notice = quality_notice(quality)
     assert (notice is not None) == bool(words)
     sentence = notice.sentence if notice else ""
@@ -100,7 +100,7 @@ def test_a_result_that_looks_worse_than_interpolation_is_warned_of(quality, word
     assert ("nodata that is not declared, a shift that is not corrected" in sentence) == bool(words)
 
 
-def test_a_scene_too_small_to_tell_is_said_to_be(tmp_path):
+def test_scene_too_small_to_estimate_is_reported(tmp_path):
     pair = Recipe(height=64, width=64).write(tmp_path)
     result, lines = evaluated(pair, tmp_path)
     assert result.metrics.ergas is None
@@ -158,9 +158,9 @@ def test_fuse_uses_the_injection_where_the_network_is_worse(tmp_path):
     doubled.tail.get_parameter("bias").data[: plain.config.bands * plain.config.cell**2] = 1.0
     for name, network in (("plain", plain), ("doubled", doubled)):
         save_weights(network, tmp_path / f"{name}.safetensors", {})
-    images = {}
+    outputs = {}
     for name in ("plain", "doubled"):
-        images[name], result = run(pair, tmp_path, f"{name}.tif", weights=tmp_path / f"{name}.safetensors")
+        outputs[name], result = run(pair, tmp_path, f"{name}.tif", weights=tmp_path / f"{name}.safetensors")
     assert [n.code for n in result.notices] == ["network_left_out"]
     assert result.metrics.ergas == pytest.approx(result.notices[0].numbers["injection"])
-    assert np.array_equal(images["plain"], images["doubled"])
+    assert np.array_equal(outputs["plain"], outputs["doubled"])
