@@ -38,8 +38,8 @@ def with_gaps(pair):
 def test_the_extension_names_the_format(tmp_path, name, driver, interleave):
     pair = Recipe(names=["blue", "green", "red", "nir"], nodata=0).write(tmp_path)
     plain, _ = run(pair, tmp_path, "plain.tif")
-    image, _ = run(pair, tmp_path, name)
-    assert np.array_equal(plain, image)
+    pixels, _ = run(pair, tmp_path, name)
+    assert np.array_equal(plain, pixels)
     fused = gdal.Open(str(tmp_path / name))
     assert fused.GetDriver().ShortName == driver
     assert fused.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE") == interleave
@@ -69,8 +69,8 @@ def test_the_extension_names_the_format(tmp_path, name, driver, interleave):
 def test_formats_that_can_lose_nothing_are_asked_to(tmp_path, name, recipe, options):
     pair = with_gaps(Recipe(**recipe, height=320, width=320).write(tmp_path))
     plain, _ = run(pair, tmp_path, "plain.tif")
-    image, result = run(pair, tmp_path, name, creation_options=options)
-    assert np.array_equal(image, plain)
+    pixels, result = run(pair, tmp_path, name, creation_options=options)
+    assert np.array_equal(pixels, plain)
     fused = gdal.Open(str(tmp_path / name))
     valid = fused.GetRasterBand(1).GetMaskBand().ReadAsArray() != 0
     assert np.array_equal(valid, (plain != 0).all(0))
@@ -95,12 +95,12 @@ def test_formats_that_can_lose_nothing_are_asked_to(tmp_path, name, recipe, opti
         ("out.gpkg", BYTES, ("TILE_FORMAT=JPEG",)),
     ],
 )
-def test_a_lossy_result_is_near_and_said(tmp_path, name, recipe, options):
+def test_lossy_result_is_near_and_reported(tmp_path, name, recipe, options):
     pair = Recipe(**recipe, height=320, width=320).write(tmp_path)
     plain, _ = run(pair, tmp_path, "plain.tif")
-    image, result = run(pair, tmp_path, name, creation_options=options, overviews=not name.endswith(".gpkg"))
+    pixels, result = run(pair, tmp_path, name, creation_options=options, overviews=not name.endswith(".gpkg"))
     assert "lossy_output" in [n.code for n in result.notices]
-    error = np.abs(image.astype(float) - plain)
+    error = np.abs(pixels.astype(float) - plain)
     assert 0 < error.mean() < 0.06 * plain.mean()
     fused, like = (gdal.Open(str(tmp_path / n)) for n in (name, "plain.tif"))
     assert fused.GetGeoTransform() == like.GetGeoTransform()
@@ -108,7 +108,7 @@ def test_a_lossy_result_is_near_and_said(tmp_path, name, recipe, options):
     assert temporaries(tmp_path) == []
 
 
-def test_a_lossy_geotiff_is_of_the_codec_and_carries_its_overviews(tmp_path):
+def test_lossy_geotiff_uses_the_codec_and_has_overviews(tmp_path):
     pair = Recipe(**BYTES, height=640, width=640).write(tmp_path)
     _, result = run(pair, tmp_path, "o.tif", creation_options=("COMPRESS=JPEG", "JPEG_QUALITY=75"), overviews=True)
     fused = gdal.Open(str(tmp_path / "o.tif"))
