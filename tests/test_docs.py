@@ -12,7 +12,7 @@ import pytest
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-class Read(HTMLParser):
+class PageContent(HTMLParser):
     """Links, pictures, anchors and words of a page. Tags that are not closed fail."""
 
     def __init__(self, text):
@@ -42,7 +42,7 @@ class Read(HTMLParser):
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("help")
     build_docs.main(folder)
-    return folder, {file.name: Read(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.html"))}
+    return folder, {file.name: PageContent(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.html"))}
 
 
 def test_every_link_leads_to_a_page_and_a_heading_of_it(pages):

@@ -185,7 +185,7 @@ def test_installer_of_qgis_installs_upgrades_and_uninstalls(package, metadata, t
     pair = Recipe(bands=3, ratio=2, height=64, width=64, gain=0.3).write(tmp_path)
     output = tmp_path / "sharp.tif"
     script = Path(__file__).resolve().parent / "helpers" / "installing.py"
-    files = [make_previous_version(package, tmp_path / "former.zip"), package, pair.pan, pair.ms, output]
+    files = [make_previous_version(package, tmp_path / "previous.zip"), package, pair.pan, pair.ms, output]
     command = [sys.executable, str(script), str(tmp_path / "profile"), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

@@ -35,7 +35,7 @@ def shared():
 
 
 class Recorder:
-    """A progress that remembers, and cancels or acts once a share has passed."""
+    """A progress that records its calls, and cancels or acts once a share has passed."""
 
     def __init__(self, at=2.0, act=lambda: None):
         self.shares: list[float] = []
