@@ -12,7 +12,7 @@ import pytest
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-class Read(HTMLParser):
+class PageContent(HTMLParser):
     """Links, pictures, anchors and words of a page. Tags that are not closed fail."""
 
     def __init__(self, text):
@@ -26,11 +26,11 @@ class Read(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
+        values = dict(attributes)
         self.tags.append(tag)
-        self.links += [found["href"]] if tag == "a" else []
-        self.pictures += [found["src"]] if tag == "img" else []
-        self.anchors += [found["id"]] if "id" in found else []
+        self.links += [values["href"]] if tag == "a" else []
+        self.pictures += [values["src"]] if tag == "img" else []
+        self.anchors += [values["id"]] if "id" in values else []
         if tag not in ("img", "meta", "br"):
             self.open.append(tag)
 
@@ -42,20 +42,20 @@ class Read(HTMLParser):
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("help")
     build_docs.main(folder)
-    return folder, {file.name: Read(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.html"))}
+    return folder, {file.name: PageContent(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.html"))}
 
 
 def test_every_link_leads_to_a_page_and_a_heading_of_it(pages):
     folder, read = pages
     assert len(read) == len(list(DOCS.glob("*.md")))
-    dead = []
-    for name, found in read.items():
-        for link in found.links:
+    broken = []
+    for name, page in read.items():
+        for link in page.links:
             target, _, heading = link.partition("#")
             if not link.startswith("https://") and heading not in ("", *read[target or name].anchors):
-                dead.append((name, link))
-        dead += [(name, picture) for picture in found.pictures if not (folder / picture).is_file()]
-    assert dead == []
+                broken.append((name, link))
+        broken += [(name, picture) for picture in page.pictures if not (folder / picture).is_file()]
+    assert broken == []
 
 
 def test_a_page_has_what_its_text_has():

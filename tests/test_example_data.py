@@ -32,8 +32,8 @@ def test_the_files_are_what_the_script_makes(made):
 def test_sharpening_halves_the_error_of_interpolation(made, tmp_path):
     truth = made[1].astype(float)
     fused, _ = run(Pair(FILES / "pan.tif", FILES / "ms.tif", truth), tmp_path)
-    places = np.mgrid[: truth.shape[1], : truth.shape[2]] / example_data.RATIO  # centres of first pixels coincide
+    points = np.mgrid[: truth.shape[1], : truth.shape[2]] / example_data.RATIO  # centres of first pixels coincide
     ms = load_image(FILES / "ms.tif").astype(float)
-    cubic = np.stack([map_coordinates(band, places, mode="nearest") for band in ms])
+    cubic = np.stack([map_coordinates(band, points, mode="nearest") for band in ms])
     inner = (slice(None), slice(8, -8), slice(8, -8))
     assert ergas(truth[inner], fused[inner], 2) < 0.5 * ergas(truth[inner], cubic[inner], 2)

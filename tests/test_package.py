@@ -95,7 +95,7 @@ def test_metadata_are_complete(metadata, unpacked):
 
 
 @pytest.mark.promise(21)
-def test_metadata_tell_the_changes(metadata):
+def test_metadata_list_the_changes(metadata):
     """In plain words: QGIS shows them without Markdown."""
     changes = metadata["changelog"]
     assert re.match(rf"{re.escape(metadata['version'])} - \d{{4}}-\d\d-\d\d\nAdded:\n\* ", changes)
@@ -181,16 +181,16 @@ def make_previous_version(package: Path, file: Path) -> Path:
 
 
 @pytest.mark.promise(21)
-def test_the_installer_of_qgis_installs_upgrades_and_uninstalls_it(package, metadata, tmp_path):
+def test_installer_of_qgis_installs_upgrades_and_uninstalls(package, metadata, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=64, width=64, gain=0.3).write(tmp_path)
     output = tmp_path / "sharp.tif"
     script = Path(__file__).resolve().parent / "helpers" / "installing.py"
-    files = [make_previous_version(package, tmp_path / "former.zip"), package, pair.pan, pair.ms, output]
+    files = [make_previous_version(package, tmp_path / "previous.zip"), package, pair.pan, pair.ms, output]
     command = [sys.executable, str(script), str(tmp_path / "profile"), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    installed, upgraded, uninstalled = (found[step] for step in ("installed", "upgraded", "uninstalled"))
+    states = json.loads(done.stdout.splitlines()[-1])
+    installed, upgraded, uninstalled = (states[step] for step in ("installed", "upgraded", "uninstalled"))
     assert installed["active"]
     assert installed["version"] == "0.0.1"
     assert "forgotten.py" in installed["files"]
@@ -199,7 +199,7 @@ def test_the_installer_of_qgis_installs_upgrades_and_uninstalls_it(package, meta
     assert upgraded["version"] == metadata["version"]
     assert "forgotten.py" not in upgraded["files"]
     assert (upgraded["setting"], upgraded["weights"]) == ("cpu", True)
-    assert found["used"]
+    assert states["used"]
     assert output.exists()
     assert uninstalled["files"] == []
     assert uninstalled["pansharpen"] == 0

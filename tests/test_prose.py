@@ -41,8 +41,8 @@ SKIPPED = {".git", ".venv", ".demo", "__pycache__", Path(__file__).name}
 
 def files(suffix: str) -> list[str]:
     """Return the paths of checked files, relative to the root."""
-    found = [p.relative_to(ROOT) for p in ROOT.rglob(f"*{suffix}") if not SKIPPED & set(p.relative_to(ROOT).parts)]
-    return sorted(p.as_posix() for p in found)
+    matches = [p.relative_to(ROOT) for p in ROOT.rglob(f"*{suffix}") if not SKIPPED & set(p.relative_to(ROOT).parts)]
+    return sorted(p.as_posix() for p in matches)
 
 
 def blocks(text: str) -> Iterator[str]:
@@ -117,20 +117,20 @@ def test_page_has_short_sentences(name):
 
 
 def test_code_uses_the_words_of_the_field():
-    found = [
+    matches = [
         f"{name}: {f}"
         for name in files(".py")
         for text in texts((ROOT / name).read_text(encoding="utf-8"))
         for f in findings(text)
     ]
-    assert found == []
+    assert matches == []
 
 
 def test_constants_say_min_and_max():
-    found = [
+    matches = [
         f"{name}: {node.id}"
         for name in files(".py")
         for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8")))
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and CONSTANT.match(node.id)
     ]
-    assert found == []
+    assert matches == []

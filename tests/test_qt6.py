@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACES = ("plugin.py", "__init__.py", "algorithms", "desktop", "engine", "model")
+SHIPPED_PATHS = ("plugin.py", "__init__.py", "algorithms", "desktop", "engine", "model")
 QT5_ONLY = {
     "exec_",
     "print_",
@@ -27,11 +27,11 @@ QT5_ONLY = {
 }
 
 
-def _files(place: Path) -> list[Path]:
-    return [place] if place.is_file() else list(place.rglob("*.py"))
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else list(path.rglob("*.py"))
 
 
-SHIPPED = sorted(p for place in PLACES for p in _files(ROOT / place))
+SHIPPED = sorted(p for path in SHIPPED_PATHS for p in _files(ROOT / path))
 
 
 def is_member(value: object) -> bool:
@@ -43,7 +43,7 @@ class Reader(ast.NodeVisitor):
     """Collects what Qt 6 would not take, as `line: words`."""
 
     def __init__(self) -> None:
-        self.known: dict[str, object] = {}
+        self.names: dict[str, object] = {}
         self.faults: list[str] = []
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
@@ -52,7 +52,7 @@ class Reader(ast.NodeVisitor):
             self.faults.append(f"{node.lineno}: {module}")
         if module.split(".")[0] == "qgis":
             for name in node.names:
-                self.known[name.asname or name.name] = getattr(importlib.import_module(module), name.name)
+                self.names[name.asname or name.name] = getattr(importlib.import_module(module), name.name)
 
     def visit_Import(self, node: ast.Import) -> None:
         self.faults += [
@@ -61,10 +61,10 @@ class Reader(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         bases = [self.value(base) for base in node.bases]
-        before = self.known.get("self")
-        self.known["self"] = next((base for base in bases if base is not None), None)
+        before = self.names.get("self")
+        self.names["self"] = next((base for base in bases if base is not None), None)
         self.generic_visit(node)
-        self.known["self"] = before
+        self.names["self"] = before
 
     def visit_Name(self, node: ast.Name) -> None:
         if node.id in QT5_ONLY:
@@ -79,7 +79,7 @@ class Reader(ast.NodeVisitor):
     def value(self, node: ast.expr) -> object:
         """Return the value of a dotted name, or None where it is known only at run time."""
         if isinstance(node, ast.Name):
-            return self.known.get(node.id)
+            return self.names.get(node.id)
         return getattr(self.value(node.value), node.attr, None) if isinstance(node, ast.Attribute) else None
 
 
@@ -89,9 +89,9 @@ def faults(code: str) -> list[str]:
     return reader.faults
 
 
-def test_enumerations_have_their_full_names_and_nothing_is_of_qt5_alone():
-    found = {str(p.relative_to(ROOT)): faults(p.read_text(encoding="utf-8")) for p in SHIPPED}
-    assert {name: lines for name, lines in found.items() if lines} == {}
+def test_shipped_code_uses_scoped_enums_and_no_qt5_only_names():
+    lines_by_file = {str(p.relative_to(ROOT)): faults(p.read_text(encoding="utf-8")) for p in SHIPPED}
+    assert {name: lines for name, lines in lines_by_file.items() if lines} == {}
     assert any("qgis" in p.read_text(encoding="utf-8") for p in SHIPPED)
 
 

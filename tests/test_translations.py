@@ -23,15 +23,15 @@ def test_there_are_german_and_spanish():
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_text_is_translated_and_none_is_gone(file):
-    known, expected = translations.read(file), translations.texts()
-    assert [text for text in expected if not known.get(text)] == []
-    assert sorted(known) == sorted(expected)
+    translated, expected = translations.read(file), translations.texts()
+    assert [text for text in expected if not translated.get(text)] == []
+    assert sorted(translated) == sorted(expected)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_names_and_numbers_have_the_places_of_the_original(file):
-    known = translations.read(file)
-    assert [text for text, translation in known.items() if fields(text) != fields(translation)] == []
+    translated = translations.read(file)
+    assert [text for text, translation in translated.items() if fields(text) != fields(translation)] == []
 
 
 def test_texts_are_found_where_they_are_written():

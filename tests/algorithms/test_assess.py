@@ -38,23 +38,26 @@ def test_every_parameter_has_help_and_sensible_defaults(assess):
 
 
 def test_the_report_is_one_output_that_qgis_shows(algorithm):
-    said = []
+    logged = []
 
-    def hear(text, tag, level):
-        said.append(text)
+    def collect(text, tag, level):
+        logged.append(text)
 
     log = QgsApplication.messageLog()
-    log.messageReceived[str, str, Qgis.MessageLevel].connect(hear)
+    log.messageReceived[str, str, Qgis.MessageLevel].connect(collect)
     fresh = QgsApplication.processingRegistry().algorithmById("otfm:assess").create()
-    log.messageReceived[str, str, Qgis.MessageLevel].disconnect(hear)
-    assert not [text for text in said if "Duplicate" in text]
+    log.messageReceived[str, str, Qgis.MessageLevel].disconnect(collect)
+    assert not [text for text in logged if "Duplicate" in text]
     assert fresh.outputDefinition("REPORT").type() == "outputHtml"
 
 
 @pytest.mark.promise(18)
 def test_layers_in_verdict_and_report_out(assess, pair, tmp_path):
-    shifted = save(tmp_path / "shifted.tif", np.roll(pair.sharp, 3, 2))
-    layers = [QgsRasterLayer(str(save(tmp_path / "true.tif", pair.sharp)), "true"), QgsRasterLayer(str(shifted), "s")]
+    shifted = save(tmp_path / "shifted.tif", np.roll(pair.reference, 3, 2))
+    layers = [
+        QgsRasterLayer(str(save(tmp_path / "true.tif", pair.reference)), "true"),
+        QgsRasterLayer(str(shifted), "s"),
+    ]
     QgsProject.instance().addMapLayers(layers)
     context, feedback = QgsProcessingContext(), Listener()
     context.setProject(QgsProject.instance())
@@ -74,7 +77,7 @@ def test_layers_in_verdict_and_report_out(assess, pair, tmp_path):
 
 
 def test_block_maps_are_drawn_from_bad_to_good_with_a_legend(assess, pair, tmp_path):
-    spoiled = pair.sharp.copy()
+    spoiled = pair.reference.copy()
     spoiled[:, :64, :64] = spoiled[:, :64, :64][:, ::-1]
     context = QgsProcessingContext()
     parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [str(save(tmp_path / "f.tif", spoiled))]}
@@ -94,7 +97,7 @@ def test_block_maps_are_drawn_from_bad_to_good_with_a_legend(assess, pair, tmp_p
 
 def test_a_temporary_file_is_called_by_its_layer_or_by_number(assess, pair, tmp_path):
     (tmp_path / "other").mkdir()
-    files = [save(folder / "OUTPUT.tif", pair.sharp) for folder in (tmp_path, tmp_path / "other")]
+    files = [save(folder / "OUTPUT.tif", pair.reference) for folder in (tmp_path, tmp_path / "other")]
     layer = QgsRasterLayer(str(files[0]), "Rome / sharpened (best)")
     QgsProject.instance().addMapLayer(layer)
     context, feedback = QgsProcessingContext(), Listener()
@@ -110,7 +113,7 @@ def test_a_temporary_file_is_called_by_its_layer_or_by_number(assess, pair, tmp_
 
 
 @pytest.mark.promise(2)
-def test_ms_is_no_result(assess, pair, tmp_path):
+def test_ms_is_not_a_result(assess, pair, tmp_path):
     parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [str(pair.ms)], "REPORT": str(tmp_path / "r.html")}
     with pytest.raises(QgsProcessingException, match="times as large as those of PAN: it is not a sharpened raster"):
         assess.run(parameters, QgsProcessingContext(), Listener(), {}, False)
@@ -119,6 +122,6 @@ def test_ms_is_no_result(assess, pair, tmp_path):
 
 @pytest.mark.promise(16)
 def test_the_dialog_opens_without_torch(assess, algorithm, monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda own: False)
+    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: False)
     assert assess.canExecute() == (True, "")
     assert not algorithm.canExecute()[0]

@@ -18,7 +18,7 @@ from qgis.core import (
 )
 from qgis.gui import QgsBrowserGuiModel, QgsProcessingModelerParameterWidget
 
-PLACE, COARSE = (5e5, 2.0, 0.0, 4e6, 0.0, -2.0), (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
+FINE, COARSE = (5e5, 2.0, 0.0, 4e6, 0.0, -2.0), (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def opened(algorithm, monkeypatch, tmp_path):
 def layers_of(pair, folder):
     """Add PAN and MS of a scene to the project, among rasters that are neither."""
     height, width = load_image(pair.pan).shape[1:]
-    fused = save(folder / "sharpened.tif", pair.sharp, "uint16", PLACE)
+    fused = save(folder / "sharpened.tif", pair.reference, "uint16", FINE)
     heights = save(folder / "heights.tif", np.ones((1, height // 2, width // 2)), "float32", (5e5, 4, 0, 4e6, 0, -4))
     paths = {"fused": fused, "ms": pair.ms, "heights": heights, "pan": pair.pan}
     layers = {name: QgsRasterLayer(str(path), f"raster {name}") for name, path in paths.items()}
@@ -81,11 +81,11 @@ def test_the_quality_is_one_choice_with_own_weights_in_it(opened, tmp_path):
     quality, minutes = widgets["QUALITY"], widgets["MINUTES"].wrappedWidget()
     assert minutes.text() == "3"
     seen = []
-    for place in range(quality.combo.count() - 1):
-        quality.combo.setCurrentIndex(place)
+    for index in range(quality.combo.count() - 1):
+        quality.combo.setCurrentIndex(index)
         seen.append((quality.parameterValue(), minutes.isEnabled()))
-    own = str(folder / "our sensor.safetensors")
-    assert seen == [("fast", False), ("best", False), ("tuned", True), (own, False)]
+    custom = str(folder / "our sensor.safetensors")
+    assert seen == [("fast", False), ("best", False), ("tuned", True), (custom, False)]
     quality.setParameterValue(str(tmp_path / "elsewhere.safetensors"), QgsProcessingContext())
     assert quality.parameterValue() == str(tmp_path / "elsewhere.safetensors")
     assert Path(opened("finetune")["OUTPUT"].parameterValue()).parent == folder
@@ -117,10 +117,10 @@ def test_faults_of_a_pair_are_reported_before_run(algorithm, tmp_path):
     pair = Recipe().write(tmp_path)
     far = save(tmp_path / "far.tif", load_image(pair.ms), transform=(9e5, 8.0, 0, 4e6, 0, -8.0))
     zone = save(tmp_path / "zone.tif", load_image(pair.ms), transform=(2e5, 8.0, 0, 4e6, 0, -8.0), crs=32634)
-    same = save(tmp_path / "same.tif", pair.sharp, transform=PLACE)
+    same = save(tmp_path / "same.tif", pair.reference, transform=FINE)
     waves = save(tmp_path / "waves.tif", load_image(pair.ms), "complex64", COARSE)
     pan, ms = str(pair.pan), str(pair.ms)
-    for given, words in (
+    for changes, words in (
         ({"PAN": ms, "MS": ms}, "PAN and MS are the same raster"),
         ({"PAN": ms, "MS": pan}, "seem to be swapped: PAN pixels are 8, MS pixels 2"),
         ({"MS": str(far)}, "PAN and MS do not overlap"),
@@ -131,7 +131,7 @@ def test_faults_of_a_pair_are_reported_before_run(algorithm, tmp_path):
         ({"EXTENT": "1e9,2e9,1e9,2e9 [EPSG:4326]"}, "cannot be brought to the reference system"),
         ({"QUALITY": "good"}, "neither fast, best, tuned nor a weights file"),
     ):
-        parameters = {"PAN": pan, "MS": ms, "OUTPUT": str(tmp_path / "o.tif"), **given}
+        parameters = {"PAN": pan, "MS": ms, "OUTPUT": str(tmp_path / "o.tif"), **changes}
         passed, sentence = algorithm.checkParameterValues(parameters, QgsProcessingContext())
         assert (passed, words in sentence) == (False, True), sentence
 
@@ -154,7 +154,7 @@ def test_unit_pixels_at_origin_are_georeferenced(algorithm, tmp_path, fine, rati
     pair, files = Recipe().write(tmp_path), []
     for path, pixel in ((pair.pan, fine), (pair.ms, ratio * fine)):
         pixels = load_image(path)
-        place = (0.0, pixel, 0.0, pixels.shape[1] * pixel, 0.0, -pixel)
-        files.append(str(save(tmp_path / f"local_{path.name}", pixels, "uint16", place)))
-    given = {"PAN": files[0], "MS": files[1], "OUTPUT": "TEMPORARY_OUTPUT"}
-    assert algorithm.checkParameterValues(given, QgsProcessingContext()) == (True, "")
+        transform = (0.0, pixel, 0.0, pixels.shape[1] * pixel, 0.0, -pixel)
+        files.append(str(save(tmp_path / f"local_{path.name}", pixels, "uint16", transform)))
+    parameters = {"PAN": files[0], "MS": files[1], "OUTPUT": "TEMPORARY_OUTPUT"}
+    assert algorithm.checkParameterValues(parameters, QgsProcessingContext()) == (True, "")

@@ -19,16 +19,16 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(algorithm, tmp_path):
     """Runs a model by its name in the toolbox, with its outputs in files; returns the results by their words."""
 
-    def run(name, outputs, **given):
+    def run(name, outputs, **parameters):
         model = QgsApplication.processingRegistry().createAlgorithmById(f"otfm:{name}")
         possible, why = model.canExecute()
         assert possible, why
         assert model.validate() == (True, [])  # else the designer draws steps in red
         expected = {d.name(): d.description() for d in model.destinationParameterDefinitions()}
         assert sorted(expected.values()) == sorted(outputs)
-        given |= {key: str(tmp_path / outputs[words]) for key, words in expected.items()}
+        parameters |= {key: str(tmp_path / outputs[words]) for key, words in expected.items()}
         listener = Listener()
-        results, passed = model.run(given, QgsProcessingContext(), listener, {}, False)
+        results, passed = model.run(parameters, QgsProcessingContext(), listener, {}, False)
         assert passed, "\n".join(listener.lines)
         return {words: Path(results[key]) for key, words in expected.items()}
 
@@ -48,7 +48,7 @@ def test_a_product_becomes_a_colour_composite(run, tmp_path):
     made = run("Product to colour composite", {"Colour composite": "rgb.tif"}, INPUT=str(tmp_path / "in"))
     pixels = load_image(made["Colour composite"])
     assert pixels.shape[1:] == load_image(pair.pan).shape[1:]
-    for band, truth in zip(pixels, pair.sharp[[3, 2, 1]]):
+    for band, truth in zip(pixels, pair.reference[[3, 2, 1]]):
         assert np.corrcoef(band.ravel(), truth.ravel())[0, 1] > 0.9
 
 
@@ -57,7 +57,7 @@ def test_weights_are_tuned_and_used(run, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     outputs = {"Tuned weights": "own.safetensors", "Sharpened raster": "sharp.tif"}
     made = run("Tune and sharpen", outputs, PAN=str(pair.pan), MS=str(pair.ms), MINUTES=0.05)
-    assert load_image(made["Sharpened raster"]).shape == pair.sharp.shape
+    assert load_image(made["Sharpened raster"]).shape == pair.reference.shape
     assert made["Tuned weights"].stat().st_size > 100_000
 
 
@@ -74,7 +74,7 @@ def test_the_sharpened_raster_is_assessed(run, tmp_path):
     outputs = {"Sharpened raster": "sharp.tif", "Report": "report.html"}
     made = run("Sharpen and assess", outputs, PAN=str(pair.pan), MS=str(pair.ms))
     assert "HQNR" in made["Report"].read_text(encoding="utf-8")
-    assert load_image(made["Sharpened raster"]).shape == pair.sharp.shape
+    assert load_image(made["Sharpened raster"]).shape == pair.reference.shape
 
 
 def test_a_folder_of_products_becomes_rasters_and_a_mosaic(run, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.field import COARSE, FINE_LAKE, LAKE, PLACE, RATIO, SIDE, near, refusal, sharpen
+from helpers.field import COARSE, FINE, FINE_LAKE, LAKE, RATIO, SIDE, near, refusal, sharpen
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal, osr
@@ -22,7 +22,7 @@ from qgis.core import (
 def eight_bits(pair, extra):
     """Write the first three bands and `extra` as 8 bits, the fourth declared alpha, as GDAL does by itself."""
     ms = np.clip(load_image(pair.ms)[:3] / 12, 1, 255).astype(np.uint8)
-    pair.sharp = pair.sharp[:4] / 12
+    pair.reference = pair.reference[:4] / 12
     file = gdal.GetDriverByName("GTiff").Create(
         str(pair.ms), 160, 160, 4, gdal.GDT_Byte, ["PHOTOMETRIC=RGB", "ALPHA=YES"]
     )
@@ -33,7 +33,7 @@ def eight_bits(pair, extra):
     file.WriteArray(np.concatenate([ms, extra[None].astype(np.uint8)]))
     file.FlushCache()
     pan = np.clip(load_image(pair.pan) / 12, 1, 255)
-    save(pair.pan, pan, "uint8", PLACE)
+    save(pair.pan, pan, "uint8", FINE)
 
 
 @pytest.mark.parametrize("bands", [None, [1, 2, 3, 4]])
@@ -41,8 +41,8 @@ def test_infrared_marked_alpha_is_image(algorithm, pair, tmp_path, bands):
     infrared = np.clip(load_image(pair.ms)[3] / 12, 1, 255)
     infrared[LAKE] = 0
     eight_bits(pair, infrared)
-    given = {} if bands is None else {"MS_BANDS": bands}
-    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif", **given)
+    parameters = {} if bands is None else {"MS_BANDS": bands}
+    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif", **parameters)
     assert len(fused) == 4
     assert (fused[(slice(0, 3), *FINE_LAKE)] > 0).all()
     outside = np.ones((SIDE, SIDE), bool)
@@ -64,14 +64,14 @@ def test_a_real_alpha_marks_gaps_and_the_result_is_drawn(algorithm, pair, tmp_pa
     context.setProject(QgsProject.instance())
     details = QgsProcessingContext.LayerDetails("out", QgsProject.instance(), "OUTPUT")
     context.addLayerToLoadOnCompletion(output, details)
-    given = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": output, "PRECISION": "fp32"}
-    assert algorithm.run(given, context, Listener(), {}, False)[1]
+    parameters = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": output, "PRECISION": "fp32"}
+    assert algorithm.run(parameters, context, Listener(), {}, False)[1]
     loaded = QgsRasterLayer(output, "raster out")
     context.layerToLoadOnCompletionDetails(output).postProcessor().postProcessLayer(loaded, context, Listener())
     assert loaded.renderer().alphaBand() == -1
     block = loaded.renderer().block(1, loaded.extent(), 40, 40)
-    colours = [block.color(20, column) for column in (1, 2, 30)]
-    assert [c >> 24 & 255 for c in colours] == [0, 0, 255]
+    pixels = [block.color(20, column) for column in (1, 2, 30)]
+    assert [c >> 24 & 255 for c in pixels] == [0, 0, 255]
     fused = load_image(Path(output))
     assert len(fused) == 3
     assert (fused[:, :, :40] == 0).all()
@@ -92,8 +92,8 @@ def _drawn(algorithm, pair, layer, output, bands):
     context.setProject(QgsProject.instance())
     details = QgsProcessingContext.LayerDetails("out", QgsProject.instance(), "OUTPUT")
     context.addLayerToLoadOnCompletion(str(output), details)
-    given = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": str(output), "MS_BANDS": bands, "PRECISION": "fp32"}
-    assert algorithm.run(given, context, Listener(), {}, False)[1]
+    parameters = {"PAN": str(pair.pan), "MS": layer, "OUTPUT": str(output), "MS_BANDS": bands, "PRECISION": "fp32"}
+    assert algorithm.run(parameters, context, Listener(), {}, False)[1]
     loaded = QgsRasterLayer(str(output), "raster out")
     processor = context.layerToLoadOnCompletionDetails(str(output)).postProcessor()
     processor.postProcessLayer(loaded, context, Listener())
@@ -123,17 +123,17 @@ def test_a_subset_of_the_bands_has_the_values_of_the_whole(algorithm, pair, tmp_
 
 @pytest.mark.parametrize("scale", [1e-9, 1e-4, 1e6])
 def test_the_unit_of_the_values_changes_nothing(algorithm, tmp_path, scale):
-    pair = Recipe(bands=4, ratio=RATIO, height=256, width=256, kind="float32", shift=(0.0, 1.5)).write(tmp_path)
+    pair = Recipe(bands=4, ratio=RATIO, height=256, width=256, dtype="float32", shift=(0.0, 1.5)).write(tmp_path)
     reference, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
     for path in (pair.pan, pair.ms):
-        save(path, load_image(path) * np.float32(scale), "float32", PLACE if path == pair.pan else COARSE)
+        save(path, load_image(path) * np.float32(scale), "float32", FINE if path == pair.pan else COARSE)
     fused, log = sharpen(algorithm, pair, tmp_path / "o.tif")
     assert "cannot be measured" not in log
     assert np.abs(fused / scale - reference).max() < 0.01 * reference.std()
 
 
 def test_numbers_beyond_the_digits_of_32_bits(algorithm, tmp_path):
-    pair = Recipe(bands=3, ratio=RATIO, height=256, width=256, kind="float64").write(tmp_path)
+    pair = Recipe(bands=3, ratio=RATIO, height=256, width=256, dtype="float64").write(tmp_path)
     reference, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
     save(pair.ms, load_image(pair.ms) + 1e12, "float64", COARSE)
     fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
@@ -154,7 +154,7 @@ def test_64_bit_whole_numbers(algorithm, pair, tmp_path):
 
 def test_a_pan_of_three_bands_says_which_is_used(algorithm, pair, tmp_path):
     pan = load_image(pair.pan)
-    save(pair.pan, np.concatenate([pan, pan[:, ::-1], pan[:, :, ::-1]]), "uint16", PLACE)
+    save(pair.pan, np.concatenate([pan, pan[:, ::-1], pan[:, :, ::-1]]), "uint16", FINE)
     _, log = sharpen(algorithm, pair, tmp_path / "o.tif")
     assert "PAN has 3 bands; band 1 is used" in log
 
@@ -167,7 +167,7 @@ def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "words"),
+    ("name", "value", "words"),
     [
         ("MS_BANDS", "red,green", "MS_BANDS is red,green, but bands are given by their numbers"),
         ("PAN_BAND", "abc", "PAN_BAND is abc, but bands are given by their numbers"),
@@ -177,5 +177,5 @@ def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
         ("OVERVIEWS", "no", "OVERVIEWS is no, which is neither true nor false"),
     ],
 )
-def test_words_that_are_no_value_are_refused(algorithm, pair, tmp_path, name, given, words):
-    assert words in refusal(algorithm, pair, tmp_path / "o.tif", **{name: given})
+def test_words_that_are_not_a_value_are_refused(algorithm, pair, tmp_path, name, value, words):
+    assert words in refusal(algorithm, pair, tmp_path / "o.tif", **{name: value})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.field import COARSE, FINE_LAKE, LAKE, PLACE, RATIO, SIDE, in_other_zone, near, refusal, sharpen
+from helpers.field import COARSE, FINE, FINE_LAKE, LAKE, RATIO, SIDE, in_other_zone, near, refusal, sharpen
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from qgis.core import QgsRasterLayer, QgsRasterRange
@@ -28,7 +28,7 @@ def test_ms_in_another_zone_needs_no_nodata_value(algorithm, pair, tmp_path):
 def _cut(pair, inner):
     from dataclasses import replace
 
-    return replace(pair, sharp=pair.sharp[inner])
+    return replace(pair, reference=pair.reference[inner])
 
 
 @pytest.mark.promise(5)
@@ -49,17 +49,15 @@ def test_a_stack_that_declares_nodata_for_some_bands_keeps_it(algorithm, pair, t
 
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("zone", ["same", "another"])
-@pytest.mark.parametrize("kind", ["uint16", "float32"])
-def test_what_one_band_declares_takes_the_collar_from_all_and_the_lake_from_that_one(
-    algorithm, pair, tmp_path, kind, zone
-):
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_nodata_of_one_band_cuts_collar_from_all_lake_from_one(algorithm, pair, tmp_path, dtype, zone):
     """Infrared alone declares 0, which it also measures over a lake; the others measure 0 in a quarry of their own."""
     corner, quarry = np.add.outer(np.arange(160), np.arange(160)) < 110, (slice(100, 112), slice(60, 72))
     ms = load_image(pair.ms)[:4]
     ms[(0, *quarry)] = 0
     ms[(3, *LAKE)] = 0
     ms[:, corner] = 0
-    whole = save(pair.ms, ms, kind, COARSE, nodata=0)
+    whole = save(pair.ms, ms, dtype, COARSE, nodata=0)
     if zone == "another":
         whole = in_other_zone(pair.ms, "other.tif", dstNodata=0, warpOptions=["UNIFIED_SRC_NODATA=NO"])
     files = [str(tmp_path / f"b{number}.tif") for number in (1, 2, 3, 4)]
@@ -80,7 +78,7 @@ def test_what_one_band_declares_takes_the_collar_from_all_and_the_lake_from_that
     assert near(fused[1:3], pair, [1, 2], clear)
     assert near(fused[:1], pair, [0], clear)
     edge = inner & (away < 12) & ~gap[:3]
-    assert (fused[:3][edge] > 0.5 * pair.sharp.min()).all()  # no fringe of mixtures with the collar's zeros
+    assert (fused[:3][edge] > 0.5 * pair.reference.min()).all()  # no fringe of mixtures with the collar's zeros
 
 
 @pytest.mark.promise(5)
@@ -106,9 +104,7 @@ def test_a_gap_in_one_band_is_a_gap_in_that_band_alone(algorithm, pair, tmp_path
 
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("marked_by", ["mask", "alpha"])
-def test_what_the_file_masks_and_a_nodata_value_of_the_layer_both_count_in_another_zone(
-    algorithm, pair, tmp_path, marked_by
-):
+def test_file_mask_and_layer_nodata_both_count_in_another_zone(algorithm, pair, tmp_path, marked_by):
     """The file masks a square whose pixels look like image; the layer says that 0 is nodata."""
     ms, opaque = load_image(pair.ms)[:3], np.full((1, 160, 160), 255)
     ms[(slice(None), *LAKE)] = 0
@@ -117,9 +113,9 @@ def test_what_the_file_masks_and_a_nodata_value_of_the_layer_both_count_in_anoth
     save(tmp_path / "mask.tif", opaque, "uint16", COARSE)
     other = in_other_zone(pair.ms, "other.tif", dstNodata=0)
     marked = load_image(in_other_zone(tmp_path / "mask.tif", "mask34.tif")) > 128
-    place = gdal.Open(str(other)).GetGeoTransform()
-    images = [load_image(other), 255 * marked] if marked_by == "alpha" else [load_image(other)]
-    stack = save(tmp_path / "stack.tif", np.concatenate(images), "uint16", place, 32634)
+    transform = gdal.Open(str(other)).GetGeoTransform()
+    bands = [load_image(other), 255 * marked] if marked_by == "alpha" else [load_image(other)]
+    stack = save(tmp_path / "stack.tif", np.concatenate(bands), "uint16", transform, 32634)
     file = gdal.Open(str(stack), gdal.GA_Update)
     if marked_by == "alpha":
         file.GetRasterBand(4).SetColorInterpretation(gdal.GCI_AlphaBand)
@@ -137,7 +133,7 @@ def test_what_the_file_masks_and_a_nodata_value_of_the_layer_both_count_in_anoth
     clear[30:-30, 30:-30] = True
     clear[70:130, 110:190] = clear[190:250, 110:190] = False
     assert near(fused, pair, [0, 1, 2], clear)
-    assert (fused[fused > 0] > 0.5 * pair.sharp.min()).all()  # no fringe of mixtures with gaps
+    assert (fused[fused > 0] > 0.5 * pair.reference.min()).all()  # no fringe of mixtures with gaps
 
 
 def test_a_band_without_a_valid_pixel_stays_empty_and_is_named(algorithm, pair, tmp_path):
@@ -153,7 +149,7 @@ def test_a_band_without_a_valid_pixel_stays_empty_and_is_named(algorithm, pair, 
 
 
 @pytest.mark.parametrize("value", [0, 65535])
-def test_an_undeclared_collar_is_named_and_spoils_nothing_elsewhere(algorithm, pair, tmp_path, value):
+def test_undeclared_collar_is_named_and_spoils_nothing_elsewhere(algorithm, pair, tmp_path, value):
     collar = np.add.outer(np.arange(160), np.arange(160)) < 110
     clean, _ = sharpen(algorithm, pair, tmp_path / "clean.tif")
     ms = load_image(pair.ms)
@@ -180,10 +176,10 @@ def test_land_between_the_usual_windows_is_found(algorithm, tmp_path):
     small = Recipe(bands=3, ratio=RATIO, height=192, width=192).write(tmp_path)
     wide = np.zeros((3, 1600, 1600), np.uint16)
     wide[:, 330:426, 330:426] = load_image(small.ms)
-    sharp = np.zeros((1, 3200, 3200), np.uint16)
-    sharp[:, 660:852, 660:852] = load_image(small.pan)
+    pan = np.zeros((1, 3200, 3200), np.uint16)
+    pan[:, 660:852, 660:852] = load_image(small.pan)
     save(small.ms, wide, "uint16", COARSE, nodata=0)
-    save(small.pan, sharp, "uint16", PLACE, nodata=0)
+    save(small.pan, pan, "uint16", FINE, nodata=0)
     extent = f"{5e5 + 1320},{5e5 + 1704},{4e6 - 1704},{4e6 - 1320} [EPSG:32633]"
     fused, _ = sharpen(algorithm, small, tmp_path / "o.tif", EXTENT=extent)
     assert near(fused, small)

@@ -27,7 +27,7 @@ def test_one_zone_written_in_another_way_is_the_same_zone(algorithm, pair, tmp_p
 
 
 @pytest.mark.parametrize("columns", [8, 20, 35])
-def test_a_pan_that_lies_many_pixels_off_is_moved_by_what_is_true(algorithm, pair, tmp_path, columns):
+def test_pan_shifted_by_many_pixels_is_moved_by_the_true_shift(algorithm, pair, tmp_path, columns):
     save(pair.pan, load_image(pair.pan), "uint16", (5e5 + 2 * columns, 2.0, 0.0, 4e6, 0.0, -2.0))
     results, passed = algorithm.run(
         {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), "PRECISION": "fp32"},
@@ -38,7 +38,7 @@ def test_a_pan_that_lies_many_pixels_off_is_moved_by_what_is_true(algorithm, pai
     assert results["SHIFT_Y"] == pytest.approx(0, abs=0.2)
     fused = load_image(tmp_path / "o.tif")
     left = round((gdal.Open(str(tmp_path / "o.tif")).GetGeoTransform()[0] - 5e5) / 2) - columns
-    truth = pair.sharp[:, :, left : left + fused.shape[2]]
+    truth = pair.reference[:, :, left : left + fused.shape[2]]
     assert np.abs(fused - truth).mean() < 0.25 * truth.std()
 
 
@@ -51,10 +51,10 @@ def test_a_large_shift_is_found_where_little_of_the_scene_shows(algorithm, pair,
         save(pair.ms, ms, "uint16", COARSE)
         save(pair.pan, pan, "uint16", (5e5 + 40, 2.0, 0.0, 4e6, 0.0, -2.0))
     else:
-        wide, sharp = np.zeros((6, 1600, 1600), np.uint16), np.zeros((1, 3200, 3200), np.uint16)
-        wide[:, 330:490, 330:490], sharp[:, 660:980, 660:980] = ms, pan
-        save(pair.ms, wide, "uint16", COARSE, nodata=0)
-        save(pair.pan, sharp, "uint16", (5e5 + 40, 2.0, 0.0, 4e6, 0.0, -2.0), nodata=0)
+        wide_ms, wide_pan = np.zeros((6, 1600, 1600), np.uint16), np.zeros((1, 3200, 3200), np.uint16)
+        wide_ms[:, 330:490, 330:490], wide_pan[:, 660:980, 660:980] = ms, pan
+        save(pair.ms, wide_ms, "uint16", COARSE, nodata=0)
+        save(pair.pan, wide_pan, "uint16", (5e5 + 40, 2.0, 0.0, 4e6, 0.0, -2.0), nodata=0)
     extent = f"{5e5 + 1320},{5e5 + 1960},{4e6 - 1960},{4e6 - 1320} [EPSG:32633]" if "gaps" in hidden_by else None
     parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "o.tif"), "EXTENT": extent}
     results, passed = algorithm.run(parameters, QgsProcessingContext(), Listener(), {}, False)
@@ -95,10 +95,10 @@ def test_pan_in_degrees_with_pixels_square_in_metres(algorithm, pair, tmp_path):
 
 
 def test_ms_pixels_that_are_longer_than_wide(algorithm, pair, tmp_path):
-    tall = pair.sharp[:, : SIDE // 3 * 3].reshape(6, SIDE // 3, 3, SIDE // 2, 2).mean((2, 4))
+    tall = pair.reference[:, : SIDE // 3 * 3].reshape(6, SIDE // 3, 3, SIDE // 2, 2).mean((2, 4))
     save(pair.ms, tall, "uint16", (5e5, 4.0, 0.0, 4e6, 0.0, -6.0))
     fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
-    pair.sharp = pair.sharp[:, : SIDE // 3 * 3]
+    pair.reference = pair.reference[:, : SIDE // 3 * 3]
     assert near(fused, pair)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.field import COARSE, PLACE, RATIO, SIDE, near, refusal, sharpen
+from helpers.field import COARSE, FINE, RATIO, SIDE, near, refusal, sharpen
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
@@ -19,13 +19,13 @@ def test_a_type_that_would_clip_most_values_is_refused(algorithm, pair, tmp_path
 
 @pytest.mark.promise(6)
 def test_eleven_bits_stay_eleven_bits(algorithm, pair, tmp_path):
-    for path, place in ((pair.pan, PLACE), (pair.ms, COARSE)):
+    for path, transform in ((pair.pan, FINE), (pair.ms, COARSE)):
         pixels = np.minimum(load_image(path).astype(int) * 2, 2047)
         pixels[:, 40:60, 40:60] = 2047
         file = gdal.GetDriverByName("GTiff").Create(
             str(path), *pixels.shape[:0:-1], len(pixels), gdal.GDT_UInt16, ["NBITS=11"]
         )
-        file.SetGeoTransform(place)
+        file.SetGeoTransform(transform)
         file.WriteArray(pixels)
         file = None
     fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif")
@@ -34,9 +34,9 @@ def test_eleven_bits_stay_eleven_bits(algorithm, pair, tmp_path):
     assert written.GetRasterBand(1).GetMetadataItem("NBITS", "IMAGE_STRUCTURE") == "11"
 
 
-def test_the_neighbours_of_a_former_output_go(algorithm, pair, tmp_path):
+def test_sidecars_of_a_previous_output_are_removed(algorithm, pair, tmp_path):
     output = tmp_path / "o.tif"
-    save(output, np.full((6, SIDE, SIDE), 60000), "uint16", PLACE)
+    save(output, np.full((6, SIDE, SIDE), 60000), "uint16", FINE)
     gdal.Open(str(output)).BuildOverviews("NEAREST", [2, 4])
     (tmp_path / "o.tif.aux.xml").write_text(
         "<PAMDataset><PAMRasterBand band='1'><NoDataValue>900</NoDataValue></PAMRasterBand></PAMDataset>"
@@ -64,7 +64,7 @@ def test_creation_options_that_do_not_exist_are_refused(algorithm, pair, tmp_pat
 
 
 def test_the_profile_of_qgis_for_jpeg_compression(algorithm, tmp_path):
-    small = Recipe(bands=3, ratio=RATIO, height=SIDE, width=SIDE, kind="uint8", scale=0.08).write(tmp_path)
+    small = Recipe(bands=3, ratio=RATIO, height=SIDE, width=SIDE, dtype="uint8", scale=0.08).write(tmp_path)
     fused, log = sharpen(algorithm, small, tmp_path / "o.tif", CREATE_OPTIONS="COMPRESS=JPEG|JPEG_QUALITY=75")
     assert near(fused, small, within=0.4)
     assert "lossy" in log

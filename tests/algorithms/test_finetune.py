@@ -33,7 +33,7 @@ def tune(algorithm):
     return algorithm.provider().algorithm("finetune").create()
 
 
-def given(pair, output, **parameters):
+def make_parameters(pair, output, **parameters):
     return {"PAN": [str(pair.pan)], "MS": [str(pair.ms)], "OUTPUT": str(output), "STEPS": 3, **parameters}
 
 
@@ -69,7 +69,7 @@ def test_every_parameter_has_help_and_sensible_defaults(tune):
 def test_it_runs_and_returns_its_figures(tune, tmp_path, one):
     pair = SENSOR.write(tmp_path)
     feedback = Listener()
-    parameters = given(pair, tmp_path / "own.safetensors", PAN=one(pair.pan), MS=one(pair.ms))
+    parameters = make_parameters(pair, tmp_path / "own.safetensors", PAN=one(pair.pan), MS=one(pair.ms))
     results, passed = run(tune, parameters, feedback)
     assert passed
     assert load_weights(Path(results["OUTPUT"])).header["name"] == "own, fine-tuned from fast"
@@ -86,17 +86,17 @@ def test_it_runs_and_returns_its_figures(tune, tmp_path, one):
 
 
 @pytest.mark.parametrize("columns", [5, 8, 20])
-def test_a_pair_that_lies_many_pixels_off_is_refused_with_the_cure(tune, tmp_path, columns):
+def test_pair_shifted_by_many_pixels_is_refused_with_the_cure(tune, tmp_path, columns):
     """Its blocks would teach that details lie where they do not."""
     pair = SENSOR.write(tmp_path)
     save(pair.pan, load_image(pair.pan), transform=(5e5 + 2 * columns, 2, 0, 4e6, 0, -2))
-    sentence = refused(tune, given(pair, tmp_path / "own.safetensors"))
+    sentence = refused(tune, make_parameters(pair, tmp_path / "own.safetensors"))
     assert str(pair.ms) in sentence
     assert "otfm:pansharpen with ALIGN" in sentence
     assert not (tmp_path / "own.safetensors").exists()
 
 
-def test_an_undeclared_collar_teaches_no_more_than_a_declared_one(tune, tmp_path):
+def test_undeclared_collar_teaches_as_little_as_a_declared_one(tune, tmp_path):
     collar, learned = np.add.outer(np.arange(320), np.arange(320)) < 160, []
     for nodata in (0, None):
         pair = SENSOR.write(tmp_path)
@@ -104,7 +104,7 @@ def test_an_undeclared_collar_teaches_no_more_than_a_declared_one(tune, tmp_path
         pan[:, collar] = ms[:, collar[::2, ::2]] = 0
         save(pair.pan, pan, transform=(5e5, 2, 0, 4e6, 0, -2), nodata=nodata)
         save(pair.ms, ms, transform=(5e5, 4, 0, 4e6, 0, -4), nodata=nodata)
-        results, passed = run(tune, given(pair, tmp_path / "own.safetensors"))
+        results, passed = run(tune, make_parameters(pair, tmp_path / "own.safetensors"))
         assert passed
         learned.append((results["ERGAS_BEFORE"], results["ERGAS_AFTER"], results["HQNR_BEFORE"]))
     assert learned[0] == learned[1]
@@ -117,17 +117,17 @@ def test_several_pairs_are_matched_in_order(tune, tmp_path):
         pairs.append(replace(SENSOR, seed=seed).write(tmp_path / name))
     layers = {"PAN": [str(p.pan) for p in pairs], "MS": [str(p.ms) for p in pairs]}
     feedback = Listener()
-    results, passed = run(tune, given(pairs[0], tmp_path / "own.safetensors", **layers), feedback)
+    results, passed = run(tune, make_parameters(pairs[0], tmp_path / "own.safetensors", **layers), feedback)
     assert passed
     assert len(json.loads(load_weights(Path(results["OUTPUT"])).header["finetuned"])["scenes"]) == 2
-    uneven = given(pairs[0], tmp_path / "o.safetensors", **{**layers, "MS": layers["MS"][:1]})
+    uneven = make_parameters(pairs[0], tmp_path / "o.safetensors", **{**layers, "MS": layers["MS"][:1]})
     assert "PAN has 2 rasters and MS has 1" in refused(tune, uneven)
 
 
 def test_a_file_to_start_from_an_extent_and_a_report(tune, tmp_path):
     pair = SENSOR.write(tmp_path)
     extent = f"{5e5},{5e5 + 480},{4e6 - 560},{4e6} [EPSG:32633]"
-    parameters = given(
+    parameters = make_parameters(
         pair, tmp_path / "own.safetensors", START=str(BUNDLED["best"]), EXTENT=extent, SEED=4,
         REPORT=str(tmp_path / "report.html"),
     )  # fmt: skip
@@ -144,7 +144,7 @@ def test_a_file_to_start_from_an_extent_and_a_report(tune, tmp_path):
 def test_cancel_keeps_or_leaves_nothing(tune, tmp_path, keep, kept):
     pair = SENSOR.write(tmp_path)
     before = {p.name for p in tmp_path.iterdir()}
-    parameters = given(pair, tmp_path / "own.safetensors", STEPS=60, KEEP_ON_CANCEL=keep)
+    parameters = make_parameters(pair, tmp_path / "own.safetensors", STEPS=60, KEEP_ON_CANCEL=keep)
     context, feedback = QgsProcessingContext(), Listener(cancel_at=60)
     assert tune.prepare(parameters, context, feedback)
     if kept:
@@ -188,20 +188,20 @@ def test_a_model_chains_it_with_pansharpen(tune, tmp_path):
     inputs = {"PAN": str(pair.pan), "MS": str(pair.ms), "sharpen:sharp": str(tmp_path / "sharp.tif")}
     _, passed = model.run(inputs, QgsProcessingContext(), feedback, {}, False)
     assert passed, feedback.lines
-    assert load_image(tmp_path / "sharp.tif").shape == pair.sharp.shape
+    assert load_image(tmp_path / "sharp.tif").shape == pair.reference.shape
     assert "fine-tuned from fast, SHA-256" in "\n".join(feedback.lines)
 
 
 def test_bad_input_is_one_sentence(tune, tmp_path):
     pair = replace(SENSOR, height=160, width=160).write(tmp_path)
     output = tmp_path / "own.safetensors"
-    assert "at least 96 x 96" in refused(tune, given(pair, output))
-    assert "cannot be opened" in refused(tune, given(pair, output, MS=[str(tmp_path / "none.tif")]))
+    assert "at least 96 x 96" in refused(tune, make_parameters(pair, output))
+    assert "cannot be opened" in refused(tune, make_parameters(pair, output, MS=[str(tmp_path / "none.tif")]))
     assert not output.exists()
 
 
 @pytest.mark.promise(2)
-def test_scenes_that_cannot_be_learnt_from_are_said_before_running(tune, tmp_path):
+def test_unusable_scenes_are_reported_before_running(tune, tmp_path):
     pair = SENSOR.write(tmp_path)
     output, pan, ms = tmp_path / "own.safetensors", str(pair.pan), str(pair.ms)
     for scenes, words in (
@@ -209,13 +209,13 @@ def test_scenes_that_cannot_be_learnt_from_are_said_before_running(tune, tmp_pat
         ({"PAN": [pan], "MS": [ms, ms]}, "PAN has 1 rasters and MS has 2"),
         ({"EXTENT": "0,1,0,1 [EPSG:32633]"}, "does not meet the area"),
     ):
-        passed, sentence = tune.checkParameterValues(given(pair, output, **scenes), QgsProcessingContext())
+        passed, sentence = tune.checkParameterValues(make_parameters(pair, output, **scenes), QgsProcessingContext())
         assert (passed, words in sentence) == (False, True), sentence
 
 
-def test_an_absent_start_is_said_before_running(tune, tmp_path):
+def test_absent_start_is_reported_before_running(tune, tmp_path):
     pair = SENSOR.write(tmp_path)
-    parameters = given(pair, tmp_path / "own.safetensors", START=str(tmp_path / "none.safetensors"))
+    parameters = make_parameters(pair, tmp_path / "own.safetensors", START=str(tmp_path / "none.safetensors"))
     passed, sentence = tune.checkParameterValues(parameters, QgsProcessingContext())
     assert not passed
     assert "none.safetensors" in sentence
@@ -227,4 +227,4 @@ def test_without_torch_it_says_how_to_install_it(tune, tmp_path, monkeypatch):
     pair = SENSOR.write(tmp_path)
     packages = broken_torch(tmp_path / "packages", "raise ModuleNotFoundError('', name='torch')")
     monkeypatch.setattr("otfm_pansharpen.algorithms.bridge.own_packages", lambda: packages)
-    assert "Set up the engine (otfm:setup)" in refused(tune, given(pair, tmp_path / "own.safetensors"))
+    assert "Set up the engine (otfm:setup)" in refused(tune, make_parameters(pair, tmp_path / "own.safetensors"))

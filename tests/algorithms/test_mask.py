@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.field import FINE_LAKE, LAKE, PLACE, RATIO, SIDE
+from helpers.field import FINE, FINE_LAKE, LAKE, RATIO, SIDE
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from qgis.core import (
@@ -24,14 +24,14 @@ from qgis.core import (
 CLOUD = QgsRectangle(5e5 + 232, 4e6 - 248, 5e5 + 368, 4e6 - 152)  # the lake and a little more
 
 
-def polygons(*places):
+def polygons(*rectangles):
     """Make a layer in memory, in degrees, of places given in EPSG:32633."""
     layer = QgsVectorLayer("Polygon?crs=EPSG:4326", "clouds", "memory")
     to_degrees = QgsCoordinateTransform(
         QgsCoordinateReferenceSystem("EPSG:32633"), layer.crs(), QgsProject.instance()
     )  # fmt: skip
-    for place in places:
-        shape = QgsGeometry.fromRect(place)
+    for rectangle in rectangles:
+        shape = QgsGeometry.fromRect(rectangle)
         shape.transform(to_degrees)
         feature = QgsFeature()
         feature.setGeometry(shape)
@@ -39,9 +39,9 @@ def polygons(*places):
     return layer
 
 
-def shapes(*texts, kind="Polygon"):
+def shapes(*texts, geometry_type="Polygon"):
     """Make a layer in memory, in EPSG:32633, of geometries as WKT."""
-    layer = QgsVectorLayer(f"{kind}?crs=EPSG:32633", "clouds", "memory")
+    layer = QgsVectorLayer(f"{geometry_type}?crs=EPSG:32633", "clouds", "memory")
     for text in texts:
         feature = QgsFeature()
         feature.setGeometry(QgsGeometry.fromWkt(text))
@@ -65,37 +65,37 @@ def cloudy(tmp_path):
     pixels["PAN"][(0, *FINE_LAKE)] = rng.integers(30_000, 50_000, (40, 60))
     pixels["MS"][(slice(None), *LAKE)] = rng.integers(30_000, 50_000, (3, 20, 30))
     ms = save(tmp_path / "cloudy_ms.tif", pixels["MS"], transform=(5e5, 4.0, 0, 4e6, 0, -4.0))
-    return clear, {"PAN": str(save(tmp_path / "cloudy_pan.tif", pixels["PAN"], transform=PLACE)), "MS": str(ms)}
+    return clear, {"PAN": str(save(tmp_path / "cloudy_pan.tif", pixels["PAN"], transform=FINE)), "MS": str(ms)}
 
 
-def run(algorithm, given, output):
+def run(algorithm, parameters, output):
     feedback = Listener()
-    given = {**given, "OUTPUT": str(output), "PRECISION": "fp32"}
-    results, passed = algorithm.run(given, QgsProcessingContext(), feedback, {}, False)
+    parameters = {**parameters, "OUTPUT": str(output), "PRECISION": "fp32"}
+    results, passed = algorithm.run(parameters, QgsProcessingContext(), feedback, {}, False)
     assert passed, feedback.lines
-    return load_image(output).astype(float), results, feedback.heard
+    return load_image(output).astype(float), results, feedback.entries
 
 
 def test_under_a_cloud_nothing_is_measured_but_all_is_sharpened(algorithm, cloudy, tmp_path):
-    clear, given = cloudy
+    clear, parameters = cloudy
     truth, figures, _ = run(algorithm, {"PAN": str(clear.pan), "MS": str(clear.ms)}, tmp_path / "clear.tif")
-    bare, _, _ = run(algorithm, given, tmp_path / "bare.tif")
+    bare, _, _ = run(algorithm, parameters, tmp_path / "bare.tif")
     mask = polygons(CLOUD, QgsRectangle(0, 0, 9e5, 10))
-    masked, found, log = run(algorithm, {**given, "MASK": mask}, tmp_path / "masked.tif")
+    masked, masked_figures, log = run(algorithm, {**parameters, "MASK": mask}, tmp_path / "masked.tif")
     away = np.ones(truth.shape[1:], bool)
     away[60:140, 100:200] = False
     error = [np.abs(pixels - truth)[:, away].mean() for pixels in (bare, masked)]
     assert error[1] < 0.25 * error[0]
-    assert found["MTF_GAIN_USED"] == pytest.approx(figures["MTF_GAIN_USED"], abs=0.03)
+    assert masked_figures["MTF_GAIN_USED"] == pytest.approx(figures["MTF_GAIN_USED"], abs=0.03)
     assert masked[(slice(None), *FINE_LAKE)].mean() > 30_000
     assert any("Areas under MASK are sharpened but excluded from measurements" in line for _, line in log)
 
 
 def test_a_mask_elsewhere_is_warned_of(algorithm, cloudy, tmp_path):
     clear, _ = cloudy
-    given = {"PAN": str(clear.pan), "MS": str(clear.ms), "MASK": polygons(QgsRectangle(6e5, 4e6, 6.1e5, 4.1e6))}
-    _, _, log = run(algorithm, given, tmp_path / "o.tif")
-    assert any(kind == "warning" and "No polygon of MASK clouds overlaps PAN" in line for kind, line in log)
+    parameters = {"PAN": str(clear.pan), "MS": str(clear.ms), "MASK": polygons(QgsRectangle(6e5, 4e6, 6.1e5, 4.1e6))}
+    _, _, log = run(algorithm, parameters, tmp_path / "o.tif")
+    assert any(level == "warning" and "No polygon of MASK clouds overlaps PAN" in line for level, line in log)
 
 
 def test_nothing_is_learnt_under_a_mask(algorithm, cloudy, tmp_path):
@@ -103,11 +103,16 @@ def test_nothing_is_learnt_under_a_mask(algorithm, cloudy, tmp_path):
     clear, _ = cloudy
     tune = QgsApplication.processingRegistry().algorithmById("otfm:finetune").create()
     mask = polygons(QgsRectangle(5e5 + 20, 4e6 - 620, 5e5 + 620, 4e6 - 20))
-    given = {"PAN": [str(clear.pan)], "MS": [str(clear.ms)], "MASK": mask, "OUTPUT": str(tmp_path / "o.safetensors")}
+    parameters = {
+        "PAN": [str(clear.pan)],
+        "MS": [str(clear.ms)],
+        "MASK": mask,
+        "OUTPUT": str(tmp_path / "o.safetensors"),
+    }
     context = QgsProcessingContext()
-    assert tune.prepare(given, context, Listener())
+    assert tune.prepare(parameters, context, Listener())
     with pytest.raises(QgsProcessingException, match="too many gaps here to fine-tune on"):
-        tune.runPrepared(given, context, Listener())
+        tune.runPrepared(parameters, context, Listener())
 
 
 def ring(corners):
@@ -121,7 +126,7 @@ ARC = ring([(232, 200), (300, 132), (368, 200), (300, 268), (232, 200)])
 
 
 @pytest.mark.parametrize(
-    ("kind", "text"),
+    ("geometry_type", "text"),
     [
         ("Polygon", f"POLYGON({CROSSED})"),
         ("Polygon", f"POLYGON({BOX},{CROSSED})"),
@@ -131,28 +136,33 @@ ARC = ring([(232, 200), (300, 132), (368, 200), (300, 268), (232, 200)])
         ("MultiSurface", f"MULTISURFACE(CURVEPOLYGON(CIRCULARSTRING{ARC}))"),
     ],
 )
-def test_mask_polygons_of_any_form_are_left_out(algorithm, cloudy, tmp_path, kind, text):
+def test_mask_polygons_of_any_form_are_left_out(algorithm, cloudy, tmp_path, geometry_type, text):
     """Valid or not, flat or not, straight or not, under QGIS's strict check: Python goes on as before."""
-    _, given = cloudy
+    _, parameters = cloudy
     feedback = Listener()
-    given = {**given, "MASK": shapes(text, kind=kind), "OUTPUT": str(tmp_path / "o.tif"), "PRECISION": "fp32"}
-    _, passed = algorithm.run(given, strict(), feedback, {}, False)
+    parameters = {
+        **parameters,
+        "MASK": shapes(text, geometry_type=geometry_type),
+        "OUTPUT": str(tmp_path / "o.tif"),
+        "PRECISION": "fp32",
+    }
+    _, passed = algorithm.run(parameters, strict(), feedback, {}, False)
     assert passed, feedback.lines
     assert any("Areas under MASK are sharpened but excluded from measurements" in line for line in feedback.lines)
-    assert not any(kind == "warning" and "MASK" in line for kind, line in feedback.heard)
+    assert not any(level == "warning" and "MASK" in line for level, line in feedback.entries)
     assert sum(number * number for number in range(100)) == 328350  # "unknown opcode" otherwise
 
 
 def test_mask_features_that_cannot_be_repaired_are_reported(algorithm, cloudy, tmp_path):
-    _, given = cloudy
+    _, parameters = cloudy
     line = f"POLYGON({ring([(232, 152), (368, 152), (232, 152)])})"
     endless = f"POLYGON({BOX.replace(str(5e5 + 368), '1e400')})"
     feedback = Listener()
     mask = shapes(line, endless, f"POLYGON({BOX})")
-    given = {**given, "MASK": mask, "OUTPUT": str(tmp_path / "o.tif"), "PRECISION": "fp32"}
-    _, passed = algorithm.run(given, strict(), feedback, {}, False)
+    parameters = {**parameters, "MASK": mask, "OUTPUT": str(tmp_path / "o.tif"), "PRECISION": "fp32"}
+    _, passed = algorithm.run(parameters, strict(), feedback, {}, False)
     assert passed, feedback.lines
-    warnings = [line for kind, line in feedback.heard if kind == "warning"]
+    warnings = [line for level, line in feedback.entries if level == "warning"]
     assert any("features of MASK clouds are not polygons that can be repaired" in line for line in warnings)
 
 
@@ -160,10 +170,10 @@ def test_a_crossed_mask_does_not_stop_fine_tuning(algorithm, cloudy, tmp_path):
     clear, _ = cloudy
     tune = QgsApplication.processingRegistry().algorithmById("otfm:finetune").create()
     crossed = ring([(20, 20), (120, 120), (120, 20), (20, 120), (20, 20)])
-    given = {
+    parameters = {
         "PAN": [str(clear.pan)], "MS": [str(clear.ms)], "MASK": shapes(f"POLYGON({crossed})"), "STEPS": 1,
         "OUTPUT": str(tmp_path / "o.safetensors"),
     }  # fmt: skip
     context = strict()
-    assert tune.prepare(given, context, Listener())
-    assert tune.runPrepared(given, context, Listener())["STEPS"] == 1
+    assert tune.prepare(parameters, context, Listener())
+    assert tune.runPrepared(parameters, context, Listener())["STEPS"] == 1

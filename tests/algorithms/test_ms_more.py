@@ -39,7 +39,7 @@ def test_ms_may_come_as_one_raster_a_band(algorithm, tmp_path, way):
 
 
 @pytest.mark.promise(13)
-def test_the_output_is_no_band_of_a_stack(algorithm, tmp_path):
+def test_output_is_not_a_band_of_a_stack(algorithm, tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
     files = write_bands(pair)
     with pytest.raises(QgsProcessingException, match=r"B2\.tif"):
@@ -52,7 +52,7 @@ def test_the_output_is_no_band_of_a_stack(algorithm, tmp_path):
         )
 
 
-def test_a_layer_of_more_bands_is_no_further_band(algorithm, tmp_path):
+def test_layer_of_more_bands_is_not_a_further_band(algorithm, tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
     with pytest.raises(QgsProcessingException, match=r"ms\.tif has 3 bands"):
         run(algorithm, pair, tmp_path / "o.tif", MS=write_bands(pair)[0], MS_MORE=[str(pair.ms)])

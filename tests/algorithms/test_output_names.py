@@ -34,35 +34,37 @@ OUTPUTS = [
 
 
 @pytest.fixture
-def given(tmp_path):
+def inputs(tmp_path):
     """Return values for every parameter that one of the algorithms needs."""
     pair = Recipe(bands=3, ratio=4, height=64, width=64).write(tmp_path)
     return {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [str(pair.ms)], "INPUT": str(tmp_path)}
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("kind", "parameter", "ending"), OUTPUTS)
-def test_output_name_is_refused_with_its_parameter(algorithm, given, tmp_path, kind, parameter, ending, name):
+@pytest.mark.parametrize(("algorithm_name", "parameter", "ending"), OUTPUTS)
+def test_output_name_is_refused_with_its_parameter(
+    algorithm, inputs, tmp_path, algorithm_name, parameter, ending, name
+):
     text, words = NAMES[name]
-    checked = QgsApplication.processingRegistry().algorithmById(f"otfm:{kind}").create()
-    given = {"OUTPUT": str(tmp_path / "o"), "REPORT": str(tmp_path / "o.html"), **given}
+    checked = QgsApplication.processingRegistry().algorithmById(f"otfm:{algorithm_name}").create()
+    inputs = {"OUTPUT": str(tmp_path / "o"), "REPORT": str(tmp_path / "o.html"), **inputs}
     passed, sentence = checked.checkParameterValues(
-        {**given, parameter: str(tmp_path / f"{text}{ending}")}, QgsProcessingContext()
+        {**inputs, parameter: str(tmp_path / f"{text}{ending}")}, QgsProcessingContext()
     )
     assert not passed
     assert parameter in sentence
     assert words.replace("\\\\", "\\") in sentence or sentence == "Incorrect parameter value for INPUT"  # by QGIS
 
 
-def test_output_name_of_a_layer_definition_is_refused_too(algorithm, given, tmp_path):
+def test_output_name_of_a_layer_definition_is_refused_too(algorithm, inputs, tmp_path):
     """That is what dialogs and processing.run give."""
     output = QgsProcessingOutputLayerDefinition(str(tmp_path / "a\0b.tif"))
-    passed, sentence = algorithm.checkParameterValues({**given, "OUTPUT": output}, QgsProcessingContext())
+    passed, sentence = algorithm.checkParameterValues({**inputs, "OUTPUT": output}, QgsProcessingContext())
     assert (passed, sentence.split(",")[0]) == (False, "OUTPUT holds the character '\\x00'")
 
 
-def test_output_name_is_refused_without_qgis_checks(algorithm, given, tmp_path):
+def test_output_name_is_refused_without_qgis_checks(algorithm, inputs, tmp_path):
     """As where a script calls run(), which checks no values."""
-    given = {**given, "OUTPUT": str(tmp_path / "a\0b.tif")}
+    inputs = {**inputs, "OUTPUT": str(tmp_path / "a\0b.tif")}
     with pytest.raises(QgsProcessingException, match="The name of the output holds the character"):
-        algorithm.run(given, QgsProcessingContext(), Listener(), {}, False)
+        algorithm.run(inputs, QgsProcessingContext(), Listener(), {}, False)

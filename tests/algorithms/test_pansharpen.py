@@ -72,7 +72,7 @@ def test_it_runs_and_says_what_it_decided(algorithm, tmp_path):
     feedback = Listener()
     results, passed = run(algorithm, pair, tmp_path / "out.tif", feedback)
     assert passed
-    assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
+    assert load_image(tmp_path / "out.tif").shape == pair.reference.shape
     assert results["RATIO"] == 4
     assert results["DEVICE_USED"] in ("cpu", "cuda")
     assert len(results["WEIGHTS_SHA256"]) == 64
@@ -101,7 +101,7 @@ def test_bands_and_extent(algorithm, tmp_path):
     assert passed
     pixels = load_image(tmp_path / "out.tif")
     assert pixels.shape == (2, 100, 100)
-    truth = pair.sharp[[2, 0], 40:140, 50:150]
+    truth = pair.reference[[2, 0], 40:140, 50:150]
     assert np.corrcoef(pixels.ravel(), truth.ravel())[0, 1] > 0.95
 
 
@@ -151,10 +151,10 @@ def test_nodata_switched_off_on_the_layer_counts_as_image(algorithm, tmp_path):
 
 def test_only_types_that_gdal_has_are_offered(algorithm, tmp_path, monkeypatch):
     """GDAL before 3.7 has no Int8."""
-    known = gdal.GetDataTypeByName
+    type_by_name = gdal.GetDataTypeByName
     for has_it in (True, False):
         names = {"Int8": gdal.GDT_Byte if has_it else gdal.GDT_Unknown}
-        monkeypatch.setattr(gdal, "GetDataTypeByName", lambda name, names=names: names.get(name, known(name)))
+        monkeypatch.setattr(gdal, "GetDataTypeByName", lambda name, names=names: names.get(name, type_by_name(name)))
         fresh = algorithm.create()
         offered = fresh.parameterDefinition("DATA_TYPE").options()
         assert ("Int8" in offered) == has_it
@@ -211,7 +211,7 @@ def test_errors_are_sentences(algorithm, tmp_path):
     assert not (tmp_path / "out.tif").exists()
 
 
-def test_absent_weights_are_said_before_running(algorithm, tmp_path):
+def test_absent_weights_are_reported_before_running(algorithm, tmp_path):
     pair = Recipe().write(tmp_path)
     weights = str(tmp_path / "none.safetensors")
     parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(tmp_path / "out.tif"), "QUALITY": weights}
@@ -228,7 +228,7 @@ def test_absent_weights_are_said_before_running(algorithm, tmp_path):
         ("raise OSError('[WinError 1114] c10.dll')", "Visual C++"),
     ],
 )
-def test_torch_that_cannot_be_imported_is_said_with_the_cure(algorithm, tmp_path, monkeypatch, code, words):
+def test_torch_that_cannot_be_imported_is_reported_with_the_cure(algorithm, tmp_path, monkeypatch, code, words):
     pair = Recipe().write(tmp_path)
     packages = broken_torch(tmp_path / "packages", code)
     monkeypatch.setattr("otfm_pansharpen.algorithms.bridge.own_packages", lambda: packages)
@@ -260,9 +260,9 @@ def test_the_plugin_starts_without_torch_and_leaves_cleanly():
 def test_memory_and_tile_reach_the_pipeline(algorithm, tmp_path):
     pair = Recipe(bands=3).write(tmp_path)
     log = []
-    for given in ({}, {"MEMORY": 128, "TILE": 128}):
+    for parameters in ({}, {"MEMORY": 128, "TILE": 128}):
         feedback = Listener()
-        assert run(algorithm, pair, tmp_path / "out.tif", feedback, **given)[1]
+        assert run(algorithm, pair, tmp_path / "out.tif", feedback, **parameters)[1]
         log += [line for line in feedback.lines if line.startswith("Tiles of")]
     assert log[0].endswith(f"in {default_budget()} MB.")
     assert log[1].startswith("Tiles of 128 pixels")
@@ -301,12 +301,12 @@ def test_torch_never_enters_qgis(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_weights_are_tuned_on_the_scene_where_that_is_asked_for(algorithm, tmp_path):
+def test_quality_tuned_tunes_the_weights_on_the_scene(algorithm, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
     kept = tmp_path / "kept.safetensors"
     feedback = Listener()
-    given = {"QUALITY": "tuned", "MINUTES": 0.05, "WEIGHTS_OUT": str(kept), "SEED": 7}
-    assert run(algorithm, pair, tmp_path / "out.tif", feedback, **given)[1]
+    parameters = {"QUALITY": "tuned", "MINUTES": 0.05, "WEIGHTS_OUT": str(kept), "SEED": 7}
+    assert run(algorithm, pair, tmp_path / "out.tif", feedback, **parameters)[1]
     assert sum(line.startswith("Tuned on this scene") for line in feedback.lines) == 1
     assert load_weights(kept).header["finetuned"].count('"seed": 7') == 1
     assert feedback.shares == sorted(feedback.shares)
@@ -329,10 +329,10 @@ def test_it_runs_inside_a_model(algorithm, tmp_path):
     model.addChildAlgorithm(child)
     model.initAlgorithm()
     target = tmp_path / "model.tif"
-    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "sharpen:sharp": str(target)}
-    _, passed = model.run(given, QgsProcessingContext(), Listener(), {}, False)
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "sharpen:sharp": str(target)}
+    _, passed = model.run(parameters, QgsProcessingContext(), Listener(), {}, False)
     assert passed
-    assert load_image(target).shape == pair.sharp.shape
+    assert load_image(target).shape == pair.reference.shape
 
 
 @pytest.mark.promise(18)

@@ -24,9 +24,9 @@ def product(algorithm):
     return QgsApplication.processingRegistry().algorithmById("otfm:product").create()
 
 
-def run(product, place, folder, feedback=None, context=None, **parameters):
-    given = {"INPUT": str(place), "OUTPUT": str(folder), "PRECISION": "fp32", **parameters}
-    return product.run(given, context or QgsProcessingContext(), feedback or Listener(), {}, False)
+def run(product, source, folder, feedback=None, context=None, **parameters):
+    parameters = {"INPUT": str(source), "OUTPUT": str(folder), "PRECISION": "fp32", **parameters}
+    return product.run(parameters, context or QgsProcessingContext(), feedback or Listener(), {}, False)
 
 
 def test_every_parameter_has_help_and_sensible_defaults(product):
@@ -66,10 +66,10 @@ def test_results_are_loaded_in_natural_colours(product, tmp_path, bands, drawn):
     context, feedback = QgsProcessingContext(), Listener()
     context.setProject(QgsProject.instance())
     results, _ = run(product, tmp_path / "in", tmp_path / "out", feedback, context, BANDS=bands)
-    (place,) = context.layersToLoadOnCompletion()
-    details = context.layerToLoadOnCompletionDetails(place)
-    assert (place, details.name) == (results["LAYERS"][0], name)
-    raster_layer = QgsRasterLayer(place, "result")
+    (path,) = context.layersToLoadOnCompletion()
+    details = context.layerToLoadOnCompletionDetails(path)
+    assert (path, details.name) == (results["LAYERS"][0], name)
+    raster_layer = QgsRasterLayer(path, "result")
     details.postProcessor().postProcessLayer(raster_layer, context, feedback)
     renderer = raster_layer.renderer()
     assert (renderer.redBand(), renderer.greenBand(), renderer.blueBand()) == drawn

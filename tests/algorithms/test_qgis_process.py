@@ -52,7 +52,7 @@ def test_text_run(environment, tmp_path):
     pair = Recipe(bands=4).write(tmp_path)
     done = run(environment, pair, tmp_path / "out.tif", "DEVICE=cpu", "PRECISION=fp32")
     assert done.returncode == 0, done.stderr
-    assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
+    assert load_image(tmp_path / "out.tif").shape == pair.reference.shape
     assert "Measured shift" in done.stdout
     assert "WEIGHTS_SHA256" in done.stdout
 
@@ -117,7 +117,7 @@ def test_json_run(environment, tmp_path):
 @pytest.mark.slow
 def test_finetune_then_pansharpen(environment, tmp_path):
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
-    own, report = tmp_path / "own.safetensors", tmp_path / "own.html"
+    tuned, report = tmp_path / "own.safetensors", tmp_path / "own.html"
     inputs = (f"PAN={pair.pan}", f"MS={pair.ms}")
     words = (
         "--json",
@@ -127,7 +127,7 @@ def test_finetune_then_pansharpen(environment, tmp_path):
         *inputs,
         "STEPS=3",
         "START=fast",
-        f"OUTPUT={own}",
+        f"OUTPUT={tuned}",
         f"REPORT={report}",
     )
     done = qgis(environment, *words)
@@ -135,7 +135,7 @@ def test_finetune_then_pansharpen(environment, tmp_path):
     results = json.loads(done.stdout)["results"]
     assert results["ERGAS_AFTER"] <= results["ERGAS_BEFORE"]
     assert Path(results["REPORT"]).read_text().startswith("<!DOCTYPE html>")
-    done = run(environment, pair, tmp_path / "out.tif", f"QUALITY={own}")
+    done = run(environment, pair, tmp_path / "out.tif", f"QUALITY={tuned}")
     assert done.returncode == 0, done.stderr
     assert "fine-tuned from fast" in done.stdout
 
@@ -145,10 +145,10 @@ def test_finetune_then_pansharpen(environment, tmp_path):
 def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
     """SIGKILL in the middle of training: the file of an earlier run is unchanged, and nothing is next to it."""
     pair = Recipe(bands=3, ratio=2, height=320, width=320).write(tmp_path)
-    own = tmp_path / "own.safetensors"
-    own.write_bytes(b"from an earlier run")
+    tuned = tmp_path / "own.safetensors"
+    tuned.write_bytes(b"from an earlier run")
     before = contents(tmp_path)
-    words = ["run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}", "MINUTES=1", f"OUTPUT={own}"]
+    words = ["run", "otfm:finetune", "--", f"PAN={pair.pan}", f"MS={pair.ms}", "MINUTES=1", f"OUTPUT={tuned}"]
     with subprocess.Popen([PROGRAM, *words], env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         while "Step" not in (line := process.stdout.readline()):
@@ -160,7 +160,7 @@ def test_finetune_killed_leaves_the_old_file(environment, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.promise(9)
-def test_ctrl_c_is_heard_while_nothing_moves(environment, tmp_path):
+def test_ctrl_c_is_received_while_nothing_moves(environment, tmp_path):
     """The engine is held still in the middle of its work, so that only QGIS itself can hear it."""
     pair = Recipe(height=640, width=640).write(tmp_path)
     words = ["run", "otfm:pansharpen", "--", f"PAN={pair.pan}", f"MS={pair.ms}", f"OUTPUT={tmp_path / 'out.tif'}"]
@@ -280,7 +280,7 @@ def test_ms_as_one_raster_a_band(environment, tmp_path):
     done = qgis(environment, "run", "otfm:pansharpen", "--", f"PAN={pair.pan}", *words)
     assert done.returncode == 0, done.stderr
     assert "B0.tif, B1.tif, B2.tif" in done.stdout
-    assert load_image(tmp_path / "out.tif").shape == pair.sharp.shape
+    assert load_image(tmp_path / "out.tif").shape == pair.reference.shape
 
 
 @pytest.mark.slow
@@ -309,7 +309,7 @@ def test_a_product_that_is_none(environment, tmp_path):
 @pytest.mark.promise(18)
 def test_an_assessment_from_the_command_line(environment, tmp_path):
     pair = Recipe(bands=4, ratio=4).write(tmp_path)
-    fused, report = save(tmp_path / "fused.tif", pair.sharp), tmp_path / "report.html"
+    fused, report = save(tmp_path / "fused.tif", pair.reference), tmp_path / "report.html"
     words = ("run", "otfm:assess", "--", f"PAN={pair.pan}", f"MS={pair.ms}", f"FUSED={fused}", f"REPORT={report}")
     done = qgis(environment, "--json", *words)
     assert done.returncode == 0, done.stderr

@@ -33,11 +33,11 @@ def plain(pair):
     return zoom(load_image(pair.ms).astype(float), (1, 4, 4), order=3, mode="nearest", grid_mode=True)
 
 
-def assessed(pair, folder, *images, progress=None, **saved):
+def assessed(pair, folder, *results, progress=None, **saved):
     """Assess arrays or files against the pair."""
     files = [
-        image if isinstance(image, Path) else save(folder / f"result {n}.tif", np.clip(image, 1, None), **saved)
-        for n, image in enumerate(images, start=1)
+        result if isinstance(result, Path) else save(folder / f"result {n}.tif", np.clip(result, 1, None), **saved)
+        for n, result in enumerate(results, start=1)
     ]
     fused = tuple(RasterSource(str(f)) for f in files)
     sources = (RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), fused)
@@ -45,8 +45,8 @@ def assessed(pair, folder, *images, progress=None, **saved):
 
 
 @pytest.mark.promise(25)
-def test_the_truth_has_no_fault(pair, tmp_path):
-    result = assessed(pair, tmp_path, pair.sharp)
+def test_reference_has_no_fault(pair, tmp_path):
+    result = assessed(pair, tmp_path, pair.reference)
     truth, interpolated = result.figures[:2]
     assert result.verdicts[0].faults == ()
     assert "It can be used unchanged" in result.verdicts[0].sentences[2]
@@ -57,34 +57,34 @@ def test_the_truth_has_no_fault(pair, tmp_path):
 
 
 def test_a_shift_of_nothing_has_no_minus(pair, tmp_path, monkeypatch):
-    def barely_off(*given):
-        return replace(measure_registration(*given), shift=(-0.001, -0.001))
+    def barely_off(*arguments):
+        return replace(measure_registration(*arguments), shift=(-0.001, -0.001))
 
     monkeypatch.setattr("otfm_pansharpen.model.assessment.assess.measure_registration", barely_off)
     lines: list[str] = []
-    assessed(pair, tmp_path, pair.sharp, progress=Progress(log=lines.append))
+    assessed(pair, tmp_path, pair.reference, progress=Progress(log=lines.append))
     assert "+0.00 rows, +0.00 columns" in lines[0]
     assert "-0.00" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def seamed(sharp):
-    image = sharp.copy()
-    image[:, :, 160:] += 30.0
-    return image
+def seamed(reference):
+    fused = reference.copy()
+    fused[:, :, 160:] += 30.0
+    return fused
 
 
-def coloured(sharp):
-    image = sharp.copy()
-    image[2] *= 1.06
-    return image
+def coloured(reference):
+    fused = reference.copy()
+    fused[2] *= 1.06
+    return fused
 
 
 FAULTS = {
-    "shifted": lambda sharp, lms: np.roll(sharp, (2, -1), (1, 2)),
-    "oversharpened": lambda sharp, lms: lms + 3.0 * (sharp - lms),
-    "undersharpened": lambda sharp, lms: lms,
-    "colours": lambda sharp, lms: coloured(sharp),
-    "seams": lambda sharp, lms: seamed(sharp),
+    "shifted": lambda reference, lms: np.roll(reference, (2, -1), (1, 2)),
+    "oversharpened": lambda reference, lms: lms + 3.0 * (reference - lms),
+    "undersharpened": lambda reference, lms: lms,
+    "colours": lambda reference, lms: coloured(reference),
+    "seams": lambda reference, lms: seamed(reference),
 }
 WORDS = {
     "shifted": r"lies \+2\.0 rows and -1\.0 columns \(PAN pixels\) off",
@@ -97,39 +97,39 @@ WORDS = {
 
 @pytest.mark.promise(25)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_said_in_plain_words(pair, tmp_path, fault):
-    result = assessed(pair, tmp_path, FAULTS[fault](pair.sharp, plain(pair)))
+def test_planted_fault_is_reported_in_plain_words(pair, tmp_path, fault):
+    result = assessed(pair, tmp_path, FAULTS[fault](pair.reference, plain(pair)))
     assert result.verdicts[0].faults == (fault,)
     assert re.search(WORDS[fault], result.verdicts[0].sentences[1])
     assert re.search(WORDS[fault], (tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
 @pytest.mark.promise(25)
-def test_the_edge_of_an_undeclared_collar_is_no_seam(tmp_path):
+def test_edge_of_an_undeclared_collar_is_not_a_seam(tmp_path):
     pair = Recipe(bands=4, ratio=4, height=256, width=320).write(tmp_path)
-    images = {"pan": load_image(pair.pan), "ms": load_image(pair.ms), "fused": np.rint(pair.sharp)}
-    for name, image in images.items():
-        image[:, : image.shape[1] // 4] = 0
+    rasters = {"pan": load_image(pair.pan), "ms": load_image(pair.ms), "fused": np.rint(pair.reference)}
+    for name, pixels in rasters.items():
+        pixels[:, : pixels.shape[1] // 4] = 0
         save(
             tmp_path / f"{name}.tif",
-            image,
+            pixels,
             transform=(5e5, 8.0 if name == "ms" else 2.0, 0, 4e6, 0, -8.0 if name == "ms" else -2.0),
         )
     assert "seams" not in assessed(pair, tmp_path, tmp_path / "fused.tif").verdicts[0].faults
 
 
 @pytest.mark.promise(25)
-def test_the_edge_of_a_gap_in_ms_is_no_seam(tmp_path):
+def test_edge_of_a_gap_in_ms_is_not_a_seam(tmp_path):
     pair = Recipe(bands=4, ratio=4, height=256, width=320).write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, 10:50, 30:50] = 0
     save(pair.ms, ms, nodata=0, transform=(5e5, 8.0, 0, 4e6, 0, -8.0))
-    assert "seams" not in assessed(pair, tmp_path, pair.sharp).verdicts[0].faults
+    assert "seams" not in assessed(pair, tmp_path, pair.reference).verdicts[0].faults
 
 
 def test_the_better_of_two_has_the_better_figures(pair, tmp_path):
-    noise = pair.sharp + np.random.default_rng(0).normal(0.0, 120.0, pair.sharp.shape)
-    result = assessed(pair, tmp_path, noise, pair.sharp)
+    noise = pair.reference + np.random.default_rng(0).normal(0.0, 120.0, pair.reference.shape)
+    result = assessed(pair, tmp_path, noise, pair.reference)
     assert [f.name for f in result.figures[:2]] == ["result 1", "result 2"]
     assert result.figures[0].indices["hqnr"] < result.figures[1].indices["hqnr"]
     assert result.figures[0].angle > result.figures[1].angle
@@ -137,21 +137,21 @@ def test_the_better_of_two_has_the_better_figures(pair, tmp_path):
 
 @pytest.mark.promise(25)
 def test_bands_in_another_order_and_fewer_are_matched(pair, tmp_path):
-    result = assessed(pair, tmp_path, pair.sharp[[3, 0]])
+    result = assessed(pair, tmp_path, pair.reference[[3, 0]])
     assert result.verdicts[0].faults == ()
     assert [b.name for b in result.figures[0].bands] == ["nir", "blue"]
     assert "1 as 4, 2 as 1" in " ".join(result.figures[0].notes)
 
 
 def test_red_and_blue_that_are_swapped_are_noticed(pair, tmp_path):
-    result = assessed(pair, tmp_path, pair.sharp[[2, 1, 0, 3]])
+    result = assessed(pair, tmp_path, pair.reference[[2, 1, 0, 3]])
     assert [b.name for b in result.figures[0].bands] == ["red", "green", "blue", "nir"]
     assert result.verdicts[0].faults == ()
 
 
 @pytest.mark.promise(25)
 def test_a_bad_result_keeps_the_order_of_its_bands(pair, tmp_path):
-    grey = load_image(pair.pan)[0] * pair.sharp.mean((1, 2))[:, None, None] / load_image(pair.pan).mean()
+    grey = load_image(pair.pan)[0] * pair.reference.mean((1, 2))[:, None, None] / load_image(pair.pan).mean()
     result = assessed(pair, tmp_path, grey)
     assert [b.name for b in result.figures[0].bands] == NAMES
     assert "colours" in result.verdicts[0].faults
@@ -159,22 +159,22 @@ def test_a_bad_result_keeps_the_order_of_its_bands(pair, tmp_path):
 
 @pytest.mark.promise(25)
 def test_eight_bits_are_compared_after_a_straight_line(pair, tmp_path):
-    result = assessed(pair, tmp_path, np.clip(pair.sharp / 3000 * 255, 0, 255), kind="uint8")
+    result = assessed(pair, tmp_path, np.clip(pair.reference / 3000 * 255, 0, 255), dtype="uint8")
     assert "in other numbers than MS" in " ".join(result.figures[0].notes)
     assert result.verdicts[0].faults == ("stretched",)
     assert "they were stretched to 8 bits" in result.verdicts[0].sentences[1]
     assert "only to look at" in result.verdicts[0].sentences[2]
 
 
-def test_reflectance_of_a_whole_scene_is_no_stretch(pair, tmp_path):
-    result = assessed(pair, tmp_path, save(tmp_path / "f.tif", pair.sharp / 1e4 - 0.1, kind="float32"))
+def test_reflectance_of_a_whole_scene_is_not_a_stretch(pair, tmp_path):
+    result = assessed(pair, tmp_path, save(tmp_path / "f.tif", pair.reference / 1e4 - 0.1, dtype="float32"))
     assert "in other numbers than MS" in " ".join(result.figures[0].notes)
     assert result.verdicts[0].faults == ()
 
 
 @pytest.mark.parametrize("system", ["EPSG:32633", "EPSG:4326"])
 def test_other_pixels_and_systems_are_resampled(pair, tmp_path, system):
-    file = save(tmp_path / "true.tif", pair.sharp)
+    file = save(tmp_path / "true.tif", pair.reference)
     moved = tmp_path / "moved.tif"
     more = {"xRes": 1.7, "yRes": 1.7} if system == "EPSG:32633" else {}
     gdal.Warp(str(moved), str(file), dstSRS=system, resampleAlg="cubic", dstNodata=0, **more)
@@ -184,26 +184,28 @@ def test_other_pixels_and_systems_are_resampled(pair, tmp_path, system):
 
 
 def test_a_part_of_the_scene_is_assessed_there(pair, tmp_path):
-    part = save(tmp_path / "part.tif", pair.sharp[:, 32:224, 64:320], transform=(5e5 + 128, 2.0, 0, 4e6 - 64, 0, -2.0))
+    part = save(
+        tmp_path / "part.tif", pair.reference[:, 32:224, 64:320], transform=(5e5 + 128, 2.0, 0, 4e6 - 64, 0, -2.0)
+    )
     result = assessed(pair, tmp_path, part)
     assert result.verdicts[0].faults == ()
     assert max(map(abs, result.figures[0].shift)) < 0.1
 
 
 @pytest.mark.promise(25)
-def test_a_gap_that_is_not_declared_is_left_out_and_said(pair, tmp_path):
-    image = pair.sharp.copy()
-    image[:, :, :80] = 0
-    file = save(tmp_path / "f.tif", image)
+def test_undeclared_gap_is_left_out_and_reported(pair, tmp_path):
+    fused = pair.reference.copy()
+    fused[:, :, :80] = 0
+    file = save(tmp_path / "f.tif", fused)
     result = assessed(pair, tmp_path, file)
     assert result.verdicts[0].faults == ()
-    said = " ".join(result.figures[0].notes)
-    assert "f has 0 in every band where PAN and MS show an image, and declares no nodata" in said
-    assert "f shows 75 % of what PAN and MS share" in said
+    notes = " ".join(result.figures[0].notes)
+    assert "f has 0 in every band where PAN and MS show an image, and declares no nodata" in notes
+    assert "f shows 75 % of what PAN and MS share" in notes
 
 
 def test_a_result_without_georeference_is_taken_for_pans_pixels(pair, tmp_path):
-    file = save(tmp_path / "f.tif", pair.sharp, transform=(0, 1, 0, 0, 0, 1), crs=None)
+    file = save(tmp_path / "f.tif", pair.reference, transform=(0, 1, 0, 0, 0, 1), crs=None)
     result = assessed(pair, tmp_path, file)
     assert result.verdicts[0].faults == ()
     assert "f has no georeference. It has PAN's size, so its pixels are taken for PAN's." in result.figures[0].notes
@@ -211,38 +213,38 @@ def test_a_result_without_georeference_is_taken_for_pans_pixels(pair, tmp_path):
 
 @pytest.mark.promise(25)
 def test_half_a_pixel_to_the_side_is_a_shift(pair, tmp_path):
-    file = save(tmp_path / "f.tif", pair.sharp, transform=(5e5 + 1, 2.0, 0, 4e6 - 1, 0, -2.0))
+    file = save(tmp_path / "f.tif", pair.reference, transform=(5e5 + 1, 2.0, 0, 4e6 - 1, 0, -2.0))
     assert assessed(pair, tmp_path, file).verdicts[0].faults == ("shifted",)
 
 
 def other_scene(pair, folder):
-    return save(folder / "f.tif", Recipe(seed=5, height=256, width=320).write(folder).sharp)
+    return save(folder / "f.tif", Recipe(seed=5, height=256, width=320).write(folder).reference)
 
 
 def far_away(pair, folder):
-    return save(folder / "f.tif", pair.sharp, transform=(9e5, 2.0, 0, 4e6, 0, -2.0))
+    return save(folder / "f.tif", pair.reference, transform=(9e5, 2.0, 0, 4e6, 0, -2.0))
 
 
 def unplaced(pair, folder):
-    return save(folder / "f.tif", pair.sharp[:, :200], transform=(0, 1, 0, 0, 0, 1), crs=None)
+    return save(folder / "f.tif", pair.reference[:, :200], transform=(0, 1, 0, 0, 0, 1), crs=None)
 
 
 REFUSED = {
     "PAN itself": (lambda pair, folder: pair.pan, "is PAN itself. Choose the result"),
-    "a negative": (lambda pair, folder: save(folder / "f.tif", 3000 - pair.sharp), "does not follow MS"),
-    "gaps alone": (lambda pair, folder: save(folder / "f.tif", 0 * pair.sharp, nodata=0), "Choose the result of"),
+    "a negative": (lambda pair, folder: save(folder / "f.tif", 3000 - pair.reference), "does not follow MS"),
+    "gaps alone": (lambda pair, folder: save(folder / "f.tif", 0 * pair.reference, nodata=0), "Choose the result of"),
     "no georeference": (unplaced, "has no georeference, and 320 x 200 pixels where PAN has 320 x 256"),
     "another scene": (other_scene, "shows another scene"),
     "MS itself": (lambda pair, folder: pair.ms, "it is not a sharpened raster"),
     "far away": (far_away, "does not overlap PAN"),
-    "a corner": (lambda p, folder: save(folder / "f.tif", p.sharp[:, :40, :40]), "share 40 x 40 PAN pixels"),
+    "a corner": (lambda p, folder: save(folder / "f.tif", p.reference[:, :40, :40]), "share 40 x 40 PAN pixels"),
 }
 
 
 @pytest.mark.promise(2)
-@pytest.mark.parametrize("kind", REFUSED)
-def test_what_cannot_be_compared_is_refused(pair, tmp_path, kind):
-    make, words = REFUSED[kind]
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_compared_is_refused(pair, tmp_path, case):
+    make, words = REFUSED[case]
     (tmp_path / "in").mkdir()
     file = make(pair, tmp_path / "in")
     with pytest.raises(InputError, match=words):
@@ -252,7 +254,7 @@ def test_what_cannot_be_compared_is_refused(pair, tmp_path, kind):
 
 @pytest.mark.promise(13)
 def test_the_report_is_not_written_over_an_input(pair, tmp_path):
-    file = save(tmp_path / "f.tif", pair.sharp)
+    file = save(tmp_path / "f.tif", pair.reference)
     sources = (RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), (RasterSource(str(file)),))
     with pytest.raises(OutputError, match="is the input"):
         assess(AssessJob(*sources, file))
@@ -260,7 +262,7 @@ def test_the_report_is_not_written_over_an_input(pair, tmp_path):
 
 @pytest.mark.promise(9)
 def test_cancelled_leaves_nothing(pair, tmp_path):
-    file = save(tmp_path / "f.tif", pair.sharp)
+    file = save(tmp_path / "f.tif", pair.reference)
     job = AssessJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), (RasterSource(str(file)),), tmp_path / "r")
     shares: list[float] = []
     with pytest.raises(CancelledError):
@@ -270,15 +272,15 @@ def test_cancelled_leaves_nothing(pair, tmp_path):
 
 @pytest.mark.promise(25)
 def test_a_map_shows_where_it_is_bad(pair, tmp_path):
-    spoiled = pair.sharp.copy()
+    spoiled = pair.reference.copy()
     spoiled[:, 64:96, 128:160] = spoiled[:, 64:96, 128:160][:, ::-1]
     file = save(tmp_path / "f.tif", spoiled)
     sources = (RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), (RasterSource(str(file)),))
     result = assess(AssessJob(*sources, tmp_path / "r.html", tmp_path))
     assert result.maps == (str(tmp_path / "f_blocks.tif"),)
-    found = gdal.Open(result.maps[0])
-    assert found.GetGeoTransform() == (5e5, 64.0, 0.0, 4e6, 0.0, -64.0)
-    worst = int(np.nanargmin(found.GetRasterBand(1).ReadAsArray()))
+    error_map = gdal.Open(result.maps[0])
+    assert error_map.GetGeoTransform() == (5e5, 64.0, 0.0, 4e6, 0.0, -64.0)
+    worst = int(np.nanargmin(error_map.GetRasterBand(1).ReadAsArray()))
     assert divmod(worst, 10) == (2, 4)
     assert "PAN row 64, column 128" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
@@ -305,7 +307,7 @@ def test_our_own_results_are_made_again_one_scale_down(pair, tmp_path, monkeypat
 
 
 def test_the_report_needs_nothing_else(pair, tmp_path):
-    file = save(tmp_path / "a <b> & c.tif", pair.sharp)
+    file = save(tmp_path / "a <b> & c.tif", pair.reference)
     assessed(pair, tmp_path, file)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")

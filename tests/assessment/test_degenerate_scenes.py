@@ -32,9 +32,9 @@ from otfm_pansharpen.model.raster.source import RasterSource
 FLAT_MS = (constant_ms, zero_ms, constant_both)
 
 
-def assessed(kind, folder):
+def assessed(change, folder):
     """Return the assessment of a scene's own result, and the text of log and report."""
-    pair = write_scene(kind, folder)
+    pair = write_scene(change, folder)
     fuse(job(pair, folder / "fused.tif"))
     pan, ms, fused = (RasterSource(str(p)) for p in (pair.pan, pair.ms, folder / "fused.tif"))
     lines: list[str] = []
@@ -45,14 +45,14 @@ def assessed(kind, folder):
 
 @pytest.mark.promise(27)
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("kind", [k for k in FUSED if k not in FLAT_MS])
-def test_report_has_figures_or_says_not_measurable(tmp_path, kind):
-    result, text = assessed(kind, tmp_path)
+@pytest.mark.parametrize("change", [k for k in FUSED if k not in FLAT_MS])
+def test_report_has_figures_or_says_not_measurable(tmp_path, change):
+    result, text = assessed(change, tmp_path)
     assert not re.search(r"\b(nan|inf|infinite)\b", text), text
     assert not re.search(r"\d{6,}\.\d+ %", text), "a share of next to nothing"
-    unmeasured = kind in (constant_pan, zero_pan, one_constant_band, one_zero_band, zero_mean)
-    assert ("not measurable" in text) or not unmeasured
-    assert kind is half_nan or result.verdicts[0].faults == ()  # the edge of a gap of MS looks like a seam
+    not_measurable = change in (constant_pan, zero_pan, one_constant_band, one_zero_band, zero_mean)
+    assert ("not measurable" in text) or not not_measurable
+    assert change is half_nan or result.verdicts[0].faults == ()  # the edge of a gap of MS looks like a seam
 
 
 def test_verdict_says_that_detail_cannot_be_measured(tmp_path):
@@ -61,10 +61,10 @@ def test_verdict_says_that_detail_cannot_be_measured(tmp_path):
     assert "no wrong amount of detail" not in result.verdicts[0].sentences[1]
 
 
-@pytest.mark.parametrize("kind", FLAT_MS)
-def test_flat_ms_is_refused_for_what_it_is(tmp_path, kind):
+@pytest.mark.parametrize("change", FLAT_MS)
+def test_flat_ms_is_refused_for_what_it_is(tmp_path, change):
     with pytest.raises(InputError, match=r"MS has one value in each band .* nothing can be compared"):
-        assessed(kind, tmp_path)
+        assessed(change, tmp_path)
     assert not (tmp_path / "r.html").exists()
 
 

@@ -13,7 +13,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from helpers.package_index import index_of, sdist_bytes, serve, wheel_bytes
+from helpers.package_index import TORCH, index_of, sdist_bytes, serve, wheel_bytes, write_torch_wheels, write_wheel
 from otfm_pansharpen.engine import installation
 from otfm_pansharpen.engine.installation import LISTS, Wanted
 from otfm_pansharpen.engine.packages import manifest
@@ -23,7 +23,6 @@ from otfm_pansharpen.model.progress import Progress
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = (LISTS / "cpu.txt").read_text() + (LISTS / "cuda.txt").read_text()
 PINS = set(re.findall(r"^([\w-]+)==([\w.+]+)", LISTED, re.MULTILINE))
-LOADS = "__version__ = '2.13.0'\ndef from_numpy(array):\n    return array\n"
 
 
 @pytest.fixture
@@ -91,12 +90,7 @@ def test_wheels_of_another_hash_are_never_installed(tmp_path, canary, lies):
 
 @pytest.fixture
 def wheels(tmp_path):
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    (folder / "torch-2.13.0-py3-none-any.whl").write_bytes(wheel_bytes("torch", "2.13.0", {"torch/__init__.py": LOADS}))
-    modules = {"safetensors/__init__.py": "", "safetensors/torch.py": ""}
-    (folder / "safetensors-0.8.0-py3-none-any.whl").write_bytes(wheel_bytes("safetensors", "0.8.0", modules))
-    return folder
+    return write_torch_wheels(tmp_path / "wheels")
 
 
 @pytest.mark.promise(28)
@@ -112,15 +106,14 @@ def test_wheel_that_asks_for_an_address_is_refused(tmp_path, canary, wheels, nee
     source = tmp_path / "more-1.0.tar.gz"
     source.write_bytes(sdist_bytes("more", "1.0", canary))
     metadata = f"Requires-Dist: {need.format(source.as_uri())}\n"
-    modules = {"torch/__init__.py": LOADS}
-    (wheels / "torch-2.13.0-py3-none-any.whl").write_bytes(wheel_bytes("torch", "2.13.0", modules, metadata))
+    write_wheel(wheels, "torch", "2.13.0", {"torch/__init__.py": TORCH}, metadata)
     with pytest.raises(EngineError, match="asks for a file at an address"):
         install(tmp_path, wheels=wheels)
     assert not canary.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive"])
-def test_wheel_that_is_no_archive_is_refused(tmp_path, wheels, content):
+def test_wheel_that_is_not_an_archive_is_refused(tmp_path, wheels, content):
     (wheels / "torch-2.13.0-py3-none-any.whl").write_bytes(content)
     with pytest.raises(EngineError, match="cannot be read"):
         install(tmp_path, wheels=wheels)

@@ -218,7 +218,7 @@ def test_a_huge_metadata_file_is_not_read_whole(tmp_path, seven, four):
     assert int(done.stdout.split()[-1]) < size // 3
 
 
-def test_a_cancel_is_heard_while_metadata_are_read(tmp_path, seven, monkeypatch):
+def test_cancel_works_while_metadata_are_read(tmp_path, seven, monkeypatch):
     landsat(tmp_path / "in", seven)
     asked = []
     read = metadata.gdal.VSIFReadL
@@ -270,7 +270,7 @@ def test_virtual_rasters_in_other_kinds_of_products(tmp_path, four, web, make):
     assert "products are read as GeoTIFF, JPEG 2000 or NITF only" in refusal(root, tmp_path / "out")
 
 
-def test_what_lies_beside_a_band_is_not_read(tmp_path, seven, web):
+def test_files_next_to_a_band_are_not_read(tmp_path, seven, web):
     """Overviews, masks and statistics next to an image may be virtual rasters, or name any other file."""
     product = landsat(tmp_path / "in", seven)
     plain, _ = runs_of(tmp_path / "in", tmp_path / "plain")
@@ -308,15 +308,15 @@ def test_a_nitf_file_that_is_a_virtual_raster_too_is_refused(tmp_path, four):
     assert "is of the format VRT" in refusal(root, tmp_path / "out")
 
 
-@pytest.mark.parametrize("beside", ["scene_ms.RPB", "scene_ms.tfw", "scene_ms_rpc.txt"])
-def test_an_image_placed_by_a_file_beside_it_is_refused(tmp_path, four, beside):
+@pytest.mark.parametrize("sidecar", ["scene_ms.RPB", "scene_ms.tfw", "scene_ms_rpc.txt"])
+def test_image_placed_by_a_sidecar_is_refused(tmp_path, four, sidecar):
     root = tmp_path / "in"
     named(root, four, "scene_pan.tif", "scene_ms.tif")
     gdal.Translate(str(root / "plain.tif"), str(root / "scene_ms.tif"), creationOptions=["PROFILE=BASELINE"])
     (root / "plain.tif").replace(root / "scene_ms.tif")
     (root / "plain.tif.aux.xml").unlink(missing_ok=True)
-    (root / beside).write_text("4.0\n0.0\n0.0\n-4.0\n500002\n3999998\n")
-    assert f"{root / 'scene_ms.tif'} is placed by {beside} only" in refusal(root, tmp_path / "out")
+    (root / sidecar).write_text("4.0\n0.0\n0.0\n-4.0\n500002\n3999998\n")
+    assert f"{root / 'scene_ms.tif'} is placed by {sidecar} only" in refusal(root, tmp_path / "out")
 
 
 def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path, seven):

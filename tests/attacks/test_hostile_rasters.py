@@ -99,11 +99,11 @@ def test_a_part_of_rasters_of_a_thousand_million_pixels(tmp_path):
     fuse(job(pair, tmp_path / "out.tif", extent=corner))
     values = load_image(tmp_path / "out.tif")
     assert values.shape == (4, 512, 512)
-    assert np.corrcoef(values.ravel(), pair.sharp.ravel())[0, 1] > 0.98
+    assert np.corrcoef(values.ravel(), pair.reference.ravel())[0, 1] > 0.98
 
 
 @pytest.mark.promise(11)
-def test_an_output_larger_than_the_disk_is_refused_with_the_numbers(tmp_path):
+def test_output_larger_than_the_disk_is_refused_with_the_numbers(tmp_path):
     pair = Recipe(bands=1).write(tmp_path)
     pair.pan = vrt(tmp_path / "pan.vrt", "pan.tif", 2**21, 2**21, MS_TRANSFORM.replace("8", "2"))
     pair.ms = vrt(tmp_path / "ms.vrt", "ms.tif", 2**19, 2**19)
@@ -281,7 +281,7 @@ def test_the_last_file_of_a_large_mosaic_is_looked_at_too(tmp_path):
 @pytest.mark.promise(12)
 @pytest.mark.parametrize("driver", ["JPEG", "GTiff"])
 def test_damage_that_decoders_only_warn_of_is_an_error(tmp_path, driver):
-    pair = Recipe(bands=3, kind="uint8", scale=0.08, height=512, width=512).write(tmp_path)
+    pair = Recipe(bands=3, dtype="uint8", scale=0.08, height=512, width=512).write(tmp_path)
     damaged = tmp_path / "damaged"
     options = ["WORLDFILE=YES"] if driver == "JPEG" else ["COMPRESS=JPEG", "INTERLEAVE=PIXEL"]
     gdal.Translate(str(damaged), str(pair.ms), format=driver, creationOptions=options)
@@ -294,7 +294,7 @@ def test_damage_that_decoders_only_warn_of_is_an_error(tmp_path, driver):
 
 
 @pytest.mark.promise(12)
-def test_an_input_that_is_overwritten_during_the_run_gives_no_mixture(tmp_path):
+def test_input_overwritten_during_the_run_gives_no_mixture(tmp_path):
     pair = Recipe(height=256, width=256).write(tmp_path)
     ms = load_image(pair.ms)
 

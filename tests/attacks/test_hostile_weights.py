@@ -64,17 +64,17 @@ def test_a_header_that_is_nested_a_hundred_thousand_times(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "record",
     ["[" * 100_000, "7", "[]", '{"scenes": [{"band_names": 7}]}', '{"scenes": [{"band_names": [7, [], {}]}]}',
      '{"scenes": 7}', '{"scenes": [{"bands": 1e999, "ratio": 2, "gain": 0.3, "ms": "a"}]}',
      '{"scenes": [{"bands": 4, "ratio": NaN, "gain": NaN, "ms": "a"}]}',
      '{"scenes": [{"bands": 4, "ratio": 1e999, "gain": 1e999, "ms": "a"}]}'],
 )  # fmt: skip
-def test_a_header_that_lies_of_its_fine_tuning(told):
+def test_a_header_that_lies_of_its_fine_tuning(record):
     """A false header causes a warning at most."""
-    said = misfit({"finetuned": told}, 4, 2.0, 0.3)
-    assert said is None or "fine-tuned on another kind of scene" in said
-    assert other_order({"finetuned": told}, ("red", "green"), (1, 2)) is None
+    message = misfit({"finetuned": record}, 4, 2.0, 0.3)
+    assert message is None or "fine-tuned on another kind of scene" in message
+    assert other_order({"finetuned": record}, ("red", "green"), (1, 2)) is None
 
 
 def test_a_file_far_too_large_is_not_read(tmp_path):

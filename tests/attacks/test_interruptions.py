@@ -139,7 +139,7 @@ def test_in_another_thread_signals_are_left_alone(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.promise(9)
-def test_the_next_run_in_the_folder_removes_what_a_killed_one_left(tmp_path):
+def test_next_run_in_the_folder_removes_files_of_a_killed_run(tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     folder = tmp_path / "out"
     folder.mkdir()
@@ -190,7 +190,7 @@ os.replace = replace
 
 @pytest.mark.promise(10)
 @pytest.mark.parametrize("step", range(4))
-def test_killed_among_the_files_of_a_family_the_next_run_puts_them_back(tmp_path, step):
+def test_next_run_restores_sidecars_after_a_kill_between_them(tmp_path, step):
     pair = Recipe(height=320, width=320).write(tmp_path)
     folder = tmp_path / "out"
     folder.mkdir()

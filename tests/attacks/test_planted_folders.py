@@ -30,7 +30,7 @@ IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 @pytest.fixture
-def own_state(tmp_path, monkeypatch):
+def private_state(tmp_path, monkeypatch):
     """Return a state folder of this test alone."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state" / "otfm_pansharpen"
@@ -145,11 +145,11 @@ def left_by_a_kill(target, moves=lambda left: None):
     return made.folder
 
 
-def test_stale_run_with_its_record_is_removed(tmp_path, own_state):
+def test_stale_run_with_its_record_is_removed(tmp_path, private_state):
     left = left_by_a_kill(tmp_path / "a.tif")
     assert [s.folder for s in remove_stale_runs(tmp_path)] == [left]
     assert not left.exists()
-    assert list(own_state.iterdir()) == []
+    assert list(private_state.iterdir()) == []
 
 
 def swap_for_link(left, home):
@@ -182,7 +182,7 @@ def give_away(left, home):
         pytest.param(give_away, False, marks=pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")),
     ],
 )
-def test_record_of_another_folder_removes_nothing(tmp_path, own_state, swap, goes):
+def test_record_of_another_folder_removes_nothing(tmp_path, private_state, swap, goes):
     out, home = tmp_path / "out", tmp_path / "home"
     out.mkdir()
     home.mkdir()
@@ -196,7 +196,7 @@ def test_record_of_another_folder_removes_nothing(tmp_path, own_state, swap, goe
 
 
 @pytest.mark.promise(26)
-def test_moves_that_leave_the_folder_are_not_made(tmp_path, own_state):
+def test_moves_that_leave_the_folder_are_not_made(tmp_path, private_state):
     out, home = tmp_path / "out", tmp_path / "home"
     out.mkdir()
     home.mkdir()
@@ -219,19 +219,19 @@ def test_moves_that_leave_the_folder_are_not_made(tmp_path, own_state):
 @pytest.mark.promise(26)
 @pytest.mark.skipif(sys.platform == "win32", reason="rights and links of POSIX")
 @pytest.mark.parametrize("fault", ["link", "writable", "foreign"])
-def test_state_folder_that_others_can_write_is_refused(tmp_path, own_state, fault):
+def test_state_folder_that_others_can_write_is_refused(tmp_path, private_state, fault):
     real = tmp_path / "real"
     real.mkdir()
-    own_state.parent.mkdir()
+    private_state.parent.mkdir()
     if fault == "link":
-        own_state.symlink_to(real)
+        private_state.symlink_to(real)
     else:
-        own_state.mkdir()
-        own_state.chmod(0o777 if fault == "writable" else 0o700)
+        private_state.mkdir()
+        private_state.chmod(0o777 if fault == "writable" else 0o700)
         if fault == "foreign":
             if not IS_ROOT:
                 pytest.skip("only root gives files away")
-            os.chown(own_state, NOBODY, NOBODY)
+            os.chown(private_state, NOBODY, NOBODY)
     with pytest.raises(PermissionError, match="not a folder of this user alone"):
         state_folder()
     pair = Recipe(bands=1).write(tmp_path)
@@ -240,9 +240,9 @@ def test_state_folder_that_others_can_write_is_refused(tmp_path, own_state, faul
     assert remove_stale_runs(tmp_path) == []
 
 
-def test_state_folder_is_private(own_state):
-    assert state_folder() == own_state
-    assert sys.platform == "win32" or own_state.stat().st_mode & 0o777 == 0o700
+def test_state_folder_is_private(private_state):
+    assert state_folder() == private_state
+    assert sys.platform == "win32" or private_state.stat().st_mode & 0o777 == 0o700
 
 
 AS_SOMEBODY = """
@@ -277,7 +277,7 @@ fuse(job, Progress(report=report))
 
 
 @pytest.fixture
-def shared_place():
+def shared_folder():
     """Make a folder that two users reach, each with a home of his own: (out, {user: environment})."""
     shared = Path(tempfile.mkdtemp())
     shared.chmod(0o755)
@@ -311,9 +311,9 @@ def start(user, homes, pair, target, *wait):
 @pytest.mark.promise(26)
 @pytest.mark.skipif(not IS_ROOT, reason="only root can be two users")
 @pytest.mark.parametrize(("victim", "runner"), [(0, NOBODY), (NOBODY, 0)])
-def test_run_of_one_user_touches_nothing_of_another(shared_place, victim, runner):
+def test_run_of_one_user_touches_nothing_of_another(shared_folder, victim, runner):
     """One user has a killed run and plants a record, while the other runs into the same folder."""
-    out, homes = shared_place
+    out, homes = shared_folder
     pair = Recipe(bands=1).write(out.parent)
     with start(victim, homes, pair, out / "killed.tif", "wait") as killed:
         assert killed.stdout
@@ -345,7 +345,7 @@ os.replace = replace
 
 
 @pytest.mark.promise(10)
-def test_previous_files_whose_names_are_taken_are_named(tmp_path, own_state):
+def test_previous_files_whose_names_are_taken_are_named(tmp_path, private_state):
     """Killed while a raster of several files is replaced, and somebody has put another one there since."""
     pair = Recipe(bands=1).write(tmp_path)
     out = tmp_path / "out"
@@ -358,9 +358,9 @@ def test_previous_files_whose_names_are_taken_are_named(tmp_path, own_state):
     assert done.returncode == -signal.SIGKILL
     assert not (out / "fused.dat").exists()
     (out / "fused.dat").write_bytes(b"of somebody")
-    heard: list[Notice] = []
-    fuse(job(pair, out / "other.tif"), Progress(notice=heard.append))
-    (notice,) = [n for n in heard if n.code == "previous_files_kept"]
+    notices: list[Notice] = []
+    fuse(job(pair, out / "other.tif"), Progress(notice=notices.append))
+    (notice,) = [n for n in notices if n.code == "previous_files_kept"]
     (left,) = temporaries(out)
     assert notice.code == "previous_files_kept"
     assert str(out / left / PREVIOUS) in notice.sentence
@@ -373,7 +373,7 @@ def test_previous_files_whose_names_are_taken_are_named(tmp_path, own_state):
 
 
 @pytest.mark.promise(26)
-def test_exchanged_previous_file_is_not_put_back(tmp_path, own_state):
+def test_exchanged_previous_file_is_not_put_back(tmp_path, private_state):
     """After a kill, somebody who may write to the folder has put another file under the recorded name."""
 
     def moves(left):

@@ -15,10 +15,10 @@ def entries(desktop):
 
 def test_the_raster_menu_opens_the_dialogs(desktop):
     assert desktop.menu.actions()[0].text() == "OTFM Pansharpen"
-    found = entries(desktop)
-    assert not any(action.icon().isNull() for action in found.values())
+    actions = entries(desktop)
+    assert not any(action.icon().isNull() for action in actions.values())
     for words in ("OTFM Pansharpen…", "OTFM Sharpen a satellite product…", "OTFM Fine-tune weights…"):
-        found[words].trigger()
+        actions[words].trigger()
     assert desktop.opened == ["otfm:pansharpen", "otfm:product", "otfm:finetune"]
 
 
@@ -57,8 +57,8 @@ def test_the_example_comes_once_with_the_colours_on_top(desktop):
         QgsProject.instance().clear()
         for _ in range(2):
             entries(desktop)["Add example data"].trigger()
-        found = [layer.name() for layer in QgsProject.instance().layerTreeRoot().layerOrder()]
-        assert found == ["Example, multispectral", "Example, panchromatic"]
+        names = [layer.name() for layer in QgsProject.instance().layerTreeRoot().layerOrder()]
+        assert names == ["Example, multispectral", "Example, panchromatic"]
     QgsProject.instance().clear()
 
 

@@ -35,8 +35,8 @@ def test_what_is_set_is_the_default_of_every_algorithm(page, desktop):
     page.memory.setValue(300)
     page.apply()
     for name in ("pansharpen", "product"):
-        found = defaults(name)
-        assert (found["DEVICE"], found["QUALITY"], int(found["MEMORY"])) == ("cpu", "best", 300)
+        values = defaults(name)
+        assert (values["DEVICE"], values["QUALITY"], int(values["MEMORY"])) == ("cpu", "best", 300)
     tuning = defaults("finetune")
     assert (tuning["DEVICE"], tuning["START"]) == ("cpu", "best")
     again = desktop.pages[0].createWidget(None)
@@ -53,11 +53,11 @@ def test_untouched_the_page_changes_nothing(page):
 def test_words_that_no_parameter_knows_are_passed_over(page):
     for key in ("device", "quality"):
         QgsSettings().setValue(f"otfm/{key}", "quantum")
-    found = defaults("pansharpen")
-    assert (found["DEVICE"], found["QUALITY"]) == ("auto", "fast")
+    values = defaults("pansharpen")
+    assert (values["DEVICE"], values["QUALITY"]) == ("auto", "fast")
 
 
-def test_a_run_takes_what_is_set_unless_told_otherwise(page, tmp_path):
+def test_run_uses_the_settings_unless_a_parameter_overrides(page, tmp_path):
     page.memory.setValue(300)
     page.apply()
     pair = Recipe(bands=3).write(tmp_path)

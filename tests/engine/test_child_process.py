@@ -68,7 +68,7 @@ def test_what_launchers_and_users_set_does_not_reach_the_engine(nothing, tmp_pat
     trap(other, monkeypatch)
     with engines() as session:
         session.run(job(pair, folder / "schärfer.tif"), nothing, Progress())
-    assert load_image(folder / "schärfer.tif").shape == pair.sharp[:1].shape
+    assert load_image(folder / "schärfer.tif").shape == pair.reference[:1].shape
 
 
 def test_without_a_python_next_to_qgis_the_error_names_the_paths(nothing, tmp_path, monkeypatch):

@@ -34,8 +34,8 @@ def shared():
         yield session
 
 
-class Heard:
-    """A progress that remembers, and cancels or acts once a share has passed."""
+class Recorder:
+    """A progress that records its calls, and cancels or acts once a share has passed."""
 
     def __init__(self, at=2.0, act=lambda: None):
         self.shares: list[float] = []
@@ -71,17 +71,17 @@ def gone(pid):
     return False
 
 
-def test_the_result_is_that_of_the_pipeline_and_everything_said_arrives(shared, nothing, tmp_path):
+def test_engine_gives_the_result_and_messages_of_the_pipeline(shared, nothing, tmp_path):
     pair = Recipe(bands=3, shift=(0.6, -0.4)).write(tmp_path)
-    here, told = run(pair, tmp_path, "here.tif")
-    heard = Heard()
-    result = shared.run(job(pair, tmp_path / "there.tif"), nothing, heard.progress)
-    assert np.array_equal(load_image(tmp_path / "there.tif"), here)
-    assert (result.metrics, result.bands) == (told.metrics, told.bands)
+    local_pixels, local_result = run(pair, tmp_path, "here.tif")
+    recorder = Recorder()
+    result = shared.run(job(pair, tmp_path / "there.tif"), nothing, recorder.progress)
+    assert np.array_equal(load_image(tmp_path / "there.tif"), local_pixels)
+    assert (result.metrics, result.bands) == (local_result.metrics, local_result.bands)
     assert result.output == tmp_path / "there.tif"
-    assert heard.shares == sorted(heard.shares)
-    assert heard.shares[-1] == 1.0
-    assert any(line.startswith("Measured shift") for line in heard.lines)
+    assert recorder.shares == sorted(recorder.shares)
+    assert recorder.shares[-1] == 1.0
+    assert any(line.startswith("Measured shift") for line in recorder.lines)
 
 
 def test_warnings_arrive_as_data(shared, nothing, tmp_path):
@@ -89,10 +89,10 @@ def test_warnings_arrive_as_data(shared, nothing, tmp_path):
     ms = load_image(pair.ms)
     ms[:, :, :14] = 0
     save(pair.ms, ms, transform=(5e5, 8, 0, 4e6, 0, -8))
-    heard = Heard()
-    result = shared.run(job(pair, tmp_path / "there.tif"), nothing, heard.progress)
-    assert heard.notices
-    assert [n.code for n in heard.notices] == [n.code for n in result.notices]
+    recorder = Recorder()
+    result = shared.run(job(pair, tmp_path / "there.tif"), nothing, recorder.progress)
+    assert recorder.notices
+    assert [n.code for n in recorder.notices] == [n.code for n in result.notices]
 
 
 def test_the_next_job_finds_a_warm_engine(shared, nothing, tmp_path):
@@ -111,10 +111,10 @@ def test_a_warm_engine_that_has_died_meanwhile_is_replaced(shared, nothing, tmp_
     for pid in pids(shared):
         os.kill(pid, signal.SIGKILL)
     shared.run(job(pair, tmp_path / "two.tif"), nothing, Progress())
-    assert load_image(tmp_path / "two.tif").shape == pair.sharp[:1].shape
+    assert load_image(tmp_path / "two.tif").shape == pair.reference[:1].shape
 
 
-def test_errors_come_back_as_what_they_are_and_the_engine_lives_on(shared, nothing, tmp_path):
+def test_errors_keep_their_class_and_the_engine_lives_on(shared, nothing, tmp_path):
     pair = Recipe(bands=1).write(tmp_path)
     shared.run(job(pair, tmp_path / "one.tif"), nothing, Progress())
     first = pids(shared)
@@ -129,31 +129,31 @@ def test_errors_come_back_as_what_they_are_and_the_engine_lives_on(shared, nothi
 def test_cancel_leaves_nothing(shared, nothing, tmp_path, at):
     pair = Recipe(height=640, width=640).write(tmp_path)
     before = sorted(tmp_path.iterdir())
-    heard = Heard(at)
-    heard.act = heard.cancel
+    recorder = Recorder(at)
+    recorder.act = recorder.cancel
     with pytest.raises(CancelledError):
-        shared.run(job(pair, tmp_path / "out.tif", tile=64), nothing, heard.progress)
+        shared.run(job(pair, tmp_path / "out.tif", tile=64), nothing, recorder.progress)
     assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.slow
 @pytest.mark.promise(9)
-def test_an_engine_that_does_not_hear_a_cancel_is_ended(nothing, tmp_path):
+def test_engine_that_ignores_a_cancel_is_ended(nothing, tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     before = sorted(tmp_path.iterdir())
     with engines() as session:
         session.run(job(pair, tmp_path / "warm.tif"), nothing, Progress())
         (tmp_path / "warm.tif").unlink()
         pid = pids(session)[0]
-        heard = Heard(0.3)
+        recorder = Recorder(0.3)
 
         def stop():
             os.kill(pid, signal.SIGSTOP)
-            heard.cancel()
+            recorder.cancel()
 
-        heard.act = stop
+        recorder.act = stop
         with pytest.raises(CancelledError):
-            session.run(job(pair, tmp_path / "out.tif", tile=64), nothing, heard.progress)
+            session.run(job(pair, tmp_path / "out.tif", tile=64), nothing, recorder.progress)
         assert gone(pid)
         assert sorted(tmp_path.iterdir()) == before
 
@@ -172,8 +172,8 @@ def test_an_engine_that_dies_is_one_sentence_and_leaves_nothing(nothing, tmp_pat
         (tmp_path / "warm.tif").unlink()
         pid = pids(session)[0]
         with pytest.raises(EngineError, match=re.escape(words)):
-            heard = Heard(0.3, lambda: os.kill(pid, how))
-            session.run(job(pair, tmp_path / "out.tif", tile=64), nothing, heard.progress)
+            recorder = Recorder(0.3, lambda: os.kill(pid, how))
+            session.run(job(pair, tmp_path / "out.tif", tile=64), nothing, recorder.progress)
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
@@ -253,14 +253,14 @@ def test_two_at_once_do_not_disturb_each_other(nothing, tmp_path):
     data[start : start + 400] = b"\xff" * 400
     bad.ms.write_bytes(data)
     switched = gdal.GetUseExceptions()
-    here, _ = run(good, tmp_path, "here.tif")
+    local_pixels, _ = run(good, tmp_path, "here.tif")
     with engines() as session, ThreadPoolExecutor(2) as threads:
         first = threads.submit(session.run, job(good, tmp_path / "good.tif"), nothing, Progress())
         second = threads.submit(session.run, job(bad, tmp_path / "bad.tif"), nothing, Progress())
         with pytest.raises(InputError, match="damaged"):
             second.result()
         first.result()
-    assert np.array_equal(load_image(tmp_path / "good.tif"), here)
+    assert np.array_equal(load_image(tmp_path / "good.tif"), local_pixels)
     assert not (tmp_path / "bad.tif").exists()
     assert gdal.GetUseExceptions() == switched
 
@@ -279,10 +279,10 @@ def test_files_that_qgis_holds_open_are_not_held_by_the_engine(shared, nothing, 
 def test_cancel_while_the_engine_starts(tmp_path):
     packages = broken_torch(tmp_path / "packages", "import time; time.sleep(600)")
     pair = Recipe(bands=1).write(tmp_path)
-    heard = Heard()
-    threading.Timer(0.5, heard.cancel).start()
+    recorder = Recorder()
+    threading.Timer(0.5, recorder.cancel).start()
     with engines() as session, pytest.raises(CancelledError):
-        session.run(job(pair, tmp_path / "out.tif"), packages, heard.progress)
+        session.run(job(pair, tmp_path / "out.tif"), packages, recorder.progress)
     assert not (tmp_path / "out.tif").exists()
 
 
@@ -293,13 +293,13 @@ def test_what_libraries_print_does_not_disturb_the_conversation(tmp_path):
         session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), packages, Progress())
 
 
-def test_a_fault_of_our_own_is_said_with_its_place_in_the_log(nothing, tmp_path):
+def test_fault_of_our_own_is_logged_with_its_traceback(nothing, tmp_path):
     """A job whose number of steps is a text."""
     pair = Recipe(bands=1).write(tmp_path)
-    heard = Heard()
+    recorder = Recorder()
     with engines() as session, pytest.raises(EngineError, match="please report it"):
-        session.run(job(pair, tmp_path / "out.tif", steps="many"), nothing, heard.progress)
-    assert any("Traceback" in line for line in heard.lines)
+        session.run(job(pair, tmp_path / "out.tif", steps="many"), nothing, recorder.progress)
+    assert any("Traceback" in line for line in recorder.lines)
 
 
 def test_engines_that_wait_end_when_they_are_let_go(nothing, tmp_path):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
 from helpers.engine import broken_torch, engines
 from helpers.fusion import job
+from helpers.package_index import TORCH, write_torch_wheels, write_wheel
 from helpers.scenes import Recipe
 from otfm_pansharpen.engine import installation
 from otfm_pansharpen.engine.installation import LISTS, Wanted
@@ -16,31 +16,10 @@ from otfm_pansharpen.engine.packages import MANIFEST, manifest
 from otfm_pansharpen.model.errors import CancelledError, EngineError
 from otfm_pansharpen.model.progress import Progress
 
-TORCH = "__version__ = '2.13.0'\ndef from_numpy(array):\n    return array\n"
-
-
-def wheel(folder, name, version, modules):
-    """Make a wheel of pure Python, as pip installs it."""
-    info = f"{name}-{version}.dist-info"
-    files = {
-        **modules,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-
 
 @pytest.fixture
 def wheels(tmp_path):
-    """Make a folder of wheels with a torch that loads, and does nothing else."""
-    folder = tmp_path / "wheels ö"
-    wheel(folder, "torch", "2.13.0", {"torch/__init__.py": TORCH})
-    wheel(folder, "safetensors", "0.8.0", {"safetensors/__init__.py": "", "safetensors/torch.py": ""})
-    return folder
+    return write_torch_wheels(tmp_path / "wheels ö")
 
 
 @pytest.fixture
@@ -84,7 +63,7 @@ def test_where_torch_works_nothing_is_done(folder):
     assert f"Nothing to do: torch {done.torch}" in lines[-1]
 
 
-def test_repair_installs_where_torch_works_and_replaces_what_was_there(folder, wheels):
+def test_repair_replaces_packages_even_where_torch_works(folder, wheels):
     broken_torch(folder, "raise OSError('broken')")
     assert set_up("repair", folder, wheels).torch == "2.13.0"
     assert (folder / "torch" / "__init__.py").read_text() == TORCH
@@ -99,8 +78,8 @@ def test_what_was_installed_goes_before_an_older_torch(folder, wheels, tmp_path)
 
 
 def test_numpy_and_osgeo_in_the_folder_do_not_hide_those_of_qgis(folder, wheels):
-    wheel(wheels, "numpy", "9.9", {"numpy/__init__.py": "raise ImportError('not this one')"})
-    wheel(
+    write_wheel(wheels, "numpy", "9.9", {"numpy/__init__.py": "raise ImportError('not this one')"})
+    write_wheel(
         wheels,
         "torch",
         "2.13.0",
@@ -121,7 +100,7 @@ def test_numpy_and_osgeo_in_the_folder_do_not_hide_those_of_qgis(folder, wheels)
 def test_a_torch_that_does_not_load_is_not_taken(folder, wheels, torch, words):
     broken_torch(folder, "previous = True")
     before = tree(folder)
-    wheel(wheels, "torch", "2.13.0", {"torch/__init__.py": torch})
+    write_wheel(wheels, "torch", "2.13.0", {"torch/__init__.py": torch})
     with pytest.raises(EngineError, match=words):
         set_up("repair", folder, wheels)
     assert tree(folder) == before
@@ -149,7 +128,7 @@ def index(tmp_path, wheels):
     return (tmp_path / "index").as_uri()
 
 
-def test_an_index_without_the_cpu_build_is_said_before_anything_is_fetched(folder, wheels, tmp_path, monkeypatch):
+def test_index_without_cpu_build_is_reported_before_fetching(folder, wheels, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     with pytest.raises(EngineError, match="offers no CPU build"):
@@ -161,20 +140,20 @@ def test_an_index_without_the_cpu_build_is_said_before_anything_is_fetched(folde
 def test_cancel_leaves_what_was_there(folder, wheels):
     broken_torch(folder, "previous = True")
     before = tree(folder)
-    heard: list[str] = []
+    logged: list[str] = []
 
     def cancelled():
-        return any("Trying out" in line for line in heard)
+        return any("Trying out" in line for line in logged)
 
     with pytest.raises(CancelledError):
-        set_up("repair", folder, wheels, Progress(cancelled=cancelled, log=heard.append))
+        set_up("repair", folder, wheels, Progress(cancelled=cancelled, log=logged.append))
     with pytest.raises(CancelledError):
         set_up("repair", folder, wheels, Progress(cancelled=lambda: True))
     assert tree(folder) == before
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
 
 
-def test_a_disk_that_is_too_small_is_said_before_anything_is_fetched(folder, wheels, monkeypatch):
+def test_disk_that_is_too_small_is_reported_before_fetching(folder, wheels, monkeypatch):
     monkeypatch.setattr(installation, "SIZES", {"cpu": (9e15, 9e15)})
     with pytest.raises(EngineError, match=r"[GT]B left, but 18,000 TB are needed"):
         set_up("repair", folder, wheels)
@@ -222,7 +201,7 @@ def test_every_listed_package_has_hashes():
         assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
 
 
-def test_the_report_says_what_the_machine_has_and_that_the_answer_is_right(tmp_path):
+def test_report_lists_the_machine_and_a_correct_trial_result(tmp_path):
     done = set_up("check", tmp_path / "none")
     text = "\n".join(done.report)
     for word in ("OTFM Pansharpen", "System: ", "Python: ", "torch ", "NumPy", "GDAL", "cores", "bfloat16", "Memory: ",

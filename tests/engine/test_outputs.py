@@ -47,10 +47,10 @@ def test_error_after_the_output_is_in_place_says_so(nothing, tmp_path, monkeypat
             raise error
 
     monkeypatch.setattr(Engine, "run", fail_at_the_end)
-    wanted = job(pair, tmp_path / "out.tif")
+    fusion_job = job(pair, tmp_path / "out.tif")
     with engines() as session:
         with pytest.raises(type(error)) as caught:
-            session.run(wanted, nothing, Progress())
+            session.run(fusion_job, nothing, Progress())
         assert str(caught.value).startswith(words)
         assert str(caught.value).endswith(f"Complete and in place: {tmp_path / 'out.tif'}.")
         with pytest.raises(EngineError, match=r"No file was written\.$"):

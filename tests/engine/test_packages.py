@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from helpers.engine import broken_torch
-from helpers.package_index import silent_index, wheel_bytes
+from helpers.package_index import silent_index, write_torch_wheels
 from otfm_pansharpen.engine import installation
 from otfm_pansharpen.engine.child_process import run_child
 from otfm_pansharpen.engine.client import ENGINES
@@ -26,18 +26,11 @@ from otfm_pansharpen.model.raster.source import RasterSource
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDS_AT_ALL = 60  # seconds, generous
-TORCH = "__version__ = '2.13.0'\ndef from_numpy(array):\n    return array\n"
 
 
 @pytest.fixture
 def wheels(tmp_path):
-    """Make a folder of wheels with a torch that loads, and does nothing else."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    (folder / "torch-2.13.0-py3-none-any.whl").write_bytes(wheel_bytes("torch", "2.13.0", {"torch/__init__.py": TORCH}))
-    modules = {"safetensors/__init__.py": "", "safetensors/torch.py": ""}
-    (folder / "safetensors-0.8.0-py3-none-any.whl").write_bytes(wheel_bytes("safetensors", "0.8.0", modules))
-    return folder
+    return write_torch_wheels(tmp_path / "wheels")
 
 
 @pytest.fixture
@@ -98,7 +91,7 @@ def test_cancel_kills_a_program_with_its_children():
 
 @pytest.mark.parametrize("action", ["repair", "remove"])
 @pytest.mark.parametrize("exists", [True, False])
-def test_link_in_place_of_the_folder_is_refused(folder, wheels, tmp_path, action, exists):
+def test_link_instead_of_the_folder_is_refused(folder, wheels, tmp_path, action, exists):
     target = tmp_path / "elsewhere"
     if exists:
         broken_torch(target, "of = 'somebody'")
@@ -114,7 +107,7 @@ def test_link_in_place_of_the_folder_is_refused(folder, wheels, tmp_path, action
 
 
 @pytest.mark.parametrize("action", ["repair", "remove"])
-def test_file_in_place_of_the_folder_is_refused(folder, wheels, action):
+def test_file_instead_of_the_folder_is_refused(folder, wheels, action):
     folder.parent.mkdir(parents=True)
     folder.write_text("mine")
     with pytest.raises(EngineError, match="is not a folder"):
@@ -197,9 +190,12 @@ def test_second_set_up_at_once_is_refused(folder, wheels):
 
 def test_set_up_waits_for_a_job_that_runs(folder, wheels):
     broken_torch(folder, "import time; time.sleep(600)")
-    asked, wanted = threading.Event(), FusionJob(RasterSource("pan.tif"), RasterSource("ms.tif"), folder / "out.tif")
+    asked, fusion_job = (
+        threading.Event(),
+        FusionJob(RasterSource("pan.tif"), RasterSource("ms.tif"), folder / "out.tif"),
+    )
     with ThreadPoolExecutor(1) as threads:
-        job = threads.submit(ENGINES.run, wanted, folder, Progress(cancelled=asked.is_set))
+        job = threads.submit(ENGINES.run, fusion_job, folder, Progress(cancelled=asked.is_set))
         while not ENGINES.jobs:
             time.sleep(0.01)
         for action in ("repair", "remove"):
@@ -291,7 +287,7 @@ def test_disk_that_is_full_is_one_sentence(folder, wheels, monkeypatch):
     assert list(folder.parent.iterdir()) == []
 
 
-def test_cancel_is_heard_while_torch_is_looked_for(folder):
+def test_cancel_works_while_torch_is_searched(folder):
     broken_torch(folder, "import time; time.sleep(600)")
     asked = threading.Event()
     threading.Timer(1, asked.set).start()

@@ -30,7 +30,7 @@ def test_an_assessment_without_torch_finds_the_same(tmp_path):
     save(tmp_path / "p.tif", pan, nodata=0, transform=(5e5, 2.0, 0, 4e6, 0, -2.0))
     save(tmp_path / "m.tif", ms, nodata=0, transform=(5e5, 8.0, 0, 4e6, 0, -8.0))
     fuse_pair(pair, tmp_path, "ours.tif")
-    save(tmp_path / "shifted.tif", np.roll(pair.sharp, 2, 2))
+    save(tmp_path / "shifted.tif", np.roll(pair.reference, 2, 2))
     pan_file, ms_file, *fused = (RasterSource(str(tmp_path / f"{n}.tif")) for n in ("p", "m", "ours", "shifted"))
     job = AssessJob(pan_file, ms_file, tuple(fused), tmp_path / "report.html")
     there = assess(job)

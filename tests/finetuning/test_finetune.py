@@ -88,7 +88,7 @@ def test_pansharpen_uses_the_result(pair, tmp_path):
     errors = {}
     for name, weights in (("before", start(tmp_path)), ("after", result.output)):
         fused = fuse(fusion_job(pair, tmp_path / f"{name}.tif", weights=weights))
-        errors[name] = np.abs(load_image(fused.output) - pair.sharp).mean()
+        errors[name] = np.abs(load_image(fused.output) - pair.reference).mean()
         assert fused.weights_sha256 == (load_weights(weights)).sha256
     assert errors["after"] < errors["before"]
 
@@ -191,7 +191,7 @@ def test_cancel_that_keeps_the_weights_has_its_report(pair, tmp_path):
 def test_report_that_fails_leaves_the_weights_and_a_warning(pair, tmp_path, monkeypatch):
     """The weights are in place after any error of the report."""
 
-    def broken(*given):
+    def broken(*arguments):
         raise ZeroDivisionError("float division by zero")
 
     monkeypatch.setattr(finetuning, "write_report", broken)
@@ -238,7 +238,7 @@ def test_weights_with_which_full_resolution_suffers_are_not_kept(pair, tmp_path,
     assert any("HQNR falls" in line for line in lines)
 
 
-def test_progress_is_even_and_the_log_tells_loss_figures_and_time(pair, tmp_path):
+def test_progress_is_even_and_the_log_has_loss_figures_and_time(pair, tmp_path):
     shares: list[float] = []
     lines: list[str] = []
     run(pair, tmp_path / "own.safetensors", Progress(report=shares.append, log=lines.append), steps=40)
@@ -274,7 +274,7 @@ def test_the_header_says_what_it_learnt_from(pair, tmp_path):
     ("changes", "words"),
     [({}, None), ({"bands": 4}, "3 bands"), ({"ratio": 4}, "ratio 2"), ({"gain": 0.5}, "MTF gain 0.2")],
 )
-def test_pansharpen_warns_of_scenes_that_the_weights_were_not_tuned_on(pair, tmp_path, changes, words):
+def test_pansharpen_warns_of_scenes_unlike_those_of_the_tuning(pair, tmp_path, changes, words):
     run(pair, tmp_path / "own.safetensors", steps=1)
     other = tmp_path / "other"
     other.mkdir()

@@ -82,7 +82,7 @@ def test_the_bundled_weights_cannot_be_overwritten(pair):
     assert BUNDLED["fast"].read_bytes() == before
 
 
-def test_divergence_is_said_and_spoils_nothing(pair, tmp_path):
+def test_divergence_is_reported_and_spoils_nothing(pair, tmp_path):
     lines: list[str] = []
     wild = replace(QUICK, rate=1e30, floor=1e30)
     result = run(pair, tmp_path / "own.safetensors", Progress(log=lines.append), recipe=wild)
@@ -117,7 +117,7 @@ def test_a_full_disk_loses_nothing(pair, tmp_path, monkeypatch):
 
 
 @pytest.mark.promise(13)
-def test_neither_start_weights_nor_a_file_behind_an_input_nor_each_other_are_written_over(pair, tmp_path):
+def test_outputs_over_start_weights_inputs_or_each_other_refused(pair, tmp_path):
     weights = start(tmp_path)
     gdal.Translate(str(tmp_path / "ms.vrt"), str(pair.ms), format="VRT")
     hidden = replace(source(pair), ms=RasterSource(str(tmp_path / "ms.vrt")))

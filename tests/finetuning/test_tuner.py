@@ -49,7 +49,7 @@ def test_one_step_in_so_many_is_at_full_resolution(source):
     assert [cost == 0.0 for cost in costs] == [False, True, False] * 3
 
 
-def test_examples_have_the_bands_in_the_groups_of_fusion_as_often_as_asked():
+def test_examples_group_bands_as_fusion_does_as_often_as_asked():
     """Bands are recognised by their share of PAN's detail."""
     rng = np.random.default_rng(5)
     pan = torch.tensor(landscape(1, 256, 256)[0], dtype=torch.float32)
@@ -70,7 +70,7 @@ def test_examples_have_the_bands_in_the_groups_of_fusion_as_often_as_asked():
             assert ranks == expected if expected else len(ranks) > 1
 
 
-def test_full_resolution_mends_colours(source):
+def test_full_resolution_fixes_colours(source):
     """The spectral cost of a map with spoiled colours falls."""
     tuned = tuner(source, full_every=2)
     with torch.no_grad():

@@ -34,7 +34,7 @@ def s3():
     server.stop()
 
 
-class Refusing(http.server.BaseHTTPRequestHandler):
+class RefusingHandler(http.server.BaseHTTPRequestHandler):
     """A store that lets nobody in, and one that never answers."""
 
     wait = threading.Event()
@@ -57,11 +57,11 @@ class Refusing(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def closed_store(monkeypatch):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RefusingHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     point(monkeypatch, f"127.0.0.1:{server.server_port}")
     yield
-    Refusing.wait.set()
+    RefusingHandler.wait.set()
     server.shutdown()
     server.server_close()
-    Refusing.wait.clear()
+    RefusingHandler.wait.clear()

@@ -168,7 +168,7 @@ def test_wrong_json_is_made_again(copied, origin, form, name, text):
     check_healed(scene, folder, origin.pixels, settings)
 
 
-def test_state_that_is_no_text_or_too_large_is_made_again(finished):
+def test_state_that_is_not_text_or_too_large_is_made_again(finished):
     scene, folder, expected, settings = finished
     (folder / "one_sharp.plan.json").write_bytes(b"\xff\xfe\x00")
     check_healed(scene, folder, expected, settings)
@@ -303,7 +303,7 @@ def test_folder_with_files_in_the_way_is_named_and_kept(origin, tmp_path, small_
     assert (tmp_path / "out" / name / "letter.txt").read_text() == "mine"
 
 
-def test_file_in_the_place_of_the_parts_folder_is_named(origin, tmp_path, small_parts):
+def test_file_instead_of_the_parts_folder_is_named(origin, tmp_path, small_parts):
     scene = make_scene(origin.pair, tmp_path / "out")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "one_sharp.parts").write_text("mine")
@@ -329,7 +329,7 @@ def test_planted_sidecar_of_a_part_changes_nothing(copied, origin):
     assert not list(folder.glob("one_sharp.parts/*.aux.xml"))
 
 
-def test_plan_damaged_during_the_run_is_said_and_heals(unjoined, tmp_path):
+def test_plan_damaged_during_the_run_is_reported_and_heals(unjoined, tmp_path):
     scene, digest, expected = unjoined
     (tmp_path / "out" / "one_sharp.plan.json").write_text(DEEP)
     read_plan.cache_clear()

@@ -94,7 +94,7 @@ def test_a_killed_worker_and_a_broken_scene_cost_no_other(cluster, archive, tmp_
     assert written[output / "scene0_sharp.cog.tif"] == (output / "scene0_sharp.cog.tif").stat().st_mtime_ns
 
 
-def test_a_gpu_that_no_worker_has_is_said_at_once(cluster, archive, tmp_path, capsys):
+def test_gpu_that_no_worker_has_is_reported_at_once(cluster, archive, tmp_path, capsys):
     """Dask would wait for such a worker for ever."""
     words = [str(archive[0] / "pairs.csv"), str(tmp_path), "--scheduler", cluster.scheduler_address]
     assert main([*words, "--device", "cuda"]) == 1

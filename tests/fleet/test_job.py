@@ -83,7 +83,7 @@ def test_a_list_that_is_not_there_is_refused(tmp_path):
         read_scenes(str(tmp_path / "none.csv"), "out", COG)
 
 
-def test_a_folder_of_products_gives_scenes_and_says_what_is_none(tmp_path):
+def test_folder_of_products_gives_scenes_and_reports_missing_ms(tmp_path):
     pair = pair_for(tmp_path, 7, 2)
     name = landsat(tmp_path / "archive" / "one", pair)
     (tmp_path / "archive" / "lonely_PAN.tif").write_bytes(pair.pan.read_bytes())

@@ -70,7 +70,7 @@ def test_parts_of_the_usual_tiles_have_the_bytes_of_the_defaults(tmp_path):
     assert np.array_equal(load_image(tmp_path / "out" / "one_sharp.cog.tif"), expected)
 
 
-def test_an_interrupted_scene_keeps_its_parts_and_a_finished_one_is_left_alone(pair, tmp_path, small_parts):
+def test_interrupted_scene_keeps_parts_and_finished_one_is_kept(pair, tmp_path, small_parts):
     one = scene(pair, tmp_path / "out")
     first = plan_scene(one, TILES, LITTLE)
     for number in (0, 5):
@@ -89,7 +89,7 @@ def test_an_interrupted_scene_keeps_its_parts_and_a_finished_one_is_left_alone(p
     assert not plan_scene(one, replace(TILES, options=replace(TILES.options, align=False)), LITTLE).complete
 
 
-def test_a_changed_input_makes_its_parts_anew(pair, tmp_path, small_parts):
+def test_changed_input_makes_its_parts_again(pair, tmp_path, small_parts):
     one = scene(pair, tmp_path / "out")
     first = plan_scene(one, TILES, LITTLE)
     make_part(one, TILES, first.digest, 0)
@@ -104,7 +104,7 @@ def test_a_changed_input_makes_its_parts_anew(pair, tmp_path, small_parts):
 
 @pytest.mark.promise(4)
 @pytest.mark.parametrize(("form", "ending"), [(COG, "cog.tif"), (PARTS, "json")])
-def test_an_input_changed_between_two_parts_is_no_output(pair, tmp_path, small_parts, form, ending):
+def test_input_changed_between_two_parts_is_not_an_output(pair, tmp_path, small_parts, form, ending):
     """Each part alone is right; joined they would be a mixture of two scenes."""
     one, settings = scene(pair, tmp_path / "out", ending), replace(TILES, form=form)
     planned = plan_scene(one, settings, LITTLE)
@@ -151,7 +151,7 @@ def test_parts_that_stay_are_one_raster_and_a_checked_catalogue(pair, tmp_path, 
     assert sorted(p.name for p in (moved / "one_sharp.parts").iterdir()) == sorted(parts)
 
 
-def test_join_tells_clipped_values_of_all_parts(tmp_path):
+def test_join_reports_clipped_values_of_all_parts(tmp_path):
     """With the numbers of a single run, where there is one part."""
     pair = Recipe(height=256, width=256).write(tmp_path)
     ms = load_image(pair.ms).astype(float)
@@ -160,6 +160,6 @@ def test_join_tells_clipped_values_of_all_parts(tmp_path):
     (numbers,) = [n.numbers for n in single.notices if n.code == "result_clipped"]
     settings = replace(TILES, options=replace(TILES.options, data_type="Byte"))
     _, joined = made(scene(pair, tmp_path / "out"), settings)
-    (told,) = joined.notices
-    assert "clipped in 1 of 1 parts" in told
-    assert all(f"{count} of {band.replace('_', ' ')}" in told for band, count in numbers.items())
+    (notice,) = joined.notices
+    assert "clipped in 1 of 1 parts" in notice
+    assert all(f"{count} of {band.replace('_', ' ')}" in notice for band, count in numbers.items())

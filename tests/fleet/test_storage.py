@@ -82,7 +82,7 @@ def test_what_is_not_in_the_store_is_named(s3, monkeypatch, path, words):
         plan_scene(Scene("one", "/vsis3/archive/out/one_sharp.cog.tif", path, path), SETTINGS)
 
 
-def test_a_store_that_refuses_is_said_with_what_to_do(closed_store, tmp_path):
+def test_store_that_refuses_is_reported_with_what_to_do(closed_store, tmp_path):
     pair = Recipe().write(tmp_path)
     with pytest.raises(InputError, match=r"one.tif cannot be looked up.*credentials do not allow it"):
         find("/vsis3/archive/one.tif")
@@ -94,7 +94,7 @@ def test_a_store_that_refuses_is_said_with_what_to_do(closed_store, tmp_path):
     assert not os.path.exists(one.output)
 
 
-def test_a_store_that_is_silent_or_away_is_said_with_what_to_do(closed_store, monkeypatch):
+def test_store_that_is_silent_or_away_is_reported_with_the_cure(closed_store, monkeypatch):
     monkeypatch.setenv("GDAL_HTTP_TIMEOUT", "1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)

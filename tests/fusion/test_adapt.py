@@ -23,19 +23,19 @@ def pair(tmp_path):
 
 def error(pair, fused):
     inner = np.s_[:, 16:-16, 16:-16]
-    return ergas(pair.sharp[inner], fused[inner].astype(float), 2.0)
+    return ergas(pair.reference[inner], fused[inner].astype(float), 2.0)
 
 
 @pytest.mark.slow
-def test_the_raster_is_nearer_to_the_truth_and_says_how_it_was_tuned(pair, tmp_path):
+def test_tuned_raster_is_nearer_to_reference_and_records_tuning(pair, tmp_path):
     weights = start(tmp_path)
     plain, _ = run(pair, tmp_path, weights=weights)
     lines: list[str] = []
     shares: list[float] = []
     output = tmp_path / "tuned.tif"
-    wanted = job(pair, output, weights=weights, adapt_steps=120)
+    fusion_job = job(pair, output, weights=weights, adapt_steps=120)
     details: list[str] = []
-    result = fuse(wanted, Progress(log=lines.append, report=shares.append, detail=details.append))
+    result = fuse(fusion_job, Progress(log=lines.append, report=shares.append, detail=details.append))
     assert error(pair, load_image(output)) < 0.95 * error(pair, plain)
     (line,) = [line for line in lines if line.startswith("Tuned on this scene")]
     assert "ERGAS of the held-out blocks falls from" in line
@@ -51,12 +51,12 @@ def test_the_raster_is_nearer_to_the_truth_and_says_how_it_was_tuned(pair, tmp_p
 @pytest.mark.promise(4)
 def test_the_same_steps_and_seed_give_the_same_bytes(pair, tmp_path):
     weights = start(tmp_path)
-    images = [
+    outputs = [
         run(pair, tmp_path, f"{number}.tif", weights=weights, adapt_steps=20, seed=seed)[0]
         for number, seed in enumerate((1, 1, 2))
     ]
-    assert np.array_equal(images[0], images[1])
-    assert not np.array_equal(images[0], images[2])
+    assert np.array_equal(outputs[0], outputs[1])
+    assert not np.array_equal(outputs[0], outputs[2])
 
 
 def test_kept_weights_make_the_same_raster_without_tuning(pair, tmp_path):
@@ -68,18 +68,18 @@ def test_kept_weights_make_the_same_raster_without_tuning(pair, tmp_path):
     assert plain.notices == ()  # these weights are of this very scene
 
 
-def test_where_nothing_better_is_found_the_weights_are_used_as_they_are(pair, tmp_path, monkeypatch):
+def test_tuning_without_improvement_leaves_the_weights_unchanged(pair, tmp_path, monkeypatch):
     monkeypatch.setattr(tuner, "cosine", lambda *schedule: 1.0)  # a rate at which nothing can be learnt
     lines: list[str] = []
     plain, before = run(pair, tmp_path)
-    wanted = job(pair, tmp_path / "o.tif", adapt_steps=20)
-    result = fuse(wanted, Progress(log=lines.append))
+    fusion_job = job(pair, tmp_path / "o.tif", adapt_steps=20)
+    result = fuse(fusion_job, Progress(log=lines.append))
     assert result.weights_sha256 == before.weights_sha256
     assert np.array_equal(load_image(tmp_path / "o.tif"), plain)
     assert sum("nothing better was found on the held-out blocks" in line for line in lines) == 1
 
 
-def test_a_scene_too_small_to_hold_blocks_out_is_sharpened_and_warned_of(tmp_path):
+def test_scene_too_small_for_held_out_blocks_is_fused_and_warned(tmp_path):
     pair = Recipe().write(tmp_path)
     plain, _ = run(pair, tmp_path)
     fused, result = run(pair, tmp_path, "o.tif", adapt=1.0)
@@ -110,17 +110,17 @@ def test_arrays_are_tuned_on_too(pair, tmp_path):
 def test_cancelling_in_tuning_leaves_nothing(pair, tmp_path):
     lines: list[str] = []
     kept = tmp_path / "kept.safetensors"
-    wanted = job(pair, tmp_path / "o.tif", weights=start(tmp_path), adapt_steps=1_000, weights_out=kept)
+    fusion_job = job(pair, tmp_path / "o.tif", weights=start(tmp_path), adapt_steps=1_000, weights_out=kept)
     tuning = Progress(log=lines.append, cancelled=lambda: any("Step " in line for line in lines))
     with pytest.raises(CancelledError):
-        fuse(wanted, tuning)
+        fuse(fusion_job, tuning)
     assert not (tmp_path / "o.tif").exists()
     assert not kept.exists()
     assert temporaries(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["pan.tif", "kept.txt"])
-def test_weights_are_not_kept_over_an_input_nor_under_another_extension(pair, tmp_path, name):
+def test_weights_out_over_an_input_or_another_extension_refused(pair, tmp_path, name):
     before = load_image(pair.pan)
     with pytest.raises(OutputError):
         run(pair, tmp_path, adapt_steps=5, weights_out=tmp_path / name)

@@ -22,7 +22,7 @@ def transform(path):
 
 @pytest.mark.parametrize("type_name", ["uint8", "uint16", "float32"])
 def test_arrays_give_what_files_give(tmp_path, type_name):
-    pair = Recipe(kind=type_name, scale=0.1 if type_name == "uint8" else 1.0, nodata=0).write(tmp_path)
+    pair = Recipe(dtype=type_name, scale=0.1 if type_name == "uint8" else 1.0, nodata=0).write(tmp_path)
     expected, result = run(pair, tmp_path)
     pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
     fused = fuse_arrays(pan, ms, transform(pair.pan), transform(pair.ms), nodata=0, **EXACT)
@@ -33,7 +33,7 @@ def test_arrays_give_what_files_give(tmp_path, type_name):
     assert fused.hqnr == result.metrics.hqnr
 
 
-def test_where_a_large_shift_cuts_the_window_the_place_is_that_of_the_cut(tmp_path):
+def test_window_cut_by_a_large_shift_has_the_origin_of_the_cut(tmp_path):
     pair = Recipe(bands=6, ratio=2, height=320, width=320).write(tmp_path)
     save(pair.pan, load_image(pair.pan), transform=(5e5 + 70, 2, 0, 4e6, 0, -2))
     save(pair.ms, load_image(pair.ms)[:, :, 30:], transform=(5e5 + 120, 4, 0, 4e6, 0, -4))

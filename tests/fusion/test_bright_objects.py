@@ -10,7 +10,7 @@ from otfm_pansharpen.model.options import BUNDLED
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 SIDE = 480
-COLOURS = np.array([400.0, 700.0, 1600.0, 900.0])  # of the objects
+SHIP_VALUES = np.array([400.0, 700.0, 1600.0, 900.0])  # of the objects
 SEA = np.array([200.0, 180.0, 140.0, 80.0])
 OBJECTS = ((100, 120, 4, 14), (250, 300, 6, 6), (380, 150, 10, 3), (300, 80, 20, 8))  # row, column, height, width
 
@@ -24,13 +24,13 @@ def test_fuse_bright_object_overshoots_by_a_tenth_at_most(tmp_path, weights, rat
     ships = np.zeros((SIDE, SIDE), dtype=bool)
     for top, left, height, width in OBJECTS:
         ships[top : top + height, left : left + width] = True
-    reference[:, ships] = COLOURS[:, None]
+    reference[:, ships] = SHIP_VALUES[:, None]
     reference = gaussian_filter(reference, (0, 0.5, 0.5))
     pair = Recipe(ratio=ratio).write(tmp_path)
     save(pair.pan, (reference.mean(0) + rng.standard_normal((SIDE, SIDE)))[None])
     ms = sense(reference, ratio, 0.3)
     save(pair.ms, ms + 0.7 * rng.standard_normal(ms.shape), transform=(5e5, 2.0 * ratio, 0, 4e6, 0, -2.0 * ratio))
     fused, _ = run(pair, tmp_path, weights=BUNDLED[weights])
-    near, contrast = binary_dilation(ships, iterations=8), COLOURS - SEA
+    near, contrast = binary_dilation(ships, iterations=8), SHIP_VALUES - SEA
     assert np.all(fused[:, near].max(1) - reference[:, near].max(1) <= 0.1 * contrast)
     assert np.all(reference[:, near].min(1) - fused[:, near].min(1) <= 0.1 * contrast)

@@ -32,7 +32,7 @@ def change_sidecar(path, change):
     dataset.FlushCache()
 
 
-def test_what_was_measured_serves_other_extents_and_changes_nothing(tmp_path, measured):
+def test_cached_measurement_serves_other_extents_unchanged(tmp_path, measured):
     pair = Recipe(shift=(0.0, 1.0)).write(tmp_path)
     part, _ = run(pair, tmp_path, "part.tif", extent=(5e5, 4e6 - 200, 5e5 + 200, 4e6))
     change_sidecar(pair.ms, lambda band: band.ComputeStatistics(False))  # as QGIS does
@@ -46,7 +46,7 @@ def test_what_was_measured_serves_other_extents_and_changes_nothing(tmp_path, me
     assert np.array_equal(again, whole)
 
 
-def test_a_scene_is_measured_anew_where_a_file_or_a_wish_has_changed(tmp_path, measured):
+def test_scene_is_measured_again_after_a_file_or_option_changed(tmp_path, measured):
     pair = Recipe().write(tmp_path)
     run(pair, tmp_path)
     run(pair, tmp_path, align=False)
@@ -57,11 +57,11 @@ def test_a_scene_is_measured_anew_where_a_file_or_a_wish_has_changed(tmp_path, m
     change_sidecar(pair.ms, lambda band: band.SetNoDataValue(700))
     run(pair, tmp_path)
     assert len(measured) == 4
-    assert fused.mean() == pytest.approx(1.5 * pair.sharp.mean(), rel=0.02)
+    assert fused.mean() == pytest.approx(1.5 * pair.reference.mean(), rel=0.02)
 
 
 @pytest.mark.promise(4)
-def test_a_scene_behind_which_lies_what_is_no_file_is_measured_each_time(tmp_path, measured):
+def test_scene_of_sources_other_than_files_is_never_cached(tmp_path, measured):
     """As a mosaic on disk of rasters in a store: that one has changed, no file tells."""
     pair = Recipe().write(tmp_path)
     hidden, mosaic = "/vsimem/behind.tif", tmp_path / "mosaic.vrt"

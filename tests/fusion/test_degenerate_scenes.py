@@ -64,5 +64,5 @@ def test_nothing_fails_a_run_whose_result_is_in_place(tmp_path):
 
     result = fuse(job(pair, target), Progress(report=broken, log=broken, detail=broken, notice=broken))
     assert result.output == target
-    assert load_image(target).shape == pair.sharp[:1].shape
+    assert load_image(target).shape == pair.reference[:1].shape
     assert temporaries(tmp_path) == []

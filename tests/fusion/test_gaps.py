@@ -15,7 +15,7 @@ from otfm_pansharpen.model.raster.source import RasterSource
 from scipy.ndimage import binary_dilation
 
 
-def test_several_nodata_values_of_a_layer_are_refused_where_ms_is_reprojected(tmp_path):
+def test_several_nodata_values_are_refused_for_reprojected_ms(tmp_path):
     pair = Recipe().write(tmp_path)
     gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632")
     for declared in ({"nodata": (1.0, 2.0)}, {"band_nodata": ((2, 1.0, 5.0),)}):
@@ -28,7 +28,7 @@ def test_several_nodata_values_of_a_layer_are_refused_where_ms_is_reprojected(tm
 @pytest.mark.parametrize("value", [0.0, -9999.0, 65535.0, float("nan")])
 def test_nodata_in_is_nodata_out_and_nothing_else(tmp_path, value):
     type_name = "float32" if value < 0 or np.isnan(value) else "uint16"
-    pair = Recipe(height=200, width=240, kind=type_name).write(tmp_path)
+    pair = Recipe(height=200, width=240, dtype=type_name).write(tmp_path)
     clean, _ = run(pair, tmp_path)
     pan, ms = load_image(pair.pan), load_image(pair.ms)
     pan[:, 100:, 200:] = value
@@ -45,8 +45,10 @@ def test_nodata_in_is_nodata_out_and_nothing_else(tmp_path, value):
     expected = np.zeros((4, 200, 240), dtype=bool)
     expected[:, 100:, 200:] = expected[:, :80, :40] = expected[2, 120:124, 120:124] = True
     assert np.array_equal(gaps, expected)
-    beside = binary_dilation(expected[2], iterations=6) & ~expected[2]
-    fringe, usual = (np.abs(i[:, beside].astype(float) - pair.sharp[:, beside]).mean() for i in (fused, clean))
+    around_gap = binary_dilation(expected[2], iterations=6) & ~expected[2]
+    fringe, usual = (
+        np.abs(i[:, around_gap].astype(float) - pair.reference[:, around_gap]).mean() for i in (fused, clean)
+    )
     assert fringe < 1.35 * usual
 
 
@@ -101,7 +103,7 @@ def test_a_users_nodata_counts(tmp_path):
 
 
 def test_a_users_nodata_leaves_no_fringe_when_ms_is_reprojected(tmp_path):
-    pair = Recipe(height=240, width=240, kind="float32").write(tmp_path)
+    pair = Recipe(height=240, width=240, dtype="float32").write(tmp_path)
     gdal.Warp(str(tmp_path / "other.tif"), str(pair.ms), dstSRS="EPSG:32632", resampleAlg="near", dstNodata=-5000)
     dataset = gdal.Open(str(tmp_path / "other.tif"), gdal.GA_Update)
     for number in range(1, 5):
@@ -115,17 +117,17 @@ def test_a_users_nodata_leaves_no_fringe_when_ms_is_reprojected(tmp_path):
 
 def test_absurd_floats_are_gaps_without_being_declared(tmp_path):
     """Other programs mark gaps by the lowest float and often do not declare it."""
-    pair = Recipe(kind="float32").write(tmp_path)
+    pair = Recipe(dtype="float32").write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, :12, :12] = -3.4028235e38
     save(pair.ms, ms, "float32", (5e5, 8, 0, 4e6, 0, -8))
     fused, _ = run(pair, tmp_path)
     assert np.isnan(fused[:, :48, :48]).all()
     inside = fused[:, 60:, 60:]
-    assert np.abs(inside - pair.sharp[:, 60:, 60:]).mean() < 0.2 * pair.sharp.std()
+    assert np.abs(inside - pair.reference[:, 60:, 60:]).mean() < 0.2 * pair.reference.std()
 
 
-def test_an_undeclared_collar_is_said(tmp_path):
+def test_undeclared_collar_is_reported(tmp_path):
     pair = Recipe().write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, :, :10] = 0

@@ -73,7 +73,7 @@ def test_without_memory_for_small_pieces_the_cpu_takes_over(small_gpu):
 
 
 @pytest.mark.promise(19)
-def test_out_of_memory_is_said_in_the_log(tmp_path, monkeypatch, small_gpu):
+def test_out_of_memory_is_logged(tmp_path, monkeypatch, small_gpu):
     pair = Recipe(height=320, width=320).write(tmp_path)
     plain, _ = run(pair, tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

@@ -33,23 +33,23 @@ def test_bands_of_different_types_get_the_type_that_holds_all(tmp_path):
 def test_values_are_clipped_and_never_wrap(tmp_path, type_name, top):
     """Scenes that fill their type: a wrapped value would differ from the truth by the whole range."""
     scale = top / 2000
-    recipe = Recipe(kind=type_name, scale=scale)
+    recipe = Recipe(dtype=type_name, scale=scale)
     pair = recipe.write(tmp_path)
     pan = np.clip(recipe_pan(pair), 0, top)
     save(pair.pan, pan, type_name, (5e5, 2, 0, 4e6, 0, -2))
-    save(pair.ms, np.clip(load_sharp_ms(pair), 0, top), type_name, (5e5, 8, 0, 4e6, 0, -8))
+    save(pair.ms, np.clip(sense_reference(pair), 0, top), type_name, (5e5, 8, 0, 4e6, 0, -8))
     fused, _ = run(pair, tmp_path)
     assert fused.dtype == np.dtype(type_name)
-    assert np.abs(fused.astype(float) - np.clip(pair.sharp, 0, top)).max() < 0.7 * top
+    assert np.abs(fused.astype(float) - np.clip(pair.reference, 0, top)).max() < 0.7 * top
     assert (fused == top).any()
 
 
 def recipe_pan(pair):
-    return pair.sharp.mean(0)[None]
+    return pair.reference.mean(0)[None]
 
 
-def load_sharp_ms(pair):
-    return sense(pair.sharp, 4.0)
+def sense_reference(pair):
+    return sense(pair.reference, 4.0)
 
 
 @pytest.mark.promise(7)

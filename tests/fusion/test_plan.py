@@ -30,10 +30,10 @@ for number, window in enumerate(reversed(plan.tiles())):
 """
 
 
-def planned(wanted) -> FusionPlan:
-    with opened_pair(wanted.pan, wanted.ms) as (pan, ms):
-        pair = check_output(check_pair(pan, ms, wanted), wanted)
-        return plan_pair(pair, wanted, Progress())[2]
+def planned(fusion_job) -> FusionPlan:
+    with opened_pair(fusion_job.pan, fusion_job.ms) as (pan, ms):
+        pair = check_output(check_pair(pan, ms, fusion_job), fusion_job)
+        return plan_pair(pair, fusion_job, Progress())[2]
 
 
 def in_another_zone(pair, tmp_path):
@@ -54,10 +54,10 @@ def test_every_window_of_a_plan_gives_the_bytes_of_the_whole(tmp_path, case):
         save(pair.pan, pan, nodata=0)
     if case == "another system":
         pair = in_another_zone(pair, tmp_path)
-    wanted = job(pair, tmp_path / "whole.tif", tile=128, extent=(5e5 + 20, 4e6 - 500, 5e5 + 600, 4e6 - 12))
-    fuse(wanted)
+    fusion_job = job(pair, tmp_path / "whole.tif", tile=128, extent=(5e5 + 20, 4e6 - 500, 5e5 + 600, 4e6 - 12))
+    fuse(fusion_job)
     whole = load_image(tmp_path / "whole.tif")
-    plan = planned(wanted)
+    plan = planned(fusion_job)
     assert len(plan.tiles()) > 4
     (tmp_path / "plan.json").write_text(plan.to_json())
     arguments = [str(p) for p in (tmp_path / "plan.json", tmp_path)]
@@ -70,7 +70,7 @@ def test_every_window_of_a_plan_gives_the_bytes_of_the_whole(tmp_path, case):
 
 
 def test_a_plan_comes_back_from_text_as_it_was(tmp_path):
-    pair = Recipe(kind="float32", bands=3).write(tmp_path)
+    pair = Recipe(dtype="float32", bands=3).write(tmp_path)
     plan = planned(job(pair, tmp_path / "out.tif", gain=0.2, creation_options=("COMPRESS=LZW",)))
     assert plan.form.nodata != plan.form.nodata  # NaN survives too
     back = FusionPlan.from_json(plan.to_json())
@@ -82,7 +82,7 @@ def test_a_plan_comes_back_from_text_as_it_was(tmp_path):
     "spoil",
     ["not json", "another format", "a missing field", "an unknown field", "no transfer", "a wrong type", "no plan"],
 )
-def test_text_that_is_no_plan_is_refused(tmp_path, spoil):
+def test_text_that_is_not_a_plan_is_refused(tmp_path, spoil):
     text = planned(job(Recipe().write(tmp_path), tmp_path / "out.tif")).to_json()
     values = json.loads(text)
     plan = values["plan"]
@@ -108,7 +108,7 @@ def test_text_that_is_nested_without_end_is_refused():
 
 
 @pytest.mark.promise(12)
-def test_a_window_of_a_plan_is_no_mixture_of_a_raster_and_its_successor(tmp_path):
+def test_plan_window_never_mixes_a_raster_and_its_successor(tmp_path):
     pair = Recipe(height=256, width=256).write(tmp_path)
     ms = load_image(pair.ms)
     plan = planned(job(pair, tmp_path / "out.tif", tile=64))
@@ -121,7 +121,7 @@ def test_a_window_of_a_plan_is_no_mixture_of_a_raster_and_its_successor(tmp_path
         fuse_window(plan, plan.window, Progress(report=overwrite))
 
 
-def test_a_plan_with_other_weights_than_it_was_made_with_is_refused(tmp_path):
+def test_plan_made_with_other_weights_is_refused(tmp_path):
     plan = planned(job(Recipe().write(tmp_path), tmp_path / "out.tif"))
     changed = replace(plan, engine=replace(plan.engine, weights_sha256="0" * 64))
     with pytest.raises(WeightsError, match="plan was made with 0000"):
@@ -130,7 +130,7 @@ def test_a_plan_with_other_weights_than_it_was_made_with_is_refused(tmp_path):
 
 @pytest.mark.promise(3)
 @pytest.mark.parametrize("ratio", [1.5, 3.0, 3.5])
-def test_the_edge_of_a_gap_does_not_depend_on_how_the_raster_is_cut(tmp_path, ratio):
+def test_edge_of_a_gap_does_not_depend_on_the_cut_into_windows(tmp_path, ratio):
     """PAN centres that fall on the edges of MS pixels: which side they belong to is decided once, for the scene."""
     side = int(84 * ratio)
     pair = Recipe(bands=2, ratio=ratio, height=side, width=side).write(tmp_path)

@@ -72,7 +72,7 @@ def dark_roofs(tmp_path):
     """Write an 11-bit scene, dark except some bright roofs, whose MS has no pixel below 6."""
     pair = Recipe(height=240, width=240).write(tmp_path)
     rng = np.random.default_rng(4)
-    reference = 14.0 + 0.004 * pair.sharp + 2.0 * rng.standard_normal((1, 240, 240))
+    reference = 14.0 + 0.004 * pair.reference + 2.0 * rng.standard_normal((1, 240, 240))
     for _ in range(60):
         top, left = rng.integers(0, 220, 2)
         roof = rng.uniform(300, 1800, (4, 1, 1))

@@ -67,7 +67,7 @@ def test_gaps_are_those_of_either_raster_and_no_others(tmp_path, ratio, share, p
     nodata=st.sampled_from([None, 0, 7, 255]),
     seed=st.integers(0, 99),
 )
-def test_values_are_the_nearest_that_the_type_holds_and_never_nodata(type_name, values, nodata, seed):
+def test_values_are_the_nearest_of_the_type_and_never_nodata(type_name, values, nodata, seed):
     array = np.array(values, dtype=np.float32)[None, None]
     valid = np.random.default_rng(seed).random(array.shape[1:]) < 0.7
     encoder = PixelEncoder(type_name, None if nodata is None else float(nodata), None)
@@ -79,9 +79,9 @@ def test_values_are_the_nearest_that_the_type_holds_and_never_nodata(type_name, 
         assert (encoded[:, ~valid] == nodata).all()
         assert (encoded[:, valid] != nodata).all()
     counted = valid if nodata is not None else np.ones_like(valid)
-    apart = np.abs(encoded.astype(np.float64) - nearest)[:, counted]
+    error = np.abs(encoded.astype(np.float64) - nearest)[:, counted]
     step = 0.5 + (1.0 if nodata is not None else 0.0) if NUMPY_TYPES[type_name].kind != "f" else 1e-30
-    assert (apart <= step).all()
+    assert (error <= step).all()
 
 
 def test_limits_are_those_of_the_type():

@@ -45,20 +45,20 @@ def made_coarser(pair, folder, ratio, gain):
 
 
 @pytest.mark.parametrize("ratio", [2.0, 4.0])
-def test_the_log_says_what_a_user_finds_who_makes_the_scene_coarser(tmp_path, ratio):
+def test_logged_estimate_matches_a_reduced_resolution_evaluation(tmp_path, ratio):
     pair = Recipe(ratio=ratio, height=int(200 * ratio), width=int(200 * ratio)).write(tmp_path)
     result, lines = evaluated(pair, tmp_path)
     small = made_coarser(pair, tmp_path / "small", ratio, result.metrics.gain)
     fused, _ = run(small, tmp_path, "small.tif", align=False, gain=result.metrics.gain, data_type="Float32")
     plain = np.stack([np.kron(band, np.ones((int(ratio),) * 2)) for band in load_image(small.ms)])
     inner = np.s_[:, 16:184, 16:184]
-    expected = ergas(small.sharp[inner], fused[inner], ratio)
+    expected = ergas(small.reference[inner], fused[inner], ratio)
     assert result.metrics.ergas == pytest.approx(expected, rel=0.15)
     assert f"made {ratio:.3g} times coarser, ERGAS is {result.metrics.ergas:.3g}" in lines[0]
     ours, interpolated, classical = numbers(lines[0])
     assert ours < 0.9 * interpolated
     assert ours < 1.3 * classical
-    assert interpolated < ergas(small.sharp[inner], plain[inner], ratio)  # of the nearest pixels
+    assert interpolated < ergas(small.reference[inner], plain[inner], ratio)  # of the nearest pixels
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def estimate(network, injection, interpolated, hqnr, interpolated_hqnr):
         (QualityEstimate(4.0, 4, 4), ()),
     ],
 )
-def test_a_result_that_looks_worse_than_interpolation_is_warned_of(quality, words):
+def test_result_worse_than_interpolation_is_warned_of(quality, words):
     notice = quality_notice(quality)
     assert (notice is not None) == bool(words)
     sentence = notice.sentence if notice else ""
@@ -101,7 +101,7 @@ def test_a_result_that_looks_worse_than_interpolation_is_warned_of(quality, word
     assert ("nodata that is not declared, a shift that is not corrected" in sentence) == bool(words)
 
 
-def test_a_scene_too_small_to_tell_is_said_to_be(tmp_path):
+def test_scene_too_small_to_estimate_is_reported(tmp_path):
     pair = Recipe(height=64, width=64).write(tmp_path)
     result, lines = evaluated(pair, tmp_path)
     assert result.metrics.ergas is None

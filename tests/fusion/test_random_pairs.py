@@ -60,7 +60,7 @@ def outcome(case: Case) -> str:
         before = {p.name for p in Path(name).iterdir()}
         try:
             fuse(job)
-            fault = "" if case.damaged else wrong_image(case, job, ms)
+            fault = "" if case.damaged else describe_wrong_pixels(case, job, ms)
         except PansharpenError:
             left = {p.name for p in Path(name).iterdir()} - before
             return f"left {left}" if left else "sentence"
@@ -68,7 +68,7 @@ def outcome(case: Case) -> str:
         return fault or (f"left {parts}" if parts else "raster")
 
 
-def wrong_image(case: Case, job: FusionJob, ms: np.ndarray) -> str:
+def describe_wrong_pixels(case: Case, job: FusionJob, ms: np.ndarray) -> str:
     """Return what is wrong with the raster that was written, empty where nothing is."""
     dataset, source = gdal.Open(str(job.output)), gdal.Open(job.ms.path)
     fused = np.atleast_3d(dataset.ReadAsArray().T).T
@@ -113,7 +113,7 @@ def wrong_values(case: Case, job: FusionJob, ms: np.ndarray, fused: np.ndarray, 
     for band, expected, hole, spoilt in zip(fused, truth, gaps, bad, strict=True):
         inside = ~hole & ~spoilt
         if inside.any():
-            apart = abs(float(band[inside].astype(np.float64).mean()) - expected[inside].mean())
-            if apart > expected[inside].std() + 1.0 + 1e-3 * abs(expected[inside].mean()):
-                return f"the mean of a band moved by {apart:.4g}"
+            difference = abs(float(band[inside].astype(np.float64).mean()) - expected[inside].mean())
+            if difference > expected[inside].std() + 1.0 + 1e-3 * abs(expected[inside].mean()):
+                return f"the mean of a band moved by {difference:.4g}"
     return ""

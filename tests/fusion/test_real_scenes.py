@@ -43,7 +43,7 @@ def check_better(scene, weights):
 
 @pytest.mark.promise(23)
 @pytest.mark.parametrize("weights", ["best", "fast"])
-def test_sharpening_the_readme_scene_beats_interpolation_and_gdal(demo_scene, weights):
+def test_fusing_the_readme_scene_beats_interpolation_and_gdal(demo_scene, weights):
     check_better(demo_scene, weights)
 
 

@@ -76,12 +76,12 @@ def test_formats_that_cannot_hold_the_values_are_refused(tmp_path, name):
     assert "out." in refused(pair, tmp_path, OutputError, name=name)
 
 
-def test_a_format_that_cannot_hold_the_bands_is_refused_before_work(tmp_path):
+def test_format_unable_to_hold_the_bands_is_refused_before_work(tmp_path):
     pair = Recipe(bands=5).write(tmp_path)
-    heard: list[object] = []
+    received: list[object] = []
     with pytest.raises(OutputError, match=r"PNG .* cannot hold 5 bands of UInt16"):
-        fuse(job(pair, tmp_path / "out.png"), Progress(report=heard.append, log=heard.append))
-    assert heard == []
+        fuse(job(pair, tmp_path / "out.png"), Progress(report=received.append, log=received.append))
+    assert received == []
     assert temporaries(tmp_path) == []
 
 
@@ -189,7 +189,7 @@ def test_global_state_is_as_before(tmp_path, fails):
 
 
 @pytest.mark.promise(2)
-def test_one_raster_for_both_is_said_to_be_one(tmp_path):
+def test_one_raster_for_both_is_reported(tmp_path):
     pair = Recipe().write(tmp_path)
     pair.pan = pair.ms
     with pytest.raises(InputError, match="same raster"):

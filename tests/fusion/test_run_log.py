@@ -28,11 +28,11 @@ def warned(pair, tmp_path, **changes):
     return {n.code: n.numbers for n in fuse(job(pair, tmp_path / "o.tif", **changes)).notices}
 
 
-def test_a_shift_that_differs_within_the_scene_is_said(tmp_path):
+def test_shift_that_differs_within_the_scene_is_reported(tmp_path):
     pair = Recipe(ratio=2.0, height=512, width=512).write(tmp_path)
     assert warned(pair, tmp_path) == {}
     bent = np.concatenate(
-        [load_image(pair.ms)[:, :, :128], sense(pair.sharp, 2.0, 0.3, (0.0, 2.0))[:, :, 128:]], axis=2
+        [load_image(pair.ms)[:, :, :128], sense(pair.reference, 2.0, 0.3, (0.0, 2.0))[:, :, 128:]], axis=2
     )
     save(pair.ms, bent, transform=(5e5, 4, 0, 4e6, 0, -4))
     assert warned(pair, tmp_path)["shift_varies"]["pixels"] == pytest.approx(1.0, abs=0.3)  # from the middle
@@ -41,11 +41,11 @@ def test_a_shift_that_differs_within_the_scene_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("crest", "words"), [(1.28, "sharpened by its maker, up to 1."), (1.0, "of the contrast (measured)")]
 )
-def test_an_ms_that_its_maker_sharpened_is_said(tmp_path, crest, words):
+def test_ms_that_its_maker_sharpened_is_reported(tmp_path, crest, words):
     pair = Recipe(ratio=2.0, height=400, width=400).write(tmp_path)
     steep = (1.0, 1.0, 0.96, 0.86, 0.72, 0.54, 0.32, 0.19, 0.08, 0.04)
     transfer = TransferFunction(tuple(max(v, min(crest, 1.6 * v)) if crest > 1.0 else v for v in steep), steep)
-    save(pair.ms, sense(pair.sharp, 2.0, transfer=transfer), transform=(5e5, 4, 0, 4e6, 0, -4))
+    save(pair.ms, sense(pair.reference, 2.0, transfer=transfer), transform=(5e5, 4, 0, 4e6, 0, -4))
     log = log_of(pair, tmp_path)
     assert words in log
     assert ("sharpened by its maker" in log) == (crest > 1.0)
@@ -53,7 +53,7 @@ def test_an_ms_that_its_maker_sharpened_is_said(tmp_path, crest, words):
 
 
 @pytest.mark.parametrize("rows", [4.9, 9.0])
-def test_a_shift_beyond_the_small_search_is_found_and_a_large_one_is_said(tmp_path, rows):
+def test_shift_beyond_small_search_is_found_large_one_is_logged(tmp_path, rows):
     pair = Recipe(shift=(rows, 0.0), height=320, width=320).write(tmp_path)
     result = fuse(job(pair, tmp_path / "o.tif"))
     assert result.metrics.shift == pytest.approx((rows, 0.0), abs=0.1)
@@ -72,7 +72,7 @@ def test_warnings_reach_the_caller_as_they_are_found(tmp_path):
 
 
 @pytest.mark.parametrize("bare", ["pan", "ms", "both"])
-def test_what_is_taken_for_granted_is_said(tmp_path, bare):
+def test_assumptions_are_logged(tmp_path, bare):
     pair = Recipe().write(tmp_path)
     for name, path, pixel in (("pan", pair.pan, 2), ("ms", pair.ms, 8)):
         if bare == "both":
@@ -96,7 +96,7 @@ def test_one_is_singular_and_nothing_has_no_minus(tmp_path, monkeypatch):
     assert "(s)" not in log
 
 
-def test_the_length_of_a_tuning_is_said(tmp_path):
+def test_length_of_a_tuning_is_logged(tmp_path):
     lines: list[str] = []
     for minutes in (1.0, 2.5):
         run_log.report_tuning(
@@ -110,5 +110,5 @@ def test_the_length_of_a_tuning_is_said(tmp_path):
     ("seconds", "words"),
     [(4.24, "4.2 s"), (9.99, "10 s"), (59.6, "1 min 0 s"), (192.4, "3 min 12 s"), (7505.0, "2 h 5 min")],
 )
-def test_times_are_said_in_hours_minutes_and_seconds(seconds, words):
+def test_times_are_logged_in_hours_minutes_and_seconds(seconds, words):
     assert spoken(seconds) == words

@@ -37,7 +37,7 @@ def three_threads():
 
 @pytest.mark.promise(3)
 @pytest.mark.parametrize("options", [(), ("COMPRESS=DEFLATE", "BLOCKXSIZE=64", "BLOCKYSIZE=64")])
-def test_tiles_side_by_side_give_the_same_bytes(tmp_path, three_threads, options):
+def test_parallel_tiles_give_the_same_bytes(tmp_path, three_threads, options):
     pair = Recipe(height=320, width=450).write(tmp_path)
     for name in ("a.tif", "b.tif"):
         run(pair, tmp_path, name, tile=64, creation_options=options)
@@ -48,7 +48,7 @@ def test_tiles_side_by_side_give_the_same_bytes(tmp_path, three_threads, options
 
 
 @pytest.mark.promise(22)
-def test_two_runs_side_by_side_each_end_as_they_would_alone(tmp_path):
+def test_two_parallel_runs_each_end_as_they_would_alone(tmp_path):
     """One reads a damaged tile; GDAL's exceptions stay on for the other, and are off again once both have ended."""
     good, bad = tmp_path / "good", tmp_path / "bad"
     good.mkdir()
@@ -136,7 +136,7 @@ def spoiled(monkeypatch):
 @pytest.mark.parametrize("type_name", ["uint16", "float32"])
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
 def test_results_that_are_not_finite_are_refused(tmp_path, spoiled, type_name, value):
-    pair = Recipe(kind=type_name, height=128, width=128).write(tmp_path)
+    pair = Recipe(dtype=type_name, height=128, width=128).write(tmp_path)
     spoiled(value)
     extent = (5e5 + 2 * 64, 4e6 - 2 * 128, 5e5 + 2 * 128, 4e6)
     with pytest.raises(PansharpenError, match=r"row 0, column 64 of PAN .* not finite.* bundled weights"):

@@ -26,14 +26,14 @@ def test_tile_memory_follows_the_budget(tmp_path):
     """Less memory: smaller tiles, reported in the log, and the same raster."""
     pair = Recipe(height=700, width=700).write(tmp_path)
     lines: list[str] = []
-    images = []
+    outputs = []
     for budget in (48, 2048):
         fuse(job(pair, tmp_path / "o.tif", memory=budget), Progress(log=lines.append))
-        images.append(load_image(tmp_path / "o.tif").astype(int))
+        outputs.append(load_image(tmp_path / "o.tif").astype(int))
     sides = [int(line.split()[2]) for line in lines if line.startswith("Tiles of")]
     assert sides[0] < sides[1]
     assert len(sides) == 2
-    assert np.abs(images[0] - images[1]).max() <= 1
+    assert np.abs(outputs[0] - outputs[1]).max() <= 1
 
 
 @given(

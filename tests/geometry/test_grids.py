@@ -51,7 +51,7 @@ def test_both_south_up():
     assert register(pan, ms).overlap == Window(0, 0, 400, 300)
 
 
-def test_both_rotated_alike():
+def test_both_rotated_by_the_same_angle():
     c, s = math.cos(0.3), math.sin(0.3)
     pan = Grid(400, 300, (0.0, 2 * c, 2 * s, 0.0, 2 * s, -2 * c))
     ms = Grid(100, 75, (0.0, 8 * c, 8 * s, 0.0, 8 * s, -8 * c))
@@ -118,7 +118,7 @@ def test_pixels_of_damaged_headers_have_no_size(step):
 
 @pytest.mark.promise(1)
 @pytest.mark.parametrize("side", [0, 1, 2, 3])
-def test_an_extent_covers_the_pixels_whose_centres_it_holds_on_every_side(side):
+def test_extent_covers_pixels_whose_centres_it_holds(side):
     grid = Grid(100, 80, (0.0, 1.0, 0.0, 80.0, 0.0, -1.0))
     beyond = np.array([20.46, 30.46, 60.54, 70.54])  # each by 0.04 beyond a centre
     assert grid.covering((beyond[0], beyond[1], beyond[2], beyond[3])) == Window(20, 9, 41, 41)

@@ -63,12 +63,12 @@ def test_a_window_reads_what_the_whole_reads(ratio, gain, start):
 def test_readings_are_the_same_maps_as_their_matrices(size, count):
     """Also beyond the ends, where the end sample counts for all that lie outside."""
     positions = np.linspace(-3.3, size + 4.1, count)
-    image = np.random.default_rng(0).standard_normal((2, size, 6)).astype(np.float32)
+    pixels = np.random.default_rng(0).standard_normal((2, size, 6)).astype(np.float32)
     for reading in (mtf_resampler(size, positions, gaussian(0.1), 4.0), cubic_resampler(size, positions)):
-        expected = reading.dense(size) @ image
+        expected = reading.dense(size) @ pixels
         assert np.allclose(reading.dense(size).sum(1), 1.0)
-        assert np.allclose(reading.down(image), expected, atol=1e-5)
-        assert np.allclose(reading.across(image.swapaxes(1, 2)), expected.swapaxes(1, 2), atol=1e-5)
+        assert np.allclose(reading.down(pixels), expected, atol=1e-5)
+        assert np.allclose(reading.across(pixels.swapaxes(1, 2)), expected.swapaxes(1, 2), atol=1e-5)
     if size > 1:
         past = cubic_resampler(size, np.array([size + 2.0])).dense(size)
         assert past[0, -1] == pytest.approx(1.0)

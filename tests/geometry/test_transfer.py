@@ -25,31 +25,31 @@ def response(values, ratio, frequency):
 
 
 def test_gaussian_has_its_gain_at_nyquist():
-    found = TransferFunction.gaussian(0.3, 0.5)
-    assert found.rows == pytest.approx([0.3 ** (f * f) for f in FREQUENCIES])
-    assert found.columns == pytest.approx([0.5 ** (f * f) for f in FREQUENCIES])
-    assert found.gain == pytest.approx(np.sqrt(0.3 * 0.5))
-    assert found.peak == 1.0
+    transfer = TransferFunction.gaussian(0.3, 0.5)
+    assert transfer.rows == pytest.approx([0.3 ** (f * f) for f in FREQUENCIES])
+    assert transfer.columns == pytest.approx([0.5 ** (f * f) for f in FREQUENCIES])
+    assert transfer.gain == pytest.approx(np.sqrt(0.3 * 0.5))
+    assert transfer.peak == 1.0
     assert TransferFunction.gaussian(0.3).columns == TransferFunction.gaussian(0.3).rows
 
 
 def test_evaluate_continues_a_gaussian_beyond_nyquist():
     frequencies = np.array([0.0, 0.1, 1.0, 1.4, 2.0])
-    found = evaluate(TransferFunction.gaussian(0.3).rows, frequencies)
-    assert found == pytest.approx(0.3 ** (frequencies**2), abs=1e-6)
+    gains = evaluate(TransferFunction.gaussian(0.3).rows, frequencies)
+    assert gains == pytest.approx(0.3 ** (frequencies**2), abs=1e-6)
 
 
 @pytest.mark.parametrize("values", [*SHAPES.values(), (1.0,) * 10, (0.0,) * 10], ids=[*SHAPES, "flat", "empty"])
 def test_evaluate_falls_beyond_nyquist(values):
     """The values at Nyquist need not show the fall."""
-    found = evaluate(values, np.linspace(1.0, 3.0, 50))
-    assert (np.diff(found) <= 0.0).all()
-    assert found[-1] <= 0.06
+    gains = evaluate(values, np.linspace(1.0, 3.0, 50))
+    assert (np.diff(gains) <= 0.0).all()
+    assert gains[-1] <= 0.06
 
 
 def test_summary_holds_the_rows_then_the_columns():
-    found = TransferFunction(SHARPENED, STEEP).summary()
-    assert found == pytest.approx([1.125, 1.28, 0.785, 0.1, 0.98, 0.72, 0.255, 0.04])
+    summary = TransferFunction(SHARPENED, STEEP).summary()
+    assert summary == pytest.approx([1.125, 1.28, 0.785, 0.1, 0.98, 0.72, 0.255, 0.04])
 
 
 def test_peak_is_that_of_the_sharper_axis():
@@ -70,8 +70,8 @@ def test_values_out_of_range_are_refused(values):
 def test_kernel_has_the_response_of_its_function(shape, ratio):
     """At the frequencies of the values and between them; the taper rounds the shapes off a little."""
     for frequency in np.linspace(0.0, 1.0, 21):
-        wanted = float(evaluate(SHAPES[shape], np.array([frequency]))[0])
-        assert response(SHAPES[shape], ratio, frequency) == pytest.approx(wanted, abs=0.05), frequency
+        expected = float(evaluate(SHAPES[shape], np.array([frequency]))[0])
+        assert response(SHAPES[shape], ratio, frequency) == pytest.approx(expected, abs=0.05), frequency
 
 
 def test_sharpened_kernel_raises_medium_detail():
@@ -82,13 +82,13 @@ def test_sharpened_kernel_raises_medium_detail():
 @pytest.mark.parametrize("ratio", [2.0, 4.0])
 def test_kernels_of_rows_and_columns_differ(ratio):
     """A wave down the rows is raised by the rows' function, the same wave along the columns falls by theirs."""
-    size, found = 128, TransferFunction(SHARPENED, STEEP)
-    maps = [mtf_resampler(size, centres(size, 0.0, 1.0), v, ratio) for v in (found.rows, found.columns)]
+    size, transfer = 128, TransferFunction(SHARPENED, STEEP)
+    maps = [mtf_resampler(size, centres(size, 0.0, 1.0), v, ratio) for v in (transfer.rows, transfer.columns)]
     wave = np.cos(np.pi * 0.5 / ratio * np.arange(size))
     across = np.tile(wave, (size, 1))
     down = across.T
     middle = slice(40, 88)
     left = [
-        float(resample(image, *maps)[middle, middle].std() / image[middle, middle].std()) for image in (down, across)
+        float(resample(noise, *maps)[middle, middle].std() / noise[middle, middle].std()) for noise in (down, across)
     ]
     assert left == pytest.approx([1.28, 0.72], abs=0.06)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from helpers.scenes import Recipe, load_image, save
 
-MS_PLACE = (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
+MS_TRANSFORM = (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
 
 
 def constant_ms(pan, ms):
@@ -79,10 +79,10 @@ FUSED = (
 REFUSED = (zeros_and_ones, all_nan)  # undeclared fill in most of it; no valid pixel
 
 
-def write_scene(kind, folder):
-    """Write PAN and MS of 4 bands at ratio 4, changed by `kind`."""
-    pair = Recipe(kind="uint8", scale=0.08).write(folder)
-    pan, ms, numbers = kind(load_image(pair.pan).astype(float), load_image(pair.ms).astype(float))
+def write_scene(change, folder):
+    """Write PAN and MS of 4 bands at ratio 4, changed by `change`."""
+    pair = Recipe(dtype="uint8", scale=0.08).write(folder)
+    pan, ms, numbers = change(load_image(pair.pan).astype(float), load_image(pair.ms).astype(float))
     save(pair.pan, pan, numbers)
-    save(pair.ms, ms, numbers, MS_PLACE)
+    save(pair.ms, ms, numbers, MS_TRANSFORM)
     return pair

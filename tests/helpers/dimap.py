@@ -68,7 +68,7 @@ TEMPLATE = """<?xml version="1.0" encoding="UTF-8"?>
     <Production_Facility><SOFTWARE version="1.0">invented</SOFTWARE></Production_Facility>
     <Product_Settings>
       <PROCESSING_LEVEL>ORTHO</PROCESSING_LEVEL>
-      <SPECTRAL_PROCESSING>{kind}</SPECTRAL_PROCESSING>
+      <SPECTRAL_PROCESSING>{band_mode}</SPECTRAL_PROCESSING>
       <Geometric_Settings><GEOMETRIC_PROCESSING>ORTHO</GEOMETRIC_PROCESSING></Geometric_Settings>
       <Radiometric_Settings><RADIOMETRIC_PROCESSING>REFLECTANCE</RADIOMETRIC_PROCESSING></Radiometric_Settings>
       <Sampling_Settings><RESAMPLING_KERNEL>CUBIC</RESAMPLING_KERNEL></Sampling_Settings>
@@ -139,7 +139,7 @@ TEMPLATE = """<?xml version="1.0" encoding="UTF-8"?>
       <Strip_Source>
         <MISSION>{mission}</MISSION><MISSION_INDEX>{index}</MISSION_INDEX>
         <INSTRUMENT>{mission}</INSTRUMENT><INSTRUMENT_INDEX>{index}</INSTRUMENT_INDEX>
-        <IMAGING_DATE>2021-05-06</IMAGING_DATE><IMAGING_TIME>10:11:12.3Z</IMAGING_TIME><BAND_MODE>{kind}</BAND_MODE>
+        <IMAGING_DATE>2021-05-06</IMAGING_DATE><IMAGING_TIME>10:11:12.3Z</IMAGING_TIME><BAND_MODE>{band_mode}</BAND_MODE>
       </Strip_Source>
     </Source_Identification>
   </Dataset_Sources>
@@ -159,15 +159,15 @@ def dimap(
     """Write a volume with PAN and MS. MS has the bands red, green, blue, nir (and red edge, deep blue)."""
     order = ("B2", "B1", "B0", "B3")
     neo = mission == "PNEO"
-    for kind, source in (("PAN" if neo else "P", pair.pan), ("MS-FS" if neo else "MS", pair.ms)):
+    for band_mode, source in (("PAN" if neo else "P", pair.pan), ("MS-FS" if neo else "MS", pair.ms)):
         raster = gdal.Open(str(source))
-        name = f"{mission}{index}_{kind}_202105061011123_ORT_7569651-00{1 if source == pair.pan else 2}"
-        place, step = folder / f"IMG_{mission}{index}_{kind}", -(-raster.RasterXSize // across)
-        halves = [("RGB", [1, 2, 3]), ("NED", [4, 5, 6])] if kind == "MS-FS" else [("", None)]
+        name = f"{mission}{index}_{band_mode}_202105061011123_ORT_7569651-00{1 if source == pair.pan else 2}"
+        root, step = folder / f"IMG_{mission}{index}_{band_mode}", -(-raster.RasterXSize // across)
+        halves = [("RGB", [1, 2, 3]), ("NED", [4, 5, 6])] if band_mode == "MS-FS" else [("", None)]
         files = ""
         for word, bands in halves:
             one = cut(source, folder.parent / f"half{word}.tif", bands)
-            names = tiled(one, place, f"IMG_{name}{'_' + word if word else ''}" + "_{}.TIF", across, overlap)
+            names = tiled(one, root, f"IMG_{name}{'_' + word if word else ''}" + "_{}.TIF", across, overlap)
             files += "<Data_Files>" + "".join(
                 f'<Data_File tile_R="1" tile_C="{c}"><DATA_FILE_PATH href="{n}"/></Data_File>\n'
                 for c, n in enumerate(names, start=1)
@@ -177,16 +177,16 @@ def dimap(
             for i, b in enumerate(order, start=1)
         )
         text = TEMPLATE.format(
-            mission=mission, name=name, pixel=raster.GetGeoTransform()[1], kind=kind, files=files,
+            mission=mission, name=name, pixel=raster.GetGeoTransform()[1], band_mode=band_mode, files=files,
             rows=raster.RasterYSize, columns=raster.RasterXSize, bands=raster.RasterCount, count=across, step=step,
             overlap=overlap, index=index, components=components(name), measured=measured(),
             extent=EXTENT.format(rows=raster.RasterYSize, columns=raster.RasterXSize),
-            indices=f"<Raster_Index_List>{indices}</Raster_Index_List>" if with_indices and kind == "MS" else "",
+            indices=f"<Raster_Index_List>{indices}</Raster_Index_List>" if with_indices and band_mode == "MS" else "",
         )  # fmt: skip
-        (place / f"DIM_{name}.XML").write_text(text, encoding="utf-8")
-        (place / f"RPC_{name}.XML").write_text("<Dimap_Document><Rational_Function_Model/></Dimap_Document>")
-        (place / "MASKS").mkdir()
-        (place / "MASKS" / f"ROI_{name}_MSK.GML").write_text("<gml/>")
+        (root / f"DIM_{name}.XML").write_text(text, encoding="utf-8")
+        (root / f"RPC_{name}.XML").write_text("<Dimap_Document><Rational_Function_Model/></Dimap_Document>")
+        (root / "MASKS").mkdir()
+        (root / "MASKS" / f"ROI_{name}_MSK.GML").write_text("<gml/>")
     volume = "VOL_PNEO.XML" if neo else "VOL_PHR.XML"
     (folder / volume).write_text("<Dimap_Document><Metadata_Identification/></Dimap_Document>", encoding="utf-8")
 

@@ -12,11 +12,11 @@ from otfm_pansharpen.engine.packages import MANIFEST
 @contextmanager
 def engines():
     """Engines that nobody else uses; none is left behind."""
-    own = Engines()
+    fresh = Engines()
     try:
-        yield own
+        yield fresh
     finally:
-        for _, engine in own.warm:
+        for _, engine in fresh.warm:
             engine.end()
 
 

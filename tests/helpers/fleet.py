@@ -23,14 +23,14 @@ def make_scene(pair, folder, ending="cog.tif"):
 def sharpen(scene, settings=TILES):
     """Plan, make and join as the fleet does; returns whether it was complete already, and the notices."""
     read_plan.cache_clear()  # as in a process that has not seen it
-    found = plan_scene(scene, settings, MEMORY)
-    notices, missing = list(found.notices), found.missing
-    if found.complete:
+    plan = plan_scene(scene, settings, MEMORY)
+    notices, missing = list(plan.notices), plan.missing
+    if plan.complete:
         return True, notices
     for _ in range(MAX_ROUNDS):
         for number in reversed(missing):
-            make_part(scene, settings, found.digest, number)
-        joined = join_parts(scene, settings, found.digest)
+            make_part(scene, settings, plan.digest, number)
+        joined = join_parts(scene, settings, plan.digest)
         notices += joined.notices
         missing = joined.missing
         if not missing:

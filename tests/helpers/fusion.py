@@ -16,10 +16,10 @@ from otfm_pansharpen.model.raster.source import RasterSource
 
 def job(pair, output, **changes):
     """Make a job on a pair; `changes` are fields of FusionJob and of FusionOptions."""
-    own = {name: changes.pop(name) for name in FusionJob.__dataclass_fields__ if name in changes}
+    job_fields = {name: changes.pop(name) for name in FusionJob.__dataclass_fields__ if name in changes}
     options = FusionOptions(**{"precision": "fp32", "device": "cpu", **changes})
     basic = FusionJob(RasterSource(str(pair.pan)), RasterSource(str(pair.ms)), output, options)
-    return replace(basic, **own)
+    return replace(basic, **job_fields)
 
 
 def run(pair, tmp_path, name="fused.tif", **changes) -> tuple[np.ndarray, FusionResult]:

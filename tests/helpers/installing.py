@@ -20,7 +20,7 @@ from qgis.PyQt.QtCore import QSettings  # noqa: E402
 from qgis.PyQt.QtWidgets import QMainWindow  # noqa: E402
 
 PLUGIN = "otfm_pansharpen"
-profile, former, package, pan, ms, output = sys.argv[1:]
+profile, previous, package, pan, ms, output = sys.argv[1:]
 QSettings.setDefaultFormat(QSettings.Format.IniFormat)
 QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, profile)
 QgsApplication.setOrganizationName("QGIS")
@@ -45,7 +45,7 @@ if hasattr(qgis.core, "QgsSettingsTree"):  # from QGIS 3.30; the desktop alone d
 import pyplugin_installer  # noqa: E402
 
 installer = pyplugin_installer.instance()
-own_weights = Path(QgsApplication.qgisSettingsDirPath(), PLUGIN, "weights", "own.safetensors")
+user_weights = Path(QgsApplication.qgisSettingsDirPath(), PLUGIN, "weights", "own.safetensors")
 
 
 def state() -> dict[str, object]:
@@ -58,7 +58,7 @@ def state() -> dict[str, object]:
         "files": sorted(p.name for p in (home / PLUGIN).glob("*")),
         "setting": QgsSettings().value("otfm/device"),
         "enabled": QgsSettings().value(f"PythonPlugins/{PLUGIN}"),
-        "weights": own_weights.exists(),
+        "weights": user_weights.exists(),
     }
 
 
@@ -73,14 +73,14 @@ def use() -> bool:
     return bool(algorithm.run(parameters, QgsProcessingContext(), QgsProcessingFeedback())[1])
 
 
-found = {"installed": install(former)}
-own_weights.parent.mkdir(parents=True)
-own_weights.write_bytes(b"tuned by the user")
+states = {"installed": install(previous)}
+user_weights.parent.mkdir(parents=True)
+user_weights.write_bytes(b"tuned by the user")
 QgsSettings().setValue("otfm/device", "cpu")
-found["upgraded"] = install(package)
+states["upgraded"] = install(package)
 used = use()
 installer.uninstallPlugin(PLUGIN, quiet=True)
-found["uninstalled"] = state()
-print(json.dumps({**found, "used": used}))
+states["uninstalled"] = state()
+print(json.dumps({**states, "used": used}))
 sys.stdout.flush()
 application.exitQgis()

@@ -69,9 +69,14 @@ def level_2_names(product: str, satellite: int) -> dict[str, str]:
 def collection_2(product: str, satellite: int, level: int) -> Groups:
     """Return the groups of an MTL file of collection 2. Level 2 repeats the metadata of level 1, names included."""
     first, scene = product.replace("L2SP", "L1TP"), f"L{product[1]}{satellite}1900242020183LGN00"
-    kind = {"COLLECTION_NUMBER": "02", "COLLECTION_CATEGORY": "T1", "OUTPUT_FORMAT": "GEOTIFF"}
+    collection = {"COLLECTION_NUMBER": "02", "COLLECTION_CATEGORY": "T1", "OUTPUT_FORMAT": "GEOTIFF"}
     names = level_2_names(product, satellite) if level == 2 else level_1_names(product, satellite)
-    contents = {"LANDSAT_PRODUCT_ID": product, "PROCESSING_LEVEL": "L2SP" if level == 2 else "L1TP", **kind, **names}
+    contents = {
+        "LANDSAT_PRODUCT_ID": product,
+        "PROCESSING_LEVEL": "L2SP" if level == 2 else "L1TP",
+        **collection,
+        **names,
+    }
     groups = {
         "PRODUCT_CONTENTS": {**ORIGIN, **contents, "PRESENT_BAND_8": "Y"},
         "IMAGE_ATTRIBUTES": image_attributes(satellite),
@@ -96,7 +101,7 @@ def collection_2(product: str, satellite: int, level: int) -> Groups:
         }  # fmt: skip
     record = {
         **ORIGIN, "REQUEST_ID": "L2", "LANDSAT_SCENE_ID": scene, "LANDSAT_PRODUCT_ID": first,
-        "PROCESSING_LEVEL": "L1TP", **kind, **level_1_names(first, satellite),
+        "PROCESSING_LEVEL": "L1TP", **collection, **level_1_names(first, satellite),
         "DATA_SOURCE_TIRS_STRAY_LIGHT_CORRECTION": "TIRS",
         "DATA_SOURCE_ELEVATION": "GLS2000", "GROUND_CONTROL_POINTS_VERSION": "5", "GROUND_CONTROL_POINTS_MODEL": "512",
         "GEOMETRIC_RMSE_MODEL": "7.123", "GEOMETRIC_RMSE_MODEL_Y": "5.001", "GEOMETRIC_RMSE_MODEL_X": "5.072",
@@ -148,14 +153,14 @@ def image_attributes(satellite: int) -> dict[str, str]:
 
 def corners() -> dict[str, str]:
     """Corners of the scene, geographic and projected."""
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for corner, (lat, lon, x, y) in {
         "UL": ("51.2", "12.1", "500000.000", "4000000.000"), "UR": ("51.2", "15.1", "500384.000", "4000000.000"),
         "LL": ("49.2", "12.1", "500000.000", "3999680.000"), "LR": ("49.2", "15.1", "500384.000", "3999680.000"),
     }.items():  # fmt: skip
-        found |= {f"CORNER_{corner}_LAT_PRODUCT": lat, f"CORNER_{corner}_LON_PRODUCT": lon}
-        found |= {f"CORNER_{corner}_PROJECTION_X_PRODUCT": x, f"CORNER_{corner}_PROJECTION_Y_PRODUCT": y}
-    return found
+        fields |= {f"CORNER_{corner}_LAT_PRODUCT": lat, f"CORNER_{corner}_LON_PRODUCT": lon}
+        fields |= {f"CORNER_{corner}_PROJECTION_X_PRODUCT": x, f"CORNER_{corner}_PROJECTION_Y_PRODUCT": y}
+    return fields
 
 
 def sizes() -> dict[str, str]:

@@ -23,10 +23,10 @@ def worldview(
 ) -> None:
     """Write folders of PAN and MS, each with metadata and tiles."""
     order, catalog = f"014493935010_01_{part}", "103001008F2A5500" + part
-    for kind, source, suffix in (("P2AS", pair.pan, "PAN"), ("M2AS", pair.ms, "MUL")):
+    for product, source, suffix in (("P2AS", pair.pan, "PAN"), ("M2AS", pair.ms, "MUL")):
         raster = gdal.Open(str(source))
-        place, stem = folder / f"{order}_{suffix}", f"19APR23021253-{kind}"
-        names = tiled(source, place, stem + "_{}-" + order + ".TIF", across, overlap)
+        root, stem = folder / f"{order}_{suffix}", f"19APR23021253-{product}"
+        names = tiled(source, root, stem + "_{}-" + order + ".TIF", across, overlap)
         groups = GROUPS[raster.RasterCount]
         texts = {
             "IMD": imd(groups, raster.RasterYSize, raster.RasterXSize, satellite, catalog, date),
@@ -35,27 +35,18 @@ def worldview(
             "XML": f"<?xml version='1.0' encoding='UTF-8'?>\n<isd><TIL><NUMTILES>{len(names)}</NUMTILES></TIL></isd>\n",
         }
         for ending, text in texts.items():
-            (place / f"{stem}-{order}.{ending}").write_text(text, encoding="utf-8")
+            (root / f"{stem}-{order}.{ending}").write_text(text, encoding="utf-8")
     (folder / f"{order}_README.XML").write_text("<README><MEDIATYPE>FTP</MEDIATYPE></README>", encoding="utf-8")
 
 
 def imd(groups: tuple[str, ...], rows: int, columns: int, satellite: str, catalog: str, date: str) -> str:
     """Return the text of an IMD file."""
-    edges = "".join(f"\t{c}{axis} = {15.0 + i};\n" for i, c in enumerate(CORNERS) for axis in ("Lon", "Lat", "HAE"))
-    bands = "".join(
-        f"BEGIN_GROUP = BAND_{g}\n{edges}\tabsCalFactor = 1.000000e-02;\n\teffectiveBandwidth = 5.430000e-02;\n"
-        f"\tTDILevel = 24;\nEND_GROUP = BAND_{g}\n"
-        for g in groups
-    )
-    angles = "".join(
-        f"\t{end}{name} = {value};\n"
-        for name, value in (
-            ("CollectedRowGSD", 0.5), ("CollectedColGSD", 0.5), ("CollectedGSD", 0.5), ("SunAz", 160.2),
-            ("SunEl", 51.3), ("SatAz", 200.1), ("SatEl", 70.5), ("InTrackViewAngle", -10.1),
-            ("CrossTrackViewAngle", 5.5), ("OffNadirViewAngle", 12.1),
-        )
-        for end in ("min", "max", "mean")
-    )  # fmt: skip
+    parts = format_imd_header(groups, rows, columns), format_imd_bands(groups), 'outputFormat = "GeoTIFF";\n'
+    return "".join((*parts, format_imd_image(satellite, catalog, date), format_imd_map(date), "END;\n"))
+
+
+def format_imd_header(groups: tuple[str, ...], rows: int, columns: int) -> str:
+    """Return the lines of an IMD file before its groups."""
     return f"""version = "28.3";
 generationTime = 2019-05-01T00:00:00.000000Z;
 productOrderId = "014493935010_01_P001";
@@ -72,8 +63,31 @@ radiometricLevel = "Corrected";
 radiometricEnhancement = "Off";
 bitsPerPixel = 16;
 compressionType = "None";
-{bands}outputFormat = "GeoTIFF";
-BEGIN_GROUP = IMAGE_1
+"""
+
+
+def format_imd_bands(groups: tuple[str, ...]) -> str:
+    """Return one group per band."""
+    edges = "".join(f"\t{c}{axis} = {15.0 + i};\n" for i, c in enumerate(CORNERS) for axis in ("Lon", "Lat", "HAE"))
+    return "".join(
+        f"BEGIN_GROUP = BAND_{g}\n{edges}\tabsCalFactor = 1.000000e-02;\n\teffectiveBandwidth = 5.430000e-02;\n"
+        f"\tTDILevel = 24;\nEND_GROUP = BAND_{g}\n"
+        for g in groups
+    )
+
+
+def format_imd_image(satellite: str, catalog: str, date: str) -> str:
+    """Return the group of the image, with the angles of its acquisition."""
+    angles = "".join(
+        f"\t{end}{name} = {value};\n"
+        for name, value in (
+            ("CollectedRowGSD", 0.5), ("CollectedColGSD", 0.5), ("CollectedGSD", 0.5), ("SunAz", 160.2),
+            ("SunEl", 51.3), ("SatAz", 200.1), ("SatEl", 70.5), ("InTrackViewAngle", -10.1),
+            ("CrossTrackViewAngle", 5.5), ("OffNadirViewAngle", 12.1),
+        )
+        for end in ("min", "max", "mean")
+    )  # fmt: skip
+    return f"""BEGIN_GROUP = IMAGE_1
 	satId = "{satellite}";
 	mode = "FullSwath";
 	scanDirection = "Forward";
@@ -95,7 +109,13 @@ BEGIN_GROUP = IMAGE_1
 	attitudeKnowledgeSrc = "R";
 	revNumber = 48000;
 END_GROUP = IMAGE_1
-BEGIN_GROUP = MAP_PROJECTED_PRODUCT
+"""
+
+
+def format_imd_map(date: str) -> str:
+    """Return the group of the map projection."""
+    corners = "".join(f"\t{c}{axis} = 500000.0;\n" for c in CORNERS for axis in "XY")
+    return f"""BEGIN_GROUP = MAP_PROJECTED_PRODUCT
 	earliestAcqTime = {date}T10:12:13.123456Z;
 	latestAcqTime = {date}T10:12:17.123456Z;
 	datumName = "WE";
@@ -119,10 +139,9 @@ BEGIN_GROUP = MAP_PROJECTED_PRODUCT
 	colSpacing = 0.5;
 	rowSpacing = 0.5;
 	productGSD = 0.5;
-{"".join(f"	{c}{axis} = 500000.0;{chr(10)}" for c in CORNERS for axis in "XY")}	DEMCorrection = "Fine DEM";
+{corners}	DEMCorrection = "Fine DEM";
 	numGCP = 0;
 END_GROUP = MAP_PROJECTED_PRODUCT
-END;
 """
 
 
@@ -150,7 +169,7 @@ def rpb(satellite: str) -> str:
         for name in ("lineNumCoef", "lineDenCoef", "sampNumCoef", "sampDenCoef")
     )
     values = "".join(
-        f"\t{name}{kind} = 1;\n" for kind in ("Offset", "Scale") for name in ("line", "samp", "lat", "long", "height")
+        f"\t{name}{term} = 1;\n" for term in ("Offset", "Scale") for name in ("line", "samp", "lat", "long", "height")
     )
     return (
         f'satId = "{satellite}";\nbandId = "P";\nSpecId = "RPC00B";\nBEGIN_GROUP = IMAGE\n\terrBias = 3.92;\n'

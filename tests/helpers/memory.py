@@ -15,8 +15,8 @@ def little_memory(megabytes: int) -> Iterator[None]:
     """So many megabytes of address space are left within the block; on Linux alone."""
     pages = int(STATUS.read_text().split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
-    most = pages * resource.getpagesize() + megabytes * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    limit = pages * resource.getpagesize() + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
     try:
         yield
     finally:

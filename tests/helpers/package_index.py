@@ -18,6 +18,21 @@ pathlib.Path({canary!r}).write_text("ran")
 raise SystemExit("the canary was written")
 """
 
+TORCH = "__version__ = '2.13.0'\ndef from_numpy(array):\n    return array\n"  # loads, and does nothing else
+
+
+def write_torch_wheels(folder: Path) -> Path:
+    """Make a folder of wheels with a torch that loads, and does nothing else."""
+    write_wheel(folder, "torch", "2.13.0", {"torch/__init__.py": TORCH})
+    write_wheel(folder, "safetensors", "0.8.0", {"safetensors/__init__.py": "", "safetensors/torch.py": ""})
+    return folder
+
+
+def write_wheel(folder: Path, name: str, version: str, modules: Mapping[str, str], metadata: str = "") -> None:
+    """Write a wheel of pure Python into a folder, which is made where it is absent."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}-{version}-py3-none-any.whl").write_bytes(wheel_bytes(name, version, modules, metadata))
+
 
 def wheel_bytes(name: str, version: str, modules: Mapping[str, str], metadata: str = "") -> bytes:
     """Make a wheel of pure Python, as pip installs it."""

@@ -67,21 +67,21 @@ def packed(folder: Path, archive: Path) -> Path:
 
 
 def sharpened(
-    place: Path, folder: Path, weights: Path = BUNDLED[DEFAULT_SET], **changes: object
+    source: Path, folder: Path, weights: Path = BUNDLED[DEFAULT_SET], **changes: object
 ) -> tuple[ProductResult, str]:
     """Return the result of a run, and the log."""
     folder.mkdir(exist_ok=True)
     lines: list[str] = []
     options = FusionOptions(weights, precision="fp32", device="cpu")
-    job = ProductJob(str(place), folder, options, **changes)  # type: ignore[arg-type]
+    job = ProductJob(str(source), folder, options, **changes)  # type: ignore[arg-type]
     return sharpen_products(job, Progress(log=lines.append)), "\n".join(lines)
 
 
-def refusal(place: Path, folder: Path) -> str:
+def refusal(source: Path, folder: Path) -> str:
     """Return the sentence of a run that is refused; nothing is written."""
     folder.mkdir(exist_ok=True)
     with pytest.raises(PansharpenError) as refused:
-        sharpen_products(ProductJob(str(place), folder, FusionOptions(device="cpu")))
+        sharpen_products(ProductJob(str(source), folder, FusionOptions(device="cpu")))
     assert list(folder.iterdir()) == []
     return str(refused.value)
 

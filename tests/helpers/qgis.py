@@ -12,31 +12,31 @@ class Listener(QgsProcessingFeedback):
     def __init__(self, cancel_at=None):
         super().__init__(False)
         self.lines = []
-        self.heard = []  # the same, each with its kind
+        self.entries = []  # the same, each with its level
         self.shares = []
         self.cancel_at = cancel_at
-        self.progressChanged.connect(self.hear)
+        self.progressChanged.connect(self.collect_progress)
 
-    def hear(self, share):
+    def collect_progress(self, share):
         self.shares.append(share)
         if self.cancel_at is not None and share >= self.cancel_at:
             self.cancel()
 
-    def say(self, kind, line):
+    def collect_line(self, level, line):
         self.lines.append(line)
-        self.heard.append((kind, line))
+        self.entries.append((level, line))
 
     def pushInfo(self, line):  # noqa: N802 - QGIS's name
-        self.say("info", line)
+        self.collect_line("info", line)
 
     def pushWarning(self, line):  # noqa: N802 - QGIS's name
-        self.say("warning", line)
+        self.collect_line("warning", line)
 
     def pushDebugInfo(self, line):  # noqa: N802 - QGIS's name
-        self.say("detail", line)
+        self.collect_line("detail", line)
 
     def reportError(self, line, fatal=False):  # noqa: N802 - QGIS's name
-        self.say("error", line)
+        self.collect_line("error", line)
 
 
 class Desktop:
@@ -77,5 +77,5 @@ class Desktop:
 def run(algorithm, pair, output, feedback=None, context=None, **parameters):
     """Sharpen a pair with otfm:pansharpen; its results, and whether it succeeded."""
     context = context or QgsProcessingContext()
-    given = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output), "PRECISION": "fp32", **parameters}
-    return algorithm.run(given, context, feedback or Listener(), {}, False)
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "OUTPUT": str(output), "PRECISION": "fp32", **parameters}
+    return algorithm.run(parameters, context, feedback or Listener(), {}, False)

@@ -73,8 +73,8 @@ def cases(draw: st.DrawFn, sound: bool) -> Case:
     common = pick([1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 8.0])
     other = st.floats(1.5, 16.0) if sound else pick([1.0, 20.0])
     ratio = round(draw(common | other), 2)
-    least = int(16 * ratio) if sound else 1
-    size = st.integers(least, max(least, 300))
+    smallest = int(16 * ratio) if sound else 1
+    size = st.integers(smallest, max(smallest, 300))
     height, width = draw(size), draw(size)
     shares = pick([1.0, 0.8 if sound else 0.6, 1.4])
     rows, columns = (max(int(n / ratio * draw(shares)), 1) for n in (height, width))
@@ -82,10 +82,10 @@ def cases(draw: st.DrawFn, sound: bool) -> Case:
     shift = st.floats(-3.0, 3.0) if layout == "offset" else st.just(0.0)
     offset = round(draw(shift) * ratio, 2), round(draw(shift) * ratio, 2)
     system = draw(pick([32633, None]))
-    kinds = draw(pick(list(TYPES))), draw(pick(list(TYPES)))
-    whole = np.dtype(kinds[1]).kind in "ui"
-    levels = min(np.dtype(kind).itemsize if np.dtype(kind).kind in "ui" else len(LEVELS) for kind in kinds)
-    gaps = [0.0, 100.0, 255.0] if np.dtype(kinds[1]).kind == "u" else [0.0, -99.0, 100.0]
+    dtypes = draw(pick(list(TYPES))), draw(pick(list(TYPES)))
+    whole = np.dtype(dtypes[1]).kind in "ui"
+    levels = min(np.dtype(dtype).itemsize if np.dtype(dtype).kind in "ui" else len(LEVELS) for dtype in dtypes)
+    gaps = [0.0, 100.0, 255.0] if np.dtype(dtypes[1]).kind == "u" else [0.0, -99.0, 100.0]
     ending = draw(pick(ENDINGS if sound else (*ENDINGS, "png", "jp2", "gpkg", "jpg", "vrt")))
     choices = (SOUND_OPTIONS if ending == "tif" else ((),)) if sound else WILD_OPTIONS
     data_types = ["", "Float32", "Float64"] if sound else ["", "Byte", "UInt16", "Int16", "Int32", "Float32", "Float64"]
@@ -94,7 +94,7 @@ def cases(draw: st.DrawFn, sound: bool) -> Case:
     extent = draw(st.none() | st.tuples(*[st.floats(0.05, 0.45)] * 2, *[st.floats(0.55, 0.95)] * 2))
     return Case(
         sound, draw(st.integers(0, 2**31)), (height, width), (rows, columns), ratio, layout, offset,
-        (system, system if sound else draw(pick([system, system, 4326]))), kinds, draw(st.integers(1, 8)),
+        (system, system if sound else draw(pick([system, system, 4326]))), dtypes, draw(st.integers(1, 8)),
         draw(pick(STYLES[:3] if sound else STYLES)),
         draw(st.integers(0, (levels if sound and whole else len(LEVELS)) - 1)),
         draw(st.none() | pick(gaps)), extent, draw(pick(twists)), damaged,
@@ -114,13 +114,13 @@ def write_case(case: Case, folder: Path) -> tuple[FusionJob, np.ndarray]:
     (top, left), far = case.offset, 1e6 if case.layout == "far" else 0.0
     skew, step = 0.05 * case.ratio if case.layout == "rotated" else 0.0, case.sign * case.ratio
     grids = [X, 1.0, 0.0, Y, 0.0, case.sign], [X + left + far, case.ratio, skew, Y + case.sign * top, skew, step]
-    for name, image, kind, grid, system, bare in (
+    for name, pixels, dtype, grid, system, bare in (
         ("pan.tif", pan, case.types[0], grids[0], case.systems[0], case.layout == "none"),
         ("ms.tif", ms, case.types[1], grids[1], case.systems[1], case.layout in ("none", "half")),
     ):
         option = str(rng.choice(["TILED=YES", "COMPRESS=DEFLATE", "INTERLEAVE=BAND", "BLOCKYSIZE=1"]))
         nodata = case.nodata if name == "ms.tif" else None
-        save(folder / name, image, kind, None if bare else grid, None if bare else system, nodata, option)
+        save(folder / name, pixels, dtype, None if bare else grid, None if bare else system, nodata, option)
     if case.damaged:
         damage(folder / case.damaged, rng)
     path = TWISTS[case.twist](folder, ms, rng) if case.twist else None
@@ -146,7 +146,7 @@ def extent_of(case: Case) -> tuple[float, float, float, float] | None:
     return X + left, rows[0], X + right, rows[1]
 
 
-def content(rng: np.random.Generator, size: tuple[int, int, int], kind: str, case: Case,
+def content(rng: np.random.Generator, size: tuple[int, int, int], dtype: str, case: Case,
             corner: tuple[float, float], pixel: float) -> np.ndarray:  # fmt: skip
     """Texture, ramps, noise or a constant at a level of the type's range, sometimes with values that are not finite."""
     bands, height, width = size
@@ -157,29 +157,29 @@ def content(rng: np.random.Generator, size: tuple[int, int, int], kind: str, cas
         "ramp": rows + columns,
         "constant": np.zeros((height, width)),
     }[case.style]
-    image = base * rng.uniform(0.5, 1.5, (bands, 1, 1)) + 0.05 * rng.standard_normal((bands, height, width))
+    pixels = base * rng.uniform(0.5, 1.5, (bands, 1, 1)) + 0.05 * rng.standard_normal((bands, height, width))
     level, spread = LEVELS[case.level]
-    image = image * spread + level
-    if np.dtype(kind).kind in "ui":
-        limits = np.iinfo(kind)
-        return np.clip(np.rint(image), limits.min, limits.max).astype(kind)
+    pixels = pixels * spread + level
+    if np.dtype(dtype).kind in "ui":
+        limits = np.iinfo(dtype)
+        return np.clip(np.rint(pixels), limits.min, limits.max).astype(dtype)
     if rng.random() < 0.1:
-        image[:, rng.random((height, width)) < 0.05] = rng.choice([np.nan, np.inf, -np.inf, 1e38])
-    return image.astype(kind)
+        pixels[:, rng.random((height, width)) < 0.05] = rng.choice([np.nan, np.inf, -np.inf, 1e38])
+    return pixels.astype(dtype)
 
 
-def save(path: Path, image: np.ndarray, kind: str, grid: list[float] | None, crs: int | None, nodata: float | None,
+def save(path: Path, pixels: np.ndarray, dtype: str, grid: list[float] | None, crs: int | None, nodata: float | None,
          option: str) -> None:  # fmt: skip
     options = ["PHOTOMETRIC=MINISBLACK", "ALPHA=NO", option]
-    bands, height, width = image.shape
-    dataset = gdal.GetDriverByName("GTiff").Create(str(path), width, height, bands, TYPES[kind], options)
+    bands, height, width = pixels.shape
+    dataset = gdal.GetDriverByName("GTiff").Create(str(path), width, height, bands, TYPES[dtype], options)
     if grid:
         dataset.SetGeoTransform(grid)
     if crs:
         reference = osr.SpatialReference()
         reference.ImportFromEPSG(crs)
         dataset.SetProjection(reference.ExportToWkt())
-    dataset.WriteArray(image)
+    dataset.WriteArray(pixels)
     if nodata is not None:
         for number in range(bands):
             dataset.GetRasterBand(number + 1).SetNoDataValue(nodata)

@@ -17,16 +17,16 @@ def landscape(bands: int, height: int, width: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     ground = np.stack([gaussian_filter(rng.standard_normal((height, width)), 12) for _ in range(bands)])
     common = gaussian_filter(rng.standard_normal((height, width)), 1.0)
-    image = 900 + 4000 * ground + 150 * common * np.linspace(0.6, 1.2, bands)[:, None, None]
+    pixels = 900 + 4000 * ground + 150 * common * np.linspace(0.6, 1.2, bands)[:, None, None]
     for _ in range(height * width // 400):
         h, w = rng.integers(3, 24, 2)
         y, x = rng.integers(0, height - 3), rng.integers(0, width - 3)
-        image[:, y : y + h, x : x + w] = rng.uniform(400, 2200) * rng.uniform(0.75, 1.25, (bands, 1, 1))
-    return np.clip(gaussian_filter(image, (0, 0.5, 0.5)), 200, 3000)
+        pixels[:, y : y + h, x : x + w] = rng.uniform(400, 2200) * rng.uniform(0.75, 1.25, (bands, 1, 1))
+    return np.clip(gaussian_filter(pixels, (0, 0.5, 0.5)), 200, 3000)
 
 
 def sense(
-    sharp: np.ndarray,
+    reference: np.ndarray,
     ratio: float,
     gain: float = 0.3,
     shift: tuple[float, float] = (0.0, 0.0),
@@ -37,12 +37,14 @@ def sense(
     Its transfer function is a Gaussian of `gain` at Nyquist, unless one is given.
     """
     sigma = ratio * np.sqrt(-2 * np.log(gain)) / np.pi
-    rows, columns = ((ratio - 1) / 2 + ratio * np.arange(int(n / ratio)) + s for n, s in zip(sharp.shape[1:], shift))
+    rows, columns = (
+        (ratio - 1) / 2 + ratio * np.arange(int(n / ratio)) + s for n, s in zip(reference.shape[1:], shift)
+    )
     if transfer:
-        down = spectral_map(sharp.shape[1], rows, ratio, transfer.rows)
-        return np.asarray(down @ sharp @ spectral_map(sharp.shape[2], columns, ratio, transfer.columns).T)
-    places = np.meshgrid(rows, columns, indexing="ij")
-    return np.stack([map_coordinates(gaussian_filter(b, sigma), places, order=3, mode="nearest") for b in sharp])
+        down = spectral_map(reference.shape[1], rows, ratio, transfer.rows)
+        return np.asarray(down @ reference @ spectral_map(reference.shape[2], columns, ratio, transfer.columns).T)
+    points = np.meshgrid(rows, columns, indexing="ij")
+    return np.stack([map_coordinates(gaussian_filter(b, sigma), points, order=3, mode="nearest") for b in reference])
 
 
 def spectral_map(size: int, positions: np.ndarray, ratio: float, values: Values) -> np.ndarray:
@@ -63,7 +65,7 @@ class Pair:
 
     pan: Path
     ms: Path
-    sharp: np.ndarray
+    reference: np.ndarray
 
 
 @dataclass
@@ -74,7 +76,7 @@ class Recipe:
     ratio: float = 4.0
     height: int = 192
     width: int = 240
-    kind: str = "uint16"
+    dtype: str = "uint16"
     gain: float = 0.3
     shift: tuple[float, float] = (0.0, 0.0)
     scale: float = 1.0
@@ -85,28 +87,30 @@ class Recipe:
 
     def write(self, folder: Path) -> Pair:
         """Write PAN and MS as GeoTIFFs in `folder`."""
-        sharp = landscape(self.bands, self.height, self.width, self.seed)
-        pan = np.tensordot(np.linspace(1.0, 0.6, self.bands) / np.linspace(1.0, 0.6, self.bands).sum(), sharp, 1)
-        ms = sense(sharp, self.ratio, self.gain, self.shift)
+        reference = landscape(self.bands, self.height, self.width, self.seed)
+        pan = np.tensordot(np.linspace(1.0, 0.6, self.bands) / np.linspace(1.0, 0.6, self.bands).sum(), reference, 1)
+        ms = sense(reference, self.ratio, self.gain, self.shift)
         files = folder / "pan.tif", folder / "ms.tif"
         pixel = 2.0
-        save(files[0], (pan * self.scale)[None], self.kind, (5e5, pixel, 0, 4e6, 0, -pixel), self.crs, self.nodata)
+        save(files[0], (pan * self.scale)[None], self.dtype, (5e5, pixel, 0, 4e6, 0, -pixel), self.crs, self.nodata)
         coarse = pixel * self.ratio
-        save(files[1], ms * self.scale, self.kind, (5e5, coarse, 0, 4e6, 0, -coarse), self.crs, self.nodata, self.names)
-        return Pair(*files, sharp * self.scale)
+        save(
+            files[1], ms * self.scale, self.dtype, (5e5, coarse, 0, 4e6, 0, -coarse), self.crs, self.nodata, self.names
+        )
+        return Pair(*files, reference * self.scale)
 
 
 def save(
     path: Path,
-    image: np.ndarray,
-    kind: str = "uint16",
+    pixels: np.ndarray,
+    dtype: str = "uint16",
     transform: tuple[float, ...] = (5e5, 2.0, 0.0, 4e6, 0.0, -2.0),
     crs: int | None = 32633,
     nodata: float | None = None,
     names: list[str] | None = None,
 ) -> Path:
     """(bands, h, w) as GeoTIFF."""
-    kinds = {
+    gdal_types = {
         "uint8": "Byte",
         "uint16": "UInt16",
         "int16": "Int16",
@@ -114,18 +118,18 @@ def save(
         "float64": "Float64",
         "complex64": "CFloat32",
     }
-    image = np.rint(image) if kind[0] in "ui" else image
+    pixels = np.rint(pixels) if dtype[0] in "ui" else pixels
     dataset = gdal.GetDriverByName("GTiff").Create(
-        str(path), image.shape[2], image.shape[1], len(image), gdal.GetDataTypeByName(kinds[kind]),
+        str(path), pixels.shape[2], pixels.shape[1], len(pixels), gdal.GetDataTypeByName(gdal_types[dtype]),
         ["PHOTOMETRIC=MINISBLACK", "ALPHA=NO"],
     )  # fmt: skip
     dataset.SetGeoTransform(transform)
     if crs:
-        reference = osr.SpatialReference()
-        reference.ImportFromEPSG(crs)
-        dataset.SetProjection(reference.ExportToWkt())
-    dataset.WriteArray(image.astype(kind))
-    for number in range(1, len(image) + 1):
+        system = osr.SpatialReference()
+        system.ImportFromEPSG(crs)
+        dataset.SetProjection(system.ExportToWkt())
+    dataset.WriteArray(pixels.astype(dtype))
+    for number in range(1, len(pixels) + 1):
         if nodata is not None:
             dataset.GetRasterBand(number).SetNoDataValue(nodata)
         if names:

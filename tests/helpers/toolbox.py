@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 MTF_TAPS = 41
 # Half of the symmetric 23-tap polynomial kernel that doubles a grid (Aiazzi et al., 2002).
@@ -15,7 +15,7 @@ HALF_BAND = (
 )
 
 
-def mtf_kernel(gain: float, ratio: int) -> Image:
+def mtf_kernel(gain: float, ratio: int) -> Array:
     """Return the toolbox's 41x41 MTF filter: Gaussian response, rotated Kaiser(0.5) window, not normalised."""
     half = MTF_TAPS // 2
     alpha = np.sqrt((half / ratio) ** 2 / (-2.0 * np.log(gain)))
@@ -27,21 +27,21 @@ def mtf_kernel(gain: float, ratio: int) -> Image:
     return np.asarray(kernel * window.reshape(kernel.shape) * (radius <= 1.0))
 
 
-def mtf_filter(image: Image, gains: tuple[float, ...], ratio: int) -> Image:
+def mtf_filter(pixels: Array, gains: tuple[float, ...], ratio: int) -> Array:
     """Filter each band by its MTF, edges repeated; (bands, H, W)."""
-    return np.stack([_convolve(band, mtf_kernel(g, ratio)) for band, g in zip(image, gains)])
+    return np.stack([_convolve(band, mtf_kernel(g, ratio)) for band, g in zip(pixels, gains)])
 
 
-def degrade(image: Image, gains: tuple[float, ...], ratio: int) -> Image:
+def degrade(pixels: Array, gains: tuple[float, ...], ratio: int) -> Array:
     """Filter by the MTF and sample each ratio x ratio cell at its index ratio / 2 (for ratio 4: index 2)."""
     start = ratio // 2
-    return mtf_filter(image, gains, ratio)[:, start::ratio, start::ratio]
+    return mtf_filter(pixels, gains, ratio)[:, start::ratio, start::ratio]
 
 
-def interpolate(image: Image, ratio: int) -> Image:
+def interpolate(pixels: Array, ratio: int) -> Array:
     """Interpolate by the toolbox's 23 taps and a power of two, circular edges; inverse instead of `degrade`."""
     kernel = 2.0 * np.array([*HALF_BAND[:0:-1], *HALF_BAND])
-    result = np.asarray(image, dtype=np.float64)
+    result = np.asarray(pixels, dtype=np.float64)
     for doubling in range(ratio.bit_length() - 1):
         start = 1 if doubling == 0 else 0
         grown = np.zeros((len(result), 2 * result.shape[1], 2 * result.shape[2]))
@@ -53,13 +53,13 @@ def interpolate(image: Image, ratio: int) -> Image:
     return result
 
 
-def pan_low(pan: Image, ratio: int) -> Image:
+def pan_low(pan: Array, ratio: int) -> Array:
     """Degrade PAN (H, W) to MS as in the toolbox's D_s: antialiased bicubic, then interpolation by 23 taps."""
     down = [_bicubic_shrink(size, ratio) for size in pan.shape]
     return np.asarray(interpolate((down[0] @ pan @ down[1].T)[None], ratio)[0])
 
 
-def _bicubic_shrink(size: int, ratio: int) -> Image:
+def _bicubic_shrink(size: int, ratio: int) -> Array:
     """Matrix (size / ratio, size) of a bicubic kernel stretched by `ratio`, ends mirrored."""
     middle = (ratio - 1) / 2 + ratio * np.arange(size // ratio)
     taps = np.ceil(middle - 2 * ratio).astype(np.int64)[:, None] + np.arange(4 * ratio + 1)
@@ -73,7 +73,7 @@ def _bicubic_shrink(size: int, ratio: int) -> Image:
     return matrix
 
 
-def _convolve(band: Image, kernel: Image) -> Image:
+def _convolve(band: Array, kernel: Array) -> Array:
     """Correlation with a symmetric kernel, edges repeated, by FFT."""
     half = kernel.shape[0] // 2
     padded = np.pad(band, half, mode="edge")

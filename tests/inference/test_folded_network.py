@@ -79,7 +79,7 @@ def test_bf16_is_near_fp32(backend):
 
 @pytest.mark.promise(15)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_is_no_number_is_not_lost_on_the_way(backend, dtype):
+def test_values_that_are_not_a_number_are_not_lost(backend, dtype):
     """A NaN spreads as far as whatever depends on it, through relu too; else it would end as a plausible value."""
     network = trained(NetworkConfig(width=16, blocks=2, cell=2))
     folded = FoldedNetwork(network, scene(4).condition(range(4)), 0.0, 1.0, CPU, dtype)

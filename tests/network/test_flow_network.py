@@ -52,7 +52,7 @@ def test_untrained_network_injects_the_detail_of_pan():
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
-def test_constant_velocity_is_integrated_exactly_by_any_number_of_steps(steps):
+def test_constant_velocity_is_integrated_exactly_in_any_steps(steps):
     lms, guidance = inputs()
     fused = integrate(FlowNetwork(SMALL), lms, guidance, steps)
     assert torch.allclose(fused, integrate(FlowNetwork(SMALL), lms, guidance), atol=1e-5)
@@ -154,7 +154,7 @@ def test_the_engine_modulates_each_band_above_its_own_dark_level(fit, trust):
     assert torch.allclose(fused, lms + trust * added, rtol=1e-4)
 
 
-def test_the_network_is_told_every_number_of_the_scene():
+def test_network_receives_every_number_of_the_scene():
     """Each statistic that describes a scene changes what the network reads."""
     base = statistics([0.9, 0.8, 0.7, 0.6])
     condition = torch.tensor(base.condition([0, 1, 2, 3]))
@@ -172,7 +172,7 @@ def test_the_network_is_told_every_number_of_the_scene():
             assert torch.equal(condition, torch.tensor(other)) != read, (axis, index)
 
 
-def test_a_group_with_room_left_reads_further_bands_and_none_twice():
+def test_group_with_room_left_reads_more_bands_none_twice():
     """Six bands are two groups of three, each with one more for context."""
     groups = group_bands(scene(6), SMALL)
     assert [group.written for group in groups] == [3, 3]

@@ -35,7 +35,7 @@ def test_gaps_of_bands_are_filled_band_by_band():
 
 
 @pytest.mark.promise(5)
-def test_ms_pixels_that_hardly_hold_any_pan_do_not_say_how_pan_differs():
+def test_ms_pixels_with_hardly_any_pan_do_not_count():
     """PAN is 1 above the intensity; next to its gap one MS pixel covers only a few pixels, with other values."""
     pan, valid = torch.ones(48, 48), torch.ones(48, 48, dtype=torch.bool)
     valid[:, 24:] = False

@@ -126,7 +126,7 @@ def test_hashes_are_read_however_they_are_spelled(good, spelling, encoding):
         (b"%s  other.safetensors" % (b"0" * 64), r"is of other\.safetensors, not of good\.safetensors"),
     ],
 )
-def test_a_hash_file_that_says_nothing_of_the_weights_is_blamed_itself(good, content, words):
+def test_hash_file_without_the_weights_is_named_as_the_fault(good, content, words):
     hash_path(good).write_bytes(content)
     with pytest.raises(WeightsError, match=rf"good\.safetensors\.sha256 {words}.*delete") as caught:
         load_weights(good)
@@ -143,7 +143,7 @@ def test_weights_that_may_not_be_read_are_refused(good, monkeypatch):
 
 
 @pytest.mark.promise(15)
-def test_a_flipped_bit_is_found_without_a_hash_beside_the_file(good):
+def test_flipped_bit_is_found_without_a_hash_file(good):
     """Also a plausible value is found: the header has the hash of the tensors."""
     data = bytearray(good.read_bytes())
     data[-5] ^= 1
@@ -270,7 +270,7 @@ def test_interrupted_saving_leaves_the_old_weights(good, monkeypatch):
 
 
 @pytest.mark.parametrize("fails", [1, 2, 3, 4])
-def test_weights_that_cannot_replace_others_leave_them_with_their_hash(good, monkeypatch, fails):
+def test_failed_replacement_keeps_previous_weights_and_hash(good, monkeypatch, fails):
     digest, renames, real = load_weights(good).sha256, itertools.count(1), os.replace
 
     def replace(source, target):

@@ -33,7 +33,7 @@ def converted(folder, pair, ending, driver, options):
         gdal.Unlink(f"{target}.aux.xml")
 
 
-KINDS = {
+PRODUCTS = {
     "Landsat 7, collection 1": (lambda f, p: landsat(f, p, 7, 1), 2, ETM),
     "Landsat 8, collection 1": (lambda f, p: landsat(f, p, 8, 1), 2, OLI),
     "Landsat 8, collection 2, XML": (lambda f, p: landsat(f, p, 8, forms=("xml",)), 2, OLI),
@@ -88,9 +88,9 @@ KINDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_gives_the_pixels_of_its_pair(tmp_path, kind):
-    make, ratio, names = KINDS[kind]
+@pytest.mark.parametrize("product_name", PRODUCTS)
+def test_every_kind_gives_the_pixels_of_its_pair(tmp_path, product_name):
+    make, ratio, names = PRODUCTS[product_name]
     pair = pair_for(tmp_path / "pair", len(names), ratio)
     product = tmp_path / "Über alles 1" / "product"
     make(product, pair)

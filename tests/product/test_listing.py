@@ -25,8 +25,8 @@ def test_listing_leaves_out_archive_names_outside_of_it(tmp_path):
             target.add(tmp_path / "x", name)
     for archive in ("p.zip", "p.tar"):
         with gdal_exceptions():
-            found = listing.of_archive(str(tmp_path / archive), lambda: None)
-        assert found.files == ("a/good_pan.tif",)
+            listed = listing.of_archive(str(tmp_path / archive), lambda: None)
+        assert listed.files == ("a/good_pan.tif",)
 
 
 @pytest.mark.parametrize("form", ["folder", ".zip", ".tar.gz"])
@@ -37,10 +37,10 @@ def test_more_files_than_a_product_has_are_refused(tmp_path, monkeypatch, form):
     for count in (3, 4):
         for number in range(count):
             (tmp_path / "in" / f"{number}.txt").write_text("x")
-        place = tmp_path / "in" if form == "folder" else packed(tmp_path / "in", tmp_path / f"{count}{form}")
+        source = tmp_path / "in" if form == "folder" else packed(tmp_path / "in", tmp_path / f"{count}{form}")
         with gdal_exceptions():
             if count == 3:
-                assert len(read(str(place), lambda: None).files) == 3
+                assert len(read(str(source), lambda: None).files) == 3
             else:
-                with pytest.raises(InputError, match=re.escape(f"{place} holds more than 3 files")):
-                    read(str(place), lambda: None)
+                with pytest.raises(InputError, match=re.escape(f"{source} holds more than 3 files")):
+                    read(str(source), lambda: None)

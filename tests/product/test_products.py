@@ -31,7 +31,7 @@ def landsat_pair(tmp_path):
 
 
 @pytest.fixture
-def sharp_pair(tmp_path):
+def four_band_pair(tmp_path):
     return pair_for(tmp_path / "pair4", 4, 4)
 
 
@@ -99,8 +99,8 @@ def test_bands_that_are_not_needed_may_lack(tmp_path, landsat_pair):
     assert result.runs[0].status == "sharpened"
 
 
-def test_colours_that_nobody_knows_are_refused(tmp_path, sharp_pair):
-    named(tmp_path / "in", sharp_pair, "a_pan.tif", "a_ms.tif")
+def test_unknown_colours_are_refused(tmp_path, four_band_pair):
+    named(tmp_path / "in", four_band_pair, "a_pan.tif", "a_ms.tif")
     with pytest.raises(InputError, match="no band named red, green, blue; its bands are band 1, band 2"):
         sharpened(tmp_path / "in", tmp_path / "out", bands="natural colour")
 
@@ -114,8 +114,8 @@ def test_a_file_of_a_product_stands_for_that_product_alone(tmp_path, landsat_pai
 
 
 @pytest.mark.parametrize("pattern", ["VOL_*", "IMG*_MS/DIM*", "IMG*_P/*R1C2*"])
-def test_files_of_products_in_several_folders_stand_for_them(tmp_path, sharp_pair, pattern):
-    dimap(tmp_path / "in", sharp_pair)
+def test_files_of_products_in_several_folders_stand_for_them(tmp_path, four_band_pair, pattern):
+    dimap(tmp_path / "in", four_band_pair)
     result, _ = sharpened(next((tmp_path / "in").glob(pattern)), tmp_path / "out")
     assert [r.status for r in result.runs] == ["sharpened"]
 
@@ -129,7 +129,7 @@ def batch(folder, pair, archive=True):
     return names
 
 
-def test_a_failure_does_not_stop_the_others_and_a_table_ends_the_log(tmp_path, landsat_pair):
+def test_failed_product_stops_no_other_and_a_table_ends_the_log(tmp_path, landsat_pair):
     eight, seven, nine = batch(tmp_path / "in", landsat_pair)
     result, log = sharpened(tmp_path / "in", tmp_path / "out")
     runs = {r.title: r for r in result.runs}
@@ -173,29 +173,29 @@ def test_what_was_made_otherwise_is_made_again(tmp_path, landsat_pair, change):
     assert [r.status for r in result.runs] == ["sharpened"]
 
 
-def test_results_in_the_same_folder_are_no_input(tmp_path, sharp_pair):
-    named(tmp_path / "in", sharp_pair, "a_pan.tif", "a_ms.tif")
+def test_results_in_the_same_folder_are_not_an_input(tmp_path, four_band_pair):
+    named(tmp_path / "in", four_band_pair, "a_pan.tif", "a_ms.tif")
     sharpened(tmp_path / "in", tmp_path / "in")
     (tmp_path / "in" / "a_sharp.tif").rename(tmp_path / "in" / "a_ms_sharp.tif")
     result, _ = sharpened(tmp_path / "in", tmp_path / "in")
     assert [r.status for r in result.runs] == ["sharpened"]
 
 
-def test_parts_of_one_order_are_products_of_their_own(tmp_path, sharp_pair):
-    worldview(tmp_path / "in", sharp_pair, part="P001")
-    worldview(tmp_path / "in", sharp_pair, part="P002")
+def test_parts_of_one_order_are_products_of_their_own(tmp_path, four_band_pair):
+    worldview(tmp_path / "in", four_band_pair, part="P001")
+    worldview(tmp_path / "in", four_band_pair, part="P002")
     result, log = sharpened(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in result.runs] == ["sharpened"] * 2
     assert len({r.output for r in result.runs}) == 2
     assert "Tabulated MTF gains of WorldView-2: 0.27 to 0.35; measured and used:" in log
 
 
-def test_virtual_rasters_stay_where_they_are_asked_for(tmp_path, sharp_pair):
-    worldview(tmp_path / "in", sharp_pair)
+def test_virtual_rasters_stay_where_they_are_asked_for(tmp_path, four_band_pair):
+    worldview(tmp_path / "in", four_band_pair)
     result, _ = sharpened(tmp_path / "in", tmp_path / "out", keep_vrt=True)
     stem = result.runs[0].output[: -len(".tif")]
-    np.testing.assert_array_equal(load_image(f"{stem}_pan.vrt"), load_image(sharp_pair.pan))
-    np.testing.assert_array_equal(load_image(f"{stem}_ms.vrt"), load_image(sharp_pair.ms))
+    np.testing.assert_array_equal(load_image(f"{stem}_pan.vrt"), load_image(four_band_pair.pan))
+    np.testing.assert_array_equal(load_image(f"{stem}_ms.vrt"), load_image(four_band_pair.ms))
 
 
 def test_an_extent_in_another_system_cuts_every_product(tmp_path, landsat_pair):

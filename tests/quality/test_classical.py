@@ -30,7 +30,7 @@ def pair_of(pan, shares=SHARES):
 
 
 @pytest.mark.parametrize("name", list(CLASSICAL))
-def test_bands_that_are_shares_of_pan_come_back_sharp(name):
+def test_bands_that_are_shares_of_pan_are_recovered(name):
     pan = landscape(1, 128, 160)[0].astype(float)
     inside = np.zeros(pan.shape, dtype=bool)
     inside[16:-16, 16:-16] = True
@@ -42,8 +42,8 @@ def test_bands_that_are_shares_of_pan_come_back_sharp(name):
 
 
 def test_pieces_that_are_joined_are_one_scene():
-    sharp = landscape(3, 128, 160)
-    whole = prepare(pair_of(sharp.mean(0).astype(float)), TRANSFER, np.ones(sharp.shape[1:], dtype=bool))
+    reference = landscape(3, 128, 160)
+    whole = prepare(pair_of(reference.mean(0).astype(float)), TRANSFER, np.ones(reference.shape[1:], dtype=bool))
     noisy = replace(whole, ms=whole.ms + np.random.default_rng(0).normal(0.0, 40.0, whole.ms.shape))
     fine = {"pan", "pan_low", "pan_measured", "lms", "valid_fine"}
     parts = []
@@ -53,10 +53,10 @@ def test_pieces_that_are_joined_are_one_scene():
         parts.append(Prepared(**cut))
     joined = Prepared.joined(parts)
     for method in CLASSICAL.values():
-        whole_image, found = method(noisy), method(joined)
-        assert found[:, :, :96] == pytest.approx(whole_image[:, :, :96], rel=1e-6)
-        assert found[:, :, 128:192] == pytest.approx(whole_image[:, :, 96:], rel=1e-6)
-        assert joined.valid_fine.sum() == whole_image[0].size
+        from_whole, from_parts = method(noisy), method(joined)
+        assert from_parts[:, :, :96] == pytest.approx(from_whole[:, :, :96], rel=1e-6)
+        assert from_parts[:, :, 128:192] == pytest.approx(from_whole[:, :, 96:], rel=1e-6)
+        assert joined.valid_fine.sum() == from_whole[0].size
 
 
 def test_non_negative_least_squares_agree_with_scipy():

@@ -44,21 +44,21 @@ def golden_scene(bands):
 def test_golden_values(gains, which):
     truth, fused, pan = golden_scene(len(gains))
     lms = toolbox.interpolate(toolbox.degrade(truth, gains, 4), 4)
-    image = {"fused": fused, "lms": lms}[which]
-    low, everywhere = toolbox.mtf_filter(image, gains, 4), np.ones(pan.shape, dtype=bool)
-    images = lms, low, image, pan, toolbox.pan_low(pan, 4)
-    rounded = indices.compare_blocks((np.rint(lms), np.rint(low), *images[2:]), everywhere)  # as the toolbox has it
-    blocks = replace(indices.compare_blocks(images, everywhere), spectral=rounded.spectral)
-    found = (
-        indices.sam(truth, image),
-        indices.ergas(truth, image, 4),
-        indices.scc(truth, image),
-        indices.q2n(np.rint(truth), np.rint(image)),
+    pixels = {"fused": fused, "lms": lms}[which]
+    low, everywhere = toolbox.mtf_filter(pixels, gains, 4), np.ones(pan.shape, dtype=bool)
+    levels = lms, low, pixels, pan, toolbox.pan_low(pan, 4)
+    rounded = indices.compare_blocks((np.rint(lms), np.rint(low), *levels[2:]), everywhere)  # as the toolbox has it
+    blocks = replace(indices.compare_blocks(levels, everywhere), spectral=rounded.spectral)
+    values = (
+        indices.sam(truth, pixels),
+        indices.ergas(truth, pixels, 4),
+        indices.scc(truth, pixels),
+        indices.q2n(np.rint(truth), np.rint(pixels)),
         indices.d_lambda(blocks),
         indices.d_s(blocks),
         indices.hqnr(blocks),
     )
-    assert np.round(found, 6) == pytest.approx(GOLDEN[gains][which], abs=1.5e-6)
+    assert np.round(values, 6) == pytest.approx(GOLDEN[gains][which], abs=1.5e-6)
 
 
 def test_mtf_kernel_is_the_toolbox_one():

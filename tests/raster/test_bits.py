@@ -12,11 +12,11 @@ from otfm_pansharpen.model.fusion.pipeline import fuse
 
 def of_bits(pair, bits=11, nodata=None):
     """The pair, its MS of so many bits, some values at their end, and a gap where nodata is given."""
-    most = 2**bits - 1
-    ms = np.clip(load_image(pair.ms) * (most / 2000), 1, most).astype(np.uint16)
+    top = 2**bits - 1
+    ms = np.clip(load_image(pair.ms) * (top / 2000), 1, top).astype(np.uint16)
     if nodata is not None:
         ms[ms == nodata] -= 1
-        if nodata <= most:
+        if nodata <= top:
             ms[:, :12, :12] = nodata
     written = gdal.GetDriverByName("GTiff").Create(
         str(pair.ms), *ms.shape[:0:-1], len(ms), gdal.GDT_UInt16, [f"NBITS={bits}"]
@@ -53,10 +53,10 @@ def bits_of(path):
         ("o.png", (), None),
     ],
 )
-def test_values_keep_to_the_bits_and_the_file_says_them_where_it_can(tmp_path, name, options, bits):
+def test_values_keep_to_the_bits_and_the_file_records_nbits(tmp_path, name, options, bits):
     pair = of_bits(Recipe(bands=3, height=320, width=320).write(tmp_path))
-    image, result = run(pair, tmp_path, name, creation_options=options, overviews=name == "o.tif")
-    assert image.max() == 2047
+    fused, result = run(pair, tmp_path, name, creation_options=options, overviews=name == "o.tif")
+    assert fused.max() == 2047
     assert bits_of(tmp_path / name) == bits
     assert [n.code for n in result.notices] == ["result_clipped"]  # MS itself reaches both ends
 
@@ -71,18 +71,18 @@ def test_gaps_and_bits_go_together(tmp_path, nodata, bits):
     dataset = gdal.Open(str(pair.pan), gdal.GA_Update)
     dataset.WriteArray(pan[0])
     dataset = None
-    image, _ = run(pair, tmp_path, "o.tif")
+    fused, _ = run(pair, tmp_path, "o.tif")
     assert bits_of(tmp_path / "o.tif") == bits
-    assert (image[:, -40:, -40:] == nodata).all()
-    assert (image[:, 60:-50, 60:-50] != nodata).all()
-    assert image[:, 60:-50, 60:-50].max() == (2046 if nodata == 2047 else 2047)
-    assert bool((image[:, :48, :48] == nodata).all()) == (nodata < 65535)
+    assert (fused[:, -40:, -40:] == nodata).all()
+    assert (fused[:, 60:-50, 60:-50] != nodata).all()
+    assert fused[:, 60:-50, 60:-50].max() == (2046 if nodata == 2047 else 2047)
+    assert bool((fused[:, :48, :48] == nodata).all()) == (nodata < 65535)
 
 
 def test_bits_that_the_user_asks_for_limit_the_values(tmp_path):
     pair = Recipe(bands=3, scale=0.5, nodata=1023).write(tmp_path)
-    image, result = run(pair, tmp_path, "o.tif", creation_options=("NBITS=10",))
-    assert image.max() == 1022
+    fused, result = run(pair, tmp_path, "o.tif", creation_options=("NBITS=10",))
+    assert fused.max() == 1022
     assert {"values_clipped"} <= {n.code for n in result.notices}
     fuse(job(pair, tmp_path / "plain.tif"))
     assert load_image(tmp_path / "plain.tif").max() > 1023

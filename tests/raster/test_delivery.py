@@ -73,10 +73,10 @@ def test_previous_files_are_back_where_the_last_step_fails(tmp_path, folder, mon
     before = {p: p.read_bytes() for p in folder.iterdir()}
     real = os.replace
 
-    def failing(source, place):
-        if os.fspath(place) == str(target) and os.path.dirname(source) != str(folder) and b"OTFM" in read(source):
+    def failing(source, destination):
+        if os.fspath(destination) == str(target) and os.path.dirname(source) != str(folder) and b"OTFM" in read(source):
             raise PermissionError(13, "The file is in use")
-        real(source, place)
+        real(source, destination)
 
     monkeypatch.setattr("os.replace", failing)
     with pytest.raises(OutputError, match=r"fused\.\w+ cannot be written.*The file is in use"):
@@ -95,8 +95,8 @@ def test_files_of_other_rasters_stay(tmp_path, folder):
     pair = Recipe().write(tmp_path)
     target = folder / "fused.tif"
     gdal.GetDriverByName("GTiff").Create(str(target), 50, 50)  # without a georeference of its own
-    for name, kind in (("fused.dat", "ENVI"), ("fused.png", "PNG"), ("fused_2.tif", "GTiff")):
-        gdal.Translate(str(folder / name), str(pair.ms), format=kind, bandList=[1])
+    for name, driver in (("fused.dat", "ENVI"), ("fused.png", "PNG"), ("fused_2.tif", "GTiff")):
+        gdal.Translate(str(folder / name), str(pair.ms), format=driver, bandList=[1])
     (folder / "fused.wld").write_text("1\n0\n0\n-1\n0\n0\n")
     (folder / "fused.qml").write_text("a style")
     others = {p: p.read_bytes() for p in folder.iterdir() if p != target}
@@ -107,7 +107,7 @@ def test_files_of_other_rasters_stay(tmp_path, folder):
     assert load_image(target).shape == (4, 192, 240)
 
 
-def test_a_vrt_under_the_name_of_the_output_loses_none_of_its_sources(tmp_path, folder):
+def test_vrt_under_the_output_name_loses_none_of_its_sources(tmp_path, folder):
     pair = Recipe().write(tmp_path)
     source = save(folder / "fused.source.tif", np.ones((1, 50, 50)))
     before = source.read_bytes()
@@ -153,13 +153,13 @@ def test_single_file_is_replaced_in_one_step(tmp_path, folder, name):
 
 
 @pytest.mark.promise(26)
-@pytest.mark.parametrize("kind", ["VRT", "DIMAP"])
-def test_files_that_a_planted_raster_points_to_stay(tmp_path, folder, kind):
+@pytest.mark.parametrize("driver", ["VRT", "DIMAP"])
+def test_files_that_a_planted_raster_points_to_stay(tmp_path, folder, driver):
     """Under the name of the output lies a file whose text names files of the user."""
     pair = Recipe().write(tmp_path)
     others = {n: save(folder / n, np.ones((1, 50, 50))).read_bytes() for n in ("fused_map.tif", "fused.map.tif")}
     target = folder / "fused.tif"
-    if kind == "VRT":
+    if driver == "VRT":
         gdal.BuildVRT(str(target), [str(folder / n) for n in others])
     else:
         target.write_text(
@@ -183,8 +183,8 @@ def test_interrupted_exchange_brings_the_previous_files_back(tmp_path, folder, m
     before = {p: p.read_bytes() for p in folder.iterdir()}
     real, calls = os.replace, iter(range(100))
 
-    def interrupting(source, place):
-        real(source, place)
+    def interrupting(source, destination):
+        real(source, destination)
         if next(calls) == step:
             raise KeyboardInterrupt
 

@@ -10,7 +10,7 @@ from helpers.fusion import refused_before_work, run, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 
-BYTES = {"bands": 3, "kind": "uint8", "scale": 0.08}
+BYTES = {"bands": 3, "dtype": "uint8", "scale": 0.08}
 
 
 def with_gaps(pair):
@@ -43,8 +43,8 @@ def codes(result):
 def test_the_extension_names_the_format(tmp_path, name, driver, interleave):
     pair = Recipe(names=["blue", "green", "red", "nir"], nodata=0).write(tmp_path)
     plain, _ = run(pair, tmp_path, "plain.tif")
-    image, _ = run(pair, tmp_path, name)
-    assert np.array_equal(plain, image)
+    pixels, _ = run(pair, tmp_path, name)
+    assert np.array_equal(plain, pixels)
     fused = gdal.Open(str(tmp_path / name))
     assert fused.GetDriver().ShortName == driver
     assert fused.GetMetadataItem("INTERLEAVE", "IMAGE_STRUCTURE") == interleave
@@ -65,7 +65,7 @@ def test_the_extension_names_the_format(tmp_path, name, driver, interleave):
         ("out.webp", BYTES, ()),
         ("out.gpkg", BYTES, ()),
         ("out.gpkg", {"bands": 1}, ()),
-        ("out.gpkg", {"bands": 1, "kind": "float32"}, ()),
+        ("out.gpkg", {"bands": 1, "dtype": "float32"}, ()),
         ("out.tif", {}, ("COMPRESS=LERC_ZSTD",)),
         ("out.tif", BYTES, ("COMPRESS=WEBP", "WEBP_LOSSLESS=YES")),
         ("out.cog.tif", {}, ("COMPRESS=LERC",)),
@@ -74,8 +74,8 @@ def test_the_extension_names_the_format(tmp_path, name, driver, interleave):
 def test_formats_that_can_lose_nothing_are_asked_to(tmp_path, name, recipe, options):
     pair = with_gaps(Recipe(**recipe, height=320, width=320).write(tmp_path))
     plain, _ = run(pair, tmp_path, "plain.tif")
-    image, result = run(pair, tmp_path, name, creation_options=options)
-    assert np.array_equal(image, plain)
+    pixels, result = run(pair, tmp_path, name, creation_options=options)
+    assert np.array_equal(pixels, plain)
     fused = gdal.Open(str(tmp_path / name))
     valid = fused.GetRasterBand(1).GetMaskBand().ReadAsArray() != 0
     assert np.array_equal(valid, (plain != 0).all(0))
@@ -89,7 +89,7 @@ def test_formats_that_can_lose_nothing_are_asked_to(tmp_path, name, recipe, opti
     ("name", "recipe", "options"),
     [
         ("out.jpg", BYTES, ()),
-        ("out.jpg", {"bands": 1, **{k: BYTES[k] for k in ("kind", "scale")}}, ("QUALITY=60",)),
+        ("out.jpg", {"bands": 1, **{k: BYTES[k] for k in ("dtype", "scale")}}, ("QUALITY=60",)),
         ("out.jp2", {}, ("QUALITY=20",)),
         ("out.webp", BYTES, ("QUALITY=80",)),
         ("out.tif", {**BYTES, "bands": 6}, ("COMPRESS=JPEG", "JPEG_QUALITY=75")),
@@ -100,12 +100,12 @@ def test_formats_that_can_lose_nothing_are_asked_to(tmp_path, name, recipe, opti
         ("out.gpkg", BYTES, ("TILE_FORMAT=JPEG",)),
     ],
 )
-def test_a_lossy_result_is_near_and_said(tmp_path, name, recipe, options):
+def test_lossy_result_is_near_and_reported(tmp_path, name, recipe, options):
     pair = Recipe(**recipe, height=320, width=320).write(tmp_path)
     plain, _ = run(pair, tmp_path, "plain.tif")
-    image, result = run(pair, tmp_path, name, creation_options=options, overviews=not name.endswith(".gpkg"))
+    pixels, result = run(pair, tmp_path, name, creation_options=options, overviews=not name.endswith(".gpkg"))
     assert codes(result) == ["lossy_output"]
-    error = np.abs(image.astype(float) - plain)
+    error = np.abs(pixels.astype(float) - plain)
     assert 0 < error.mean() < 0.06 * plain.mean()
     fused, like = (gdal.Open(str(tmp_path / n)) for n in (name, "plain.tif"))
     assert fused.GetGeoTransform() == like.GetGeoTransform()
@@ -113,7 +113,7 @@ def test_a_lossy_result_is_near_and_said(tmp_path, name, recipe, options):
     assert temporaries(tmp_path) == []
 
 
-def test_a_lossy_geotiff_is_of_the_codec_and_carries_its_overviews(tmp_path):
+def test_lossy_geotiff_uses_the_codec_and_has_overviews(tmp_path):
     pair = Recipe(**BYTES, height=640, width=640).write(tmp_path)
     _, result = run(pair, tmp_path, "o.tif", creation_options=("COMPRESS=JPEG", "JPEG_QUALITY=75"), overviews=True)
     fused = gdal.Open(str(tmp_path / "o.tif"))

@@ -30,7 +30,7 @@ def test_polygons_are_what_they_cover_in_every_window():
     assert not beyond[:3].any()
 
 
-def test_what_is_no_polygon_is_refused():
+def test_mask_without_polygons_is_refused():
     for words in ("clouds", "00", "zz", RING):
         with gdal_exceptions(), pytest.raises(InputError, match="The mask is not a geometry in hexadecimal WKB: "):
             covered(words, GRID, Window(0, 0, 4, 4))

@@ -21,12 +21,12 @@ from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
 
 
-def untouched(tmp_path, wanted, words):
+def untouched(tmp_path, fusion_job, words):
     """The run is refused in these words and no file changes."""
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     received: list[object] = []
     with pytest.raises(OutputError, match=words):
-        fuse(wanted, Progress(report=received.append, log=received.append))
+        fuse(fusion_job, Progress(report=received.append, log=received.append))
     assert received == []
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     assert temporaries(tmp_path) == []
@@ -102,11 +102,11 @@ def the_data_of_a_header(folder, ms):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("role", ["pan", "ms"])
-def test_files_behind_an_input_are_no_place_for_the_output(tmp_path, hidden, role):
+def test_output_over_files_behind_an_input_is_refused(tmp_path, hidden, role):
     pair = Recipe(bands=1).write(tmp_path)
     name, target = hidden(tmp_path, getattr(pair, role))
-    wanted = replace(job(pair, target), **{role: RasterSource(str(name))})
-    untouched(tmp_path, wanted, f"{target}.*reads.*Choose another")
+    fusion_job = replace(job(pair, target), **{role: RasterSource(str(name))})
+    untouched(tmp_path, fusion_job, f"{target}.*reads.*Choose another")
 
 
 @pytest.mark.promise(13)
@@ -116,8 +116,8 @@ def test_relative_names_are_followed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "deep")
     gdal.Translate("ms.vrt", "../ms.tif", format="VRT")
     monkeypatch.chdir(tmp_path)
-    wanted = replace(job(pair, Path("ms.tif")), ms=RasterSource("deep/ms.vrt"))
-    untouched(tmp_path, wanted, r"ms\.tif.*reads")
+    fusion_job = replace(job(pair, Path("ms.tif")), ms=RasterSource("deep/ms.vrt"))
+    untouched(tmp_path, fusion_job, r"ms\.tif.*reads")
 
 
 @pytest.mark.promise(13)
@@ -125,8 +125,8 @@ def test_the_header_of_an_input_is_not_written_over(tmp_path):
     """ms.dat and ms.bsq would share ms.hdr."""
     pair = Recipe().write(tmp_path)
     gdal.Translate(str(tmp_path / "ms.dat"), str(pair.ms), format="ENVI")
-    wanted = replace(job(pair, tmp_path / "ms.bsq"), ms=RasterSource(str(tmp_path / "ms.dat")))
-    untouched(tmp_path, wanted, r"ms\.bsq.*ms\.hdr.*belongs to another raster")
+    fusion_job = replace(job(pair, tmp_path / "ms.bsq"), ms=RasterSource(str(tmp_path / "ms.dat")))
+    untouched(tmp_path, fusion_job, r"ms\.bsq.*ms\.hdr.*belongs to another raster")
 
 
 @pytest.mark.promise(13)
@@ -158,9 +158,9 @@ def test_the_space_for_drafts_copies_and_overviews_is_asked_for(tmp_path, monkey
     pair = Recipe().write(tmp_path)
     needed, usage = round(4 * 192 * 240 * 2 * copies), shutil.disk_usage(tmp_path)
     if copies:
-        monkeypatch.setattr("shutil.disk_usage", lambda place: usage._replace(free=needed - 1))
+        monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=needed - 1))
         untouched(tmp_path, job(pair, tmp_path / name, **changes), r"bytes are free in its folder")
-    monkeypatch.setattr("shutil.disk_usage", lambda place: usage._replace(free=needed))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=needed))
     fuse(job(pair, tmp_path / name, **changes))
 
 
@@ -209,7 +209,7 @@ def protected(path):
         (None, ".tif", "nothing before its extension"),
     ],
 )
-def test_targets_that_are_no_files_to_replace(tmp_path, make, name, words):
+def test_targets_that_are_not_files_to_replace(tmp_path, make, name, words):
     pair = Recipe().write(tmp_path)
     if make:
         make(tmp_path / name)
@@ -232,7 +232,7 @@ def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path, there):
     assert not there or other.read_bytes() == b"old"
 
 
-def test_a_name_without_an_extension_is_said_to_become_envi(tmp_path):
+def test_name_without_an_extension_is_reported_to_become_envi(tmp_path):
     pair = Recipe().write(tmp_path)
     assert [n.code for n in fuse(job(pair, tmp_path / "out")).notices] == ["no_extension"]
 
@@ -247,25 +247,25 @@ def test_a_file_that_a_vrt_does_not_read_may_be_replaced(tmp_path):
 rasterlite = pytest.mark.skipif(gdal.GetDriverByName("Rasterlite") is None, reason="this GDAL cannot write .sqlite")
 
 
-def a_layer(path, kind):
-    driver = gdal.GetDriverByName({"sqlite": "SQLite"}.get(kind, "GPKG"))
+def a_layer(path, extension):
+    driver = gdal.GetDriverByName({"sqlite": "SQLite"}.get(extension, "GPKG"))
     container = driver.Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
     container.CreateLayer("parcels")
 
 
-def a_project(path, kind):
-    gdal.Translate(str(path), gdal.Open(str(path.parent / "pan.tif")), format=kind.upper())
+def a_project(path, extension):
+    gdal.Translate(str(path), gdal.Open(str(path.parent / "pan.tif")), format=extension.upper())
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("CREATE TABLE qgis_projects (name TEXT PRIMARY KEY)")
 
 
-def two_rasters(path, kind):
+def two_rasters(path, extension):
     pan = gdal.Open(str(path.parent / "pan.tif"))
-    if kind == "gpkg":
+    if extension == "gpkg":
         for number in (1, 2):
             options = [f"RASTER_TABLE=t{number}", "APPEND_SUBDATASET=YES"]
             gdal.Translate(str(path), pan, format="GPKG", creationOptions=options)
-    elif kind == "nc":
+    elif extension == "nc":
         gdal.Translate(str(path), str(path.parent / "ms.tif"), format="netCDF")
     else:
         gdal.Translate(str(path), pan)
@@ -285,7 +285,7 @@ def two_rasters(path, kind):
     ],
 )
 def test_a_file_that_holds_more_than_a_raster_is_not_replaced(tmp_path, name, inside, words):
-    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    pair = Recipe(bands=3, dtype="uint8", scale=0.08).write(tmp_path)
     inside(tmp_path / name, Path(name).suffix[1:])
     untouched(tmp_path, job(pair, tmp_path / name), f"holds .*{words}.*would be lost.*Choose another")
 
@@ -293,12 +293,12 @@ def test_a_file_that_holds_more_than_a_raster_is_not_replaced(tmp_path, name, in
 @pytest.mark.parametrize("name", ["o.gpkg", pytest.param("o.sqlite", marks=rasterlite), "o.jp2", "o.pix"])
 @pytest.mark.parametrize("previous", [b"", None])
 def test_a_previous_output_and_an_empty_file_are_replaced(tmp_path, name, previous):
-    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    pair = Recipe(bands=3, dtype="uint8", scale=0.08).write(tmp_path)
     if previous is not None:
         (tmp_path / name).write_bytes(previous)
     for seed in (0, 1):
-        image = load_image(pair.ms) + seed
-        save(pair.ms, image, "uint8", (5e5, 8, 0, 4e6, 0, -8))
+        pixels = load_image(pair.ms) + seed
+        save(pair.ms, pixels, "uint8", (5e5, 8, 0, 4e6, 0, -8))
         fuse(job(pair, tmp_path / name))
     fuse(job(pair, tmp_path / "plain.tif"))
     assert np.array_equal(load_image(tmp_path / name), load_image(tmp_path / "plain.tif"))

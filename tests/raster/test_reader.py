@@ -62,11 +62,11 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("kind", SOURCES)
-def test_every_kind_of_source_gives_the_same_pixels(tmp_path, kind):
+@pytest.mark.parametrize("source_type", SOURCES)
+def test_every_kind_of_source_gives_the_same_pixels(tmp_path, source_type):
     pair = Recipe().write(tmp_path)
     plain, _ = run(pair, tmp_path, "plain.tif")
-    pan, ms = (RasterSource(SOURCES[kind](p)) for p in (pair.pan, pair.ms))
+    pan, ms = (RasterSource(SOURCES[source_type](p)) for p in (pair.pan, pair.ms))
     fuse(replace(job(pair, tmp_path / "out.tif"), pan=pan, ms=ms))
     assert np.array_equal(load_image(tmp_path / "out.tif"), plain)
 
@@ -78,7 +78,7 @@ def bytes_read():
 
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="this system does not count what a process reads")
-def test_rows_of_a_striped_raster_are_not_read_again_for_every_tile(tmp_path):
+def test_striped_rows_are_not_read_again_for_every_tile(tmp_path):
     pair = Recipe(bands=1, height=256, width=4096).write(tmp_path)
     pan = RasterSource(copied(pair.pan, "rows.tif", "GTiff", "BLOCKYSIZE=1"))
     before = gdal.GetCacheMax()
@@ -94,7 +94,7 @@ def test_rows_of_a_striped_raster_are_not_read_again_for_every_tile(tmp_path):
 
 
 def test_a_geopackage_raster(tmp_path):
-    pair = Recipe(bands=3, kind="uint8", scale=0.08).write(tmp_path)
+    pair = Recipe(bands=3, dtype="uint8", scale=0.08).write(tmp_path)
     plain, _ = run(pair, tmp_path, "plain.tif")
     table = copied(pair.ms, "all.gpkg", "GPKG", "RASTER_TABLE=ms", "TILE_FORMAT=PNG")
     fuse(replace(job(pair, tmp_path / "out.tif"), ms=RasterSource(f"GPKG:{table}:ms", bands=(1, 2, 3))))
@@ -112,9 +112,9 @@ def test_open_options_count(tmp_path):
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("value", [2e30, 1e37, -3e38])
 def test_floats_that_no_sensor_measures_are_gaps(tmp_path, value):
-    image = np.full((1, 8, 8), 5.0, np.float32)
-    image[0, 2, 3] = value
-    path = save(tmp_path / "odd.tif", image, "float32")
+    pixels = np.full((1, 8, 8), 5.0, np.float32)
+    pixels[0, 2, 3] = value
+    path = save(tmp_path / "odd.tif", pixels, "float32")
     with gdal_exceptions(), Raster(RasterSource(str(path)), "MS") as raster:
         _, valid = raster.read(raster.grid.window)
     assert np.argwhere(~valid[0]).tolist() == [[2, 3]]

@@ -27,11 +27,11 @@ def one_file_a_band(pair, folder):
     return [RasterSource(str(f)) for f in files]
 
 
-def test_bands_in_files_of_their_own_give_the_pixels_of_one_raster(tmp_path):
+def test_stack_of_one_file_per_band_gives_pixels_of_one_raster(tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
     whole, _ = run(pair, tmp_path, "whole.tif")
-    apart, result = run(pair, tmp_path, "apart.tif", ms=stacked(one_file_a_band(pair, tmp_path / "b"), "MS"))
-    np.testing.assert_array_equal(apart, whole)
+    stacked_bands, result = run(pair, tmp_path, "apart.tif", ms=stacked(one_file_a_band(pair, tmp_path / "b"), "MS"))
+    np.testing.assert_array_equal(stacked_bands, whole)
     assert result.bands == (1, 2, 3)
     described = gdal.Open(str(tmp_path / "apart.tif")).GetMetadataItem("OTFM_MS")
     assert described == "Übersicht 8 band 1.tif, Übersicht 8 band 2.tif, Übersicht 8 band 3.tif bands 1 2 3"
@@ -92,14 +92,14 @@ def test_a_stack_of_relative_paths_opens_anywhere(tmp_path, monkeypatch):
     [
         ({"transform": (5e5, 4.0, 0, 4e6, 0, -4.0)}, "another grid than"),
         ({"transform": (5e5 + 1, 2.0, 0, 4e6, 0, -2.0)}, "another grid than"),
-        ({"image": np.ones((1, 9, 8))}, "another grid than"),
+        ({"pixels": np.ones((1, 9, 8))}, "another grid than"),
         ({"crs": 32634}, "different reference systems"),
-        ({"image": np.ones((2, 8, 8))}, "has 2 bands"),
+        ({"pixels": np.ones((2, 8, 8))}, "has 2 bands"),
     ],
 )
-def test_bands_that_do_not_lie_on_each_other_are_refused(tmp_path, other, words):
+def test_bands_that_do_not_share_a_grid_are_refused(tmp_path, other, words):
     save(tmp_path / "one.tif", np.ones((1, 8, 8)))
-    save(tmp_path / "odd.tif", **{"image": np.ones((1, 8, 8)), **other})
+    save(tmp_path / "odd.tif", **{"pixels": np.ones((1, 8, 8)), **other})
     with pytest.raises(InputError, match=words) as refused:
         stacked([RasterSource(str(tmp_path / "one.tif")), RasterSource(str(tmp_path / "odd.tif"))], "MS")
     assert "odd.tif" in str(refused.value)
@@ -116,12 +116,12 @@ def test_a_mask_that_would_be_lost_is_refused(tmp_path):
 
 @pytest.mark.parametrize("overlap", [0, 3])
 def test_tiles_make_one_image(tmp_path, overlap):
-    image = np.arange(2 * 20 * 30).reshape(2, 20, 30)
-    save(tmp_path / "R1C1.tif", image[:, :, : 15 + overlap])
-    save(tmp_path / "R1C2.tif", image[:, :, 15:], transform=(5e5 + 30, 2.0, 0, 4e6, 0, -2.0))
+    pixels = np.arange(2 * 20 * 30).reshape(2, 20, 30)
+    save(tmp_path / "R1C1.tif", pixels[:, :, : 15 + overlap])
+    save(tmp_path / "R1C2.tif", pixels[:, :, 15:], transform=(5e5 + 30, 2.0, 0, 4e6, 0, -2.0))
     with gdal_exceptions():
         text = vrt_text(mosaic([RasterSource(str(tmp_path / f"R1C{c}.tif")) for c in (1, 2)], [2, 1], "PAN"))
-    np.testing.assert_array_equal(load_image(text), image[::-1])
+    np.testing.assert_array_equal(load_image(text), pixels[::-1])
 
 
 def test_tiles_of_other_images_are_refused(tmp_path):

@@ -15,31 +15,31 @@ from otfm_pansharpen.model.fusion.pipeline import fuse
 RANGES = {"Byte": (0, 255), "UInt16": (0, 65535), "Int16": (-32768, 32767), "Float32": (-np.inf, np.inf)}
 
 
-@pytest.mark.parametrize("kind", ["Byte", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64"])
-def test_the_type_asked_for_holds_the_same_values_clipped(tmp_path, kind):
+@pytest.mark.parametrize("data_type", ["Byte", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64"])
+def test_the_type_asked_for_holds_the_same_values_clipped(tmp_path, data_type):
     pair = Recipe(scale=0.15).write(tmp_path)  # a few values are larger than 255
     plain, _ = run(pair, tmp_path, "plain.tif")
-    result = fuse(job(pair, tmp_path / "typed.tif", data_type=kind))
+    result = fuse(job(pair, tmp_path / "typed.tif", data_type=data_type))
     typed = gdal.Open(str(tmp_path / "typed.tif"))
-    assert gdal.GetDataTypeName(typed.GetRasterBand(1).DataType) == kind
-    low, high = RANGES.get(kind, (-np.inf, np.inf))
+    assert gdal.GetDataTypeName(typed.GetRasterBand(1).DataType) == data_type
+    low, high = RANGES.get(data_type, (-np.inf, np.inf))
     assert np.abs(typed.ReadAsArray().astype(float) - np.clip(plain.astype(float), low, high)).max() <= 0.5001
     words = [n.sentence for n in result.notices if n.code == "values_clipped"]
-    assert [("Byte only those from 0 to 255" in w) for w in words] == [True] * (kind == "Byte")
+    assert [("Byte only those from 0 to 255" in w) for w in words] == [True] * (data_type == "Byte")
 
 
 @pytest.mark.promise(6)
-@pytest.mark.parametrize("kind", ["Byte", "Int16", "UInt32"])
-def test_fractions_that_whole_numbers_would_wipe_out_are_refused(tmp_path, kind):
+@pytest.mark.parametrize("data_type", ["Byte", "Int16", "UInt32"])
+def test_fractions_that_whole_numbers_would_wipe_out_are_refused(tmp_path, data_type):
     """Reflectances from 0 to 1 would be 0 and 1 everywhere."""
-    pair = Recipe(kind="float32", scale=1e-4).write(tmp_path)
-    with pytest.raises(OutputError, match=f"fractions from 0.0.*{kind}.*Leave DATA_TYPE as MS"):
-        fuse(job(pair, tmp_path / "o.tif", data_type=kind))
+    pair = Recipe(dtype="float32", scale=1e-4).write(tmp_path)
+    with pytest.raises(OutputError, match=f"fractions from 0.0.*{data_type}.*Leave DATA_TYPE as MS"):
+        fuse(job(pair, tmp_path / "o.tif", data_type=data_type))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ms.tif", "pan.tif"]
 
 
-def test_fractions_that_are_rounded_to_few_steps_are_said(tmp_path):
-    pair = Recipe(kind="float32", scale=0.01).write(tmp_path)
+def test_fractions_rounded_to_few_steps_are_reported(tmp_path):
+    pair = Recipe(dtype="float32", scale=0.01).write(tmp_path)
     assert [n.code for n in fuse(job(pair, tmp_path / "o.tif", data_type="Byte")).notices] == ["values_rounded"]
     assert fuse(job(pair, tmp_path / "o.tif")).notices == ()
 
@@ -61,16 +61,16 @@ def test_a_band_that_would_be_clipped_away_is_refused(tmp_path):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("of_pan", "expected"), [(-9999.0, -9999.0), (None, np.nan)])
 def test_a_nodata_value_that_the_type_cannot_hold_is_replaced(tmp_path, of_pan, expected):
-    pair = Recipe(kind="float64", scale=0.15).write(tmp_path)
+    pair = Recipe(dtype="float64", scale=0.15).write(tmp_path)
     ms, lowest = load_image(pair.ms), float(np.finfo(np.float64).min)
     ms[:, 10:20, 10:20] = lowest
     save(pair.ms, ms, "float64", (5e5, 8, 0, 4e6, 0, -8), nodata=lowest)
     save(pair.pan, load_image(pair.pan), "float64", nodata=of_pan)
-    image, _ = run(pair, tmp_path, data_type="Float32")
+    fused, _ = run(pair, tmp_path, data_type="Float32")
     written = gdal.Open(str(tmp_path / "fused.tif"))
     assert written.GetRasterBand(1).GetNoDataValue() == pytest.approx(expected, nan_ok=True)
-    assert np.array_equal(image[0, 40:80, 40:80], np.full((40, 40), expected, np.float32), equal_nan=True)
-    assert np.isfinite(image[:, 100:]).all()
+    assert np.array_equal(fused[0, 40:80, 40:80], np.full((40, 40), expected, np.float32), equal_nan=True)
+    assert np.isfinite(fused[:, 100:]).all()
 
 
 def test_an_unknown_type_is_refused(tmp_path):
@@ -78,23 +78,23 @@ def test_an_unknown_type_is_refused(tmp_path):
         fuse(job(Recipe().write(tmp_path), tmp_path / "o.tif", data_type="CFloat32"))
 
 
-def test_nodata_that_the_type_cannot_hold_becomes_one_that_it_can(tmp_path):
-    pair = Recipe(kind="float32").write(tmp_path)
+def test_nodata_outside_the_type_becomes_one_that_it_can_hold(tmp_path):
+    pair = Recipe(dtype="float32").write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, :10] = -9999
     save(pair.ms, ms, "float32", (5e5, 8, 0, 4e6, 0, -8), nodata=-9999)
-    image, _ = run(pair, tmp_path, data_type="UInt16")
+    pixels, _ = run(pair, tmp_path, data_type="UInt16")
     fused = gdal.Open(str(tmp_path / "fused.tif"))
     assert fused.GetRasterBand(1).GetNoDataValue() == 0
-    assert (image[:, :40] == 0).all()
-    assert (image[:, 40:] > 0).all()
+    assert (pixels[:, :40] == 0).all()
+    assert (pixels[:, 40:] > 0).all()
 
 
 def test_a_cloud_optimised_geotiff_by_name(tmp_path):
     pair = Recipe(height=640, width=640).write(tmp_path)
     plain, _ = run(pair, tmp_path, "plain.tif")
-    image, _ = run(pair, tmp_path, "out.cog.tif")
-    assert np.array_equal(plain, image)
+    fused, _ = run(pair, tmp_path, "out.cog.tif")
+    assert np.array_equal(plain, fused)
     assert gdal.Open(str(tmp_path / "out.cog.tif")).GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE") == "COG"
     assert temporaries(tmp_path) == []
 
@@ -121,9 +121,9 @@ def test_no_overviews_unless_asked_for(tmp_path):
     assert fused.GetRasterBand(1).GetOverviewCount() == 0
 
 
-@pytest.mark.parametrize(("kind", "predictor"), [("uint16", "2"), ("float32", "3")])
-def test_compression_has_the_predictor_of_the_type(tmp_path, kind, predictor):
-    pair = Recipe(kind=kind, height=320, width=320).write(tmp_path)
+@pytest.mark.parametrize(("dtype", "predictor"), [("uint16", "2"), ("float32", "3")])
+def test_compression_has_the_predictor_of_the_type(tmp_path, dtype, predictor):
+    pair = Recipe(dtype=dtype, height=320, width=320).write(tmp_path)
     sizes = {}
     for name, options in {"chosen": (), "same": (f"PREDICTOR={predictor}",), "none": ("PREDICTOR=1",)}.items():
         run(pair, tmp_path, f"{name}.tif", creation_options=("COMPRESS=DEFLATE", *options))
@@ -133,16 +133,16 @@ def test_compression_has_the_predictor_of_the_type(tmp_path, kind, predictor):
 
 def test_statistics_choose_the_contrast(tmp_path):
     pair = Recipe(height=320, width=320, nodata=0).write(tmp_path)
-    image, _ = run(pair, tmp_path)
+    pixels, _ = run(pair, tmp_path)
     fused = gdal.Open(str(tmp_path / "fused.tif"))
-    for number, band in enumerate(image, start=1):
-        found = fused.GetRasterBand(number).GetMetadata()
-        assert float(found["STATISTICS_MEAN"]) == pytest.approx(band.mean(), rel=0.1)
-        assert float(found["STATISTICS_STDDEV"]) == pytest.approx(band.std(), rel=0.2)
+    for number, band in enumerate(pixels, start=1):
+        metadata = fused.GetRasterBand(number).GetMetadata()
+        assert float(metadata["STATISTICS_MEAN"]) == pytest.approx(band.mean(), rel=0.1)
+        assert float(metadata["STATISTICS_STDDEV"]) == pytest.approx(band.std(), rel=0.2)
 
 
 @pytest.mark.promise(7)
-def test_metadata_of_the_scene_are_kept_and_those_of_the_run_added(tmp_path):
+def test_metadata_of_scene_are_kept_and_those_of_run_added(tmp_path):
     pair = Recipe().write(tmp_path)
     dataset = gdal.Open(str(pair.ms), gdal.GA_Update)
     dataset.SetMetadataItem("ACQUISITIONDATETIME", "2020-05-01")
@@ -155,17 +155,17 @@ def test_metadata_of_the_scene_are_kept_and_those_of_the_run_added(tmp_path):
     assert fused.GetMetadataItem("ACQUISITIONDATETIME") == "2020-05-01"
     assert fused.GetRasterBand(2).GetMetadataItem("CENTRAL_WAVELENGTH_UM", "IMAGERY") == "0.56"
     assert float(fused.GetRasterBand(2).GetMetadataItem("STATISTICS_MEAN")) < 5000
-    told = {k: v for k, v in fused.GetMetadata().items() if k.startswith("OTFM_")}
-    assert told["OTFM_STEPS"] == "1"
-    assert told["OTFM_PAN"] == "pan.tif band 1"
-    assert told["OTFM_MS"] == "ms.tif bands 1 2 3 4"
-    assert told["OTFM_WEIGHTS_SHA256"] == result.weights_sha256
-    assert float(told["OTFM_MTF_GAIN"]) == pytest.approx(result.metrics.gain, abs=1e-3)
-    assert len(told["OTFM_TRANSFER_ROWS"].split()) == len(told["OTFM_TRANSFER_COLUMNS"].split()) == 10
+    tags = {k: v for k, v in fused.GetMetadata().items() if k.startswith("OTFM_")}
+    assert tags["OTFM_STEPS"] == "1"
+    assert tags["OTFM_PAN"] == "pan.tif band 1"
+    assert tags["OTFM_MS"] == "ms.tif bands 1 2 3 4"
+    assert tags["OTFM_WEIGHTS_SHA256"] == result.weights_sha256
+    assert float(tags["OTFM_MTF_GAIN"]) == pytest.approx(result.metrics.gain, abs=1e-3)
+    assert len(tags["OTFM_TRANSFER_ROWS"].split()) == len(tags["OTFM_TRANSFER_COLUMNS"].split()) == 10
 
 
 @pytest.mark.promise(7)
-def test_the_sensor_model_of_pan_is_kept_and_moved_with_the_window(tmp_path):
+def test_sensor_model_of_pan_is_kept_and_moved_with_the_window(tmp_path):
     pair = Recipe(height=192, width=240).write(tmp_path)
     numbers = ("LINE_OFF", "SAMP_OFF", "LAT_OFF", "LONG_OFF", "HEIGHT_OFF", "LINE_SCALE", "SAMP_SCALE", "LAT_SCALE")
     model = dict.fromkeys([*numbers, "LONG_SCALE", "HEIGHT_SCALE"], "100")
@@ -181,7 +181,7 @@ def test_the_sensor_model_of_pan_is_kept_and_moved_with_the_window(tmp_path):
 
 
 @pytest.mark.promise(7)
-def test_statistics_and_the_meaning_of_pixels_are_the_results_own(tmp_path):
+def test_statistics_and_pixel_interpretation_are_of_the_result(tmp_path):
     pair = Recipe(bands=2).write(tmp_path)
     ms = gdal.Open(str(pair.ms), gdal.GA_Update)
     ms.SetMetadataItem("AREA_OR_POINT", "Point")

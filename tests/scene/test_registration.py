@@ -16,9 +16,9 @@ from otfm_pansharpen.model.scene.transfer_measurement import DEFAULT_GAIN, measu
 
 
 def window(ratio=4, gain=0.3, shift=(0.0, 0.0), seed=3, noise=0.0, side=320, water=0):
-    sharp = landscape(4, side, side, seed)
-    sharp[:, :, side - water :] = 300.0
-    ms, pan = sense(sharp, ratio, gain, shift).astype(np.float32), sharp.mean(0).astype(np.float32)
+    reference = landscape(4, side, side, seed)
+    reference[:, :, side - water :] = 300.0
+    ms, pan = sense(reference, ratio, gain, shift).astype(np.float32), reference.mean(0).astype(np.float32)
     rng = np.random.default_rng(seed)
     ms = ms + noise * ms.std() * rng.standard_normal(ms.shape, dtype=np.float32)
     half = (ratio - 1) / 2
@@ -45,12 +45,12 @@ def test_shift_off_is_not_corrected():
     assert registration.shift == (0.0, 0.0)
 
 
-def test_given_transfer_is_kept():
-    given = TransferFunction.gaussian(0.15, 0.4)
-    assert measure_registration([window()], transfer=given).transfer == given
+def test_transfer_parameter_is_kept():
+    transfer = TransferFunction.gaussian(0.15, 0.4)
+    assert measure_registration([window()], transfer=transfer).transfer == transfer
 
 
-def test_nothing_is_invented_where_the_scene_does_not_tell():
+def test_nothing_is_invented_without_evidence_in_the_scene():
     pair = window()
     noise = np.random.default_rng(0).standard_normal(pair.ms.shape, dtype=np.float32)
     registration = measure_registration(
@@ -76,7 +76,7 @@ def searches(monkeypatch):
 
 
 @pytest.mark.parametrize("shift", [(3.4, -2.6), (-4.3, 4.4), (0.3, 0.1)])
-def test_of_many_windows_a_few_are_searched_through_and_all_near_what_they_show(searches, shift):
+def test_few_windows_get_a_wide_search_all_a_narrow_one(searches, shift):
     windows = [window(shift=shift, seed=seed, side=200) for seed in range(16)]
     assert measure_registration(windows).shift == pytest.approx(shift, abs=0.1)
     through, (around, reach) = searches
@@ -93,7 +93,7 @@ def test_the_few_windows_that_are_asked_first_do_not_decide(few, others, ratio):
     assert measure_registration(windows).shift == pytest.approx(others, abs=0.1)
 
 
-def test_where_most_of_the_few_windows_show_nothing_all_are_searched(searches):
+def test_all_windows_are_searched_where_most_of_the_few_are_flat(searches):
     """Three of the four lie over water."""
     windows = [window(2, shift=(1.0, -0.5), seed=seed, side=100) for seed in range(16)]
     for seed in range(0, 15, ROUGH_SHARE):
@@ -113,13 +113,13 @@ def test_gaps_do_not_mislead():
     assert measure_registration([pair]).shift == pytest.approx((1.0, -1.0), abs=0.1)
 
 
-def with_clouds(pair, moved, places):
-    """Bright discs of 60 PAN pixels at `places`, which MS sees `moved` (row, column) PAN pixels away from PAN."""
+def with_clouds(pair, moved, centres):
+    """Bright discs of 60 PAN pixels at `centres`, which MS sees `moved` (row, column) PAN pixels away from PAN."""
     (height, width), ratio = pair.pan.shape, int(pair.spacing[0])
     rows, columns = np.mgrid[:height, :width].astype(np.float64)
     seen = []
     for dy, dx in ((0.0, 0.0), moved):
-        distance = np.min([np.hypot(rows - y - dy, columns - x - dx) for y, x in places], axis=0)
+        distance = np.min([np.hypot(rows - y - dy, columns - x - dx) for y, x in centres], axis=0)
         seen.append((np.clip(60.0 - distance, 0, 1) * 9000.0).astype(np.float32))
     coarse = seen[1].reshape(height // ratio, ratio, width // ratio, ratio).mean((1, 3))
     return replace(pair, pan=pair.pan + seen[0], ms=pair.ms + coarse)
@@ -133,7 +133,7 @@ def test_clouds_that_moved_do_not_mislead(moved):
     assert 0.1 < registration.left_out < 0.7
 
 
-def test_bright_clouds_that_moved_a_little_do_not_outvote_the_ground():
+def test_bright_clouds_that_moved_do_not_outvote_the_ground():
     """Half a pixel is near enough for their blocks to be kept; their contrast must not count."""
     pair = with_clouds(window(side=640), (0.45, 0.0), [(130, 150), (420, 500)])
     assert measure_registration([pair]).shift == pytest.approx((0.0, 0.0), abs=0.2)
@@ -165,7 +165,7 @@ def test_training_measures_transfer_as_fusion_does():
     assert transfer == measure_registration([pair], align=False).transfer
 
 
-def test_a_shift_that_is_not_to_be_corrected_is_no_distortion():
+def test_shift_left_uncorrected_is_not_a_distortion():
     assert measure_registration([window(shift=(1.5, -0.7))] * 3, align=False).distortion < 0.2
 
 
@@ -192,19 +192,19 @@ def test_what_lies_in_a_gap_of_pan_counts_at_no_shift():
     holed = Correlation([replace(pair, pan=wild, pan_valid=valid)])
     clean = Correlation([pair])
     for shift in (-MAX_SHIFT, 0.0, MAX_SHIFT):
-        largest = np.abs(clean.pan(FIRST_TRANSFER, (shift, 0.0))).max() * float(pair.pan.std())
-        assert np.abs(holed.pan(FIRST_TRANSFER, (shift, 0.0))).max() * float(wild[valid].std()) < 2.0 * largest
+        peak = np.abs(clean.pan(FIRST_TRANSFER, (shift, 0.0))).max() * float(pair.pan.std())
+        assert np.abs(holed.pan(FIRST_TRANSFER, (shift, 0.0))).max() * float(wild[valid].std()) < 2.0 * peak
 
 
-def test_windows_whose_grids_lie_otherwise_are_read_each_by_its_own():
+def test_windows_of_different_grids_are_read_by_their_own_grid():
     """Windows of one scene share their phase where the grids are nested, and differ in it where they are not."""
     pair = window()
     other = replace(pair.shifted((1.3, -0.6)), pan=pair.pan[::-1])
     finer = replace(pair, spacing=(3.98, 3.98))
     windows = [pair, pair, finer, pair, other]
     together = Correlation(windows).pan(FIRST_TRANSFER, (0.4, -1.1))
-    apart = [Correlation([w]).pan(FIRST_TRANSFER, (0.4, -1.1)) for w in windows]
-    assert together == pytest.approx(np.concatenate(apart), abs=1e-5)
+    separate = [Correlation([w]).pan(FIRST_TRANSFER, (0.4, -1.1)) for w in windows]
+    assert together == pytest.approx(np.concatenate(separate), abs=1e-5)
 
 
 @pytest.mark.parametrize("ratio", [2, 4])
@@ -214,21 +214,21 @@ def test_transfer_is_measured_between_scattered_clouds(ratio):
     scene, rows, columns = landscape(4, side, side, 4), *np.mgrid[:side, :side].astype(np.float64)
     centres = rng.uniform(0, side, (9, 2))
 
-    def under_clouds(image, down, left):
+    def under_clouds(pixels, down, left):
         distance = np.min([np.hypot(rows - y - down, columns - x + left) for y, x in centres], axis=0)
         share = np.clip((12.0 * ratio - distance) / (2.0 * ratio), 0.0, 1.0)
-        return image + share * (3000.0 - image)
+        return pixels + share * (3000.0 - pixels)
 
-    known = TransferFunction(
+    transfer = TransferFunction(
         (1.05, 1.09, 1.16, 1.23, 1.28, 1.20, 0.95, 0.62, 0.26, 0.1), TransferFunction.gaussian(0.1).rows
     )
     pan = under_clouds(scene.mean(0), 0.0, 0.0).astype(np.float32)
-    ms = sense(under_clouds(scene, 1.5 * ratio, ratio), ratio, transfer=known).astype(np.float32)
+    ms = sense(under_clouds(scene, 1.5 * ratio, ratio), ratio, transfer=transfer).astype(np.float32)
     valid, half = [np.ones(i.shape[-2:], bool) for i in (pan, ms)], (ratio - 1) / 2
-    found = measure_registration([PairWindow(pan, valid[0], ms, valid[1], (half, half), (ratio, ratio))])
-    assert 0.1 < found.left_out < 0.6
+    registration = measure_registration([PairWindow(pan, valid[0], ms, valid[1], (half, half), (ratio, ratio))])
+    assert 0.1 < registration.left_out < 0.6
     for axis in ("rows", "columns"):
-        assert np.abs(np.subtract(getattr(found.transfer, axis), getattr(known, axis))[:9]).max() < 0.06
+        assert np.abs(np.subtract(getattr(registration.transfer, axis), getattr(transfer, axis))[:9]).max() < 0.06
 
 
 def test_blocks_that_are_left_out_are_masked_in_their_windows():

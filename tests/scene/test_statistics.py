@@ -16,29 +16,29 @@ def statistics(ms, pan, valid=None):
     return measure_statistics([(ms, pan, valid)], 2.0, TransferFunction.gaussian(0.3))
 
 
-def test_dark_levels_are_those_that_a_hundredth_of_the_pixels_lies_below():
+def test_dark_level_is_the_first_percentile():
     ramp = np.arange(10_000.0).reshape(100, 100)
-    found = statistics(np.stack([ramp, 2.0 * ramp + 50.0]), 3.0 * ramp + 7.0)
-    assert found.ms_dark == pytest.approx((100.0, 250.0), abs=1.0)
-    assert found.pan_dark == pytest.approx((307.0,), abs=1.0)
+    measured = statistics(np.stack([ramp, 2.0 * ramp + 50.0]), 3.0 * ramp + 7.0)
+    assert measured.ms_dark == pytest.approx((100.0, 250.0), abs=1.0)
+    assert measured.pan_dark == pytest.approx((307.0,), abs=1.0)
     deviation = float(ramp.std(ddof=1))
-    assert found.depth([1, 0]) == pytest.approx([(4999.5 - 100.0) / deviation] * 4, rel=1e-3)
+    assert measured.depth([1, 0]) == pytest.approx([(4999.5 - 100.0) / deviation] * 4, rel=1e-3)
 
 
 def test_slope_rises_where_pan_is_softer_than_the_bands():
-    sharp = landscape(3, 200, 200).astype(np.float32)
-    pan = sharp.mean(0)
-    plain = statistics(sharp, pan)
-    soft = statistics(sharp, sensor_effects.soften(torch.from_numpy(pan), 0.7).numpy())
+    reference = landscape(3, 200, 200).astype(np.float32)
+    pan = reference.mean(0)
+    plain = statistics(reference, pan)
+    soft = statistics(reference, sensor_effects.soften(torch.from_numpy(pan), 0.7).numpy())
     assert all(s > p + 0.05 for s, p in zip(soft.slope, plain.slope, strict=True))
 
 
 @pytest.mark.parametrize("shape", [(1, 200), (3, 100), (7, 60), (9, 30)])
 def test_narrow_scenes_have_statistics(shape):
     pan = np.random.default_rng(0).random(shape)
-    found = statistics(np.stack([pan, 1.0 - pan]), pan)
-    assert found.bands == 2
-    assert found.slope == (0.0, 0.0)
+    measured = statistics(np.stack([pan, 1.0 - pan]), pan)
+    assert measured.bands == 2
+    assert measured.slope == (0.0, 0.0)
 
 
 def test_few_pixels_of_unrelated_rasters_do_not_seem_related():
@@ -48,9 +48,9 @@ def test_few_pixels_of_unrelated_rasters_do_not_seem_related():
     assert sorted(fits)[10] < 0.1
 
 
-def test_a_pan_without_detail_at_ms_resolution_is_not_injected_a_hundredfold():
+def test_injection_is_limited_for_pan_without_detail_at_ms_scale():
     """PAN is a ramp: what is left of it after the high-pass is chance."""
     rng = np.random.default_rng(1)
     rows = np.tile(np.arange(40.0)[:, None], 40)
-    found = statistics(rng.random((3, 40, 40)) + rows / 10, rows + 1e-3 * rng.random((40, 40)))
-    assert max(abs(i) for i in found.injection) <= 3.0
+    measured = statistics(rng.random((3, 40, 40)) + rows / 10, rows + 1e-3 * rng.random((40, 40)))
+    assert max(abs(i) for i in measured.injection) <= 3.0

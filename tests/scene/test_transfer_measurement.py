@@ -15,7 +15,7 @@ from otfm_pansharpen.model.scene.transfer_measurement import DEFAULT_GAIN, measu
 
 SHARPENED = (1.05, 1.09, 1.16, 1.23, 1.28, 1.20, 0.95, 0.62, 0.26, 0.1)
 STEEP = (1.0, 1.0, 0.96, 0.86, 0.72, 0.54, 0.32, 0.19, 0.08, 0.04)
-KNOWN = {
+TRANSFERS = {
     "sharpened down the rows": TransferFunction(SHARPENED, STEEP),
     "sharpened along the columns": TransferFunction(STEEP, SHARPENED),
     "Gaussian": TransferFunction.gaussian(0.05),
@@ -23,7 +23,7 @@ KNOWN = {
 UP_TO_90 = slice(0, 9)  # of FREQUENCIES: up to 0.9 of the MS Nyquist frequency
 FULL_CLOUD = 3000.0  # as bright as the brightest ground
 
-parametrize_known = pytest.mark.parametrize("known", list(KNOWN.values()), ids=list(KNOWN))
+parametrize_transfer = pytest.mark.parametrize("transfer", list(TRANSFERS.values()), ids=list(TRANSFERS))
 parametrize_ratio = pytest.mark.parametrize("ratio", [2.0, 4.0])
 
 
@@ -41,62 +41,62 @@ def made(transfer, ratio=2.0, side=100, seed=3, **changes):
     return pair_of(scene.mean(0), scene, ratio, transfer, **changes)
 
 
-def furthest(found, known):
+def furthest(measured, transfer):
     """The largest error over both axes, up to 0.9 of Nyquist."""
-    pairs = zip((found.transfer.rows, found.transfer.columns), (known.rows, known.columns), strict=True)
+    pairs = zip((measured.transfer.rows, measured.transfer.columns), (transfer.rows, transfer.columns), strict=True)
     return max(float(np.abs(np.subtract(a, b)[UP_TO_90]).max()) for a, b in pairs)
 
 
 @parametrize_ratio
-@parametrize_known
-def test_known_function_is_found(known, ratio):
-    found = measure_transfer([made(known, ratio)])
-    assert furthest(found, known) < 0.05
-    assert found.segments >= 4
+@parametrize_transfer
+def test_true_function_is_measured(transfer, ratio):
+    measured = measure_transfer([made(transfer, ratio)])
+    assert furthest(measured, transfer) < 0.05
+    assert measured.segments >= 4
 
 
 @parametrize_ratio
 def test_aliased_function_is_found_on_several_windows(ratio):
     """Aliasing of a gain of 0.3 is noise that a larger sample averages out."""
-    known = TransferFunction.gaussian(DEFAULT_GAIN)
-    assert furthest(measure_transfer([made(known, ratio, seed=seed) for seed in range(10, 14)]), known) < 0.05
+    transfer = TransferFunction.gaussian(DEFAULT_GAIN)
+    assert furthest(measure_transfer([made(transfer, ratio, seed=seed) for seed in range(10, 14)]), transfer) < 0.05
 
 
 @parametrize_ratio
-@parametrize_known
-def test_residual_shift_does_not_soften_the_function(known, ratio):
-    assert furthest(measure_transfer([made(known, ratio, shift=(0.5, -0.5))]), known) < 0.05
+@parametrize_transfer
+def test_residual_shift_does_not_soften_the_function(transfer, ratio):
+    assert furthest(measure_transfer([made(transfer, ratio, shift=(0.5, -0.5))]), transfer) < 0.05
 
 
 @parametrize_ratio
-@parametrize_known
-def test_noise_of_pan_does_not_lower_the_function(known, ratio):
-    pair = made(known, ratio)
+@parametrize_transfer
+def test_noise_of_pan_does_not_lower_the_function(transfer, ratio):
+    pair = made(transfer, ratio)
     noise = np.random.default_rng(1).standard_normal(pair.pan.shape, dtype=np.float32)
-    assert furthest(measure_transfer([replace(pair, pan=pair.pan + 0.1 * pair.pan.std() * noise)]), known) < 0.05
+    assert furthest(measure_transfer([replace(pair, pan=pair.pan + 0.1 * pair.pan.std() * noise)]), transfer) < 0.05
 
 
 @parametrize_ratio
 def test_clouds_that_moved_do_not_mislead(ratio):
     """A bank of cloud over a fifth of the scene, which MS sees 1.5 MS pixels lower and one further left than PAN."""
-    known, size = KNOWN["sharpened down the rows"], int(100 * ratio)
+    transfer, size = TRANSFERS["sharpened down the rows"], int(100 * ratio)
     scene = landscape(4, size, size, 3)
 
-    def under_cloud(images, down, left):
+    def under_cloud(pixels, down, left):
         y, x = np.mgrid[:size, :size].astype(float)
         share = np.clip((50.0 * ratio - np.hypot(y - down, x + left)) / (2.0 * ratio), 0.0, 1.0)
         assert 0.19 < (share > 0.0).mean() < 0.22
-        return images + share * (FULL_CLOUD - images)
+        return pixels + share * (FULL_CLOUD - pixels)
 
     pan, seen_by_ms = under_cloud(scene.mean(0), 0.0, 0.0), under_cloud(scene, 1.5 * ratio, ratio)
-    assert furthest(measure_transfer([pair_of(pan, seen_by_ms, ratio, known)]), known) < 0.05
+    assert furthest(measure_transfer([pair_of(pan, seen_by_ms, ratio, transfer)]), transfer) < 0.05
 
 
 @pytest.mark.parametrize("width", [4, 8])
 def test_striped_mask_still_gives_a_measurement(width):
     """Slanted gaps every 33 MS pixels, as Landsat 7 has them since its scan line corrector failed."""
-    known = KNOWN["sharpened down the rows"]
-    pair = made(known)
+    transfer = TRANSFERS["sharpened down the rows"]
+    pair = made(transfer)
 
     def recorded(shape, pixel):
         y, x = (pixel * (i + 0.5) for i in np.mgrid[: shape[-2], : shape[-1]])
@@ -104,22 +104,22 @@ def test_striped_mask_still_gives_a_measurement(width):
 
     pan_valid, ms_valid = recorded(pair.pan.shape, 0.5), recorded(pair.ms.shape, 1.0)
     gaps = {"pan": pair.pan * pan_valid, "ms": pair.ms * ms_valid, "pan_valid": pan_valid, "ms_valid": ms_valid}
-    found = measure_transfer([replace(pair, **gaps)])
-    assert found.segments >= 4
-    assert furthest(found, known) < 0.1
+    measured = measure_transfer([replace(pair, **gaps)])
+    assert measured.segments >= 4
+    assert furthest(measured, transfer) < 0.1
 
 
 def test_pan_per_band_is_measured_by_its_mean():
-    known = KNOWN["Gaussian"]
-    pair = made(known)
+    transfer = TRANSFERS["Gaussian"]
+    pair = made(transfer)
     shares = np.array([0.4, 0.8, 1.2, 1.6])[:, None, None]
-    assert furthest(measure_transfer([replace(pair, pan=shares * pair.pan)]), known) < 0.05
+    assert furthest(measure_transfer([replace(pair, pan=shares * pair.pan)]), transfer) < 0.05
 
 
 def test_errors_grow_on_a_small_scene():
-    large, small = (measure_transfer([made(KNOWN["sharpened down the rows"], side=side)]) for side in (160, 24))
+    large, small = (measure_transfer([made(TRANSFERS["sharpened down the rows"], side=side)]) for side in (160, 24))
     assert np.mean(small.errors) > 3.0 * np.mean(large.errors)
-    assert furthest(small, KNOWN["sharpened down the rows"]) > furthest(large, KNOWN["sharpened down the rows"])
+    assert furthest(small, TRANSFERS["sharpened down the rows"]) > furthest(large, TRANSFERS["sharpened down the rows"])
 
 
 @pytest.mark.parametrize("side", [24, 50, 100])
@@ -127,10 +127,12 @@ def test_standard_errors_cover_the_true_errors(side):
     """Within two standard errors lie about 95 % of the values, and the errors are not simply large."""
     covered, sizes = [], []
     for seed in (21, 22, 23):
-        for known in (*KNOWN.values(), TransferFunction.gaussian(DEFAULT_GAIN)):
-            found = measure_transfer([made(known, side=side, seed=seed)])
-            for axis, errors, truth in zip(("rows", "columns"), found.errors, (known.rows, known.columns), strict=True):
-                true = np.abs(np.subtract(getattr(found.transfer, axis), truth))[UP_TO_90]
+        for transfer in (*TRANSFERS.values(), TransferFunction.gaussian(DEFAULT_GAIN)):
+            measured = measure_transfer([made(transfer, side=side, seed=seed)])
+            for axis, errors, truth in zip(
+                ("rows", "columns"), measured.errors, (transfer.rows, transfer.columns), strict=True
+            ):
+                true = np.abs(np.subtract(getattr(measured.transfer, axis), truth))[UP_TO_90]
                 covered.append(true < 2.0 * np.array(errors)[UP_TO_90])
                 sizes.append(np.array(errors)[UP_TO_90].mean() / max(true.mean(), 1e-3))
     assert np.mean(covered) > 0.85
@@ -153,39 +155,39 @@ def with_flat_ms(pair):
     "spoil", [without_pixels, with_flat_pan, with_flat_ms, lambda pair: with_flat_ms(with_flat_pan(pair))]
 )
 def test_scene_without_evidence_gets_the_default(spoil):
-    found = measure_transfer([spoil(made(KNOWN["Gaussian"]))])
-    assert found.segments == 0
-    assert found.transfer == TransferFunction.gaussian(DEFAULT_GAIN)
-    assert np.min(found.errors) >= 0.25
+    measured = measure_transfer([spoil(made(TRANSFERS["Gaussian"]))])
+    assert measured.segments == 0
+    assert measured.transfer == TransferFunction.gaussian(DEFAULT_GAIN)
+    assert np.min(measured.errors) >= 0.25
 
 
 def test_scene_smaller_than_a_segment_gets_the_default():
-    for windows in ([], [made(KNOWN["Gaussian"], side=19)]):
+    for windows in ([], [made(TRANSFERS["Gaussian"], side=19)]):
         assert measure_transfer(windows).transfer == TransferFunction.gaussian(DEFAULT_GAIN)
 
 
 @pytest.mark.parametrize("noise", [0.5, 30.0])
 def test_water_over_most_of_a_scene_does_not_mislead(noise):
     """Six of seven windows show noise alone, which is not related in PAN and MS."""
-    known, random = KNOWN["sharpened down the rows"], np.random.default_rng(2)
+    transfer, random = TRANSFERS["sharpened down the rows"], np.random.default_rng(2)
 
-    def water(image):
-        return 300.0 + noise * random.standard_normal(image.shape, dtype=np.float32)
+    def water(pixels):
+        return 300.0 + noise * random.standard_normal(pixels.shape, dtype=np.float32)
 
-    pair = made(known)
+    pair = made(transfer)
     windows = [replace(pair, pan=water(pair.pan), ms=water(pair.ms)) for _ in range(6)]
-    found = measure_transfer([*windows[:3], pair, *windows[3:]])
-    assert furthest(found, known) < 0.05
-    assert found.segments <= 9
+    measured = measure_transfer([*windows[:3], pair, *windows[3:]])
+    assert furthest(measured, transfer) < 0.05
+    assert measured.segments <= 9
 
 
 def test_flat_part_of_a_scene_does_not_mislead():
     """Half of the windows lie over water of one value."""
-    known = KNOWN["sharpened down the rows"]
-    flat = with_flat_ms(with_flat_pan(made(known)))
-    found = measure_transfer([flat, made(known), flat])
-    assert furthest(found, known) < 0.05
-    assert found.segments <= 9
+    transfer = TRANSFERS["sharpened down the rows"]
+    flat = with_flat_ms(with_flat_pan(made(transfer)))
+    measured = measure_transfer([flat, made(transfer), flat])
+    assert furthest(measured, transfer) < 0.05
+    assert measured.segments <= 9
 
 
 def test_measurement_can_be_stopped():
@@ -193,7 +195,7 @@ def test_measurement_can_be_stopped():
         raise CancelledError
 
     with pytest.raises(CancelledError):
-        measure_transfer([made(KNOWN["Gaussian"])], stop)
+        measure_transfer([made(TRANSFERS["Gaussian"])], stop)
 
 
 def spectra(shared, ms_power, segments=6):
@@ -233,8 +235,8 @@ def test_noise_is_at_most_seven_tenths_of_the_power_of_pan():
 
 
 @parametrize_ratio
-@parametrize_known
-def test_function_falls_towards_nyquist(known, ratio):
-    found = measure_transfer([made(known, ratio)]).transfer
+@parametrize_transfer
+def test_function_falls_towards_nyquist(transfer, ratio):
+    found = measure_transfer([made(transfer, ratio)]).transfer
     for values in (found.rows, found.columns):
         assert 0.4 * values[-2] <= values[-1] <= values[-2]

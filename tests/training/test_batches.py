@@ -31,10 +31,10 @@ def source():
     return Source("pair", "a", torch.tensor(reference, dtype=torch.float32), pan, pair, SHARPENED)
 
 
-@pytest.mark.parametrize("kind", ["simulated", "real"])
-def test_known_pixels_of_a_patch_hold_whole_kernels(source, kind):
+@pytest.mark.parametrize("origin", ["simulated", "real"])
+def test_known_pixels_of_a_patch_hold_whole_kernels(source, origin):
     """A kernel cut in its negative lobes sums to more than 1, and the patch gives other values than MS has."""
-    if kind == "simulated":
+    if origin == "simulated":
         simulation = SimulationConfig(crop=128, transfers=(SHARPENED,), hole_share=0.5)
         buffer = ExampleBuffer([source], simulation, NETWORK, 6, [1])
         buffer.advance(0)
@@ -44,7 +44,7 @@ def test_known_pixels_of_a_patch_hold_whole_kernels(source, kind):
     flat = batch.degrade(torch.ones_like(batch.target))
     assert batch.known.float().mean() > 0.05
     assert float((flat - 1.0)[batch.known].abs().max()) < 0.02
-    if kind == "simulated":
+    if origin == "simulated":
         assert float((batch.degrade(batch.target) - batch.ms)[batch.known].abs().mean()) < 0.06
 
 

@@ -16,20 +16,20 @@ from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.training.dataset import Recording, read_sources, why_unfit, write_recordings
 
 
-def scene(name="one", family="a", kind=np.uint16, seed=0):
-    return Recording(name, family, landscape(3, 200, 210, seed).astype(kind))
+def scene(name="one", family="a", dtype=np.uint16, seed=0):
+    return Recording(name, family, landscape(3, 200, 210, seed).astype(dtype))
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
-def test_pixels_come_back_exactly(tmp_path, kind):
-    recording = scene(kind=kind)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_pixels_come_back_exactly(tmp_path, dtype):
+    recording = scene(dtype=dtype)
     write_recordings(tmp_path / "s.safetensors", [recording], 10**8)
     (source,) = read_sources(tmp_path / "s.safetensors")
     assert np.array_equal(source.ms.numpy(), recording.ms.astype(np.float32))
     assert source.pan is None
 
 
-def test_pan_comes_to_the_pixels_of_ms_as_sharp_as_ms(tmp_path):
+def test_pan_at_ms_pixels_is_as_sharp_as_ms(tmp_path):
     reference = landscape(3, 400, 400)
     transfer = TransferFunction.gaussian(0.25, 0.4)
     ms = sense(reference, 2.0, transfer=transfer).astype(np.float32)
@@ -77,7 +77,7 @@ def test_scenes_full_of_gaps_are_unfit():
     assert "only 75 % of its pixels are valid" in str(why_unfit(landscape(3, 200, 200), valid))
 
 
-def test_a_pair_whose_pan_is_full_of_gaps_is_left_out_with_the_reason(tmp_path):
+def test_pair_with_pan_full_of_gaps_is_left_out_with_the_reason(tmp_path):
     folder = tmp_path / "train_pairs"
     folder.mkdir()
     pair = Recipe(bands=3, ratio=2.0, height=480, width=480).write(folder)

@@ -21,7 +21,7 @@ def test_no_direction_is_left_behind(shape):
     assert float(strengths.max()) < 1.3
 
 
-def test_a_step_is_as_large_as_the_rate_says_whatever_the_gradient():
+def test_step_size_follows_the_rate_for_any_gradient():
     torch.manual_seed(2)
     sizes = []
     for scale in (1e-4, 1.0, 1e4):
@@ -33,7 +33,7 @@ def test_a_step_is_as_large_as_the_rate_says_whatever_the_gradient():
     assert sizes == pytest.approx([0.01 * STEP_SIZE] * 3, rel=0.3)
 
 
-def test_what_changes_its_sign_from_step_to_step_is_averaged_away():
+def test_gradients_of_alternating_sign_are_averaged_away():
     torch.manual_seed(5)
     layer = nn.Conv2d(8, 8, 3)
     steady, noise = torch.linalg.qr(torch.randn(72, 16))[0].T.reshape(2, 8, 8, 3, 3)

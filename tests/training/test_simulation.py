@@ -73,8 +73,8 @@ def test_a_pan_per_band_differs_between_bands_and_fits_each(sources, seed):
     assert example.guides.shape == (9, 64, 64)
     pan, low = example.guides[:4], example.guides[4:8]
     assert bool((pan - low).std(dim=(1, 2)).min() > 0.01)  # PAN is sharper than the same at MS sharpness
-    apart = [(a, b) for a in range(4) for b in range(a) if not torch.equal(example.target[a], example.target[b])]
-    for a, b in apart:
+    differing = [(a, b) for a in range(4) for b in range(a) if not torch.equal(example.target[a], example.target[b])]
+    for a, b in differing:
         assert not torch.allclose(pan[a], pan[b], atol=1e-2)
         assert not torch.allclose(low[a], low[b], atol=1e-2)
 
@@ -109,7 +109,7 @@ def test_pixels_that_may_not_be_learnt_from_do_not_count(sources, seed):
 
 
 @pytest.mark.parametrize(("exact_share", "gain"), [(1.0, 0.55), (0.0, DEFAULT_GAIN)])
-def test_the_transfer_told_is_the_true_or_the_measured_one(sources, exact_share, gain):
+def test_reported_transfer_is_the_true_or_the_measured_one(sources, exact_share, gain):
     """Few valid pixels at a large ratio: nothing can be measured, and the default is used, as in fusion."""
     valid = torch.ones(160, 160, dtype=torch.bool)
     valid[50:110, 50:110] = False
@@ -232,8 +232,8 @@ def test_smooth_products_have_a_soft_target_and_a_low_gain(sources):
 def test_dates_of_one_place_count_as_one_place():
     ms = torch.rand(3, 64, 64)
     dates = [Source(f"farm_20{year}0601", "one place", ms) for year in range(10, 20)]
-    places = [Source(f"town{number}", "many places", ms) for number in range(9)]
-    buffer = ExampleBuffer([*dates, *places], replace(CALM, crop=64), NETWORK, 1, [1])
+    towns = [Source(f"town{number}", "many places", ms) for number in range(9)]
+    buffer = ExampleBuffer([*dates, *towns], replace(CALM, crop=64), NETWORK, 1, [1])
     drawn = []
     with patch("otfm_pansharpen.model.training.batches.simulate", lambda source, *rest: drawn.append(source.family)):
         for number in range(400):

@@ -200,7 +200,7 @@ def test_starting_from_trained_weights(sources):
         assert torch.equal(value, first.average.state_dict()[name])
 
 
-def test_a_larger_network_starts_as_the_smaller_one_and_all_of_it_learns(sources):
+def test_larger_network_starts_as_the_smaller_and_learns_in_full(sources):
     """A grown network has the output of the small one, to the rounding of floats, and no dead weights.
 
     Units that read the scene may have been drawn dead in the small one, and are then copied.
@@ -312,7 +312,7 @@ def test_it_needs_neither_gdal_nor_qgis(tmp_path):
     assert (tmp_path / "run" / "log.csv").read_text().startswith("3,")
 
 
-def test_targets_lie_between_the_truth_and_the_mean_of_the_teachers(sources):
+def test_targets_are_between_reference_and_mean_of_the_teachers(sources):
     """Untrained networks only inject, in every orientation."""
     members = [Teacher(FlowNetwork(NETWORK).eval(), share, count) for share, count in ((2.0, 8), (1.0, 1))]
     plain, half, whole = (

@@ -53,7 +53,7 @@ def test_drawn_gaussians_are_even_where_asked_for():
     assert set(drawn(1.0, 0.001, 0.0, 5)) == {TransferFunction.gaussian(MIN_GAIN)}
 
 
-def test_jitter_moves_the_fall_of_both_axes_alike():
+def test_jitter_moves_the_fall_of_both_axes_equally():
     transfer = TransferFunction.gaussian(0.3, 0.5)
     assert jittered(transfer, 0.0, np.random.default_rng(0)) == transfer
     moved = [jittered(transfer, 0.1, np.random.default_rng(seed)) for seed in range(300)]

@@ -60,7 +60,7 @@ def patches():
 
 
 @pytest.mark.parametrize("softness", [0.2, 1.0, 5.0])
-def test_conjugate_is_normalised_convex_and_has_the_weight_as_derivative(softness):
+def test_conjugate_is_normalised_convex_and_its_slope_is_weight(softness):
     z = torch.linspace(-8, 8, 81, dtype=torch.float64).requires_grad_(True)
     value = conjugate(z, softness)
     slope = torch.autograd.grad(value.sum(), z)[0]
@@ -119,7 +119,7 @@ def test_spatial_cost_sees_wrong_detail(patches):
     assert (spatial_cost(batch_of_pan, torch.randn_like(pan)) > 0.5).all()
 
 
-def test_potential_gives_one_number_a_patch_and_costs_of_another_shape_are_refused(patches):
+def test_potential_is_one_number_per_patch_and_costs_must_match(patches):
     potential = Potential(BANDS)
     value = potential(normalised(patches, patches.target), patches.lms, patches.given)
     assert value.shape == (6,)
