@@ -117,7 +117,7 @@ def _test_known_answer(progress: Progress) -> str:
     """Sharpen a scene made coarser from its reference, and compare."""
     import numpy as np
 
-    from ..model.fusion.arrays import fuse_arrays
+    from ..model.fusion.python_api import sharpen_arrays
     from ..model.quality.indices import ergas
 
     rows, columns = np.mgrid[0:SIDE, 0:SIDE] / SIDE
@@ -126,7 +126,7 @@ def _test_known_answer(progress: Progress) -> str:
     cells = reference.reshape(3, SIDE // RATIO, RATIO, SIDE // RATIO, RATIO)
     ms = cells.mean(axis=(2, 4)).round().astype(np.uint16)
     began = time.perf_counter()
-    fused = fuse_arrays(
+    fused = sharpen_arrays(
         reference.mean(0).round().astype(np.uint16), ms, (0, 1, 0, 0, 0, -1), (0, RATIO, 0, 0, 0, -RATIO),
         progress=progress, precision="fp32", device="cpu", align=False,
     )  # fmt: skip

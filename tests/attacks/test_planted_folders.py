@@ -251,7 +251,7 @@ import sys
 import time
 from pathlib import Path
 from osgeo import gdal
-from otfm_pansharpen.model.fusion.arrays import fuse_arrays
+from otfm_pansharpen.model.fusion.python_api import sharpen_arrays
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.progress import Progress
@@ -260,7 +260,7 @@ pan, ms, target, weights = map(Path, sys.argv[1:5])
 options = {"weights": weights, "device": "cpu", "precision": "fp32"}
 user = int(sys.argv[5])
 if user != os.getuid():  # all that is imported is imported before: the checkout may be closed to other users
-    fuse_arrays(gdal.Open(str(pan)).ReadAsArray(), gdal.Open(str(ms)).ReadAsArray()[None], **options)
+    sharpen_arrays(gdal.Open(str(pan)).ReadAsArray(), gdal.Open(str(ms)).ReadAsArray()[None], **options)
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)

@@ -10,8 +10,8 @@ from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError, OutputError
 from otfm_pansharpen.model.finetuning import tuner
-from otfm_pansharpen.model.fusion.arrays import fuse_arrays
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.fusion.python_api import sharpen_arrays
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.quality.indices import ergas
 
@@ -99,7 +99,7 @@ def test_arrays_are_tuned_on_too(pair, tmp_path):
     weights = start(tmp_path)
     pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
     plain, tuned = (
-        fuse_arrays(pan, ms, weights=weights, device="cpu", precision="fp32", adapt_steps=steps).values
+        sharpen_arrays(pan, ms, weights=weights, device="cpu", precision="fp32", adapt_steps=steps).values
         for steps in (None, 60)
     )
     assert error(pair, tuned) < error(pair, plain)
