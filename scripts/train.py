@@ -23,7 +23,6 @@ from otfm_pansharpen.model.options import DEVICES, PRECISIONS
 from otfm_pansharpen.model.training.dataset import read_sources
 from otfm_pansharpen.model.training.learner import UpdateRule
 from otfm_pansharpen.model.training.simulation import SimulationConfig
-from otfm_pansharpen.model.training.teaching import Teacher, Teachers
 from otfm_pansharpen.model.training.trainer import STAGES, Run, TrainingConfig
 from otfm_pansharpen.model.training.transport import TransportConfig
 from torch import distributed
@@ -57,21 +56,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--family", help="train for this family of sensors alone, such as Landsat, on its pairs")
     parser.add_argument("--start", type=Path, help="weights to start from, of these sizes or smaller ones")
     parser.add_argument("--spectral", type=float, default=TransportConfig.spectral, help="weight of the spectral cost")
-    parser.add_argument("--teachers", nargs="*", default=[], help="FILE:SHARE:ORIENTATIONS of networks that teach")
-    parser.add_argument(
-        "--taught", type=float, default=0.6, help="share of the way from the truth to their mean for the target"
-    )
     return parser.parse_args()
-
-
-def read_teachers(arguments: argparse.Namespace, half: bool) -> Teachers | None:
-    """Load the networks that teach, if any."""
-    members = []
-    for words in arguments.teachers:
-        path, share, orientations = words.rsplit(":", 2)
-        weights = load_weights(Path(path))
-        members.append(Teacher(weights.network.channels_last(), float(share), int(orientations), weights.sha256))
-    return Teachers(members, arguments.taught, half) if members else None
 
 
 def join() -> None:
@@ -102,12 +87,11 @@ def main() -> None:
     config = TrainingConfig(**lengths, seed=arguments.seed, rule=UpdateRule(half_precision=half))
     config = replace(config, rates=(arguments.rate, *config.rates[1:]))
     config = replace(config, cost=replace(config.cost, spectral=arguments.spectral))
-    teachers = read_teachers(arguments, half)
     sources, simulation = read_sources(arguments.scenes), SimulationConfig()
     if arguments.family:
         sources = [s for s in sources if s.family.startswith(arguments.family)]
         simulation = SimulationConfig.of_sensor(sources)
-    run = Run(network, simulation, config, sources, device, teachers=teachers)
+    run = Run(network, simulation, config, sources, device)
     state = arguments.folder / "state.safetensors"
     parent = load_weights(arguments.start) if arguments.start else None
     if state.exists():

@@ -14,7 +14,6 @@ from ..network.flow_network import NetworkConfig
 from .dataset import Source
 from .example import Example
 from .simulation import SimulationConfig, simulate
-from .teaching import Teachers
 
 MAX_LOST = 0.01  # absolute weight of a blur that may fall outside a patch or on invalid pixels
 
@@ -29,9 +28,8 @@ class ExampleBuffer:
         network: NetworkConfig,
         size: int,
         seed: Sequence[int],
-        teachers: Teachers | None = None,
     ) -> None:
-        self.simulation, self.network, self.seed, self.teachers = simulation, network, seed, teachers
+        self.simulation, self.network, self.seed = simulation, network, seed
         large = [s for s in sources if min(s.ms.shape[-2:]) >= simulation.crop]
         if not large:
             raise TrainingError(f"No scene is as large as {simulation.crop} pixels a side.")
@@ -54,8 +52,7 @@ class ExampleBuffer:
         families = self.pools[0 if rng.random() < self.simulation.paired_share else 1] or self.pools[0] or self.pools[1]
         weights = np.sqrt([len({s.place for s in family}) for family in families])  # many scenes of one place are one
         family = families[rng.choice(len(families), p=weights / weights.sum())]
-        example = simulate(family[rng.integers(len(family))], self.simulation, self.network, rng)
-        return self.teachers.taught(example, rng) if self.teachers else example
+        return simulate(family[rng.integers(len(family))], self.simulation, self.network, rng)
 
     def batch(self, count: int, patch: int, step: int) -> Batch:
         """Return `count` random patches of different examples."""

@@ -27,7 +27,6 @@ from .batches import Batch, ExampleBuffer
 from .dataset import Source
 from .learner import Learner, UpdateRule
 from .simulation import SimulationConfig
-from .teaching import Teachers
 from .transport import Potential, TransportConfig
 
 STAGES = ("regression", "transport")
@@ -111,7 +110,6 @@ class Run(Learner):
         sources: Sequence[Source],
         device: torch.device,
         build: Callable[[NetworkConfig], FlowNetwork] = FlowNetwork,
-        teachers: Teachers | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         super().__init__(network, config.rule, device, build)
@@ -126,7 +124,7 @@ class Run(Learner):
         if grouped:
             self.parallel = nn.parallel.DistributedDataParallel(self.network)
             self.parallel_potential = nn.parallel.DistributedDataParallel(self.potential)
-        self.buffer = ExampleBuffer(sources, simulation, network, config.pool, [config.seed, self.rank], teachers)
+        self.buffer = ExampleBuffer(sources, simulation, network, config.pool, [config.seed, self.rank])
 
     def train(self, until: int, report: Report, every: int = 100) -> None:
         """Train to step `until`; `report` receives the mean loss of every `every` steps.
@@ -242,7 +240,6 @@ class Run(Learner):
             "simulation": asdict(self.simulation),
             "training": asdict(self.config),
             "processes": self.processes,
-            **({"teachers": self.buffer.teachers.settings()} if self.buffer.teachers else {}),
         }
 
 

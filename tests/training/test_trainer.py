@@ -21,7 +21,6 @@ from otfm_pansharpen.model.errors import TrainingError
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.network.weights import load_weights
 from otfm_pansharpen.model.training.dataset import Recording, Source, read_sources, write_recordings
-from otfm_pansharpen.model.training.teaching import Teacher, Teachers
 from otfm_pansharpen.model.training.trainer import Run, TrainingConfig
 from otfm_pansharpen.model.training.transport import (
     TransportConfig,
@@ -310,21 +309,3 @@ def test_it_needs_neither_gdal_nor_qgis(tmp_path):
     loaded = load_weights(tmp_path / "run" / "bare.safetensors")
     assert loaded.header["step"] == "3"
     assert (tmp_path / "run" / "log.csv").read_text().startswith("3,")
-
-
-def test_targets_are_between_reference_and_mean_of_the_teachers(sources):
-    """Untrained networks only inject, in every orientation."""
-    members = [Teacher(FlowNetwork(NETWORK).eval(), share, count) for share, count in ((2.0, 8), (1.0, 1))]
-    plain, half, whole = (
-        Run(NETWORK, SIMULATION, TRAINING, sources, torch.device("cpu"), teachers=Teachers(members, weight))
-        for weight in (0.0, 0.5, 1.0)
-    )
-    for learning in (plain, half, whole):
-        learning.buffer.advance(0)
-    for truth, between, taught in zip(plain.buffer.examples, half.buffer.examples, whole.buffer.examples, strict=True):
-        injected = truth.lms + truth.injection[:, None, None] * (truth.guides[:4] - truth.guides[4:8])
-        assert torch.allclose(taught.target, injected, atol=1e-4)
-        assert torch.allclose(between.target, 0.5 * (truth.target + injected), atol=1e-4)
-        assert not torch.allclose(truth.target, injected, atol=1e-2)
-    assert whole.settings()["teachers"] != half.settings()["teachers"]
-    assert "teachers" not in run(sources).settings()
