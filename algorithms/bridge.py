@@ -27,7 +27,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QThread
 
 from .settings import weights_folder
-from .translation import tr
+from .translation import tr, translate_message
 
 if TYPE_CHECKING:
     from ..model.progress import Progress
@@ -166,10 +166,10 @@ def progress_for(feedback: QgsProcessingFeedback) -> Iterator[Progress]:
         yield Progress(
             report=lambda share: feedback.setProgress(100.0 * share),
             cancelled=cancelled,
-            log=feedback.pushInfo,
-            notice=lambda notice: feedback.pushWarning(notice.sentence),
+            log=lambda line: feedback.pushInfo(translate_message(line)),
+            notice=lambda notice: feedback.pushWarning(translate_message(notice.sentence)),
             detail=details.append,
         )
     finally:
         for line in [tr("Details"), *details] if details else []:
-            feedback.pushDebugInfo(line)
+            feedback.pushDebugInfo(translate_message(line))

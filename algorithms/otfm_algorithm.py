@@ -32,7 +32,7 @@ from .help import NO_BANDS
 from .pair_of_layers import Bounds, find_pair_fault, preselect
 from .parameters import AS_MS, declare, declare_output
 from .settings import default_quality
-from .translation import tr
+from .translation import tr, translate_message
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionOptions
@@ -116,9 +116,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             return self._run(parameters, context, feedback)
         except PansharpenError as error:
             if isinstance(error, CancelledError) and QgsApplication.platform() == "desktop":
-                feedback.pushInfo(str(error))
+                feedback.pushInfo(translate_message(str(error)))
                 return {}
-            raise QgsProcessingException(str(error)) from error
+            raise QgsProcessingException(translate_message(str(error))) from error
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         """Do the work, on any thread. Raises PansharpenError, QgsProcessingException."""

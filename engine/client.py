@@ -100,8 +100,8 @@ class Engine:
     def run(self, job: Any, progress: Progress) -> Any:
         """Have one job done; returns its result. Raises PansharpenError; a job that is cancelled ends in `PATIENCE`."""
         self.began = False
-        self.printed.clear()
-        if not self.greeted:
+        if not self.greeted:  # otherwise the job has begun, and what it printed counts
+            self.printed.clear()
             self._send({"job": job})
         self.greeted = False
         patience = KEEPING_PATIENCE if getattr(job, "keep", False) else PATIENCE

@@ -284,8 +284,12 @@ def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], pro
             progress.log(line[:200])
         return counts
 
+    most = 0  # bytes: pip removes wheels once they are unpacked
+
     def report() -> None:
-        progress.report(min(DOWNLOAD_SHARE, DOWNLOAD_SHARE * _count_bytes(work) / sum(sizes)))
+        nonlocal most
+        most = max(most, _count_bytes(work))
+        progress.report(min(DOWNLOAD_SHARE, DOWNLOAD_SHARE * most / sum(sizes)))
 
     code, last = run_child(command, {**_make_environment(), **folders}, progress, show, report)
     if code and any("No space left" in line for line in last):

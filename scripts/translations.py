@@ -4,12 +4,14 @@
     python scripts/translations.py --build FOLDER    writes what QGIS reads of them: otfm_LANGUAGE.qm
 
 Texts are the literals given to tr(), and all that algorithms/help.py holds. QGIS's packages bring Qt's tools along.
+Sentences of the log and of errors, in model/ and engine/, are in messages_LANGUAGE.json; "" marks a new one.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "resources" / "i18n"
 CONTEXT = "otfm"
+SENTENCE = re.compile(r"(?s)(?=.*[a-z]{3} )(?=.{13}).*[.:?!)]\s*$")  # words, and an end
 
 
 def texts() -> list[str]:
@@ -50,6 +53,50 @@ def _flatten(value: object) -> Iterator[str]:
     elif isinstance(value, (tuple, list, dict)):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _flatten(part)
+
+
+def messages() -> list[str]:
+    """Collect the sentences that model/ and engine/ may log or raise, each once."""
+    sources = [*sorted((ROOT / "model").rglob("*.py")), *sorted((ROOT / "engine").glob("*.py"))]
+    trees = (ast.parse(source.read_text(encoding="utf-8")) for source in sources)
+    return list(dict.fromkeys(text for tree in trees for text in find_sentences(tree)))
+
+
+def find_sentences(tree: ast.Module) -> Iterator[str]:
+    """Yield the sentences in code, with {0}, {1} ... for what they are filled with."""
+    skipped = {id(part) for node in ast.walk(tree) for part in _list_parts(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.JoinedStr, ast.Constant)) and id(node) not in skipped:
+            text = _make_template(node)
+            if SENTENCE.search(text):
+                yield text
+
+
+def _list_parts(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is not a sentence of its own: a docstring, and the parts of an f-string."""
+    if isinstance(node, ast.JoinedStr):
+        yield from node.values
+        yield from (v.format_spec for v in node.values if isinstance(v, ast.FormattedValue) and v.format_spec)
+    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+        yield from (statement.value for statement in node.body[:1] if isinstance(statement, ast.Expr))
+
+
+def _make_template(node: ast.JoinedStr | ast.Constant) -> str:
+    """Make the sentence of an f-string, or of a text for str.format, with numbers for its fields."""
+    if isinstance(node, ast.JoinedStr):
+        parts = enumerate(node.values)
+        text = "".join(str(v.value) if isinstance(v, ast.Constant) else f"{{_{number}}}" for number, v in parts)
+    else:
+        text = node.value if isinstance(node.value, str) else ""
+    numbers: dict[str, str] = {}
+    return re.sub(r"\{([\w.]+)[^{}]*\}", lambda f: f"{{{numbers.setdefault(f[1], str(len(numbers)))}}}", text)
+
+
+def update_messages(file: Path) -> None:
+    """Add new sentences to a file, which is made where it is missing, and remove unused ones."""
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    values = {text: kept.get(text, "") for text in messages()}
+    file.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def read(file: Path) -> dict[str, str]:
@@ -82,3 +129,4 @@ if __name__ == "__main__":
     else:
         for file in {*FOLDER.glob("otfm_*.ts"), *(FOLDER / f"otfm_{language}.ts" for language in sys.argv[1:])}:
             update(file)
+            update_messages(file.with_name(file.name.replace("otfm_", "messages_")).with_suffix(".json"))

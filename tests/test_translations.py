@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import string
+import textwrap
 
 import pytest
 import translations
@@ -32,6 +33,17 @@ def test_every_text_is_translated_and_none_is_gone(file):
 def test_names_and_numbers_have_the_places_of_the_original(file):
     translated = translations.read(file)
     assert [text for text, translation in translated.items() if fields(text) != fields(translation)] == []
+
+
+def test_sentences_are_found_where_they_are_written():
+    code = '''
+        """Not this docstring."""
+        A = "The file {name} of {name} is {size:.3g} bytes."
+        def f(): raise E(f"The file {path.name} is {size:.3g} bytes; {words} words.")
+        B, C = "a_name", "Short."
+    '''
+    found = list(translations.find_sentences(ast.parse(textwrap.dedent(code))))
+    assert found == ["The file {0} of {0} is {1} bytes.", "The file {0} is {1} bytes; {2} words."]
 
 
 def test_texts_are_found_where_they_are_written():

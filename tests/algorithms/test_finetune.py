@@ -193,7 +193,7 @@ def test_a_model_chains_it_with_pansharpen(tune, tmp_path):
     _, passed = model.run(inputs, QgsProcessingContext(), feedback, {}, False)
     assert passed, feedback.lines
     assert load_image(tmp_path / "sharp.tif").shape == pair.reference.shape
-    assert "fine-tuned from fast, SHA-256" in "\n".join(feedback.lines)
+    assert "fine-tuned from fast, the file that was chosen, SHA-256" in "\n".join(feedback.lines)
 
 
 def test_bad_input_is_one_sentence(tune, tmp_path):

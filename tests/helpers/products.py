@@ -72,7 +72,7 @@ def sharpened(
     """Return the result of a run, and the log."""
     folder.mkdir(exist_ok=True)
     lines: list[str] = []
-    options = FusionOptions(weights, precision="fp32", device="cpu")
+    options = FusionOptions(weights, "general", precision="fp32", device="cpu")  # as of the pair that is compared
     job = ProductJob(str(source), folder, options, **changes)  # type: ignore[arg-type]
     return sharpen_products(job, Progress(log=lines.append)), "\n".join(lines)
 
