@@ -1,0 +1,153 @@
+"""What the map shows, sharpened as long as an action is checked, also after a pan or a zoom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingAlgRunnerTask,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingUtils,
+    QgsProject,
+    QgsRasterLayer,
+)
+from qgis.PyQt.QtCore import QObject, QTimer
+
+from ..algorithms.translation import tr
+from .map_picture import MapPicture
+
+PREVIEW = "preview"
+PAUSE_MS = 400  # From the last movement of the map to the run.
+
+
+class _Feedback(QgsProcessingFeedback):
+    """The last error of a run."""
+
+    error = ""
+
+    def reportError(self, error: str, fatalError: bool = False) -> None:  # noqa: N802, N803 - QGIS's names
+        self.error = error
+
+
+class LivePreview(QObject):
+    """Runs of `otfm:preview`, one at a time, shown over the map. The project does not change.
+
+    The first run of a pair measures the scene for all others, so the map may move meanwhile. Later ones are cancelled
+    as soon as it moves.
+    """
+
+    def __init__(self, iface: Any, action: Any, set_up: Callable[[str], None]) -> None:
+        """Keep `set_up`, which opens the set-up of the engine where an algorithm cannot run."""
+        super().__init__(action)
+        self.iface, self.action, self.set_up = iface, action, set_up
+        self.picture: MapPicture | None = None
+        self.run: tuple[Any, ...] = ()  # algorithm, context, feedback and task while they work
+        self.pair: dict[str, Any] = {}  # that was measured
+        self.warning = ""  # that the message bar has had
+        self.timer = QTimer(self)
+        self.timer.setSingleShot(True)
+        self.timer.setInterval(PAUSE_MS)
+        self.timer.timeout.connect(self.update)
+        action.toggled.connect(self._toggle)
+
+    def _toggle(self, on: bool) -> None:
+        canvas, project = self.iface.mapCanvas(), QgsProject.instance()
+        if on:
+            for signal in (canvas.extentsChanged, canvas.rotationChanged, project.layersRemoved):
+                signal.connect(self._wait)
+            self.update()
+            return
+        for signal in (canvas.extentsChanged, canvas.rotationChanged, project.layersRemoved):
+            signal.disconnect(self._wait)
+        self.timer.stop()
+        self.pair, self.warning = {}, ""
+        if self.run:
+            self.run[2].cancel()
+        if self.picture is not None:
+            self.picture.remove()
+            _delete_file(self.picture.layer)
+            self.picture = None
+
+    def _wait(self, *_: Any) -> None:
+        self.timer.start()
+        if self.run and self.pair:
+            self.run[2].cancel()
+
+    def _end(self, reason: str) -> None:
+        self.action.setChecked(False)
+        self.iface.messageBar().pushWarning("OTFM Pansharpen", reason)
+
+    def update(self) -> None:
+        """Sharpen what the map shows, after the run that is under way."""
+        if self.run:
+            self.timer.start()
+            return
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"otfm:{PREVIEW}")
+        if not algorithm.canExecute()[0]:
+            self.action.setChecked(False)
+            self.set_up(PREVIEW)
+            return
+        pair = {name: algorithm.parameterDefinition(name).guiDefaultValueOverride() for name in ("PAN", "MS")}
+        if not all(pair.values()):
+            self._end(
+                tr(
+                    "The project has no PAN and MS of one scene in one reference system. Add both rasters, zoom to "
+                    "them, then sharpen the map again."
+                )
+            )
+            return
+        context, feedback = QgsProcessingContext(), _Feedback()
+        context.setProject(QgsProject.instance())
+        fits, reason = algorithm.checkParameterValues({**pair, "OUTPUT": "TEMPORARY_OUTPUT"}, context)
+        if fits:
+            self._start(algorithm, pair, context, feedback)
+        elif pair != self.pair:  # Otherwise the map has left the scene, and may come back.
+            self._end(reason)
+
+    def _start(self, algorithm: Any, pair: dict[str, Any], context: QgsProcessingContext, feedback: _Feedback) -> None:
+        output = QgsProcessingUtils.generateTempFilename(f"{PREVIEW}.tif")
+        if pair != self.pair:
+            self.pair = {}
+        to_load = QgsProcessingOutputLayerDefinition(output, QgsProject.instance())  # It gets a post-processor.
+        task = QgsProcessingAlgRunnerTask(algorithm, {**pair, "OUTPUT": to_load}, context, feedback)
+        task.executed.connect(lambda done, _: self._finish(pair, output))
+        self.run = algorithm, context, feedback, task
+        QgsApplication.taskManager().addTask(task)
+
+    def _finish(self, pair: dict[str, Any], output: str) -> None:
+        _, context, feedback, _ = self.run
+        self.run = ()
+        layer = QgsRasterLayer(output, PREVIEW, "gdal")
+        if not self.action.isChecked() or not layer.isValid():
+            _delete_file(layer)
+            if self.action.isChecked() and not feedback.isCanceled():
+                self._end(feedback.error)
+            return
+        self.pair = pair
+        processor = context.layerToLoadOnCompletionDetails(output).postProcessor()
+        warning, processor.warning = processor.warning, "" if processor.warning == self.warning else processor.warning
+        processor.postProcessLayer(layer, context, feedback)
+        self.warning = warning
+        if self.picture is None:
+            self.picture = MapPicture(self.iface.mapCanvas(), set(), False)
+        previous = self.picture.layer
+        self.picture.place = _list_ids(pair)
+        self.picture.show_layer(layer)
+        _delete_file(previous)
+
+
+def _list_ids(pair: dict[str, Any]) -> set[str]:
+    return {name for value in pair.values() for name in ([value] if isinstance(value, str) else value)}
+
+
+def _delete_file(layer: QgsRasterLayer | None) -> None:
+    """Delete the file of a preview. What another program holds open goes when QGIS ends."""
+    if layer is not None:
+        with suppress(OSError):
+            os.remove(layer.source())
