@@ -13,6 +13,7 @@ from ..algorithms.bridge import raster_source
 from ..algorithms.result_layer import MADE_OF, AfterLoading
 from ..algorithms.translation import tr
 from ..model.errors import PansharpenError
+from .live_preview import LivePreview
 from .swipe_tool import SwipeTool
 
 OFFER_SECONDS = 60  # A run may end while the user is busy elsewhere.
@@ -21,11 +22,12 @@ OFFER_SECONDS = 60  # A run may end while the user is busy elsewhere.
 class Comparison:
     """The checkable action that starts and ends a comparison of the active layer."""
 
-    def __init__(self, iface: Any, action: Any) -> None:
-        self.iface, self.action = iface, action
+    def __init__(self, iface: Any, action: Any, live: LivePreview) -> None:
+        self.iface, self.action, self.live = iface, action, live
         self.tool: SwipeTool | None = None
         self.message: Any = None
         action.triggered.connect(lambda on: self.start() if on else self.end())
+        live.action.toggled.connect(lambda _: self.end())
         AfterLoading.offers.append(self.offer)
 
     def remove(self) -> None:
@@ -40,9 +42,9 @@ class Comparison:
         self._tell(text, _make_button(tr("Compare"), lambda: self.start(QgsProject.instance().mapLayer(name))))
 
     def start(self, after: QgsMapLayer | None = None) -> None:
-        """Compare a result, by default the active one, with what it was made of."""
+        """Compare a result, by default what is sharpened now or the active one, with what it was made of."""
         self.end()
-        after = after or find_result(self.iface.activeLayer())
+        after = after or self.live.layer or find_result(self.iface.activeLayer())
         before = find_before(after) if after is not None else None
         if after is None or before is None:
             self.action.setChecked(False)
@@ -57,7 +59,8 @@ class Comparison:
         self.tool = tool = SwipeTool(canvas, before, after)
         tool.setAction(self.action)
         tool.deactivated.connect(self._close)
-        tool.start()
+        canvas.setMapTool(tool)
+        canvas.setFocus()
         choice = QComboBox()
         choice.setToolTip(tr("The layer on the left or at the top"))
         others = [la for la in QgsProject.instance().layerTreeRoot().layerOrder() if la not in (before, after)]

@@ -46,6 +46,7 @@ class LivePreview(QObject):
         """Keep `set_up`, which opens the set-up of the engine where an algorithm cannot run."""
         super().__init__(action)
         self.iface, self.action, self.set_up = iface, action, set_up
+        self.layer: Any = None  # of the last preview; it is not in the project
         self.picture: MapPicture | None = None
         self.run: tuple[Any, ...] = ()  # algorithm, context, feedback and task while they work
         self.pair: dict[str, Any] = {}  # that was measured
@@ -71,8 +72,8 @@ class LivePreview(QObject):
             self.run[2].cancel()
         if self.picture is not None:
             self.picture.remove()
-            _delete_file(self.picture.layer)
-            self.picture = None
+            _delete_file(self.layer.source())
+            self.layer = self.picture = None
 
     def _wait(self, *_: Any) -> None:
         self.timer.start()
@@ -123,31 +124,29 @@ class LivePreview(QObject):
     def _finish(self, pair: dict[str, Any], output: str) -> None:
         _, context, feedback, _ = self.run
         self.run = ()
-        layer = QgsRasterLayer(output, PREVIEW, "gdal")
-        if not self.action.isChecked() or not layer.isValid():
-            _delete_file(layer)
+        if not self.action.isChecked() or not os.path.exists(output):
+            _delete_file(output)
             if self.action.isChecked() and not feedback.isCanceled():
                 self._end(feedback.error)
             return
         self.pair = pair
-        processor = context.layerToLoadOnCompletionDetails(output).postProcessor()
+        details = context.layerToLoadOnCompletionDetails(output)
+        processor = details.postProcessor()
         warning, processor.warning = processor.warning, "" if processor.warning == self.warning else processor.warning
-        processor.postProcessLayer(layer, context, feedback)
         self.warning = warning
-        if self.picture is None:
-            self.picture = MapPicture(self.iface.mapCanvas(), set(), False)
-        previous = self.picture.layer
-        self.picture.place = _list_ids(pair)
-        self.picture.show_layer(layer)
+        layer = self.layer or QgsRasterLayer()
+        previous = layer.source()
+        layer.setDataSource(output, details.name, "gdal")
+        processor.postProcessLayer(layer, context, feedback)
         _delete_file(previous)
+        if self.picture is None:
+            self.layer, self.picture = layer, MapPicture(self.iface.mapCanvas(), set(), False)
+            self.picture.show_layer(layer)
+        ids = [value for each in pair.values() for value in (each if isinstance(each, list) else [each])]
+        self.picture.place = set(ids)
 
 
-def _list_ids(pair: dict[str, Any]) -> set[str]:
-    return {name for value in pair.values() for name in ([value] if isinstance(value, str) else value)}
-
-
-def _delete_file(layer: QgsRasterLayer | None) -> None:
-    """Delete the file of a preview. What another program holds open goes when QGIS ends."""
-    if layer is not None:
-        with suppress(OSError):
-            os.remove(layer.source())
+def _delete_file(file: str) -> None:
+    """Delete a preview. What another program holds open goes when QGIS ends."""
+    with suppress(OSError):
+        os.remove(file)

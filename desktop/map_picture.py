@@ -11,7 +11,7 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QRect, QRectF
 from qgis.PyQt.QtGui import QImage, QPainter, QPainterPath
 
-ABOVE_MAP = -9  # QGIS draws the map at -10, and rubber bands from 0 on.
+ABOVE_MAP = -9  # QGIS draws the map at -10, and rubber bands from 0 on. What is alone is above the other pictures.
 
 
 def stack_layers(
@@ -41,7 +41,7 @@ class MapPicture(QgsMapCanvasItem):
         self.layer: QgsMapLayer | None = None
         self.image = QImage()
         self.job: QgsMapRendererParallelJob | None = None
-        self.setZValue(ABOVE_MAP)
+        self.setZValue(ABOVE_MAP + alone)
         canvas.renderStarting.connect(self.draw)
 
     def show_layer(self, layer: QgsMapLayer) -> None:

@@ -48,6 +48,7 @@ class Menu:
                 tr("Compare before and after"),
                 tr("Drag a line over the map between the active layer and the MS that it was made of."),
             ),
+            self.live,
         )
         iface.rasterMenu().addMenu(self.menu)
         for button in self.buttons:

@@ -14,7 +14,7 @@ from qgis.PyQt.QtWidgets import QFrame, QLabel
 from .map_picture import MapPicture
 
 FLICKER_MS = 600  # Below three changes a second, which everybody can look at.
-LINE_WIDTH = 3  # Pixels.
+LINE_WIDTH = 5  # Pixels.
 LINE_STYLE = "background: white; border: 1px solid black;"
 LABEL_STYLE = "background: rgba(0, 0, 0, 160); color: white; padding: 3px;"
 
@@ -34,11 +34,6 @@ class SwipeTool(QgsMapTool):
         self.timer = QTimer(self)
         self.timer.setInterval(FLICKER_MS)
         self.timer.timeout.connect(self._blink)
-
-    def start(self) -> None:
-        """Become the canvas's tool."""
-        self.map.setMapTool(self)
-        self.map.setFocus()
 
     def end(self) -> None:
         """Give the canvas its previous tool back."""
@@ -143,18 +138,18 @@ class SwipeTool(QgsMapTool):
 
     def _arrange(self, *_: Any) -> None:
         """Put line and names where they belong, and draw both sides."""
-        side, margin = self._find_side(1), LINE_WIDTH // 2
-        if self.upright:
-            self.line.setGeometry(int(side.left()) - margin, 0, LINE_WIDTH, self.map.height())
-        else:
-            self.line.setGeometry(0, int(side.top()) - margin, self.map.width(), LINE_WIDTH)
+        width, height, margin = self.map.width(), self.map.height(), LINE_WIDTH // 2
+        x, y = int(self.share * width), int(self.share * height)
+        self.line.setGeometry(
+            *((x - margin, 0, LINE_WIDTH, height) if self.upright else (0, y - margin, width, LINE_WIDTH))
+        )
         self.line.setVisible(self.blinking < 0)
         for number, (label, layer) in enumerate(zip(self.labels, self.layers)):
             label.setText(layer.name())
             label.adjustSize()
             label.setVisible(self.blinking in (-1, number))
-        first, second = self.labels
-        first.move(0, 0)
-        second.move(self.map.width() - second.width(), self.map.height() - second.height())
+            away = margin + 1 if number else -margin - (label.width() if self.upright else label.height())
+            label.move(*((x + away, height - label.height()) if self.upright else (0, y + away)))
+        self.setCursor(Qt.CursorShape.SplitHCursor if self.upright else Qt.CursorShape.SplitVCursor)
         for picture in self.pictures:
             picture.update()

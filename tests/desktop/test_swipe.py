@@ -5,13 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.scenes import save
-from otfm_pansharpen.algorithms.result_layer import MADE_OF
-from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsRasterLayer, QgsSingleBandGrayRenderer
+from otfm_pansharpen.algorithms.result_layer import MADE_OF, AfterLoading
+from otfm_pansharpen.desktop.map_picture import MapPicture
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsMultiBandColorRenderer,
+    QgsProject,
+    QgsRasterLayer,
+    QgsSingleBandGrayRenderer,
+)
 from qgis.gui import QgsMapCanvas, QgsMapToolPan
 from qgis.PyQt import sip
-from qgis.PyQt.QtCore import QPoint, Qt
+from qgis.PyQt.QtCore import QEvent, QPoint, QPointF, Qt
+from qgis.PyQt.QtGui import QMouseEvent
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QComboBox, QPushButton
+from qgis.PyQt.QtWidgets import QApplication, QComboBox, QPushButton
 
 DARK, BRIGHT, OTHER = 40, 200, 120
 
@@ -51,7 +59,12 @@ def action(desktop):
 def settle(canvas):
     """Wait until the canvas and the pictures over it are drawn."""
     canvas.waitWhileRendering()
-    QTest.qWait(400)
+    pictures = [item for item in canvas.scene().items() if isinstance(item, MapPicture)]
+    for _ in range(200):
+        if not canvas.isDrawing() and all(picture.job is None for picture in pictures):
+            break
+        QTest.qWait(50)
+    QTest.qWait(50)
 
 
 def colours(canvas):
@@ -68,10 +81,6 @@ def drag(canvas, start, end):
 
 
 def move(canvas, point):
-    from qgis.PyQt.QtCore import QEvent, QPointF
-    from qgis.PyQt.QtGui import QMouseEvent
-    from qgis.PyQt.QtWidgets import QApplication
-
     event = QMouseEvent(QEvent.MouseMove, QPointF(*point), Qt.NoButton, Qt.LeftButton, Qt.NoModifier)
     QApplication.sendEvent(canvas.viewport(), event)
 
@@ -181,6 +190,7 @@ def test_second_canvas_that_has_the_focus_is_compared(desktop, layers, monkeypat
     monkeypatch.setattr(desktop, "mapCanvases", lambda: [desktop.canvas, second])
     action(desktop).trigger()
     settle(second)
+    QTest.qWait(600)  # QGIS draws again 500 ms after a canvas got its size
     settle(desktop.canvas)
     assert colours(second)[:2] == [DARK, BRIGHT]
     assert colours(desktop.canvas)[:2] == [BRIGHT, BRIGHT]
@@ -222,8 +232,6 @@ def test_bands_in_several_layers_are_compared_in_colours(desktop, layers, tmp_pa
     result = QgsRasterLayer(str(save(tmp_path / "colours.tif", values, "uint8")), "colours")
     result.setCustomProperty(MADE_OF, ids)
     desktop.layer = project.addMapLayer(result)
-    from qgis.core import QgsMultiBandColorRenderer
-
     result.setRenderer(QgsMultiBandColorRenderer(result.dataProvider(), 1, 2, 3))
     action(desktop).trigger()
     settle(desktop.canvas)
@@ -232,8 +240,6 @@ def test_bands_in_several_layers_are_compared_in_colours(desktop, layers, tmp_pa
 
 
 def test_a_run_offers_the_comparison(desktop, layers):
-    from otfm_pansharpen.algorithms.result_layer import AfterLoading
-
     for _ in range(2):
         AfterLoading(lambda layer: None).postProcessLayer(layers["result"], None, None)
     assert len(desktop.bar.items()) == 1
