@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from qgis.core import QgsMapLayer, QgsMapRendererParallelJob, QgsMapSettings, QgsRasterLayer, QgsRectangle
 from qgis.gui import QgsMapCanvas, QgsMapCanvasItem
@@ -33,6 +33,9 @@ class MapPicture(QgsMapCanvasItem):
     It changes neither the canvas nor the project. `clip` returns the part of the canvas that it covers, in pixels.
     """
 
+    # Cancelled jobs end by themselves: one that is collected as garbage makes QGIS wait, and still calls `_keep`.
+    running: ClassVar[set[QgsMapRendererParallelJob]] = set()
+
     def __init__(
         self, canvas: QgsMapCanvas, place: Collection[str], alone: bool, clip: Callable[[], QRectF] | None = None
     ) -> None:
@@ -60,6 +63,7 @@ class MapPicture(QgsMapCanvasItem):
             return
         settings.setLayers(stack_layers(settings.layers(), self.layer, self.place, self.alone))
         self.job = job = QgsMapRendererParallelJob(settings)
+        self.running.add(job)
         job.finished.connect(lambda: self._keep(job))
         job.start()
 
@@ -72,6 +76,7 @@ class MapPicture(QgsMapCanvasItem):
             # The canvas keeps this rectangle, of a map turned back around its corner, in place while it moves.
             self.setRect(QgsRectangle(corner.x(), bottom, right, corner.y()))
             self.update()
+        self.running.discard(job)
         job.deleteLater()
 
     def paint(self, painter: QPainter, *_: Any) -> None:

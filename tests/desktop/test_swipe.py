@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from helpers.scenes import save
@@ -246,4 +248,21 @@ def test_a_run_offers_the_comparison(desktop, layers):
     desktop.layer = None
     desktop.bar.currentItem().findChild(QPushButton).click()
     settle(desktop.canvas)
+    assert colours(desktop.canvas)[:2] == [DARK, BRIGHT]
+
+
+def test_dropped_pictures_end_by_themselves(desktop, layers):
+    """A job of QGIS's renderer that Python collects while it draws would block QGIS."""
+    action(desktop).trigger()
+    pictures = [item for item in desktop.canvas.scene().items() if isinstance(item, MapPicture)]
+    for _ in range(3):
+        for picture in pictures:
+            picture.draw()
+        dropped = [job for job in MapPicture.running if job.isActive()]
+        assert dropped
+        del dropped
+        gc.collect()
+    settle(desktop.canvas)
+    QTest.qWait(200)
+    assert not MapPicture.running
     assert colours(desktop.canvas)[:2] == [DARK, BRIGHT]
