@@ -84,7 +84,9 @@ class Comparison:
             self.tool.map.setFocus()
 
     def _close(self) -> None:
-        self.tool = None
+        tool, self.tool = self.tool, None
+        if tool is not None:
+            tool.deleteLater()
         self._tell("")
 
     def _tell(self, text: str, *widgets: QWidget, seconds: int = OFFER_SECONDS) -> None:

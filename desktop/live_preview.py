@@ -48,7 +48,7 @@ class LivePreview(QObject):
         self.iface, self.action, self.set_up = iface, action, set_up
         self.layer: Any = None  # of the last preview; it is not in the project
         self.picture: MapPicture | None = None
-        self.run: tuple[Any, ...] = ()  # algorithm, context, feedback and task while they work
+        self.run: tuple[Any, ...] = ()  # feedback, context, algorithm and task while they work
         self.pair: dict[str, Any] = {}  # that was measured
         self.warning = ""  # that the message bar has had
         self.timer = QTimer(self)
@@ -59,17 +59,15 @@ class LivePreview(QObject):
 
     def _toggle(self, on: bool) -> None:
         canvas, project = self.iface.mapCanvas(), QgsProject.instance()
+        for signal in (canvas.extentsChanged, canvas.rotationChanged, project.layersRemoved):
+            (signal.connect if on else signal.disconnect)(self._wait)
         if on:
-            for signal in (canvas.extentsChanged, canvas.rotationChanged, project.layersRemoved):
-                signal.connect(self._wait)
             self.update()
             return
-        for signal in (canvas.extentsChanged, canvas.rotationChanged, project.layersRemoved):
-            signal.disconnect(self._wait)
         self.timer.stop()
         self.pair, self.warning = {}, ""
         if self.run:
-            self.run[2].cancel()
+            self.run[0].cancel()
         if self.picture is not None:
             self.picture.remove()
             _delete_file(self.layer.source())
@@ -78,7 +76,7 @@ class LivePreview(QObject):
     def _wait(self, *_: Any) -> None:
         self.timer.start()
         if self.run and self.pair:
-            self.run[2].cancel()
+            self.run[0].cancel()
 
     def _end(self, reason: str) -> None:
         self.action.setChecked(False)
@@ -95,35 +93,31 @@ class LivePreview(QObject):
             self.set_up(PREVIEW)
             return
         pair = {name: algorithm.parameterDefinition(name).guiDefaultValueOverride() for name in ("PAN", "MS")}
-        if not all(pair.values()):
-            self._end(
-                tr(
-                    "The project has no PAN and MS of one scene in one reference system. Add both rasters, zoom to "
-                    "them, then sharpen the map again."
-                )
-            )
-            return
-        context, feedback = QgsProcessingContext(), _Feedback()
-        context.setProject(QgsProject.instance())
-        fits, reason = algorithm.checkParameterValues({**pair, "OUTPUT": "TEMPORARY_OUTPUT"}, context)
-        if fits:
-            self._start(algorithm, pair, context, feedback)
-        elif pair != self.pair:  # Otherwise the map has left the scene, and may come back.
-            self._end(reason)
-
-    def _start(self, algorithm: Any, pair: dict[str, Any], context: QgsProcessingContext, feedback: _Feedback) -> None:
+        project, context, feedback = QgsProject.instance(), QgsProcessingContext(), _Feedback()
+        context.setProject(project)
         output = QgsProcessingUtils.generateTempFilename(f"{PREVIEW}.tif")
-        if pair != self.pair:
-            self.pair = {}
-        to_load = QgsProcessingOutputLayerDefinition(output, QgsProject.instance())  # It gets a post-processor.
-        task = QgsProcessingAlgRunnerTask(algorithm, {**pair, "OUTPUT": to_load}, context, feedback)
-        task.executed.connect(lambda done, _: self._finish(pair, output))
-        self.run = algorithm, context, feedback, task
+        # The project makes the algorithm describe the layer; the task loads none.
+        parameters = {**pair, "OUTPUT": QgsProcessingOutputLayerDefinition(output, project)}
+        if all(pair.values()):
+            reason = algorithm.checkParameterValues(parameters, context)[1]
+        else:
+            reason = tr(
+                "The project has no PAN and MS of one scene in one reference system. Add both rasters, zoom to them, "
+                "then sharpen the map again."
+            )
+        if reason and pair == self.pair:
+            return  # The map has left the scene, and may come back.
+        if reason:
+            self._end(reason)
+            return
+        self.pair = self.pair if pair == self.pair else {}
+        task = QgsProcessingAlgRunnerTask(algorithm, parameters, context, feedback)
+        task.executed.connect(lambda *_: self._finish(pair, output))
+        self.run = feedback, context, algorithm, task
         QgsApplication.taskManager().addTask(task)
 
     def _finish(self, pair: dict[str, Any], output: str) -> None:
-        _, context, feedback, _ = self.run
-        self.run = ()
+        (feedback, context, *_), self.run = self.run, ()
         if not self.action.isChecked() or not os.path.exists(output):
             _delete_file(output)
             if self.action.isChecked() and not feedback.isCanceled():

@@ -43,7 +43,7 @@ class MapPicture(QgsMapCanvasItem):
         self.canvas, self.place, self.alone, self.clip = canvas, place, alone, clip
         self.layer: QgsMapLayer | None = None
         self.image = QImage()
-        self.job: QgsMapRendererParallelJob | None = None
+        self.job: Any = None  # that draws the next image
         self.setZValue(ABOVE_MAP + alone)
         canvas.renderStarting.connect(self.draw)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from qgis.core import QgsMapLayer, QgsProject
@@ -54,7 +55,7 @@ class SwipeTool(QgsMapTool):
         for widget, style in zip(self.widgets, (LINE_STYLE, LABEL_STYLE, LABEL_STYLE)):
             widget.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             widget.setStyleSheet(style)
-        self.pictures = [MapPicture(self.map, self.place, True, lambda n=n: self._find_side(n)) for n in (0, 1)]
+        self.pictures = [MapPicture(self.map, self.place, True, partial(self._find_side, n)) for n in (0, 1)]
         for picture, layer in zip(self.pictures, self.layers):
             picture.show_layer(layer)
         self.map.extentsChanged.connect(self._arrange)  # The canvas may have another size.

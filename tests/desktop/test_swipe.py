@@ -11,15 +11,19 @@ from otfm_pansharpen.algorithms.result_layer import MADE_OF, AfterLoading
 from otfm_pansharpen.desktop.map_picture import MapPicture
 from qgis.core import (
     QgsCoordinateReferenceSystem,
+    QgsFeature,
+    QgsGeometry,
+    QgsMapThemeCollection,
     QgsMultiBandColorRenderer,
     QgsProject,
     QgsRasterLayer,
     QgsSingleBandGrayRenderer,
+    QgsVectorLayer,
 )
 from qgis.gui import QgsMapCanvas, QgsMapToolPan
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QEvent, QPoint, QPointF, Qt
-from qgis.PyQt.QtGui import QMouseEvent
+from qgis.PyQt.QtGui import QColor, QMouseEvent
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QComboBox, QPushButton
 
@@ -76,6 +80,15 @@ def colours(canvas):
     return [image.pixelColor(x, y).red() for x, y in points]
 
 
+def restored(canvas, grey):
+    """Wait until the map itself is drawn, which QGIS does 500 ms after a canvas got its size."""
+    for _ in range(200):
+        if colours(canvas) == [grey] * 4:
+            return True
+        QTest.qWait(50)
+    return False
+
+
 def drag(canvas, start, end):
     QTest.mousePress(canvas.viewport(), Qt.LeftButton, Qt.NoModifier, QPoint(*start))
     move(canvas, end)
@@ -99,8 +112,7 @@ def test_ms_is_left_of_the_line_and_the_result_right(desktop, layers):
     drag(canvas, (380, 150), (20, 150))
     assert colours(canvas)[:2] == [BRIGHT, BRIGHT]
     QTest.keyClick(canvas, Qt.Key_Escape)
-    settle(canvas)
-    assert colours(canvas) == [BRIGHT] * 4
+    assert restored(canvas, BRIGHT)
     assert canvas.mapTool() is pan
     assert not action(desktop).isChecked()
     assert desktop.bar.currentItem() is None
@@ -142,6 +154,31 @@ def test_raster_above_is_left_out_of_both_sides(desktop, layers):
     action(desktop).trigger()
     settle(desktop.canvas)
     assert colours(desktop.canvas)[:2] == [DARK, BRIGHT]
+
+
+def test_vectors_above_are_drawn_on_both_sides(desktop, layers):
+    area = QgsVectorLayer("Polygon?crs=EPSG:32633", "area", "memory")
+    feature = QgsFeature()
+    feature.setGeometry(QgsGeometry.fromRect(layers["ms"].extent().buffered(1000)))
+    area.dataProvider().addFeature(feature)
+    area.renderer().symbol().setColor(QColor(77, 77, 77))
+    desktop.canvas.setLayers([area, layers["result"], layers["ms"]])
+    action(desktop).trigger()
+    settle(desktop.canvas)
+    assert colours(desktop.canvas)[:2] == [77, 77]
+
+
+def test_theme_of_the_map_changes_neither_side(desktop, layers):
+    project = QgsProject.instance()
+    record = QgsMapThemeCollection.MapThemeRecord()
+    record.addLayerRecord(QgsMapThemeCollection.MapThemeLayerRecord(layers["other"]))
+    project.mapThemeCollection().insert("one", record)
+    action(desktop).trigger()
+    desktop.canvas.setTheme("one")
+    settle(desktop.canvas)
+    assert colours(desktop.canvas)[:2] == [DARK, BRIGHT]
+    action(desktop).trigger()
+    assert restored(desktop.canvas, OTHER)
 
 
 def test_change_of_style_is_drawn_although_hidden(desktop, layers):
@@ -192,10 +229,8 @@ def test_second_canvas_that_has_the_focus_is_compared(desktop, layers, monkeypat
     monkeypatch.setattr(desktop, "mapCanvases", lambda: [desktop.canvas, second])
     action(desktop).trigger()
     settle(second)
-    QTest.qWait(600)  # QGIS draws again 500 ms after a canvas got its size
-    settle(desktop.canvas)
     assert colours(second)[:2] == [DARK, BRIGHT]
-    assert colours(desktop.canvas)[:2] == [BRIGHT, BRIGHT]
+    assert restored(desktop.canvas, BRIGHT)
     sip.delete(second)
     assert not action(desktop).isChecked()
     action(desktop).trigger()
