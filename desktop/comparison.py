@@ -68,8 +68,11 @@ class Comparison:
             choice.addItem(layer.name(), layer)
         choice.activated.connect(lambda _: self._choose(choice.currentData()))
         self._tell(
-            tr("Drag the line. F flickers, X turns the line, Esc ends."),
-            *(choice, _make_button(tr("Flicker"), tool.flicker), _make_button(tr("Turn"), tool.turn)),
+            tr("Drag the line."),
+            choice,
+            _make_button(tr("Flicker (F)"), tool.flicker),
+            _make_button(tr("Turn (X)"), tool.turn),
+            _make_button(tr("End (Esc)"), tool.end),
             seconds=0,
         )
 

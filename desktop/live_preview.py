@@ -94,10 +94,14 @@ class LivePreview(QObject):
             return
         pair = {name: algorithm.parameterDefinition(name).guiDefaultValueOverride() for name in ("PAN", "MS")}
         project, context, feedback = QgsProject.instance(), QgsProcessingContext(), _Feedback()
-        context.setProject(project)
+        context.setTransformContext(project.transformContext())  # Without a project: a run may change its own.
         output = QgsProcessingUtils.generateTempFilename(f"{PREVIEW}.tif")
-        # The project makes the algorithm describe the layer; the task loads none.
-        parameters = {**pair, "OUTPUT": QgsProcessingOutputLayerDefinition(output, project)}
+        parameters: dict[str, Any] = {
+            name: [project.mapLayer(each) for each in value] if isinstance(value, list) else project.mapLayer(value)
+            for name, value in pair.items()
+        }
+        # A definition with a project makes the algorithm describe the layer; the task loads none.
+        parameters["OUTPUT"] = QgsProcessingOutputLayerDefinition(output, project)
         if all(pair.values()):
             reason = algorithm.checkParameterValues(parameters, context)[1]
         else:

@@ -828,10 +828,6 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
         <translation>Der Layer links oder oben</translation>
     </message>
     <message>
-        <source>Drag the line. F flickers, X turns the line, Esc ends.</source>
-        <translation>Die Linie ziehen. F blinkt, X dreht die Linie, Esc beendet.</translation>
-    </message>
-    <message>
         <source>Compare {layer} with the layer that it was made of.</source>
         <translation>{layer} mit dem Layer vergleichen, aus dem er entstand.</translation>
     </message>
@@ -842,14 +838,6 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
     <message>
         <source>There are no two rasters to compare. Add the result and the raster that it was made of to the project, choose the result in the Layers panel, and try again.</source>
         <translation>Es gibt keine zwei Raster zum Vergleichen. Das Ergebnis und das Raster, aus dem es entstand, zum Projekt hinzufügen, das Ergebnis im Layerbedienfeld wählen und erneut versuchen.</translation>
-    </message>
-    <message>
-        <source>Flicker</source>
-        <translation>Blinken</translation>
-    </message>
-    <message>
-        <source>Turn</source>
-        <translation>Drehen</translation>
     </message>
     <message>
         <source>The project has no PAN and MS of one scene in one reference system. Add both rasters, zoom to them, then sharpen the map again.</source>
@@ -870,6 +858,22 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
     <message>
         <source>Drag a line over the map between the active layer and the MS that it was made of.</source>
         <translation>Eine Linie über die Karte ziehen: auf einer Seite der aktive Layer, auf der anderen das MS, aus dem er entstand.</translation>
+    </message>
+    <message>
+        <source>Drag the line.</source>
+        <translation>Die Linie ziehen.</translation>
+    </message>
+    <message>
+        <source>Flicker (F)</source>
+        <translation>Blinken (F)</translation>
+    </message>
+    <message>
+        <source>Turn (X)</source>
+        <translation>Drehen (X)</translation>
+    </message>
+    <message>
+        <source>End (Esc)</source>
+        <translation>Beenden (Esc)</translation>
     </message>
 </context>
 </TS>

@@ -828,10 +828,6 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
         <translation>La capa de la izquierda o de arriba</translation>
     </message>
     <message>
-        <source>Drag the line. F flickers, X turns the line, Esc ends.</source>
-        <translation>Arrastre la línea. F parpadea, X gira la línea, Esc termina.</translation>
-    </message>
-    <message>
         <source>Compare {layer} with the layer that it was made of.</source>
         <translation>Comparar {layer} con la capa de la que se obtuvo.</translation>
     </message>
@@ -842,14 +838,6 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
     <message>
         <source>There are no two rasters to compare. Add the result and the raster that it was made of to the project, choose the result in the Layers panel, and try again.</source>
         <translation>No hay dos rásteres que comparar. Añada al proyecto el resultado y el ráster del que se obtuvo, elija el resultado en el panel de capas e inténtelo de nuevo.</translation>
-    </message>
-    <message>
-        <source>Flicker</source>
-        <translation>Parpadear</translation>
-    </message>
-    <message>
-        <source>Turn</source>
-        <translation>Girar</translation>
     </message>
     <message>
         <source>The project has no PAN and MS of one scene in one reference system. Add both rasters, zoom to them, then sharpen the map again.</source>
@@ -870,6 +858,22 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
     <message>
         <source>Drag a line over the map between the active layer and the MS that it was made of.</source>
         <translation>Arrastre una línea por el mapa entre la capa activa y el MS del que se obtuvo.</translation>
+    </message>
+    <message>
+        <source>Drag the line.</source>
+        <translation>Arrastre la línea.</translation>
+    </message>
+    <message>
+        <source>Flicker (F)</source>
+        <translation>Parpadear (F)</translation>
+    </message>
+    <message>
+        <source>Turn (X)</source>
+        <translation>Girar (X)</translation>
+    </message>
+    <message>
+        <source>End (Esc)</source>
+        <translation>Terminar (Esc)</translation>
     </message>
 </context>
 </TS>
