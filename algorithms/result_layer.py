@@ -120,7 +120,6 @@ def render_like(ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, w
             layer.pipe().set(each.clone())
         metadata.setCrs(layer.crs())
         layer.setMetadata(metadata)
-        layer.setCustomProperty(MADE_OF, ms.ids if len(ms.ids) == 1 else [ms.ids[band - 1] for band in bands])
 
     return AfterLoading(draw, warning)
 
