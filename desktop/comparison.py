@@ -127,10 +127,10 @@ def find_before(after: QgsMapLayer) -> QgsMapLayer | None:
 
 def stack_bands(layers: list[QgsRasterLayer], result: QgsRasterLayer) -> QgsRasterLayer:
     """Return a layer of the bands of several layers, drawn as the result; the first one where they do not fit."""
-    from ..model.raster.stack import stacked
+    from ..model.raster.stack import stack_sources
 
     try:
-        source = stacked([raster_source(layer, [1], "MS") for layer in layers], "MS")
+        source = stack_sources([raster_source(layer, [1], "MS") for layer in layers], "MS")
     except (PansharpenError, QgsProcessingException):
         return layers[0]
     stack = QgsRasterLayer(source.xml, source.label, "gdal")
