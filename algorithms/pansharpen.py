@@ -14,7 +14,7 @@ from .bridge import raster_source, require_layer, run_in_engine
 from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .parameters import label_of
-from .result_layer import MsLayer, described, render_like
+from .result_layer import MADE_OF, MsLayer, described, render_like
 from .translation import tr
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         mask = self._read_mask(parameters, context, feedback, pan)
         self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)
         self._extent = self._read_bounds(parameters, context, pan)
-        self._ms_layer, self._pan_name = MsLayer(layers[0], len(layers) == 1), pan.name()
+        self._ms_layer, self._pan_name = MsLayer(layers), pan.name()
         return True
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
@@ -106,6 +106,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         )  # fmt: skip
         metadata = described(self._ms_layer, title, abstract, history)
         loading.setPostProcessor(render_like(self._ms_layer, result.bands, metadata, "" if result.sharpened else title))
+        ids = self._ms_layer.ids
+        made_of = ids if len(ids) == 1 else [ids[band - 1] for band in result.bands]
+        loading.postProcessor().steps.append(lambda layer: layer.setCustomProperty(MADE_OF, made_of))
 
     @staticmethod
     def _list_outputs(result: FusionResult) -> dict[str, Any]:

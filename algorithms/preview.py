@@ -16,11 +16,13 @@ from .help import PREVIEW, PREVIEW_TITLE
 from .otfm_algorithm import Parameters
 from .pair_of_layers import Bounds
 from .pansharpen import PansharpenAlgorithm
+from .result_layer import MADE_OF
 from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
+PREVIEW_LAYER = "otfm/preview"  # Property of a loaded preview.
 MAX_PIXELS = 1920 * 1080  # Of PAN: a screen, so that a preview takes seconds.
 
 
@@ -78,9 +80,34 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         )
         return FusionJob(self._pan, self._ms, output, options, self._extent, tuple(self._more_ms))
 
+    def _describe(self, loading: Any, result: FusionResult, quality: str) -> None:
+        super()._describe(loading, result, quality)
+        loading.postProcessor().steps.append(replace_previous)
+
     @staticmethod
     def _list_outputs(result: FusionResult) -> dict[str, Any]:
         return {}
+
+
+def replace_previous(layer: QgsRasterLayer) -> None:
+    """Put a loaded preview directly above its MS, and remove the temporary previews of that MS."""
+    project, made_of = layer.project(), layer.customProperty(MADE_OF)
+    node = project.layerTreeRoot().findLayer(layer.id()) if project else None
+    if node is None:
+        return
+    previous = [
+        other.id()
+        for other in project.mapLayers().values()
+        if other.customProperty(PREVIEW_LAYER) and other.customProperty(MADE_OF) == made_of
+        if other.isTemporary() or other.source() == layer.source()
+    ]
+    project.removeMapLayers(previous)
+    layer.setCustomProperty(PREVIEW_LAYER, True)
+    ms = next((la for la in project.layerTreeRoot().layerOrder() if la.id() in made_of), None)
+    below = project.layerTreeRoot().findLayer(ms.id()) if ms else None
+    if below is not None:
+        below.parent().insertChildNode(below.parent().children().index(below), node.clone())
+        node.parent().removeChildNode(node)
 
 
 def _read_map_extent(layer: QgsRasterLayer, context: Context) -> QgsRectangle:
@@ -91,7 +118,7 @@ def _read_map_extent(layer: QgsRasterLayer, context: Context) -> QgsRectangle:
     if canvas is None:
         raise QgsProcessingException(tr("There is no map here. Give EXTENT, the part that is to be sharpened."))
     system = canvas.mapSettings().destinationCrs()
-    moved = move_extent(canvas.extent(), system, layer.crs(), context.transformContext())
+    moved = move_extent(canvas.mapSettings().visibleExtent(), system, layer.crs(), context.transformContext())
     if moved is None:
         raise QgsProcessingException(
             tr(

@@ -20,16 +20,18 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+MADE_OF = "otfm/made_of"  # Property of a result: ids of the layers of MS, one per band if they are several.
 MAX_KEPT = 1000  # Post-processors of one session: more than a batch or model makes.
 
 
 class MsLayer:
     """Rendering and metadata of the layer of MS: copies made on the main thread."""
 
-    def __init__(self, layer: QgsRasterLayer, alone: bool) -> None:
-        """Copy the layer. The rendering of one of several layers does not fit the result, so it needs `alone`."""
+    def __init__(self, layers: Sequence[QgsRasterLayer]) -> None:
+        """Copy the first layer. The rendering of one of several layers does not fit the result."""
+        layer, self.ids = layers[0], [each.id() for each in layers]
         self.name = layer.name()
-        self.renderer = layer.renderer().clone() if layer.renderer() and alone else None
+        self.renderer = layer.renderer().clone() if layer.renderer() and len(layers) == 1 else None
         self.filters = [f.clone() for f in (layer.brightnessFilter(), layer.hueSaturationFilter()) if f]
         self.metadata = layer.metadata().clone()
 
@@ -83,11 +85,12 @@ class AfterLoading(QgsProcessingLayerPostProcessorInterface):
     """A post-processor that draws a loaded result. MAX_KEPT of them stay alive, as models and batches need."""
 
     kept: ClassVar[list[AfterLoading]] = []  # QGIS holds no reference until they have run.
+    offers: ClassVar[list[Callable[[QgsRasterLayer], None]]] = []  # Called with each result in a project, by desktop/.
 
     def __init__(self, draw: Callable[[QgsRasterLayer], None], warning: str = "") -> None:
-        """Keep `draw`, which changes the layer, and a `warning` for the message bar."""
+        """Keep `draw`, the first of the steps that change the layer, and a `warning` for the message bar."""
         super().__init__()
-        self.draw, self.warning = draw, warning
+        self.steps, self.warning = [draw], warning
         AfterLoading.kept = [*AfterLoading.kept[1 - MAX_KEPT :], self]
 
     def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:  # noqa: N802 - QGIS's name
@@ -96,8 +99,11 @@ class AfterLoading(QgsProcessingLayerPostProcessorInterface):
         if self.warning and iface:
             iface.messageBar().pushWarning("OTFM Pansharpen", self.warning)
         if isinstance(layer, QgsRasterLayer):
-            self.draw(layer)
+            for step in self.steps:
+                step(layer)
             layer.triggerRepaint()
+            for offer in self.offers if layer.project() and layer.customProperty(MADE_OF) else ():
+                offer(layer)
 
 
 def render_like(ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, warning: str = "") -> AfterLoading:

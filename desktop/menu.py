@@ -1,4 +1,4 @@
-"""The plugin's entries in the Raster menu, and its button in the Plugins toolbar."""
+"""The plugin's entries in the Raster menu, and its buttons in the Plugins toolbar."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QMenu
 
 from ..algorithms.otfm_algorithm import ICON
+from ..algorithms.translation import tr
+from .comparison import Comparison
+from .live_preview import LivePreview
 
 IN_MENU = ("pansharpen", "preview", "product", "assess", "finetune", "", "exampledata", "setup")  # empty: a separator
 FIRST = "pansharpen"  # The button opens it.
@@ -24,7 +27,7 @@ class Menu:
         self.menu = QMenu("OTFM Pansharpen", iface.mainWindow())
         self.menu.setObjectName("otfmMenu")
         self.menu.setIcon(QIcon(str(ICON)))
-        self.button: Any = None
+        self.buttons: list[Any] = []
         self.example: tuple[str, ...] = ()  # files of the example data of this session
         self.dialogs: list[Any] = []  # Python's references: QGIS keeps only the windows.
         for name in IN_MENU:
@@ -32,8 +35,24 @@ class Menu:
                 self._add(name)
             else:
                 self.menu.addSeparator()
+        self.menu.addSeparator()
+        self.live = LivePreview(
+            iface,
+            self._add_switch("live", tr("Sharpen the map"), tr("Sharpen what the map shows, after each pan and zoom.")),
+            self.open,
+        )
+        self.comparison = Comparison(
+            iface,
+            self._add_switch(
+                "swipe",
+                tr("Compare before and after"),
+                tr("Drag a line over the map between the active layer and the MS that it was made of."),
+            ),
+            self.live,
+        )
         iface.rasterMenu().addMenu(self.menu)
-        iface.addToolBarIcon(self.button)
+        for button in self.buttons:
+            iface.addToolBarIcon(button)
 
     def _add(self, name: str) -> None:
         algorithm = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}")
@@ -45,7 +64,16 @@ class Menu:
         action.setObjectName(f"otfm:{name}")
         action.setToolTip(algorithm.shortDescription())
         if name == FIRST:
-            self.button = action
+            self.buttons.append(action)
+
+    def _add_switch(self, name: str, label: str, explanation: str) -> Any:
+        """Add an action to menu and toolbar that is on or off."""
+        action = self.menu.addAction(QIcon(str(ICON.with_name(f"{name}.svg"))), label)
+        action.setObjectName(f"otfm:{name}")
+        action.setToolTip(explanation)
+        action.setCheckable(True)
+        self.buttons.append(action)
+        return action
 
     def open(self, name: str) -> None:
         """Open the dialog of an algorithm, or that of `otfm:setup` where torch is missing."""
@@ -74,7 +102,10 @@ class Menu:
                 node.parent().removeChildNode(node)
 
     def remove(self) -> None:
-        """Remove the entries and the button from the main window."""
-        self.iface.removeToolBarIcon(self.button)
+        """Remove the entries and the buttons from the main window."""
+        self.live.action.setChecked(False)
+        self.comparison.remove()
+        for button in self.buttons:
+            self.iface.removeToolBarIcon(button)
         self.iface.rasterMenu().removeAction(self.menu.menuAction())
         self.menu.deleteLater()

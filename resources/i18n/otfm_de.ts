@@ -824,6 +824,58 @@ In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neb
 Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
     </message>
     <message>
+        <source>The layer on the left or at the top</source>
+        <translation>Der Layer links oder oben</translation>
+    </message>
+    <message>
+        <source>Compare {layer} with the layer that it was made of.</source>
+        <translation>{layer} mit dem Layer vergleichen, aus dem er entstand.</translation>
+    </message>
+    <message>
+        <source>Compare</source>
+        <translation>Vergleichen</translation>
+    </message>
+    <message>
+        <source>There are no two rasters to compare. Add the result and the raster that it was made of to the project, choose the result in the Layers panel, and try again.</source>
+        <translation>Es gibt keine zwei Raster zum Vergleichen. Das Ergebnis und das Raster, aus dem es entstand, zum Projekt hinzufügen, das Ergebnis im Layerbedienfeld wählen und erneut versuchen.</translation>
+    </message>
+    <message>
+        <source>The project has no PAN and MS of one scene in one reference system. Add both rasters, zoom to them, then sharpen the map again.</source>
+        <translation>Das Projekt hat kein PAN und MS einer Szene in einem Bezugssystem. Beide Raster hinzufügen, darauf zoomen und die Karte erneut schärfen.</translation>
+    </message>
+    <message>
+        <source>Sharpen the map</source>
+        <translation>Karte schärfen</translation>
+    </message>
+    <message>
+        <source>Sharpen what the map shows, after each pan and zoom.</source>
+        <translation>Schärft, was die Karte zeigt, nach jedem Verschieben und Zoomen.</translation>
+    </message>
+    <message>
+        <source>Compare before and after</source>
+        <translation>Vorher und nachher vergleichen</translation>
+    </message>
+    <message>
+        <source>Drag a line over the map between the active layer and the MS that it was made of.</source>
+        <translation>Eine Linie über die Karte ziehen: auf einer Seite der aktive Layer, auf der anderen das MS, aus dem er entstand.</translation>
+    </message>
+    <message>
+        <source>Drag the line.</source>
+        <translation>Die Linie ziehen.</translation>
+    </message>
+    <message>
+        <source>Flicker (F)</source>
+        <translation>Blinken (F)</translation>
+    </message>
+    <message>
+        <source>Turn (X)</source>
+        <translation>Drehen (X)</translation>
+    </message>
+    <message>
+        <source>End (Esc)</source>
+        <translation>Beenden (Esc)</translation>
+    </message>
+    <message>
         <source>Weights for the sensor</source>
         <translation>Gewichte für den Sensor</translation>
     </message>

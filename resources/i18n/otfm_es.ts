@@ -824,6 +824,58 @@ A plena resolución, donde nadie conoce la verdad: D_lambda, D_s y HQNR, junto a
 Los rásteres con otros píxeles, en otro sistema de referencia, con otras bandas o estirados a 8 bits se comparan hasta donde se puede, y el informe dice cómo. Los rásteres grandes se miden en nueve trozos. Funciona también antes de preparar el motor; entonces los resultados de este complemento no se calculan de nuevo una escala más abajo.</translation>
     </message>
     <message>
+        <source>The layer on the left or at the top</source>
+        <translation>La capa de la izquierda o de arriba</translation>
+    </message>
+    <message>
+        <source>Compare {layer} with the layer that it was made of.</source>
+        <translation>Comparar {layer} con la capa de la que se obtuvo.</translation>
+    </message>
+    <message>
+        <source>Compare</source>
+        <translation>Comparar</translation>
+    </message>
+    <message>
+        <source>There are no two rasters to compare. Add the result and the raster that it was made of to the project, choose the result in the Layers panel, and try again.</source>
+        <translation>No hay dos rásteres que comparar. Añada al proyecto el resultado y el ráster del que se obtuvo, elija el resultado en el panel de capas e inténtelo de nuevo.</translation>
+    </message>
+    <message>
+        <source>The project has no PAN and MS of one scene in one reference system. Add both rasters, zoom to them, then sharpen the map again.</source>
+        <translation>El proyecto no tiene PAN y MS de una escena en un mismo sistema de referencia. Añada ambos rásteres, haga zoom a ellos y aumente de nuevo la resolución del mapa.</translation>
+    </message>
+    <message>
+        <source>Sharpen the map</source>
+        <translation>Aumentar la resolución del mapa</translation>
+    </message>
+    <message>
+        <source>Sharpen what the map shows, after each pan and zoom.</source>
+        <translation>Aumenta la resolución de lo que muestra el mapa, tras cada desplazamiento y zoom.</translation>
+    </message>
+    <message>
+        <source>Compare before and after</source>
+        <translation>Comparar antes y después</translation>
+    </message>
+    <message>
+        <source>Drag a line over the map between the active layer and the MS that it was made of.</source>
+        <translation>Arrastre una línea por el mapa entre la capa activa y el MS del que se obtuvo.</translation>
+    </message>
+    <message>
+        <source>Drag the line.</source>
+        <translation>Arrastre la línea.</translation>
+    </message>
+    <message>
+        <source>Flicker (F)</source>
+        <translation>Parpadear (F)</translation>
+    </message>
+    <message>
+        <source>Turn (X)</source>
+        <translation>Girar (X)</translation>
+    </message>
+    <message>
+        <source>End (Esc)</source>
+        <translation>Terminar (Esc)</translation>
+    </message>
+    <message>
         <source>Weights for the sensor</source>
         <translation>Pesos para el sensor</translation>
     </message>

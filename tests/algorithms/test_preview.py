@@ -15,6 +15,7 @@ from qgis.core import (
     QgsCoordinateTransform,
     QgsProcessingContext,
     QgsProject,
+    QgsRasterLayer,
     QgsRectangle,
 )
 from qgis.gui import QgsMapCanvas
@@ -82,3 +83,41 @@ def test_without_a_map_it_asks_for_an_extent(preview, tmp_path, monkeypatch):
     canvas = show(monkeypatch, "EPSG:32633", QgsRectangle(6e5, 4e6, 6.1e5, 4.1e6))
     assert "The map shows nothing of PAN" in preview.checkParameterValues(parameters, QgsProcessingContext())[1]
     del canvas
+
+
+def load(pair, output="TEMPORARY_OUTPUT", **parameters):
+    """Run the preview of layers of the project, and load it."""
+    import processing
+
+    extent = "500100,500340,3999700,3999880 [EPSG:32633]"
+    parameters = {"PAN": pair[0], "MS": pair[1], "EXTENT": extent, "OUTPUT": output, **parameters}
+    return processing.runAndLoadResults("otfm:preview", parameters)["OUTPUT"]
+
+
+def names(group):
+    return ["preview" if "review" in node.name() else node.name() for node in group.findLayers()]
+
+
+def test_preview_replaces_the_last_one_above_its_ms(preview, tmp_path, monkeypatch):
+    project, pairs = QgsProject.instance(), []
+    project.clear()
+    for seed in (0, 1):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        files = Recipe(bands=3, seed=seed).write(folder)
+        pairs.append([project.addMapLayer(QgsRasterLayer(str(f), f"{f.stem}{seed}")) for f in (files.pan, files.ms)])
+    group = project.layerTreeRoot().insertGroup(0, "group")
+    group.addLayer(pairs[0][1])
+    project.layerTreeRoot().removeLayer(pairs[0][1])
+    for _ in range(2):
+        load(pairs[0])
+        load(pairs[1])
+    assert names(project.layerTreeRoot()) == ["preview", "ms0", "preview", "ms1", "pan1", "pan0"]
+    assert names(group) == ["preview", "ms0"]
+    kept = tmp_path / "kept.tif"
+    monkeypatch.setattr(QgsRasterLayer, "isTemporary", lambda layer: layer.source() != str(kept))
+    load(pairs[0], str(kept))
+    load(pairs[0])
+    assert names(group) == ["preview", "preview", "ms0"]
+    assert kept.exists()
+    project.clear()
