@@ -187,11 +187,16 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
 
     def _check_pair(self, parameters: Parameters, context: Context) -> str:
         """Return a fault of PAN, MS and EXTENT; empty without one. Raises QgsProcessingException for the extent."""
-        pan, ms = (self.parameterAsRasterLayer(parameters, name, context) for name in ("PAN", "MS"))
-        if pan is None or ms is None:
-            return ""  # `opened` refuses them.
+        pan, ms = (self._read_layers(parameters, name, context)[0] for name in ("PAN", "MS"))
         bounds = self._read_bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
         return refusal(pan, ms, bounds)
+
+    def _read_layers(self, parameters: Parameters, name: str, context: Context) -> list[QgsRasterLayer]:
+        """Return the layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
+        layers, value = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
+        if not layers or (isinstance(value, list) and len(layers) < len(value)):
+            bridge.opened(None, name, value)  # QGIS drops layers that it cannot open.
+        return [bridge.opened(layer, name, value) for layer in layers]
 
     def _read_mask(self, parameters: Parameters, context: Context, feedback: Feedback, pan: QgsRasterLayer) -> str:
         """Return the polygons of MASK over PAN as hexadecimal WKB in its system; empty if none. Main thread only."""

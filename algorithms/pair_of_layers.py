@@ -6,12 +6,15 @@ Only open layers are read, so that no dialog waits.
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
 from qgis.core import (
     Qgis,
     QgsCoordinateTransformContext,
+    QgsMapLayer,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterMultipleLayers,
     QgsProject,
@@ -28,59 +31,107 @@ MIN_PIXEL = 1e-30  # Map units, so that no division is by 0.
 COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # QGIS's names of complex types.
 
 
+@dataclass(frozen=True)
+class LayerPair:
+    """PAN and MS of one scene; MS as one layer, or as one layer per band in the order of their wavelengths."""
+
+    pan: QgsRasterLayer
+    ms: tuple[QgsRasterLayer, ...]
+
+
 def preselect(*parameters: QgsProcessingParameterDefinition) -> None:
     """Make the likely pair of the project the dialog's default of PAN and MS. Scripts and models do not see it."""
-    for parameter, layer in zip(parameters, likely_pair() or ()):
-        is_list = isinstance(parameter, QgsProcessingParameterMultipleLayers)
-        parameter.setGuiDefaultValueOverride([layer.id()] if is_list else layer.id())
+    takes_list = [isinstance(p, QgsProcessingParameterMultipleLayers) for p in parameters]
+    for pair in [p for p in likely_pairs() if takes_list[1] or len(p.ms) == 1][:1]:
+        for parameter, is_list, layers in zip(parameters, takes_list, ((pair.pan,), pair.ms)):
+            ids = [layer.id() for layer in layers]
+            parameter.setGuiDefaultValueOverride(ids if is_list else ids[0])
 
 
-def likely_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
-    """Find a layer of one band with finer pixels and one of several bands over the same ground; None without a pair.
+def likely_pairs() -> list[LayerPair]:
+    """Find the pairs of the project, likeliest first: one band with finer pixels, and bands over the same ground.
 
-    Pairs with one data type and the largest overlap go first. Layers of two reference systems are left to the user.
+    The pair of the active layer goes first, then pairs whose names say one scene and PAN, with one data type, and with
+    the largest overlap. Layers of two reference systems are left to the user.
     """
     application = QCoreApplication.instance()
     if application is None or QThread.currentThread() != application.thread():
-        return None  # The project belongs to the main thread.
+        return []  # The project belongs to the main thread.
     layers = [la for la in QgsProject.instance().mapLayers().values() if isinstance(la, QgsRasterLayer)]
-    candidates = [_Candidate.of(la) for la in layers if la.isValid() and la.providerType() == "gdal"]
-    if len(candidates) < 2:  # QGIS starts without layers, and must not wait for NumPy.
-        return None
+    layers = [la for la in layers if la.isValid() and la.providerType() == "gdal"]
+    if len(layers) < 2:  # QGIS starts without layers, and must not wait for NumPy.
+        return []
+
+    from qgis.utils import iface
 
     from ..model.geometry.grids import MAX_RATIO, MIN_RATIO, RATIO_DIGITS
 
+    active = iface.activeLayer() if iface else None
+    single = [_Candidate.of((la,)) for la in layers if la.bandCount() == 1]
+    multiple = [_Candidate.of((la,)) for la in layers if la.bandCount() > 1]
     pairs = [
-        (pan.data_type == ms.data_type, pan.overlap(ms), pan, ms)
-        for ms in candidates
-        for pan in candidates
-        if pan.bands == 1 < ms.bands
-        and pan.crs == ms.crs
+        (pan.score(ms, active), LayerPair(pan.layers[0], ms.layers))
+        for ms in (*multiple, *map(_Candidate.of, band_sets()))
+        for pan in single
+        if pan.crs == ms.crs
         and MIN_RATIO <= round(ms.pixel / pan.pixel, RATIO_DIGITS) <= MAX_RATIO
         and pan.overlap(ms) > 0.0
     ]
-    if not pairs:
-        return None
-    _, _, pan, ms = max(pairs, key=lambda p: (p[0], p[1]))
-    return pan.layer, ms.layer
+    return [pair for _, pair in sorted(pairs, key=lambda p: p[0], reverse=True)]
+
+
+def band_sets() -> list[tuple[QgsRasterLayer, ...]]:
+    """Return the layers of the project that are bands of one scene by their names, in the order of wavelengths."""
+    sets: dict[tuple[Any, ...], dict[str, tuple[float, QgsRasterLayer]]] = {}
+    for layer in QgsProject.instance().mapLayers().values():
+        if isinstance(layer, QgsRasterLayer) and layer.isValid() and layer.bandCount() == 1:
+            named = _parse_name(layer)
+            if named is not None and named.band not in ("PAN", "MS"):
+                grid = layer.width(), layer.height(), layer.extent().toString()
+                sets.setdefault((named.scene, *grid), {}).setdefault(named.band, (named.rank, layer))
+    return [tuple(la for _, la in sorted(s.values(), key=lambda b: b[0])) for s in sets.values()]
+
+
+def split_names(names: Sequence[str]) -> tuple[str, list[str]]:
+    """Split names of layers into what they share, up to a separator, and the rest of each."""
+    parts = [re.split(r"(?<=[_\-. ])", name) for name in names]
+    count = next((i for i, same in enumerate(zip(*parts)) if len({*same}) > 1), 0)
+    return "".join(parts[0][:count]).rstrip("_-. "), ["".join(p[count:]) for p in parts]
+
+
+def _parse_name(layer: QgsRasterLayer) -> Any:
+    """Return what the name of the file, or else that of the layer, states of a band; None where they do not."""
+    from ..model.product.names import parse_band_name
+
+    return parse_band_name(layer.source().split("|")[0]) or parse_band_name(f"{layer.name()}.tif")
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Facts of a layer, read once because every two of a project's layers are compared."""
+    """Facts of PAN or MS, read once because every two of a project's layers are compared."""
 
-    layer: QgsRasterLayer
-    bands: int
+    layers: tuple[QgsRasterLayer, ...]
     data_type: object
     crs: str
     pixel: float
     extent: QgsRectangle
+    named: Any
 
     @classmethod
-    def of(cls, layer: QgsRasterLayer) -> _Candidate:
-        data_type, crs = layer.dataProvider().dataType(1), layer.crs().authid() or layer.crs().toWkt()
-        return cls(
-            layer, layer.bandCount(), data_type, crs, max(layer.rasterUnitsPerPixelX(), MIN_PIXEL), layer.extent()
+    def of(cls, layers: tuple[QgsRasterLayer, ...]) -> _Candidate:
+        first = layers[0]
+        crs, pixel = first.crs().authid() or first.crs().toWkt(), max(first.rasterUnitsPerPixelX(), MIN_PIXEL)
+        return cls(layers, first.dataProvider().dataType(1), crs, pixel, first.extent(), _parse_name(first))
+
+    def score(self, ms: _Candidate, active: QgsMapLayer | None) -> tuple[Any, ...]:
+        """Return how likely this is PAN of `ms`, as a tuple that sorts."""
+        same_scene = bool(self.named and ms.named and self.named.scene == ms.named.scene)
+        same_date = bool(self.named and ms.named and self.named.date and self.named.date == ms.named.date)
+        is_pan = bool(self.named and self.named.band == "PAN")
+        is_active = active is not None and active in (*self.layers, *ms.layers)
+        return (
+            *(is_active, same_scene, same_date, is_pan, self.data_type == ms.data_type),
+            *(self.overlap(ms), len(ms.layers)),
         )
 
     def overlap(self, other: _Candidate) -> float:

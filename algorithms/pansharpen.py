@@ -10,7 +10,7 @@ from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED, TUNED, TUNED_FROM
-from .bridge import opened, raster_source, run_in_engine
+from .bridge import raster_source, run_in_engine
 from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .parameters import label_of
@@ -40,22 +40,15 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     qualities = (*BUNDLED, TUNED)
     result_title = SHARPENED_TITLE
 
-    def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
-        first = parameters.get("MS")
-        first = first[0] if isinstance(first, list) and first else first  # Scripts may give all of MS as a list.
-        return super().checkParameterValues({**parameters, "MS": first}, context)
-
     def _find_fault(self, parameters: Parameters, context: Context) -> str:
         return self._check_quality(parameters, context) or self._check_pair(parameters, context)
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out of the layers all that belongs to the main thread."""
-        pan = opened(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
-        layers = [
-            opened(layer, name, parameters.get(name))
-            for name in ("MS", "MS_MORE")
-            for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
-        ]
+        (pan,) = self._read_layers(parameters, "PAN", context)
+        layers = self._read_layers(parameters, "MS", context)
+        if parameters.get("MS_MORE"):
+            layers += self._read_layers(parameters, "MS_MORE", context)
         self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context) or [1], "PAN")
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)

@@ -22,11 +22,12 @@ INTEGER, DOUBLE = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParame
 RASTERS = core.QgsProcessing.SourceType.TypeRaster
 POLYGONS = [core.QgsProcessing.SourceType.TypeVectorPolygon]
 ADVANCED = {
-    *("PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS"),
+    *("PAN_BAND", "MS_BANDS", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS"),
     *("CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS"),
-    "INDEX",
+    *("INDEX", "finetune.START", "finetune.EXTENT"),
 }
 TEXT_OUTPUTS = ("DEVICE_USED", "WEIGHTS_SHA256", "VERDICT", "FAULTS", "TORCH", "REPORT")
+HIDDEN = ("MS_MORE",)  # Of scripts of earlier versions.
 LAYER_OUTPUTS = ("LAYERS", "MAP_LAYERS")
 
 Declaration = Callable[[str, str], QgsProcessingParameterDefinition]
@@ -76,6 +77,7 @@ def _choose_options_widget() -> dict[str, str]:
 def _declare_input(name: str, label: str) -> QgsProcessingParameterDefinition:
     parameter = core.QgsProcessingParameterFile(name, label)
     parameter.setFileFilter(tr("All files (*)"))  # QGIS's own filter, *.*, refuses folders.
+    parameter.setMetadata({"widget_wrapper": f"{__package__}.widgets.PathWidget"})
     return parameter
 
 
@@ -95,7 +97,9 @@ def _declare_tuned_weights(name: str, label: str) -> QgsProcessingParameterDefin
 _flag, _text = core.QgsProcessingParameterBoolean, core.QgsProcessingParameterString
 DECLARATIONS: Mapping[str, Declaration] = {
     "PAN": core.QgsProcessingParameterRasterLayer,
-    "MS": core.QgsProcessingParameterRasterLayer,
+    "MS": _add_widget(
+        partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS), f"{__package__}.widgets.MsWidget"
+    ),
     "finetune.PAN": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS),
     "finetune.MS": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS),
     "exampledata.PAN": core.QgsProcessingParameterRasterDestination,
@@ -156,8 +160,10 @@ def declare(algorithm: str, name: str) -> QgsProcessingParameterDefinition:
     """Declare a parameter with its label, its help, and the default that the user has set for it."""
     parameter = _find(DECLARATIONS, algorithm, name)(name, label_of(algorithm, name))
     parameter.setHelp(tr(_find(HELP, algorithm, name)))
-    if name in ADVANCED:
+    if {name, f"{algorithm}.{name}"} & ADVANCED:
         parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+    if name in HIDDEN:
+        parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagHidden)
     set_default(parameter)
     return parameter
 

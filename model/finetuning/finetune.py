@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from ..quality.indices import INDICES
 from ..raster.delivery import check_place
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
+from ..raster.stack import join_bands
 from ..raster.windows import opened_pair
 from ..training.simulation import SimulationConfig
 from ..version import VERSION
@@ -64,6 +65,8 @@ def finetune(job: FinetuneJob, progress: Progress | None = None, pairs: Sequence
     `pairs`, if given, are the rasters of the job's pairs, open already and MS read in PAN's reference system.
     """
     with gdal_exceptions(), torch.random.fork_rng():
+        joined = (replace(p, ms=join_bands(p.ms, p.more_ms), more_ms=()) for p in job.pairs)
+        job = replace(job, pairs=tuple(joined))
         inputs = [path for pair in job.pairs for path in (pair.pan.gdal_name, pair.ms.gdal_name)]
         for path in (p for p in (job.output, job.report) if p):
             check_place(path, [*inputs, str(job.start), *map(str, BUNDLED.values())])

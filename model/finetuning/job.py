@@ -43,11 +43,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TuningPair:
-    """A scene; `extent` is (x min, y min, x max, y max) in PAN's system, None for all that both cover."""
+    """A scene; `extent` is (x min, y min, x max, y max) in PAN's system, None for all that both cover.
+
+    `more_ms` are rasters of one band each that follow the one band of `ms`.
+    """
 
     pan: RasterSource
     ms: RasterSource
     extent: Extent | None = None
+    more_ms: tuple[RasterSource, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from ..notices import Notice, make_notice
 from ..progress import Progress, spoken
 from ..raster.delivery import check_target
 from ..raster.pixel_types import NUMPY_TYPES
-from ..raster.stack import stacked
+from ..raster.stack import join_bands
 from ..raster.windows import opened_pair
 from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
@@ -49,8 +49,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     started = time.monotonic()
     notices: list[Notice] = []
     progress = _collect_warnings(progress or Progress(), notices)
-    if job.more_ms:
-        job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
+    job = replace(job, ms=join_bands(job.ms, job.more_ms), more_ms=())
     check_target(job.output, (job.pan.gdal_name, job.ms.gdal_name, str(job.options.weights)))
     run_log.report_stale_runs(remove_stale_runs(job.output.parent), progress)
     with translate_memory_errors(), opened_pair(job.pan, job.ms) as (pan, ms):

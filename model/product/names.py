@@ -29,6 +29,7 @@ MARKS = {
     **{name: name for name in ("blue", "green", "red", "nir", "coastal", "swir1", "swir2")},
     **{"blu": "blue", "grn": "green"},
 }  # Marks by words in names of files.
+USUAL_CENTRES = {"coastal": 443, "blue": 485, "green": 560, "red": 660, "nir": 835, "swir1": 1610, "swir2": 2200}  # nm.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2})$")
 WORDS = re.compile(r"[_\-. /()]+")
 DATE = re.compile(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)")
@@ -71,6 +72,33 @@ def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | Refused]:
             yield from _make_parts(listing, [i for i in (_open(listing, n) for n in group) if i is not None])
         except InputError as error:
             yield Refused(group[0].title, f"{error}.")
+
+
+@dataclass(frozen=True)
+class NamedBand:
+    """What the name of a file states: the scene, its date, the band (PAN or a name), and an order by wavelength."""
+
+    scene: str
+    date: str
+    band: str
+    rank: float
+
+
+def parse_band_name(path: str) -> NamedBand | None:
+    """Recognise the band in the name of a file; None for other files, and for bands that PAN cannot sharpen."""
+    image = _parse_name(PurePosixPath(path).name)
+    if image is None or image.band in NOT_SHARPENED:
+        return None
+    number = float(image.mark) if image.mark.isdigit() else 0.0
+    date = match[0] if (match := DATE.search(path)) else ""
+    return NamedBand(
+        f"{PurePosixPath(path).parent} {image.group}", date, image.band, find_centre(image.band, image.sensor) or number
+    )
+
+
+def find_centre(band: str, sensor: Sensor = UNKNOWN) -> float:
+    """Return the centre wavelength in nm of a band by its name; 0 where it is unknown."""
+    return sensor.centres.get(band, 0.0) or USUAL_CENTRES.get(band, 0.0)
 
 
 def _parse_name(file: str) -> _Image | None:

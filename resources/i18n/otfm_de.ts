@@ -100,18 +100,6 @@ Wählen Sie das Ergebnis als Qualität in OTFM Pansharpen, für diese Szene und 
         <translation>Installiert, womit OTFM Pansharpen rechnet (torch), in einen eigenen Ordner; oder prüft es.</translation>
     </message>
     <message>
-        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
-
-Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
-
-ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
-        <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
-
-Alles kommt in einen eigenen Ordner Ihres QGIS-Profils. Das Python von QGIS und das Ihres Systems bleiben, wie sie sind. Das Protokoll sagt zuerst, was geholt wird, wie groß es ist und wohin es kommt. Jede Datei wird mit einer Prüfsumme verglichen, die dem Plugin beiliegt. Ein Abbruch lässt stehen, was vorher da war.
-
-ACTION check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
-    </message>
-    <message>
         <source>OTFM Sharpen a satellite product</source>
         <translation>OTFM Satellitenprodukt schärfen</translation>
     </message>
@@ -248,14 +236,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Vorschau</translation>
     </message>
     <message>
-        <source>Extent instead of the map&apos;s</source>
-        <translation>Ausdehnung anstelle der Karte</translation>
-    </message>
-    <message>
-        <source>Folder, archive or metadata file of the product</source>
-        <translation>Ordner, Archiv oder Metadatendatei des Produkts</translation>
-    </message>
-    <message>
         <source>Bands to sharpen</source>
         <translation>Zu schärfende Kanäle</translation>
     </message>
@@ -340,14 +320,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Das scharfe Raster: ein panchromatischer Kanal mit den kleineren Pixeln.</translation>
     </message>
     <message>
-        <source>The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another reference system is reprojected while it is read.</source>
-        <translation>Das Farbraster: ein oder mehrere Kanäle mit 1,5- bis 16-mal so großen Pixeln über demselben Gebiet. Ein anderes Bezugssystem wird beim Lesen umgerechnet.</translation>
-    </message>
-    <message>
-        <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
-        <translation>Wo MS als eine Datei je Kanal vorliegt, wie bei Landsat: wählen Sie den ersten Kanal als MS und die anderen hier, in der Reihenfolge der Ausgabe. Alle müssen auf einem Gitter liegen.</translation>
-    </message>
-    <message>
         <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
         <translation>Welcher Kanal des panchromatischen Rasters verwendet wird. Leer: der erste.</translation>
     </message>
@@ -360,20 +332,8 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Nur dieser Teil wird geschärft; leer: alles, was beide Raster abdecken. Die Statistik bleibt die der ganzen Szene, darum passen Teile einer Szene zusammen.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
-        <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. tuned trainiert best zuerst MINUTES lang an der Szene selbst nach. Blöcke werden zurückgehalten: sie entscheiden, ob die nachtrainierten Gewichte verwendet werden, und das Protokoll sagt, was dort gewonnen wurde; die Fehler werden nochmals um etwa 4 % kleiner. Nötig sind mindestens 96 x 96 MS-Pixel. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird verwendet, wie sie ist.</translation>
-    </message>
-    <message>
-        <source>How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.</source>
-        <translation>Wie lange an der Szene nachtrainiert wird, wenn QUALITY tuned ist. 1 bis 3 genügen auf den meisten Rechnern.</translation>
-    </message>
-    <message>
         <source>Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.</source>
         <translation>Polygone in beliebigem Bezugssystem, etwa von Wolken und ihren Schatten. Was sie berühren, wird geschärft, aber Versatz, Schärfe, Statistik, Qualität und Nachtrainieren kommen ohne es aus. Leer: überall messen.</translation>
-    </message>
-    <message>
-        <source>Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. Used only where QUALITY is tuned; leave empty to keep none.</source>
-        <translation>Wo die nachtrainierten Gewichte bleiben: eine .safetensors-Datei für QUALITY, für andere Szenen des Sensors. Gilt nur, wenn QUALITY tuned ist; leer: keine behalten.</translation>
     </message>
     <message>
         <source>Which blocks are held out in tuning, and all other chance.</source>
@@ -402,10 +362,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves need some 600 MB more. Leave empty for a quarter of the machine&apos;s memory, at most 2048 MB.</source>
         <translation>Wie viel Speicher die Kacheln in Arbeit belegen dürfen, wie groß das Raster auch ist. torch und GDAL selbst brauchen noch etwa 600 MB. Leer: ein Viertel des Speichers, höchstens 2048 MB.</translation>
-    </message>
-    <message>
-        <source>The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.</source>
-        <translation>Das Raster wird in Quadraten dieser Größe geschärft. Leer: die größten, die MEMORY erlaubt.</translation>
     </message>
     <message>
         <source>The type of the output&apos;s pixels. A few values that it cannot hold are clipped, and the log says so. A run that would clip more than a quarter of a band is refused.</source>
@@ -488,10 +444,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Das panchromatische Raster jeder Szene; von einem Raster mit mehreren Kanälen wird der erste verwendet. Meist eines; mehrere Szenen desselben Sensors werden der Reihe nach MS zugeordnet.</translation>
     </message>
     <message>
-        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. Alpha bands are left out.</source>
-        <translation>Das multispektrale Raster jeder Szene, in der Reihenfolge von PAN, mit den Kanälen, die geschärft werden sollen. Alphakanäle werden ausgelassen.</translation>
-    </message>
-    <message>
         <source>Only this part of the scenes is learnt from, for example one without clouds; leave empty for all of it. It has to hold at least 96 x 96 MS pixels.</source>
         <translation>Nur an diesem Teil der Szenen wird gelernt, etwa einem ohne Wolken; leer: an allem. Er muss mindestens 96 x 96 MS-Pixel enthalten.</translation>
     </message>
@@ -506,10 +458,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>How long to train. 3 is enough for one scene on most machines; a GPU needs less.</source>
         <translation>Wie lange trainiert wird. 3 genügen für eine Szene auf den meisten Rechnern; eine GPU braucht weniger.</translation>
-    </message>
-    <message>
-        <source>How many steps to train, instead of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
-        <translation>Wie viele Schritte trainiert wird, anstelle von MINUTES: gleiche Schritte und gleicher Startwert geben auf demselben Rechner dieselben Gewichte. Leer: nach der Uhr.</translation>
     </message>
     <message>
         <source>auto takes CUDA where torch finds a GPU, else the CPU.</source>
@@ -822,6 +770,70 @@ Rasters on other pixels, in another reference system, with other bands or stretc
 In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neben Interpolation und vier klassischen Verfahren. Eine Stufe gröber, wo MS selbst die Wahrheit ist: ERGAS, SAM, Q2n und SCC dieser Verfahren, und dieses Plugins, wenn das Raster von ihm stammt. Gesucht werden Versatz, zu viel oder zu wenig Detail, veränderte Farben und Nähte.
 
 Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
+    </message>
+    <message>
+        <source>Choose a folder…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a file…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{bands} of {scene}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Load the result as a layer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
+
+check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Folder, archive or metadata file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The colour raster, or one raster per band, as Landsat has: pixels 1.5 to 16 times larger, over the same area. Several rasters share one grid, and come in the order of the output. Another reference system is reprojected while it is read.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The other bands of MS, for scripts of earlier versions, where MS is the first band.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How long to tune on the scene, where the quality is tuned. 1 to 3 are enough on most machines.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Where the tuned weights are kept, a .safetensors file to choose as quality for other scenes of the sensor. Used only where the quality is tuned; leave empty to keep none.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The raster is sharpened in squares of this size. Leave empty for the largest that the memory allows.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. With one PAN it may be one raster per band. Alpha bands are left out.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How many steps to train, instead of minutes: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Several rasters, one per band…</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 </TS>

@@ -100,18 +100,6 @@ Elija el resultado como calidad en OTFM Pansharpen, para esta escena y otras del
         <translation>Instala aquello con lo que OTFM Pansharpen calcula (torch), en una carpeta propia; o lo examina.</translation>
     </message>
     <message>
-        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
-
-Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
-
-ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
-        <translation>Instala aquello con lo que OTFM Pansharpen calcula: torch, safetensors y lo que necesitan. Ejecútelo una vez.
-
-Todo va a una carpeta propia de su perfil de QGIS. El Python de QGIS y el de su sistema quedan como están. El registro dice primero qué se descarga, cuánto ocupa y adónde va. Cada archivo se comprueba con una suma que acompaña al complemento. Al cancelar queda lo que había antes.
-
-ACTION check no cambia nada. Escribe un informe sobre este equipo, con una pequeña escena cuyo resultado se conoce. Adjúntelo cuando pida ayuda.</translation>
-    </message>
-    <message>
         <source>OTFM Sharpen a satellite product</source>
         <translation>OTFM Realzar un producto de satélite</translation>
     </message>
@@ -248,14 +236,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Vista previa</translation>
     </message>
     <message>
-        <source>Extent instead of the map&apos;s</source>
-        <translation>Extensión en lugar de la del mapa</translation>
-    </message>
-    <message>
-        <source>Folder, archive or metadata file of the product</source>
-        <translation>Carpeta, archivo comprimido o archivo de metadatos del producto</translation>
-    </message>
-    <message>
         <source>Bands to sharpen</source>
         <translation>Bandas que se realzan</translation>
     </message>
@@ -340,14 +320,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>El ráster nítido: una banda pancromática con los píxeles más pequeños.</translation>
     </message>
     <message>
-        <source>The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another reference system is reprojected while it is read.</source>
-        <translation>El ráster de color: una o más bandas con píxeles de 1,5 a 16 veces mayores, sobre la misma zona. Otro sistema de referencia se reproyecta al leer.</translation>
-    </message>
-    <message>
-        <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
-        <translation>Cuando MS viene en un archivo por banda, como en Landsat: elija la primera banda como MS y las demás aquí, en el orden de la salida. Todas deben estar en la misma rejilla.</translation>
-    </message>
-    <message>
         <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
         <translation>Qué banda del ráster pancromático se usa. Vacío: la primera.</translation>
     </message>
@@ -360,20 +332,8 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Solo se realza esta parte; vacío: todo lo que ambos rásteres cubren. La estadística sigue siendo la de toda la escena, de modo que las partes de una escena encajan.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
-        <translation>fast tarda segundos. best reduce los errores cerca de un 4 % y tarda de dos a cinco veces más. tuned ajusta antes best a la propia escena durante MINUTES. Se reservan bloques: deciden si se usan los pesos ajustados, y el registro dice qué se ganó en ellos; los errores bajan otro 4 % aproximadamente. Necesita al menos 96 x 96 píxeles de MS. Un archivo .safetensors de este complemento, por ejemplo ajustado al sensor, se usa tal cual.</translation>
-    </message>
-    <message>
-        <source>How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.</source>
-        <translation>Cuánto tiempo se ajusta a la escena, cuando QUALITY es tuned. De 1 a 3 bastan en la mayoría de los equipos.</translation>
-    </message>
-    <message>
         <source>Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.</source>
         <translation>Polígonos en cualquier sistema de referencia, por ejemplo de nubes y sus sombras. Lo que tocan se realza, pero no cuenta para el desplazamiento, la nitidez, la estadística, la calidad ni el ajuste. Vacío: medir en todas partes.</translation>
-    </message>
-    <message>
-        <source>Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. Used only where QUALITY is tuned; leave empty to keep none.</source>
-        <translation>Dónde se guardan los pesos ajustados: un archivo .safetensors para QUALITY, para otras escenas del sensor. Solo se usa cuando QUALITY es tuned; vacío: no guardar ninguno.</translation>
     </message>
     <message>
         <source>Which blocks are held out in tuning, and all other chance.</source>
@@ -402,10 +362,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves need some 600 MB more. Leave empty for a quarter of the machine&apos;s memory, at most 2048 MB.</source>
         <translation>Cuánta memoria pueden ocupar las teselas en curso, sea cual sea el tamaño del ráster. torch y GDAL necesitan además unos 600 MB. Vacío: un cuarto de la memoria del equipo, como máximo 2048 MB.</translation>
-    </message>
-    <message>
-        <source>The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.</source>
-        <translation>El ráster se realza en cuadrados de este tamaño. Vacío: el mayor que MEMORY permita.</translation>
     </message>
     <message>
         <source>The type of the output&apos;s pixels. A few values that it cannot hold are clipped, and the log says so. A run that would clip more than a quarter of a band is refused.</source>
@@ -488,10 +444,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>El ráster pancromático de cada escena; de un ráster con varias bandas se usa la primera. Normalmente uno; varias escenas del mismo sensor se emparejan en orden con MS.</translation>
     </message>
     <message>
-        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. Alpha bands are left out.</source>
-        <translation>El ráster multiespectral de cada escena, en el orden de PAN, con las bandas que se van a realzar. Las bandas alfa se excluyen.</translation>
-    </message>
-    <message>
         <source>Only this part of the scenes is learnt from, for example one without clouds; leave empty for all of it. It has to hold at least 96 x 96 MS pixels.</source>
         <translation>Solo se aprende de esta parte de las escenas, por ejemplo una sin nubes; vacío: de todo. Debe contener al menos 96 x 96 píxeles de MS.</translation>
     </message>
@@ -506,10 +458,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>How long to train. 3 is enough for one scene on most machines; a GPU needs less.</source>
         <translation>Cuánto tiempo se entrena. 3 bastan para una escena en la mayoría de los equipos; una GPU necesita menos.</translation>
-    </message>
-    <message>
-        <source>How many steps to train, instead of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
-        <translation>Cuántos pasos se entrena, en lugar de MINUTES: los mismos pasos y la misma semilla dan los mismos pesos en el mismo equipo. Vacío: según el reloj.</translation>
     </message>
     <message>
         <source>auto takes CUDA where torch finds a GPU, else the CPU.</source>
@@ -822,6 +770,70 @@ Rasters on other pixels, in another reference system, with other bands or stretc
 A plena resolución, donde nadie conoce la verdad: D_lambda, D_s y HQNR, junto a la interpolación y cuatro métodos clásicos. Una escala más abajo, donde el propio MS es la verdad: ERGAS, SAM, Q2n y SCC de esos métodos, y de este complemento si el ráster salió de él. Busca desplazamientos, exceso o falta de detalle, colores cambiados y costuras.
 
 Los rásteres con otros píxeles, en otro sistema de referencia, con otras bandas o estirados a 8 bits se comparan hasta donde se puede, y el informe dice cómo. Los rásteres grandes se miden en nueve trozos. Funciona también antes de preparar el motor; entonces los resultados de este complemento no se calculan de nuevo una escala más abajo.</translation>
+    </message>
+    <message>
+        <source>Choose a folder…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a file…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{bands} of {scene}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Load the result as a layer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
+
+check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Folder, archive or metadata file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The colour raster, or one raster per band, as Landsat has: pixels 1.5 to 16 times larger, over the same area. Several rasters share one grid, and come in the order of the output. Another reference system is reprojected while it is read.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The other bands of MS, for scripts of earlier versions, where MS is the first band.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How long to tune on the scene, where the quality is tuned. 1 to 3 are enough on most machines.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Where the tuned weights are kept, a .safetensors file to choose as quality for other scenes of the sensor. Used only where the quality is tuned; leave empty to keep none.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The raster is sharpened in squares of this size. Leave empty for the largest that the memory allows.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. With one PAN it may be one raster per band. Alpha bands are left out.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How many steps to train, instead of minutes: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Several rasters, one per band…</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 </TS>
