@@ -54,7 +54,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         mask = self._read_mask(parameters, context, feedback, pan)
         self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)
         self._extent = self._read_bounds(parameters, context, pan)
-        self._ms_layer, self._pan_name = MsLayer(layers[0], len(layers) == 1), pan.name()
+        self._ms_layer, self._pan_name = MsLayer(layers), pan.name()
         return True
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:

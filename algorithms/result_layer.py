@@ -20,18 +20,52 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from .pair_of_layers import split_names
+
 MAX_KEPT = 1000  # Post-processors of one session: more than a batch or model makes.
 
 
 class MsLayer:
-    """Rendering and metadata of the layer of MS: copies made on the main thread."""
+    """Name, rendering and metadata of MS: copies made on the main thread."""
 
-    def __init__(self, layer: QgsRasterLayer, alone: bool) -> None:
-        """Copy the layer. The rendering of one of several layers does not fit the result, so it needs `alone`."""
-        self.name = layer.name()
-        self.renderer = layer.renderer().clone() if layer.renderer() and alone else None
+    def __init__(self, layers: Sequence[QgsRasterLayer]) -> None:
+        """Copy MS, which is one layer, or one per band."""
+        layer = layers[0]
+        scene, bands = split_names([la.name() for la in layers])
+        self.name = scene or ", ".join(bands)
+        self.renderer = _choose_renderer(layers)
         self.filters = [f.clone() for f in (layer.brightnessFilter(), layer.hueSaturationFilter()) if f]
         self.metadata = layer.metadata().clone()
+
+
+def _choose_renderer(layers: Sequence[QgsRasterLayer]) -> QgsRasterRenderer | None:
+    """Return the rendering of MS, in natural colours where QGIS drew the first three bands, blue before red.
+
+    Natural colours are stretched as MS is: by each layer's stretch, or by that of the one layer for other bands.
+    """
+    from ..model.product.names import find_natural_colours
+
+    renderer = layers[0].renderer()
+    is_first_three = isinstance(renderer, QgsMultiBandColorRenderer) and renderer.usesBands()[:3] == [1, 2, 3]
+    colours = find_natural_colours([la.source() for la in layers]) if len(layers) > 1 or is_first_three else None
+    if len(layers) == 1 and (colours is None or colours[0] < colours[2]):
+        return renderer.clone() if renderer else None
+    if colours is None:
+        return None
+    if len(layers) == 1:
+        natural = layers[0].clone()
+        stretch, origin = renderer.redContrastEnhancement(), renderer.minMaxOrigin()
+        natural.setRenderer(QgsMultiBandColorRenderer(natural.dataProvider(), *colours))
+        if stretch and stretch.contrastEnhancementAlgorithm() and origin.limits():
+            natural.setContrastEnhancement(stretch.contrastEnhancementAlgorithm(), origin.limits())
+        return natural.renderer().clone()
+    drawn = QgsMultiBandColorRenderer(None, *colours)
+    setters = drawn.setRedContrastEnhancement, drawn.setGreenContrastEnhancement, drawn.setBlueContrastEnhancement
+    for number, set_stretch in zip(colours, setters):
+        grey = layers[number - 1].renderer()
+        if isinstance(grey, QgsSingleBandGrayRenderer) and grey.contrastEnhancement():
+            set_stretch(QgsContrastEnhancement(grey.contrastEnhancement()))
+    return drawn
 
 
 def described(ms: MsLayer, title: str, abstract: str, history: str) -> QgsLayerMetadata:

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from osgeo import gdal
+
 from ..errors import InputError
 from ..geometry.grids import RATIO_DIGITS
-from ..raster.gdal_errors import said
+from ..raster.gdal_errors import gdal_exceptions, said
 from ..raster.source_files import open_delivered
 from .families import FAMILIES
 from .landsat import FILL, name_scene
@@ -30,6 +32,8 @@ MARKS = {
     **{"blu": "blue", "grn": "green"},
 }  # Marks by words in names of files.
 USUAL_CENTRES = {"coastal": 443, "blue": 485, "green": 560, "red": 660, "nir": 835, "swir1": 1610, "swir2": 2200}  # nm.
+RGB = ("red", "green", "blue")
+NEAR = 40.0  # nm from the usual centre of a colour.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2})$")
 WORDS = re.compile(r"[_\-. /()]+")
 DATE = re.compile(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)")
@@ -194,3 +198,46 @@ def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band
 
     usual_images = sorted((i for i in images if f"{i.pixel:{PIXEL_DIGITS}}" == usual), key=rank)
     return tuple(Band(i.band, (listing.path(i.file),)) for i in usual_images)
+
+
+def find_natural_colours(files: Sequence[str]) -> tuple[int, int, int] | None:
+    """Return the numbers of the red, green and blue band of a raster, or of files with one band each.
+
+    Names of bands decide, else their wavelengths, else the sensor by the file's name. None where they do not.
+    """
+    if len(files) > 1:
+        return _find_rgb([named.band if (named := parse_band_name(f)) else "" for f in files])
+    with gdal_exceptions():
+        try:
+            dataset = gdal.Open(files[0])
+        except RuntimeError:
+            return None
+        bands = [dataset.GetRasterBand(n) for n in range(1, dataset.RasterCount + 1)]
+        words = [[w for w in re.split(r"[^a-z]+", b.GetDescription().lower()) if w] for b in bands]
+        centres = [_read_wavelength(b) for b in bands]
+    nearest = [min(range(len(bands)), key=lambda n, c=c: abs(centres[n] - USUAL_CENTRES[c])) for c in RGB]
+    is_near = all(abs(centres[n] - USUAL_CENTRES[c]) < NEAR for n, c in zip(nearest, RGB))
+    image = _parse_name(PurePosixPath(files[0]).name)
+    order = [n for n in image.sensor.order if n not in NOT_SHARPENED] if image else []
+    return (
+        _find_rgb([next((c for c in map(MARKS.get, w) if c in RGB and "edge" not in w), "") for w in words])
+        or (tuple(n + 1 for n in nearest) if is_near else None)  # type: ignore[return-value]
+        or (_find_rgb(order) if len(order) == len(bands) else None)
+    )
+
+
+def _find_rgb(names: Sequence[str]) -> tuple[int, int, int] | None:
+    if not set(RGB) <= set(names):
+        return None
+    return names.index("red") + 1, names.index("green") + 1, names.index("blue") + 1
+
+
+def _read_wavelength(band: gdal.Band) -> float:
+    """Return the centre wavelength of a band in nm; 0 where its metadata do not state it."""
+    stated, unit = band.GetMetadataItem("wavelength"), str(band.GetMetadataItem("wavelength_units") or "")
+    if stated is None:
+        stated, unit = band.GetMetadataItem("CENTRAL_WAVELENGTH_UM", "IMAGERY"), "micrometers"
+    try:
+        return float(stated or 0) * (1000.0 if unit.lower().startswith(("micro", "um")) else 1.0)
+    except ValueError:
+        return 0.0
