@@ -55,7 +55,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     parameters: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     qualities = tuple(BUNDLED)
-    needs_torch = True
+    needs_torch = in_models = True
 
     def name(self) -> str:
         return self.identifier
@@ -71,6 +71,11 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
 
     def tags(self) -> list[str]:
         return list(self.keywords)
+
+    def flags(self) -> Any:
+        """Hide what models have no use for from the modeler; elsewhere that flag means deprecated."""
+        is_hidden = not self.in_models and QgsApplication.platform() == "desktop"
+        return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler if is_hidden else super().flags()
 
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         for name in self.parameters:
@@ -112,6 +117,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         """
         from ..model.errors import CancelledError, PansharpenError
 
+        can_run, reason = self.canExecute()
+        if not can_run:
+            raise QgsProcessingException(reason)
         try:
             return self._run(parameters, context, feedback)
         except PansharpenError as error:
@@ -125,8 +133,10 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         raise NotImplementedError
 
     def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
-        """Check as QGIS does, and refuse words that it reads as 0 or yes, and what `_find_fault` finds."""
-        passed, sentence = super().checkParameterValues(parameters, context)
+        """Check torch, check as QGIS does, and refuse words that it reads as 0 or yes, and what `_find_fault` finds."""
+        passed, sentence = self.canExecute()
+        if passed:
+            passed, sentence = super().checkParameterValues(parameters, context)
         if not passed:
             return passed, sentence
         try:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from qgis.core import Qgis, QgsProcessingAlgorithm
+from qgis.core import Qgis
 from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
@@ -22,11 +21,7 @@ class SetupAlgorithm(OtfmAlgorithm):
     keywords = ("install", "torch", "pytorch", "dependencies", "diagnostics", "report", "cuda", "otfm")
     parameters = ("ACTION", "BUILD", "WHEELS", "INDEX")
     outputs = ("TORCH", "REPORT")
-    needs_torch = False
-
-    def flags(self) -> Any:
-        """Hide it from the modeler: it changes the profile, not data."""
-        return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
+    needs_torch = in_models = False  # It changes the profile, not data.
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         from ..engine.installation import Wanted, set_up

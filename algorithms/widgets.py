@@ -12,9 +12,10 @@ from qgis.gui import QgsFilterLineEdit, QgsGui, QgsMapLayerComboBox, QgsProcessi
 from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QToolButton, QWidget
 
 from ..model.options import TUNED
-from .bridge import own_weights
+from .bridge import own_weights, start_engine
 from .help import CHOOSE, COSTS, NAMES, SEVERAL_LAYERS, WEIGHTS_FILTER
 from .pair_of_layers import band_sets, split_names
+from .setup_offer import SetupOffer
 from .translation import tr
 
 
@@ -195,6 +196,7 @@ class _QualityList(_Wrapper):
 
     def createWidget(self, choices: Sequence[str] = (), costs: bool = True) -> QComboBox:  # noqa: N802 - QGIS's name
         """Make the list, with the cost of each quality where `costs`: weights to start from have none."""
+        start_engine()
         self.combo = QComboBox()
         for choice in choices:
             self.combo.addItem(tr((COSTS if costs else NAMES)[choice]), choice)
@@ -221,6 +223,8 @@ class _QualityList(_Wrapper):
     def postInitialize(self, wrappers: Sequence[Any]) -> None:  # noqa: N802 - QGIS's name
         """Show the minutes of tuning only where tuning is chosen, and a file for its weights among the advanced."""
         super().postInitialize(wrappers)
+        if not self.dialog.algorithm().canExecute()[0]:
+            self.offer = SetupOffer(self.dialog.messageBar(), start_engine)
         parts = {w.parameterDefinition().name(): _find_parts(w) for w in wrappers}
         self.minutes = parts.get("MINUTES", ())
         if {"SEED", "WEIGHTS_OUT"} <= parts.keys() and self.dialogType == DIALOG_STANDARD:

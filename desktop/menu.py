@@ -10,6 +10,7 @@ from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QMenu
 
 from ..algorithms.otfm_algorithm import ICON
+from ..algorithms.setup_offer import SetupOffer
 
 IN_MENU = ("pansharpen", "preview", "product", "assess", "finetune", "", "exampledata", "setup")  # empty: a separator
 FIRST = "pansharpen"  # The button opens it.
@@ -25,6 +26,7 @@ class Menu:
         self.menu.setObjectName("otfmMenu")
         self.menu.setIcon(QIcon(str(ICON)))
         self.button: Any = None
+        self.offer: SetupOffer | None = None
         self.example: tuple[str, ...] = ()  # files of the example data of this session
         self.dialogs: list[Any] = []  # Python's references: QGIS keeps only the windows.
         for name in IN_MENU:
@@ -48,13 +50,14 @@ class Menu:
             self.button = action
 
     def open(self, name: str) -> None:
-        """Open the dialog of an algorithm, or that of `otfm:setup` where torch is missing."""
+        """Open the dialog of an algorithm, after that of `otfm:setup` where torch is missing."""
         import processing
 
-        can_run, reason = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").canExecute()
-        if not can_run:
-            self.iface.messageBar().pushWarning("OTFM Pansharpen", reason)
-        dialog = processing.createAlgorithmDialog(f"otfm:{name if can_run else 'setup'}")
+        if not QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").canExecute()[0]:
+            self.offer = SetupOffer(self.iface.messageBar(), lambda: self.open(name))
+            self.offer.open()
+            return
+        dialog = processing.createAlgorithmDialog(f"otfm:{name}")
         self.dialogs = [*(d for d in self.dialogs if not sip.isdeleted(d)), dialog]
         dialog.show()
 

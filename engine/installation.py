@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.parser import BytesParser
 from importlib.metadata import distributions
@@ -61,12 +62,17 @@ def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Don
     if action == "check":
         return _check(folder, progress)
     try:
-        return _change(action, folder, wanted, progress)
+        done = _change(action, folder, wanted, progress)
     except OSError as error:
         raise EngineError(
             f"The folder {folder} for the packages cannot be changed ({error}). Make it writable, or use another "
             "profile, and run again."
         ) from error
+    if done.torch:
+        with suppress(EngineError):
+            found = ENGINES.run(Examination(folder, brief=True), folder, Progress(cancelled=progress.cancelled))
+            progress.log(f"Ready: {found.ready}.")
+    return done
 
 
 def _change(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
@@ -281,7 +287,7 @@ def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], pro
     def show(line: str) -> bool:
         counts = not line.startswith(NOISE)
         if counts:
-            progress.log(line[:200])
+            progress.explain(line[:200])
         return counts
 
     def report() -> None:

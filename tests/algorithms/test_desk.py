@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 from helpers.qgis import Listener
@@ -9,7 +11,7 @@ from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QCoreApplication
-from qgis.PyQt.QtWidgets import QComboBox, QFileDialog, QScrollArea, QToolButton
+from qgis.PyQt.QtWidgets import QComboBox, QFileDialog, QPushButton, QScrollArea, QToolButton
 
 FINE, COARSE = (5e5, 15.0, 0.0, 4e6, 0.0, -15.0), (5e5, 30.0, 0.0, 4e6, 0.0, -30.0)
 FIRST, SECOND = "LC08_L1TP_195025_20200723_20200911_02_T1", "LC09_L1TP_195025_20220705_20230407_02_T1"
@@ -182,3 +184,22 @@ def test_help_names_parameters_by_their_labels(algorithm):
         texts = [other.shortHelpString(), *(p.help() for p in other.parameterDefinitions())]
         names = {p.name() for p in other.parameterDefinitions()} - {"PAN", "MS"}
         assert [t for t in texts if names & set(t.replace(".", " ").replace(",", " ").split())] == []
+
+
+def test_a_dialog_without_engine_offers_the_set_up(opened, monkeypatch):
+    import processing
+
+    setup = MagicMock()
+    monkeypatch.setattr(processing, "createAlgorithmDialog", lambda name: setup if name == "otfm:setup" else None)
+    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: False)
+    opened("pansharpen")
+    bar = opened.dialogs[-1].messageBar()
+    (hint,) = bar.items()
+    assert hint.text() == "The engine is not set up yet."
+    (button,) = hint.findChildren(QPushButton)
+    button.click()
+    setup.show.assert_called_once()
+    (finish,) = setup.algorithmFinished.connect.call_args.args
+    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: True)
+    finish(True, {})
+    assert bar.items() == []

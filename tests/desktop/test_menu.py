@@ -73,7 +73,15 @@ def test_without_torch_an_entry_says_so_and_opens_the_set_up(desktop, monkeypatc
     monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: False)
     entries(desktop)["OTFM Pansharpen…"].trigger()
     assert desktop.opened == ["otfm:setup"]
-    assert "torch" in desktop.warnings[0]
+    (hint,) = desktop.bar.items()
+    assert hint.text() == "The engine is not set up yet."
+    (setup,) = desktop.alive
+    setup.algorithmFinished.emit(False, {})
+    assert desktop.opened == ["otfm:setup"]
+    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: True)
+    setup.algorithmFinished.emit(True, {})
+    assert desktop.opened == ["otfm:setup", "otfm:pansharpen"]
+    assert desktop.bar.items() == []
     assert QgsApplication.processingRegistry().algorithmById("otfm:exampledata").canExecute()[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback
+from qgis.gui import QgsMessageBar
 from qgis.PyQt.QtWidgets import QMainWindow
 
 
@@ -48,6 +49,8 @@ class Desktop:
         self.toolbar = self.window.addToolBar("Plugins")
         self.pages = []
         self.warnings = []
+        self.bar = QgsMessageBar(self.window)
+        self.bar.pushWarning = lambda title, text: self.warnings.append(text)
 
     def mainWindow(self):  # noqa: N802 - QGIS's name
         return self.window
@@ -68,10 +71,7 @@ class Desktop:
         self.pages.remove(factory)
 
     def messageBar(self):  # noqa: N802 - QGIS's name
-        return self
-
-    def pushWarning(self, title, text):  # noqa: N802 - QGIS's name
-        self.warnings.append(text)
+        return self.bar
 
 
 def run(algorithm, pair, output, feedback=None, context=None, **parameters):
