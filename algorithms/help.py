@@ -8,7 +8,7 @@ from __future__ import annotations
 # Title, summary and text of each algorithm.
 PANSHARPEN = (
     "OTFM Pansharpen",
-    "Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.",
+    "Make the colour bands of a satellite image as sharp as its panchromatic band.",
     """Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without \
 changing its colours.
 
@@ -32,7 +32,7 @@ PAN pixels is sharpened in its middle.""",
 )
 FINETUNE = (
     "OTFM Fine-tune weights",
-    "Make the weights of OTFM Pansharpen better on your own scene, in minutes.",
+    "Let the sharpening learn from your own scene, in minutes, for smaller errors on its sensor.",
     """Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
 
 The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn \
@@ -45,7 +45,7 @@ Set up the engine (otfm:setup) installs what it needs.""",
 )
 SETUP = (
     "Set up the engine",
-    "Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.",
+    "Install what OTFM Pansharpen computes with, once; check, repair or remove it.",
     """Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
 
 Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay \

@@ -29,7 +29,7 @@ from ..model.files import find_name_fault
 from ..model.options import BUNDLED
 from . import bridge
 from .help import NO_BANDS
-from .pair_of_layers import Bounds, preselect, refusal
+from .pair_of_layers import Bounds, preselect_pair, refusal
 from .parameters import AS_MS, declare, declare_output
 from .settings import default_quality
 from .translation import tr
@@ -82,9 +82,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             self.addParameter(declare(self.identifier, name))
         for name in self.outputs:
             self.addOutput(declare_output(self.identifier, name))
-        pair = [p for p in self.parameterDefinitions() if p.name() in ("PAN", "MS") and not p.isDestination()]
-        if pair:
-            preselect(*pair)
+        preselect_pair(self)
 
     def canExecute(self) -> tuple[bool, str]:  # noqa: N802 - QGIS's name
         """Check as the dialog opens that torch can be found. It is not loaded."""

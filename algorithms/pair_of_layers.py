@@ -15,7 +15,7 @@ from qgis.core import (
     Qgis,
     QgsCoordinateTransformContext,
     QgsMapLayer,
-    QgsProcessingParameterDefinition,
+    QgsProcessingAlgorithm,
     QgsProcessingParameterMultipleLayers,
     QgsProject,
     QgsRasterLayer,
@@ -39,8 +39,11 @@ class LayerPair:
     ms: tuple[QgsRasterLayer, ...]
 
 
-def preselect(*parameters: QgsProcessingParameterDefinition) -> None:
+def preselect_pair(algorithm: QgsProcessingAlgorithm) -> None:
     """Make the likely pair of the project the dialog's default of PAN and MS. Scripts and models do not see it."""
+    parameters = [algorithm.parameterDefinition(name) for name in ("PAN", "MS")]
+    if any(p is None or p.isDestination() for p in parameters):
+        return
     takes_list = [isinstance(p, QgsProcessingParameterMultipleLayers) for p in parameters]
     for pair in [p for p in likely_pairs() if takes_list[1] or len(p.ms) == 1][:1]:
         for parameter, is_list, layers in zip(parameters, takes_list, ((pair.pan,), pair.ms)):

@@ -165,15 +165,29 @@ def draw_shades(shades: Sequence[tuple[float, tuple[int, int, int], str]]) -> Af
     return AfterLoading(draw)
 
 
-def draw_colours(bands: tuple[int, int, int]) -> AfterLoading:
-    """Draw the red, the green and the blue band in natural colours, stretched by a cumulative cut."""
+def draw_colours(bands: tuple[int, int, int], limits: tuple[float, float] | None = None) -> AfterLoading:
+    """Draw the red, the green and the blue band in natural colours.
+
+    All are stretched between `limits`; without limits, each by a cumulative cut.
+    """
+    stretch = QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum
 
     def draw(layer: QgsRasterLayer) -> None:
         if layer.bandCount() >= max(bands):
             layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *bands))
-            layer.setContrastEnhancement(
-                QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
-                QgsRasterMinMaxOrigin.Limits.CumulativeCut,
-            )
+            layer.setContrastEnhancement(stretch, QgsRasterMinMaxOrigin.Limits.CumulativeCut)
+        if limits and layer.bandCount() >= max(bands):
+            renderer = layer.renderer().clone()
+            origin = QgsRasterMinMaxOrigin()
+            origin.setLimits(QgsRasterMinMaxOrigin.Limits.None_)
+            renderer.setMinMaxOrigin(origin)
+            for get_stretch in (
+                renderer.redContrastEnhancement,
+                renderer.greenContrastEnhancement,
+                renderer.blueContrastEnhancement,
+            ):
+                get_stretch().setMinimumValue(limits[0])
+                get_stretch().setMaximumValue(limits[1])
+            layer.setRenderer(renderer)
 
     return AfterLoading(draw)

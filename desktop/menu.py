@@ -45,7 +45,7 @@ class Menu:
             QIcon(str(ICON)), label, self.add_example if without_dialog else lambda: self.open(name)
         )
         action.setObjectName(f"otfm:{name}")
-        action.setToolTip(algorithm.shortDescription())
+        action.setToolTip(f"<b>{algorithm.displayName()}</b><br>{algorithm.shortDescription()}")
         if name == FIRST:
             self.button = action
 

@@ -203,3 +203,16 @@ def test_a_dialog_without_engine_offers_the_set_up(opened, monkeypatch):
     monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: True)
     finish(True, {})
     assert bar.items() == []
+
+
+def test_example_models_begin_with_the_pair(opened, tmp_path):
+    pair = Recipe(bands=4, ratio=2).write(tmp_path)
+    other = save(tmp_path / "a_heights.tif", load_image(pair.pan), "float32", COARSE)
+    layers = [QgsRasterLayer(str(f), f.stem) for f in (other, pair.ms, pair.pan)]
+    QgsProject.instance().addMapLayers(layers)
+    for name in ("Sharpen and NDVI", "Sharpen and assess", "Tune and sharpen"):
+        widgets = opened(name)
+        assert list(widgets)[:2] == ["PAN", "MS"]
+        assert chosen(widgets) == ("pan", ["ms"])
+        definitions = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").parameterDefinitions()
+        assert all(d.help() for d in definitions if not d.isDestination())
