@@ -179,7 +179,7 @@ def _check_grids(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
         except InputError as error:
             return str(error)
         return ""
-    shared = _intersect(pan, ms)
+    shared = find_shared_extent(pan, ms)
     if shared is not None and shared.isEmpty():
         sentence = tr("PAN {pan} and MS {ms} do not overlap: they show different areas. Choose one scene.")
         return sentence.format(pan=pan.name(), ms=ms.name())
@@ -188,7 +188,7 @@ def _check_grids(pan: QgsRasterLayer, ms: QgsRasterLayer) -> str:
 
 def _check_bounds(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds) -> str:
     """Return why `bounds` miss the area that both cover."""
-    shared = _intersect(pan, ms)
+    shared = find_shared_extent(pan, ms)
     if bounds is None or shared is None or shared.intersects(QgsRectangle(*bounds)):
         return ""
     return tr(
@@ -211,7 +211,7 @@ def _read_grid(layer: QgsRasterLayer) -> Any:
     return Grid(width, height, transform)
 
 
-def _intersect(pan: QgsRasterLayer, ms: QgsRasterLayer) -> QgsRectangle | None:
+def find_shared_extent(pan: QgsRasterLayer, ms: QgsRasterLayer) -> QgsRectangle | None:
     """Return the area that both cover, in PAN's system; None where it cannot be computed."""
     extent = move_extent(ms.extent(), ms.crs(), pan.crs(), QgsCoordinateTransformContext())
     if extent is None or not (_read_grid(pan).georeferenced and _read_grid(ms).georeferenced):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingException, QgsProcessingOutputLayerDefinition
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED, TUNED, TUNED_FROM
 from .bridge import raster_source, run_in_engine
+from .forecast import count_pixels, describe_run, remember_speed
 from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
-from .parameters import label_of
+from .parameters import AS_MS, label_of
 from .result_layer import MsLayer, described, render_like
 from .translation import tr
 
@@ -55,11 +58,13 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)
         self._extent = self._read_bounds(parameters, context, pan)
         self._ms_layer, self._pan_name = MsLayer(layers), pan.name()
+        self._values = math.prod(count_pixels(pan, layers[0], self._extent)) / 1e6
         return True
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         result = run_in_engine(self._make_job(parameters, context, Path(output)), feedback)
+        remember_speed(self._read_quality(parameters, context), self._values * len(result.bands), result.seconds)
         if context.willLoadLayerOnCompletion(output):
             self._describe(
                 context.layerToLoadOnCompletionDetails(output), result, self._read_quality(parameters, context)
@@ -99,6 +104,23 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         )  # fmt: skip
         metadata = described(self._ms_layer, title, abstract, history)
         loading.setPostProcessor(render_like(self._ms_layer, result.bands, metadata, "" if result.sharpened else title))
+
+    def describe_run(self, parameters: Parameters, context: Context) -> tuple[str, bool]:
+        """Describe the run for the dialog, and tell whether it fits. Empty where the rasters do not say."""
+        try:
+            if self._check_pair(parameters, context):
+                return "", True
+            (pan,), ms = (self._read_layers(parameters, name, context) for name in ("PAN", "MS"))
+            bounds = self._read_bounds(parameters, context, pan)
+            bands = len(self._read_bands(parameters, "MS_BANDS", context))
+        except (QgsProcessingException, ValueError):
+            return "", True
+        output = parameters.get("OUTPUT")
+        place = output.sink.staticValue() if isinstance(output, QgsProcessingOutputLayerDefinition) else str(output)
+        data_type = self.parameterAsEnumString(parameters, "DATA_TYPE", context).replace(AS_MS, "")
+        memory = self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY") else 0
+        quality = self._read_quality(parameters, context)
+        return describe_run(pan, ms, bounds, bands, quality, data_type, memory, place)
 
     @staticmethod
     def _list_outputs(result: FusionResult) -> dict[str, Any]:

@@ -74,6 +74,10 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         )
         return FusionJob(self._pan, self._ms, output, options, self._extent, tuple(self._more_ms))
 
+    def describe_run(self, parameters: Parameters, context: Context) -> tuple[str, bool]:
+        """Describe nothing: a preview takes seconds."""
+        return "", True
+
     @staticmethod
     def _list_outputs(result: FusionResult) -> dict[str, Any]:
         return {}

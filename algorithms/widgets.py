@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from processing.gui.wrappers import DIALOG_STANDARD, WidgetWrapper
-from qgis.core import QgsApplication, QgsMapLayerProxyModel, QgsProject, QgsSettings
+from qgis.core import QgsApplication, QgsMapLayerProxyModel, QgsProcessingContext, QgsProject, QgsSettings
 from qgis.gui import QgsFilterLineEdit, QgsGui, QgsMapLayerComboBox, QgsProcessingGui, QgsProcessingMultipleInputDialog
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QToolButton, QWidget
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from ..model.options import TUNED
 from .bridge import own_weights, start_engine
@@ -17,6 +26,8 @@ from .help import CHOOSE, COSTS, NAMES, SEVERAL_LAYERS, WEIGHTS_FILTER
 from .pair_of_layers import band_sets, split_names
 from .setup_offer import SetupOffer
 from .translation import tr
+
+FORECAST_FROM = ("PAN", "MS", "QUALITY", "EXTENT", "MS_BANDS", "DATA_TYPE", "MEMORY", "OUTPUT")
 
 
 class _Widget:
@@ -231,6 +242,23 @@ class _QualityList(_Wrapper):
             for part in parts["WEIGHTS_OUT"]:  # QGIS puts every output next to the main one.
                 parts["SEED"][1].parentWidget().layout().addWidget(part)
         self._show_minutes()
+        self.forecast = self.dialog.findChild(QLabel, "lblProgress")  # QGIS's line above the progress bar.
+        if hasattr(self.dialog.algorithm(), "describe_run") and self.forecast and self.dialogType == DIALOG_STANDARD:
+            self.forecast.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            self.inputs = [w for w in wrappers if w.parameterDefinition().name() in FORECAST_FROM]
+            for wrapper in self.inputs:
+                wrapper.widgetValueHasChanged.connect(self._show_forecast)
+            self._show_forecast()
+
+    def _show_forecast(self, *_: Any) -> None:
+        """Tell what the run will take, in red where disk or memory are too small."""
+        context = QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        parameters = {w.parameterDefinition().name(): w.parameterValue() for w in self.inputs}
+        text, fits = self.dialog.algorithm().describe_run(parameters, context)
+        self.forecast.setText(text if fits else tr("Does not fit: {forecast}").format(forecast=text))
+        self.forecast.setToolTip(text)
+        self.forecast.setStyleSheet("" if fits else "color: #b00020")
 
     def _show_minutes(self) -> None:
         for part in getattr(self, "minutes", ()):

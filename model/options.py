@@ -15,3 +15,5 @@ PRECISIONS = ("auto", "fp32", "bf16")
 ALIGNMENTS = ("auto", "off")
 PRODUCT_BANDS = ("all", "colour and NIR", "natural colour")
 DATA_TYPES = ("Byte", "Int8", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64")  # GDAL's names
+MAX_BUDGET, SHARE_OF_MACHINE = 2048, 0.25  # of memory for tiles: MB, and share of the machine's
+FIXED_PART = 600  # MB that torch and GDAL take themselves

@@ -9,9 +9,11 @@ import pytest
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer
+from otfm_pansharpen.algorithms.forecast import remember_speed
+from otfm_pansharpen.model.progress import format_bytes
+from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication
-from qgis.PyQt.QtWidgets import QComboBox, QFileDialog, QPushButton, QScrollArea, QToolButton
+from qgis.PyQt.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QScrollArea, QToolButton
 
 FINE, COARSE = (5e5, 15.0, 0.0, 4e6, 0.0, -15.0), (5e5, 30.0, 0.0, 4e6, 0.0, -30.0)
 FIRST, SECOND = "LC08_L1TP_195025_20200723_20200911_02_T1", "LC09_L1TP_195025_20220705_20230407_02_T1"
@@ -216,3 +218,35 @@ def test_example_models_begin_with_the_pair(opened, tmp_path):
         assert chosen(widgets) == ("pan", ["ms"])
         definitions = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").parameterDefinitions()
         assert all(d.help() for d in definitions if not d.isDestination())
+
+
+def test_the_dialog_tells_what_the_run_will_take(opened, monkeypatch, tmp_path):
+    QgsSettings().remove("otfm/speed")
+    add_landsat(tmp_path)
+    widgets = opened("pansharpen")
+    line = opened.dialogs[-1].findChild(QLabel, "lblProgress")
+    pan = QgsProject.instance().mapLayer(widgets["PAN"].parameterValue())
+    size = f"{pan.width()} x {pan.height()} x 4"
+    assert line.text().startswith(f"{size}: {format_bytes(pan.width() * pan.height() * 8)} of ")
+    assert "about" not in line.text()
+    remember_speed("fast", 100.0, 5000.0)
+    half = pan.extent()
+    half.scale(0.5)
+    extent = f"{half.xMinimum()},{half.xMaximum()},{half.yMinimum()},{half.yMaximum()} [EPSG:32633]"
+    widgets["EXTENT"].setParameterValue(extent, QgsProcessingContext())
+    assert line.text().startswith(f"{pan.width() // 2} x {pan.height() // 2} x 4")
+    assert "about " in line.text()
+    full = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("otfm_pansharpen.algorithms.forecast.shutil.disk_usage", lambda place: full)
+    widgets["QUALITY"].setParameterValue("best", QgsProcessingContext())
+    assert line.text().startswith("Does not fit: ")
+    QgsSettings().remove("otfm/speed")
+
+
+def test_a_run_is_timed_for_the_next_dialog(algorithm, tmp_path):
+    QgsSettings().remove("otfm/speed")
+    remember_speed("fast", 0.01, 5.0)
+    assert QgsSettings().value("otfm/speed/fast") is None
+    remember_speed("fast", 2.0, 5.0)
+    assert float(QgsSettings().value("otfm/speed/fast")) == 2.5
+    QgsSettings().remove("otfm/speed")

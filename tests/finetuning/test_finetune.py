@@ -409,7 +409,7 @@ def test_the_lowest_printed_score_is_the_one_written(pair, tmp_path):
     text = report.read_text(encoding="utf-8")
     assert "chosen: " in text
     assert "<circle" in text
-    assert "ema" not in text
+    assert "recipe" not in text
 
 
 @pytest.mark.parametrize(("minutes", "words"), [(0.05, "100 or more are usual")])
