@@ -1,4 +1,4 @@
-"""What a run will take, told before it: size of the result, time, memory, and room on the disk."""
+"""Forecast of a run for the dialog: size of the result, time, memory, and room on the disk."""
 
 from __future__ import annotations
 

@@ -106,6 +106,8 @@ LABELS = {
     "SEED": "Seed of the tuning",
     "DATA_TYPE": "Data type of the output",
     "OVERVIEWS": "Build overviews",
+    "COMPRESS": "Compress the output",
+    "FORM": "Form of the output",
     "CREATE_OPTIONS": "Creation options of the output",
     "DEVICE": "Device",
     "PRECISION": "Precision",
@@ -172,6 +174,10 @@ HELP = {
     "DATA_TYPE": "The type of the output's pixels. A few values that it cannot hold are clipped, and the log says so. "
     "A run that would clip more than a quarter of a band is refused.",
     "OVERVIEWS": "Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.",
+    "FORM": "For analysis: the values and the bands of MS. For printing: 8 bits in the colours of the layer of MS, "
+    "natural ones where QGIS drew blue as red. Cloud-optimised: for analysis, with overviews inside, to be read over a "
+    "network; the name then ends with .cog.tif.",
+    "COMPRESS": "Whether a GeoTIFF is compressed (DEFLATE), which loses nothing.",
     "CREATE_OPTIONS": "GDAL creation options of the output format, for example COMPRESS=DEFLATE. A GeoTIFF is tiled "
     "and not compressed unless asked for; the predictor then suits the data type.",
     "pansharpen.OUTPUT": "The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised "
@@ -262,6 +268,11 @@ COSTS = {
     "fast": "Fast (seconds)",
     "best": "Best (errors about 4 % smaller, two to five times as long)",
     "tuned": "Tuned on this scene (errors another 4 % smaller, some minutes)",
+}
+FORM_NAMES = {
+    "analysis": "For analysis (values as MS)",
+    "printing": "For printing (8 bits, drawn as MS)",
+    "cloud": "Cloud-optimised GeoTIFF",
 }
 NAMES = {"fast": "Fast", "best": "Best"}
 CHOOSE = "A weights file…"

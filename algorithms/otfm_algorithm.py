@@ -166,6 +166,11 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             return read_integer(name) if parameters.get(name, 0) is not None else 0  # Left empty on purpose.
 
         creation = self.parameterAsString(parameters, "CREATE_OPTIONS", context).replace(" ", "|").split("|")
+        output = parameters.get("OUTPUT")
+        place = output.sink.staticValue() if isinstance(output, QgsProcessingOutputLayerDefinition) else output
+        is_tif = Path(str(place or "")).suffix.lower() in ("", ".tif", ".tiff")  # Without one, a temporary layer.
+        if self.parameterAsBool(parameters, "COMPRESS", context) and is_tif:
+            creation += [] if any(o.upper().startswith("COMPRESS=") for o in creation) else ["COMPRESS=DEFLATE"]
         has_gain = parameters.get("MTF_GAIN") is not None
         fields = {
             "DEVICE": ("device", read_word("DEVICE")),

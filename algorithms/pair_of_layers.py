@@ -5,6 +5,7 @@ Only open layers are read, so that no dialog waits.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from qgis.core import (
     QgsMapLayer,
     QgsProcessingAlgorithm,
     QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterRasterDestination,
     QgsProject,
     QgsRasterLayer,
     QgsRectangle,
@@ -24,6 +26,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 
 from .bridge import move_extent
+from .settings import default_output
 from .translation import tr
 
 Bounds = Optional[tuple[float, float, float, float]]
@@ -49,13 +52,16 @@ def preselect_pair(algorithm: QgsProcessingAlgorithm) -> None:
         for parameter, is_list, layers in zip(parameters, takes_list, ((pair.pan,), pair.ms)):
             ids = [layer.id() for layer in layers]
             parameter.setGuiDefaultValueOverride(ids if is_list else ids[0])
+        output = algorithm.parameterDefinition("OUTPUT")
+        if isinstance(output, QgsProcessingParameterRasterDestination) and algorithm.name() == "pansharpen":
+            output.setGuiDefaultValueOverride(default_output(name_ms(pair.ms)) or None)
 
 
 def likely_pairs() -> list[LayerPair]:
     """Find the pairs of the project, likeliest first: one band with finer pixels, and bands over the same ground.
 
-    The pair of the active layer goes first, then pairs whose names say one scene and PAN, with one data type, and with
-    the largest overlap. Layers of two reference systems are left to the user.
+    The pair of the active layer goes first, then the one that was sharpened last, then pairs whose names say one scene
+    and PAN, with one data type, and with the largest overlap. Layers of two reference systems are left to the user.
     """
     application = QCoreApplication.instance()
     if application is None or QThread.currentThread() != application.thread():
@@ -80,7 +86,36 @@ def likely_pairs() -> list[LayerPair]:
         and MIN_RATIO <= round(ms.pixel / pan.pixel, RATIO_DIGITS) <= MAX_RATIO
         and pan.overlap(ms) > 0.0
     ]
+    for number, pair in enumerate(remembered_pairs(QgsProject.instance())):
+        pairs.append(((active is not None and active in (pair.pan, *pair.ms), True, number), pair))
     return [pair for _, pair in sorted(pairs, key=lambda p: p[0], reverse=True)]
+
+
+def remember_pair(project: QgsProject, pan: QgsRasterLayer, ms: Sequence[QgsRasterLayer]) -> None:
+    """Keep in the project which of its layers were PAN and MS, the last one last. Main thread only."""
+    if any(project.mapLayer(layer.id()) is None for layer in (pan, *ms)):
+        return
+    pairs = [[p.pan.id(), *(la.id() for la in p.ms)] for p in remembered_pairs(project) if p.ms != tuple(ms)]
+    project.writeEntry("otfm", "pairs", json.dumps([*pairs, [pan.id(), *(la.id() for la in ms)]]))
+
+
+def remembered_pairs(project: QgsProject) -> list[LayerPair]:
+    """Return the pairs that the project keeps and whose layers it still has."""
+    try:
+        kept = json.loads(project.readEntry("otfm", "pairs", "[]")[0])
+        found = [[project.mapLayer(str(name)) for name in names] for names in kept if isinstance(names, list)]
+    except (ValueError, TypeError, RecursionError):
+        return []
+    whole = [p for p in found if len(p) > 1 and all(isinstance(la, QgsRasterLayer) and la.isValid() for la in p)]
+    return [LayerPair(pan, tuple(ms)) for pan, *ms in whole]
+
+
+def all_pairs() -> list[LayerPair]:
+    """Return the likeliest pair of each MS of the project."""
+    best: dict[tuple[str, ...], LayerPair] = {}
+    for pair in likely_pairs():
+        best.setdefault(tuple(la.id() for la in pair.ms), pair)
+    return list(best.values())
 
 
 def band_sets() -> list[tuple[QgsRasterLayer, ...]]:
@@ -93,6 +128,12 @@ def band_sets() -> list[tuple[QgsRasterLayer, ...]]:
                 grid = layer.width(), layer.height(), layer.extent().toString()
                 sets.setdefault((named.scene, *grid), {}).setdefault(named.band, (named.rank, layer))
     return [tuple(la for _, la in sorted(s.values(), key=lambda b: b[0])) for s in sets.values()]
+
+
+def name_ms(layers: Sequence[QgsRasterLayer]) -> str:
+    """Return the name of MS: that of its layer, or what the names of its bands share."""
+    scene, bands = split_names([layer.name() for layer in layers])
+    return scene or ", ".join(bands)
 
 
 def split_names(names: Sequence[str]) -> tuple[str, list[str]]:
@@ -133,7 +174,7 @@ class _Candidate:
         is_pan = bool(self.named and self.named.band == "PAN")
         is_active = active is not None and active in (*self.layers, *ms.layers)
         return (
-            *(is_active, same_scene, same_date, is_pan, self.data_type == ms.data_type),
+            *(is_active, False, same_scene, same_date, is_pan, self.data_type == ms.data_type),
             *(self.overlap(ms), len(ms.layers)),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,21 @@ from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingException, QgsProcessingOutputLayerDefinition
 from qgis.core import QgsProcessingFeedback as Feedback
 
-from ..model.options import BUNDLED, TUNED, TUNED_FROM
+from ..model.options import BUNDLED, FORMS, TUNED, TUNED_FROM
 from .bridge import raster_source, run_in_engine
 from .forecast import count_pixels, describe_run, remember_speed
 from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
+from .pair_of_layers import remember_pair
 from .parameters import AS_MS, label_of
-from .result_layer import MsLayer, described, render_like
+from .result_layer import MsLayer, described, draw_plainly, read_drawing, render_like
 from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
+
+
+_, PRINTING, CLOUD = FORMS
 
 
 class PansharpenAlgorithm(OtfmAlgorithm):
@@ -33,8 +38,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         *("pansharpening", "pan-sharpening", "fusion", "satellite", "resolution", "neural", "optimal transport"),
     )
     parameters: tuple[str, ...] = (
-        *("PAN", "MS", "QUALITY", "MINUTES", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN"),
-        *("WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS"),
+        *("PAN", "MS", "QUALITY", "MINUTES", "FORM", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK"),
+        *("MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "COMPRESS", "CREATE_OPTIONS"),
         *("DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "OUTPUT"),
     )
     outputs: tuple[str, ...] = (
@@ -55,14 +60,18 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context) or [1], "PAN")
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)
-        self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)
         self._extent = self._read_bounds(parameters, context, pan)
-        self._ms_layer, self._pan_name = MsLayer(layers), pan.name()
+        self._ms_layer, self._pan_name, self._stretch = MsLayer(layers), pan.name(), ()
+        self._form = self.parameterAsEnumString(parameters, "FORM", context) if self.parameterDefinition("FORM") else ""
+        if self._form == PRINTING:
+            bands, self._stretch = read_drawing(self._ms_layer, bands)
+        self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)
+        self._layers = pan, layers
         self._values = math.prod(count_pixels(pan, layers[0], self._extent)) / 1e6
         return True
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
-        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        output = self._name_output(self.parameterAsOutputLayer(parameters, "OUTPUT", context), context)
         result = run_in_engine(self._make_job(parameters, context, Path(output)), feedback)
         remember_speed(self._read_quality(parameters, context), self._values * len(result.bands), result.seconds)
         if context.willLoadLayerOnCompletion(output):
@@ -71,6 +80,15 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             )
         return {"OUTPUT": output, **self._list_outputs(result)}
 
+    def _name_output(self, output: str, context: Context) -> str:
+        """Return the output's name, which ends with .cog.tif where it is to be cloud-optimised."""
+        stem, is_tif, _ = output.rpartition(".tif")
+        if self._form != CLOUD or not is_tif or stem.lower().endswith(".cog"):
+            return output
+        layers = context.layersToLoadOnCompletion()
+        context.setLayersToLoadOnCompletion({f"{stem}.cog.tif" if k == output else k: v for k, v in layers.items()})
+        return f"{stem}.cog.tif"
+
     def _make_job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
 
@@ -78,7 +96,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         if quality == TUNED:
             quality, minutes = TUNED_FROM, self.parameterAsDouble(parameters, "MINUTES", context)
         weights_file = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
-        options = self._read_options(parameters, context, quality, adapt=minutes)
+        options = self._read_options(parameters, context, quality, adapt=minutes, stretch=self._stretch)
+        if len(self._stretch) > 1 and output.suffix.lower() in (".tif", ".tiff"):
+            options = replace(options, creation_options=(*options.creation_options, "PHOTOMETRIC=RGB"))
         more, weights_out = tuple(self._more_ms), Path(weights_file) if weights_file else None
         return FusionJob(self._pan, self._ms, output, options, self._extent, more, weights_out)
 
@@ -103,7 +123,17 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             sha256=result.weights_sha256,
         )  # fmt: skip
         metadata = described(self._ms_layer, title, abstract, history)
-        loading.setPostProcessor(render_like(self._ms_layer, result.bands, metadata, "" if result.sharpened else title))
+        warning = "" if result.sharpened else title
+        if self._stretch:
+            loading.setPostProcessor(draw_plainly(self._ms_layer, metadata, warning))
+        else:
+            loading.setPostProcessor(render_like(self._ms_layer, result.bands, metadata, warning))
+
+    def postProcessAlgorithm(self, context: Context, feedback: Feedback) -> Parameters:  # noqa: N802 - QGIS's name
+        """Keep the pair in the project, for the next dialog."""
+        if context.project() is not None:
+            remember_pair(context.project(), *self._layers)
+        return {}
 
     def describe_run(self, parameters: Parameters, context: Context) -> tuple[str, bool]:
         """Describe the run for the dialog, and tell whether it fits. Empty where the rasters do not say."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from qgis import core
 from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterNumber
 
-from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, PRODUCT_BANDS, TUNED
+from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, FORMS, PRECISIONS, PRODUCT_BANDS, TUNED
 from .help import HELP, HTML_FILTER, LABELS, OUTPUT_LABELS, WEIGHTS_FILTER
 from .settings import default_quality, set_default, weights_folder
 from .translation import tr
@@ -23,8 +23,9 @@ RASTERS = core.QgsProcessing.SourceType.TypeRaster
 POLYGONS = [core.QgsProcessing.SourceType.TypeVectorPolygon]
 ADVANCED = {
     *("PAN_BAND", "MS_BANDS", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS"),
+    "COMPRESS",
     *("CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS"),
-    *("INDEX", "finetune.START", "finetune.EXTENT"),
+    *("INDEX", "finetune.START", "finetune.EXTENT", "pansharpen.EXTENT"),
 }
 TEXT_OUTPUTS = ("DEVICE_USED", "WEIGHTS_SHA256", "VERDICT", "FAULTS", "TORCH", "REPORT")
 HIDDEN = ("MS_MORE",)  # Of scripts of earlier versions.
@@ -118,6 +119,8 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "WEIGHTS_OUT": _declare_file(WEIGHTS_FILTER, optional=True),
     "SEED": _declare_number(INTEGER, 1, 0, 2**31 - 1),
     "DATA_TYPE": _declare_data_type,
+    "FORM": _add_widget(_declare_choice(FORMS), f"{__package__}.widgets.FormWidget"),
+    "COMPRESS": partial(_flag, defaultValue=False),
     "OVERVIEWS": partial(_flag, defaultValue=False),
     "CREATE_OPTIONS": _add_widget(partial(_text, defaultValue="", optional=True), _choose_options_widget()),
     "DEVICE": _declare_choice(DEVICES),

@@ -10,6 +10,7 @@ from qgis.core import (
     QgsContrastEnhancement,
     QgsLayerMetadata,
     QgsMultiBandColorRenderer,
+    QgsProcessingException,
     QgsProcessingLayerPostProcessorInterface,
     QgsRasterLayer,
     QgsRasterMinMaxOrigin,
@@ -20,7 +21,8 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-from .pair_of_layers import split_names
+from .pair_of_layers import name_ms
+from .translation import tr
 
 MAX_KEPT = 1000  # Post-processors of one session: more than a batch or model makes.
 
@@ -31,8 +33,7 @@ class MsLayer:
     def __init__(self, layers: Sequence[QgsRasterLayer]) -> None:
         """Copy MS, which is one layer, or one per band."""
         layer = layers[0]
-        scene, bands = split_names([la.name() for la in layers])
-        self.name = scene or ", ".join(bands)
+        self.name = name_ms(layers)
         self.renderer = _choose_renderer(layers)
         self.filters = [f.clone() for f in (layer.brightnessFilter(), layer.hueSaturationFilter()) if f]
         self.metadata = layer.metadata().clone()
@@ -132,6 +133,47 @@ class AfterLoading(QgsProcessingLayerPostProcessorInterface):
         if isinstance(layer, QgsRasterLayer):
             self.draw(layer)
             layer.triggerRepaint()
+
+
+def read_drawing(ms: MsLayer, bands: Sequence[int]) -> tuple[list[int], tuple[tuple[float, float], ...]]:
+    """Return the bands that a picture of MS shows, and the values that are black and white in each.
+
+    Raises QgsProcessingException where the layer is not drawn by a stretch of its bands, or draws others than `bands`.
+    """
+    renderer, pictured, stretches = ms.renderer, [], []
+    if isinstance(renderer, QgsMultiBandColorRenderer):
+        pictured = [renderer.redBand(), renderer.greenBand(), renderer.blueBand()]
+        stretches = [
+            renderer.redContrastEnhancement(), renderer.greenContrastEnhancement(), renderer.blueContrastEnhancement()
+        ]  # fmt: skip
+    elif isinstance(renderer, QgsSingleBandGrayRenderer):
+        pictured, stretches = [renderer.grayBand()], [renderer.contrastEnhancement()]
+    if not pictured or not all(b > 0 and (not bands or b in bands) for b in pictured):
+        raise QgsProcessingException(
+            tr(
+                "{name} cannot be printed as it is drawn. Draw it as Multiband color with three of its bands in the "
+                "layer's properties (Symbology), or choose another form of the output."
+            ).format(name=ms.name)
+        )
+    limits = [(s.minimumValue(), s.maximumValue()) if s else (0.0, 255.0) for s in stretches]
+    return pictured, tuple(limits)
+
+
+def draw_plainly(ms: MsLayer, metadata: QgsLayerMetadata, warning: str = "") -> AfterLoading:
+    """Draw a picture of 8 bits without another stretch, with the brightness and saturation of MS."""
+
+    def draw(layer: QgsRasterLayer) -> None:
+        count = layer.bandCount()
+        provider = layer.dataProvider()
+        layer.setRenderer(
+            QgsMultiBandColorRenderer(provider, 1, 2, 3) if count > 2 else QgsSingleBandGrayRenderer(provider, 1)
+        )
+        for each in ms.filters:
+            layer.pipe().set(each.clone())
+        metadata.setCrs(layer.crs())
+        layer.setMetadata(metadata)
+
+    return AfterLoading(draw, warning)
 
 
 def render_like(ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, warning: str = "") -> AfterLoading:

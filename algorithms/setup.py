@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.core import Qgis
+from qgis.core import Qgis, QgsSettings
 from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from .bridge import own_packages, progress_for
 from .help import SETUP
 from .otfm_algorithm import OtfmAlgorithm, Parameters
+from .settings import READY
 
 
 class SetupAlgorithm(OtfmAlgorithm):
@@ -35,6 +36,7 @@ class SetupAlgorithm(OtfmAlgorithm):
         action = self.parameterAsEnumString(parameters, "ACTION", context)
         with progress_for(feedback) as progress:
             result = set_up(action, own_packages(), packages, progress)
+        QgsSettings().setValue(READY, result.ready)
         report = "\n".join((f"QGIS {Qgis.version()}", *result.report)) if result.report else ""
         if report:
             feedback.pushInfo(report)

@@ -22,7 +22,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ..model.options import TUNED
 from .bridge import own_weights, start_engine
-from .help import CHOOSE, COSTS, NAMES, SEVERAL_LAYERS, WEIGHTS_FILTER
+from .help import CHOOSE, COSTS, FORM_NAMES, NAMES, SEVERAL_LAYERS, WEIGHTS_FILTER
 from .pair_of_layers import band_sets, split_names
 from .setup_offer import SetupOffer
 from .translation import tr
@@ -251,7 +251,7 @@ class _QualityList(_Wrapper):
             self._show_forecast()
 
     def _show_forecast(self, *_: Any) -> None:
-        """Tell what the run will take, in red where disk or memory are too small."""
+        """Show what the run will take, in red where disk or memory are too small."""
         context = QgsProcessingContext()
         context.setProject(QgsProject.instance())
         parameters = {w.parameterDefinition().name(): w.parameterValue() for w in self.inputs}
@@ -279,6 +279,29 @@ class _QualityList(_Wrapper):
             else:
                 self.combo.setCurrentIndex(self.chosen)
         self.chosen = self.combo.currentIndex()
+
+
+class _FormList(_Wrapper):
+    """A list of the forms of the output; its value is a word."""
+
+    def createWidget(self) -> QComboBox:  # noqa: N802 - QGIS's name
+        self.combo = QComboBox()
+        for word, name in FORM_NAMES.items():
+            self.combo.addItem(tr(name), word)
+        self.combo.currentIndexChanged.connect(lambda: self.widgetValueHasChanged.emit(self))
+        return self.combo
+
+    def setValue(self, value: Any) -> None:  # noqa: N802 - QGIS's name
+        self.combo.setCurrentIndex(max(self.combo.findData(value), 0))
+
+    def value(self) -> Any:
+        return self.combo.currentData()
+
+
+class FormWidget(_Widget):
+    """The widget of the form of the output."""
+
+    wrapper = _FormList
 
 
 class QualityWidget(_Widget):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsApplication, QgsProject
+from qgis.core import QgsApplication, QgsProcessingContext, QgsProject
 from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QMenu
 
 from ..algorithms.otfm_algorithm import ICON
+from ..algorithms.pair_of_layers import all_pairs
 from ..algorithms.setup_offer import SetupOffer
+from ..algorithms.translation import tr
 
 IN_MENU = ("pansharpen", "preview", "product", "assess", "finetune", "", "exampledata", "setup")  # empty: a separator
 FIRST = "pansharpen"  # The button opens it.
@@ -34,6 +36,11 @@ class Menu:
                 self._add(name)
             else:
                 self.menu.addSeparator()
+            if name == "preview":
+                action = self.menu.addAction(
+                    QIcon(str(ICON)), tr("Sharpen all pairs of this project…"), self.open_batch
+                )
+                action.setObjectName("otfm:all")
         iface.rasterMenu().addMenu(self.menu)
         iface.addToolBarIcon(self.button)
 
@@ -59,6 +66,28 @@ class Menu:
             return
         dialog = processing.createAlgorithmDialog(f"otfm:{name}")
         self.dialogs = [*(d for d in self.dialogs if not sip.isdeleted(d)), dialog]
+        dialog.show()
+
+    def open_batch(self) -> None:
+        """Open a table with all pairs of the project."""
+        from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
+
+        pairs = all_pairs()
+        if not pairs:
+            words = tr("The project has no PAN and MS of one scene in one reference system. Add both rasters first.")
+            self.iface.messageBar().pushWarning("OTFM Pansharpen", words)
+            return
+        if not QgsApplication.processingRegistry().algorithmById(f"otfm:{FIRST}").canExecute()[0]:
+            self.open(FIRST)
+            return
+        dialog = BatchAlgorithmDialog(QgsApplication.processingRegistry().createAlgorithmById(f"otfm:{FIRST}"))
+        table, context = dialog.mainWidget(), QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        table.addRow(len(pairs) - 1)
+        for wrappers, pair in zip(table.wrappers, pairs):
+            wrappers[table.parameter_to_column["PAN"]].setParameterValue(pair.pan.id(), context)
+            wrappers[table.parameter_to_column["MS"]].setParameterValue([la.id() for la in pair.ms], context)
+        self.dialogs.append(dialog)
         dialog.show()
 
     def add_example(self) -> None:

@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.parser import BytesParser
 from importlib.metadata import distributions
 from pathlib import Path
@@ -51,10 +51,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Done:
-    """The version of torch that the engine now loads, empty for none, and the lines of a report where one was asked."""
+    """The version of torch that the engine now loads, empty for none, and the lines of a report where one was asked.
+
+    `ready` names torch, device and number type; empty where the engine does not work.
+    """
 
     torch: str = ""
     report: tuple[str, ...] = ()
+    ready: str = ""
 
 
 def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
@@ -72,6 +76,7 @@ def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Don
         with suppress(EngineError):
             found = ENGINES.run(Examination(folder, brief=True), folder, Progress(cancelled=progress.cancelled))
             progress.log(f"Ready: {found.ready}.")
+            done = replace(done, ready=found.ready)
     return done
 
 
@@ -111,7 +116,8 @@ def _check(folder: Path, progress: Progress) -> Done:
         findings = ENGINES.run(Examination(folder), folder, Progress(cancelled=progress.cancelled))
     except EngineError as error:
         return Done("", (*lines, f"The engine does not work: {error}"))
-    return Done(str(manifest(folder).get("torch", "")) or _find_version(folder, progress), (*lines, *findings.lines))
+    version = str(manifest(folder).get("torch", "")) or _find_version(folder, progress)
+    return Done(version, (*lines, *findings.lines), findings.ready)
 
 
 def install(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, str]:

@@ -10,6 +10,7 @@ BUNDLED = {name: _WEIGHTS / f"{name}.safetensors" for name in ("fast", "best")}
 DEFAULT_SET = "fast"
 TUNED = "tuned"  # a quality: a bundled set is tuned on the scene itself first,
 TUNED_FROM = "best"  # this one
+FORMS = ("analysis", "printing", "cloud")  # of the output: values as MS, a picture of 8 bits, cloud-optimised
 DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16")
 ALIGNMENTS = ("auto", "off")

@@ -29,7 +29,7 @@ from .job import FusionJob
 from .measure import Measurement
 from .plausible_range import PlausibleRange
 
-FORMAT = "otfm-pansharpen-plan-4"
+FORMAT = "otfm-pansharpen-plan-5"
 MEGABYTE = 2**20
 SHARE_OF_LIMIT = 0.6  # of what a limit leaves next to torch and GDAL
 ADDRESS_SPACE = 2500  # MB that libraries and threads reserve without using them

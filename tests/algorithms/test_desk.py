@@ -10,6 +10,7 @@ from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.algorithms.forecast import remember_speed
+from otfm_pansharpen.algorithms.pair_of_layers import all_pairs, remember_pair
 from otfm_pansharpen.model.progress import format_bytes
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication
@@ -250,3 +251,29 @@ def test_a_run_is_timed_for_the_next_dialog(algorithm, tmp_path):
     remember_speed("fast", 2.0, 5.0)
     assert float(QgsSettings().value("otfm/speed/fast")) == 2.5
     QgsSettings().remove("otfm/speed")
+
+
+def test_the_project_remembers_what_was_sharpened(opened, algorithm, tmp_path):
+    pair = Recipe(bands=3, ratio=2).write(tmp_path)
+    (tmp_path / "other").mkdir()
+    other = Recipe(bands=3, ratio=2).write(tmp_path / "other")
+    files = {"pan": pair.pan, "ms": pair.ms, "other pan": other.pan, "other ms": other.ms}
+    layers = {name: QgsRasterLayer(str(file), name) for name, file in files.items()}
+    QgsProject.instance().addMapLayers(list(layers.values()))
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    for pan, ms in (("pan", "other ms"), ("other pan", "ms")):
+        remember_pair(QgsProject.instance(), layers[pan], [layers[ms]])
+        QgsProject.instance().write(str(tmp_path / "project.qgz"))
+        assert chosen(opened("pansharpen")) == (pan, [ms])
+    assert chosen(opened("pansharpen", active=layers["other ms"])) == ("pan", ["other ms"])
+    assert len(all_pairs()) == 2
+    QgsProject.instance().removeMapLayer(layers["ms"].id())
+    assert chosen(opened("pansharpen")) == ("pan", ["other ms"])
+
+
+@pytest.mark.parametrize("text", ["[", "3", '[["a", 1]]', "[[]]", '{"a": 1}', "[" * 3000])
+def test_a_damaged_project_entry_is_passed_over(opened, tmp_path, text):
+    add_landsat(tmp_path)
+    QgsProject.instance().writeEntry("otfm", "pairs", text)
+    assert chosen(opened("pansharpen"))[0] == f"{FIRST}_B8"

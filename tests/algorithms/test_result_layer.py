@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+import numpy as np
 import pytest
 from helpers.qgis import Listener
 from helpers.scenes import Recipe
@@ -13,6 +14,7 @@ from qgis.core import (
     QgsLayerMetadata,
     QgsMultiBandColorRenderer,
     QgsProcessingContext,
+    QgsProcessingException,
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildAlgorithm,
     QgsProcessingModelChildParameterSource,
@@ -81,13 +83,13 @@ def test_a_result_alone_is_named_drawn_and_described(algorithm, ms, tmp_path):
     assert "SHA-256" in metadata.history()[1]
 
 
-def sharpen_layers(algorithm, folder, layers):
+def sharpen_layers(algorithm, folder, layers, **more):
     """Sharpen layers of the project as MS; name and layer of the result, as QGIS loads it."""
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
     QgsProject.instance().addMapLayers(layers, False)
     target = QgsProcessingOutputLayerDefinition(str(folder / "o.tif"), QgsProject.instance())
-    parameters = {"PAN": str(folder / "pan.tif"), "MS": [la.id() for la in layers], "OUTPUT": target}
+    parameters = {"PAN": str(folder / "pan.tif"), "MS": [la.id() for la in layers], "OUTPUT": target, **more}
     assert algorithm.run(parameters, context, Listener(), {}, False)[1]
     ((name, layer),) = loaded(context).items()
     return name, layer
@@ -186,3 +188,40 @@ def test_every_result_of_a_model_is_drawn_like_ms(algorithm, ms, tmp_path):
     assert drawn_like(layers["first"], ms)
     second = layers["second"].renderer()
     assert [second.redBand(), second.greenBand(), second.blueBand()] == [1, 2, 3]
+
+
+def test_for_printing_it_is_8_bits_as_ms_is_drawn(algorithm, tmp_path):
+    layer = QgsRasterLayer(str(by_names(Recipe(bands=4).write(tmp_path).ms)), "harbour")
+    layer.setContrastEnhancement(
+        QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
+        QgsRasterMinMaxOrigin.Limits.CumulativeCut,
+    )
+    drawn = limits(layer.renderer())[::-1]
+    _, result = sharpen_layers(algorithm, tmp_path, [layer], FORM="printing", PRECISION="fp32")
+    dataset = gdal.Open(str(tmp_path / "o.tif"))
+    assert [gdal.GetDataTypeName(dataset.GetRasterBand(n).DataType) for n in (1, 2, 3)] == ["Byte"] * 3
+    assert [dataset.GetRasterBand(n).GetColorInterpretation() for n in (1, 2, 3)] == [3, 4, 5]
+    assert result.renderer().usesBands()[:3] == [1, 2, 3]
+    picture, plain = dataset.ReadAsArray().astype(float), tmp_path / "plain.tif"
+    parameters = {"PAN": str(tmp_path / "pan.tif"), "MS": layer, "MS_BANDS": [3, 2, 1], "OUTPUT": str(plain)}
+    assert algorithm.run({**parameters, "PRECISION": "fp32"}, QgsProcessingContext(), Listener(), {}, False)[1]
+    for band, whole, (black, white) in zip(picture, gdal.Open(str(plain)).ReadAsArray().astype(float), drawn):
+        expected = np.clip(255 * (whole - black) / (white - black), 0, 255)
+        assert np.abs(band - expected).max() <= 1.0
+
+
+def test_what_is_not_drawn_by_bands_cannot_be_printed(algorithm, tmp_path):
+    layer = QgsRasterLayer(str(Recipe(bands=4).write(tmp_path).ms), "harbour")
+    parameters = {"PAN": str(tmp_path / "pan.tif"), "MS": layer, "MS_BANDS": [4], "FORM": "printing"}
+    with pytest.raises(QgsProcessingException, match="harbour cannot be printed as it is drawn"):
+        algorithm.run({**parameters, "OUTPUT": str(tmp_path / "o.tif")}, QgsProcessingContext(), Listener(), {}, False)
+    assert not (tmp_path / "o.tif").exists()
+
+
+def test_cloud_optimised_output_is_one_and_compressed(algorithm, tmp_path):
+    layer = QgsRasterLayer(str(Recipe(bands=4).write(tmp_path).ms), "harbour")
+    _, result = sharpen_layers(algorithm, tmp_path, [layer], FORM="cloud", COMPRESS=True)
+    assert result.source() == str(tmp_path / "o.cog.tif")
+    structure = gdal.Open(result.source()).GetMetadata("IMAGE_STRUCTURE")
+    assert (structure["LAYOUT"], structure["COMPRESSION"]) == ("COG", "DEFLATE")
+    assert not (tmp_path / "o.tif").exists()
