@@ -129,6 +129,8 @@ class Engine:
         self.process.kill()
         self.process.wait()
         self.close()
+        for thread in self.threads:  # Python crashes where one still listens as it ends
+            thread.join(LAST_WAIT)
 
     def close(self) -> None:
         """Let it end by itself, as soon as it reads that it is not needed."""
@@ -144,8 +146,7 @@ class Engine:
         self.threads[0].join(LAST_WAIT)
         if self.alive:
             self.end()
-        for thread in self.threads:
-            thread.join(LAST_WAIT)
+        self.threads[1].join(LAST_WAIT)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if self.process.stdin:
