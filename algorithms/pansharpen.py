@@ -19,7 +19,7 @@ from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHAR
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .pair_of_layers import remember_pair
 from .parameters import AS_MS, label_of
-from .result_layer import MsLayer, described, draw_plainly, read_drawing, render_like
+from .result_layer import MsLayer, described, read_drawing, render_like
 from .translation import tr
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)
         self._extent = self._read_bounds(parameters, context, pan)
-        self._ms_layer, self._pan_name, self._stretch = MsLayer(layers), pan.name(), ()
+        self._ms_layer, self._pan_name = MsLayer(layers), pan.name()
+        self._stretch: tuple[tuple[float, float], ...] = ()
         self._form = self.parameterAsEnumString(parameters, "FORM", context) if self.parameterDefinition("FORM") else ""
         if self._form == PRINTING:
             bands, self._stretch = read_drawing(self._ms_layer, bands)
@@ -123,11 +124,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             sha256=result.weights_sha256,
         )  # fmt: skip
         metadata = described(self._ms_layer, title, abstract, history)
-        warning = "" if result.sharpened else title
-        if self._stretch:
-            loading.setPostProcessor(draw_plainly(self._ms_layer, metadata, warning))
-        else:
-            loading.setPostProcessor(render_like(self._ms_layer, result.bands, metadata, warning))
+        loading.setPostProcessor(render_like(self._ms_layer, result.bands, metadata, "" if result.sharpened else title))
 
     def postProcessAlgorithm(self, context: Context, feedback: Feedback) -> Parameters:  # noqa: N802 - QGIS's name
         """Keep the pair in the project, for the next dialog."""

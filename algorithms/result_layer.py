@@ -24,6 +24,7 @@ from qgis.PyQt.QtGui import QColor
 from .pair_of_layers import name_ms
 from .translation import tr
 
+PARTS = ("Band", "ContrastEnhancement")  # Of the names of a renderer's functions.
 MAX_KEPT = 1000  # Post-processors of one session: more than a batch or model makes.
 
 
@@ -49,10 +50,8 @@ def _choose_renderer(layers: Sequence[QgsRasterLayer]) -> QgsRasterRenderer | No
     renderer = layers[0].renderer()
     is_first_three = isinstance(renderer, QgsMultiBandColorRenderer) and renderer.usesBands()[:3] == [1, 2, 3]
     colours = find_natural_colours([la.source() for la in layers]) if len(layers) > 1 or is_first_three else None
-    if len(layers) == 1 and (colours is None or colours[0] < colours[2]):
-        return renderer.clone() if renderer else None
-    if colours is None:
-        return None
+    if colours is None or (len(layers) == 1 and colours[0] < colours[2]):
+        return renderer.clone() if renderer and len(layers) == 1 else None
     if len(layers) == 1:
         natural = layers[0].clone()
         stretch, origin = renderer.redContrastEnhancement(), renderer.minMaxOrigin()
@@ -61,9 +60,8 @@ def _choose_renderer(layers: Sequence[QgsRasterLayer]) -> QgsRasterRenderer | No
             natural.setContrastEnhancement(stretch.contrastEnhancementAlgorithm(), origin.limits())
         return natural.renderer().clone()
     drawn = QgsMultiBandColorRenderer(None, *colours)
-    setters = drawn.setRedContrastEnhancement, drawn.setGreenContrastEnhancement, drawn.setBlueContrastEnhancement
-    for number, set_stretch in zip(colours, setters):
-        grey = layers[number - 1].renderer()
+    for get_band, _, _, set_stretch in _list_channels(drawn):
+        grey = layers[get_band() - 1].renderer()
         if isinstance(grey, QgsSingleBandGrayRenderer) and grey.contrastEnhancement():
             set_stretch(QgsContrastEnhancement(grey.contrastEnhancement()))
     return drawn
@@ -88,10 +86,12 @@ def renderer_of_result(renderer: QgsRasterRenderer | None, bands: Sequence[int])
         return None
     number_of = {band: number for number, band in reversed(list(enumerate(bands, start=1)))}
     renderer.setAlphaBand(number_of.get(renderer.alphaBand(), -1))
-    accessors = _list_drawn_bands(renderer)
-    if accessors is None:
+    channels = [channel[:2] for channel in _list_channels(renderer)]
+    if isinstance(renderer, QgsSingleBandPseudoColorRenderer):
+        channels = [(renderer.band, renderer.setBand)]
+    if not channels:
         return renderer if list(bands) == list(range(1, renderer.bandCount() + 1)) else None
-    for get_band, set_band in accessors:
+    for get_band, set_band in channels:
         band = get_band()
         if band > 0 and band not in number_of:
             return None
@@ -99,19 +99,17 @@ def renderer_of_result(renderer: QgsRasterRenderer | None, bands: Sequence[int])
     return renderer
 
 
-def _list_drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
-    """Return getter and setter of each band that a renderer draws; None for unknown renderers."""
-    if isinstance(renderer, QgsMultiBandColorRenderer):
-        return [
-            (renderer.redBand, renderer.setRedBand),
-            (renderer.greenBand, renderer.setGreenBand),
-            (renderer.blueBand, renderer.setBlueBand),
-        ]
+def _list_channels(renderer: QgsRasterRenderer | None) -> list[tuple[Any, ...]]:
+    """Return getter and setter of the band of each channel, and those of its stretch; empty for other renderers."""
     if isinstance(renderer, QgsSingleBandGrayRenderer):
-        return [(renderer.grayBand, renderer.setGrayBand)]
-    if isinstance(renderer, QgsSingleBandPseudoColorRenderer):
-        return [(renderer.band, renderer.setBand)]
-    return None
+        return [
+            (renderer.grayBand, renderer.setGrayBand, renderer.contrastEnhancement, renderer.setContrastEnhancement)
+        ]
+    if not isinstance(renderer, QgsMultiBandColorRenderer):
+        return []
+    names = [(f"{c}{part}", f"set{c.title()}{part}") for c in ("red", "green", "blue") for part in PARTS]
+    functions = [getattr(renderer, name) for pair in names for name in pair]
+    return [tuple(functions[n : n + 4]) for n in (0, 4, 8)]
 
 
 class AfterLoading(QgsProcessingLayerPostProcessorInterface):
@@ -138,42 +136,24 @@ class AfterLoading(QgsProcessingLayerPostProcessorInterface):
 def read_drawing(ms: MsLayer, bands: Sequence[int]) -> tuple[list[int], tuple[tuple[float, float], ...]]:
     """Return the bands that a picture of MS shows, and the values that are black and white in each.
 
-    Raises QgsProcessingException where the layer is not drawn by a stretch of its bands, or draws others than `bands`.
+    The rendering of MS then has no stretch, as the picture needs none. Raises QgsProcessingException where the layer is
+    not drawn by a stretch of its bands, or draws others than `bands`.
     """
-    renderer, pictured, stretches = ms.renderer, [], []
-    if isinstance(renderer, QgsMultiBandColorRenderer):
-        pictured = [renderer.redBand(), renderer.greenBand(), renderer.blueBand()]
-        stretches = [
-            renderer.redContrastEnhancement(), renderer.greenContrastEnhancement(), renderer.blueContrastEnhancement()
-        ]  # fmt: skip
-    elif isinstance(renderer, QgsSingleBandGrayRenderer):
-        pictured, stretches = [renderer.grayBand()], [renderer.contrastEnhancement()]
-    if not pictured or not all(b > 0 and (not bands or b in bands) for b in pictured):
+    channels = _list_channels(ms.renderer)
+    shown = [channel[0]() for channel in channels]
+    if not shown or not all(b > 0 and (not bands or b in bands) for b in shown):
         raise QgsProcessingException(
             tr(
                 "{name} cannot be printed as it is drawn. Draw it as Multiband color with three of its bands in the "
                 "layer's properties (Symbology), or choose another form of the output."
             ).format(name=ms.name)
         )
-    limits = [(s.minimumValue(), s.maximumValue()) if s else (0.0, 255.0) for s in stretches]
-    return pictured, tuple(limits)
-
-
-def draw_plainly(ms: MsLayer, metadata: QgsLayerMetadata, warning: str = "") -> AfterLoading:
-    """Draw a picture of 8 bits without another stretch, with the brightness and saturation of MS."""
-
-    def draw(layer: QgsRasterLayer) -> None:
-        count = layer.bandCount()
-        provider = layer.dataProvider()
-        layer.setRenderer(
-            QgsMultiBandColorRenderer(provider, 1, 2, 3) if count > 2 else QgsSingleBandGrayRenderer(provider, 1)
-        )
-        for each in ms.filters:
-            layer.pipe().set(each.clone())
-        metadata.setCrs(layer.crs())
-        layer.setMetadata(metadata)
-
-    return AfterLoading(draw, warning)
+    limits: list[tuple[float, float]] = []
+    for _, _, get_stretch, set_stretch in channels:
+        stretch = get_stretch()
+        limits.append((stretch.minimumValue(), stretch.maximumValue()) if stretch else (0.0, 255.0))
+        set_stretch(None)
+    return shown, tuple(limits)
 
 
 def render_like(ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, warning: str = "") -> AfterLoading:
@@ -223,11 +203,7 @@ def draw_colours(bands: tuple[int, int, int], limits: tuple[float, float] | None
             origin = QgsRasterMinMaxOrigin()
             origin.setLimits(QgsRasterMinMaxOrigin.Limits.None_)
             renderer.setMinMaxOrigin(origin)
-            for get_stretch in (
-                renderer.redContrastEnhancement,
-                renderer.greenContrastEnhancement,
-                renderer.blueContrastEnhancement,
-            ):
+            for _, _, get_stretch, _ in _list_channels(renderer):
                 get_stretch().setMinimumValue(limits[0])
                 get_stretch().setMaximumValue(limits[1])
             layer.setRenderer(renderer)

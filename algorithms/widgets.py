@@ -202,7 +202,25 @@ class MsWidget(_Widget):
     wrapper, in_batches = _MsBox, False
 
 
-class _QualityList(_Wrapper):
+class _FormList(_Wrapper):
+    """A list of words under their names; its value is a word."""
+
+    def createWidget(self) -> QComboBox:  # noqa: N802 - QGIS's name
+        """Make the list."""
+        self.combo = QComboBox()
+        for word, name in FORM_NAMES.items():
+            self.combo.addItem(tr(name), word)
+        self.combo.currentIndexChanged.connect(lambda: self.widgetValueHasChanged.emit(self))
+        return self.combo
+
+    def setValue(self, value: Any) -> None:  # noqa: N802 - QGIS's name
+        self.combo.setCurrentIndex(max(self.combo.findData(value), 0))
+
+    def value(self) -> Any:
+        return self.combo.currentData()
+
+
+class _QualityList(_FormList):
     """A list of qualities; its value is fast, best, tuned or the path of a weights file."""
 
     def createWidget(self, choices: Sequence[str] = (), costs: bool = True) -> QComboBox:  # noqa: N802 - QGIS's name
@@ -228,22 +246,21 @@ class _QualityList(_Wrapper):
             self.combo.insertItem(index, Path(value).stem, value)
         self.combo.setCurrentIndex(max(index, 0))
 
-    def value(self) -> Any:
-        return self.combo.currentData()
-
     def postInitialize(self, wrappers: Sequence[Any]) -> None:  # noqa: N802 - QGIS's name
         """Show the minutes of tuning only where tuning is chosen, and a file for its weights among the advanced."""
         super().postInitialize(wrappers)
+        if self.dialogType != DIALOG_STANDARD:
+            return
         if not self.dialog.algorithm().canExecute()[0]:
             self.offer = SetupOffer(self.dialog.messageBar(), start_engine)
         parts = {w.parameterDefinition().name(): _find_parts(w) for w in wrappers}
-        self.minutes = parts.get("MINUTES", ())
-        if {"SEED", "WEIGHTS_OUT"} <= parts.keys() and self.dialogType == DIALOG_STANDARD:
+        if {"SEED", "WEIGHTS_OUT"} <= parts.keys():
             for part in parts["WEIGHTS_OUT"]:  # QGIS puts every output next to the main one.
                 parts["SEED"][1].parentWidget().layout().addWidget(part)
+        self.minutes = parts.get("MINUTES", ()) if self.combo.findData(TUNED) >= 0 else ()
         self._show_minutes()
         self.forecast = self.dialog.findChild(QLabel, "lblProgress")  # QGIS's line above the progress bar.
-        if hasattr(self.dialog.algorithm(), "describe_run") and self.forecast and self.dialogType == DIALOG_STANDARD:
+        if hasattr(self.dialog.algorithm(), "describe_run") and self.forecast:
             self.forecast.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             self.inputs = [w for w in wrappers if w.parameterDefinition().name() in FORECAST_FROM]
             for wrapper in self.inputs:
@@ -262,9 +279,8 @@ class _QualityList(_Wrapper):
 
     def _show_minutes(self) -> None:
         for part in getattr(self, "minutes", ()):
-            if part is not None and self.combo.findData(TUNED) >= 0:
-                part.setEnabled(self.value() == TUNED)
-                part.setVisible(self.value() == TUNED or self.dialogType != DIALOG_STANDARD)
+            part.setEnabled(self.value() == TUNED)
+            part.setVisible(self.value() == TUNED)
 
     def _notify(self, index: int) -> None:
         self._show_minutes()
@@ -279,23 +295,6 @@ class _QualityList(_Wrapper):
             else:
                 self.combo.setCurrentIndex(self.chosen)
         self.chosen = self.combo.currentIndex()
-
-
-class _FormList(_Wrapper):
-    """A list of the forms of the output; its value is a word."""
-
-    def createWidget(self) -> QComboBox:  # noqa: N802 - QGIS's name
-        self.combo = QComboBox()
-        for word, name in FORM_NAMES.items():
-            self.combo.addItem(tr(name), word)
-        self.combo.currentIndexChanged.connect(lambda: self.widgetValueHasChanged.emit(self))
-        return self.combo
-
-    def setValue(self, value: Any) -> None:  # noqa: N802 - QGIS's name
-        self.combo.setCurrentIndex(max(self.combo.findData(value), 0))
-
-    def value(self) -> Any:
-        return self.combo.currentData()
 
 
 class FormWidget(_Widget):

@@ -213,17 +213,24 @@ def find_natural_colours(files: Sequence[str]) -> tuple[int, int, int] | None:
         except RuntimeError:
             return None
         bands = [dataset.GetRasterBand(n) for n in range(1, dataset.RasterCount + 1)]
-        words = [[w for w in re.split(r"[^a-z]+", b.GetDescription().lower()) if w] for b in bands]
+        words = [re.split(r"[^a-z]+", b.GetDescription().lower()) for b in bands]
         centres = [_read_wavelength(b) for b in bands]
-    nearest = [min(range(len(bands)), key=lambda n, c=c: abs(centres[n] - USUAL_CENTRES[c])) for c in RGB]
-    is_near = all(abs(centres[n] - USUAL_CENTRES[c]) < NEAR for n, c in zip(nearest, RGB))
+    described = [next((MARKS[w] for w in ws if MARKS.get(w) in RGB and "edge" not in ws), "") for ws in words]
     image = _parse_name(PurePosixPath(files[0]).name)
     order = [n for n in image.sensor.order if n not in NOT_SHARPENED] if image else []
     return (
-        _find_rgb([next((c for c in map(MARKS.get, w) if c in RGB and "edge" not in w), "") for w in words])
-        or (tuple(n + 1 for n in nearest) if is_near else None)  # type: ignore[return-value]
+        _find_rgb(described)
+        or _find_rgb([_name_wavelength(c, centres) for c in centres])
         or (_find_rgb(order) if len(order) == len(bands) else None)
     )
+
+
+def _name_wavelength(centre: float, centres: Sequence[float]) -> str:
+    """Return the colour whose usual centre is near, and nearer than to any other of the bands; empty for none."""
+    distances = {c: abs(centre - USUAL_CENTRES[c]) for c in RGB}
+    nearest = min(distances, key=lambda c: distances[c])
+    best = min(abs(other - USUAL_CENTRES[nearest]) for other in centres)
+    return nearest if distances[nearest] == best < NEAR else ""
 
 
 def _find_rgb(names: Sequence[str]) -> tuple[int, int, int] | None:

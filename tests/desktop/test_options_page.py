@@ -107,12 +107,13 @@ def test_the_page_shows_the_engine_and_opens_its_set_up(desktop, page, monkeypat
     QgsSettings().setValue("otfm/ready", "torch 9.9 on CPU, bfloat16")
     again = desktop.pages[0].createWidget(None)
     assert any("torch 9.9 on CPU, bfloat16. Packages: " in label.text() for label in again.findChildren(QLabel))
-    opened = []
-    monkeypatch.setattr(processing, "createAlgorithmDialog", lambda *words: opened.append(words) or MagicMock())
+    opened = MagicMock()
+    monkeypatch.setattr(processing, "createAlgorithmDialog", opened)
     for button in again.findChildren(QPushButton):
         if button.text() in ("Check", "Repair", "Remove"):
             button.click()
-    assert opened == [("otfm:setup", {"ACTION": action}) for action in ("check", "repair", "remove")]
+    actions = [call.args for call in opened.call_args_list]
+    assert actions == [("otfm:setup", {"ACTION": action}) for action in ("check", "repair", "remove")]
     monkeypatch.setattr("otfm_pansharpen.desktop.options_page.has_torch", lambda folder: False)
     bare = desktop.pages[0].createWidget(None)
     assert any("not set up" in label.text() for label in bare.findChildren(QLabel))

@@ -48,7 +48,7 @@ class Desktop:
         self.menu = self.window.menuBar().addMenu("Raster")
         self.toolbar = self.window.addToolBar("Plugins")
         self.pages = []
-        self.warnings = []
+        self.warnings: list[str] = []
         self.bar = QgsMessageBar(self.window)
         self.bar.pushWarning = lambda title, text: self.warnings.append(text)
 
