@@ -11,6 +11,7 @@ from qgis import core
 from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterNumber
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, FORMS, PRECISIONS, PRODUCT_BANDS, TUNED
+from ..model.weight_sets import WEIGHTS_FOR
 from .help import HELP, HTML_FILTER, LABELS, OUTPUT_LABELS, WEIGHTS_FILTER
 from .settings import default_quality, set_default, weights_folder
 from .translation import tr
@@ -22,10 +23,9 @@ INTEGER, DOUBLE = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParame
 RASTERS = core.QgsProcessing.SourceType.TypeRaster
 POLYGONS = [core.QgsProcessing.SourceType.TypeVectorPolygon]
 ADVANCED = {
-    *("PAN_BAND", "MS_BANDS", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS"),
-    "COMPRESS",
-    *("CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS"),
-    *("INDEX", "finetune.START", "finetune.EXTENT", "pansharpen.EXTENT"),
+    *("PAN_BAND", "MS_BANDS", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_FOR", "SENSOR", "WEIGHTS_OUT", "SEED"),
+    *("DATA_TYPE", "OVERVIEWS", "COMPRESS", "CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE"),
+    *("KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS", "INDEX", "finetune.START", "finetune.EXTENT", "pansharpen.EXTENT"),
 }
 TEXT_OUTPUTS = ("DEVICE_USED", "WEIGHTS_SHA256", "VERDICT", "FAULTS", "TORCH", "REPORT")
 HIDDEN = ("MS_MORE",)  # Of scripts of earlier versions.
@@ -113,6 +113,8 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "PAN_BAND": lambda name, label: core.QgsProcessingParameterBand(name, label, 1, "PAN", optional=True),
     "MS_BANDS": lambda name, label: core.QgsProcessingParameterBand(name, label, None, "MS", True, True),
     "MS_MORE": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS, optional=True),
+    "WEIGHTS_FOR": _declare_choice(WEIGHTS_FOR),
+    "SENSOR": partial(_text, defaultValue="", optional=True),
     "ALIGN": _declare_choice(ALIGNMENTS),
     "MASK": partial(core.QgsProcessingParameterFeatureSource, types=POLYGONS, optional=True),
     "MTF_GAIN": _declare_number(DOUBLE, None, 0.01, 0.9),

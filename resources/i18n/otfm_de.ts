@@ -939,5 +939,97 @@ check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer 
         <source>The project has no PAN and MS of one scene in one reference system. Add both rasters first.</source>
         <translation>Das Projekt enthält kein PAN und MS einer Szene in einem Bezugssystem. Fügen Sie zuerst beide Raster hinzu.</translation>
     </message>
+    <message>
+        <source>Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.</source>
+        <translation>Macht ein multispektrales Raster so scharf wie den panchromatischen Kanal, mit einem neuronalen Fluss in einem Schritt.</translation>
+    </message>
+    <message>
+        <source>Make the weights of OTFM Pansharpen better on your own scene, in minutes.</source>
+        <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten.</translation>
+    </message>
+    <message>
+        <source>Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.</source>
+        <translation>Installiert, womit OTFM Pansharpen rechnet (torch), in einen eigenen Ordner; oder prüft es.</translation>
+    </message>
+    <message>
+        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
+
+ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
+        <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
+
+Alles kommt in einen eigenen Ordner Ihres QGIS-Profils. Das Python von QGIS und das Ihres Systems bleiben, wie sie sind. Das Protokoll sagt zuerst, was geholt wird, wie groß es ist und wohin es kommt. Jede Datei wird mit einer Prüfsumme verglichen, die dem Plugin beiliegt. Ein Abbruch lässt stehen, was vorher da war.
+
+ACTION check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
+    </message>
+    <message>
+        <source>Extent instead of the map&apos;s</source>
+        <translation>Ausdehnung anstelle der Karte</translation>
+    </message>
+    <message>
+        <source>Folder, archive or metadata file of the product</source>
+        <translation>Ordner, Archiv oder Metadatendatei des Produkts</translation>
+    </message>
+    <message>
+        <source>The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another reference system is reprojected while it is read.</source>
+        <translation>Das Farbraster: ein oder mehrere Kanäle mit 1,5- bis 16-mal so großen Pixeln über demselben Gebiet. Ein anderes Bezugssystem wird beim Lesen umgerechnet.</translation>
+    </message>
+    <message>
+        <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
+        <translation>Wo MS als eine Datei je Kanal vorliegt, wie bei Landsat: wählen Sie den ersten Kanal als MS und die anderen hier, in der Reihenfolge der Ausgabe. Alle müssen auf einem Gitter liegen.</translation>
+    </message>
+    <message>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
+        <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. tuned trainiert best zuerst MINUTES lang an der Szene selbst nach. Blöcke werden zurückgehalten: sie entscheiden, ob die nachtrainierten Gewichte verwendet werden, und das Protokoll sagt, was dort gewonnen wurde; die Fehler werden nochmals um etwa 4 % kleiner. Nötig sind mindestens 96 x 96 MS-Pixel. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird verwendet, wie sie ist.</translation>
+    </message>
+    <message>
+        <source>How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.</source>
+        <translation>Wie lange an der Szene nachtrainiert wird, wenn QUALITY tuned ist. 1 bis 3 genügen auf den meisten Rechnern.</translation>
+    </message>
+    <message>
+        <source>Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. Used only where QUALITY is tuned; leave empty to keep none.</source>
+        <translation>Wo die nachtrainierten Gewichte bleiben: eine .safetensors-Datei für QUALITY, für andere Szenen des Sensors. Gilt nur, wenn QUALITY tuned ist; leer: keine behalten.</translation>
+    </message>
+    <message>
+        <source>The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.</source>
+        <translation>Das Raster wird in Quadraten dieser Größe geschärft. Leer: die größten, die MEMORY erlaubt.</translation>
+    </message>
+    <message>
+        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. Alpha bands are left out.</source>
+        <translation>Das multispektrale Raster jeder Szene, in der Reihenfolge von PAN, mit den Kanälen, die geschärft werden sollen. Alphakanäle werden ausgelassen.</translation>
+    </message>
+    <message>
+        <source>How many steps to train, instead of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
+        <translation>Wie viele Schritte trainiert wird, anstelle von MINUTES: gleiche Schritte und gleicher Startwert geben auf demselben Rechner dieselben Gewichte. Leer: nach der Uhr.</translation>
+    </message>
+    <message>
+        <source>{ms}, sharpened ({quality})</source>
+        <translation>{ms}, geschärft ({quality})</translation>
+    </message>
+    <message>
+        <source>{ms}, preview ({quality})</source>
+        <translation>{ms}, Vorschau ({quality})</translation>
+    </message>
+    <message>
+        <source>{ms}, not sharpened</source>
+        <translation>{ms}, nicht geschärft</translation>
+    </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Gewichte für den Sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Name des Sensors</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Welche mitgelieferten Gewichte fast, best und tuned benutzen. auto nimmt die eines Sensors, wenn Metadaten oder Dateinamen ihn nennen, sonst die allgemeinen. Das Protokoll sagt, welche und warum. Eine als Qualität gewählte Gewichtsdatei bleibt.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Ein Name für den Sensor der Szenen, den Listen neben den Gewichten zeigen. Leer lassen für den Namen in den Metadaten der Szenen.</translation>
+    </message>
 </context>
 </TS>

@@ -939,5 +939,97 @@ check no cambia nada. Escribe un informe sobre este equipo, con una pequeña esc
         <source>The project has no PAN and MS of one scene in one reference system. Add both rasters first.</source>
         <translation>El proyecto no tiene PAN y MS de una escena en un mismo sistema de referencia. Añada antes los dos rásteres.</translation>
     </message>
+    <message>
+        <source>Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.</source>
+        <translation>Hace un ráster multiespectral tan nítido como la banda pancromática, con un flujo neuronal de un paso.</translation>
+    </message>
+    <message>
+        <source>Make the weights of OTFM Pansharpen better on your own scene, in minutes.</source>
+        <translation>Mejora los pesos de OTFM Pansharpen con su propia escena, en minutos.</translation>
+    </message>
+    <message>
+        <source>Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.</source>
+        <translation>Instala aquello con lo que OTFM Pansharpen calcula (torch), en una carpeta propia; o lo examina.</translation>
+    </message>
+    <message>
+        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
+
+ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
+        <translation>Instala aquello con lo que OTFM Pansharpen calcula: torch, safetensors y lo que necesitan. Ejecútelo una vez.
+
+Todo va a una carpeta propia de su perfil de QGIS. El Python de QGIS y el de su sistema quedan como están. El registro dice primero qué se descarga, cuánto ocupa y adónde va. Cada archivo se comprueba con una suma que acompaña al complemento. Al cancelar queda lo que había antes.
+
+ACTION check no cambia nada. Escribe un informe sobre este equipo, con una pequeña escena cuyo resultado se conoce. Adjúntelo cuando pida ayuda.</translation>
+    </message>
+    <message>
+        <source>Extent instead of the map&apos;s</source>
+        <translation>Extensión en lugar de la del mapa</translation>
+    </message>
+    <message>
+        <source>Folder, archive or metadata file of the product</source>
+        <translation>Carpeta, archivo comprimido o archivo de metadatos del producto</translation>
+    </message>
+    <message>
+        <source>The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another reference system is reprojected while it is read.</source>
+        <translation>El ráster de color: una o más bandas con píxeles de 1,5 a 16 veces mayores, sobre la misma zona. Otro sistema de referencia se reproyecta al leer.</translation>
+    </message>
+    <message>
+        <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
+        <translation>Cuando MS viene en un archivo por banda, como en Landsat: elija la primera banda como MS y las demás aquí, en el orden de la salida. Todas deben estar en la misma rejilla.</translation>
+    </message>
+    <message>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
+        <translation>fast tarda segundos. best reduce los errores cerca de un 4 % y tarda de dos a cinco veces más. tuned ajusta antes best a la propia escena durante MINUTES. Se reservan bloques: deciden si se usan los pesos ajustados, y el registro dice qué se ganó en ellos; los errores bajan otro 4 % aproximadamente. Necesita al menos 96 x 96 píxeles de MS. Un archivo .safetensors de este complemento, por ejemplo ajustado al sensor, se usa tal cual.</translation>
+    </message>
+    <message>
+        <source>How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.</source>
+        <translation>Cuánto tiempo se ajusta a la escena, cuando QUALITY es tuned. De 1 a 3 bastan en la mayoría de los equipos.</translation>
+    </message>
+    <message>
+        <source>Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. Used only where QUALITY is tuned; leave empty to keep none.</source>
+        <translation>Dónde se guardan los pesos ajustados: un archivo .safetensors para QUALITY, para otras escenas del sensor. Solo se usa cuando QUALITY es tuned; vacío: no guardar ninguno.</translation>
+    </message>
+    <message>
+        <source>The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.</source>
+        <translation>El ráster se realza en cuadrados de este tamaño. Vacío: el mayor que MEMORY permita.</translation>
+    </message>
+    <message>
+        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. Alpha bands are left out.</source>
+        <translation>El ráster multiespectral de cada escena, en el orden de PAN, con las bandas que se van a realzar. Las bandas alfa se excluyen.</translation>
+    </message>
+    <message>
+        <source>How many steps to train, instead of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
+        <translation>Cuántos pasos se entrena, en lugar de MINUTES: los mismos pasos y la misma semilla dan los mismos pesos en el mismo equipo. Vacío: según el reloj.</translation>
+    </message>
+    <message>
+        <source>{ms}, sharpened ({quality})</source>
+        <translation>{ms}, realzado ({quality})</translation>
+    </message>
+    <message>
+        <source>{ms}, preview ({quality})</source>
+        <translation>{ms}, vista previa ({quality})</translation>
+    </message>
+    <message>
+        <source>{ms}, not sharpened</source>
+        <translation>{ms}, sin aumentar la resolución</translation>
+    </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Pesos para el sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Nombre del sensor</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Qué pesos incluidos usan fast, best y tuned. auto toma los de un sensor si los metadatos o los nombres de archivo lo indican; si no, los generales. El registro dice cuáles y por qué. Un archivo de pesos elegido como calidad se mantiene.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Un nombre para el sensor de las escenas, que las listas muestran junto a los pesos. Dejar vacío para el nombre en los metadatos de las escenas.</translation>
+    </message>
 </context>
 </TS>
