@@ -14,7 +14,7 @@ from ..model.options import BUNDLED
 from .bridge import raster_source, run_in_engine
 from .help import FINETUNE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
-from .pair_of_layers import refusal
+from .pair_of_layers import find_pair_fault
 from .settings import weights_folder
 from .translation import tr
 
@@ -37,7 +37,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
     def _find_fault(self, parameters: Parameters, context: Context) -> str:
         sentence = self._check_quality(parameters, context, "START")
         pairs = self._read_layer_pairs(parameters, context)
-        faults = (refusal(pan, ms, self._read_bounds(parameters, context, pan)) for pan, ms, *_ in pairs)
+        faults = (find_pair_fault(pan, ms, self._read_bounds(parameters, context, pan)) for pan, ms, *_ in pairs)
         return sentence or next(filter(None, faults), "")
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802

@@ -11,7 +11,7 @@ from osgeo import gdal
 from qgis.core import QgsProcessingUtils, QgsRasterLayer, QgsRectangle, QgsSettings
 
 from ..model.options import FIXED_PART, MAX_BUDGET, SHARE_OF_MACHINE
-from ..model.progress import format_bytes, spoken
+from ..model.progress import format_bytes, format_duration
 from .pair_of_layers import Bounds, find_shared_extent
 from .settings import setting
 from .translation import tr
@@ -61,5 +61,7 @@ def describe_run(
         width=width, height=height, bands=bands, size=format_bytes(size), free=format_bytes(free), memory=needed / 1024
     )
     speed = setting(SPEED + quality)  # None before the first run.
-    time = tr(", about {time}").format(time=spoken(float(speed) * width * height * bands / 1e6)) if speed else ""
+    time = (
+        tr(", about {time}").format(time=format_duration(float(speed) * width * height * bands / 1e6)) if speed else ""
+    )
     return text + time, size < free and needed < machine

@@ -29,7 +29,7 @@ from ..model.files import find_name_fault
 from ..model.options import BUNDLED
 from . import bridge
 from .help import NO_BANDS
-from .pair_of_layers import Bounds, preselect_pair, refusal
+from .pair_of_layers import Bounds, find_pair_fault, preselect_pair
 from .parameters import AS_MS, declare, declare_output
 from .settings import default_quality
 from .translation import tr
@@ -203,14 +203,14 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         """Return a fault of PAN, MS and EXTENT; empty without one. Raises QgsProcessingException for the extent."""
         pan, ms = (self._read_layers(parameters, name, context)[0] for name in ("PAN", "MS"))
         bounds = self._read_bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
-        return refusal(pan, ms, bounds)
+        return find_pair_fault(pan, ms, bounds)
 
     def _read_layers(self, parameters: Parameters, name: str, context: Context) -> list[QgsRasterLayer]:
         """Return the layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
         layers, value = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
         if not layers or (isinstance(value, list) and len(layers) < len(value)):
-            bridge.opened(None, name, value)  # QGIS drops layers that it cannot open.
-        return [bridge.opened(layer, name, value) for layer in layers]
+            bridge.require_layer(None, name, value)  # QGIS drops layers that it cannot open.
+        return [bridge.require_layer(layer, name, value) for layer in layers]
 
     def _read_mask(self, parameters: Parameters, context: Context, feedback: Feedback, pan: QgsRasterLayer) -> str:
         """Return the polygons of MASK over PAN as hexadecimal WKB in its system; empty if none. Main thread only."""

@@ -184,7 +184,7 @@ class _Candidate:
         return 0.0 if shared.isEmpty() else shared.area() / max(self.extent.area(), other.extent.area())
 
 
-def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> str:
+def find_pair_fault(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> str:
     """Return why two layers cannot be PAN and MS, or `bounds` (in PAN's system) miss them; empty without a fault.
 
     Layers in two reference systems are compared roughly. The run checks them again.
@@ -192,7 +192,7 @@ def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> s
     from ..model.raster.source import SAME_RASTER
 
     if any(not layer.isValid() or layer.providerType() != "gdal" for layer in (pan, ms)):
-        return ""  # `opened` refuses them.
+        return ""  # `require_layer` refuses them.
     if os.path.realpath(pan.source()) == os.path.realpath(ms.source()):
         return SAME_RASTER.format(name=pan.source())
     return _check_types(pan, ms) or _check_grids(pan, ms) or _check_bounds(pan, ms, bounds)

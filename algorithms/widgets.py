@@ -22,7 +22,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ..model.options import TUNED
 from ..model.weight_sets import read_sensor
-from .bridge import own_weights, start_engine
+from .bridge import list_tuned_weights, start_engine
 from .help import CHOOSE, COSTS, FORM_NAMES, NAMES, SEVERAL_LAYERS, WEIGHTS_FILTER
 from .pair_of_layers import band_sets, split_names
 from .setup_offer import SetupOffer
@@ -230,7 +230,7 @@ class _QualityList(_FormList):
         self.combo = QComboBox()
         for choice in choices:
             self.combo.addItem(tr((COSTS if costs else NAMES)[choice]), choice)
-        for file in own_weights():
+        for file in list_tuned_weights():
             sensor = read_sensor(file)
             self.combo.addItem(f"{file.stem} ({sensor})" if sensor else file.stem, str(file))
         self.combo.addItem(tr(CHOOSE), None)
