@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
-from .bridge import raster_source, require_layer, run_in_engine
+from .bridge import raster_source, run_in_engine
 from .help import ASSESS
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .result_layer import draw_shades
@@ -33,17 +33,12 @@ class AssessAlgorithm(OtfmAlgorithm):
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out of the layers all that belongs to the main thread."""
-        pan, ms = (
-            require_layer(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
-            for name in ("PAN", "MS")
-        )
-        layers = self.parameterAsLayerList(parameters, "FUSED", context) or [None]
-        self._pan = raster_source(pan, [1], "PAN")
-        self._ms = raster_source(ms, self._read_bands(parameters, "MS_BANDS", context), "MS")
-        self._names = tuple(layer.name() if layer else "" for layer in layers)
-        self._fused = tuple(
-            raster_source(require_layer(layer, "FUSED", parameters.get("FUSED")), [], "FUSED") for layer in layers
-        )
+        pan, ms, layers = (self._read_layers(parameters, name, context) for name in ("PAN", "MS", "FUSED"))
+        bands = self._read_bands(parameters, "MS_BANDS", context)
+        self._pan = raster_source(pan[0], [1], "PAN")
+        self._ms = tuple(raster_source(layer, bands, "MS") for layer in ms)
+        self._names = tuple(layer.name() for layer in layers)
+        self._fused = tuple(raster_source(layer, [], "FUSED") for layer in layers)
         return True
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
@@ -79,7 +74,8 @@ class AssessAlgorithm(OtfmAlgorithm):
             Path(folder).mkdir(parents=True, exist_ok=True)
         return AssessJob(
             pan=self._pan,
-            ms=self._ms,
+            ms=self._ms[0],
+            more_ms=self._ms[1:],
             fused=self._fused,
             report=Path(self.parameterAsFileOutput(parameters, "REPORT", context)),
             maps=Path(folder) if folder else None,

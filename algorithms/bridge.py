@@ -55,6 +55,15 @@ def run_in_engine(job: Any, feedback: QgsProcessingFeedback) -> Any:
         return ENGINES.run(job, own_packages(), progress)
 
 
+def start_engine() -> None:
+    """Start an engine while the user fills in a dialog, if torch is there, so that the run begins at once."""
+    from ..engine.client import ENGINES
+    from ..engine.packages import has_torch
+
+    if has_torch(own_packages()):
+        ENGINES.prepare(own_packages())
+
+
 def own_packages() -> Path:
     """Return the folder of the profile that `otfm:setup` installs into."""
     from ..engine.packages import packages_folder

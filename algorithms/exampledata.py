@@ -16,6 +16,7 @@ from .translation import tr
 
 FILES = ROOT / "resources" / "example"
 RGB_BANDS = (3, 2, 1)
+LIMITS = (100.0, 1900.0)  # Reflectance times 10,000, black and white: one stretch for all colours keeps soil brown.
 
 
 class ExampleDataAlgorithm(OtfmAlgorithm):
@@ -41,5 +42,5 @@ class ExampleDataAlgorithm(OtfmAlgorithm):
                     tr("{file} cannot be written ({error}). Choose another place.").format(file=file, error=error)
                 ) from error
         if context.willLoadLayerOnCompletion(files["MS"]):
-            context.layerToLoadOnCompletionDetails(files["MS"]).setPostProcessor(draw_colours(RGB_BANDS))
+            context.layerToLoadOnCompletionDetails(files["MS"]).setPostProcessor(draw_colours(RGB_BANDS, LIMITS))
         return files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from qgis.core import QgsProcessingException, QgsRasterLayer
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED
-from .bridge import raster_source, require_layer, run_in_engine
+from .bridge import raster_source, run_in_engine
 from .help import FINETUNE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .pair_of_layers import find_pair_fault
@@ -36,7 +37,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
     def _find_fault(self, parameters: Parameters, context: Context) -> str:
         sentence = self._check_quality(parameters, context, "START")
         pairs = self._read_layer_pairs(parameters, context)
-        faults = (find_pair_fault(pan, ms, self._read_bounds(parameters, context, pan)) for pan, ms in pairs)
+        faults = (find_pair_fault(pan, ms, self._read_bounds(parameters, context, pan)) for pan, ms, *_ in pairs)
         return sentence or next(filter(None, faults), "")
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
@@ -48,16 +49,20 @@ class FinetuneAlgorithm(OtfmAlgorithm):
                 raster_source(pan, [1], "PAN"),
                 raster_source(ms, [], "MS", self._read_mask(parameters, context, feedback, pan)),
                 self._read_bounds(parameters, context, pan),
+                tuple(raster_source(layer, [], "MS") for layer in more),
             )
-            for pan, ms in self._read_layer_pairs(parameters, context)
+            for pan, ms, *more in self._read_layer_pairs(parameters, context)
         )
         return True
 
-    def _read_layer_pairs(
-        self, parameters: Parameters, context: Context
-    ) -> list[tuple[QgsRasterLayer, QgsRasterLayer]]:
-        """Return PAN and MS of each scene. Raises QgsProcessingException where one is missing or cannot be opened."""
+    def _read_layer_pairs(self, parameters: Parameters, context: Context) -> list[Sequence[QgsRasterLayer]]:
+        """Return PAN and the layers of MS of each scene: several of MS with one PAN are its bands.
+
+        Raises QgsProcessingException where one is missing or cannot be opened.
+        """
         pans, mss = (self._read_layers(parameters, name, context) for name in ("PAN", "MS"))
+        if len(pans) == 1:
+            return [(*pans, *mss)]
         if len(pans) != len(mss):
             raise QgsProcessingException(
                 tr("PAN has {pans} rasters and MS has {mss}; give one MS for each PAN, in the same order.").format(
@@ -65,13 +70,6 @@ class FinetuneAlgorithm(OtfmAlgorithm):
                 )
             )
         return list(zip(pans, mss))
-
-    def _read_layers(self, parameters: Parameters, name: str, context: Context) -> list[QgsRasterLayer]:
-        """Return the layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
-        layers, value = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
-        if not layers or (isinstance(value, list) and len(layers) < len(value)):
-            require_layer(None, name, value)  # QGIS drops layers that it cannot open.
-        return [require_layer(layer, name, value) for layer in layers]
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         job = self._make_job(parameters, context)

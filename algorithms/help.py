@@ -8,7 +8,7 @@ from __future__ import annotations
 # Title, summary and text of each algorithm.
 PANSHARPEN = (
     "OTFM Pansharpen",
-    "Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.",
+    "Make the colour bands of a satellite image as sharp as its panchromatic band.",
     """Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without \
 changing its colours.
 
@@ -32,7 +32,7 @@ PAN pixels is sharpened in its middle.""",
 )
 FINETUNE = (
     "OTFM Fine-tune weights",
-    "Make the weights of OTFM Pansharpen better on your own scene, in minutes.",
+    "Let the sharpening learn from your own scene, in minutes, for smaller errors on its sensor.",
     """Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
 
 The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn \
@@ -45,14 +45,14 @@ Set up the engine (otfm:setup) installs what it needs.""",
 )
 SETUP = (
     "Set up the engine",
-    "Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.",
+    "Install what OTFM Pansharpen computes with, once; check, repair or remove it.",
     """Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
 
 Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay \
 unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a \
 hash that ships with the plugin. Cancel leaves what was there before.
 
-ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it \
+check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it \
 into a request for help.""",
 )
 PRODUCT = (
@@ -108,6 +108,8 @@ LABELS = {
     "SEED": "Seed of the tuning",
     "DATA_TYPE": "Data type of the output",
     "OVERVIEWS": "Build overviews",
+    "COMPRESS": "Compress the output",
+    "FORM": "Form of the output",
     "CREATE_OPTIONS": "Creation options of the output",
     "DEVICE": "Device",
     "PRECISION": "Precision",
@@ -116,8 +118,7 @@ LABELS = {
     "TILE": "Tile size (PAN pixels)",
     "pansharpen.OUTPUT": "Sharpened raster",
     "preview.OUTPUT": "Preview",
-    "preview.EXTENT": "Extent instead of the map's",
-    "INPUT": "Folder, archive or metadata file of the product",
+    "INPUT": "Folder, archive or metadata file",
     "BANDS": "Bands to sharpen",
     "LOAD": "Load the sharpened rasters",
     "KEEP_VRT": "Keep virtual rasters of PAN and MS",
@@ -142,23 +143,23 @@ LABELS = {
 
 HELP = {
     "PAN": "The sharp raster: one panchromatic band with the smaller pixels.",
-    "MS": "The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another "
-    "reference system is reprojected while it is read.",
-    "MS_MORE": "For MS with one file per band, as Landsat has: choose the first band as MS and the others here, "
-    "in the order of the output. All must share one grid.",
+    "MS": "The colour raster, or one raster per band, as Landsat has: pixels 1.5 to 16 times larger, over the same "
+    "area. Several rasters share one grid, and come in the order of the output. Another reference system is "
+    "reprojected while it is read.",
+    "MS_MORE": "The other bands of MS, for scripts of earlier versions, where MS is the first band.",
     "PAN_BAND": "Which band of the panchromatic raster to use. Leave empty for the first.",
     "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
     "pansharpen.EXTENT": "Only this part is sharpened; leave empty for all that both rasters cover. Statistics are "
     "still those of the whole scene, so parts of one scene fit together.",
     "pansharpen.QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as "
-    "long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned "
+    "long. tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned "
     "weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x "
     "96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.",
-    "MINUTES": "How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.",
+    "MINUTES": "How long to tune on the scene, where the quality is tuned. 1 to 3 are enough on most machines.",
     "MASK": "Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, "
     "but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.",
-    "WEIGHTS_OUT": "Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. "
-    "Used only where QUALITY is tuned; leave empty to keep none.",
+    "WEIGHTS_OUT": "Where the tuned weights are kept, a .safetensors file to choose as quality for other scenes of the "
+    "sensor. Used only where the quality is tuned; leave empty to keep none.",
     "SEED": "Which blocks are held out in tuning, and all other chance.",
     "DEVICE": "auto takes CUDA where torch finds a GPU, with all GPUs of one kind, else the CPU.",
     "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), else "
@@ -175,10 +176,14 @@ HELP = {
     "crisp.",
     "MEMORY": "How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves "
     "need some 600 MB more. Leave empty for a quarter of the machine's memory, at most 2048 MB.",
-    "TILE": "The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.",
+    "TILE": "The raster is sharpened in squares of this size. Leave empty for the largest that the memory allows.",
     "DATA_TYPE": "The type of the output's pixels. A few values that it cannot hold are clipped, and the log says so. "
     "A run that would clip more than a quarter of a band is refused.",
     "OVERVIEWS": "Whether smaller copies of the output are stored with it, so that it draws fast when zoomed out.",
+    "FORM": "For analysis: the values and the bands of MS. For printing: 8 bits in the colours of the layer of MS, "
+    "natural ones where QGIS drew blue as red. Cloud-optimised: for analysis, with overviews inside, to be read over a "
+    "network; the name then ends with .cog.tif.",
+    "COMPRESS": "Whether a GeoTIFF is compressed (DEFLATE), which loses nothing.",
     "CREATE_OPTIONS": "GDAL creation options of the output format, for example COMPRESS=DEFLATE. A GeoTIFF is tiled "
     "and not compressed unless asked for; the predictor then suits the data type.",
     "pansharpen.OUTPUT": "The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised "
@@ -206,7 +211,7 @@ HELP = {
     "finetune.PAN": "The panchromatic raster of each scene; of one raster with several bands, the first is used. "
     "Usually one; several scenes of the same sensor are matched in order with MS.",
     "finetune.MS": "The multispectral raster of each scene, in the order of PAN, with the bands that will be "
-    "sharpened. Alpha bands are left out.",
+    "sharpened. With one PAN it may be one raster per band. Alpha bands are left out.",
     "finetune.EXTENT": "Only this part of the scenes is learnt from, for example one without clouds; leave empty for "
     "all of it. It has to hold at least 96 x 96 MS pixels.",
     "finetune.MASK": "Polygons in any reference system, for example of clouds and their shadows, that nothing is "
@@ -214,7 +219,7 @@ HELP = {
     "START": "The weights to start from: fast or best for a bundled set, or a .safetensors file of this plugin, for "
     "example a fine-tuned one.",
     "finetune.MINUTES": "How long to train. 3 is enough for one scene on most machines; a GPU needs less.",
-    "finetune.STEPS": "How many steps to train, instead of MINUTES: the same steps and seed give the same weights on "
+    "finetune.STEPS": "How many steps to train, instead of minutes: the same steps and seed give the same weights on "
     "the same machine. Leave empty to go by the clock.",
     "finetune.DEVICE": "auto takes CUDA where torch finds a GPU, else the CPU.",
     "finetune.SEED": "Which blocks are held out, and all other chance. Another seed gives another, similar result.",
@@ -270,11 +275,17 @@ COSTS = {
     "best": "Best (errors about 4 % smaller, two to five times as long)",
     "tuned": "Tuned on this scene (errors another 4 % smaller, some minutes)",
 }
+FORM_NAMES = {
+    "analysis": "For analysis (values as MS)",
+    "printing": "For printing (8 bits, drawn as MS)",
+    "cloud": "Cloud-optimised GeoTIFF",
+}
 NAMES = {"fast": "Fast", "best": "Best"}
 CHOOSE = "A weights file…"
+SEVERAL_LAYERS = "Several rasters, one per band…"
 WEIGHTS_FILTER, HTML_FILTER = "Weights (*.safetensors)", "HTML files (*.html)"
-SHARPENED_TITLE, PREVIEW_TITLE = "{ms}, sharpened ({quality})", "{ms}, preview ({quality})"
-NOT_SHARPENED_TITLE = "{ms}, not sharpened"
+SHARPENED_TITLE, PREVIEW_TITLE = "Sharpened: {ms} ({quality})", "Preview: {ms} ({quality})"
+NOT_SHARPENED_TITLE = "Not sharpened: {ms}"
 ABSTRACT = (
     "{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected "
     "{rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}."

@@ -29,7 +29,7 @@ from ..model.files import find_name_fault
 from ..model.options import BUNDLED
 from . import bridge
 from .help import NO_BANDS
-from .pair_of_layers import Bounds, find_pair_fault, preselect
+from .pair_of_layers import Bounds, find_pair_fault, preselect_pair
 from .parameters import AS_MS, declare, declare_output
 from .settings import default_quality
 from .translation import tr, translate_message
@@ -55,7 +55,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     parameters: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     qualities = tuple(BUNDLED)
-    needs_torch = True
+    needs_torch = in_models = True
 
     def name(self) -> str:
         return self.identifier
@@ -72,14 +72,17 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
     def tags(self) -> list[str]:
         return list(self.keywords)
 
+    def flags(self) -> Any:
+        """Hide what models have no use for from the modeler; elsewhere that flag means deprecated."""
+        is_hidden = not self.in_models and QgsApplication.platform() == "desktop"
+        return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler if is_hidden else super().flags()
+
     def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
         for name in self.parameters:
             self.addParameter(declare(self.identifier, name))
         for name in self.outputs:
             self.addOutput(declare_output(self.identifier, name))
-        pair = [p for p in self.parameterDefinitions() if p.name() in ("PAN", "MS") and not p.isDestination()]
-        if pair:
-            preselect(*pair)
+        preselect_pair(self)
 
     def canExecute(self) -> tuple[bool, str]:  # noqa: N802 - QGIS's name
         """Check as the dialog opens that torch can be found. It is not loaded."""
@@ -112,6 +115,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         """
         from ..model.errors import CancelledError, PansharpenError
 
+        can_run, reason = self.canExecute()
+        if not can_run:
+            raise QgsProcessingException(reason)
         try:
             return self._run(parameters, context, feedback)
         except PansharpenError as error:
@@ -125,8 +131,10 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         raise NotImplementedError
 
     def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
-        """Check as QGIS does, and refuse words that it reads as 0 or yes, and what `_find_fault` finds."""
-        passed, sentence = super().checkParameterValues(parameters, context)
+        """Check torch, check as QGIS does, and refuse words that it reads as 0 or yes, and what `_find_fault` finds."""
+        passed, sentence = self.canExecute()
+        if passed:
+            passed, sentence = super().checkParameterValues(parameters, context)
         if not passed:
             return passed, sentence
         try:
@@ -158,6 +166,11 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             return read_integer(name) if parameters.get(name, 0) is not None else 0  # Left empty on purpose.
 
         creation = self.parameterAsString(parameters, "CREATE_OPTIONS", context).replace(" ", "|").split("|")
+        output = parameters.get("OUTPUT")
+        place = output.sink.staticValue() if isinstance(output, QgsProcessingOutputLayerDefinition) else output
+        is_tif = Path(str(place or "")).suffix.lower() in ("", ".tif", ".tiff")  # Without one, a temporary layer.
+        if self.parameterAsBool(parameters, "COMPRESS", context) and is_tif:
+            creation += [] if any(o.upper().startswith("COMPRESS=") for o in creation) else ["COMPRESS=DEFLATE"]
         has_gain = parameters.get("MTF_GAIN") is not None
         fields = {
             "DEVICE": ("device", read_word("DEVICE")),
@@ -188,11 +201,16 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
 
     def _check_pair(self, parameters: Parameters, context: Context) -> str:
         """Return a fault of PAN, MS and EXTENT; empty without one. Raises QgsProcessingException for the extent."""
-        pan, ms = (self.parameterAsRasterLayer(parameters, name, context) for name in ("PAN", "MS"))
-        if pan is None or ms is None:
-            return ""  # `require_layer` refuses them.
+        pan, ms = (self._read_layers(parameters, name, context)[0] for name in ("PAN", "MS"))
         bounds = self._read_bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
         return find_pair_fault(pan, ms, bounds)
+
+    def _read_layers(self, parameters: Parameters, name: str, context: Context) -> list[QgsRasterLayer]:
+        """Return the layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
+        layers, value = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
+        if not layers or (isinstance(value, list) and len(layers) < len(value)):
+            bridge.require_layer(None, name, value)  # QGIS drops layers that it cannot open.
+        return [bridge.require_layer(layer, name, value) for layer in layers]
 
     def _read_mask(self, parameters: Parameters, context: Context, feedback: Feedback, pan: QgsRasterLayer) -> str:
         """Return the polygons of MASK over PAN as hexadecimal WKB in its system; empty if none. Main thread only."""

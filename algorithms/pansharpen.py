@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingException, QgsProcessingOutputLayerDefinition
 from qgis.core import QgsProcessingFeedback as Feedback
 
-from ..model.options import BUNDLED, TUNED, TUNED_FROM
-from .bridge import raster_source, require_layer, run_in_engine
+from ..model.options import BUNDLED, FORMS, TUNED, TUNED_FROM
+from .bridge import raster_source, run_in_engine
+from .forecast import count_pixels, describe_run, remember_speed
 from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
-from .parameters import label_of
-from .result_layer import MADE_OF, MsLayer, described, render_like
+from .pair_of_layers import remember_pair
+from .parameters import AS_MS, label_of
+from .result_layer import MADE_OF, MsLayer, described, read_drawing, render_like
 from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
+
+
+_, PRINTING, CLOUD = FORMS
 
 
 class PansharpenAlgorithm(OtfmAlgorithm):
@@ -30,8 +38,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         *("pansharpening", "pan-sharpening", "fusion", "satellite", "resolution", "neural", "optimal transport"),
     )
     parameters: tuple[str, ...] = (
-        *("PAN", "MS", "QUALITY", "MINUTES", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN"),
-        *("WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS"),
+        *("PAN", "MS", "QUALITY", "MINUTES", "FORM", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK"),
+        *("MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "COMPRESS", "CREATE_OPTIONS"),
         *("WEIGHTS_FOR", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "OUTPUT"),
     )
     outputs: tuple[str, ...] = (
@@ -40,38 +48,47 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     qualities = (*BUNDLED, TUNED)
     result_title = SHARPENED_TITLE
 
-    def checkParameterValues(self, parameters: Parameters, context: Context) -> tuple[bool, str]:  # noqa: N802
-        first = parameters.get("MS")
-        first = first[0] if isinstance(first, list) and first else first  # Scripts may give all of MS as a list.
-        return super().checkParameterValues({**parameters, "MS": first}, context)
-
     def _find_fault(self, parameters: Parameters, context: Context) -> str:
         return self._check_quality(parameters, context) or self._check_pair(parameters, context)
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out of the layers all that belongs to the main thread."""
-        pan = require_layer(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
-        layers = [
-            require_layer(layer, name, parameters.get(name))
-            for name in ("MS", "MS_MORE")
-            for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
-        ]
+        (pan,) = self._read_layers(parameters, "PAN", context)
+        layers = self._read_layers(parameters, "MS", context)
+        if parameters.get("MS_MORE"):
+            layers += self._read_layers(parameters, "MS_MORE", context)
         self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context) or [1], "PAN")
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)
-        self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)
         self._extent = self._read_bounds(parameters, context, pan)
         self._ms_layer, self._pan_name = MsLayer(layers), pan.name()
+        self._stretch: tuple[tuple[float, float], ...] = ()
+        self._form = self.parameterAsEnumString(parameters, "FORM", context) if self.parameterDefinition("FORM") else ""
+        if self._form == PRINTING:
+            bands, self._stretch = read_drawing(self._ms_layer, bands)
+        self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)
+        self._layers = pan, layers
+        self._values = math.prod(count_pixels(pan, layers[0], self._extent)) / 1e6
         return True
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
-        output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
+        output = self._name_output(self.parameterAsOutputLayer(parameters, "OUTPUT", context), context)
         result = run_in_engine(self._make_job(parameters, context, Path(output)), feedback)
+        remember_speed(self._read_quality(parameters, context), self._values * len(result.bands), result.seconds)
         if context.willLoadLayerOnCompletion(output):
             self._describe(
                 context.layerToLoadOnCompletionDetails(output), result, self._read_quality(parameters, context)
             )
         return {"OUTPUT": output, **self._list_outputs(result)}
+
+    def _name_output(self, output: str, context: Context) -> str:
+        """Return the output's name, which ends with .cog.tif where it is to be cloud-optimised."""
+        stem, is_tif, _ = output.rpartition(".tif")
+        if self._form != CLOUD or not is_tif or stem.lower().endswith(".cog"):
+            return output
+        layers = context.layersToLoadOnCompletion()
+        context.setLayersToLoadOnCompletion({f"{stem}.cog.tif" if k == output else k: v for k, v in layers.items()})
+        return f"{stem}.cog.tif"
 
     def _make_job(self, parameters: Parameters, context: Context, output: Path) -> FusionJob:
         from ..model.fusion.job import FusionJob
@@ -80,7 +97,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         if quality == TUNED:
             quality, minutes = TUNED_FROM, self.parameterAsDouble(parameters, "MINUTES", context)
         weights_file = self.parameterAsFileOutput(parameters, "WEIGHTS_OUT", context)
-        options = self._read_options(parameters, context, quality, adapt=minutes)
+        options = self._read_options(parameters, context, quality, adapt=minutes, stretch=self._stretch)
+        if len(self._stretch) > 1 and output.suffix.lower() in (".tif", ".tiff"):
+            options = replace(options, creation_options=(*options.creation_options, "PHOTOMETRIC=RGB"))
         more, weights_out = tuple(self._more_ms), Path(weights_file) if weights_file else None
         return FusionJob(self._pan, self._ms, output, options, self._extent, more, weights_out)
 
@@ -109,6 +128,29 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         ids = self._ms_layer.ids
         made_of = ids if len(ids) == 1 else [ids[band - 1] for band in result.bands]
         loading.postProcessor().steps.append(lambda layer: layer.setCustomProperty(MADE_OF, made_of))
+
+    def postProcessAlgorithm(self, context: Context, feedback: Feedback) -> Parameters:  # noqa: N802 - QGIS's name
+        """Keep the pair in the project, for the next dialog."""
+        if context.project() is not None:
+            remember_pair(context.project(), *self._layers)
+        return {}
+
+    def describe_run(self, parameters: Parameters, context: Context) -> tuple[str, bool]:
+        """Describe the run for the dialog, and tell whether it fits. Empty where the rasters do not say."""
+        try:
+            if self._check_pair(parameters, context):
+                return "", True
+            (pan,), ms = (self._read_layers(parameters, name, context) for name in ("PAN", "MS"))
+            bounds = self._read_bounds(parameters, context, pan)
+            bands = len(self._read_bands(parameters, "MS_BANDS", context))
+        except (QgsProcessingException, ValueError):
+            return "", True
+        output = parameters.get("OUTPUT")
+        place = output.sink.staticValue() if isinstance(output, QgsProcessingOutputLayerDefinition) else str(output)
+        data_type = self.parameterAsEnumString(parameters, "DATA_TYPE", context).replace(AS_MS, "")
+        memory = self.parameterAsInt(parameters, "MEMORY", context) if parameters.get("MEMORY") else 0
+        quality = self._read_quality(parameters, context)
+        return describe_run(pan, ms, bounds, bands, quality, data_type, memory, place)
 
     @staticmethod
     def _list_outputs(result: FusionResult) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from qgis import core
 from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterNumber
 
-from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, PRODUCT_BANDS, TUNED
+from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, FORMS, PRECISIONS, PRODUCT_BANDS, TUNED
 from ..model.weight_sets import WEIGHTS_FOR
 from .help import HELP, HTML_FILTER, LABELS, OUTPUT_LABELS, WEIGHTS_FILTER
 from .settings import default_quality, set_default, weights_folder
@@ -23,11 +23,12 @@ INTEGER, DOUBLE = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParame
 RASTERS = core.QgsProcessing.SourceType.TypeRaster
 POLYGONS = [core.QgsProcessing.SourceType.TypeVectorPolygon]
 ADVANCED = {
-    *("PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_FOR", "SENSOR", "WEIGHTS_OUT", "SEED"),
-    *("DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "KEEP_VRT"),
-    *("KEEP_ON_CANCEL", "WHEELS", "INDEX"),
+    *("PAN_BAND", "MS_BANDS", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_FOR", "SENSOR", "WEIGHTS_OUT", "SEED"),
+    *("DATA_TYPE", "OVERVIEWS", "COMPRESS", "CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE"),
+    *("KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS", "INDEX", "finetune.START", "finetune.EXTENT", "pansharpen.EXTENT"),
 }
 TEXT_OUTPUTS = ("DEVICE_USED", "WEIGHTS_SHA256", "VERDICT", "FAULTS", "TORCH", "REPORT")
+HIDDEN = ("MS_MORE",)  # Of scripts of earlier versions.
 LAYER_OUTPUTS = ("LAYERS", "MAP_LAYERS")
 
 Declaration = Callable[[str, str], QgsProcessingParameterDefinition]
@@ -77,6 +78,7 @@ def _choose_options_widget() -> dict[str, str]:
 def _declare_input(name: str, label: str) -> QgsProcessingParameterDefinition:
     parameter = core.QgsProcessingParameterFile(name, label)
     parameter.setFileFilter(tr("All files (*)"))  # QGIS's own filter, *.*, refuses folders.
+    parameter.setMetadata({"widget_wrapper": f"{__package__}.widgets.PathWidget"})
     return parameter
 
 
@@ -96,7 +98,9 @@ def _declare_tuned_weights(name: str, label: str) -> QgsProcessingParameterDefin
 _flag, _text = core.QgsProcessingParameterBoolean, core.QgsProcessingParameterString
 DECLARATIONS: Mapping[str, Declaration] = {
     "PAN": core.QgsProcessingParameterRasterLayer,
-    "MS": core.QgsProcessingParameterRasterLayer,
+    "MS": _add_widget(
+        partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS), f"{__package__}.widgets.MsWidget"
+    ),
     "finetune.PAN": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS),
     "finetune.MS": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS),
     "exampledata.PAN": core.QgsProcessingParameterRasterDestination,
@@ -117,6 +121,8 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "WEIGHTS_OUT": _declare_file(WEIGHTS_FILTER, optional=True),
     "SEED": _declare_number(INTEGER, 1, 0, 2**31 - 1),
     "DATA_TYPE": _declare_data_type,
+    "FORM": _add_widget(_declare_choice(FORMS), f"{__package__}.widgets.FormWidget"),
+    "COMPRESS": partial(_flag, defaultValue=False),
     "OVERVIEWS": partial(_flag, defaultValue=False),
     "CREATE_OPTIONS": _add_widget(partial(_text, defaultValue="", optional=True), _choose_options_widget()),
     "DEVICE": _declare_choice(DEVICES),
@@ -159,8 +165,10 @@ def declare(algorithm: str, name: str) -> QgsProcessingParameterDefinition:
     """Declare a parameter with its label, its help, and the default that the user has set for it."""
     parameter = _find(DECLARATIONS, algorithm, name)(name, label_of(algorithm, name))
     parameter.setHelp(tr(_find(HELP, algorithm, name)))
-    if name in ADVANCED:
+    if {name, f"{algorithm}.{name}"} & ADVANCED:
         parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+    if name in HIDDEN:
+        parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagHidden)
     set_default(parameter)
     return parameter
 

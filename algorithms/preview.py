@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qgis.core import QgsProcessingAlgorithm, QgsProcessingException, QgsRasterLayer, QgsRectangle
 from qgis.core import QgsProcessingContext as Context
+from qgis.core import QgsProcessingException, QgsRasterLayer, QgsRectangle
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED
@@ -39,10 +39,7 @@ class PreviewAlgorithm(PansharpenAlgorithm):
     outputs = ()
     qualities = tuple(BUNDLED)
     result_title = PREVIEW_TITLE
-
-    def flags(self) -> Any:
-        """Hide it from the modeler: models have no map."""
-        return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
+    in_models = False  # They have no map.
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Prepare as `otfm:pansharpen`, and log where the map shows more than is sharpened."""
@@ -83,6 +80,10 @@ class PreviewAlgorithm(PansharpenAlgorithm):
     def _describe(self, loading: Any, result: FusionResult, quality: str) -> None:
         super()._describe(loading, result, quality)
         loading.postProcessor().steps.append(replace_previous)
+
+    def describe_run(self, parameters: Parameters, context: Context) -> tuple[str, bool]:
+        """Describe nothing: a preview takes seconds."""
+        return "", True
 
     @staticmethod
     def _list_outputs(result: FusionResult) -> dict[str, Any]:

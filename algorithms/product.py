@@ -27,8 +27,8 @@ class ProductAlgorithm(OtfmAlgorithm):
     title, summary, about = PRODUCT
     keywords = ("pansharpening", "mtl", "dimap")
     parameters = (
-        *("INPUT", "BANDS", "QUALITY", "EXTENT", "LOAD", "ALIGN", "DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS"),
-        *("KEEP_VRT", "WEIGHTS_FOR", "DEVICE", "PRECISION", "MEMORY", "OUTPUT"),
+        *("INPUT", "BANDS", "QUALITY", "EXTENT", "LOAD", "ALIGN", "DATA_TYPE", "OVERVIEWS", "COMPRESS"),
+        *("CREATE_OPTIONS", "KEEP_VRT", "WEIGHTS_FOR", "DEVICE", "PRECISION", "MEMORY", "OUTPUT"),
     )
     outputs = ("LAYERS", "SHARPENED", "COMPLETE", "FAILED", "SECONDS")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qgis.core import QgsApplication, QgsProcessingModelAlgorithm, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
@@ -9,6 +11,7 @@ from .assess import AssessAlgorithm
 from .exampledata import ExampleDataAlgorithm
 from .finetune import FinetuneAlgorithm
 from .otfm_algorithm import ICON, ROOT
+from .pair_of_layers import preselect_pair
 from .pansharpen import PansharpenAlgorithm
 from .preview import PreviewAlgorithm
 from .product import ProductAlgorithm
@@ -20,6 +23,21 @@ ALGORITHMS = (
 )
 MODELS = ROOT / "resources" / "models"
 MODEL_PROVIDERS = ("otfm", "gdal")  # The example models use their algorithms.
+
+
+class ExampleModel(QgsProcessingModelAlgorithm):
+    """A model whose dialog begins with the likely PAN and MS of the project."""
+
+    def createInstance(self) -> ExampleModel:  # noqa: N802 - QGIS's name
+        model = ExampleModel()
+        model.loadVariant(self.toVariant())
+        model.setProvider(self.provider())
+        model.setSourceFilePath(self.sourceFilePath())
+        return model
+
+    def initAlgorithm(self, configuration: Any = None) -> None:  # noqa: N802 - QGIS's name
+        super().initAlgorithm(configuration or {})
+        preselect_pair(self)
 
 
 class OtfmProvider(QgsProcessingProvider):
@@ -40,7 +58,7 @@ class OtfmProvider(QgsProcessingProvider):
         if QgsApplication.processingRegistry().providerById(self.id()) is None:
             return  # The models' steps are not found yet.
         for file in sorted(MODELS.glob("*.model3")):
-            model = QgsProcessingModelAlgorithm()
+            model = ExampleModel()
             if model.fromFile(str(file)):
                 model.setSourceFilePath(str(file))
                 self.addAlgorithm(model)

@@ -10,6 +10,7 @@ from qgis.core import (
     QgsContrastEnhancement,
     QgsLayerMetadata,
     QgsMultiBandColorRenderer,
+    QgsProcessingException,
     QgsProcessingLayerPostProcessorInterface,
     QgsRasterLayer,
     QgsRasterMinMaxOrigin,
@@ -20,20 +21,51 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from .pair_of_layers import name_ms
+from .translation import tr
+
 MADE_OF = "otfm/made_of"  # Property of a result: ids of the layers of MS, one per band if they are several.
+PARTS = ("Band", "ContrastEnhancement")  # Of the names of a renderer's functions.
 MAX_KEPT = 1000  # Post-processors of one session: more than a batch or model makes.
 
 
 class MsLayer:
-    """Rendering and metadata of the layer of MS: copies made on the main thread."""
+    """Name, rendering and metadata of MS: copies made on the main thread."""
 
     def __init__(self, layers: Sequence[QgsRasterLayer]) -> None:
-        """Copy the first layer. The rendering of one of several layers does not fit the result."""
+        """Copy MS, which is one layer, or one per band."""
         layer, self.ids = layers[0], [each.id() for each in layers]
-        self.name = layer.name()
-        self.renderer = layer.renderer().clone() if layer.renderer() and len(layers) == 1 else None
+        self.name = name_ms(layers)
+        self.renderer = _choose_renderer(layers)
         self.filters = [f.clone() for f in (layer.brightnessFilter(), layer.hueSaturationFilter()) if f]
         self.metadata = layer.metadata().clone()
+
+
+def _choose_renderer(layers: Sequence[QgsRasterLayer]) -> QgsRasterRenderer | None:
+    """Return the rendering of MS, in natural colours where QGIS drew the first three bands, blue before red.
+
+    Natural colours are stretched as MS is: by each layer's stretch, or by that of the one layer for other bands.
+    """
+    from ..model.product.names import find_natural_colours
+
+    renderer = layers[0].renderer()
+    is_first_three = isinstance(renderer, QgsMultiBandColorRenderer) and renderer.usesBands()[:3] == [1, 2, 3]
+    colours = find_natural_colours([la.source() for la in layers]) if len(layers) > 1 or is_first_three else None
+    if colours is None or (len(layers) == 1 and colours[0] < colours[2]):
+        return renderer.clone() if renderer and len(layers) == 1 else None
+    if len(layers) == 1:
+        natural = layers[0].clone()
+        stretch, origin = renderer.redContrastEnhancement(), renderer.minMaxOrigin()
+        natural.setRenderer(QgsMultiBandColorRenderer(natural.dataProvider(), *colours))
+        if stretch and stretch.contrastEnhancementAlgorithm() and origin.limits():
+            natural.setContrastEnhancement(stretch.contrastEnhancementAlgorithm(), origin.limits())
+        return natural.renderer().clone()
+    drawn = QgsMultiBandColorRenderer(None, *colours)
+    for get_band, _, _, set_stretch in _list_channels(drawn):
+        grey = layers[get_band() - 1].renderer()
+        if isinstance(grey, QgsSingleBandGrayRenderer) and grey.contrastEnhancement():
+            set_stretch(QgsContrastEnhancement(grey.contrastEnhancement()))
+    return drawn
 
 
 def described(ms: MsLayer, title: str, abstract: str, history: str) -> QgsLayerMetadata:
@@ -55,10 +87,12 @@ def make_result_renderer(renderer: QgsRasterRenderer | None, bands: Sequence[int
         return None
     number_of = {band: number for number, band in reversed(list(enumerate(bands, start=1)))}
     renderer.setAlphaBand(number_of.get(renderer.alphaBand(), -1))
-    accessors = _list_drawn_bands(renderer)
-    if accessors is None:
+    channels = [channel[:2] for channel in _list_channels(renderer)]
+    if isinstance(renderer, QgsSingleBandPseudoColorRenderer):
+        channels = [(renderer.band, renderer.setBand)]
+    if not channels:
         return renderer if list(bands) == list(range(1, renderer.bandCount() + 1)) else None
-    for get_band, set_band in accessors:
+    for get_band, set_band in channels:
         band = get_band()
         if band > 0 and band not in number_of:
             return None
@@ -66,19 +100,17 @@ def make_result_renderer(renderer: QgsRasterRenderer | None, bands: Sequence[int
     return renderer
 
 
-def _list_drawn_bands(renderer: QgsRasterRenderer) -> list[tuple[Any, Any]] | None:
-    """Return getter and setter of each band that a renderer draws; None for unknown renderers."""
-    if isinstance(renderer, QgsMultiBandColorRenderer):
-        return [
-            (renderer.redBand, renderer.setRedBand),
-            (renderer.greenBand, renderer.setGreenBand),
-            (renderer.blueBand, renderer.setBlueBand),
-        ]
+def _list_channels(renderer: QgsRasterRenderer | None) -> list[tuple[Any, ...]]:
+    """Return getter and setter of the band of each channel, and those of its stretch; empty for other renderers."""
     if isinstance(renderer, QgsSingleBandGrayRenderer):
-        return [(renderer.grayBand, renderer.setGrayBand)]
-    if isinstance(renderer, QgsSingleBandPseudoColorRenderer):
-        return [(renderer.band, renderer.setBand)]
-    return None
+        return [
+            (renderer.grayBand, renderer.setGrayBand, renderer.contrastEnhancement, renderer.setContrastEnhancement)
+        ]
+    if not isinstance(renderer, QgsMultiBandColorRenderer):
+        return []
+    names = [(f"{c}{part}", f"set{c.title()}{part}") for c in ("red", "green", "blue") for part in PARTS]
+    functions = [getattr(renderer, name) for pair in names for name in pair]
+    return [tuple(functions[n : n + 4]) for n in (0, 4, 8)]
 
 
 class AfterLoading(QgsProcessingLayerPostProcessorInterface):
@@ -104,6 +136,29 @@ class AfterLoading(QgsProcessingLayerPostProcessorInterface):
             layer.triggerRepaint()
             for offer in self.offers if layer.project() and layer.customProperty(MADE_OF) else ():
                 offer(layer)
+
+
+def read_drawing(ms: MsLayer, bands: Sequence[int]) -> tuple[list[int], tuple[tuple[float, float], ...]]:
+    """Return the bands that a picture of MS shows, and the values that are black and white in each.
+
+    The rendering of MS then has no stretch, as the picture needs none. Raises QgsProcessingException where the layer is
+    not drawn by a stretch of its bands, or draws others than `bands`.
+    """
+    channels = _list_channels(ms.renderer)
+    shown = [channel[0]() for channel in channels]
+    if not shown or not all(b > 0 and (not bands or b in bands) for b in shown):
+        raise QgsProcessingException(
+            tr(
+                "{name} cannot be printed as it is drawn. Draw it as Multiband color with three of its bands in the "
+                "layer's properties (Symbology), or choose another form of the output."
+            ).format(name=ms.name)
+        )
+    limits: list[tuple[float, float]] = []
+    for _, _, get_stretch, set_stretch in channels:
+        stretch = get_stretch()
+        limits.append((stretch.minimumValue(), stretch.maximumValue()) if stretch else (0.0, 255.0))
+        set_stretch(None)
+    return shown, tuple(limits)
 
 
 def render_like(ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, warning: str = "") -> AfterLoading:
@@ -137,15 +192,25 @@ def draw_shades(shades: Sequence[tuple[float, tuple[int, int, int], str]]) -> Af
     return AfterLoading(draw)
 
 
-def draw_colours(bands: tuple[int, int, int]) -> AfterLoading:
-    """Draw the red, the green and the blue band in natural colours, stretched by a cumulative cut."""
+def draw_colours(bands: tuple[int, int, int], limits: tuple[float, float] | None = None) -> AfterLoading:
+    """Draw the red, the green and the blue band in natural colours.
+
+    All are stretched between `limits`; without limits, each by a cumulative cut.
+    """
+    stretch = QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum
 
     def draw(layer: QgsRasterLayer) -> None:
         if layer.bandCount() >= max(bands):
             layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *bands))
-            layer.setContrastEnhancement(
-                QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
-                QgsRasterMinMaxOrigin.Limits.CumulativeCut,
-            )
+            layer.setContrastEnhancement(stretch, QgsRasterMinMaxOrigin.Limits.CumulativeCut)
+        if limits and layer.bandCount() >= max(bands):
+            renderer = layer.renderer().clone()
+            origin = QgsRasterMinMaxOrigin()
+            origin.setLimits(QgsRasterMinMaxOrigin.Limits.None_)
+            renderer.setMinMaxOrigin(origin)
+            for _, _, get_stretch, _ in _list_channels(renderer):
+                get_stretch().setMinimumValue(limits[0])
+                get_stretch().setMaximumValue(limits[1])
+            layer.setRenderer(renderer)
 
     return AfterLoading(draw)

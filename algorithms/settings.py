@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from qgis.core import QgsApplication, QgsProcessingParameterDefinition, QgsSetti
 from ..model.options import BUNDLED, DEFAULT_SET
 
 DEVICE, QUALITY, MEMORY, WEIGHTS_FOLDER = "otfm/device", "otfm/quality", "otfm/memory", "otfm/weights_folder"
+OUTPUT_FOLDER, NAME_PATTERN, READY = "otfm/output_folder", "otfm/name_pattern", "otfm/ready"
+DEFAULT_PATTERN = "{ms}_sharp.tif"  # Of names of results.
 SET_BY = {"DEVICE": DEVICE, "MEMORY": MEMORY}  # The setting of a parameter's default.
 
 
@@ -24,6 +28,17 @@ def set_default(parameter: QgsProcessingParameterDefinition) -> None:
     value = setting(SET_BY[parameter.name()]) if parameter.name() in SET_BY else None
     if value is not None and parameter.checkValueIsAcceptable(value):
         parameter.setDefaultValue(value)
+
+
+def default_output(ms: str) -> str:
+    """Return where the result of an MS goes by the user's folder and pattern; empty without a folder."""
+    folder = setting(OUTPUT_FOLDER)
+    if not folder:
+        return ""
+    plain = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "_", ms).strip(". ") or "ms"
+    name = str(setting(NAME_PATTERN) or DEFAULT_PATTERN).replace("{ms}", plain)
+    free = (name if n == 1 else f"{Path(name).stem}_{n}{Path(name).suffix}" for n in itertools.count(1))
+    return str(next(place for f in free if not (place := Path(folder) / f).exists()))
 
 
 def default_quality() -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from qgis.core import Qgis, QgsProcessingAlgorithm
+from qgis.core import Qgis, QgsSettings
 from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from .bridge import own_packages, progress_for
 from .help import SETUP
 from .otfm_algorithm import OtfmAlgorithm, Parameters
+from .settings import READY
 
 
 class SetupAlgorithm(OtfmAlgorithm):
@@ -22,11 +22,7 @@ class SetupAlgorithm(OtfmAlgorithm):
     keywords = ("install", "torch", "pytorch", "dependencies", "diagnostics", "report", "cuda", "otfm")
     parameters = ("ACTION", "BUILD", "WHEELS", "INDEX")
     outputs = ("TORCH", "REPORT")
-    needs_torch = False
-
-    def flags(self) -> Any:
-        """Hide it from the modeler: it changes the profile, not data."""
-        return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
+    needs_torch = in_models = False  # It changes the profile, not data.
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         from ..engine.installation import RequiredFiles, set_up
@@ -40,6 +36,7 @@ class SetupAlgorithm(OtfmAlgorithm):
         action = self.parameterAsEnumString(parameters, "ACTION", context)
         with progress_for(feedback) as progress:
             result = set_up(action, own_packages(), packages, progress)
+        QgsSettings().setValue(READY, result.ready)
         report = "\n".join((f"QGIS {Qgis.version()}", *result.report)) if result.report else ""
         if report:
             feedback.pushInfo(report)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsApplication, QgsProject
+from qgis.core import QgsApplication, QgsProcessingContext, QgsProject
 from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QMenu
 
 from ..algorithms.otfm_algorithm import ICON
+from ..algorithms.pair_of_layers import all_pairs
+from ..algorithms.setup_offer import SetupOffer
 from ..algorithms.translation import tr
 from .comparison import Comparison
 from .live_preview import LivePreview
@@ -28,6 +30,7 @@ class Menu:
         self.menu.setObjectName("otfmMenu")
         self.menu.setIcon(QIcon(str(ICON)))
         self.buttons: list[Any] = []
+        self.offer: SetupOffer | None = None
         self.example: tuple[str, ...] = ()  # files of the example data of this session
         self.dialogs: list[Any] = []  # Python's references: QGIS keeps only the windows.
         for name in IN_MENU:
@@ -35,6 +38,11 @@ class Menu:
                 self._add(name)
             else:
                 self.menu.addSeparator()
+            if name == "preview":
+                action = self.menu.addAction(
+                    QIcon(str(ICON)), tr("Sharpen all pairs of this project…"), self.open_batch
+                )
+                action.setObjectName("otfm:all")
         self.menu.addSeparator()
         self.live = LivePreview(
             iface,
@@ -62,7 +70,7 @@ class Menu:
             QIcon(str(ICON)), label, self.add_example if without_dialog else lambda: self.open(name)
         )
         action.setObjectName(f"otfm:{name}")
-        action.setToolTip(algorithm.shortDescription())
+        action.setToolTip(f"<b>{algorithm.displayName()}</b><br>{algorithm.shortDescription()}")
         if name == FIRST:
             self.buttons.append(action)
 
@@ -76,14 +84,37 @@ class Menu:
         return action
 
     def open(self, name: str) -> None:
-        """Open the dialog of an algorithm, or that of `otfm:setup` where torch is missing."""
+        """Open the dialog of an algorithm, after that of `otfm:setup` where torch is missing."""
         import processing
 
-        can_run, reason = QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").canExecute()
-        if not can_run:
-            self.iface.messageBar().pushWarning("OTFM Pansharpen", reason)
-        dialog = processing.createAlgorithmDialog(f"otfm:{name if can_run else 'setup'}")
+        if not QgsApplication.processingRegistry().algorithmById(f"otfm:{name}").canExecute()[0]:
+            self.offer = SetupOffer(self.iface.messageBar(), lambda: self.open(name))
+            self.offer.open()
+            return
+        dialog = processing.createAlgorithmDialog(f"otfm:{name}")
         self.dialogs = [*(d for d in self.dialogs if not sip.isdeleted(d)), dialog]
+        dialog.show()
+
+    def open_batch(self) -> None:
+        """Open a table with all pairs of the project."""
+        from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
+
+        pairs = all_pairs()
+        if not pairs:
+            words = tr("The project has no PAN and MS of one scene in one reference system. Add both rasters first.")
+            self.iface.messageBar().pushWarning("OTFM Pansharpen", words)
+            return
+        if not QgsApplication.processingRegistry().algorithmById(f"otfm:{FIRST}").canExecute()[0]:
+            self.open(FIRST)
+            return
+        dialog = BatchAlgorithmDialog(QgsApplication.processingRegistry().createAlgorithmById(f"otfm:{FIRST}"))
+        table, context = dialog.mainWidget(), QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        table.addRow(len(pairs) - 1)
+        for wrappers, pair in zip(table.wrappers, pairs):
+            wrappers[table.parameter_to_column["PAN"]].setParameterValue(pair.pan.id(), context)
+            wrappers[table.parameter_to_column["MS"]].setParameterValue([la.id() for la in pair.ms], context)
+        self.dialogs.append(dialog)
         dialog.show()
 
     def add_example(self) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,7 +90,8 @@ class Engine:
                 self.torch = message["torch"]
                 return
             if "fault" in message:
-                progress.explain(message["details"])
+                if message["details"]:
+                    progress.explain(message["details"])
                 raise EngineError(message["fault"])
             if "crash" in message:
                 _pass_on(message, progress)
@@ -127,6 +129,8 @@ class Engine:
         self.process.kill()
         self.process.wait()
         self.close()
+        for thread in self.threads:  # Python crashes where one still listens as it ends
+            thread.join(LAST_WAIT)
 
     def close(self) -> None:
         """Let it end by itself, as soon as it reads that it is not needed."""
@@ -142,8 +146,7 @@ class Engine:
         self.threads[0].join(LAST_WAIT)
         if self.alive:
             self.end()
-        for thread in self.threads:
-            thread.join(LAST_WAIT)
+        self.threads[1].join(LAST_WAIT)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if self.process.stdin:
@@ -219,6 +222,21 @@ class Engines:
         self.warm: list[tuple[str, Engine]] = []
         self.working: Launch | None = None
         self.jobs = 0  # that are being done
+        self.starting: threading.Thread | None = None  # an engine before there is a job
+        self.stopping = threading.Event()
+
+    def prepare(self, packages: Path) -> None:
+        """Start an engine for the next job in the background, where none waits or works. The job reports faults."""
+        with self.lock:
+            if self.warm or self.jobs or (self.starting and self.starting.is_alive()):
+                return
+            self.stopping.clear()
+            self.starting = threading.Thread(target=self._prepare, args=(packages,), daemon=True)
+            self.starting.start()
+
+    def _prepare(self, packages: Path) -> None:
+        with suppress(PansharpenError, OSError):
+            self.torch_version(packages, Progress(cancelled=self.stopping.is_set))
 
     def run(self, job: Any, packages: Path, progress: Progress) -> Any:
         """Have a job done in an engine that imports from `packages` too. Raises PansharpenError.
@@ -234,6 +252,9 @@ class Engines:
                 self.jobs -= 1
 
     def _run(self, job: Any, packages: Path, progress: Progress) -> Any:
+        while self.starting and self.starting.is_alive():
+            progress.check()
+            self.starting.join(POLL)
         engine, before = self._take_warm(packages), read_states(job)
         if engine is not None:
             try:
@@ -274,6 +295,9 @@ class Engines:
 
         Python crashes where threads still listen as it ends, and Windows moves no folder that an engine has loaded.
         """
+        self.stopping.set()
+        if self.starting and wait:
+            self.starting.join(LAST_WAIT)
         with self.lock:
             warm, self.warm = self.warm, []
         for _, engine in warm:

@@ -19,22 +19,27 @@ MAX_ERROR = 0.6  # of interpolation's ERGAS; a right result stays below
 
 @dataclass(frozen=True)
 class Examination:
-    """The job: `packages` is the packages' folder."""
+    """The job: `packages` is the packages' folder; `brief` asks for the line `ready` alone."""
 
     packages: Path
+    brief: bool = False
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Lines of text without personal paths."""
+    """Lines of text without personal paths; `ready` names torch, device and number type."""
 
     lines: tuple[str, ...]
+    ready: str = ""
 
 
 def examine(job: Examination, progress: Progress | None = None) -> Findings:
     """Examine the process this runs in. Raises PansharpenError where fusing fails."""
+    if job.brief:
+        return Findings((), _describe_ready())
     answer = _test_known_answer(progress or Progress())
-    return Findings((*_describe_software(job.packages), *_describe_machine(), *_describe_room(job.packages), answer))
+    lines = (*_describe_software(job.packages), *_describe_machine(), *_describe_room(job.packages), answer)
+    return Findings(lines, _describe_ready())
 
 
 def describe_host() -> list[str]:
@@ -44,6 +49,20 @@ def describe_host() -> list[str]:
         f"System: {platform.platform()}, {platform.machine()}",
         f"Python: {sys.version.split()[0]}",
     ]
+
+
+def _describe_ready() -> str:
+    import torch
+
+    from ..model.devices import choose_device
+    from ..model.inference.precision import choose_precision
+    from ..model.network.weights import load_weights
+    from ..model.options import BUNDLED, DEFAULT_SET
+
+    device = choose_device("auto")
+    number_type, _ = choose_precision("auto", device, load_weights(BUNDLED[DEFAULT_SET]).network)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    return f"torch {torch.__version__} on {name}, {str(number_type).removeprefix('torch.')}"
 
 
 def _describe_software(packages: Path) -> Iterator[str]:

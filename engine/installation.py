@@ -15,7 +15,8 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from email.parser import BytesParser
 from importlib.metadata import distributions
 from pathlib import Path
@@ -50,10 +51,14 @@ class RequiredFiles:
 
 @dataclass(frozen=True)
 class Done:
-    """The version of torch that the engine now loads, empty for none, and the lines of a report where one was asked."""
+    """The version of torch that the engine now loads, empty for none, and the lines of a report where one was asked.
+
+    `ready` names torch, device and number type; empty where the engine does not work.
+    """
 
     torch: str = ""
     report: tuple[str, ...] = ()
+    ready: str = ""
 
 
 def set_up(action: str, folder: Path, wanted: RequiredFiles, progress: Progress) -> Done:
@@ -61,12 +66,18 @@ def set_up(action: str, folder: Path, wanted: RequiredFiles, progress: Progress)
     if action == "check":
         return _check(folder, progress)
     try:
-        return _change(action, folder, wanted, progress)
+        done = _change(action, folder, wanted, progress)
     except OSError as error:
         raise EngineError(
             f"The folder {folder} for the packages cannot be changed ({error}). Make it writable, or use another "
             "profile, and run again."
         ) from error
+    if done.torch:
+        with suppress(EngineError):
+            found = ENGINES.run(Examination(folder, brief=True), folder, Progress(cancelled=progress.cancelled))
+            progress.log(f"Ready: {found.ready}.")
+            done = replace(done, ready=found.ready)
+    return done
 
 
 def _change(action: str, folder: Path, wanted: RequiredFiles, progress: Progress) -> Done:
@@ -105,7 +116,8 @@ def _check(folder: Path, progress: Progress) -> Done:
         findings = ENGINES.run(Examination(folder), folder, Progress(cancelled=progress.cancelled))
     except EngineError as error:
         return Done("", (*lines, f"The engine does not work: {error}"))
-    return Done(str(manifest(folder).get("torch", "")) or _find_version(folder, progress), (*lines, *findings.lines))
+    version = str(manifest(folder).get("torch", "")) or _find_version(folder, progress)
+    return Done(version, (*lines, *findings.lines), findings.ready)
 
 
 def install(folder: Path, wanted: RequiredFiles, progress: Progress) -> dict[str, str]:
@@ -281,7 +293,7 @@ def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], pro
     def show(line: str) -> bool:
         counts = not line.startswith(NOISE)
         if counts:
-            progress.log(line[:200])
+            progress.explain(line[:200])
         return counts
 
     most = 0  # bytes: pip removes wheels once they are unpacked

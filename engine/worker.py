@@ -135,10 +135,9 @@ def load_torch() -> str:
 
 def _give_up(line: Line, error: Exception) -> NoReturn:
     """Send why this engine does not work, and end it."""
-    line.begin(
-        fault=explain_fault(error),
-        details="".join(traceback.format_exception(type(error), error, error.__traceback__)),
-    )
+    is_missing = isinstance(error, ModuleNotFoundError) and error.name == "torch"
+    details = "" if is_missing else "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    line.begin(fault=explain_fault(error), details=details)
     os._exit(1)
 
 

@@ -22,19 +22,11 @@ from ..model.errors import OutputError, PansharpenError, translate_memory_errors
 from ..model.fusion.check import CheckedPair, check_output, check_pair
 from ..model.fusion.job import FusionJob, SceneMetrics
 from ..model.fusion.pipeline import estimate_quality, make_scene_metrics, plan_pair, provenance
-from ..model.fusion.plan import (
-    FIXED_PART,
-    MAX_BUDGET,
-    MEGABYTE,
-    PLAN_CLASSES,
-    TILES_OF_A_GPU,
-    FusionPlan,
-    WorkPlan,
-    estimate_pixel_bytes,
-)
+from ..model.fusion.plan import MEGABYTE, PLAN_CLASSES, TILES_OF_A_GPU, FusionPlan, WorkPlan, estimate_pixel_bytes
 from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
 from ..model.network.weights import MAX_FILE_BYTES, compute_file_sha256
+from ..model.options import FIXED_PART, MAX_BUDGET
 from ..model.product.inputs import ms_source, pan_source
 from ..model.product.run import INPUTS, SETTINGS
 from ..model.progress import Progress

@@ -33,14 +33,23 @@ RASTERS = (
     QgsProcessingParameterRasterLayer("PAN", "Panchromatic raster"),
     QgsProcessingParameterRasterLayer("MS", "Multispectral raster"),
 )
-PRODUCTS = QgsProcessingParameterFile("INPUT", "Folder, archive or metadata file of the product")
+PRODUCTS = QgsProcessingParameterFile("INPUT", "Folder, archive or metadata file")
 PRODUCTS.setFileFilter("All files (*)")  # QGIS's own filter, *.*, refuses folders
+PRODUCTS.setHelp("What was downloaded: a folder, an archive (.tar, .tar.gz, .zip), or a metadata file.")
+RASTERS[0].setHelp("The sharp raster: one band with the smaller pixels.")
+RASTERS[1].setHelp("The colour raster of the same scene, with larger pixels.")
 FOLDER = QgsProcessingParameterFile("INPUT", "Folder of products", QgsProcessingParameterFile.Behavior.Folder)
 MINUTES = QgsProcessingParameterNumber(
     "MINUTES", "Minutes of tuning", QgsProcessingParameterNumber.Type.Double, 3.0, False, 0.05
 )
+FOLDER.setHelp("A folder with several downloads of one sensor, as folders or archives.")
+MINUTES.setHelp("How long to tune. 1 to 3 minutes are enough on most machines.")
 RED = QgsProcessingParameterBand("RED", "Red band", 3, "MS")
 NIR = QgsProcessingParameterBand("NIR", "Near infrared band", 4, "MS")
+
+
+RED.setHelp("The band of MS that is red: 3 in blue, green, red, near infrared order.")
+NIR.setHelp("The band of MS that is near infrared: 4 in blue, green, red, near infrared order.")
 
 
 class Model:
@@ -48,7 +57,8 @@ class Model:
 
     def __init__(self, name: str, words: str, *parameters: QgsProcessingParameterDefinition) -> None:
         self.model = QgsProcessingModelAlgorithm(name, GROUP)
-        self.model.setHelpContent({"ALG_DESC": words})
+        self.model.setHelpContent({"ALG_DESC": words, **{p.name(): p.help() for p in parameters}})
+        self.model.setParameterOrder([p.name() for p in parameters])
         self.steps = 0
         for column, parameter in enumerate(parameters):
             component = QgsProcessingModelParameter(parameter.name())

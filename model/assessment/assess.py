@@ -23,6 +23,7 @@ from ..quality.indices import BLOCK, BlockQualities, measure_indices
 from ..raster.delivery import check_place
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
+from ..raster.stack import join_bands
 from ..raster.windows import INTERPOLATION_MARGIN, ms_window, open_pair, read_pair, sample_scene, small_scene
 from ..scene.fill_values import FillValue, find_fill, without_fill
 from ..scene.pieces import choose_pieces
@@ -104,6 +105,7 @@ class MeasuredScene:
 def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
     """Assess results of any tool against their PAN and MS and write the report. Raises PansharpenError."""
     started, progress = time.monotonic(), progress or Progress()
+    job = replace(job, ms=join_bands(job.ms, job.more_ms), more_ms=())
     sources = (job.pan, job.ms, *job.fused)
     check_place(job.report, [s.gdal_name for s in sources])
     with open_pair(job.pan, job.ms) as (pan, ms), ExitStack() as open_ones:

@@ -21,7 +21,8 @@ SHADES = (
 class AssessJob:
     """Sharpened rasters `fused` of one PAN and MS; `report` is an HTML file, `maps` a folder for block maps or None.
 
-    `names` are theirs, in their order; without them the names of the files are used.
+    `names` are theirs, in their order; without them the names of the files are used. `more_ms` are further bands of MS,
+    one raster each.
     """
 
     pan: RasterSource
@@ -30,6 +31,7 @@ class AssessJob:
     report: Path
     maps: Path | None = None
     names: tuple[str, ...] = ()
+    more_ms: tuple[RasterSource, ...] = ()
 
 
 @dataclass(frozen=True)

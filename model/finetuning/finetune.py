@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from ..quality.indices import INDICES
 from ..raster.delivery import check_place
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
+from ..raster.stack import join_bands
 from ..raster.windows import open_pair
 from ..training.simulation import SimulationConfig
 from ..version import VERSION
@@ -64,6 +65,8 @@ def finetune(job: FinetuneJob, progress: Progress | None = None, pairs: Sequence
     `pairs`, if given, are the rasters of the job's pairs, open already and MS read in PAN's reference system.
     """
     with gdal_exceptions(), torch.random.fork_rng():
+        joined = (replace(p, ms=join_bands(p.ms, p.more_ms), more_ms=()) for p in job.pairs)
+        job = replace(job, pairs=tuple(joined))
         inputs = [path for pair in job.pairs for path in (pair.pan.gdal_name, pair.ms.gdal_name)]
         for path in (p for p in (job.output, job.report) if p):
             check_place(path, [*inputs, str(job.start), *map(str, bundled_files())])
@@ -85,6 +88,7 @@ class _Finetuning:
         progress.explain(f"Start: {name}, SHA-256 {self.start.sha256}.")
         progress.explain(f"Device: {self.device}, {str(self.dtype).removeprefix('torch.')} ({reason}).")
         self.evaluations: list[Evaluation] = []
+        self.chosen = 0  # number of the best evaluation
 
     def run(self) -> FinetuneResult:
         job, progress = self.job, self.progress
@@ -95,17 +99,20 @@ class _Finetuning:
         self.evaluators = [HoldoutEvaluator(s, self.start.network, self.device, self.dtype, check) for s in self.scenes]
         before = self._measure_indices(self.start.network)
         progress.log(f"Held-out blocks before: {_describe_indices(before)}.")
-        self.best, self.before, self.after, self.objective = self.start.network, before, before, 1.0
+        progress.log(SCORE)
+        self.best, self.before, self.after = self.start.network, before, before
         self.evaluations.append(Evaluation(0, time.monotonic() - self.started, math.nan, before["ergas"]))
         cancelled = self._train(tuner)
         improved = self.best is not self.start.network
         if cancelled and not (job.keep and improved):
             raise CancelledError
         progress.log(f"Held-out blocks after: {_describe_indices(self.after)}." if improved else UNCHANGED)
+        if job.steps is None and not cancelled:
+            progress.log(self._describe_minutes(tuner.step))
         digest = self._write(tuner)
         seconds = time.monotonic() - self.started
         result = FinetuneResult(
-            job.output, before, self.after, improved, tuner.step, seconds, digest, tuple(self.evaluations)
+            job.output, before, self.after, improved, tuner.step, seconds, digest, tuple(self.evaluations), self.chosen
         )
         failed = self._report(result)
         done = f"Done in {format_duration(time.monotonic() - self.started)}, {tuner.step} steps: {job.output}."
@@ -206,33 +213,37 @@ class _Finetuning:
 
     def _evaluate(self, tuner: Tuner, loss: float, left: float) -> None:
         """Evaluate the averaged weights, and keep them where they are the best so far."""
-        ergas, verdict = self._consider(tuner.average)
-        self.evaluations.append(Evaluation(tuner.step, time.monotonic() - self.started, loss, ergas))
-        self.progress.log(
-            f"Step {tuner.step}: loss {loss:.4f}, ERGAS of the held-out blocks {format_figure(ergas, '.4f')}{verdict}; "
-            f"{format_duration(left)} left."
-        )
+        verdict = self._consider(tuner.average, tuner.step, loss)
+        self.progress.log(f"Step {tuner.step}: {verdict}; {format_duration(left)} left.")
 
     def _go_back(self, tuner: Tuner) -> None:
         """Evaluate weights between those before and after tuning: a part of the way may be better."""
-        for share in WAY_BACK:
+        loss = self.evaluations[-1].loss
+        for part in WAY_BACK:
             self.progress.check()
-            ergas, verdict = self._consider(between(self.start.network, tuner.average, share))
-            figure = format_figure(ergas, ".4f")
-            self.progress.log(f"{100.0 * share:.0f} % of the way: ERGAS of the held-out blocks {figure}{verdict}.")
+            verdict = self._consider(between(self.start.network, tuner.average, part), tuner.step, loss, part)
+            self.progress.log(f"{100.0 * part:.0f} % of the way: {verdict}.")
 
-    def _consider(self, network: FlowNetwork) -> tuple[float, str]:
-        """Keep a network whose objective, ERGAS and lost HQNR, is the lowest yet. Returns its ERGAS and a verdict."""
-        ergas = float(np.mean([e.ergas(network) for e in self.evaluators]))
-        share = ergas / self.before["ergas"] if self.before["ergas"] else math.inf  # nothing is better than no error
-        if not share < self.objective:  # also where it is NaN
-            return ergas, ""
+    def _consider(self, network: FlowNetwork, step: int, loss: float, part: float = 1.0) -> str:
+        """Evaluate a network and keep it where its score is the lowest yet. Returns a description."""
         indices = self._measure_indices(network)
-        objective = share + HQNR_PRICE * max(0.0, self.before["hqnr"] - indices["hqnr"] - HQNR_NOISE)
-        if objective >= self.objective:
-            return ergas, f", but HQNR falls to {format_figure(indices['hqnr'], '.4f')}"
-        self.best, self.after, self.objective = copy.deepcopy(network), indices, objective
-        return ergas, ", the best so far"
+        # Nothing is better than no error.
+        share = indices["ergas"] / self.before["ergas"] if self.before["ergas"] else math.inf
+        score = share + HQNR_PRICE * max(0.0, self.before["hqnr"] - indices["hqnr"] - HQNR_NOISE)
+        self.evaluations.append(Evaluation(step, time.monotonic() - self.started, loss, indices["ergas"], score, part))
+        if not score < self.evaluations[self.chosen].score:  # Also where it is NaN.
+            return f"score {format_figure(score, '.4f')}"
+        self.best, self.after, self.chosen = copy.deepcopy(network), indices, len(self.evaluations) - 1
+        return f"score {format_figure(score, '.4f')}, the best so far"
+
+    def _describe_minutes(self, steps: int) -> str:
+        """Describe whether the minutes sufficed."""
+        chosen, averaged = self.evaluations[self.chosen], round(1.0 / (1.0 - self.job.recipe.ema))
+        if steps < averaged:  # The averaged weights have hardly left the start.
+            return f"The minutes sufficed for {steps} steps only; {averaged} or more are usual. Give more minutes."
+        if self.chosen and chosen.step == steps and chosen.part == 1.0:
+            return "The score still fell at the end. More minutes may help."
+        return "The minutes sufficed: the best weights came before the end."
 
     def _measure_indices(self, network: FlowNetwork) -> Figures:
         return mean_indices([e.indices(network) for e in self.evaluators])
@@ -285,8 +296,7 @@ class _Finetuning:
                 for e in self.evaluators
                 for before, after in zip(e.crops(self.start.network, SHOWN), e.crops(self.best, SHOWN))
             ][:SHOWN]  # fmt: skip
-            settings = {**self._list_settings(), **{f"recipe: {k}": v for k, v in asdict(self.job.recipe).items()}}
-            write_report(report, result, crops, settings)
+            write_report(report, result, crops, self._list_settings())
         except Exception as error:  # whatever it is, the weights count
             return f"Warning: the report {report} cannot be written ({error}); the weights are."
         return ""
@@ -301,6 +311,10 @@ class _Finetuning:
         }
 
 
+SCORE = (
+    "The score of weights is their ERGAS on the held-out blocks relative to the start, plus 0.06 for each 0.01 of HQNR "
+    "that they lose. The start has 1, lower is better, and the lowest is written."
+)
 UNCHANGED = (
     "Nothing better than the start weights was found on the held-out blocks, both resolutions counted. The start "
     "weights are written unchanged. More minutes or more scenes of the sensor may help."

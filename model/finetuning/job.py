@@ -43,11 +43,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TuningPair:
-    """A scene; `extent` is (x min, y min, x max, y max) in PAN's system, None for all that both cover."""
+    """A scene; `extent` is (x min, y min, x max, y max) in PAN's system, None for all that both cover.
+
+    `more_ms` are rasters of one band each that follow the one band of `ms`.
+    """
 
     pan: RasterSource
     ms: RasterSource
     extent: Extent | None = None
+    more_ms: tuple[RasterSource, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,12 +76,18 @@ class FinetuneJob:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation on the held-out blocks: steps and seconds before it, mean loss since the last, ERGAS."""
+    """An evaluation on the held-out blocks: steps and seconds before it, mean loss since the last, ERGAS, score.
+
+    The score is ERGAS relative to the start, plus 0.06 for each 0.01 of HQNR that is lost. `part` is the share of the
+    way from the start weights to those after the steps.
+    """
 
     step: int
     seconds: float
     loss: float
     ergas: float
+    score: float = 1.0
+    part: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -95,3 +105,4 @@ class FinetuneResult:
     seconds: float
     weights_sha256: str
     evaluations: tuple[Evaluation, ...]
+    chosen: int = 0  # number of the evaluation whose weights are written

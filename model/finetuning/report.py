@@ -33,14 +33,28 @@ def write_report(
         if result.improved
         else f"Nothing better than the start weights was found in {result.steps} steps; they are kept unchanged."
     )
-    steps = [float(e.step) for e in result.evaluations]
-    curves = {"ERGAS of the held-out blocks": [e.ergas for e in result.evaluations]}
+    steps = [e.step * e.part for e in result.evaluations]
+    trained = {"score in training": [e.score if e.part == 1.0 else np.nan for e in result.evaluations]}
+    chosen = result.evaluations[result.chosen]
+    place = (
+        f"step {chosen.step}" if chosen.part == 1.0 else f"{100 * chosen.part:.0f} % of the way to step {chosen.step}"
+    )
+    points = {
+        f"{100 * e.part:.0f} % of the way": [e.score if e is other else np.nan for other in result.evaluations]
+        for e in result.evaluations
+        if e.part < 1.0 and e is not chosen
+    }
+    mark = {f"chosen: {place}": [e.score if e is chosen else np.nan for e in result.evaluations]}
+    curves, losses = (
+        {**trained, **points, **mark},
+        {"loss": [e.loss if e.part == 1.0 else np.nan for e in result.evaluations]},
+    )
     text = render_page(
         "finetuning.html",
         title=f"Fine-tuning of {result.output.name}",
         verdict=verdict,
         figures=_list_figures(result.before, result.after),
-        plots=[plot("Against steps", steps, c) for c in (curves, {"loss": [e.loss for e in result.evaluations]})],
+        plots=[plot("Against steps", steps, c) for c in (curves, losses)],
         exaggeration=f"{EXAGGERATION:g}",
         strips=[_draw_strip(*pair) for pair in crops],
         settings=[(k.replace("_", " "), words(v)) for k, v in settings.items()],

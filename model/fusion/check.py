@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 
@@ -39,7 +40,7 @@ class CheckedPair:
     @property
     def rounds(self) -> bool:
         """True where fractions of MS become whole numbers."""
-        return self.ms.type in FLOAT_TYPES and self.form.type not in FLOAT_TYPES
+        return self.ms.type in FLOAT_TYPES and self.form.type not in FLOAT_TYPES and not self.form.stretch
 
     @property
     def crs(self) -> str:
@@ -49,7 +50,7 @@ class CheckedPair:
 
 def check_pair(pan: Raster, ms: Raster, job: FusionJob) -> CheckedPair:
     """Place MS on PAN and choose the output's window, type and nodata. Raises InputError, with the numbers."""
-    type_name = job.options.data_type or ms.type
+    type_name = "Byte" if job.options.stretch else job.options.data_type or ms.type
     if type_name not in NUMPY_TYPES:
         raise InputError(f"The data type {type_name} is unknown; choose one of {', '.join(DATA_TYPES)}.")
     if os.path.realpath(pan.source.gdal_name) == os.path.realpath(ms.source.gdal_name) and pan.grid == ms.grid:
@@ -70,10 +71,26 @@ def choose_nodata(type_name: str, ms: Raster, pan: Raster) -> float | None:
     return float("nan") if type_name in FLOAT_TYPES else 0.0
 
 
+def _check_stretch(stretch: tuple[tuple[float, float], ...], bands: int) -> tuple[tuple[float, float], ...]:
+    """Return the stretch if it fits the bands. Raises InputError."""
+    if stretch and len(stretch) != bands:
+        raise InputError(
+            f"The stretch has {len(stretch)} ranges, but {bands} bands are written. Give one for each band."
+        )
+    for low, high in stretch:
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise InputError(
+                f"A band cannot be stretched from {low:g} to {high:g}. Choose minimum and maximum in the properties of "
+                "the layer (Symbology)."
+            )
+    return stretch
+
+
 def check_output(pair: CheckedPair, job: FusionJob) -> CheckedPair:
     """Complete the form of the output by the options of the job. Raises OutputError where it cannot be written."""
     form = replace(pair.form, options=job.options.creation_options, overviews=job.options.overviews)
     form = check_format(job.output, pair.grid, pair.crs, pair.ms, form)
+    form = replace(form, stretch=_check_stretch(job.options.stretch, len(pair.ms.bands)))
     if form.highest is not None and form.highest == form.nodata:
         form = replace(form, highest=form.highest - 1.0)  # clipped pixels must not become gaps
     check_space(job.output, pair.grid, len(pair.ms.bands), form)

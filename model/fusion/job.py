@@ -24,6 +24,8 @@ class FusionOptions:
 
     `adapt` are minutes for which the weights are tuned on the scene first, 0 for none; `adapt_steps`, where given,
     count instead, and with `seed` make the run repeatable. `estimate_quality` logs one; no pixel depends on it.
+
+    `stretch` makes a picture of 8 bits: for each band of the output, the values that become black and white.
     """
 
     weights: Path = BUNDLED[DEFAULT_SET]
@@ -42,6 +44,7 @@ class FusionOptions:
     adapt_steps: int | None = None
     seed: int = 1
     estimate_quality: bool = True
+    stretch: tuple[tuple[float, float], ...] = ()
 
     @property
     def transfer(self) -> TransferFunction | None:

@@ -23,7 +23,7 @@ from ..progress import Progress, format_duration
 from ..raster.delivery import check_target
 from ..raster.pixel_types import NUMPY_TYPES
 from ..raster.source_files import list_sensor_names
-from ..raster.stack import stack_sources
+from ..raster.stack import join_bands
 from ..raster.windows import open_pair
 from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
@@ -51,8 +51,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     started = time.monotonic()
     notices: list[Notice] = []
     progress = _collect_warnings(progress or Progress(), notices)
-    if job.more_ms:
-        job = replace(job, ms=replace(stack_sources((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
+    job = replace(job, ms=join_bands(job.ms, job.more_ms), more_ms=())
     check_target(job.output, (job.pan.gdal_name, job.ms.gdal_name, str(job.options.weights)))
     run_log.report_stale_runs(remove_stale_runs(job.output.parent), progress)
     with translate_memory_errors(), open_pair(job.pan, job.ms) as (pan, ms):

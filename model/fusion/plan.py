@@ -18,6 +18,7 @@ from ..geometry.transfer import TransferFunction
 from ..inference.precision import choose_precision
 from ..network.flow_network import SHARED_GUIDES, NetworkConfig
 from ..network.weights import Weights, load_weights
+from ..options import FIXED_PART, MAX_BUDGET, SHARE_OF_MACHINE
 from ..raster.output_format import OutputForm
 from ..raster.pixel_types import INTEGER_TYPES, value_limits
 from ..raster.source import RasterSource
@@ -28,12 +29,9 @@ from .job import FusionJob
 from .measure import Measurement
 from .plausible_range import PlausibleRange
 
-FORMAT = "otfm-pansharpen-plan-4"
+FORMAT = "otfm-pansharpen-plan-5"
 MEGABYTE = 2**20
-MAX_BUDGET = 2048  # MB
-SHARE_OF_MACHINE = 0.25
 SHARE_OF_LIMIT = 0.6  # of what a limit leaves next to torch and GDAL
-FIXED_PART = 600  # MB that torch and GDAL take themselves
 ADDRESS_SPACE = 2500  # MB that libraries and threads reserve without using them
 MIN_BUDGET = 64  # MB
 UNLIMITED = 2**60  # bytes; version 1 of control groups has more than this where there is no limit

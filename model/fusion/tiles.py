@@ -65,7 +65,11 @@ def run_plan(
         )
         for device in engine.torch_devices
     ]
-    encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)
+    stretch = dict(zip(plan.outputs, plan.form.stretch))
+    encoder = PixelEncoder(
+        plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest,
+        tuple(stretch.get(band, (0.0, 1.0)) for band in range(len(plan.offsets))) if stretch else (),
+    )  # fmt: skip
     tiling = Tiling(plan, pan, ms, fusers, Finish(plan.plausible, encoder))
     with bounded_cache(plan.work.cache):
         tiling.run(target, progress)

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from osgeo import gdal
+
 from ..errors import InputError
 from ..geometry.grids import RATIO_DIGITS
-from ..raster.gdal_errors import quote_messages
+from ..raster.gdal_errors import gdal_exceptions, quote_messages
 from ..raster.source_files import open_delivered
 from .families import FAMILIES
 from .landsat import FILL, name_scene
@@ -29,6 +31,9 @@ MARKS = {
     **{name: name for name in ("blue", "green", "red", "nir", "coastal", "swir1", "swir2")},
     **{"blu": "blue", "grn": "green"},
 }  # Marks by words in names of files.
+USUAL_CENTRES = {"coastal": 443, "blue": 485, "green": 560, "red": 660, "nir": 835, "swir1": 1610, "swir2": 2200}  # nm.
+RGB = ("red", "green", "blue")
+NEAR = 40.0  # nm from the usual centre of a colour.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2})$")
 WORDS = re.compile(r"[_\-. /()]+")
 DATE = re.compile(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)")
@@ -71,6 +76,33 @@ def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | RefusedProd
             yield from _make_parts(listing, [i for i in (_open(listing, n) for n in group) if i is not None])
         except InputError as error:
             yield RefusedProduct(group[0].title, f"{error}.")
+
+
+@dataclass(frozen=True)
+class NamedBand:
+    """What the name of a file states: the scene, its date, the band (PAN or a name), and an order by wavelength."""
+
+    scene: str
+    date: str
+    band: str
+    rank: float
+
+
+def parse_band_name(path: str) -> NamedBand | None:
+    """Recognise the band in the name of a file; None for other files, and for bands that PAN cannot sharpen."""
+    image = _parse_name(PurePosixPath(path).name)
+    if image is None or image.band in NOT_SHARPENED:
+        return None
+    number = float(image.mark) if image.mark.isdigit() else 0.0
+    date = match[0] if (match := DATE.search(path)) else ""
+    return NamedBand(
+        f"{PurePosixPath(path).parent} {image.group}", date, image.band, find_centre(image.band, image.sensor) or number
+    )
+
+
+def find_centre(band: str, sensor: Sensor = UNKNOWN) -> float:
+    """Return the centre wavelength in nm of a band by its name; 0 where it is unknown."""
+    return sensor.centres.get(band, 0.0) or USUAL_CENTRES.get(band, 0.0)
 
 
 def _parse_name(file: str) -> _Image | None:
@@ -166,3 +198,53 @@ def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band
 
     usual_images = sorted((i for i in images if f"{i.pixel:{PIXEL_DIGITS}}" == usual), key=rank)
     return tuple(Band(i.band, (listing.path(i.file),)) for i in usual_images)
+
+
+def find_natural_colours(files: Sequence[str]) -> tuple[int, int, int] | None:
+    """Return the numbers of the red, green and blue band of a raster, or of files with one band each.
+
+    Names of bands decide, else their wavelengths, else the sensor by the file's name. None where they do not.
+    """
+    if len(files) > 1:
+        return _find_rgb([named.band if (named := parse_band_name(f)) else "" for f in files])
+    with gdal_exceptions():
+        try:
+            dataset = gdal.Open(files[0])
+        except RuntimeError:
+            return None
+        bands = [dataset.GetRasterBand(n) for n in range(1, dataset.RasterCount + 1)]
+        words = [re.split(r"[^a-z]+", b.GetDescription().lower()) for b in bands]
+        centres = [_read_wavelength(b) for b in bands]
+    described = [next((MARKS[w] for w in ws if MARKS.get(w) in RGB and "edge" not in ws), "") for ws in words]
+    image = _parse_name(PurePosixPath(files[0]).name)
+    order = [n for n in image.sensor.order if n not in NOT_SHARPENED] if image else []
+    return (
+        _find_rgb(described)
+        or _find_rgb([_name_wavelength(c, centres) for c in centres])
+        or (_find_rgb(order) if len(order) == len(bands) else None)
+    )
+
+
+def _name_wavelength(centre: float, centres: Sequence[float]) -> str:
+    """Return the colour whose usual centre is near, and nearer than to any other of the bands; empty for none."""
+    distances = {c: abs(centre - USUAL_CENTRES[c]) for c in RGB}
+    nearest = min(distances, key=lambda c: distances[c])
+    best = min(abs(other - USUAL_CENTRES[nearest]) for other in centres)
+    return nearest if distances[nearest] == best < NEAR else ""
+
+
+def _find_rgb(names: Sequence[str]) -> tuple[int, int, int] | None:
+    if not set(RGB) <= set(names):
+        return None
+    return names.index("red") + 1, names.index("green") + 1, names.index("blue") + 1
+
+
+def _read_wavelength(band: gdal.Band) -> float:
+    """Return the centre wavelength of a band in nm; 0 where its metadata do not state it."""
+    stated, unit = band.GetMetadataItem("wavelength"), str(band.GetMetadataItem("wavelength_units") or "")
+    if stated is None:
+        stated, unit = band.GetMetadataItem("CENTRAL_WAVELENGTH_UM", "IMAGERY"), "micrometers"
+    try:
+        return float(stated or 0) * (1000.0 if unit.lower().startswith(("micro", "um")) else 1.0)
+    except ValueError:
+        return 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class OutputForm:
     options  creation options NAME=VALUE       overviews whether to add them
     highest  the largest value the format holds, where that is less than the type's
     lossy    whether the format changes the values a little
+    stretch  for each band the values that become black and white; empty where values are kept
     """
 
     type: str
@@ -49,10 +51,13 @@ class OutputForm:
     overviews: bool = False
     highest: float | None = None
     lossy: bool = False
+    stretch: tuple[tuple[float, float], ...] = ()
 
     @property
     def limits(self) -> tuple[float, float]:
         """Least and largest value that can be kept."""
+        if self.stretch:
+            return -math.inf, math.inf
         low, high = value_limits(self.type)
         return low, high if self.highest is None else min(high, self.highest)
 

@@ -61,7 +61,7 @@ class PixelEncoder:
     """Encoder of fused values in the output's type: rounded, clipped, never wrapped; only gaps are nodata.
 
     `offsets` were taken off each band by reading; `highest` is the largest value of the format where it is less than
-    the type's.
+    the type's. `stretch` has for each place among `offsets` the values that become black and white of 8 bits.
     """
 
     type: str
@@ -69,9 +69,12 @@ class PixelEncoder:
     lowest: float | None
     offsets: tuple[float, ...] = ()
     highest: float | None = None
+    stretch: tuple[tuple[float, float], ...] = ()
 
     def limits(self, band: int) -> tuple[float, float]:
         """Return the least and largest value, as it is read, that is not clipped, of a place among `offsets`."""
+        if self.stretch:
+            return -math.inf, math.inf
         low, high = value_limits(self.type)
         low = low if self.lowest is None else max(low, self.lowest)
         high = high if self.highest is None else min(high, self.highest)
@@ -93,6 +96,9 @@ class PixelEncoder:
             values = values + np.array(added)[:, None, None]
         if self.lowest is not None:
             np.maximum(values, self.lowest, out=values)
+        if self.stretch:
+            black, white = np.array([self.stretch[b] for b in bands], np.float32).T[..., None, None]
+            values = (values - black) * (np.float32(255.0) / (white - black))
         if dtype.kind != "f":
             values = values if dtype.itemsize <= 2 else values.astype(np.float64)  # float32 cannot hold the limits
             low, high = _compute_limits(dtype)

@@ -42,6 +42,11 @@ def stack_sources(sources: Sequence[RasterSource], role: str) -> RasterSource:
     )
 
 
+def join_bands(ms: RasterSource, more: Sequence[RasterSource]) -> RasterSource:
+    """Return MS with the one-band rasters that follow its one band; the bands wanted of all are those of `ms`."""
+    return replace(stack_sources((ms, *more), "MS"), bands=ms.bands) if more else ms
+
+
 def label(names: Sequence[str]) -> str:
     """Return the name of a stack or a mosaic of files: their names, the first ones of many."""
     short = [Path(n).name for n in names]

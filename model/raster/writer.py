@@ -82,6 +82,8 @@ class RasterWriter:
             band.SetColorInterpretation(origin.GetColorInterpretation())
         if self.form.nodata is not None:
             band.SetNoDataValue(self.form.nodata)
+        if self.form.stretch:  # a picture has no physical values
+            return
         if origin.GetScale() not in (None, 1.0) or origin.GetOffset() not in (None, 0.0):
             band.SetScale(origin.GetScale() if origin.GetScale() is not None else 1.0)
             band.SetOffset(origin.GetOffset() or 0.0)

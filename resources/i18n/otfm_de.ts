@@ -40,10 +40,6 @@
         <translation>OTFM Pansharpen</translation>
     </message>
     <message>
-        <source>Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.</source>
-        <translation>Macht ein multispektrales Raster so scharf wie den panchromatischen Kanal, mit einem neuronalen Fluss in einem Schritt.</translation>
-    </message>
-    <message>
         <source>Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without changing its colours.
 
 A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth. The scene&apos;s own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and logged.
@@ -76,10 +72,6 @@ Versatz, Schärfe und Statistik sind die der ganzen Szene, also zeigt die Vorsch
         <translation>OTFM Gewichte nachtrainieren</translation>
     </message>
     <message>
-        <source>Make the weights of OTFM Pansharpen better on your own scene, in minutes.</source>
-        <translation>Verbessert die Gewichte von OTFM Pansharpen an der eigenen Szene, in Minuten.</translation>
-    </message>
-    <message>
         <source>Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
 
 The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn from. Blocks of the scene are held out and never trained on. They decide which weights are kept, and the figures in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
@@ -94,22 +86,6 @@ Wählen Sie das Ergebnis als Qualität in OTFM Pansharpen, für diese Szene und 
     <message>
         <source>Set up the engine</source>
         <translation>Recheneinheit einrichten</translation>
-    </message>
-    <message>
-        <source>Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.</source>
-        <translation>Installiert, womit OTFM Pansharpen rechnet (torch), in einen eigenen Ordner; oder prüft es.</translation>
-    </message>
-    <message>
-        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
-
-Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
-
-ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
-        <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
-
-Alles kommt in einen eigenen Ordner Ihres QGIS-Profils. Das Python von QGIS und das Ihres Systems bleiben, wie sie sind. Das Protokoll sagt zuerst, was geholt wird, wie groß es ist und wohin es kommt. Jede Datei wird mit einer Prüfsumme verglichen, die dem Plugin beiliegt. Ein Abbruch lässt stehen, was vorher da war.
-
-ACTION check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
     </message>
     <message>
         <source>OTFM Sharpen a satellite product</source>
@@ -248,14 +224,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Vorschau</translation>
     </message>
     <message>
-        <source>Extent instead of the map&apos;s</source>
-        <translation>Ausdehnung anstelle der Karte</translation>
-    </message>
-    <message>
-        <source>Folder, archive or metadata file of the product</source>
-        <translation>Ordner, Archiv oder Metadatendatei des Produkts</translation>
-    </message>
-    <message>
         <source>Bands to sharpen</source>
         <translation>Zu schärfende Kanäle</translation>
     </message>
@@ -340,14 +308,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Das scharfe Raster: ein panchromatischer Kanal mit den kleineren Pixeln.</translation>
     </message>
     <message>
-        <source>The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another reference system is reprojected while it is read.</source>
-        <translation>Das Farbraster: ein oder mehrere Kanäle mit 1,5- bis 16-mal so großen Pixeln über demselben Gebiet. Ein anderes Bezugssystem wird beim Lesen umgerechnet.</translation>
-    </message>
-    <message>
-        <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
-        <translation>Wo MS als eine Datei je Kanal vorliegt, wie bei Landsat: wählen Sie den ersten Kanal als MS und die anderen hier, in der Reihenfolge der Ausgabe. Alle müssen auf einem Gitter liegen.</translation>
-    </message>
-    <message>
         <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
         <translation>Welcher Kanal des panchromatischen Rasters verwendet wird. Leer: der erste.</translation>
     </message>
@@ -360,20 +320,8 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Nur dieser Teil wird geschärft; leer: alles, was beide Raster abdecken. Die Statistik bleibt die der ganzen Szene, darum passen Teile einer Szene zusammen.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
-        <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. tuned trainiert best zuerst MINUTES lang an der Szene selbst nach. Blöcke werden zurückgehalten: sie entscheiden, ob die nachtrainierten Gewichte verwendet werden, und das Protokoll sagt, was dort gewonnen wurde; die Fehler werden nochmals um etwa 4 % kleiner. Nötig sind mindestens 96 x 96 MS-Pixel. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird verwendet, wie sie ist.</translation>
-    </message>
-    <message>
-        <source>How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.</source>
-        <translation>Wie lange an der Szene nachtrainiert wird, wenn QUALITY tuned ist. 1 bis 3 genügen auf den meisten Rechnern.</translation>
-    </message>
-    <message>
         <source>Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.</source>
         <translation>Polygone in beliebigem Bezugssystem, etwa von Wolken und ihren Schatten. Was sie berühren, wird geschärft, aber Versatz, Schärfe, Statistik, Qualität und Nachtrainieren kommen ohne es aus. Leer: überall messen.</translation>
-    </message>
-    <message>
-        <source>Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. Used only where QUALITY is tuned; leave empty to keep none.</source>
-        <translation>Wo die nachtrainierten Gewichte bleiben: eine .safetensors-Datei für QUALITY, für andere Szenen des Sensors. Gilt nur, wenn QUALITY tuned ist; leer: keine behalten.</translation>
     </message>
     <message>
         <source>Which blocks are held out in tuning, and all other chance.</source>
@@ -402,10 +350,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves need some 600 MB more. Leave empty for a quarter of the machine&apos;s memory, at most 2048 MB.</source>
         <translation>Wie viel Speicher die Kacheln in Arbeit belegen dürfen, wie groß das Raster auch ist. torch und GDAL selbst brauchen noch etwa 600 MB. Leer: ein Viertel des Speichers, höchstens 2048 MB.</translation>
-    </message>
-    <message>
-        <source>The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.</source>
-        <translation>Das Raster wird in Quadraten dieser Größe geschärft. Leer: die größten, die MEMORY erlaubt.</translation>
     </message>
     <message>
         <source>The type of the output&apos;s pixels. A few values that it cannot hold are clipped, and the log says so. A run that would clip more than a quarter of a band is refused.</source>
@@ -488,10 +432,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Das panchromatische Raster jeder Szene; von einem Raster mit mehreren Kanälen wird der erste verwendet. Meist eines; mehrere Szenen desselben Sensors werden der Reihe nach MS zugeordnet.</translation>
     </message>
     <message>
-        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. Alpha bands are left out.</source>
-        <translation>Das multispektrale Raster jeder Szene, in der Reihenfolge von PAN, mit den Kanälen, die geschärft werden sollen. Alphakanäle werden ausgelassen.</translation>
-    </message>
-    <message>
         <source>Only this part of the scenes is learnt from, for example one without clouds; leave empty for all of it. It has to hold at least 96 x 96 MS pixels.</source>
         <translation>Nur an diesem Teil der Szenen wird gelernt, etwa einem ohne Wolken; leer: an allem. Er muss mindestens 96 x 96 MS-Pixel enthalten.</translation>
     </message>
@@ -506,10 +446,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>How long to train. 3 is enough for one scene on most machines; a GPU needs less.</source>
         <translation>Wie lange trainiert wird. 3 genügen für eine Szene auf den meisten Rechnern; eine GPU braucht weniger.</translation>
-    </message>
-    <message>
-        <source>How many steps to train, instead of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
-        <translation>Wie viele Schritte trainiert wird, anstelle von MINUTES: gleiche Schritte und gleicher Startwert geben auf demselben Rechner dieselben Gewichte. Leer: nach der Uhr.</translation>
     </message>
     <message>
         <source>auto takes CUDA where torch finds a GPU, else the CPU.</source>
@@ -690,18 +626,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>HTML files (*.html)</source>
         <translation>HTML-Dateien (*.html)</translation>
-    </message>
-    <message>
-        <source>{ms}, sharpened ({quality})</source>
-        <translation>{ms}, geschärft ({quality})</translation>
-    </message>
-    <message>
-        <source>{ms}, preview ({quality})</source>
-        <translation>{ms}, Vorschau ({quality})</translation>
-    </message>
-    <message>
-        <source>{ms}, not sharpened</source>
-        <translation>{ms}, nicht geschärft</translation>
     </message>
     <message>
         <source>{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected {rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}.</source>
@@ -890,6 +814,198 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
     <message>
         <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
         <translation>Ein Name für den Sensor der Szenen, den Listen neben den Gewichten zeigen. Leer lassen für den Namen in den Metadaten der Szenen.</translation>
+    </message>
+    <message>
+        <source>Choose a folder…</source>
+        <translation>Ordner wählen…</translation>
+    </message>
+    <message>
+        <source>Choose a file…</source>
+        <translation>Datei wählen…</translation>
+    </message>
+    <message>
+        <source>{bands} of {scene}</source>
+        <translation>{bands} von {scene}</translation>
+    </message>
+    <message>
+        <source>Load the result as a layer</source>
+        <translation>Ergebnis als Layer laden</translation>
+    </message>
+    <message>
+        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
+
+check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
+        <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
+
+Alles kommt in einen eigenen Ordner Ihres QGIS-Profils. Das Python von QGIS und das Ihres Systems bleiben, wie sie sind. Das Protokoll sagt zuerst, was geholt wird, wie groß es ist und wohin es kommt. Jede Datei wird mit einer Prüfsumme verglichen, die dem Plugin beiliegt. Ein Abbruch lässt stehen, was vorher da war.
+
+check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
+    </message>
+    <message>
+        <source>Folder, archive or metadata file</source>
+        <translation>Ordner, Archiv oder Metadatendatei</translation>
+    </message>
+    <message>
+        <source>The colour raster, or one raster per band, as Landsat has: pixels 1.5 to 16 times larger, over the same area. Several rasters share one grid, and come in the order of the output. Another reference system is reprojected while it is read.</source>
+        <translation>Das Farbraster, oder ein Raster je Kanal wie bei Landsat: 1,5- bis 16-mal so große Pixel über demselben Gebiet. Mehrere Raster haben ein gemeinsames Gitter und die Reihenfolge der Ausgabe. Ein anderes Bezugssystem wird beim Lesen umgerechnet.</translation>
+    </message>
+    <message>
+        <source>The other bands of MS, for scripts of earlier versions, where MS is the first band.</source>
+        <translation>Die übrigen Kanäle von MS, für Skripte früherer Versionen, in denen MS der erste Kanal ist.</translation>
+    </message>
+    <message>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
+        <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. tuned trainiert best zuerst einige Minuten lang an der Szene selbst nach. Blöcke werden zurückgehalten: sie entscheiden, ob die nachtrainierten Gewichte verwendet werden, und das Protokoll sagt, was dort gewonnen wurde; die Fehler werden nochmals um etwa 4 % kleiner. Nötig sind mindestens 96 x 96 MS-Pixel. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird verwendet, wie sie ist.</translation>
+    </message>
+    <message>
+        <source>How long to tune on the scene, where the quality is tuned. 1 to 3 are enough on most machines.</source>
+        <translation>Wie lange an der Szene nachtrainiert wird, wenn die Qualität tuned ist. 1 bis 3 genügen auf den meisten Rechnern.</translation>
+    </message>
+    <message>
+        <source>Where the tuned weights are kept, a .safetensors file to choose as quality for other scenes of the sensor. Used only where the quality is tuned; leave empty to keep none.</source>
+        <translation>Wo die nachtrainierten Gewichte bleiben: eine .safetensors-Datei, die für andere Szenen des Sensors als Qualität gewählt wird. Gilt nur, wenn die Qualität tuned ist; leer: keine behalten.</translation>
+    </message>
+    <message>
+        <source>The raster is sharpened in squares of this size. Leave empty for the largest that the memory allows.</source>
+        <translation>Das Raster wird in Quadraten dieser Größe geschärft. Leer: die größten, die der Speicher erlaubt.</translation>
+    </message>
+    <message>
+        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. With one PAN it may be one raster per band. Alpha bands are left out.</source>
+        <translation>Das multispektrale Raster jeder Szene, in der Reihenfolge von PAN, mit den Kanälen, die geschärft werden sollen. Bei einem PAN darf es ein Raster je Kanal sein. Alphakanäle werden ausgelassen.</translation>
+    </message>
+    <message>
+        <source>How many steps to train, instead of minutes: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
+        <translation>Wie viele Schritte trainiert wird, anstelle von Minuten: gleiche Schritte und gleicher Startwert geben auf demselben Rechner dieselben Gewichte. Leer: nach der Uhr.</translation>
+    </message>
+    <message>
+        <source>Several rasters, one per band…</source>
+        <translation>Mehrere Raster, eines je Kanal…</translation>
+    </message>
+    <message>
+        <source>Make the colour bands of a satellite image as sharp as its panchromatic band.</source>
+        <translation>Macht die Farbkanäle eines Satellitenbildes so scharf wie seinen panchromatischen Kanal.</translation>
+    </message>
+    <message>
+        <source>Let the sharpening learn from your own scene, in minutes, for smaller errors on its sensor.</source>
+        <translation>Lässt das Schärfen an der eigenen Szene lernen, in Minuten, für kleinere Fehler bei ihrem Sensor.</translation>
+    </message>
+    <message>
+        <source>Install what OTFM Pansharpen computes with, once; check, repair or remove it.</source>
+        <translation>Installiert einmalig, womit OTFM Pansharpen rechnet; prüft, repariert oder entfernt es.</translation>
+    </message>
+    <message>
+        <source>Compress the output</source>
+        <translation>Ausgabe komprimieren</translation>
+    </message>
+    <message>
+        <source>Form of the output</source>
+        <translation>Form der Ausgabe</translation>
+    </message>
+    <message>
+        <source>For analysis: the values and the bands of MS. For printing: 8 bits in the colours of the layer of MS, natural ones where QGIS drew blue as red. Cloud-optimised: for analysis, with overviews inside, to be read over a network; the name then ends with .cog.tif.</source>
+        <translation>Für die Auswertung: Werte und Kanäle von MS. Zum Drucken: 8 Bit in den Farben des Layers von MS, in natürlichen, wo QGIS Blau als Rot gezeichnet hat. Cloud-optimiert: für die Auswertung, mit Übersichten, zum Lesen über ein Netz; der Name endet dann auf .cog.tif.</translation>
+    </message>
+    <message>
+        <source>Whether a GeoTIFF is compressed (DEFLATE), which loses nothing.</source>
+        <translation>Ob ein GeoTIFF komprimiert wird (DEFLATE), wobei nichts verloren geht.</translation>
+    </message>
+    <message>
+        <source>For analysis (values as MS)</source>
+        <translation>Für die Auswertung (Werte wie MS)</translation>
+    </message>
+    <message>
+        <source>For printing (8 bits, drawn as MS)</source>
+        <translation>Zum Drucken (8 Bit, Farben wie MS)</translation>
+    </message>
+    <message>
+        <source>Cloud-optimised GeoTIFF</source>
+        <translation>Cloud-optimiertes GeoTIFF</translation>
+    </message>
+    <message>
+        <source>Sharpened: {ms} ({quality})</source>
+        <translation>Geschärft: {ms} ({quality})</translation>
+    </message>
+    <message>
+        <source>Preview: {ms} ({quality})</source>
+        <translation>Vorschau: {ms} ({quality})</translation>
+    </message>
+    <message>
+        <source>Not sharpened: {ms}</source>
+        <translation>Nicht geschärft: {ms}</translation>
+    </message>
+    <message>
+        <source>{width} x {height} x {bands}: {size} of {free} free, {memory:.1f} GB of memory</source>
+        <translation>{width} x {height} x {bands}: {size} von {free} frei, {memory:.1f} GB Arbeitsspeicher</translation>
+    </message>
+    <message>
+        <source>, about {time}</source>
+        <translation>, etwa {time}</translation>
+    </message>
+    <message>
+        <source>{name} cannot be printed as it is drawn. Draw it as Multiband color with three of its bands in the layer&apos;s properties (Symbology), or choose another form of the output.</source>
+        <translation>{name} kann nicht so gedruckt werden, wie es gezeichnet ist. Zeichnen Sie es in den Eigenschaften des Layers (Symbolisierung) als Mehrkanalfarbe mit dreien seiner Kanäle, oder wählen Sie eine andere Form der Ausgabe.</translation>
+    </message>
+    <message>
+        <source>The engine is not set up yet.</source>
+        <translation>Die Recheneinheit ist noch nicht eingerichtet.</translation>
+    </message>
+    <message>
+        <source>Set up the engine…</source>
+        <translation>Recheneinheit einrichten…</translation>
+    </message>
+    <message>
+        <source>Does not fit: {forecast}</source>
+        <translation>Passt nicht: {forecast}</translation>
+    </message>
+    <message>
+        <source>Sharpen all pairs of this project…</source>
+        <translation>Alle Paare dieses Projekts schärfen…</translation>
+    </message>
+    <message>
+        <source>Temporary layers</source>
+        <translation>Temporäre Layer</translation>
+    </message>
+    <message>
+        <source>Folder of results</source>
+        <translation>Ordner der Ergebnisse</translation>
+    </message>
+    <message>
+        <source>Names of results</source>
+        <translation>Namen der Ergebnisse</translation>
+    </message>
+    <message>
+        <source>Engine</source>
+        <translation>Recheneinheit</translation>
+    </message>
+    <message>
+        <source>not set up</source>
+        <translation>nicht eingerichtet</translation>
+    </message>
+    <message>
+        <source>Check</source>
+        <translation>Prüfen</translation>
+    </message>
+    <message>
+        <source>Repair</source>
+        <translation>Reparieren</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>Entfernen</translation>
+    </message>
+    <message>
+        <source>{state}. Packages: {size}. Memory of the machine: {memory}.</source>
+        <translation>{state}. Pakete: {size}. Arbeitsspeicher des Rechners: {memory}.</translation>
+    </message>
+    <message>
+        <source>torch {version}, not checked yet</source>
+        <translation>torch {version}, noch nicht geprüft</translation>
+    </message>
+    <message>
+        <source>The project has no PAN and MS of one scene in one reference system. Add both rasters first.</source>
+        <translation>Das Projekt enthält kein PAN und MS einer Szene in einem Bezugssystem. Fügen Sie zuerst beide Raster hinzu.</translation>
     </message>
 </context>
 </TS>

@@ -40,10 +40,6 @@
         <translation>OTFM Pansharpen</translation>
     </message>
     <message>
-        <source>Make a multispectral raster as sharp as the panchromatic band, with a one-step neural flow.</source>
-        <translation>Hace un ráster multiespectral tan nítido como la banda pancromática, con un flujo neuronal de un paso.</translation>
-    </message>
-    <message>
         <source>Makes a multispectral raster (MS) as sharp as the panchromatic one (PAN) of the same scene, without changing its colours.
 
 A neural flow carries the interpolated MS to the sharp one in a single step. One set of weights serves every sensor, band count and bit depth. The scene&apos;s own statistics, the shift between the two rasters and the sharpness of MS relative to PAN are measured first and logged.
@@ -76,10 +72,6 @@ El desplazamiento, la nitidez y la estadística son los de toda la escena, así 
         <translation>OTFM Ajustar los pesos</translation>
     </message>
     <message>
-        <source>Make the weights of OTFM Pansharpen better on your own scene, in minutes.</source>
-        <translation>Mejora los pesos de OTFM Pansharpen con su propia escena, en minutos.</translation>
-    </message>
-    <message>
         <source>Makes the weights of OTFM Pansharpen better on your own scene, in minutes, on this machine.
 
 The scene is shrunk by its own ratio, with its own blur and noise, so that MS itself becomes the sharp truth to learn from. Blocks of the scene are held out and never trained on. They decide which weights are kept, and the figures in the log and in the outputs are theirs. Where nothing better is found, the start weights are written unchanged.
@@ -94,22 +86,6 @@ Elija el resultado como calidad en OTFM Pansharpen, para esta escena y otras del
     <message>
         <source>Set up the engine</source>
         <translation>Preparar el motor</translation>
-    </message>
-    <message>
-        <source>Install what OTFM Pansharpen computes with (torch), into a folder of its own; or examine it.</source>
-        <translation>Instala aquello con lo que OTFM Pansharpen calcula (torch), en una carpeta propia; o lo examina.</translation>
-    </message>
-    <message>
-        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
-
-Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
-
-ACTION check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
-        <translation>Instala aquello con lo que OTFM Pansharpen calcula: torch, safetensors y lo que necesitan. Ejecútelo una vez.
-
-Todo va a una carpeta propia de su perfil de QGIS. El Python de QGIS y el de su sistema quedan como están. El registro dice primero qué se descarga, cuánto ocupa y adónde va. Cada archivo se comprueba con una suma que acompaña al complemento. Al cancelar queda lo que había antes.
-
-ACTION check no cambia nada. Escribe un informe sobre este equipo, con una pequeña escena cuyo resultado se conoce. Adjúntelo cuando pida ayuda.</translation>
     </message>
     <message>
         <source>OTFM Sharpen a satellite product</source>
@@ -248,14 +224,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Vista previa</translation>
     </message>
     <message>
-        <source>Extent instead of the map&apos;s</source>
-        <translation>Extensión en lugar de la del mapa</translation>
-    </message>
-    <message>
-        <source>Folder, archive or metadata file of the product</source>
-        <translation>Carpeta, archivo comprimido o archivo de metadatos del producto</translation>
-    </message>
-    <message>
         <source>Bands to sharpen</source>
         <translation>Bandas que se realzan</translation>
     </message>
@@ -340,14 +308,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>El ráster nítido: una banda pancromática con los píxeles más pequeños.</translation>
     </message>
     <message>
-        <source>The colour raster: one or more bands with pixels 1.5 to 16 times larger, over the same area. Another reference system is reprojected while it is read.</source>
-        <translation>El ráster de color: una o más bandas con píxeles de 1,5 a 16 veces mayores, sobre la misma zona. Otro sistema de referencia se reproyecta al leer.</translation>
-    </message>
-    <message>
-        <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
-        <translation>Cuando MS viene en un archivo por banda, como en Landsat: elija la primera banda como MS y las demás aquí, en el orden de la salida. Todas deben estar en la misma rejilla.</translation>
-    </message>
-    <message>
         <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
         <translation>Qué banda del ráster pancromático se usa. Vacío: la primera.</translation>
     </message>
@@ -360,20 +320,8 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Solo se realza esta parte; vacío: todo lo que ambos rásteres cubren. La estadística sigue siendo la de toda la escena, de modo que las partes de una escena encajan.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for MINUTES first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
-        <translation>fast tarda segundos. best reduce los errores cerca de un 4 % y tarda de dos a cinco veces más. tuned ajusta antes best a la propia escena durante MINUTES. Se reservan bloques: deciden si se usan los pesos ajustados, y el registro dice qué se ganó en ellos; los errores bajan otro 4 % aproximadamente. Necesita al menos 96 x 96 píxeles de MS. Un archivo .safetensors de este complemento, por ejemplo ajustado al sensor, se usa tal cual.</translation>
-    </message>
-    <message>
-        <source>How long to tune on the scene, where QUALITY is tuned. 1 to 3 are enough on most machines.</source>
-        <translation>Cuánto tiempo se ajusta a la escena, cuando QUALITY es tuned. De 1 a 3 bastan en la mayoría de los equipos.</translation>
-    </message>
-    <message>
         <source>Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.</source>
         <translation>Polígonos en cualquier sistema de referencia, por ejemplo de nubes y sus sombras. Lo que tocan se realza, pero no cuenta para el desplazamiento, la nitidez, la estadística, la calidad ni el ajuste. Vacío: medir en todas partes.</translation>
-    </message>
-    <message>
-        <source>Where the tuned weights are kept, a .safetensors file for QUALITY, for other scenes of the sensor. Used only where QUALITY is tuned; leave empty to keep none.</source>
-        <translation>Dónde se guardan los pesos ajustados: un archivo .safetensors para QUALITY, para otras escenas del sensor. Solo se usa cuando QUALITY es tuned; vacío: no guardar ninguno.</translation>
     </message>
     <message>
         <source>Which blocks are held out in tuning, and all other chance.</source>
@@ -402,10 +350,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>How much memory the tiles in work may take, whatever the size of the raster. torch and GDAL themselves need some 600 MB more. Leave empty for a quarter of the machine&apos;s memory, at most 2048 MB.</source>
         <translation>Cuánta memoria pueden ocupar las teselas en curso, sea cual sea el tamaño del ráster. torch y GDAL necesitan además unos 600 MB. Vacío: un cuarto de la memoria del equipo, como máximo 2048 MB.</translation>
-    </message>
-    <message>
-        <source>The raster is sharpened in squares of this size. Leave empty for the largest that MEMORY allows.</source>
-        <translation>El ráster se realza en cuadrados de este tamaño. Vacío: el mayor que MEMORY permita.</translation>
     </message>
     <message>
         <source>The type of the output&apos;s pixels. A few values that it cannot hold are clipped, and the log says so. A run that would clip more than a quarter of a band is refused.</source>
@@ -488,10 +432,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>El ráster pancromático de cada escena; de un ráster con varias bandas se usa la primera. Normalmente uno; varias escenas del mismo sensor se emparejan en orden con MS.</translation>
     </message>
     <message>
-        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. Alpha bands are left out.</source>
-        <translation>El ráster multiespectral de cada escena, en el orden de PAN, con las bandas que se van a realzar. Las bandas alfa se excluyen.</translation>
-    </message>
-    <message>
         <source>Only this part of the scenes is learnt from, for example one without clouds; leave empty for all of it. It has to hold at least 96 x 96 MS pixels.</source>
         <translation>Solo se aprende de esta parte de las escenas, por ejemplo una sin nubes; vacío: de todo. Debe contener al menos 96 x 96 píxeles de MS.</translation>
     </message>
@@ -506,10 +446,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>How long to train. 3 is enough for one scene on most machines; a GPU needs less.</source>
         <translation>Cuánto tiempo se entrena. 3 bastan para una escena en la mayoría de los equipos; una GPU necesita menos.</translation>
-    </message>
-    <message>
-        <source>How many steps to train, instead of MINUTES: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
-        <translation>Cuántos pasos se entrena, en lugar de MINUTES: los mismos pasos y la misma semilla dan los mismos pesos en el mismo equipo. Vacío: según el reloj.</translation>
     </message>
     <message>
         <source>auto takes CUDA where torch finds a GPU, else the CPU.</source>
@@ -690,18 +626,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>HTML files (*.html)</source>
         <translation>Archivos HTML (*.html)</translation>
-    </message>
-    <message>
-        <source>{ms}, sharpened ({quality})</source>
-        <translation>{ms}, realzado ({quality})</translation>
-    </message>
-    <message>
-        <source>{ms}, preview ({quality})</source>
-        <translation>{ms}, vista previa ({quality})</translation>
-    </message>
-    <message>
-        <source>{ms}, not sharpened</source>
-        <translation>{ms}, sin aumentar la resolución</translation>
     </message>
     <message>
         <source>{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected {rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}.</source>
@@ -890,6 +814,198 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
     <message>
         <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
         <translation>Un nombre para el sensor de las escenas, que las listas muestran junto a los pesos. Dejar vacío para el nombre en los metadatos de las escenas.</translation>
+    </message>
+    <message>
+        <source>Choose a folder…</source>
+        <translation>Elegir una carpeta…</translation>
+    </message>
+    <message>
+        <source>Choose a file…</source>
+        <translation>Elegir un archivo…</translation>
+    </message>
+    <message>
+        <source>{bands} of {scene}</source>
+        <translation>{bands} de {scene}</translation>
+    </message>
+    <message>
+        <source>Load the result as a layer</source>
+        <translation>Cargar el resultado como capa</translation>
+    </message>
+    <message>
+        <source>Installs what OTFM Pansharpen computes with: torch, safetensors and what they need. Run it once.
+
+Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
+
+check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
+        <translation>Instala aquello con lo que OTFM Pansharpen calcula: torch, safetensors y lo que necesitan. Ejecútelo una vez.
+
+Todo va a una carpeta propia de su perfil de QGIS. El Python de QGIS y el de su sistema quedan como están. El registro dice primero qué se descarga, cuánto ocupa y adónde va. Cada archivo se comprueba con una suma que acompaña al complemento. Al cancelar queda lo que había antes.
+
+check no cambia nada. Escribe un informe sobre este equipo, con una pequeña escena cuyo resultado se conoce. Adjúntelo cuando pida ayuda.</translation>
+    </message>
+    <message>
+        <source>Folder, archive or metadata file</source>
+        <translation>Carpeta, archivo o metadatos</translation>
+    </message>
+    <message>
+        <source>The colour raster, or one raster per band, as Landsat has: pixels 1.5 to 16 times larger, over the same area. Several rasters share one grid, and come in the order of the output. Another reference system is reprojected while it is read.</source>
+        <translation>El ráster de color, o un ráster por banda como en Landsat: píxeles de 1,5 a 16 veces mayores, sobre la misma zona. Varios rásteres comparten una rejilla y van en el orden de la salida. Otro sistema de referencia se reproyecta al leer.</translation>
+    </message>
+    <message>
+        <source>The other bands of MS, for scripts of earlier versions, where MS is the first band.</source>
+        <translation>Las demás bandas de MS, para guiones de versiones anteriores, en los que MS es la primera banda.</translation>
+    </message>
+    <message>
+        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
+        <translation>fast tarda segundos. best reduce los errores cerca de un 4 % y tarda de dos a cinco veces más. tuned ajusta antes best a la propia escena durante unos minutos. Se reservan bloques: deciden si se usan los pesos ajustados, y el registro dice qué se ganó en ellos; los errores bajan otro 4 % aproximadamente. Necesita al menos 96 x 96 píxeles de MS. Un archivo .safetensors de este complemento, por ejemplo ajustado al sensor, se usa tal cual.</translation>
+    </message>
+    <message>
+        <source>How long to tune on the scene, where the quality is tuned. 1 to 3 are enough on most machines.</source>
+        <translation>Cuánto tiempo se ajusta a la escena, cuando la calidad es tuned. De 1 a 3 bastan en la mayoría de los equipos.</translation>
+    </message>
+    <message>
+        <source>Where the tuned weights are kept, a .safetensors file to choose as quality for other scenes of the sensor. Used only where the quality is tuned; leave empty to keep none.</source>
+        <translation>Dónde se guardan los pesos ajustados: un archivo .safetensors que se elige como calidad para otras escenas del sensor. Solo se usa cuando la calidad es tuned; vacío: no guardar ninguno.</translation>
+    </message>
+    <message>
+        <source>The raster is sharpened in squares of this size. Leave empty for the largest that the memory allows.</source>
+        <translation>La resolución se aumenta en cuadrados de este tamaño. Vacío: el mayor que la memoria permita.</translation>
+    </message>
+    <message>
+        <source>The multispectral raster of each scene, in the order of PAN, with the bands that will be sharpened. With one PAN it may be one raster per band. Alpha bands are left out.</source>
+        <translation>El ráster multiespectral de cada escena, en el orden de PAN, con las bandas cuya resolución se va a aumentar. Con un solo PAN puede ser un ráster por banda. Las bandas alfa se excluyen.</translation>
+    </message>
+    <message>
+        <source>How many steps to train, instead of minutes: the same steps and seed give the same weights on the same machine. Leave empty to go by the clock.</source>
+        <translation>Cuántos pasos se entrena, en lugar de minutos: los mismos pasos y la misma semilla dan los mismos pesos en el mismo equipo. Vacío: según el reloj.</translation>
+    </message>
+    <message>
+        <source>Several rasters, one per band…</source>
+        <translation>Varios rásteres, uno por banda…</translation>
+    </message>
+    <message>
+        <source>Make the colour bands of a satellite image as sharp as its panchromatic band.</source>
+        <translation>Hace las bandas de color de una imagen de satélite tan nítidas como su banda pancromática.</translation>
+    </message>
+    <message>
+        <source>Let the sharpening learn from your own scene, in minutes, for smaller errors on its sensor.</source>
+        <translation>Hace que el aumento de resolución aprenda de su propia escena, en minutos, con menos errores en su sensor.</translation>
+    </message>
+    <message>
+        <source>Install what OTFM Pansharpen computes with, once; check, repair or remove it.</source>
+        <translation>Instala, una sola vez, aquello con lo que OTFM Pansharpen calcula; lo comprueba, repara o elimina.</translation>
+    </message>
+    <message>
+        <source>Compress the output</source>
+        <translation>Comprimir la salida</translation>
+    </message>
+    <message>
+        <source>Form of the output</source>
+        <translation>Forma de la salida</translation>
+    </message>
+    <message>
+        <source>For analysis: the values and the bands of MS. For printing: 8 bits in the colours of the layer of MS, natural ones where QGIS drew blue as red. Cloud-optimised: for analysis, with overviews inside, to be read over a network; the name then ends with .cog.tif.</source>
+        <translation>Para análisis: los valores y las bandas de MS. Para imprimir: 8 bits en los colores de la capa de MS, naturales donde QGIS dibujó el azul como rojo. Optimizado para la nube: para análisis, con vistas generales dentro, para leerlo por la red; el nombre termina entonces en .cog.tif.</translation>
+    </message>
+    <message>
+        <source>Whether a GeoTIFF is compressed (DEFLATE), which loses nothing.</source>
+        <translation>Si un GeoTIFF se comprime (DEFLATE), sin perder nada.</translation>
+    </message>
+    <message>
+        <source>For analysis (values as MS)</source>
+        <translation>Para análisis (valores como MS)</translation>
+    </message>
+    <message>
+        <source>For printing (8 bits, drawn as MS)</source>
+        <translation>Para imprimir (8 bits, colores como MS)</translation>
+    </message>
+    <message>
+        <source>Cloud-optimised GeoTIFF</source>
+        <translation>GeoTIFF optimizado para la nube</translation>
+    </message>
+    <message>
+        <source>Sharpened: {ms} ({quality})</source>
+        <translation>Más resolución: {ms} ({quality})</translation>
+    </message>
+    <message>
+        <source>Preview: {ms} ({quality})</source>
+        <translation>Vista previa: {ms} ({quality})</translation>
+    </message>
+    <message>
+        <source>Not sharpened: {ms}</source>
+        <translation>Sin aumentar la resolución: {ms}</translation>
+    </message>
+    <message>
+        <source>{width} x {height} x {bands}: {size} of {free} free, {memory:.1f} GB of memory</source>
+        <translation>{width} x {height} x {bands}: {size} de {free} libres, {memory:.1f} GB de memoria</translation>
+    </message>
+    <message>
+        <source>, about {time}</source>
+        <translation>, unos {time}</translation>
+    </message>
+    <message>
+        <source>{name} cannot be printed as it is drawn. Draw it as Multiband color with three of its bands in the layer&apos;s properties (Symbology), or choose another form of the output.</source>
+        <translation>{name} no se puede imprimir tal como está dibujado. Dibújelo en las propiedades de la capa (Simbología) como color multibanda con tres de sus bandas, o elija otra forma de la salida.</translation>
+    </message>
+    <message>
+        <source>The engine is not set up yet.</source>
+        <translation>El motor todavía no está preparado.</translation>
+    </message>
+    <message>
+        <source>Set up the engine…</source>
+        <translation>Preparar el motor…</translation>
+    </message>
+    <message>
+        <source>Does not fit: {forecast}</source>
+        <translation>No cabe: {forecast}</translation>
+    </message>
+    <message>
+        <source>Sharpen all pairs of this project…</source>
+        <translation>Aumentar la resolución de todos los pares de este proyecto…</translation>
+    </message>
+    <message>
+        <source>Temporary layers</source>
+        <translation>Capas temporales</translation>
+    </message>
+    <message>
+        <source>Folder of results</source>
+        <translation>Carpeta de los resultados</translation>
+    </message>
+    <message>
+        <source>Names of results</source>
+        <translation>Nombres de los resultados</translation>
+    </message>
+    <message>
+        <source>Engine</source>
+        <translation>Motor</translation>
+    </message>
+    <message>
+        <source>not set up</source>
+        <translation>sin preparar</translation>
+    </message>
+    <message>
+        <source>Check</source>
+        <translation>Comprobar</translation>
+    </message>
+    <message>
+        <source>Repair</source>
+        <translation>Reparar</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>Eliminar</translation>
+    </message>
+    <message>
+        <source>{state}. Packages: {size}. Memory of the machine: {memory}.</source>
+        <translation>{state}. Paquetes: {size}. Memoria del equipo: {memory}.</translation>
+    </message>
+    <message>
+        <source>torch {version}, not checked yet</source>
+        <translation>torch {version}, sin comprobar todavía</translation>
+    </message>
+    <message>
+        <source>The project has no PAN and MS of one scene in one reference system. Add both rasters first.</source>
+        <translation>El proyecto no tiene PAN y MS de una escena en un mismo sistema de referencia. Añada antes los dos rásteres.</translation>
     </message>
 </context>
 </TS>

@@ -18,34 +18,9 @@ from qgis.core import (
     QgsProject,
     QgsRasterLayer,
 )
-from qgis.gui import QgsBrowserGuiModel, QgsProcessingModelerParameterWidget
+from qgis.gui import QgsProcessingModelerParameterWidget
 
 FINE, COARSE = (5e5, 2.0, 0.0, 4e6, 0.0, -2.0), (5e5, 8.0, 0.0, 4e6, 0.0, -8.0)
-
-
-@pytest.fixture
-def opened(algorithm, monkeypatch, tmp_path):
-    """Opens the dialog of an algorithm, with an active layer; gives its widgets by name."""
-    from processing.gui import ParametersPanel
-    from processing.gui.AlgorithmDialog import AlgorithmDialog
-
-    dialogs = []
-    profile = str(tmp_path / "profile")
-    monkeypatch.setattr("otfm_pansharpen.algorithms.bridge.QgsApplication.qgisSettingsDirPath", lambda: profile)
-
-    def dialog(name, active=None):
-        iface = MagicMock()
-        iface.browserModel.return_value, iface.mapCanvas.return_value = QgsBrowserGuiModel(), None
-        iface.activeLayer.return_value = active
-        monkeypatch.setattr(ParametersPanel, "iface", iface)
-        registry = QgsApplication.processingRegistry()
-        dialogs.append(AlgorithmDialog(registry.algorithmById(f"otfm:{name}").create(), False))
-        return dialogs[-1].mainWidget().wrappers
-
-    yield dialog
-    for each in dialogs:
-        each.close()
-    QgsProject.instance().clear()
 
 
 def layers_of(pair, folder):

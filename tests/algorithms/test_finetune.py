@@ -82,7 +82,7 @@ def test_it_runs_and_returns_its_figures(tune, tmp_path, one):
     assert feedback.shares == sorted(feedback.shares)
     assert feedback.shares[-1] == 100
     log = "\n".join(feedback.lines)
-    for word in ("Start: fast", "Device: ", "blocks held out", "Step 3: loss", "left", "Done"):
+    for word in ("Start: fast", "Device: ", "blocks held out", "Step 3: score", "left", "Done"):
         assert word in log
 
 

@@ -42,7 +42,9 @@ def run(environment, pair, output, *more):
 
 
 def test_listed_and_helped(environment):
-    assert "otfm:pansharpen" in qgis(environment, "list").stdout
+    listed = qgis(environment, "list").stdout
+    assert all(f"otfm:{name}" in listed for name in ("pansharpen", "preview", "setup"))
+    assert "deprecated" not in qgis(environment, "run", "otfm:setup", "--", "ACTION=check").stdout
     text = qgis(environment, "help", "otfm:pansharpen").stdout
     assert all(name in text for name in ("PAN", "MS", "QUALITY", "DEVICE", "PRECISION", "EXTENT", "MEMORY", "OUTPUT"))
 
@@ -266,6 +268,7 @@ def test_without_torch_it_is_listed_and_says_how_to_install(environment, tmp_pat
     done = run(without, pair, tmp_path / "out.tif")
     assert done.returncode == 1
     assert "Set up the engine (otfm:setup)" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "out.tif").exists()
 
 

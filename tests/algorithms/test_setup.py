@@ -20,12 +20,14 @@ def run(setup, **parameters):
     return *setup.run(parameters, QgsProcessingContext(), feedback, {}, False), "\n".join(feedback.lines)
 
 
-def test_every_parameter_has_help_and_a_default(setup):
+def test_every_parameter_has_help_and_a_default(setup, monkeypatch):
     definitions = {p.name(): p for p in setup.parameterDefinitions()}
     assert all(len(p.help()) > 20 for p in definitions.values())
     assert definitions["ACTION"].options() == ["install", "check", "repair", "remove"]
     assert definitions["BUILD"].options() == list(BUILDS)
     assert setup.canExecute()
+    assert not setup.flags() & QgsProcessingAlgorithm.Flag.FlagDeprecated
+    monkeypatch.setattr("otfm_pansharpen.algorithms.otfm_algorithm.QgsApplication.platform", lambda: "desktop")
     assert setup.flags() & QgsProcessingAlgorithm.Flag.FlagHideFromModeler
 
 

@@ -9,6 +9,7 @@ import processing
 import pytest
 from helpers.qgis import Desktop
 from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import QDialog
 
 
@@ -22,6 +23,8 @@ def desktop(qgis_app, qgis_processing, monkeypatch):
     desktop.opened, desktop.alive = [], WeakSet()
 
     class Dialog(QDialog):
+        algorithmFinished = pyqtSignal(bool, dict)  # noqa: N815 - QGIS's name
+
         def __init__(self, name):
             super().__init__()
             self.name = name

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 
-from qgis.core import QgsApplication, QgsProject
+from helpers.scenes import Recipe
+from qgis.core import QgsApplication, QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QCoreApplication, QEvent
 
 
@@ -73,7 +74,15 @@ def test_without_torch_an_entry_says_so_and_opens_the_set_up(desktop, monkeypatc
     monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: False)
     entries(desktop)["OTFM Pansharpen…"].trigger()
     assert desktop.opened == ["otfm:setup"]
-    assert "torch" in desktop.warnings[0]
+    (hint,) = desktop.bar.items()
+    assert hint.text() == "The engine is not set up yet."
+    (setup,) = desktop.alive
+    setup.algorithmFinished.emit(False, {})
+    assert desktop.opened == ["otfm:setup"]
+    monkeypatch.setattr("otfm_pansharpen.engine.packages.has_torch", lambda folder: True)
+    setup.algorithmFinished.emit(True, {})
+    assert desktop.opened == ["otfm:setup", "otfm:pansharpen"]
+    assert desktop.bar.items() == []
     assert QgsApplication.processingRegistry().algorithmById("otfm:exampledata").canExecute()[0]
 
 
@@ -81,3 +90,24 @@ def test_unloading_leaves_the_main_window_as_it_was(desktop):
     desktop.plugin.unload()
     assert (desktop.menu.actions(), desktop.toolbar.actions(), desktop.pages) == ([], [], [])
     assert QgsApplication.processingRegistry().providerById("otfm") is None
+
+
+def test_all_pairs_of_the_project_fill_a_table(desktop, monkeypatch, tmp_path):
+    from processing.gui import BatchPanel
+
+    monkeypatch.setattr(BatchPanel, "iface", None)
+    project = QgsProject.instance()
+    project.clear()
+    layers = {}
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        pair = Recipe(bands=3, ratio=2).write(tmp_path / place)
+        for role, file in (("pan", pair.pan), ("ms", pair.ms)):
+            layers[place, role] = QgsRasterLayer(str(file), f"{place} {role}")
+            project.addMapLayer(layers[place, role])
+    entries(desktop)["Sharpen all pairs of this project…"].trigger()
+    table = desktop.plugin.menu.dialogs[-1].mainWidget()
+    rows = [(table.valueForParameter(n, "PAN"), table.valueForParameter(n, "MS")) for n in range(table.batchRowCount())]
+    chosen = {(project.mapLayer(pan).source(), ms) for pan, (ms,) in rows}
+    assert chosen == {tuple(layers[place, role].source() for role in ("pan", "ms")) for place in ("a", "b")}
+    project.clear()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from unittest.mock import MagicMock
 
+import processing
 import pytest
 from helpers.qgis import Listener
 from helpers.scenes import Recipe
-from qgis.core import QgsApplication, QgsProcessingContext, QgsSettings
+from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer, QgsSettings
 from qgis.gui import QgsBrowserGuiModel
+from qgis.PyQt.QtWidgets import QLabel, QPushButton
 
 
 @pytest.fixture
@@ -84,3 +86,34 @@ def test_the_dialog_of_tuning_offers_a_file_in_the_folder(page, tmp_path, monkey
     dialog.close()
     assert Path(offered).parent == tmp_path
     assert offered.endswith(".safetensors")
+
+
+def test_results_go_where_the_options_say(page, tmp_path):
+    page.output.setFilePath(str(tmp_path))
+    page.pattern.setText("sharp {ms}.tif")
+    page.apply()
+    pair = Recipe(bands=3).write(tmp_path)
+    QgsProject.instance().addMapLayers([QgsRasterLayer(str(f), n) for f, n in ((pair.pan, "pan"), (pair.ms, "a/b: c"))])
+    proposed = []
+    for _ in range(2):
+        algorithm = created("pansharpen")
+        proposed.append(algorithm.parameterDefinition("OUTPUT").guiDefaultValueOverride())
+        Path(proposed[-1]).touch()
+    assert proposed == [str(tmp_path / "sharp a_b_ c.tif"), str(tmp_path / "sharp a_b_ c_2.tif")]
+    QgsProject.instance().clear()
+
+
+def test_the_page_shows_the_engine_and_opens_its_set_up(desktop, page, monkeypatch):
+    QgsSettings().setValue("otfm/ready", "torch 9.9 on CPU, bfloat16")
+    again = desktop.pages[0].createWidget(None)
+    assert any("torch 9.9 on CPU, bfloat16. Packages: " in label.text() for label in again.findChildren(QLabel))
+    opened = MagicMock()
+    monkeypatch.setattr(processing, "createAlgorithmDialog", opened)
+    for button in again.findChildren(QPushButton):
+        if button.text() in ("Check", "Repair", "Remove"):
+            button.click()
+    actions = [call.args for call in opened.call_args_list]
+    assert actions == [("otfm:setup", {"ACTION": action}) for action in ("check", "repair", "remove")]
+    monkeypatch.setattr("otfm_pansharpen.desktop.options_page.has_torch", lambda folder: False)
+    bare = desktop.pages[0].createWidget(None)
+    assert any("not set up" in label.text() for label in bare.findChildren(QLabel))

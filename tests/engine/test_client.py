@@ -103,6 +103,40 @@ def test_the_next_job_finds_a_warm_engine(shared, nothing, tmp_path):
     assert pids(shared) == first
 
 
+def test_a_prepared_engine_does_the_next_job(nothing, tmp_path):
+    pair = Recipe(bands=1).write(tmp_path)
+    with engines() as session:
+        for _ in range(3):  # dialogs that are opened one after another
+            session.prepare(nothing)
+        recorder = Recorder()
+        session.run(job(pair, tmp_path / "one.tif"), nothing, recorder.progress)
+        assert len(pids(session)) == 1
+        assert not any("Starting the engine" in line for line in recorder.lines)
+
+
+def test_a_prepared_engine_that_is_broken_is_the_jobs_fault(tmp_path):
+    packages = broken_torch(tmp_path / "packages", "raise ImportError('DLL load failed while importing _C')")
+    with engines() as session:
+        session.prepare(packages)
+        with pytest.raises(EngineError, match="Visual C"):
+            session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), packages, Progress())
+
+
+@pytest.mark.parametrize("end", ["shutdown", "cancel"])
+def test_waiting_for_a_prepared_engine_ends(tmp_path, end):
+    packages = broken_torch(tmp_path / "packages", "import time; time.sleep(600)")
+    with engines() as session:
+        session.prepare(packages)
+        recorder = Recorder()
+        threading.Timer(0.5, session.shutdown if end == "shutdown" else recorder.cancel).start()
+        if end == "cancel":
+            with pytest.raises(CancelledError):
+                session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "o.tif"), packages, recorder.progress)
+            session.shutdown()
+        session.starting.join(10)
+        assert not session.starting.is_alive()
+
+
 @pytest.mark.slow
 @pytest.mark.promise(24)
 def test_a_warm_engine_that_has_died_meanwhile_is_replaced(shared, nothing, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,8 @@ def test_where_torch_works_nothing_is_done(folder):
     done = set_up("install", folder, progress=Progress(log=lines.append))
     assert done.torch
     assert not folder.exists()
-    assert f"Nothing to do: torch {done.torch}" in lines[-1]
+    assert any(f"Nothing to do: torch {done.torch}" in line for line in lines)
+    assert re.fullmatch(rf"Ready: torch {re.escape(done.torch)} on .+, (bfloat16|float32)\.", lines[-1])
 
 
 def test_repair_replaces_packages_even_where_torch_works(folder, wheels):

@@ -235,7 +235,10 @@ def test_weights_with_which_full_resolution_suffers_are_not_kept(pair, tmp_path,
     result = run(pair, tmp_path / "own.safetensors", Progress(log=lines.append))
     assert not result.improved
     assert min(look.ergas for look in result.evaluations) < result.before["ergas"]
-    assert any("HQNR falls" in line for line in lines)
+    scores = [float(line.split("score ")[1].split(";")[0].rstrip(".")) for line in lines if ": score " in line]
+    assert scores
+    assert min(scores) > 1.0
+    assert not any("best so far" in line for line in lines)
 
 
 def test_progress_is_even_and_the_log_has_loss_figures_and_time(pair, tmp_path):
@@ -393,3 +396,24 @@ def test_new_weights_never_meet_an_old_hash(pair, tmp_path, monkeypatch):
 def test_a_job_has_the_documented_defaults():
     tuning = FinetuneJob((), Path("o.safetensors"))
     assert (tuning.minutes, tuning.steps, tuning.keep, tuning.start) == (3.0, None, True, BUNDLED["fast"])
+
+
+def test_the_lowest_printed_score_is_the_one_written(pair, tmp_path):
+    lines: list[str] = []
+    report = tmp_path / "report.html"
+    result = run(pair, tmp_path / "own.safetensors", Progress(log=lines.append), steps=20, report=report)
+    printed = [line for line in lines if ": score " in line]
+    scores = [line.split("score ")[1].split(";")[0].split(",")[0].rstrip(".") for line in printed]
+    assert [f"{e.score:.4f}" for e in result.evaluations[1:]] == scores
+    assert result.chosen == min(range(len(scores) + 1), key=lambda n: result.evaluations[n].score)
+    text = report.read_text(encoding="utf-8")
+    assert "chosen: " in text
+    assert "<circle" in text
+    assert "recipe" not in text
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(0.05, "100 or more are usual")])
+def test_the_log_says_whether_the_minutes_sufficed(pair, tmp_path, minutes, words):
+    lines: list[str] = []
+    run(pair, tmp_path / "own.safetensors", Progress(log=lines.append), steps=None, minutes=minutes)
+    assert any(words in line for line in lines)

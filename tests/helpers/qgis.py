@@ -48,7 +48,7 @@ class Desktop:
         self.menu = self.window.menuBar().addMenu("Raster")
         self.toolbar = self.window.addToolBar("Plugins")
         self.pages = []
-        self.warnings = []
+        self.warnings: list[str] = []
         self.canvas = QgsMapCanvas(self.window)
         self.canvas.resize(400, 300)
         self.bar = QgsMessageBar(self.window)
