@@ -56,12 +56,12 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         return True
 
     def _read_layer_pairs(self, parameters: Parameters, context: Context) -> list[Sequence[QgsRasterLayer]]:
-        """Return PAN and the layers of MS of each scene: several of MS with one PAN are its bands.
+        """Return PAN and the layers of MS of each scene: several of one band with one PAN are its bands.
 
         Raises QgsProcessingException where one is missing or cannot be opened.
         """
         pans, mss = (self._read_layers(parameters, name, context) for name in ("PAN", "MS"))
-        if len(pans) == 1:
+        if len(pans) == 1 and (len(mss) == 1 or all(layer.bandCount() == 1 for layer in mss)):
             return [(*pans, *mss)]
         if len(pans) != len(mss):
             raise QgsProcessingException(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from weakref import WeakSet
 
 import otfm_pansharpen
-import processing
 import pytest
 from helpers.qgis import Desktop
 from qgis.core import QgsApplication
@@ -16,6 +15,8 @@ from qgis.PyQt.QtWidgets import QDialog
 @pytest.fixture
 def desktop(qgis_app, qgis_processing, monkeypatch):
     """Make a main window with the plugin in it, and the dialogs that were asked for."""
+    import processing
+
     registry = QgsApplication.processingRegistry()
     if registry.providerById("otfm") is not None:
         registry.removeProvider("otfm")
