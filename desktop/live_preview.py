@@ -116,13 +116,14 @@ class LivePreview(QObject):
             return
         self.pair = self.pair if pair == self.pair else {}
         task = QgsProcessingAlgRunnerTask(algorithm, parameters, context, feedback)
-        task.executed.connect(lambda *_: self._finish(pair, output))
+        task.executed.connect(lambda done, _: self._finish(done, pair, output))
         self.run = feedback, context, algorithm, task
         QgsApplication.taskManager().addTask(task)
 
-    def _finish(self, pair: dict[str, Any], output: str) -> None:
+    def _finish(self, done: bool, pair: dict[str, Any], output: str) -> None:
+        """Show the preview of a run; one that was cancelled may have written its file without describing it."""
         (feedback, context, *_), self.run = self.run, ()
-        if not self.action.isChecked() or not os.path.exists(output):
+        if not done or not self.action.isChecked() or not os.path.exists(output):
             _delete_file(output)
             if self.action.isChecked() and not feedback.isCanceled():
                 self._end(feedback.error)

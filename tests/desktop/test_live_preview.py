@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from helpers.scenes import Recipe
+from otfm_pansharpen.desktop import live_preview
 from otfm_pansharpen.engine.client import ENGINES
-from qgis.core import QgsMapRendererParallelJob, QgsMapSettings, QgsProject, QgsRasterLayer, QgsRectangle
+from qgis.core import QgsMapRendererParallelJob, QgsMapSettings, QgsProject, QgsRasterLayer, QgsRectangle, QgsTask
+from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtGui import QImage
 from qgis.PyQt.QtTest import QTest
 
@@ -145,6 +147,36 @@ def test_outdated_run_is_cancelled_and_the_engine_stays(desktop, pair):
     assert shown(desktop).extent().xMinimum() >= 5e5 + 150
     assert [engine.process.pid for _, engine in ENGINES.warm] == pids
     assert switch(desktop).isChecked()
+
+
+class CancelledTask(QgsTask):
+    """A run that is cancelled once its file is written: QGIS calls it neither done nor describes its layer."""
+
+    executed = pyqtSignal(bool, dict)
+
+    def __init__(self, algorithm, parameters, context, feedback):
+        super().__init__()
+        self.output, self.feedback = parameters["OUTPUT"].sink.staticValue(), feedback
+
+    def run(self):
+        Path(self.output).write_bytes(b"half")
+        self.feedback.cancel()
+        return False
+
+    def finished(self, done):
+        self.executed.emit(done, {})
+
+
+def test_run_that_is_cancelled_late_leaves_the_last_preview(desktop, pair, monkeypatch):
+    switch(desktop).trigger()
+    first = shown(desktop).source()
+    monkeypatch.setattr(live_preview, "QgsProcessingAlgRunnerTask", CancelledTask)
+    desktop.canvas.setExtent(QgsRectangle(5e5 + 100, 4e6 - 300, 5e5 + 220, 4e6 - 210))
+    wait(lambda: live(desktop).run)
+    output = live(desktop).run[-1].output
+    assert shown(desktop).source() == first
+    assert not Path(output).exists()
+    assert desktop.warnings == []
 
 
 def test_without_a_pair_it_ends_and_says_what_to_do(desktop, pair):
