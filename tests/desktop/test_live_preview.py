@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from helpers.scenes import Recipe
@@ -153,13 +154,15 @@ class CancelledTask(QgsTask):
     """A run that is cancelled once its file is written: QGIS calls it neither done nor describes its layer."""
 
     executed = pyqtSignal(bool, dict)
+    outputs: ClassVar[list[str]] = []
 
     def __init__(self, algorithm, parameters, context, feedback):
         super().__init__()
-        self.output, self.feedback = parameters["OUTPUT"].sink.staticValue(), feedback
+        self.outputs.append(parameters["OUTPUT"].sink.staticValue())
+        self.feedback = feedback
 
     def run(self):
-        Path(self.output).write_bytes(b"half")
+        Path(self.outputs[-1]).write_bytes(b"half")
         self.feedback.cancel()
         return False
 
@@ -172,10 +175,9 @@ def test_run_that_is_cancelled_late_leaves_the_last_preview(desktop, pair, monke
     first = shown(desktop).source()
     monkeypatch.setattr(live_preview, "QgsProcessingAlgRunnerTask", CancelledTask)
     desktop.canvas.setExtent(QgsRectangle(5e5 + 100, 4e6 - 300, 5e5 + 220, 4e6 - 210))
-    wait(lambda: live(desktop).run)
-    output = live(desktop).run[-1].output
+    wait(lambda: CancelledTask.outputs)
     assert shown(desktop).source() == first
-    assert not Path(output).exists()
+    assert not Path(CancelledTask.outputs[-1]).exists()
     assert desktop.warnings == []
 
 
