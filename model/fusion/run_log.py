@@ -78,7 +78,7 @@ def _describe_rasters(pair: CheckedPair) -> Iterator[str]:
         yield f"{missing} names no reference system and is taken to use that of the other raster."
     if len(pan.bands) > 1:
         yield (
-            f"{len(pan.bands)} bands of PAN are used, the guides: each band of MS gets a PAN of its own, the combination "
+            f"{len(pan.bands)} bands of PAN are used as guides: each band of MS gets a PAN of its own, the combination "
             "of guides that follows it best. Name one band in PAN_BAND to use it alone."
         )
     elif pan.dataset.RasterCount > 1:
