@@ -16,6 +16,7 @@ import torch
 from ..errors import InputError
 from ..geometry.filters import Mask
 from ..geometry.grids import Extent, Placement, Window, register
+from ..geometry.guides import measure_guides
 from ..geometry.window_pair import PairWindow
 from ..network.gap_filling import fill
 from ..raster.pixel_types import INTEGER_TYPES
@@ -23,6 +24,7 @@ from ..raster.reader import Raster
 from ..raster.windows import ms_window, output_window, read_with_margin
 from ..scene.detail_correlation import FIRST_TRANSFER, MAX_SHIFT
 from ..scene.fill_values import find_fill, without_fill
+from ..scene.guides import lead_windows
 from ..scene.noise import noise_level
 from ..scene.pieces import follows, spread, texture, textured
 from ..scene.registration import Registration, measure_registration
@@ -78,7 +80,7 @@ class TuningScene:
         """Return the sources that training simulates from: MS, and PAN as sharp as MS, where both may be used."""
         sources = []
         for window in self.windows:
-            low, valid = window.open.pan_at_ms(self.registration.transfer)
+            low, valid = replace(window.open, guides=None).pan_at_ms(self.registration.transfer)
             if valid.mean() >= MIN_OPEN:
                 ms, pan, mask = map(torch.from_numpy, (window.open.ms, low, valid))
                 sources.append(Source(self.ms, family, ms, pan, window.open, self.registration.transfer, mask))
@@ -137,7 +139,7 @@ def _select_windows(shared: Window, ratio: float, read: Callable[[Window], PairW
 def _mark_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
     """Mark undeclared fill as gaps."""
     ms_fill = find_fill([(p.ms, p.ms_valid) for p in pairs], check)
-    pan_fill = find_fill([(p.pan[None], p.pan_valid) for p in pairs], check)
+    pan_fill = find_fill([(p.pan_planes, p.pan_valid) for p in pairs], check)
     return [without_fill(p, ms_fill, pan_fill) for p in pairs]
 
 
@@ -176,20 +178,24 @@ def _hold_out(
     in_raster = [_move(block, w.left, w.top) for w, _, b in kept for block in b]
     opened = [_close_held_out(p, _mark_held_out(w, in_raster)) for w, p, _ in kept]
     _refuse_constant_bands(path, opened)
-    registration = measure_registration(opened, check=check)
+    registration = measure_registration(lead_windows(opened), check=check)
     _refuse_misfits(path, registration)
     shift = registration.shift
     kept_windows = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
     fitting = follows(registration, len(kept_windows))
     used = [w for w, fits in zip(kept_windows, fitting) if fits and w.blocks] or kept_windows
-    low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in used]
+    samples = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in used]
+    guides = measure_guides(samples) if len(pairs[0].pan_planes) > 1 else None
+    used = [replace(w, pair=replace(w.pair, guides=guides), open=replace(w.open, guides=guides)) for w in used]
+    low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in used] if guides else samples
     try:
-        statistics = measure_statistics(low, placement.ratio, registration.transfer)
+        statistics = measure_statistics(low, placement.ratio, registration.transfer, guides=guides)
     except ValueError as error:
         raise InputError(f"PAN and MS {path} share too little: {error}.") from error
-    fine = noise_level([(w.open.pan, w.open.pan_valid) for w in used])
-    coarse = noise_level([(pan, valid) for _, pan, valid in low])
-    noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std[0]
+    lead = guides.lead if guides else 0
+    fine = noise_level([(w.open.led.pan, w.open.pan_valid) for w in used])
+    coarse = noise_level([(pan[lead] if guides else pan, valid) for _, pan, valid in low])
+    noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std[lead]
     return TuningScene(**described, registration=registration, statistics=statistics, noise=noise, windows=tuple(used))
 
 
@@ -246,7 +252,7 @@ def _close_held_out(pair: PairWindow, held: Mask) -> PairWindow:
     ms = pair.ms
     if not ms_valid.all():
         ms = fill(torch.from_numpy(ms - mean), torch.from_numpy(ms_valid)).numpy() + mean
-    pan = np.where(pan_valid, pair.pan, pair.pan[pan_valid].mean())
+    pan = np.where(pan_valid, pair.pan, pair.pan[..., pan_valid].mean(-1)[..., None, None])
     return replace(pair, ms=ms, ms_valid=ms_valid, pan=pan, pan_valid=pan_valid, band_valid=None)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..geometry.details import pixels
 from ..geometry.grids import Placement, Window
+from ..geometry.guides import measure_guides
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
@@ -25,7 +27,7 @@ from ..scene.guides import lead_windows
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.scene_match import match_scenes
-from ..scene.statistics import MIN_PIXELS, SceneStatistics, measure_guides, measure_statistics, pixels
+from ..scene.statistics import MIN_PIXELS, SceneStatistics, measure_statistics
 from ..wording import format_value
 from .check import CheckedPair
 from .job import FusionJob

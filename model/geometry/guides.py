@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .filters import Image
+from .details import collect_details, compute_moments, explain, pixels, standardise
+from .filters import Image, Mask
+
+MIN_FIT = 0.2  # correlation with its band below which a combination of guides is chance
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,25 @@ class GuideWeights:
         """Select bands."""
         weights, level, fit = (tuple(values[b] for b in kept) for values in (self.weights, self.level, self.fit))
         return replace(self, weights=weights, level=level, fit=fit)
+
+
+def measure_guides(windows: Sequence[tuple[Image, Image, Mask]]) -> GuideWeights:
+    """Measure weights of guides on sample windows (ms (bands, h, w), guides at MS resolution (guides, h, w), valid).
+
+    They are regularised least squares of the details of each band on those of the guides (Selva et al., 2015), 0 for a
+    band that no combination follows.
+    """
+    ms, pan = (np.concatenate([pixels(w[i], w[2]) for w in windows], axis=1) for i in (0, 1))
+    if ms.shape[1] < 2:  # no pixel has a deviation; callers refuse so few
+        ms, pan = (np.zeros((len(values), 2)) for values in (ms, pan))
+    (level, _), (mean, std) = compute_moments(ms), compute_moments(pan)
+    bands, guides = collect_details([(m, standardise(g, mean, std), v) for m, g, v in windows])
+    fits = [explain(guides, band) for band in bands]
+    weights = tuple(tuple((w if fit > MIN_FIT else 0.0 * w).tolist()) for w, fit in fits)
+    return GuideWeights(
+        mean=tuple(mean.tolist()),
+        std=tuple(std.tolist()),
+        weights=weights,
+        level=tuple(level.tolist()),
+        fit=tuple(fit for _, fit in fits),
+    )

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..geometry.filters import dilate
 from ..geometry.grids import Window
+from ..geometry.guides import measure_guides
 from ..geometry.resampling import centres, covered, mtf_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -112,7 +113,7 @@ class ReducedScene:
         `offsets` are of all bands. None where no pixel can be compared.
         """
         large = [n for n, p in enumerate(pieces) if min(p.ms_valid.shape) >= MIN_SIDE * ratio]
-        pairs = tuple(reduced_pair(pieces[n], ratio, transfer) for n in large)
+        pairs = _measure_guides_again([reduced_pair(pieces[n], ratio, transfer) for n in large], transfer)
         places = [(i, w) for i, n in enumerate(large) for w in (blocks[n] if blocks else [_trim_sides(pairs[i])])]
         if not places:
             return None
@@ -156,6 +157,14 @@ class ReducedScene:
         kept = pair.with_bands(self.bands)
         pan = kept.pan.astype(np.float64) + self.pan_offset if kept.guides is None else kept.pan
         return replace(kept, ms=kept.ms + self.offsets, pan=pan)
+
+
+def _measure_guides_again(pairs: Sequence[PairWindow], transfer: TransferFunction) -> tuple[PairWindow, ...]:
+    """Measure the guides of reduced pairs at their own scale: weights that MS itself gave would know the reference."""
+    if not any(p.guides for p in pairs):
+        return tuple(pairs)
+    guides = measure_guides([(p.ms, *p.at_ms(p.pan, p.pan_valid, transfer)) for p in pairs])
+    return tuple(replace(p, guides=guides) for p in pairs)
 
 
 def _trim_sides(small: PairWindow) -> Window:

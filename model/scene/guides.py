@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..geometry.filters import block_means
+from ..geometry.guides import measure_guides
 from ..geometry.window_pair import PairWindow
 from .detail_correlation import FIRST_TRANSFER
 from .scene_match import BOX
-from .statistics import measure_guides
 
 
 def lead_windows(windows: Sequence[PairWindow]) -> list[PairWindow]:

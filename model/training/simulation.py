@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from ..errors import TrainingError
+from ..geometry.guides import measure_guides
 from ..geometry.resampling import Matrix, centres, mtf_resampler
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..network.flow_network import NetworkConfig
-from ..scene.statistics import measure_guides, measure_statistics
+from ..scene.statistics import measure_statistics
 from ..scene.transfer_measurement import measure_transfer
 from . import sensor_effects
 from .dataset import Source
