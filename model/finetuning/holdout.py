@@ -16,7 +16,6 @@ import torch
 from ..errors import InputError
 from ..geometry.filters import Mask
 from ..geometry.grids import Extent, Placement, Window, register
-from ..geometry.guides import measure_guides
 from ..geometry.window_pair import PairWindow
 from ..network.gap_filling import fill
 from ..raster.pixel_types import INTEGER_TYPES
@@ -24,7 +23,7 @@ from ..raster.reader import Raster
 from ..raster.windows import ms_window, output_window, read_with_margin
 from ..scene.detail_correlation import FIRST_TRANSFER, MAX_SHIFT
 from ..scene.fill_values import find_fill, without_fill
-from ..scene.guides import lead_windows
+from ..scene.guides import add_guides, lead_windows
 from ..scene.noise import noise_level
 from ..scene.pieces import follows, spread, texture, textured
 from ..scene.registration import Registration, measure_registration
@@ -184,10 +183,9 @@ def _hold_out(
     kept_windows = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
     fitting = follows(registration, len(kept_windows))
     used = [w for w, fits in zip(kept_windows, fitting) if fits and w.blocks] or kept_windows
-    samples = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in used]
-    guides = measure_guides(samples) if len(pairs[0].pan_planes) > 1 else None
+    guides = add_guides([w.open for w in used], registration.transfer)[0].guides
     used = [replace(w, pair=replace(w.pair, guides=guides), open=replace(w.open, guides=guides)) for w in used]
-    low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in used] if guides else samples
+    low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in used]
     try:
         statistics = measure_statistics(low, placement.ratio, registration.transfer, guides=guides)
     except ValueError as error:

@@ -12,7 +12,6 @@ import numpy as np
 from ..errors import InputError
 from ..geometry.details import pixels
 from ..geometry.grids import Placement, Window
-from ..geometry.guides import measure_guides
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
@@ -23,7 +22,7 @@ from ..raster.windows import read_with_margin, sample_where_valid, sample_window
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import MAX_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
-from ..scene.guides import lead_windows
+from ..scene.guides import add_guides, lead_windows
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.scene_match import match_scenes
@@ -131,8 +130,9 @@ def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, p
 
         registration = _search_wider(pair.placement, read, registration, transfer, progress)
         _refuse_other_scene(pair, windows, registration, progress)
+    bad = [index for index, band in enumerate(pair.ms.read_bands) if band in pair.ms.bad_bands]
+    windows = add_guides(windows, registration.transfer, registration.shift, bad)
     statistics = _collect_statistics(pair, windows, registration, progress)
-    windows = [replace(w, guides=statistics.guides) for w in windows]
     extremes = _measure_extremes(pair.ms, windows)
     pieces = telling_pieces(windows, registration, progress.check)
     whole = small_scene(pair.pan, pair.ms, pair.placement.moved(registration.shift))
@@ -282,11 +282,10 @@ def _collect_statistics(
         progress.check()
         moved = window.shifted(registration.shift)
         samples.append((window.ms, *moved.pan_at_ms(registration.transfer)))
-    guides = measure_guides(samples) if samples[0][1].ndim > 2 else None
-    if guides:
-        samples = [(ms, guides.combine(pan), valid) for ms, pan, valid in samples]
     try:
-        return measure_statistics(samples, pair.placement.ratio, registration.transfer, progress.check, guides)
+        return measure_statistics(
+            samples, pair.placement.ratio, registration.transfer, progress.check, windows[0].guides
+        )
     except ValueError as error:
         pan, ms = pair.pan.source.name, pair.ms.source.name
         raise InputError(f"PAN {pan} and MS {ms} share too little: {error}.") from error

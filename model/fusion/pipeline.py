@@ -226,10 +226,13 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
     from ..network.weights import finetuned
 
     tuned = finetuned(weights.header)
+    guides = plan.statistics.guides
+    guided = {"OTFM_GUIDES": guides.describe()} if guides else {}
     masked = {"OTFM_MASK": "polygons of ground that was not measured"} if plan.ms.unmeasured else {}
     return (
         ({"OTFM_FINETUNED": tuned} if tuned else {})
         | masked
+        | guided
         | {
             "OTFM_VERSION": VERSION,
             "OTFM_WEIGHTS_SHA256": plan.engine.weights_sha256,

@@ -21,6 +21,7 @@ from .measure import Measurement
 
 if TYPE_CHECKING:
     from ..network.weights import Weights
+    from ..scene.statistics import SceneStatistics
     from .plan import Engine, FusionPlan
     from .quality_estimate import QualityEstimate
 
@@ -121,9 +122,26 @@ def report_measurement(measured: Measurement, pair: CheckedPair, job: FusionJob,
         f"{format_figure(m + o, '.4g')} ({format_figure(s, '.3g')})"
         for m, s, o in zip(statistics.ms_mean, statistics.ms_std, pair.ms.offsets)
     )
+    if statistics.guides:
+        progress.explain(*_describe_guides(statistics, pair), f"Mean (deviation) of the MS bands {means}.")
+        return
     pan = statistics.pan_mean[0] + float(pair.pan.offsets[0])
     deviation = format_figure(statistics.pan_std[0], ".3g")
     progress.explain(f"Mean (deviation) of PAN {format_figure(pan, '.4g')} ({deviation}); of the MS bands {means}.")
+
+
+def _describe_guides(statistics: SceneStatistics, pair: CheckedPair) -> Iterator[str]:
+    """Describe the PAN of each band by the deviations that each guide adds, and how well the band follows it."""
+    if statistics.guides is None:
+        return
+    bands = zip(pair.ms.read_bands, statistics.guides.weights, statistics.ms_std, statistics.correlation)
+    shares = "; ".join(
+        f"band {band} {' '.join(format_signed(w / std) for w in row)} ({fit:.2f})" for band, row, std, fit in bands
+    )
+    yield f"Weights of the guides in the PAN of each band of MS, in deviations, and correlation of details: {shares}."
+    bad = [b for b in pair.ms.bad_bands if b in pair.ms.read_bands]
+    if bad:
+        yield f"Bands marked bad in the header of MS (bbl) are interpolated, not sharpened: {', '.join(map(str, bad))}."
 
 
 def _describe_registration(seen: Registration, job: FusionJob) -> str:
@@ -188,9 +206,14 @@ def _make_band_notices(measured: Measurement, pair: CheckedPair, weights: Weight
     if measured.dead:
         word = "band" if len(measured.dead) == 1 else "bands"
         yield make_notice("band_without_pixels", {"bands": ", ".join(map(str, measured.dead))}, word=word)
+    bad = pair.ms.bad_bands if statistics.guides else ()
+    without = [b for b, trust in zip(pair.ms.read_bands, statistics.trusts) if trust <= 0.0 and b not in bad]
     if statistics.trust <= 0.0:
-        yield make_notice("not_sharpened", {"correlation": statistics.fit})
-    elif statistics.trust < 1.0:
+        fits = statistics.guides.fit if statistics.guides else (statistics.fit,)
+        yield make_notice("not_sharpened", {"correlation": max(fits)})
+    elif statistics.guides and without:
+        yield make_notice("bands_interpolated", {"bands": ", ".join(map(str, without))})
+    elif not statistics.guides and statistics.trust < 1.0:
         figures = {"correlation": statistics.fit, "used": statistics.trust}
         yield make_notice("pan_unrelated", figures, percent=100.0 * statistics.trust)
     from ..network.weights import misfit, other_order

@@ -34,6 +34,19 @@ class GuideWeights:
         """The band that its PAN follows best."""
         return int(np.argmax(self.fit))
 
+    def describe(self) -> str:
+        """List the weights of the guides' digital numbers in the PAN of each band, bands parted by semicolons."""
+        return "; ".join(" ".join(f"{w / s:.4g}" for w, s in zip(row, self.std)) for row in self.weights)
+
+    def raised(self, by: Sequence[float]) -> GuideWeights:
+        """Add a number to the PAN of each band."""
+        return replace(self, level=tuple(float(level + more) for level, more in zip(self.level, by)))
+
+    def without(self, bands: Sequence[int]) -> GuideWeights:
+        """Leave bands without a PAN, so that they are interpolated."""
+        weights = tuple(tuple(0.0 * w for w in row) if b in bands else row for b, row in enumerate(self.weights))
+        return replace(self, weights=weights, fit=tuple(0.0 if b in bands else f for b, f in enumerate(self.fit)))
+
     def combine(self, guides: Image) -> Image:
         """Combine guides (guides, H, W) to the PAN of each band, (bands, H, W)."""
         mean, std, level = (np.array(v, np.float32)[:, None, None] for v in (self.mean, self.std, self.level))

@@ -155,8 +155,10 @@ class ReducedScene:
     def _restore_numbers(self, pair: PairWindow) -> PairWindow:
         """Return a reduced pair of the compared bands in the numbers of the file, float64."""
         kept = pair.with_bands(self.bands)
-        pan = kept.pan.astype(np.float64) + self.pan_offset if kept.guides is None else kept.pan
-        return replace(kept, ms=kept.ms + self.offsets, pan=pan)
+        kept = replace(kept, ms=kept.ms + self.offsets)
+        if kept.guides:
+            return replace(kept, guides=kept.guides.raised(self.offsets.ravel()))
+        return replace(kept, pan=kept.pan.astype(np.float64) + self.pan_offset)
 
 
 def _measure_guides_again(pairs: Sequence[PairWindow], transfer: TransferFunction) -> tuple[PairWindow, ...]:

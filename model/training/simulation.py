@@ -28,6 +28,7 @@ from .transfer_shapes import draw_transfer, jittered
 
 SMOOTH_LOW_SHARE = 0.7  # of smooth scenes that get a gain from `low_gain`
 GUIDED_RATIO = 6.0  # of Sentinel-2's coarsest bands to the finest
+GUIDED_GAINS = (0.2, 0.25, 0.3, 0.35, 0.4)  # of Gaussians; the functions of few scenes alone are learnt by heart
 MAX_GUIDES = 4  # random PANs that are combined to the PAN of a band
 
 
@@ -161,6 +162,7 @@ class SimulationConfig:
             shrunk_share=0.3,
             ratios=(config.ratios[0], config.ratios[0], GUIDED_RATIO),
             ratio_shares=(0.8, 0.0, 0.2),
+            transfers=transfers + tuple(map(TransferFunction.gaussian, GUIDED_GAINS)),
             noise=0.03,
             pan_noise=0.03,
             split_share=1.0,
