@@ -96,7 +96,7 @@ LABELS = {
     "QUALITY": "Quality",
     "MINUTES": "Minutes of tuning",
     "EXTENT": "Extent",
-    "PAN_BAND": "Panchromatic band",
+    "PAN_BAND": "Panchromatic band, or several bands as guides",
     "MS_BANDS": "Multispectral bands",
     "MS_MORE": "More bands of the multispectral raster, one raster per band",
     "ALIGN": "Correct the shift between the rasters",
@@ -144,7 +144,8 @@ HELP = {
     "reference system is reprojected while it is read.",
     "MS_MORE": "For MS with one file per band, as Landsat has: choose the first band as MS and the others here, "
     "in the order of the output. All must share one grid.",
-    "PAN_BAND": "Which band of the panchromatic raster to use. Leave empty for the first.",
+    "PAN_BAND": "Which bands of the sharper raster to use. Leave empty for all but alpha. Of several, each band of MS gets the "
+    "combination that it follows best, as with the 10 m bands of Sentinel-2.",
     "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
     "pansharpen.EXTENT": "Only this part is sharpened; leave empty for all that both rasters cover. Statistics are "
     "still those of the whole scene, so parts of one scene fit together.",

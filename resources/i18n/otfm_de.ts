@@ -176,10 +176,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Ausdehnung</translation>
     </message>
     <message>
-        <source>Panchromatic band</source>
-        <translation>Panchromatischer Kanal</translation>
-    </message>
-    <message>
         <source>Multispectral bands</source>
         <translation>Multispektrale Kanäle</translation>
     </message>
@@ -346,10 +342,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
         <translation>Wo MS als eine Datei je Kanal vorliegt, wie bei Landsat: wählen Sie den ersten Kanal als MS und die anderen hier, in der Reihenfolge der Ausgabe. Alle müssen auf einem Gitter liegen.</translation>
-    </message>
-    <message>
-        <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
-        <translation>Welcher Kanal des panchromatischen Rasters verwendet wird. Leer: der erste.</translation>
     </message>
     <message>
         <source>Which bands to sharpen, in the order of the output. Leave empty for all but alpha.</source>
@@ -822,6 +814,14 @@ Rasters on other pixels, in another reference system, with other bands or stretc
 In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neben Interpolation und vier klassischen Verfahren. Eine Stufe gröber, wo MS selbst die Wahrheit ist: ERGAS, SAM, Q2n und SCC dieser Verfahren, und dieses Plugins, wenn das Raster von ihm stammt. Gesucht werden Versatz, zu viel oder zu wenig Detail, veränderte Farben und Nähte.
 
 Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
+    </message>
+    <message>
+        <source>Panchromatic band, or several bands as guides</source>
+        <translation>Panchromatischer Kanal, oder mehrere Kanäle als Führung</translation>
+    </message>
+    <message>
+        <source>Which bands of the sharper raster to use. Leave empty for all but alpha. Of several, each band of MS gets the combination that it follows best, as with the 10 m bands of Sentinel-2.</source>
+        <translation>Welche Kanäle des schärferen Rasters verwendet werden. Leer lassen für alle außer Alpha. Aus mehreren bekommt jeder Kanal von MS die Kombination, der er am besten folgt, wie aus den 10-m-Kanälen von Sentinel-2.</translation>
     </message>
 </context>
 </TS>

@@ -176,10 +176,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Extensión</translation>
     </message>
     <message>
-        <source>Panchromatic band</source>
-        <translation>Banda pancromática</translation>
-    </message>
-    <message>
         <source>Multispectral bands</source>
         <translation>Bandas multiespectrales</translation>
     </message>
@@ -346,10 +342,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>For MS with one file per band, as Landsat has: choose the first band as MS and the others here, in the order of the output. All must share one grid.</source>
         <translation>Cuando MS viene en un archivo por banda, como en Landsat: elija la primera banda como MS y las demás aquí, en el orden de la salida. Todas deben estar en la misma rejilla.</translation>
-    </message>
-    <message>
-        <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
-        <translation>Qué banda del ráster pancromático se usa. Vacío: la primera.</translation>
     </message>
     <message>
         <source>Which bands to sharpen, in the order of the output. Leave empty for all but alpha.</source>
@@ -822,6 +814,14 @@ Rasters on other pixels, in another reference system, with other bands or stretc
 A plena resolución, donde nadie conoce la verdad: D_lambda, D_s y HQNR, junto a la interpolación y cuatro métodos clásicos. Una escala más abajo, donde el propio MS es la verdad: ERGAS, SAM, Q2n y SCC de esos métodos, y de este complemento si el ráster salió de él. Busca desplazamientos, exceso o falta de detalle, colores cambiados y costuras.
 
 Los rásteres con otros píxeles, en otro sistema de referencia, con otras bandas o estirados a 8 bits se comparan hasta donde se puede, y el informe dice cómo. Los rásteres grandes se miden en nueve trozos. Funciona también antes de preparar el motor; entonces los resultados de este complemento no se calculan de nuevo una escala más abajo.</translation>
+    </message>
+    <message>
+        <source>Panchromatic band, or several bands as guides</source>
+        <translation>Banda pancromática, o varias bandas como guías</translation>
+    </message>
+    <message>
+        <source>Which bands of the sharper raster to use. Leave empty for all but alpha. Of several, each band of MS gets the combination that it follows best, as with the 10 m bands of Sentinel-2.</source>
+        <translation>Qué bandas del ráster más nítido se usan. Déjelo vacío para todas menos alfa. De varias, cada banda de MS recibe la combinación que mejor sigue, como con las bandas de 10 m de Sentinel-2.</translation>
     </message>
 </context>
 </TS>
