@@ -823,5 +823,29 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
         <source>Which bands of the sharper raster to use. Leave empty for all but alpha. Of several, each band of MS gets the combination that it follows best, as with the 10 m bands of Sentinel-2.</source>
         <translation>Welche Kanäle des schärferen Rasters verwendet werden. Leer lassen für alle außer Alpha. Aus mehreren bekommt jeder Kanal von MS die Kombination, der er am besten folgt, wie aus den 10-m-Kanälen von Sentinel-2.</translation>
     </message>
+    <message>
+        <source>Panchromatic band</source>
+        <translation>Panchromatischer Kanal</translation>
+    </message>
+    <message>
+        <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
+        <translation>Welcher Kanal des panchromatischen Rasters verwendet wird. Leer: der erste.</translation>
+    </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Gewichte für den Sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Name des Sensors</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Welche mitgelieferten Gewichte fast, best und tuned benutzen. auto nimmt die eines Sensors, wenn Metadaten oder Dateinamen ihn nennen, sonst die allgemeinen. Das Protokoll sagt, welche und warum. Eine als Qualität gewählte Gewichtsdatei bleibt.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Ein Name für den Sensor der Szenen, den Listen neben den Gewichten zeigen. Leer lassen für den Namen in den Metadaten der Szenen.</translation>
+    </message>
 </context>
 </TS>
