@@ -23,7 +23,7 @@ from otfm_pansharpen.model.geometry.resampling import centres, mtf_resampler, re
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.quality.classical import mtf_glp, prepare
-from otfm_pansharpen.model.quality.full_resolution import interpolated_ms
+from otfm_pansharpen.model.quality.full_resolution import interpolate_ms
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.scene.guides import add_guides
@@ -83,7 +83,7 @@ def compare(guides: Image, reference: Image, weights: list[Path], minutes: float
     small, ms = halve(guides), halve(reference)
     whole = [np.ones(i.shape[1:], dtype=bool) for i in (small, ms)]
     pair = PairWindow(small, whole[0], ms, whole[1], (0.5, 0.5), (RATIO, RATIO))
-    results = {"interpolation": interpolated_ms(pair), **sharpen_classically(pair)}
+    results = {"interpolation": interpolate_ms(pair), **sharpen_classically(pair)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder / "guides.tif", small, (0.0, 1.0, 0.0, 0.0, 0.0, -1.0))

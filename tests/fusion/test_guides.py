@@ -12,9 +12,9 @@ from otfm_pansharpen.model.fusion.pipeline import fuse, fuse_window, plan_pair
 from otfm_pansharpen.model.fusion.plan import FusionPlan
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.quality.full_resolution import interpolated_ms
+from otfm_pansharpen.model.quality.full_resolution import interpolate_ms
 from otfm_pansharpen.model.raster.source import RasterSource
-from otfm_pansharpen.model.raster.windows import opened_pair, read_pair
+from otfm_pansharpen.model.raster.windows import open_pair, read_pair
 
 SIDE = 240
 FINE, COARSE = (5e5, 10.0, 0.0, 4e6, 0.0, -10.0), (5e5, 20.0, 0.0, 4e6, 0.0, -20.0)
@@ -45,11 +45,11 @@ def write(folder, guides, reference, ratio=2, **options):
 
 
 def interpolate(pair):
-    with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
+    with open_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
         placed = check_pair(pan, ms, job(pair, pair.ms)).placement
         whole = read_pair(pan, ms, placed, ms.grid.window, 4.0)
         row, column = whole.pan_corner
-        return interpolated_ms(whole.cropped(Window(-column, -row, SIDE, SIDE)))
+        return interpolate_ms(whole.cropped(Window(-column, -row, SIDE, SIDE)))
 
 
 def errors(fused, reference, rim=8):
@@ -91,7 +91,7 @@ def test_tiles_of_a_guided_scene_cannot_be_seen(bands, tmp_path):
 def test_a_guided_plan_gives_the_same_bytes_elsewhere(pair, tmp_path):
     fused, _ = run(pair, tmp_path, tile=128)
     made = job(pair, tmp_path / "plan.tif", tile=128)
-    with opened_pair(made.pan, made.ms) as (pan, ms):
+    with open_pair(made.pan, made.ms) as (pan, ms):
         _, _, plan, _ = plan_pair(check_output(check_pair(pan, ms, made), made), made, Progress())
     plan = FusionPlan.from_json(plan.to_json())
     for tile in plan.tiles():
