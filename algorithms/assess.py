@@ -35,7 +35,7 @@ class AssessAlgorithm(OtfmAlgorithm):
         """Copy out of the layers all that belongs to the main thread."""
         pan, ms, layers = (self._read_layers(parameters, name, context) for name in ("PAN", "MS", "FUSED"))
         bands = self._read_bands(parameters, "MS_BANDS", context)
-        self._pan = raster_source(pan[0], [1], "PAN")
+        self._pan = raster_source(pan[0], [], "PAN")
         self._ms = tuple(raster_source(layer, bands, "MS") for layer in ms)
         self._names = tuple(layer.name() for layer in layers)
         self._fused = tuple(raster_source(layer, [], "FUSED") for layer in layers)

@@ -96,7 +96,7 @@ LABELS = {
     "QUALITY": "Quality",
     "MINUTES": "Minutes of tuning",
     "EXTENT": "Extent",
-    "PAN_BAND": "Panchromatic band",
+    "PAN_BAND": "Panchromatic band, or several bands as guides",
     "MS_BANDS": "Multispectral bands",
     "MS_MORE": "More bands of the multispectral raster, one raster per band",
     "WEIGHTS_FOR": "Weights for the sensor",
@@ -147,7 +147,8 @@ HELP = {
     "area. Several rasters share one grid, and come in the order of the output. Another reference system is "
     "reprojected while it is read.",
     "MS_MORE": "The other bands of MS, for scripts of earlier versions, where MS is the first band.",
-    "PAN_BAND": "Which band of the panchromatic raster to use. Leave empty for the first.",
+    "PAN_BAND": "Which bands of the sharper raster to use. Leave empty for all but alpha. Of several, each band of MS "
+    "gets the combination that it follows best, as with the 10 m bands of Sentinel-2.",
     "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
     "pansharpen.EXTENT": "Only this part is sharpened; leave empty for all that both rasters cover. Statistics are "
     "still those of the whole scene, so parts of one scene fit together.",

@@ -57,7 +57,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         layers = self._read_layers(parameters, "MS", context)
         if parameters.get("MS_MORE"):
             layers += self._read_layers(parameters, "MS_MORE", context)
-        self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context) or [1], "PAN")
+        self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context), "PAN")
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)
         self._extent = self._read_bounds(parameters, context, pan)

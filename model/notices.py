@@ -26,6 +26,8 @@ SENTENCES: Mapping[str, str] = {  # of the notices of a fusion, by their codes
     "details {correlation:.2f}). Choose PAN and MS of one recording.",
     "pan_unrelated": "PAN hardly follows the bands (correlation of details {correlation:.2f}), so only {percent:.0f} % "
     "of its detail is used; the rest is interpolation. Check that both rasters show the same scene.",
+    "bands_interpolated": "No combination of the bands of PAN follows band {bands} of MS: interpolated, not sharpened. "
+    "What PAN does not show cannot be added.",
     "no_extension": "{name} has no extension and is written as ENVI, with a header next to it. Use .tif for a GeoTIFF.",
     "link_replaced": "{output} is a link to {place}: the result takes the place of the link, and what it points to "
     "is left unchanged.",

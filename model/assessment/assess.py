@@ -26,6 +26,7 @@ from ..raster.reader import Raster
 from ..raster.stack import join_bands
 from ..raster.windows import INTERPOLATION_MARGIN, ms_window, open_pair, read_pair, sample_scene, small_scene
 from ..scene.fill_values import FillValue, find_fill, without_fill
+from ..scene.guides import add_guides, lead_windows
 from ..scene.pieces import choose_pieces
 from ..scene.registration import Registration, measure_registration
 from ..weight_sets import bundled_files
@@ -63,9 +64,10 @@ class MeasuredScene:
         placement = register(pan.grid, ms.grid)
         windows = list(sample_scene(pan, ms, placement))
         ms_fill = find_fill([(w.ms, w.ms_valid) for w in windows])
-        fills = ms_fill, find_fill([(w.pan[None], w.pan_valid) for w in windows])
+        fills = ms_fill, find_fill([(w.pan_planes, w.pan_valid) for w in windows])
         sample = [without_fill(w, *fills) for w in windows]
-        registration = measure_registration(sample)
+        registration = measure_registration(lead_windows(sample))
+        sample = add_guides(sample, registration.transfer, registration.shift)
         return cls(pan, ms, placement.moved(registration.shift), registration, tuple(sample), fills)
 
     @property
@@ -85,7 +87,8 @@ class MeasuredScene:
     def reduced(self, ratio: float = 0.0, transfer: TransferFunction | None = None) -> ReducedScene | None:
         """Reduce the scene by its own ratio and transfer function where none are given."""
         whole = small_scene(self.pan, self.ms, self.placement)
-        pieces = [without_fill(whole, *self.fills)] if whole else choose_pieces(self.sample, self.registration)
+        whole = whole and replace(without_fill(whole, *self.fills), guides=self.sample[0].guides)
+        pieces = [whole] if whole else choose_pieces(self.sample, self.registration)
         return ReducedScene.of(
             pieces, ratio or self.placement.ratio, transfer or self.transfer, self.ms.outputs, self.ms.offsets.tolist(),
             float(self.pan.offsets[0]), self.rounded,
@@ -99,6 +102,9 @@ class MeasuredScene:
         part = Window(window.left - left, window.top - top, window.width, window.height)
         pair = replace(pair, band_valid=None).cropped(part)
         offsets = self.ms.offsets[wanted, None, None].astype(np.float32)
+        guides = self.sample[0].guides
+        if guides:
+            return replace(pair, ms=pair.ms[wanted] + offsets, guides=guides.with_bands(wanted).raised(offsets.ravel()))
         return replace(pair, ms=pair.ms[wanted] + offsets, pan=pair.pan + float(self.pan.offsets[0]))
 
 
@@ -203,7 +209,11 @@ def _read_images(
         yield c.name, c.bands, [AssessedPiece(p.with_bands(c.bands), *c.read(w)) for p, w in zip(pairs, windows)]
     prepared = [prepare(p, scene.transfer, p.pan_valid) for p in pairs]
     for name, method in METHODS.items():
-        yield name, range(len(pairs[0].ms)), [AssessedPiece(p, method(q), p.pan_valid) for p, q in zip(pairs, prepared)]
+        yield (
+            name,
+            range(len(pairs[0].ms)),
+            [AssessedPiece(p, q.fuse(method), p.pan_valid) for p, q in zip(pairs, prepared)],
+        )
 
 
 def _measure_image(

@@ -246,7 +246,7 @@ def _note_coverage(candidate: Candidate, pieces: Sequence[PairWindow], shared: W
 
 def _find_window(pair: PairWindow) -> Window:
     """Return the window of the scene's PAN that a piece holds."""
-    height, width = pair.pan.shape
+    height, width = pair.pan_valid.shape
     return Window(pair.pan_corner[1], pair.pan_corner[0], width, height)
 
 

@@ -45,36 +45,46 @@ def measure_bands(
     details = [_measure_detail(p, transfer) for p in pieces]
     figures = []
     fine, coarse = np.sum([d[0] for d in details], axis=0), np.sum([d[1] for d in details], axis=0)
-    fine_pan, coarse_pan = sum(d[2] for d in details), sum(d[3] for d in details)
+    fine_pan, coarse_pan = (np.broadcast_to(sum(d[i] for d in details), len(names)) for i in (2, 3))
     for band, name in enumerate(names):
         mean, spread = abs(float(ms[band].mean())), float(np.sqrt((ms[band] ** 2).mean()))
         mean = mean if mean > CENTRED * spread else float("nan")
         difference = low[band] - ms[band]
-        measurable = fine_pan > 0.0 and coarse_pan > 0.0 and coarse[band] > 0.0
-        detail = (fine[band] / fine_pan) / (coarse[band] / coarse_pan) if measurable else float("nan")
+        measurable = min(fine_pan[band], coarse_pan[band], coarse[band]) > 0.0
+        detail = (fine[band] / fine_pan[band]) / (coarse[band] / coarse_pan[band]) if measurable else float("nan")
         error = float(np.sqrt((difference**2).mean()))
         figures.append(BandFigures(name, float(difference.mean()) / mean, error / mean, float(detail)))
     return tuple(figures), sam(ms[:, None], low[:, None])
 
 
-def _measure_detail(piece: AssessedPiece, transfer: TransferFunction) -> tuple[Image, Image, float, float]:
-    """Return products of the bands' details with PAN's, in the result and reduced, and PAN's squares there."""
+def _measure_detail(piece: AssessedPiece, transfer: TransferFunction) -> tuple[Image, Image, Image, Image]:
+    """Return products of the bands' details with PAN's, in the result and reduced, and PAN's squares there.
+
+    The squares are those of one PAN (1,), or of that of each band (bands,).
+    """
     pair = piece.pair
-    pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
+    pan = _detail_of_pan(pair, transfer)
     bands = piece.fused - interpolate_ms(pair)
     inner = _trim_rim(_find_valid(piece))
-    pan = np.where(inner & _has_detail(pan, pair), pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
-    fine = (bands * pan).sum((1, 2))
+    means = pan[:, inner].mean(1)[:, None, None] if inner.any() else 0.0
+    pan = np.where(inner & _has_detail(pan, pair), pan - means, 0.0)
     coarse_pan, coarse_valid = pair.pan_at_ms(transfer)
-    hp_pan = _remove_local_mean(coarse_pan)
+    hp_pan = _remove_local_mean(coarse_pan.reshape(-1, *coarse_valid.shape))
     hp_pan = np.where(coarse_valid & _has_detail(hp_pan, pair), hp_pan, 0.0)
     hp_ms = _remove_local_mean(pair.ms)
-    return fine, (hp_ms * hp_pan).sum((1, 2)), float((pan**2).sum()), float((hp_pan**2).sum())
+    pairs = ((bands, pan), (hp_ms, hp_pan), (pan, pan), (hp_pan, hp_pan))
+    fine, coarse, fine_pan, coarse_pan = ((first * second).sum((1, 2)) for first, second in pairs)
+    return fine, coarse, fine_pan, coarse_pan
 
 
-def _has_detail(detail: Image, pair: PairWindow) -> bool:
-    """Tell whether details of PAN are more than rounding."""
-    return float(np.abs(detail).max()) > FLAT * float(np.abs(pair.pan).max())
+def _detail_of_pan(pair: PairWindow, transfer: TransferFunction) -> Image:
+    """Return the detail of PAN beyond MS sharpness, (1, H, W), or of that of each band (bands, H, W)."""
+    return (pair.pans.astype(np.float64) - low_pan(pair, transfer)).reshape(-1, *pair.pan_valid.shape)
+
+
+def _has_detail(detail: Image, pair: PairWindow) -> NDArray[np.bool_]:
+    """Tell for each plane (n, h, w) of PAN's details whether they are more than rounding, (n, 1, 1)."""
+    return np.asarray(np.abs(detail).max((1, 2), keepdims=True) > FLAT * float(np.abs(pair.pans).max()))
 
 
 def _remove_local_mean(image: Image) -> Image:
@@ -101,11 +111,11 @@ def shift_from_pan(pieces: Sequence[AssessedPiece]) -> tuple[float, float]:
     scores = np.zeros((2 * REACH + 1, 2 * REACH + 1))
     for piece in pieces:
         inner = _trim_rim(piece.valid & piece.pair.pan_valid)
-        pan = np.where(inner, _remove_local_mean(piece.pair.pan), 0.0)
+        pan = np.where(inner, _remove_local_mean(piece.pair.led.pan), 0.0)
         bands = np.where(inner, _remove_local_mean(piece.fused), 0.0)
         spread = bands.std((1, 2), keepdims=True)
         bands = np.divide(bands, spread, out=np.zeros_like(bands), where=spread > 0.0)
-        if not pan.any() or not _has_detail(pan, piece.pair):
+        if not pan.any() or not _has_detail(pan[None], piece.pair.led).all():
             continue
         spectrum = np.conj(np.fft.rfft2(pan)) * np.fft.rfft2(bands).sum(0)
         correlation = np.fft.irfft2(spectrum, s=pan.shape) / float(pan.std())
@@ -128,14 +138,14 @@ def seams(pieces: Sequence[AssessedPiece], transfer: TransferFunction) -> tuple[
     sizes: dict[str, float] = {}
     for piece in pieces:
         pair = piece.pair
-        pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
+        pans = _detail_of_pan(pair, transfer)
         rest = piece.fused - interpolate_ms(pair)
         reach = round(CUBIC_REACH * pair.ratio)  # MS is interpolated from beyond a gap's edge within it
-        inner = _trim_rim(~dilate(~_find_valid(piece), reach)) & ~_find_near_flat(pair.pan)
-        power = float((pan[inner] ** 2).sum())
-        for band, fused_band in zip(rest, piece.fused):
+        inner = _trim_rim(~dilate(~_find_valid(piece), reach)) & ~_find_near_flat(pair.led.pan)
+        for band, fused_band, pan in zip(rest, piece.fused, np.broadcast_to(pans, rest.shape)):
             if float(np.abs(band).max()) <= FLAT * float(np.abs(fused_band).max()):
                 continue  # a constant band, whose interpolation is rounded
+            power = float((pan[inner] ** 2).sum())
             share = float((band[inner] * pan[inner]).sum()) / power if power else 0.0
             left = np.where(inner, band - share * pan, np.nan)
             for word, axis, corner in (("column", 0, pair.pan_corner[1]), ("row", 1, pair.pan_corner[0])):

@@ -116,7 +116,7 @@ def _draw_crop(shown: Shown, row: int, column: int) -> list[Picture]:
             continue
         cut = np.s_[:, window.top : window.bottom, window.left : window.right]
         bands = list(rgb_bands([b.name for b in shown.figures.bands]))
-        lms, pan = interpolate_ms(piece.pair)[bands][cut], piece.pair.pan[None][cut]
+        lms, pan = interpolate_ms(piece.pair)[bands][cut], piece.pair.led.pan[None][cut]
         ms_range, pan_range = (np.percentile(i, STRETCH, axis=(1, 2)) for i in (lms, pan))
         return [
             Picture(stretched(lms, *ms_range), "MS, interpolated", ZOOM),

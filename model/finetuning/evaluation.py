@@ -71,7 +71,7 @@ class HoldoutEvaluator:
         for pair, block in self.full[:count]:
             part, fused = self._sharpen_full(network, pair, block)
             ms = pair.ms[:, block.top : block.bottom, block.left : block.right]
-            crops.append(Crop(*(np.asarray(i, dtype=np.float64) for i in (part.pan, ms[shown], fused[shown]))))
+            crops.append(Crop(*(np.asarray(i, dtype=np.float64) for i in (part.led.pan, ms[shown], fused[shown]))))
         return crops
 
     def _measure(self, network: FlowNetwork, names: Sequence[str] = ()) -> Figures:

@@ -24,6 +24,7 @@ from ..raster.source_files import list_sensor_names
 from ..raster.windows import ms_window, output_window, read_with_margin
 from ..scene.detail_correlation import FIRST_TRANSFER, MAX_SHIFT
 from ..scene.fill_values import find_fill, without_fill
+from ..scene.guides import add_guides, lead_windows
 from ..scene.noise import estimate_noise
 from ..scene.pieces import follows, select_textured, spread, texture
 from ..scene.registration import Registration, measure_registration
@@ -79,7 +80,7 @@ class TuningScene:
         """Return the sources that training simulates from: MS, and PAN as sharp as MS, where both may be used."""
         sources = []
         for window in self.windows:
-            low, valid = window.open.pan_at_ms(self.registration.transfer)
+            low, valid = replace(window.open, guides=None).pan_at_ms(self.registration.transfer)
             if valid.mean() >= MIN_OPEN:
                 ms, pan, mask = map(torch.from_numpy, (window.open.ms, low, valid))
                 sources.append(Source(self.ms, family, ms, pan, window.open, self.registration.transfer, mask))
@@ -138,7 +139,7 @@ def _select_windows(shared: Window, ratio: float, read: Callable[[Window], PairW
 def _mark_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
     """Mark undeclared fill as gaps."""
     ms_fill = find_fill([(p.ms, p.ms_valid) for p in pairs], check)
-    pan_fill = find_fill([(p.pan[None], p.pan_valid) for p in pairs], check)
+    pan_fill = find_fill([(p.pan_planes, p.pan_valid) for p in pairs], check)
     return [without_fill(p, ms_fill, pan_fill) for p in pairs]
 
 
@@ -177,20 +178,23 @@ def _hold_out(
     in_raster = [_move(block, w.left, w.top) for w, _, b in kept for block in b]
     opened = [_close_held_out(p, _mark_held_out(w, in_raster)) for w, p, _ in kept]
     _refuse_constant_bands(path, opened)
-    registration = measure_registration(opened, check=check)
+    registration = measure_registration(lead_windows(opened), check=check)
     _refuse_misfits(path, registration)
     shift = registration.shift
     kept_windows = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]
     fitting = follows(registration, len(kept_windows))
     used = [w for w, fits in zip(kept_windows, fitting) if fits and w.blocks] or kept_windows
+    guides = add_guides([w.open for w in used], registration.transfer)[0].guides
+    used = [replace(w, pair=replace(w.pair, guides=guides), open=replace(w.open, guides=guides)) for w in used]
     low = [(w.open.ms, *w.open.pan_at_ms(registration.transfer)) for w in used]
     try:
-        statistics = measure_statistics(low, placement.ratio, registration.transfer)
+        statistics = measure_statistics(low, placement.ratio, registration.transfer, guides=guides)
     except ValueError as error:
         raise InputError(f"PAN and MS {path} share too little: {error}.") from error
-    fine = estimate_noise([(w.open.pan, w.open.pan_valid) for w in used])
-    coarse = estimate_noise([(pan, valid) for _, pan, valid in low])
-    noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std[0]
+    lead = guides.lead if guides else 0
+    fine = estimate_noise([(w.open.led.pan, w.open.pan_valid) for w in used])
+    coarse = estimate_noise([(pan[lead] if guides else pan, valid) for _, pan, valid in low])
+    noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std[lead]
     return TuningScene(**described, registration=registration, statistics=statistics, noise=noise, windows=tuple(used))
 
 
@@ -247,7 +251,7 @@ def _close_held_out(pair: PairWindow, held: Mask) -> PairWindow:
     ms = pair.ms
     if not ms_valid.all():
         ms = fill(torch.from_numpy(ms - mean), torch.from_numpy(ms_valid)).numpy() + mean
-    pan = np.where(pan_valid, pair.pan, pair.pan[pan_valid].mean())
+    pan = np.where(pan_valid, pair.pan, pair.pan[..., pan_valid].mean(-1)[..., None, None])
     return replace(pair, ms=ms, ms_valid=ms_valid, pan=pan, pan_valid=pan_valid, band_valid=None)
 
 

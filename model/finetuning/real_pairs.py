@@ -35,10 +35,10 @@ class RealPairBuffer:
         """`ordered_share` of them have a group that fusion forms. Raises TrainingError where no source is so large."""
         pairs = []
         for source in sources:
-            if source.pair is not None and min(source.pair.pan.shape) >= side:
-                low, valid = source.pair.pan_at_ms(source.transfer)
-                statistics = measure_statistics([(source.pair.ms, low, valid)], source.pair.ratio, source.transfer)
-                pairs.append((source.pair, statistics))
+            if source.pair is not None and min(source.pair.pan_valid.shape) >= side:
+                pair, transfer = source.pair, source.transfer
+                sample = pair.ms, *pair.pan_at_ms(transfer)
+                pairs.append((pair, measure_statistics([sample], pair.ratio, transfer, guides=pair.guides)))
         if not pairs:
             raise TrainingError(f"No scene has a PAN of {side} pixels a side at full resolution to tune on.")
         self.seed = list(seed)

@@ -49,7 +49,7 @@ class Tuner(Learner):
         self.recipe, self.patch, self.seed, self.steps = recipe, patch, seed, 1
         config = self.network.config
         self.buffer = ExampleBuffer(sources, simulation, config, recipe.pool, [seed, 0])
-        side = min(recipe.full_side, *(min(s.pair.pan.shape) for s in sources if s.pair))
+        side = min(recipe.full_side, *(min(s.pair.pan_valid.shape) for s in sources if s.pair))
         self.real = RealPairBuffer(sources, config, recipe.full_examples, side, [seed, 0], recipe.ordered)
 
     def advance(self) -> torch.Tensor:

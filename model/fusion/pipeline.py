@@ -229,10 +229,13 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
     from ..network.weights import finetuned
 
     tuned = finetuned(weights.header)
+    guides = plan.statistics.guides
+    guided = {"OTFM_GUIDES": guides.describe()} if guides else {}
     masked = {"OTFM_MASK": "polygons of ground that was not measured"} if plan.ms.unmeasured else {}
     return (
         ({"OTFM_FINETUNED": tuned} if tuned else {})
         | masked
+        | guided
         | {
             "OTFM_VERSION": VERSION,
             "OTFM_WEIGHTS_SHA256": plan.engine.weights_sha256,
@@ -243,7 +246,7 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
             "OTFM_TRANSFER_COLUMNS": _format_values(registration.transfer.columns),
             "OTFM_SHIFT_ROWS_COLUMNS": " ".join(format_figure(s, ".3f") for s in registration.shift),
             "OTFM_RATIO": f"{plan.placement.ratio:.6g}",
-            "OTFM_PAN": f"{Path(plan.pan.name).name} band {plan.pan.bands[0]}",
+            "OTFM_PAN": f"{Path(plan.pan.name).name} band {' '.join(map(str, plan.pan.bands))}",
             "OTFM_MS": f"{Path(plan.ms.name).name} bands {' '.join(map(str, plan.ms.bands))}",
         }
     )

@@ -21,6 +21,7 @@ from .measure import Measurement
 
 if TYPE_CHECKING:
     from ..network.weights import Weights
+    from ..scene.statistics import SceneStatistics
     from .plan import FusionPlan, NetworkSetup
     from .quality_estimate import QualityEstimate
 
@@ -46,7 +47,9 @@ def report_stale_runs(stale_runs: Iterable[StaleRun], progress: Progress) -> Non
 def report_inputs(pair: CheckedPair, progress: Progress) -> None:
     """Report the inputs, and what is assumed where the files do not state it."""
     pan, ms = pair.pan, pair.ms
-    band = f"band {pan.bands[0]} of {pan.dataset.RasterCount}, " if pan.dataset.RasterCount > 1 else ""
+    chosen = "bands" if len(pan.bands) > 1 else "band"
+    numbers = ", ".join(map(str, pan.bands))
+    band = f"{chosen} {numbers} of {pan.dataset.RasterCount}, " if pan.dataset.RasterCount > 1 else ""
     count = _format_count(len(ms.bands), "band")
     progress.log(
         f"PAN {Path(pan.source.name).name} ({band}{pan.grid.width} x {pan.grid.height} pixels) and MS "
@@ -74,8 +77,15 @@ def _describe_rasters(pair: CheckedPair) -> Iterator[str]:
     elif bool(pan.crs) != bool(ms.crs):
         missing = "MS" if pan.crs else "PAN"
         yield f"{missing} names no reference system and is taken to use that of the other raster."
-    if pan.dataset.RasterCount > 1:
+    if len(pan.bands) > 1:
+        yield (
+            f"{len(pan.bands)} bands of PAN are used as guides: each band of MS gets a PAN of its own, the combination "
+            "of guides that follows it best. Name one band in PAN_BAND to use it alone."
+        )
+    elif pan.dataset.RasterCount > 1:
         yield f"PAN has {pan.dataset.RasterCount} bands; band {pan.bands[0]} is used."
+    if pan.left_out:
+        yield f"Band {pan.left_out[0]} of PAN is alpha: it marks gaps and is left out."
     if ms.left_out:
         yield f"Band {ms.left_out[0]} of MS is alpha: it marks gaps and is left out. Name it in MS_BANDS to use it."
     if ms.false_alpha:
@@ -112,9 +122,26 @@ def report_measurement(measured: Measurement, pair: CheckedPair, job: FusionJob,
         f"{format_figure(m + o, '.4g')} ({format_figure(s, '.3g')})"
         for m, s, o in zip(statistics.ms_mean, statistics.ms_std, pair.ms.offsets)
     )
+    if statistics.guides:
+        progress.explain(*_describe_guides(statistics, pair), f"Mean (deviation) of the MS bands {means}.")
+        return
     pan = statistics.pan_mean[0] + float(pair.pan.offsets[0])
     deviation = format_figure(statistics.pan_std[0], ".3g")
     progress.explain(f"Mean (deviation) of PAN {format_figure(pan, '.4g')} ({deviation}); of the MS bands {means}.")
+
+
+def _describe_guides(statistics: SceneStatistics, pair: CheckedPair) -> Iterator[str]:
+    """Describe the PAN of each band by the deviations that each guide adds, and how well the band follows it."""
+    if statistics.guides is None:
+        return
+    bands = zip(pair.ms.read_bands, statistics.guides.weights, statistics.ms_std, statistics.correlation)
+    shares = "; ".join(
+        f"band {band} {' '.join(format_signed(w / std) for w in row)} ({fit:.2f})" for band, row, std, fit in bands
+    )
+    yield f"Weights of the guides in the PAN of each band of MS, in deviations, and correlation of details: {shares}."
+    bad = [b for b in pair.ms.bad_bands if b in pair.ms.read_bands]
+    if bad:
+        yield f"Bands marked bad in the header of MS (bbl) are interpolated, not sharpened: {', '.join(map(str, bad))}."
 
 
 def _describe_registration(seen: Registration, job: FusionJob) -> str:
@@ -179,9 +206,14 @@ def _make_band_notices(measured: Measurement, pair: CheckedPair, weights: Weight
     if measured.dead:
         word = "band" if len(measured.dead) == 1 else "bands"
         yield make_notice("band_without_pixels", {"bands": ", ".join(map(str, measured.dead))}, word=word)
+    bad = pair.ms.bad_bands if statistics.guides else ()
+    without = [b for b, trust in zip(pair.ms.read_bands, statistics.trusts) if trust <= 0.0 and b not in bad]
     if statistics.trust <= 0.0:
-        yield make_notice("not_sharpened", {"correlation": statistics.fit})
-    elif statistics.trust < 1.0:
+        fits = statistics.guides.fit if statistics.guides else (statistics.fit,)
+        yield make_notice("not_sharpened", {"correlation": max(fits)})
+    elif statistics.guides and without:
+        yield make_notice("bands_interpolated", {"bands": ", ".join(map(str, without))})
+    elif not statistics.guides and statistics.trust < 1.0:
         figures = {"correlation": statistics.fit, "used": statistics.trust}
         yield make_notice("pan_unrelated", figures, percent=100.0 * statistics.trust)
     from ..network.weights import describe_misfit, describe_other_order

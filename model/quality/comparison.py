@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..geometry.filters import dilate
 from ..geometry.grids import Window
+from ..geometry.guides import measure_guides
 from ..geometry.resampling import centres, covered, mtf_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -50,14 +51,15 @@ def reduced_pair(
 
     `moved` (row, column) displaces MS, in pixels of the reduced PAN, from its grid. The reference is `pair.ms`.
     """
-    pan, valid = pair.pan_at_ms(transfer)
+    pan, valid = pair.at_ms(pair.pan, pair.pan_valid, transfer)
     origin = (ratio - 1.0) / 2.0
     lines = list(zip(valid.shape, moved))
     positions = [centres(int((n - 1 - origin) / ratio) + 1, origin + away, ratio) for n, away in lines]
     axes = zip(valid.shape, positions, (transfer.rows, transfer.columns))
     rows, columns = (mtf_resampler(n, p, values, ratio) for n, p, values in axes)
     ms_valid = covered(valid, rows, columns, 0.001)
-    return PairWindow(pan, valid, resample(pair.ms, rows, columns), ms_valid, (origin, origin), (ratio, ratio))
+    small, step = resample(pair.ms, rows, columns), (ratio, ratio)
+    return PairWindow(pan, valid, small, ms_valid, (origin, origin), step, guides=pair.guides)
 
 
 def compared_pixels(small: PairWindow) -> NDArray[np.bool_]:
@@ -111,7 +113,7 @@ class ReducedScene:
         `offsets` are of all bands. None where no pixel can be compared.
         """
         large = [n for n, p in enumerate(pieces) if min(p.ms_valid.shape) >= MIN_SIDE * ratio]
-        pairs = tuple(reduced_pair(pieces[n], ratio, transfer) for n in large)
+        pairs = _measure_guides_again([reduced_pair(pieces[n], ratio, transfer) for n in large], transfer)
         places = [(i, w) for i, n in enumerate(large) for w in (blocks[n] if blocks else [_trim_sides(pairs[i])])]
         if not places:
             return None
@@ -147,19 +149,30 @@ class ReducedScene:
         whole, figures = Prepared.joined(parts), {}
         for name, method in methods.items():
             check()
-            figures[name] = self.measure(method(whole), names)
+            figures[name] = self.measure(whole.fuse(method), names)
         return figures
 
     def _restore_numbers(self, pair: PairWindow) -> PairWindow:
         """Return a reduced pair of the compared bands in the numbers of the file, float64."""
         kept = pair.with_bands(self.bands)
-        return replace(kept, ms=kept.ms + self.offsets, pan=kept.pan.astype(np.float64) + self.pan_offset)
+        kept = replace(kept, ms=kept.ms + self.offsets)
+        if kept.guides:
+            return replace(kept, guides=kept.guides.raised(self.offsets.ravel()))
+        return replace(kept, pan=kept.pan.astype(np.float64) + self.pan_offset)
+
+
+def _measure_guides_again(pairs: Sequence[PairWindow], transfer: TransferFunction) -> tuple[PairWindow, ...]:
+    """Measure the guides of reduced pairs at their own scale: weights that MS itself gave would know the reference."""
+    if not any(p.guides for p in pairs):
+        return tuple(pairs)
+    guides = measure_guides([(p.ms, *p.at_ms(p.pan, p.pan_valid, transfer)) for p in pairs])
+    return tuple(replace(p, guides=guides) for p in pairs)
 
 
 def _trim_sides(small: PairWindow) -> Window:
     """Return the window of a reduced piece's PAN without its sides, which do not count."""
     rim = guard(small.ratio)
-    height, width = small.pan.shape
+    height, width = small.pan_valid.shape
     return Window(rim, rim, width - 2 * rim, height - 2 * rim)
 
 

@@ -297,6 +297,14 @@ class Raster:
         return tuple(self.dataset.GetRasterBand(b).GetDescription() for b in self.read_bands)
 
     @property
+    def bad_bands(self) -> tuple[int, ...]:
+        """Numbers of the bands that the bad band list (bbl) of an ENVI header marks with 0."""
+        listed = self.dataset.GetMetadataItem("bbl", "ENVI") or self.dataset.GetMetadataItem("bbl") or ""
+        marks = [mark.strip() for mark in listed.strip("{} ").split(",")]
+        good = [mark not in ("0", "0.0") for mark in marks]
+        return tuple(n for n, g in enumerate(good, start=1) if not g) if len(good) == self.dataset.RasterCount else ()
+
+    @property
     def nodata(self) -> float | None:
         """Nodata value of the first wanted band that has one."""
         values = [

@@ -14,12 +14,12 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.details import pixels
 from ..geometry.filters import HIGH_PASS_SIZE, Image, Mask, dilate, high_pass, lower_median, whole_boxes
 from ..geometry.products import inner_products, inverse_root, multiply
 from ..geometry.resampling import Matrix, mtf_reach, nearest
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
-from .statistics import pixels
 
 Line = NDArray[np.float64]  # (n,)
 Numbers = NDArray[np.int64]

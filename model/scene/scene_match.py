@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..geometry.details import details, explain
 from ..geometry.filters import block_means
 from ..geometry.window_pair import PairWindow
 from .detail_correlation import FIRST_TRANSFER
-from .statistics import MIN_PIXELS, details, explain
+from .statistics import MIN_PIXELS
 
 BOX = 4  # MS pixels along the side of a structure
 MIN_CORRELATION = 0.3  # of structures; eleven scenes of three sensors have 0.98 and more, scenes exchanged at most 0.14

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.filters import HIGH_PASS_SIZE, Image, Mask, block_means, high_pass, whole_boxes
-from ..geometry.products import inner_products, inverse_root
+from ..geometry.details import collect_details, compute_moments, explain, pixels, standardise
+from ..geometry.filters import Image, Mask, block_means
+from ..geometry.guides import GuideWeights
 from ..geometry.resampling import Matrix
 from ..geometry.transfer import SUMMARY, TransferFunction
 
-RIDGE = 1e-3  # share of the mean band variance; keeps collinear bands from cancelling each other
 MIN_PIXELS = 64
-MIN_DEVIATION = 1e-12  # of the mean; rounding alone gives a constant band less
 UNRELATED_FIT, RELATED_FIT = 0.2, 0.6  # the network is not trusted below the first, fully trusted above the second
 MAX_INJECTION = 3.0  # larger values are chance, because PAN has hardly any detail at MS resolution
 USUAL_TRANSFER = (0.95, 0.8, 0.55, 0.3)  # values of ordinary products at SUMMARY, along an axis
@@ -40,6 +39,7 @@ class SceneStatistics:
     correlation    correlation of these details, in [-1, 1]
     intensity      weights of the linear combination of bands whose high-pass explains PAN's best
     fit            correlation of that combination with PAN, in [0, 1]
+    guides         make the PAN of each band; None where all bands share one
     """
 
     ratio: float
@@ -55,16 +55,26 @@ class SceneStatistics:
     correlation: tuple[float, ...]
     intensity: tuple[float, ...]
     fit: float
+    guides: GuideWeights | None = None
 
     @property
     def bands(self) -> int:
         return len(self.ms_mean)
 
     @property
-    def trust(self) -> float:
-        """Share, in [0, 1], of the network's addition to use: less than 1 where PAN hardly follows the bands."""
+    def trusts(self) -> tuple[float, ...]:
+        """Share, in [0, 1], of each band's velocity to use: less than 1 where its PAN hardly follows.
+
+        Bands that share one PAN share its trust, by `fit`.
+        """
         none, full = UNRELATED_FIT, RELATED_FIT
-        return min(max((self.fit - none) / (full - none), 0.0), 1.0)
+        fits = self.correlation if self.guides else (self.fit,) * self.bands
+        return tuple(min(max((fit - none) / (full - none), 0.0), 1.0) for fit in fits)
+
+    @property
+    def trust(self) -> float:
+        """The highest of `trusts`."""
+        return max(self.trusts)
 
     def depth(self, bands: Sequence[int]) -> list[float]:
         """Return the mean minus the dark level, in deviations: of the bands, then of the PAN of each."""
@@ -89,43 +99,16 @@ CONDITIONS_PER_SCENE = 2 + 2 * len(SUMMARY)
 CONDITIONS_PER_BAND = 5
 
 
-def pixels(images: Image, valid: Mask) -> Matrix:
-    """Return the valid pixels of images (n, h, w) as float64, (n, pixels)."""
-    return images.reshape(len(images), -1)[:, np.flatnonzero(valid)].astype(np.float64)
-
-
-def details(images: Image, valid: Mask) -> Matrix:
-    """Return high-passed images (n, h, w) where whole boxes are valid (h, w), (n, pixels)."""
-    if min(valid.shape) < HIGH_PASS_SIZE:
-        return np.zeros((len(images), 0))
-    return pixels(high_pass(images), whole_boxes(valid))
-
-
-def explain(bands: Matrix, pan: Matrix) -> tuple[Matrix, float]:
-    """Fit least-squares weights (bands,) of zero-mean `bands` (bands, n) to `pan` (n,); also multiple correlation.
-
-    The correlation is adjusted for the number of bands (Wherry, 1931): few samples follow anything by chance.
-    """
-    gram = inner_products(bands, bands)
-    root = inverse_root(gram + RIDGE * max(float(gram.diagonal().mean()), 1e-30) * np.eye(len(gram)))
-    weights = root.T @ (root @ (bands * pan).sum(1))
-    combined = np.einsum("b,bn->n", weights, bands)
-    norm = math.sqrt(float((combined**2).sum()) * float((pan**2).sum()))
-    share = min(max(float((combined * pan).sum()) / norm, 0.0), 1.0) ** 2 if norm > 0 else 0.0
-    free = len(pan) - len(bands) - 1
-    adjusted = 1.0 - (1.0 - share) * (len(pan) - 1) / free if free > 0 else 0.0
-    return weights, math.sqrt(max(adjusted, 0.0))
-
-
 def measure_statistics(
     windows: Sequence[tuple[Image, Image, Mask]],
     ratio: float,
     transfer: TransferFunction,
     check: Callable[[], None] = lambda: None,
+    guides: GuideWeights | None = None,
 ) -> SceneStatistics:
     """Measure a scene on sample windows (ms (bands, h, w), PAN at MS resolution (h, w), valid (h, w)).
 
-    PAN may be (bands, h, w), a PAN for each band; `fit` and `intensity` are then those of their mean.
+    With `guides`, PAN is (bands, h, w), a PAN for each band; `fit` and `intensity` are then those of their mean.
     Raises ValueError where fewer than MIN_PIXELS pixels are valid in PAN and in every band. `check` is called
     often and may raise to stop.
     """
@@ -135,13 +118,14 @@ def measure_statistics(
     if pan.shape[1] < MIN_PIXELS:
         raise ValueError(f"only {pan.shape[1]} pixels are valid in both rasters, at least {MIN_PIXELS} are needed")
     check()
-    (ms_mean, ms_std), (pan_mean, pan_std) = (_compute_moments(values) for values in (ms, pan))
-    units = [(_standardise(m, ms_mean, ms_std), _standardise(p, pan_mean, pan_std), v) for m, p, v in windows]
+    (ms_mean, ms_std), (pan_mean, pan_std) = (compute_moments(values) for values in (ms, pan))
+    pan_mean = pan_mean if guides is None else np.array(guides.level)
+    units = [(standardise(m, ms_mean, ms_std), standardise(p, pan_mean, pan_std), v) for m, p, v in windows]
     check()
-    bands, pans = _collect_details(units)
+    bands, pans = collect_details(units)
     check()
     injection, correlation = _regress(bands, pans)
-    coarse = _collect_details([(block_means(m, 2), block_means(p, 2), block_means(v, 2) > 0.99) for m, p, v in units])
+    coarse = collect_details([(block_means(m, 2), block_means(p, 2), block_means(v, 2) > 0.99) for m, p, v in units])
     check()
     enough = coarse[0].shape[1] >= MIN_PIXELS
     slope = injection - _regress(*coarse)[0] if enough else np.zeros_like(injection)
@@ -161,24 +145,8 @@ def measure_statistics(
         correlation=tuple(correlation.tolist()),
         intensity=tuple(intensity.tolist()),
         fit=fit,
+        guides=guides,
     )
-
-
-def _compute_moments(values: Matrix) -> tuple[Matrix, Matrix]:
-    """Return mean and deviation of each plane of (planes, n); a constant one has no deviation and is left unscaled."""
-    mean, deviation = values.mean(1), values.std(1, ddof=1)
-    return mean, np.where(deviation > MIN_DEVIATION * np.abs(mean), deviation, 1.0)
-
-
-def _standardise(planes: Image, mean: Matrix, std: Matrix) -> Matrix:
-    return (planes - mean[:, None, None]) / std[:, None, None]
-
-
-def _collect_details(windows: Sequence[tuple[Matrix, Matrix, Mask]]) -> tuple[Matrix, Matrix]:
-    """Return high-passed MS (bands, n) and PAN (pans, n) of all windows."""
-    parts = [[details(images, valid) for images in (ms, pan)] for ms, pan, valid in windows]
-    bands, pans = (np.concatenate(p, axis=1) for p in zip(*parts))
-    return bands, pans
 
 
 def _measure_dark_level(values: NDArray[np.float64], check: Callable[[], None]) -> float:

@@ -152,10 +152,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Ausdehnung</translation>
     </message>
     <message>
-        <source>Panchromatic band</source>
-        <translation>Panchromatischer Kanal</translation>
-    </message>
-    <message>
         <source>Multispectral bands</source>
         <translation>Multispektrale Kanäle</translation>
     </message>
@@ -306,10 +302,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>The sharp raster: one panchromatic band with the smaller pixels.</source>
         <translation>Das scharfe Raster: ein panchromatischer Kanal mit den kleineren Pixeln.</translation>
-    </message>
-    <message>
-        <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
-        <translation>Welcher Kanal des panchromatischen Rasters verwendet wird. Leer: der erste.</translation>
     </message>
     <message>
         <source>Which bands to sharpen, in the order of the output. Leave empty for all but alpha.</source>
@@ -1006,6 +998,14 @@ check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer 
     <message>
         <source>The project has no PAN and MS of one scene in one reference system. Add both rasters first.</source>
         <translation>Das Projekt enthält kein PAN und MS einer Szene in einem Bezugssystem. Fügen Sie zuerst beide Raster hinzu.</translation>
+    </message>
+    <message>
+        <source>Panchromatic band, or several bands as guides</source>
+        <translation>Panchromatischer Kanal, oder mehrere Kanäle als Führung</translation>
+    </message>
+    <message>
+        <source>Which bands of the sharper raster to use. Leave empty for all but alpha. Of several, each band of MS gets the combination that it follows best, as with the 10 m bands of Sentinel-2.</source>
+        <translation>Welche Kanäle des schärferen Rasters verwendet werden. Leer lassen für alle außer Alpha. Aus mehreren bekommt jeder Kanal von MS die Kombination, der er am besten folgt, wie aus den 10-m-Kanälen von Sentinel-2.</translation>
     </message>
 </context>
 </TS>

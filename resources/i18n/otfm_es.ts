@@ -152,10 +152,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Extensión</translation>
     </message>
     <message>
-        <source>Panchromatic band</source>
-        <translation>Banda pancromática</translation>
-    </message>
-    <message>
         <source>Multispectral bands</source>
         <translation>Bandas multiespectrales</translation>
     </message>
@@ -306,10 +302,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>The sharp raster: one panchromatic band with the smaller pixels.</source>
         <translation>El ráster nítido: una banda pancromática con los píxeles más pequeños.</translation>
-    </message>
-    <message>
-        <source>Which band of the panchromatic raster to use. Leave empty for the first.</source>
-        <translation>Qué banda del ráster pancromático se usa. Vacío: la primera.</translation>
     </message>
     <message>
         <source>Which bands to sharpen, in the order of the output. Leave empty for all but alpha.</source>
@@ -1006,6 +998,14 @@ check no cambia nada. Escribe un informe sobre este equipo, con una pequeña esc
     <message>
         <source>The project has no PAN and MS of one scene in one reference system. Add both rasters first.</source>
         <translation>El proyecto no tiene PAN y MS de una escena en un mismo sistema de referencia. Añada antes los dos rásteres.</translation>
+    </message>
+    <message>
+        <source>Panchromatic band, or several bands as guides</source>
+        <translation>Banda pancromática, o varias bandas como guías</translation>
+    </message>
+    <message>
+        <source>Which bands of the sharper raster to use. Leave empty for all but alpha. Of several, each band of MS gets the combination that it follows best, as with the 10 m bands of Sentinel-2.</source>
+        <translation>Qué bandas del ráster más nítido se usan. Déjelo vacío para todas menos alfa. De varias, cada banda de MS recibe la combinación que mejor sigue, como con las bandas de 10 m de Sentinel-2.</translation>
     </message>
 </context>
 </TS>
