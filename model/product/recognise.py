@@ -31,13 +31,14 @@ def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product],
     if os.path.isdir(place) or kind_of_archive(place):
         return _find_in(place, check)
     folder = os.path.dirname(place)
-    for parent in (folder, os.path.dirname(folder)):  # PAN and MS may have folders next to each other.
+    whole = [str(p) for p in Path(place).parents if p.suffix.upper() == ".SAFE"]  # Of which a file means little.
+    for parent in (*whole, folder, os.path.dirname(folder)):  # PAN and MS may have folders next to each other.
         try:
             products, _ = _find_in(parent, check)
         except InputError:
             continue
         matching = [p for p in products if any(_is_same_file(place, f) for f in p.files)] or (
-            products if parent == folder and Path(place).name.upper().startswith("VOL_") else []
+            products if parent == folder and Path(place).name.upper().startswith(("VOL_", "MANIFEST")) else []
         )
         if matching:
             return matching, []
@@ -64,6 +65,7 @@ def _find_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list
     refused = [i for i in (*places, *items) if isinstance(i, Refused)]
     once = {(p.role, p.bands): p for p in reversed(parts)}  # Copies of metadata name the same files.
     products, unfit = _pair_parts(list(reversed(once.values())))
+    products += [i for i in items if isinstance(i, Product)]
     refused += unfit
     if not products:
         raise InputError(_describe_contents(place, listings, refused))
@@ -100,7 +102,7 @@ def _expand_listing(listing: Listing) -> Iterator[Listing | Refused]:
         )
 
 
-def _read_listing(listing: Listing) -> Iterator[Part | Refused]:
+def _read_listing(listing: Listing) -> Iterator[Part | Product | Refused]:
     taken: set[str] = set()
     for family in FAMILIES:
         for file in _find_metadata_files(listing, family):
@@ -120,7 +122,7 @@ def _find_metadata_files(listing: Listing, family: Family) -> Iterable[str]:
     return chosen.values()
 
 
-def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | Refused]:
+def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | Product | Refused]:
     """Yield the parts of a metadata file, or a refusal of a file that is not valid."""
     try:
         yield from family.read(listing, file, read_tree(listing, file), family.sensors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +24,7 @@ from ..raster.source import RasterSource
 from ..raster.source_files import confined
 from ..raster.stack import label
 from ..wording import format_figure, format_signed
+from .guided import fuse_guided, make_guided_job
 from .inputs import ms_source, pan_source, wanted_bands
 from .job import ProductJob, ProductResult, ProductRun
 from .recognise import find_products
@@ -123,18 +124,27 @@ def _sharpen(product: Product, output: Path, job: ProductJob, progress: Progress
         progress.log(f"Nothing to do: {sentence}")
         progress.report(1.0)
         return replace(blank, status=COMPLETE, sentence=sentence)
-    left_out = [b.name for b in product.ms.bands if b not in bands]
+    left_out = [b.name for b in product.image.bands if b not in bands]
     progress.explain(f"Bands: {', '.join(f'{b.name} (band {b.number} of {label(b.files)})' for b in bands)}.")
     if left_out:
         progress.log(f"Left out by BANDS = {job.bands}: {', '.join(left_out)}.")
     with gdal_exceptions():
-        pan, ms = pan_source(product), ms_source(product, job.bands, facts)
+        pan = pan_source(product)
         extent = _transform_extent(job, pan)
-    result = fuse(FusionJob(pan, ms, output, job.options, extent), progress)
+        if product.is_guided:
+            guided = make_guided_job(product, bands, pan, output, job.options, extent, facts)
+            levels = {f"ms_{number}": source for number, source in enumerate(guided.levels, start=1)}
+        else:
+            levels = {"ms": ms_source(product, job.bands, facts)}
+    if product.is_guided:
+        results = fuse_guided(guided, progress)
+    else:
+        results = [fuse(FusionJob(pan, levels["ms"], output, job.options, extent), progress)]
     if job.keep_vrt:
-        _keep_vrts(output, pan, ms, progress)
-    _check_gain(product, result, progress)
-    return replace(blank, status=SHARPENED, metrics=result.metrics)
+        _keep_vrts(output, {"pan": pan, **levels}, progress)
+    for result in results:
+        _check_gain(product, result, progress)
+    return replace(blank, status=SHARPENED, metrics=results[0].metrics if results else None)
 
 
 def _collect_facts(product: Product, job: ProductJob) -> dict[str, str]:
@@ -197,9 +207,9 @@ def _transform_extent(job: ProductJob, pan: RasterSource) -> Extent | None:
     return moved[0], moved[1], moved[2], moved[3]
 
 
-def _keep_vrts(output: Path, pan: RasterSource, ms: RasterSource, progress: Progress) -> None:
+def _keep_vrts(output: Path, sources: Mapping[str, RasterSource], progress: Progress) -> None:
     """Write the VRTs next to the result. A PAN of one file needs none."""
-    for role, source in (("pan", pan), ("ms", ms)):
+    for role, source in sources.items():
         if source.xml:
             path = output.with_name(f"{output.stem}_{role}.vrt")
             try:
