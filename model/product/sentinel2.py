@@ -25,6 +25,7 @@ PIXELS = {
 BY_NUMBER = ("01", "02", "03", "04", "05", "06", "07", "08", "8A", "09", "10", "11", "12")  # By band_id.
 IMAGE = re.compile(r".*_B(\d[\dA])(?:_(\d0)m)?$")
 TILE = re.compile(r"_T(\d\d[A-Z]{3})(?=_|$)")
+RESOLUTION_FOLDER = re.compile(r"(?i)R\d0m$")
 IMAGE_TAGS = ("image_file", "image_id", "image_file_2a", "image_id_2a")
 QUANTIFICATIONS = ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE")
 NODATA, SATURATED = 0, 65535  # Digital numbers, where the metadata state no others.
@@ -82,8 +83,8 @@ def _read_granule(
             "product again."
         )
         return Refused(part.title, sentence, (listing.path(file),))
-    parents = PurePosixPath(next(iter(present.values()))).parents  # IMG_DATA, or R10m in it, is the first.
-    folder = f"{next(p for p in parents if not re.match(r'R\d0m', p.name)).parent}/"
+    inner = PurePosixPath(next(iter(present.values()))).parent  # IMG_DATA, or R10m in it.
+    folder = f"{inner.parents[1 if RESOLUTION_FOLDER.match(inner.name) else 0]}/"
     mask, choice = find_mask(listing, folder, product.ms.bands[0].files[0])
     own = (f for f in listing.files if f.lower().endswith(".xml") and f"{PurePosixPath(f).parent}/" == folder)
     metadata = (*product.ms.metadata, *map(listing.path, own))
