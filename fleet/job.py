@@ -88,6 +88,12 @@ def read_scenes(path: str, folder: str, form: str) -> tuple[list[Scene], list[Re
         return _read_list(path, folder, ENDINGS[form]), []
     with gdal_exceptions(), confined():
         products, refused = find_products(path, lambda: None)
+    refused += [
+        Refused(p.title, f"{p.title} has no panchromatic band; sharpen it with otfm:product.")
+        for p in products
+        if p.is_guided
+    ]
+    products = [p for p in products if not p.is_guided]
     names = distinct_names([plain_name(p.title, "scene") for p in products])
     scenes = [
         Scene(n, join(folder, n + ENDINGS[form]), sensor=p.ms.sensor.name, date=p.ms.date, product=p)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import PurePosixPath
 
 import numpy as np
 from osgeo import gdal, ogr
@@ -20,8 +22,9 @@ from .metadata import Tree, read_tree
 
 MAX_COVERED = 0.98  # Share of a granule: a mask of more leaves too little to measure.
 MAX_COORDINATE = 1e8  # Metres.
+SCENE_CLASSES = ("0:0,1:1,2:0,7:0,8:1,10:1,11:0",)  # Of level 2A: defective, clouds of two kinds, thin cirrus.
 MASKS = (  # Names, the best first, and for each band of a raster its classes as 0 or 1, linear between those listed.
-    (r"_SCL_(\w+_)?20m\.jp2$", ("0:0,1:1,2:0,7:0,8:1,10:1,11:0",)),  # Defective, clouds of two kinds, thin cirrus.
+    (r"_SCL_(\w+_)?20m\.jp2$", SCENE_CLASSES),
     (r"MSK_CLDPRB_20m\.jp2$", ("0:0,49:0,50:1,100:1",)),  # Percent.
     (r"MSK_CLASSI_B00\.jp2$", ("0:0,1:1", "0:0,1:1")),  # Opaque clouds, and cirrus.
     (r"MSK_CLOUDS_\w*B00\w*\.gml$", ()),
@@ -29,28 +32,30 @@ MASKS = (  # Names, the best first, and for each band of a raster its classes as
 
 
 def find_mask(listing: Listing, folder: str, image: str) -> tuple[str, str]:
-    """Return the best cloud mask below a folder, as in `RasterSource.unmeasured`, and a sentence about it, if any.
-
-    `image` is a band of the granule, in whose grid the share of clouds is counted.
-    """
-    files = [f for f in listing.files if f.startswith(folder)]
+    """Return the best cloud mask below a folder as `check_mask` does, both empty where there is none."""
     for pattern, classes in MASKS:
-        file = next((f for f in files if re.search(pattern, f, re.IGNORECASE)), None)
-        if file is None:
-            continue
-        name = file.removeprefix(folder)
-        try:
-            mask = build_mask(listing.path(file), classes) if classes else _read_polygons(read_tree(listing, file))
-            share = _measure_share(mask, image) if mask else 0.0
-        except (InputError, RuntimeError, ValueError) as error:
-            return "", f"The cloud mask {name} is not used, so clouds are measured too: it {said(error)}."
-        if share > MAX_COVERED:
-            return (
-                "",
-                f"{100 * share:.0f} % are clouds by {name}, so it is not used: there would be nothing to measure.",
-            )
-        return mask if share else "", f"Clouds by {name}, {100 * share:.1f} %, are sharpened but not measured."
+        matches = (f for f in listing.files if f.startswith(folder) and re.search(pattern, f, re.IGNORECASE))
+        file = next(matches, None)
+        if file is not None:
+            path = listing.path(file)
+            build = partial(build_mask, path, classes) if classes else partial(_read_polygons, listing, file)
+            return check_mask(PurePosixPath(file).name, build, image)
     return "", ""
+
+
+def check_mask(name: str, build: Callable[[], str], image: str) -> tuple[str, str]:
+    """Build a mask of clouds, as in `RasterSource.unmeasured`; returns it, empty if not to be used, and a sentence.
+
+    `image` is a band, in whose grid the share of clouds is counted.
+    """
+    try:
+        mask = build()
+        share = _measure_share(mask, image) if mask else 0.0
+    except (InputError, RuntimeError, ValueError) as error:
+        return "", f"The cloud mask {name} is not used, so clouds are measured too: {said(error)}."
+    if share > MAX_COVERED:
+        return "", f"{100 * share:.0f} % are clouds by {name}. Nothing else is left to measure, so it is not used."
+    return mask if share else "", f"Clouds by {name}, {100 * share:.1f} %, are sharpened but not measured."
 
 
 def build_mask(path: str, classes: Sequence[str]) -> str:
@@ -73,10 +78,10 @@ def _measure_share(mask: str, image: str) -> float:
     return float(covered(mask, grid, grid.window).mean())
 
 
-def _read_polygons(root: Tree) -> str:
+def _read_polygons(listing: Listing, file: str) -> str:
     """Return the outer rings of a GML file as hexadecimal WKB, empty without any. Raises InputError, ValueError."""
     polygons = ogr.Geometry(ogr.wkbMultiPolygon)
-    for ring in _find_rings(root):
+    for ring in _find_rings(read_tree(listing, file)):
         points = np.array(ring.split(), dtype=float)
         if points.size < 8 or points.size % 2 or not (np.abs(points) < MAX_COORDINATE).all():
             raise InputError(f"has a ring of {points.size} coordinates, which is not a polygon")

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..options import PRODUCT_BANDS
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
+from ..raster.source_files import public_name
 from ..raster.stack import join_images, label, mosaic, stack, vrt_text
 from .scene import Band, Part, Product
 
@@ -29,11 +30,12 @@ def pan_source(product: Product) -> RasterSource:
     if len(band.files) > 1:
         text = vrt_text(mosaic(_make_sources(band.files), [band.number], "PAN"))
         return RasterSource(xml=text, bands=(1,), nodata=_list_nodata(part), label=label(band.files), delivered=True)
-    return RasterSource(band.files[0], bands=(band.number,), nodata=_list_nodata(part), delivered=True)
+    name = public_name(band.files[0])
+    return RasterSource(band.files[0], bands=(band.number,), nodata=_list_nodata(part), label=name, delivered=True)
 
 
 def _make_sources(files: Iterable[str]) -> list[RasterSource]:
-    return [RasterSource(file, delivered=True) for file in files]
+    return [RasterSource(file, label=public_name(file), delivered=True) for file in files]
 
 
 def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> RasterSource:

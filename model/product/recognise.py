@@ -15,18 +15,25 @@ from .listing import Listing, kind_of_archive, of_archive, of_folder
 from .metadata import read_tree
 from .names import read_names
 from .scene import Part, Product, Refused
+from .stac import is_address, read_item
 
 MAX_NAMED = 12  # Files or parts that a refusal lists, so that it stays readable.
 
 
-def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:
+def find_products(
+    place: str, check: Callable[[], None], log: Callable[[str], None] = lambda sentence: None
+) -> tuple[list[Product], list[Refused]]:
     """Find products in a folder or an archive, or those of a metadata file or an image; and what is refused.
 
-    Call within `gdal_exceptions`. `check` may raise to stop. Raises InputError with the contents where nothing can
-    be sharpened.
+    Call within `gdal_exceptions`. `check` may raise to stop, and `log` receives the hosts that a STAC item asks. Raises
+    InputError with the contents where nothing can be sharpened.
     """
-    if not os.path.exists(place):
+    if not os.path.exists(place) and not is_address(place):
         raise InputError(f"{place} does not exist. Choose the folder, the archive or a metadata file of a product.")
+    if is_address(place) or place.lower().endswith(("json", "stac")):
+        item = read_item(place, check, log)
+        if item is not None:
+            return [item], []
     place = os.path.abspath(place)  # Kept VRTs and other processes read the same files.
     if os.path.isdir(place) or kind_of_archive(place):
         return _find_in(place, check)

@@ -21,7 +21,7 @@ from ..raster.bands import rgb_bands
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.source_files import confined
+from ..raster.source_files import confined, public_name
 from ..raster.stack import label
 from ..wording import format_figure, format_signed
 from .guided import fuse_guided, make_guided_job
@@ -50,7 +50,7 @@ def sharpen_products(job: ProductJob, progress: Progress | None = None) -> Produ
 
 def _sharpen_all(job: ProductJob, progress: Progress, started: float) -> ProductResult:
     with gdal_exceptions():
-        products, refused = find_products(job.place, progress.check)
+        products, refused = find_products(job.place, progress.check, progress.log)
     _log_products(products, refused, progress)
     names = distinct_names([plain_name(p.title, "product") for p in products])
     runs = []
@@ -155,7 +155,9 @@ def _collect_facts(product: Product, job: ProductJob) -> dict[str, str]:
     stamps, options = [], job.options
     for file in product.files:
         status = gdal.VSIStatL(file)
-        stamps.append(f"{PurePosixPath(file).name} {status.size if status else 0} {status.mtime if status else 0}")
+        stamps.append(
+            f"{PurePosixPath(public_name(file)).name} {status.size if status else 0} {status.mtime if status else 0}"
+        )
     decisive = {
         "bands": job.bands,
         "weights": sha256_of(options.weights) if options.weights.is_file() else str(options.weights),

@@ -18,6 +18,7 @@ from .bands import describe_band
 from .gdal_errors import gdal_exceptions, gdal_messages, said
 from .reader import Raster
 from .source import RasterSource
+from .source_files import public_name
 
 SAME_GRID = 1e-3  # pixels by which corners of one grid may differ
 MAX_LABEL = 3  # names in a label
@@ -44,7 +45,7 @@ def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
 
 def label(names: Sequence[str]) -> str:
     """Return the name of a stack or a mosaic of files: their names, the first ones of many."""
-    short = [Path(n).name for n in names]
+    short = [Path(public_name(n)).name for n in names]
     more = f" and {len(short) - MAX_LABEL} more" if len(short) > MAX_LABEL else ""
     return ", ".join(short[:MAX_LABEL]) + more
 
