@@ -38,7 +38,7 @@ class AssessAlgorithm(OtfmAlgorithm):
             for name in ("PAN", "MS")
         )
         layers = self.parameterAsLayerList(parameters, "FUSED", context) or [None]
-        self._pan = raster_source(pan, [1], "PAN")
+        self._pan = raster_source(pan, [], "PAN")
         self._ms = raster_source(ms, self._read_bands(parameters, "MS_BANDS", context), "MS")
         self._names = tuple(layer.name() if layer else "" for layer in layers)
         self._fused = tuple(

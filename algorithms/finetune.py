@@ -45,7 +45,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
 
         self._pairs = tuple(
             TuningPair(
-                raster_source(pan, [1], "PAN"),
+                raster_source(pan, [], "PAN"),
                 raster_source(ms, [], "MS", self._read_mask(parameters, context, feedback, pan)),
                 self._read_bounds(parameters, context, pan),
             )

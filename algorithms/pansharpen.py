@@ -56,7 +56,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             for name in ("MS", "MS_MORE")
             for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
         ]
-        self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context) or [1], "PAN")
+        self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context), "PAN")
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)
         self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)

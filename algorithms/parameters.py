@@ -105,7 +105,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "START": _declare_quality(tuple(BUNDLED), costs=False),
     "MINUTES": _add_widget(_declare_number(DOUBLE, 3.0, MIN_MINUTES, MAX_MINUTES), {"decimals": 0}),
     "EXTENT": partial(core.QgsProcessingParameterExtent, optional=True),
-    "PAN_BAND": lambda name, label: core.QgsProcessingParameterBand(name, label, 1, "PAN", optional=True),
+    "PAN_BAND": lambda name, label: core.QgsProcessingParameterBand(name, label, None, "PAN", True, True),
     "MS_BANDS": lambda name, label: core.QgsProcessingParameterBand(name, label, None, "MS", True, True),
     "MS_MORE": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS, optional=True),
     "ALIGN": _declare_choice(ALIGNMENTS),

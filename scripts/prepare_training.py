@@ -3,7 +3,8 @@
     python scripts/prepare_training.py SCENES/index.json training.safetensors
 
 index.json lists the scenes under "items": `group` (a sub-folder; only train_pairs and train_ms are read), `name`
-and `sensor`. A pair is <name>_ms.tif and <name>_pan.tif, a scene without PAN only the first. Shift and transfer
+and `sensor`. A pair is <name>_ms.tif and <name>_pan.tif, a scene without PAN only the first. <name>_10m_ms.tif holds
+the guides of <name>_20m_ms.tif. Shift and transfer
 function are measured and written with them. Scenes that cannot be trained on or exceed the budget are logged with the
 reason. Families of sensors take turns, so none crowds out another.
 """
@@ -25,10 +26,12 @@ from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import pan_window, sample_scene
+from otfm_pansharpen.model.scene.guides import lead_windows
 from otfm_pansharpen.model.scene.registration import measure_registration
 from otfm_pansharpen.model.training.dataset import Recording, why_unfit, write_recordings
 
 GROUPS = ("train_pairs", "train_ms")
+GUIDED = "_20m"  # end of the names of scenes whose guides have 10 m
 MAX_SIDE = 1000  # MS pixels; more of one scene adds little variety
 MEGABYTE = 1_000_000
 log = logging.getLogger("prepare")
@@ -46,6 +49,8 @@ def record(folder: Path, item: dict[str, Any], halved: Sequence[str] = ()) -> Re
     Raises PansharpenError where it cannot be trained on.
     """
     name, pan_path = item["name"], folder / f"{item['name']}_pan.tif"
+    if name.endswith(GUIDED):
+        pan_path = folder / f"{name.removesuffix(GUIDED)}_10m_ms.tif"
     family = f"{sensor_of(item['sensor'])} {item['gsd_pan_ms_m'][1]} m"
     with gdal_exceptions(), Raster(RasterSource(str(folder / f"{name}_ms.tif"), nodata=(0.0,)), "MS") as ms:
         width = ms.grid.width // 2 if name.startswith(tuple(halved)) else ms.grid.width
@@ -53,9 +58,10 @@ def record(folder: Path, item: dict[str, Any], halved: Sequence[str] = ()) -> Re
         values, valid = ms.read(window)
         if not pan_path.exists():
             return _check(Recording(name, family, _compact(values)), valid)
-        with Raster(RasterSource(str(pan_path), bands=(1,), nodata=(0.0,)), "PAN") as pan:
+        with Raster(RasterSource(str(pan_path), nodata=(0.0,)), "PAN") as pan:
             placement = register(pan.grid, ms.grid)
-            registration = measure_registration(list(sample_scene(pan, ms, placement)))
+            sample = [w for w in sample_scene(pan, ms, placement) if w.ms_place.clipped(window) == w.ms_place]
+            registration = measure_registration(lead_windows(sample))
             if not registration.reliable:
                 raise PansharpenError(f"PAN and MS do not fit (correlation of details {registration.correlation:.2f})")
             cut = pan_window(placement, window, 2.0 * placement.ratio).clipped(pan.grid.window)
@@ -63,7 +69,7 @@ def record(folder: Path, item: dict[str, Any], halved: Sequence[str] = ()) -> Re
     origin = [o + s - c for o, s, c in zip(placement.origin, registration.shift, (cut.top, cut.left), strict=True)]
     transfer = registration.transfer
     log.info("%s: gain %.3f, peak %.2f, shift %+.2f %+.2f", name, transfer.gain, transfer.peak, *registration.shift)
-    pan_values, start = _compact(fine[0]), (origin[0], origin[1])
+    pan_values, start = _compact(fine[0] if len(fine) == 1 else fine), (origin[0], origin[1])
     scene = Recording(name, family, _compact(values), pan_values, start, placement.spacing, transfer)
     reason = why_unfit(fine, fine_valid)
     if reason:

@@ -62,7 +62,7 @@ class MeasuredScene:
         placement = register(pan.grid, ms.grid)
         windows = list(sample_scene(pan, ms, placement))
         ms_fill = find_fill([(w.ms, w.ms_valid) for w in windows])
-        fills = ms_fill, find_fill([(w.pan[None], w.pan_valid) for w in windows])
+        fills = ms_fill, find_fill([(w.pan_planes, w.pan_valid) for w in windows])
         sample = [without_fill(w, *fills) for w in windows]
         registration = measure_registration(sample)
         return cls(pan, ms, placement.moved(registration.shift), registration, tuple(sample), fills)
@@ -201,7 +201,7 @@ def _read_images(
         yield c.name, c.bands, [Piece(p.with_bands(c.bands), *c.read(w)) for p, w in zip(pairs, windows)]
     prepared = [prepare(p, scene.transfer, p.pan_valid) for p in pairs]
     for name, method in METHODS.items():
-        yield name, range(len(pairs[0].ms)), [Piece(p, method(q), p.pan_valid) for p, q in zip(pairs, prepared)]
+        yield name, range(len(pairs[0].ms)), [Piece(p, q.fuse(method), p.pan_valid) for p, q in zip(pairs, prepared)]
 
 
 def _measure_image(

@@ -21,10 +21,11 @@ from ..raster.windows import read_with_margin, sample_where_valid, sample_window
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import MAX_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
+from ..scene.guides import lead_windows
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.scene_match import match_scenes
-from ..scene.statistics import MIN_PIXELS, SceneStatistics, measure_statistics, pixels
+from ..scene.statistics import MIN_PIXELS, SceneStatistics, measure_guides, measure_statistics, pixels
 from ..wording import format_value
 from .check import CheckedPair
 from .job import FusionJob
@@ -119,16 +120,17 @@ def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, p
     dead, windows = _leave_out_dead_bands(pair.ms, windows)
     ms_fill, pan_fill = _find_fill(pair, windows, progress)
     windows = [without_fill(w, ms_fill, pan_fill) for w in windows]
-    registration = measure_registration(windows, align, transfer, progress.check)
+    registration = measure_registration(lead_windows(windows), align, transfer, progress.check)
     if align:
 
         def read(moved: Placement, reach: float) -> list[PairWindow]:
             again = _read_windows(replace(pair, placement=moved), [w.ms_place for w in windows], progress, reach)
-            return [without_fill(w, ms_fill, pan_fill) for w in again]
+            return lead_windows([without_fill(w, ms_fill, pan_fill) for w in again])
 
         registration = _search_wider(pair.placement, read, registration, transfer, progress)
         _refuse_other_scene(pair, windows, registration, progress)
     statistics = _collect_statistics(pair, windows, registration, progress)
+    windows = [replace(w, guides=statistics.guides) for w in windows]
     extremes = _measure_extremes(pair.ms, windows)
     pieces = telling_pieces(windows, registration, progress.check)
     whole = small_scene(pair.pan, pair.ms, pair.placement.moved(registration.shift))
@@ -142,7 +144,9 @@ def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, p
         negative=min(low for low, _ in extremes) < 0.0 or _has_negative(pair.ms, progress),
         percentiles=_measure_percentiles(pair.ms, windows),
         pieces=tuple(pieces),
-        compared=(without_fill(whole, ms_fill, pan_fill),) if whole else tuple(pieces),
+        compared=(replace(without_fill(whole, ms_fill, pan_fill), guides=statistics.guides),)
+        if whole
+        else tuple(pieces),
     )
 
 
@@ -183,7 +187,7 @@ def _find_fill(
     pair: CheckedPair, windows: list[PairWindow], progress: Progress
 ) -> tuple[list[FillValue], list[FillValue]]:
     """Find undeclared fill in MS and in PAN. Raises InputError for too much."""
-    samples = [(w.ms, w.ms_valid) for w in windows], [(w.pan[None], w.pan_valid) for w in windows]
+    samples = [(w.ms, w.ms_valid) for w in windows], [(w.pan_planes, w.pan_valid) for w in windows]
     fills = find_fill(samples[0], progress.check), find_fill(samples[1], progress.check)
     asked = [number for number, w in enumerate(windows) if _meets_output(pair, w)]
     for raster, of_raster, fill in zip((pair.ms, pair.pan), samples, fills):
@@ -276,8 +280,11 @@ def _collect_statistics(
         progress.check()
         moved = window.shifted(registration.shift)
         samples.append((window.ms, *moved.pan_at_ms(registration.transfer)))
+    guides = measure_guides(samples) if samples[0][1].ndim > 2 else None
+    if guides:
+        samples = [(ms, guides.combine(pan), valid) for ms, pan, valid in samples]
     try:
-        return measure_statistics(samples, pair.placement.ratio, registration.transfer, progress.check)
+        return measure_statistics(samples, pair.placement.ratio, registration.transfer, progress.check, guides)
     except ValueError as error:
         pan, ms = pair.pan.source.name, pair.ms.source.name
         raise InputError(f"PAN {pan} and MS {ms} share too little: {error}.") from error

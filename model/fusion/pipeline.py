@@ -240,7 +240,7 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
             "OTFM_TRANSFER_COLUMNS": _format_values(registration.transfer.columns),
             "OTFM_SHIFT_ROWS_COLUMNS": " ".join(format_figure(s, ".3f") for s in registration.shift),
             "OTFM_RATIO": f"{plan.placement.ratio:.6g}",
-            "OTFM_PAN": f"{Path(plan.pan.name).name} band {plan.pan.bands[0]}",
+            "OTFM_PAN": f"{Path(plan.pan.name).name} band {' '.join(map(str, plan.pan.bands))}",
             "OTFM_MS": f"{Path(plan.ms.name).name} bands {' '.join(map(str, plan.ms.bands))}",
         }
     )

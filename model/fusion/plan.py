@@ -14,6 +14,7 @@ from ..codec import Codec
 from ..devices import choose_devices
 from ..errors import InputError, WeightsError
 from ..geometry.grids import Placement, Window
+from ..geometry.guides import GuideWeights
 from ..geometry.transfer import TransferFunction
 from ..inference.precision import choose_precision
 from ..network.flow_network import SHARED_GUIDES, NetworkConfig
@@ -28,7 +29,7 @@ from .job import FusionJob
 from .measure import Measurement
 from .plausible_range import PlausibleRange
 
-FORMAT = "otfm-pansharpen-plan-4"
+FORMAT = "otfm-pansharpen-plan-5"
 MEGABYTE = 2**20
 MAX_BUDGET = 2048  # MB
 SHARE_OF_MACHINE = 0.25
@@ -137,7 +138,7 @@ class FusionPlan:
 
 PLAN_CLASSES = (
     *(FusionPlan, RasterSource, Window, Placement, SceneStatistics, TransferFunction, Engine, OutputForm, WorkPlan),
-    PlausibleRange,
+    *(PlausibleRange, GuideWeights),
 )
 CODEC = Codec(*PLAN_CLASSES)
 
@@ -145,8 +146,8 @@ CODEC = Codec(*PLAN_CLASSES)
 def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: Engine, weights: Weights) -> FusionPlan:
     """Put together job, checks and measurements."""
     budget = job.options.memory or default_budget()
-    config, bands = weights.network.config, len(pair.ms.read_bands)
-    work = plan_work(budget, job.options.tile, config, job.options.steps, engine.torch_devices, engine.dtype, bands)
+    config, rasters = weights.network.config, (len(pair.ms.read_bands), len(pair.pan.read_bands))
+    work = plan_work(budget, job.options.tile, config, job.options.steps, engine.torch_devices, engine.dtype, *rasters)
     rows = work.side + 2 * config.halo * job.options.steps
     ms_rows = round(rows / pair.placement.spacing[0])
     strips = pair.pan.strip_bytes(rows) + pair.ms.strip_bytes(ms_rows)  # a row of tiles, where rasters are so stored
@@ -251,11 +252,21 @@ def _read_process_limit() -> int | None:
     return None if soft == resource.RLIM_INFINITY else soft - ADDRESS_SPACE * MEGABYTE
 
 
-def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
-    """Estimate the bytes of a tile in work per PAN pixel: planes in and out of the network, its layers, the flow."""
+def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int, pans: int = 1) -> int:
+    """Estimate the bytes of a tile in work per PAN pixel: planes in and out of the network, its layers, the flow.
+
+    `bands` and `pans` are the numbers of bands of MS and PAN.
+    """
     size = torch.finfo(dtype).bits // 8
-    planes = 2 * (2 * config.bands + SHARED_GUIDES) + 2 * 2 * config.bands + 3 * config.width / config.cell**2
-    return int(size * planes + 4 * (config.bands + 2) + 2 * 4 * bands) + HOST_BYTES
+    inputs = count_inputs(config, pans)
+    planes = 2 * inputs + 2 * 2 * config.bands + 3 * config.width / config.cell**2
+    state = inputs - config.bands - 1 if pans == 1 else inputs + config.bands
+    return int(size * planes + 4 * (state + 2 * (pans - 1)) + 2 * 4 * bands) + HOST_BYTES
+
+
+def count_inputs(config: NetworkConfig, pans: int) -> int:
+    """Count the images that the network reads where PAN has `pans` bands."""
+    return 2 * config.bands + SHARED_GUIDES if pans == 1 else 4 * config.bands + 1
 
 
 def plan_work(
@@ -266,14 +277,15 @@ def plan_work(
     devices: Sequence[torch.device],
     dtype: torch.dtype,
     bands: int,
+    pans: int = 1,
 ) -> WorkPlan:
-    """Choose tiles and threads within `budget` MB; `side` 0 chooses the tile size. `bands` are those of MS.
+    """Choose tiles and threads within `budget` MB; `side` 0 chooses the tile size. `bands`, `pans` as `pixel_bytes`.
 
     As many tiles as torch has threads are in work at once. Each has one thread, which keeps its strips in one core's
     cache; where memory allows fewer tiles, each has several threads. A GPU gets at most TILES_OF_A_GPU.
     """
     threads = torch.get_num_threads()
-    per_pixel = pixel_bytes(config, dtype, bands)
+    per_pixel = pixel_bytes(config, dtype, bands, pans)
     cache = max(int(CACHE_SHARE * budget), 16)
     room = (budget - cache) * MEGABYTE
     max_workers = threads
@@ -286,7 +298,7 @@ def plan_work(
 
     if not side:
         sides = [s for s in TILE_SIDES if count_fitting(s) >= min(max_workers, 2)] or list(TILE_SIDES[-1:])
-        kept = [s for s in sides if _is_kept(s + 2 * config.halo * steps, config, dtype)]
+        kept = [s for s in sides if _is_kept(s + 2 * config.halo * steps, count_inputs(config, pans), dtype)]
         small_halo = [s for s in kept if (1 + 2 * config.halo * steps / s) ** 2 < MAX_HALO]
         side = (small_halo or sides)[0]
     side = max(side // MIN_TILE * MIN_TILE, MIN_TILE)
@@ -294,7 +306,6 @@ def plan_work(
     return WorkPlan(side, workers, max(threads // workers, 1), cache)
 
 
-def _is_kept(side: int, config: NetworkConfig, dtype: torch.dtype) -> bool:
-    """Return whether `KeptMemory` keeps the largest buffer of a tile, the input of the network."""
-    planes = 2 * config.bands + SHARED_GUIDES
+def _is_kept(side: int, planes: int, dtype: torch.dtype) -> bool:
+    """Return whether `KeptMemory` keeps the largest buffer of a tile, the `planes` that the network reads."""
     return planes * side**2 * torch.finfo(dtype).bits // 8 <= KEPT_PIECE

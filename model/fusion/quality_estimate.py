@@ -127,7 +127,7 @@ def estimate_full(
         if min(middle.width, middle.height) < BLOCK:
             continue
         fused = Piece.of(piece, middle, plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, check)
-        part = replace(piece.cropped(middle), ms=piece.ms[bands], band_valid=None)
+        part = replace(piece.cropped(middle), band_valid=None).with_bands(bands)
         for qualities, result in ((made, fused), (soft, interpolated_ms(part))):
             qualities.append(block_qualities(part, result, transfer, rounded, check))
     count = sum(len(blocks.rows) > 0 for blocks in made)
@@ -145,7 +145,7 @@ def _make_fuser(
 
 def _crop_middle(piece: PairWindow) -> Window:
     """Return a square in the middle of the PAN over a piece's MS, in pixels of the piece."""
-    lines = zip(piece.first, piece.spacing, piece.ms_valid.shape, piece.pan.shape)
+    lines = zip(piece.first, piece.spacing, piece.ms_valid.shape, piece.pan_valid.shape)
     top, left = ((max(int(np.ceil(f - 0.5 * s)), 0), min(int(f + s * (n - 0.5)), size)) for f, s, n, size in lines)
     side = min(FULL_SIDE, top[1] - top[0], left[1] - left[0])
     return Window((left[0] + left[1] - side) // 2, (top[0] + top[1] - side) // 2, side, side)

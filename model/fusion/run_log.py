@@ -46,7 +46,9 @@ def report_stale_runs(stale_runs: Iterable[StaleRun], progress: Progress) -> Non
 def report_inputs(pair: CheckedPair, progress: Progress) -> None:
     """Report the inputs, and what is assumed where the files do not state it."""
     pan, ms = pair.pan, pair.ms
-    band = f"band {pan.bands[0]} of {pan.dataset.RasterCount}, " if pan.dataset.RasterCount > 1 else ""
+    chosen = "bands" if len(pan.bands) > 1 else "band"
+    numbers = ", ".join(map(str, pan.bands))
+    band = f"{chosen} {numbers} of {pan.dataset.RasterCount}, " if pan.dataset.RasterCount > 1 else ""
     count = _format_count(len(ms.bands), "band")
     progress.log(
         f"PAN {Path(pan.source.name).name} ({band}{pan.grid.width} x {pan.grid.height} pixels) and MS "
@@ -74,8 +76,15 @@ def _describe_rasters(pair: CheckedPair) -> Iterator[str]:
     elif bool(pan.crs) != bool(ms.crs):
         missing = "MS" if pan.crs else "PAN"
         yield f"{missing} names no reference system and is taken to use that of the other raster."
-    if pan.dataset.RasterCount > 1:
+    if len(pan.bands) > 1:
+        yield (
+            f"{len(pan.bands)} bands of PAN are used as guides: each band of MS gets a PAN of its own, the combination "
+            "of guides that follows it best. Name one band in PAN_BAND to use it alone."
+        )
+    elif pan.dataset.RasterCount > 1:
         yield f"PAN has {pan.dataset.RasterCount} bands; band {pan.bands[0]} is used."
+    if pan.left_out:
+        yield f"Band {pan.left_out[0]} of PAN is alpha: it marks gaps and is left out."
     if ms.left_out:
         yield f"Band {ms.left_out[0]} of MS is alpha: it marks gaps and is left out. Name it in MS_BANDS to use it."
     if ms.false_alpha:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .filters import Image, Mask
 from .grids import Window
+from .guides import GuideWeights
 from .resampling import (
     Matrix,
     Resampler1D,
@@ -29,13 +30,14 @@ FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
 class PairWindow:
     """A piece of both rasters and the relation of their grids.
 
-    pan, pan_valid (H, W)     ms (bands, h, w); pan may be (bands, H, W) where every band has a PAN of its own
+    pan, pan_valid (H, W)     ms (bands, h, w); pan is (guides, H, W) where it has several bands
     ms_valid (h, w)           where every band of MS is valid; measurements use these pixels
     band_valid (bands, h, w)  where each band is valid; None where all bands are valid in the same pixels
     origin, spacing           of the scene: centre of MS pixel (0, 0) in PAN pixel indices (row, column), MS pixel size
                               in PAN pixels
     pan_corner, ms_corner     the scene's pixel (row, column) that is the first of `pan` and of `ms`: positions are
                               computed for the scene, so that all pieces of it round them the same way
+    guides                    make a PAN of its own for each band of MS; None where one PAN serves all
     """
 
     pan: Image
@@ -47,6 +49,24 @@ class PairWindow:
     pan_corner: tuple[int, int] = (0, 0)
     ms_corner: tuple[int, int] = (0, 0)
     band_valid: Mask | None = None
+    guides: GuideWeights | None = None
+
+    @property
+    def pan_planes(self) -> Image:
+        """PAN as (1, H, W), or its guides (guides, H, W)."""
+        return self.pan.reshape(-1, *self.pan_valid.shape)
+
+    @property
+    def pans(self) -> Image:
+        """PAN (H, W), or the PAN of each band (bands, H, W)."""
+        return self.guides.combine(self.pan) if self.guides else self.pan
+
+    @property
+    def led(self) -> PairWindow:
+        """The pair with one PAN: that which follows its band best."""
+        if self.guides is None:
+            return self
+        return replace(self, pan=self.guides.with_bands([self.guides.lead]).combine(self.pan)[0], guides=None)
 
     @property
     def first(self) -> tuple[float, float]:
@@ -75,10 +95,11 @@ class PairWindow:
 
     def with_bands(self, kept: Sequence[int]) -> PairWindow:
         """Select bands; the pair is valid where all of those are."""
+        chosen = replace(self, ms=self.ms[list(kept)], guides=self.guides and self.guides.with_bands(kept))
         if self.band_valid is None:
-            return replace(self, ms=self.ms[list(kept)])
+            return chosen
         band_valid = self.band_valid[list(kept)]
-        return replace(self, ms=self.ms[list(kept)], band_valid=band_valid, ms_valid=band_valid.all(0))
+        return replace(chosen, band_valid=band_valid, ms_valid=band_valid.all(0))
 
     def cropped(self, place: Window) -> PairWindow:
         """Cut PAN to a window of it; MS stays unchanged."""
@@ -87,8 +108,12 @@ class PairWindow:
         return replace(self, pan=self.pan[(..., *cut)], pan_valid=self.pan_valid[cut], pan_corner=corner)
 
     def pan_at_ms(self, transfer: TransferFunction) -> tuple[Image, Mask]:
-        """Blur PAN and sample it at the MS pixels; returns it and the mask where both are valid, (h, w) each."""
-        return self.at_ms(self.pan, self.pan_valid, transfer)
+        """Blur PAN and sample it at the MS pixels; returns it and the mask where both are valid, (h, w) each.
+
+        With `guides`, the first is the PAN of each band, (bands, h, w).
+        """
+        low, valid = self.at_ms(self.pan, self.pan_valid, transfer)
+        return (self.guides.combine(low) if self.guides else low), valid
 
     def at_ms(self, image: Image, valid: Mask, transfer: TransferFunction) -> tuple[Image, Mask]:
         """Blur an image (..., H, W) on PAN's pixels and sample it at the MS pixels; returns it and its mask."""

@@ -16,7 +16,7 @@ import torch
 
 from ..geometry.grids import Window
 from ..network.conditioning import Conditions
-from ..network.flow_network import BRIGHTEST, DARKEST, SHARED_GUIDES
+from ..network.flow_network import BRIGHTEST, DARKEST
 from ..network.tensor_resampling import tensor_blocks
 
 STRIP = 131072  # PAN pixels of a strip on a CPU
@@ -24,7 +24,7 @@ STRIP = 131072  # PAN pixels of a strip on a CPU
 
 @dataclass(frozen=True)
 class GroupValues:
-    """Values of a group of bands, constant over a scene: tensors (bands,), and depth (bands + 1,).
+    """Values of a group of bands, constant over a scene: tensors (bands,), and depth (2 bands,).
 
     mean, std   in digital numbers        injection, depth   as in `network.Guidance`
     """
@@ -53,8 +53,8 @@ class Workspace(threading.local):
 class EulerState:
     """The flow over a window whose sides are multiples of `cell`, for one group of bands after the other.
 
-    planes (channels * cell^2, h, w)   the network's present input, in its number type: the bands, the guides, which all
-    groups share, and the modulated detail of the bands
+    planes (channels * cell^2, h, w)   the network's present input, in its number type: the bands; PAN and PAN at MS
+    sharpness, which all groups share or of each band; the intensity; the modulated detail of the bands
 
     All other images are stored strip by strip, (images, cell, rows, cell, w) each.
     """
@@ -62,28 +62,29 @@ class EulerState:
     def __init__(self, conditions: Conditions, bands: int, cell: int, dtype: torch.dtype, space: Workspace) -> None:
         """Prepare the buffers; `bands` is the number of bands of a group."""
         self.conditions, self.cell = conditions, cell
-        pan = conditions.pan[0]
+        self.pans = 1 if conditions.mix is None else bands
+        pan, channels = conditions.pan[0], 2 * bands + 2 * self.pans + 1
         height, width = (n // cell for n in pan.shape)
-        self.inputs = space.empty("inputs", (2 * bands + SHARED_GUIDES, cell, cell, height, width), dtype, pan.device)
+        self.inputs = space.empty("inputs", (channels, cell, cell, height, width), dtype, pan.device)
         self.planes = self.inputs.view(-1, height, width)
         rows = max(STRIP // (cell * cell * width), 1) if pan.device.type == "cpu" else height
         self.strips = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
         self.lift = _Interpolator(conditions, cell, self.strips)
-        self.fine = self._allocate(space, "fine", 2 + bands)  # PAN at MS sharpness, intensity, and the state
-        self.state = [fine[2:] for fine in self.fine]
-        self.detail, self.inverse = (self._allocate(space, name, 1) for name in ("detail", "inverse"))
+        self.fine = self._allocate(space, "fine", self.pans + 1 + bands)  # PAN at MS sharpness, intensity, state
+        self.state = [fine[self.pans + 1 :] for fine in self.fine]
+        self.detail, self.inverse = (self._allocate(space, name, self.pans) for name in ("detail", "inverse"))
         self.group: GroupValues  # the current one
         self.guided = False
 
     def depart(self, group: GroupValues) -> None:
         """Begin with the interpolated bands of a group."""
         self.group = group
-        bands = [2 + band for band in group.bands]
+        low = self.conditions.low(group.bands)
         for number, strip in enumerate(self.strips):
-            if self.guided:
-                self.lift(bands, number, self.state[number])
+            if self.guided and self.pans == 1:
+                self.lift(low[2:], number, self.state[number])
             else:
-                self.lift([0, 1, *bands], number, self.fine[number])
+                self.lift(low, number, self.fine[number])
                 self._guide(number, strip)
             self._store(0, self.state[number], strip)
             self._modulate(number, strip)
@@ -128,20 +129,22 @@ class EulerState:
 
     def _guide(self, number: int, strip: slice) -> None:
         """Compute detail and inverse of a strip, and store its PAN, PAN at MS sharpness and intensity."""
-        pan = self.conditions.pan[0, strip.start * self.cell : strip.stop * self.cell]
-        pan = pan.unflatten(0, (-1, self.cell)).unflatten(2, (-1, self.cell)).permute(1, 0, 3, 2)
-        guides = self.fine[number][:2]
-        torch.sub(pan, guides[0], out=self.detail[number][0])
-        torch.add(guides[0], self.group.depth[-1], out=self.inverse[number][0]).clamp_min_(DARKEST).reciprocal_()
-        first = (len(self.inputs) - SHARED_GUIDES) // 2
-        self._store(first, pan[None], strip)
-        self._store(first + 1, guides, strip)
+        rows = self.conditions.pan[:, strip.start * self.cell : strip.stop * self.cell]
+        pan = self.conditions.combine(rows, self.group.bands)
+        pan = pan.unflatten(1, (-1, self.cell)).unflatten(3, (-1, self.cell)).permute(0, 2, 1, 4, 3)
+        guides = self.fine[number][: self.pans + 1]
+        torch.sub(pan, guides[:-1], out=self.detail[number])
+        depth = self.group.depth[-self.pans :, None, None, None, None]
+        torch.add(guides[:-1], depth, out=self.inverse[number]).clamp_min_(DARKEST).reciprocal_()
+        first = len(self.state[number])
+        self._store(first, pan, strip)
+        self._store(first + self.pans, guides, strip)
 
     def _modulate(self, number: int, strip: slice, rows: slice = slice(None)) -> None:
         """Modulate PAN's detail by each band's brightness, as `Guidance.modulated`, in rows of a strip."""
-        depth = self.group.depth[:-1, None, None, None, None]
+        depth = self.group.depth[: len(self.state[number]), None, None, None, None]
         ratio = (self.state[number][:, :, rows] + depth).mul_(self.inverse[number][:, :, rows]).clamp_(0.0, BRIGHTEST)
-        self._store(len(depth) + SHARED_GUIDES, ratio.mul_(self.detail[number][:, :, rows]), strip)
+        self._store(len(self.inputs) - len(depth), ratio.mul_(self.detail[number][:, :, rows]), strip)
 
     def _store(self, first: int, planes: torch.Tensor, strip: slice) -> None:
         """Write planes (n, cell, rows, cell, w) to the network's channels from `first` on."""
@@ -178,23 +181,25 @@ class _Interpolator:
     """An interpolator of coarse images to planes of the working grid, strip by strip."""
 
     def __init__(self, conditions: Conditions, cell: int, strips: Sequence[slice]) -> None:
-        self.coarse, width = conditions.coarse, len(conditions.columns) // cell
+        coarse, width = conditions.coarse, len(conditions.columns) // cell
         self.down = [self._build_matrix(conditions, cell, strip) for strip in strips]
         self.across = [
             (slice(column * width + out.start, column * width + out.stop), samples, matrix.T.contiguous())
             for column in range(cell)
-            for out, samples, matrix in tensor_blocks(conditions.columns[column::cell], self.coarse)
+            for out, samples, matrix in tensor_blocks(conditions.columns[column::cell], coarse)
         ]
 
     def _build_matrix(self, conditions: Conditions, cell: int, strip: slice) -> tuple[slice, torch.Tensor]:
         """Return the samples that a strip reads, and the matrix over them, (cell * rows, samples)."""
         samples, matrix = conditions.rows[strip.start * cell : strip.stop * cell].block()
-        return samples, torch.from_numpy(matrix).to(self.coarse).unflatten(0, (-1, cell)).transpose(0, 1).flatten(0, 1)
+        return samples, torch.from_numpy(matrix).to(conditions.coarse).unflatten(0, (-1, cell)).transpose(0, 1).flatten(
+            0, 1
+        )
 
-    def __call__(self, channels: Sequence[int], number: int, out: torch.Tensor) -> None:
-        """Interpolate some images of a strip to `out` (channels, cell, rows, cell, w)."""
+    def __call__(self, coarse: torch.Tensor, number: int, out: torch.Tensor) -> None:
+        """Interpolate coarse images (n, h, w) to a strip, `out` (n, cell, rows, cell, w)."""
         samples, matrix = self.down[number]
-        tall = (matrix @ self.coarse[list(channels), samples]).flatten(0, 1)
+        tall = (matrix @ coarse[:, samples]).flatten(0, 1)
         flat = out.view(len(tall), -1)
         for outputs, samples, matrix in self.across:
             torch.mm(tall[:, samples], matrix, out=flat[:, outputs])

@@ -1,7 +1,7 @@
 """The network for inference: time and scene conditions folded into its weights, one number type, no autocast.
 
 relu(conv(x) (1 + s) + b) is a convolution with scaled weights, so the conditions of scene and time cost nothing. The
-length of an Euler step scales the last layer in the same way.
+lengths of an Euler step scale the last layer in the same way.
 """
 
 from __future__ import annotations
@@ -30,21 +30,28 @@ class FoldedNetwork:
         network: FlowNetwork,
         scene: Sequence[float],
         time: float,
-        length: float,
+        lengths: Sequence[float],
         device: torch.device,
         dtype: torch.dtype,
+        shared: bool = True,
     ) -> None:
-        """Fold the weights. `scene` holds the numbers of `SceneStatistics.condition`, `length` is the Euler step's."""
+        """Fold the weights.
+
+        `scene` holds the numbers of `SceneStatistics.condition`, `lengths` are the Euler step's of the bands. `shared`
+        is True where they share one PAN.
+        """
         conditions = torch.tensor([[time, *scene]])
         modulation = network.modulate(torch.relu(network.film(conditions.to(network.film.weight))))[0]
         parts = modulation.chunk(2 * network.config.blocks)
-        layers = [_share_pan(*_read_layer(network.head), network.config)]
+        head = _read_layer(network.head)
+        layers = [_share_pan(*head, network.config) if shared else head]
         for i, block in enumerate(network.blocks):
             conv1, conv2 = _read_layer(cast(ResidualBlock, block).conv1), _read_layer(cast(ResidualBlock, block).conv2)
             scale, shift = 1.0 + parts[2 * i], parts[2 * i + 1]
             layers += [(conv1[0] * scale[:, None, None, None], conv1[1] * scale + shift), conv2]
         weight, bias = _read_layer(network.tail)
-        layers.append((weight * length, bias * length))
+        length = weight.new_tensor(lengths).repeat(2).repeat_interleave(network.config.cell**2)  # shares, remainders
+        layers.append((weight * length[:, None, None, None], bias * length))
         placed = [(w.to(device, dtype), b.to(device, dtype)) for w, b in layers]
         self.layers = [convolution(layer) if device.type == "cpu" else Convolution(layer) for layer in placed]
         self.device = device

@@ -45,7 +45,7 @@ def read_reduced(
     Raises ValueError where the scene has too few pixels for statistics.
     """
     samples = [(p.ms, *p.pan_at_ms(scene.transfer)) for p in scene.pairs]
-    statistics = measure_statistics(samples, scene.ratio, scene.transfer, check)
+    statistics = measure_statistics(samples, scene.ratio, scene.transfer, check, scene.pairs[0].guides)
     halo = config.halo * steps
     return statistics, [Piece.of(scene.pairs[n], place, statistics, config.cell, halo) for n, place in scene.places]
 

@@ -44,7 +44,7 @@ def measured_share(network: FlowNetwork) -> float:
     with torch.inference_mode():
         for _ in range(ROUNDS):
             for dtype in (torch.float32, torch.bfloat16):
-                folded = FoldedNetwork(network, scene, 0.0, 1.0, torch.device("cpu"), dtype)
+                folded = FoldedNetwork(network, scene, 0.0, [1.0] * config.bands, torch.device("cpu"), dtype)
                 planes = torch.zeros(channels, SIDE, SIDE, dtype=dtype)
                 began = time.perf_counter()
                 list(folded(planes))

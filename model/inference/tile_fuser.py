@@ -61,9 +61,10 @@ class TileFuser:
         self.passes = []
         for group in self.groups:
             scene = self.statistics.condition(group.bands)
-            length = self.share * self.statistics.trust / self.steps
+            lengths = [self.share * self.statistics.trusts[b] / self.steps for b in group.bands]
+            shared = self.statistics.guides is None
             networks = [
-                FoldedNetwork(self.network, scene, step / self.steps, length, device, dtype)
+                FoldedNetwork(self.network, scene, step / self.steps, lengths, device, dtype, shared)
                 for step in range(self.steps)
             ]
             self.passes.append((self._make_values(group, device), group.written, networks))
@@ -71,14 +72,15 @@ class TileFuser:
 
     def _make_values(self, group: Group, device: torch.device) -> GroupValues:
         scene = self.statistics
-        rows = (scene.ms_mean, scene.ms_std, [i * scene.trust / self.steps for i in scene.injection])
+        injection = [i * trust / self.steps for i, trust in zip(scene.injection, scene.trusts)]
+        rows = (scene.ms_mean, scene.ms_std, injection)
         mean, std, injection = (torch.tensor([row[b] for b in group.bands], device=device) for row in rows)
         return GroupValues(
             group.bands,
             mean,
             std,
             injection,
-            torch.tensor(scene.depth(group.bands)[: len(group.bands) + 1], device=device),
+            torch.tensor(scene.depth(group.bands), device=device),
         )
 
     def fuse(self, conditions: Conditions, place: Window, check: Check) -> torch.Tensor:

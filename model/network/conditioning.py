@@ -23,8 +23,9 @@ from .tensor_resampling import resample
 class Conditions:
     """The network's inputs in a window of PAN, before interpolation, in units of the scene's deviations.
 
-    pan (pans, H, W)           PAN, one for all bands or one per band
+    pan (pans, H, W)           PAN, or the guides that `mix` combines
     coarse (pans + 1 + bands, h, w)   at MS pixels: PAN at MS sharpness, the intensity of the bands, and the bands
+    mix (bands, pans)          weights of the guides in the PAN of each band; None where all bands share one PAN
     rows, columns              read the coarse images at the window's rows and columns
     valid (H, W) or (bands, H, W)   mask of valid pixels; None where all are valid
     """
@@ -34,6 +35,7 @@ class Conditions:
     rows: Resampler1D
     columns: Resampler1D
     valid: Mask | None
+    mix: torch.Tensor | None = None
 
     @property
     def window(self) -> Window:
@@ -45,28 +47,45 @@ class Conditions:
         if device.type == "cpu":
             return self
         pan, coarse = (i.contiguous().pin_memory().to(device, non_blocking=True) for i in (self.pan, self.coarse))
-        return replace(self, pan=pan, coarse=coarse)
+        return replace(self, pan=pan, coarse=coarse, mix=None if self.mix is None else self.mix.to(device))
+
+    def combine(self, guides: torch.Tensor, bands: Sequence[int]) -> torch.Tensor:
+        """Combine guides (pans, H, W) to the PAN of each of the bands, (len(bands), H, W); one PAN to (1, H, W)."""
+        return guides if self.mix is None else torch.einsum("bg,ghw->bhw", self.mix[list(bands)], guides)
 
     def lifted(self, bands: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Interpolate the guides (2 len(bands) + 1, H, W), as in `Guidance`, and MS (len(bands), H, W)."""
+        low, size = self.low(bands), (len(bands), -1, -1)
+        fine = resample(low, self.rows, self.columns)
+        pans = len(fine) - len(bands) - 1
+        both = (self.combine(self.pan, bands).expand(size), fine[:pans].expand(size), fine[pans : pans + 1])
+        return torch.cat(both), fine[pans + 1 :]
+
+    def low(self, bands: Sequence[int]) -> torch.Tensor:
+        """Return PAN of the bands at MS sharpness, or the one they share, the intensity, and the bands, (n, h, w)."""
         pans = len(self.pan)
-        of_bands = [band % pans for band in bands]
-        fine = resample(self.coarse[[*range(pans + 1), *(pans + 1 + b for b in bands)]], self.rows, self.columns)
-        return torch.cat([self.pan[of_bands], fine[of_bands], fine[pans : pans + 1]]), fine[pans + 1 :]
+        low = self.combine(self.coarse[:pans], bands)
+        return torch.cat([low, self.coarse[[pans, *(pans + 1 + b for b in bands)]]])
 
     def cropped(self, window: Window) -> Conditions:
         """Crop to a window within this one, in its pixels."""
         down, across = slice(window.top, window.bottom), slice(window.left, window.right)
         valid = None if self.valid is None else self.valid[..., down, across]
-        return Conditions(self.pan[:, down, across], self.coarse, self.rows[down], self.columns[across], valid)
+        return Conditions(
+            self.pan[:, down, across], self.coarse, self.rows[down], self.columns[across], valid, self.mix
+        )
 
 
 def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> Conditions:
     """Build the conditions of the window `place` of the PAN of `pair`."""
     ms = torch.from_numpy(pair.ms)
-    pan = torch.from_numpy(pair.pan.reshape(-1, *pair.pan_valid.shape))
+    pan = torch.from_numpy(pair.pan_planes)
     ms = (ms - _expand(statistics.ms_mean, ms)).div_(_expand(statistics.ms_std, ms))
-    pan = (pan - _expand(statistics.pan_mean, pan)).div_(_expand(statistics.pan_std, pan))
+    guides, mix = statistics.guides, None
+    if guides:
+        mix = torch.tensor(guides.weights) / torch.tensor(statistics.pan_std)[:, None]
+    mean, std = (guides.mean, guides.std) if guides else (statistics.pan_mean, statistics.pan_std)
+    pan = (pan - _expand(mean, pan)).div_(_expand(std, pan))
     ms_valid = pair.ms_valid if pair.band_valid is None else pair.band_valid
     whole_ms, whole_pan = bool(ms_valid.all()), bool(pair.pan_valid.all())
     if not whole_ms:
@@ -83,6 +102,7 @@ def condition(pair: PairWindow, place: Window, statistics: SceneStatistics) -> C
         rows=rows,
         columns=columns,
         valid=None if whole_ms and whole_pan else pair.valid_on_pan(place),
+        mix=mix,
     )
 
 

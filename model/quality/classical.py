@@ -7,7 +7,7 @@ matter to the methods, so pieces of a scene may be `joined` and are then treated
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,14 @@ class Prepared:
     lms: Image
     valid_fine: NDArray[np.bool_]
 
+    def fuse(self, method: Callable[[Prepared], Image]) -> Image:
+        """Apply a method, (bands, H, W); where PAN, and all made of it, are (bands, ...), to each band with its own."""
+        if self.pan.ndim == 2:
+            return method(self)
+        names = "pan_at_ms", "pan", "pan_low", "pan_measured"
+        by_band = [{name: getattr(self, name)[band] for name in names} for band in range(len(self.lms))]
+        return np.stack([method(replace(self, **pans))[band] for band, pans in enumerate(by_band)])
+
     @classmethod
     def joined(cls, parts: Sequence[Prepared]) -> Prepared:
         """Put pieces of a scene into one image, as `mosaic` does."""
@@ -72,7 +80,7 @@ def prepare(
     axes = ((height, gaussian.rows), (width, gaussian.columns))
     blur = (mtf_resampler(n, centres(n, 0.0, 1.0), values, pair.ratio) for n, values in axes)
     images = (pair.ms, resample(pair.ms, *blur), pan_at_ms)
-    fine = (pair.pan, low_pan(pair, gaussian), low_pan(pair, transfer), interpolated_ms(pair))
+    fine = (pair.pans, low_pan(pair, gaussian), low_pan(pair, transfer), interpolated_ms(pair))
     cut = np.s_[..., place.top : place.bottom, place.left : place.right]
     ms, ms_low, low = (i.astype(np.float64) for i in images)
     pan, pan_low, pan_measured, lms = (i[cut].astype(np.float64) for i in fine)

@@ -50,14 +50,15 @@ def reduced_pair(
 
     `moved` (row, column) displaces MS, in pixels of the reduced PAN, from its grid. The reference is `pair.ms`.
     """
-    pan, valid = pair.pan_at_ms(transfer)
+    pan, valid = pair.at_ms(pair.pan, pair.pan_valid, transfer)
     origin = (ratio - 1.0) / 2.0
     lines = list(zip(valid.shape, moved))
     positions = [centres(int((n - 1 - origin) / ratio) + 1, origin + away, ratio) for n, away in lines]
     axes = zip(valid.shape, positions, (transfer.rows, transfer.columns))
     rows, columns = (mtf_resampler(n, p, values, ratio) for n, p, values in axes)
     ms_valid = covered(valid, rows, columns, 0.001)
-    return PairWindow(pan, valid, resample(pair.ms, rows, columns), ms_valid, (origin, origin), (ratio, ratio))
+    small, step = resample(pair.ms, rows, columns), (ratio, ratio)
+    return PairWindow(pan, valid, small, ms_valid, (origin, origin), step, guides=pair.guides)
 
 
 def compared_pixels(small: PairWindow) -> NDArray[np.bool_]:
@@ -147,19 +148,20 @@ class ReducedScene:
         whole, figures = Prepared.joined(parts), {}
         for name, method in methods.items():
             check()
-            figures[name] = self.measure(method(whole), names)
+            figures[name] = self.measure(whole.fuse(method), names)
         return figures
 
     def _restore_numbers(self, pair: PairWindow) -> PairWindow:
         """Return a reduced pair of the compared bands in the numbers of the file, float64."""
         kept = pair.with_bands(self.bands)
-        return replace(kept, ms=kept.ms + self.offsets, pan=kept.pan.astype(np.float64) + self.pan_offset)
+        pan = kept.pan.astype(np.float64) + self.pan_offset if kept.guides is None else kept.pan
+        return replace(kept, ms=kept.ms + self.offsets, pan=pan)
 
 
 def _trim_sides(small: PairWindow) -> Window:
     """Return the window of a reduced piece's PAN without its sides, which do not count."""
     rim = guard(small.ratio)
-    height, width = small.pan.shape
+    height, width = small.pan_valid.shape
     return Window(rim, rim, width - 2 * rim, height - 2 * rim)
 
 

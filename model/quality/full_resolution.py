@@ -23,8 +23,8 @@ def interpolated_ms(pair: PairWindow) -> Image:
 
 
 def low_pan(pair: PairWindow, transfer: TransferFunction) -> Image:
-    """Make PAN as sharp as MS, on the PAN grid: blurred, sampled at the MS pixels, interpolated; (H, W)."""
-    return _interpolate_to_pan(pair, resample(pair.pan, *pair.mtf_resamplers(transfer)))
+    """Make PAN as sharp as MS, on the PAN grid: blurred, sampled at the MS pixels, interpolated; as `pair.pans`."""
+    return _interpolate_to_pan(pair, pair.pan_at_ms(transfer)[0])
 
 
 def full_resolution(
@@ -47,13 +47,13 @@ def block_qualities(
     `transfer` is the measured one, for MS and PAN. `rounded` marks integer data. `check` is
     called often and may raise to stop.
     """
-    (height, width), (down, across) = pair.pan.shape, pair.spacing
+    (height, width), (down, across) = pair.pan_valid.shape, pair.spacing
     axes = ((height, transfer.rows, down), (width, transfer.columns, across))
     blur = (mtf_resampler(n, centres(n, 0.0, 1.0), values, step) for n, values, step in axes)
     fused = fused.astype(np.float32)
     low = resample(fused, *blur)
     compared = _find_valid(pair) if valid is None else _find_valid(pair) & valid
-    images = (interpolated_ms(pair), low, fused, pair.pan, low_pan(pair, transfer))
+    images = (interpolated_ms(pair), low, fused, pair.pans, low_pan(pair, transfer))
     lms, low, fine, pan, pan_low = (np.rint(i) if rounded else i for i in images)
     return compare_blocks((lms, low, fine, pan, pan_low), compared, check)
 

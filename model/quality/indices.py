@@ -157,7 +157,8 @@ def compare_blocks(
 ) -> BlockQualities:
     """Compare interpolated MS, the result degraded to MS, the result (bands, H, W), PAN and PAN as sharp as MS (H, W).
 
-    Only blocks that are wholly `valid` (H, W) count. `check` is called often and may raise to stop.
+    PAN may be (bands, H, W), one per band. Only blocks that are wholly `valid` (H, W) count. `check` is called often
+    and may raise to stop.
     """
     rows, columns = (n // BLOCK * BLOCK for n in valid.shape)
     whole = np.asarray(_split_blocks(valid[None, :rows, :columns], BLOCK)[:, 0].all(axis=1))
@@ -165,7 +166,8 @@ def compare_blocks(
     lms, low, fused, pan, pan_low = (np.asarray(i, dtype=np.float64) for i in images)
 
     def compare(bands: Image, other: Image) -> Image:
-        return np.array([quality_of_blocks(band, other)[whole] for band in bands])
+        pans = np.broadcast_to(other, bands.shape)
+        return np.array([quality_of_blocks(band, pan)[whole] for band, pan in zip(bands, pans)])
 
     cut = np.s_[:, :rows, :columns]
     spectral = q2n_of_blocks(lms[cut], low[cut], BLOCK, valid[cut[1:]], check)

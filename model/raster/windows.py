@@ -32,7 +32,6 @@ MOSTLY_VALID = 0.5  # share of a cell
 @contextmanager
 def opened_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, Raster]]:
     """Open both rasters, MS read in PAN's reference system; GDAL raises within. Raises InputError."""
-    pan = pan if pan.bands else replace(pan, bands=(1,))
     with gdal_exceptions(), Raster(pan, "PAN") as pan_raster, Raster(ms, "MS") as ms_raster:
         if not ms_raster.same_crs(pan_raster):
             ms_raster.reproject(pan_raster.crs, pan_raster.grid)
@@ -60,13 +59,13 @@ def pan_window(placement: Placement, ms: Window, reach: float) -> Window:
 
 
 def read_pair(pan: Raster, ms: Raster, placement: Placement, window: Window, reach: float) -> PairWindow:
-    """Read a window of MS and the PAN around it, edges of both repeated."""
+    """Read a window of MS and the PAN around it, edges of both repeated; PAN of several bands gives guides."""
     around = pan_window(placement, window, reach)
     pan_values, pan_valid = pan.read_padded(around)
     ms_values, ms_valid = ms.read_padded(window)
     return PairWindow(
-        pan=pan_values[0],
-        pan_valid=pan_valid[0],
+        pan=pan_values if len(pan_values) > 1 else pan_values[0],
+        pan_valid=pan_valid.all(0),
         ms=ms_values,
         ms_valid=ms_valid.all(0),
         origin=placement.origin,

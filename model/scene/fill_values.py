@@ -62,6 +62,6 @@ def without_fill(window: PairWindow, ms_fill: Sequence[FillValue], pan_fill: Seq
     """Mark filled pixels of a window as invalid."""
     if not ms_fill and not pan_fill:
         return window
-    ms, pan = ~is_fill(window.ms, ms_fill), ~is_fill(window.pan[None], pan_fill)
+    ms, pan = ~is_fill(window.ms, ms_fill), ~is_fill(window.pan_planes, pan_fill)
     band_valid = None if window.band_valid is None else window.band_valid & ms
     return replace(window, ms_valid=window.ms_valid & ms, band_valid=band_valid, pan_valid=window.pan_valid & pan)

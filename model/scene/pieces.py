@@ -53,11 +53,11 @@ def spread(numbers: Sequence[int], most: int) -> list[int]:
 
 
 def texture(pan: Image, valid: Mask) -> float:
-    """Measure the deviation of PAN's details at MS resolution (h, w) in the median block; 0 where gaps prevail."""
-    if min(pan.shape) < BLOCK or valid.mean() < MOSTLY_VALID:
+    """Measure the deviation of details of PAN (..., h, w), at MS pixels, in the median block; 0 where gaps prevail."""
+    if min(valid.shape) < BLOCK or valid.mean() < MOSTLY_VALID:
         return 0.0
     whole = whole_boxes(valid)
-    squares = high_pass(pan.astype(np.float64)) ** 2 * whole
+    squares = (high_pass(pan.astype(np.float64)) ** 2).reshape(-1, *whole.shape).mean(0) * whole
     side = min(BLOCK, *squares.shape)
     counts, sums = (block_means(i, side) for i in (whole, squares))
     counted = counts > 0.0

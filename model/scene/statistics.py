@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.filters import HIGH_PASS_SIZE, Image, Mask, block_means, high_pass, whole_boxes
+from ..geometry.guides import GuideWeights
 from ..geometry.products import inner_products, inverse_root
 from ..geometry.resampling import Matrix
 from ..geometry.transfer import SUMMARY, TransferFunction
@@ -40,6 +41,7 @@ class SceneStatistics:
     correlation    correlation of these details, in [-1, 1]
     intensity      weights of the linear combination of bands whose high-pass explains PAN's best
     fit            correlation of that combination with PAN, in [0, 1]
+    guides         make the PAN of each band; None where all bands share one
     """
 
     ratio: float
@@ -55,16 +57,26 @@ class SceneStatistics:
     correlation: tuple[float, ...]
     intensity: tuple[float, ...]
     fit: float
+    guides: GuideWeights | None = None
 
     @property
     def bands(self) -> int:
         return len(self.ms_mean)
 
     @property
-    def trust(self) -> float:
-        """Share, in [0, 1], of the network's addition to use: less than 1 where PAN hardly follows the bands."""
+    def trusts(self) -> tuple[float, ...]:
+        """Share, in [0, 1], of each band's velocity to use: less than 1 where its PAN hardly follows.
+
+        Bands that share one PAN share its trust, by `fit`.
+        """
         none, full = UNRELATED_FIT, RELATED_FIT
-        return min(max((self.fit - none) / (full - none), 0.0), 1.0)
+        fits = self.correlation if self.guides else (self.fit,) * self.bands
+        return tuple(min(max((fit - none) / (full - none), 0.0), 1.0) for fit in fits)
+
+    @property
+    def trust(self) -> float:
+        """The highest of `trusts`."""
+        return max(self.trusts)
 
     def depth(self, bands: Sequence[int]) -> list[float]:
         """Return the mean minus the dark level, in deviations: of the bands, then of the PAN of each."""
@@ -122,10 +134,11 @@ def measure_statistics(
     ratio: float,
     transfer: TransferFunction,
     check: Callable[[], None] = lambda: None,
+    guides: GuideWeights | None = None,
 ) -> SceneStatistics:
     """Measure a scene on sample windows (ms (bands, h, w), PAN at MS resolution (h, w), valid (h, w)).
 
-    PAN may be (bands, h, w), a PAN for each band; `fit` and `intensity` are then those of their mean.
+    With `guides`, PAN is (bands, h, w), a PAN for each band; `fit` and `intensity` are then those of their mean.
     Raises ValueError where fewer than MIN_PIXELS pixels are valid in PAN and in every band. `check` is called
     often and may raise to stop.
     """
@@ -136,6 +149,7 @@ def measure_statistics(
         raise ValueError(f"only {pan.shape[1]} pixels are valid in both rasters, at least {MIN_PIXELS} are needed")
     check()
     (ms_mean, ms_std), (pan_mean, pan_std) = (_compute_moments(values) for values in (ms, pan))
+    pan_mean = pan_mean if guides is None else np.array(guides.level)
     units = [(_standardise(m, ms_mean, ms_std), _standardise(p, pan_mean, pan_std), v) for m, p, v in windows]
     check()
     bands, pans = _collect_details(units)
@@ -161,6 +175,27 @@ def measure_statistics(
         correlation=tuple(correlation.tolist()),
         intensity=tuple(intensity.tolist()),
         fit=fit,
+        guides=guides,
+    )
+
+
+def measure_guides(windows: Sequence[tuple[Image, Image, Mask]]) -> GuideWeights:
+    """Measure weights of guides on sample windows (ms (bands, h, w), guides at MS resolution (guides, h, w), valid).
+
+    They are regularised least squares of the details of each band on those of the guides (Selva et al., 2015), 0 for a
+    band that no combination follows.
+    """
+    means, scales = zip(*(_compute_moments(np.concatenate([pixels(w[i], w[2]) for w in windows], 1)) for i in (0, 1)))
+    units = [(m, _standardise(g, means[1], scales[1]), v) for m, g, v in windows]
+    bands, guides = _collect_details(units)
+    fits = [explain(guides, band) for band in bands]
+    weights = tuple(tuple((w if fit > UNRELATED_FIT else 0.0 * w).tolist()) for w, fit in fits)
+    return GuideWeights(
+        mean=tuple(means[1].tolist()),
+        std=tuple(scales[1].tolist()),
+        weights=weights,
+        level=tuple(means[0].tolist()),
+        fit=tuple(fit for _, fit in fits),
     )
 
 

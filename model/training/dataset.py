@@ -32,7 +32,7 @@ USUAL = TransferFunction.gaussian(0.3)  # of scenes without a PAN, where it is n
 class Recording:
     """A scene as it was recorded.
 
-    ms (bands, h, w)   pan (H, W) or None   transfer   transfer function of MS relative to PAN
+    ms (bands, h, w)   pan (H, W), guides (guides, H, W) or None   transfer   transfer function of MS relative to PAN
     origin, spacing   centre of MS pixel (0, 0) in PAN pixel indices, shift corrected, and MS pixel size in PAN pixels
     """
 
@@ -56,6 +56,8 @@ class Recording:
 @dataclass(frozen=True)
 class Source:
     """A scene to simulate from: ms (bands, h, w) float32 and, where it has one, PAN on the same grid (h, w).
+
+    PAN is (guides, h, w) where it has several bands.
 
     `pair` and `transfer` are the scene at full resolution, where it has a PAN. `valid` (h, w) marks the pixels to learn
     from; None stands for all.

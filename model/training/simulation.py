@@ -6,16 +6,18 @@ the target, or synthesised with a random spectral response. `SimulationConfig` l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from ..errors import TrainingError
 from ..geometry.resampling import Matrix, centres, mtf_resampler
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..network.flow_network import NetworkConfig
-from ..scene.statistics import details, explain, measure_statistics
+from ..scene.statistics import measure_guides, measure_statistics
 from ..scene.transfer_measurement import measure_transfer
 from . import sensor_effects
 from .dataset import Source
@@ -24,6 +26,7 @@ from .structures import build_over
 from .transfer_shapes import draw_transfer, jittered
 
 SMOOTH_LOW_SHARE = 0.7  # of smooth scenes that get a gain from `low_gain`
+GUIDED_RATIO = 6.0  # of Sentinel-2's coarsest bands to the finest
 MAX_GUIDES = 4  # random PANs that are combined to the PAN of a band
 
 
@@ -48,6 +51,7 @@ class SimulationConfig:
     band_shift       the same, of each band by itself
     noise, pan_noise   largest noise of MS and of PAN
     guides_share     how often every band has a PAN of its own, made of up to MAX_GUIDES random ones
+    split_share      how often, without a PAN, some bands are the guides of the others
     sharpened_share  how often PAN is sharpened, by up to `sharpened` of its detail
     bright_share     how often a few small bright objects are added to an even scene
     pan_blur         largest deviation, in PAN pixels, of a blur that makes PAN softer than the target
@@ -90,6 +94,7 @@ class SimulationConfig:
     noise: float = 0.08
     pan_noise: float = 0.1
     guides_share: float = 0.15
+    split_share: float = 0.0
     sharpened_share: float = 0.3
     sharpened: float = 0.6
     bright_share: float = 0.08
@@ -115,6 +120,54 @@ class SimulationConfig:
     band_bend: float = 0.15
     ordered_share: float = 0.0
 
+    @classmethod
+    def of_sensor(cls, sources: Sequence[Source]) -> SimulationConfig:
+        """Return settings for the sensors of `sources`, which have PANs of one ratio.
+
+        Guides serve coarser bands too: some examples then have GUIDED_RATIO.
+        Ratio, pixel size and transfer functions are the scenes' own, and PAN is as sharp as the target.
+        Raises TrainingError where the ratios differ.
+        """
+        ratios = sorted(s.pair.ratio for s in sources if s.pair)
+        if not ratios or ratios[-1] > 1.05 * ratios[0]:
+            raise TrainingError(f"Weights of one sensor need pairs of one ratio, not of {ratios[:1] + ratios[-1:]}.")
+        transfers = tuple(s.transfer for s in sources if s.pair)
+        config = cls(
+            crop=192,
+            shrunk_share=0.0,
+            gamma=1.3,
+            glare=0.4,
+            built_share=0.1,
+            ratios=(float(round(ratios[0])),) * 3,
+            transfers=transfers,
+            shift=0.08,
+            guides_share=0.0,
+            sharpened_share=0.0,
+            bright_share=0.04,
+            pan_blur=0.0,
+            stray_share=0.0,
+            paired_share=0.95,
+            synthetic_share=0.05,
+            smooth_share=0.0,
+            low_gain_share=0.0,
+            band_bend=0.05,
+        )
+        if all(s.pan is None or s.pan.dim() == 2 for s in sources):
+            return config
+        return replace(
+            config,
+            shrink=1.5,
+            shrunk_share=0.3,
+            ratios=(config.ratios[0], config.ratios[0], GUIDED_RATIO),
+            ratio_shares=(0.8, 0.0, 0.2),
+            noise=0.03,
+            pan_noise=0.03,
+            split_share=1.0,
+            paired_share=0.8,
+            synthetic_share=0.0,
+            coarse_share=0.05,
+        )
+
 
 @dataclass(frozen=True)
 class _SensorData:
@@ -135,11 +188,15 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
         reference, real_pan, valid = _soften(reference, real_pan, valid, float(rng.uniform(*config.smooth)))
     if rng.random() < config.band_bend_share:
         reference = torch.cat([_bend(b[None], float(np.exp(rng.normal(0.0, config.band_bend)))) for b in reference])
+    if real_pan is None and len(reference) > 1 and config.split_share and rng.random() < config.split_share:
+        reference, real_pan = _split(reference, rng)
     guided = not config.ordered_share and rng.random() < config.guides_share
-    if guided:
+    if real_pan is not None and len(real_pan) > 1:
+        pan = real_pan
+    elif guided:
         pan = torch.stack([_synthesise_pan(reference, config, rng) for _ in range(rng.integers(2, MAX_GUIDES + 1))])
     else:
-        pan = (_synthesise_pan(reference, config, rng) if real_pan is None else real_pan)[None]
+        pan = _synthesise_pan(reference, config, rng)[None] if real_pan is None else real_pan
     if rng.random() < config.bright_share:
         planes = sensor_effects.bright_objects(torch.cat([reference, pan]), rng)
         reference, pan = planes[: -len(pan)], planes[-len(pan) :]
@@ -155,9 +212,15 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
     sensed = _sense(reference, pan, valid, smooth, config, rng)
     transfer = sensed.transfer
     if rng.random() >= config.exact_share:
-        transfer = measure_transfer([sensed.pair]).transfer  # as fusion would measure it
+        transfer = measure_transfer([sensed.pair.led]).transfer  # as fusion would measure it
     group = draw_group(len(reference), network, rng, ordered)
     return _make_example(sensed, transfer, group, corrupt)
+
+
+def _split(reference: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Split the bands of a scene at random into those to sharpen and their guides."""
+    order, count = rng.permutation(len(reference)), int(rng.integers(1, len(reference)))
+    return reference[order[count:]], reference[order[:count]]
 
 
 def _soften(
@@ -165,7 +228,7 @@ def _soften(
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
     """Blur bands and PAN, as of a product that is soft for its pixels."""
     bands = torch.stack([sensor_effects.soften(b, deviation) for b in reference])
-    soft = None if pan is None else sensor_effects.soften(pan, deviation)
+    soft = None if pan is None else torch.stack([sensor_effects.soften(p, deviation) for p in pan])
     return bands, soft, (sensor_effects.soften(valid, deviation) > 0.999).float()
 
 
@@ -212,22 +275,16 @@ def _sense(
 
 
 def _combine_guides(pair: PairWindow, transfer: TransferFunction) -> PairWindow:
-    """Combine the guides (guides, H, W) of a pair, for each band, to the PAN that follows it best.
-
-    The weights are least squares on details at MS resolution (Selva et al., 2015).
-    """
+    """Add the weights by which the guides of a pair make, for each band, the PAN that follows it best."""
     low, valid = pair.pan_at_ms(transfer)
-    guides, bands = details(low, valid), details(pair.ms, valid)
-    if not guides.shape[1]:
-        return replace(pair, pan=pair.pan[np.arange(len(pair.ms)) % len(pair.pan)])
-    weights = np.stack([explain(guides, band)[0] for band in bands]).astype(np.float32)
-    return replace(pair, pan=np.tensordot(weights, pair.pan, 1))
+    return replace(pair, guides=measure_guides([(pair.ms, low, valid)]))
 
 
 def _make_example(sensed: _SensorData, transfer: TransferFunction, group: list[int], corrupt: bool) -> Example:
     """Build the inputs that fusion gives the network for this MS and PAN, and the target."""
     pair = sensed.pair
-    statistics = measure_statistics([(pair.ms, *pair.pan_at_ms(transfer))], pair.ratio, transfer)
+    sample = pair.ms, *pair.pan_at_ms(transfer)
+    statistics = measure_statistics([sample], pair.ratio, transfer, guides=pair.guides)
     degrade = (sensed.rows[group], sensed.columns[group])
     return read_example(pair, pair.window, statistics, group, degrade, sensed.reference, corrupt)
 
@@ -276,7 +333,7 @@ def _corrupt(pan: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 def _crop(
     source: Source, config: SimulationConfig, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
-    """Cut a random square, scaled, turned and with another histogram. Returns MS, PAN if used, valid shares (h, w)."""
+    """Cut a random square, scaled, turned and with another histogram. Returns MS, PANs if used, valid shares (h, w)."""
     height, width = source.ms.shape[-2:]
     largest = min(height, width) / config.crop
     shrink = (
@@ -290,7 +347,7 @@ def _crop(
     built = rng.random() < config.built_share
     use_pan = source.pan is not None and rng.random() >= config.synthetic_share
     if source.pan is not None and use_pan:
-        planes = torch.cat([planes, source.pan[None]])
+        planes = torch.cat([planes, source.pan.reshape(-1, height, width)])
     planes = planes[:, top : top + side, left : left + side]
     valid = torch.ones(1, side, side)
     if source.valid is not None:
@@ -310,7 +367,8 @@ def _crop(
         planes = _bend(planes, float(np.exp(rng.uniform(-1, 1) * np.log(config.gamma))))
     elif choice < 0.6 and config.glare > 0.0:
         planes = _brighten_tail(planes, config.glare * float(rng.random()))
-    return (planes[:-1], planes[-1], valid) if use_pan else (planes, None, valid)
+    count = len(source.ms)
+    return planes[:count], planes[count:] if use_pan else None, valid
 
 
 def _bend(planes: torch.Tensor, exponent: float) -> torch.Tensor:

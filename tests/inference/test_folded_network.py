@@ -82,7 +82,7 @@ def test_bf16_is_near_fp32(backend):
 def test_values_that_are_not_a_number_are_not_lost(backend, dtype):
     """A NaN spreads as far as whatever depends on it, through relu too; else it would end as a plausible value."""
     network = trained(NetworkConfig(width=16, blocks=2, cell=2))
-    folded = FoldedNetwork(network, scene(4).condition(range(4)), 0.0, 1.0, CPU, dtype)
+    folded = FoldedNetwork(network, scene(4).condition(range(4)), 0.0, [1.0] * 4, CPU, dtype)
     planes = torch.randn((2 * network.config.bands + SHARED_GUIDES) * network.config.cell**2, 40, 30).to(dtype)
     planes[3, 20, 12] = float("nan")
     lost = torch.cat(list(folded(planes)), dim=1).isnan()
