@@ -154,10 +154,8 @@ def _collect_facts(product: Product, job: ProductJob) -> dict[str, str]:
     facts = {"PRODUCT": product.title, "SENSOR": product.ms.sensor.name, "ACQUISITION_DATE": product.ms.date}
     stamps, options = [], job.options
     for file in product.files:
-        status = gdal.VSIStatL(file)
-        stamps.append(
-            f"{PurePosixPath(public_name(file)).name} {status.size if status else 0} {status.mtime if status else 0}"
-        )
+        status, name = gdal.VSIStatL(file), PurePosixPath(public_name(file)).name
+        stamps.append(f"{name} {status.size if status else 0} {status.mtime if status else 0}")
     decisive = {
         "bands": job.bands,
         "weights": sha256_of(options.weights) if options.weights.is_file() else str(options.weights),

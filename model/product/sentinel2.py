@@ -36,8 +36,8 @@ def read_safe(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]
     images: dict[str, list[str]] = {}
     for granule in (e for e in root.iter() if e.tag in ("granule", "granules")):
         identifier = check_value("granuleIdentifier", granule.get("granuleIdentifier", ""))
-        names = (check_value(e.tag.upper(), e.text or "") for e in granule if e.tag in IMAGE_TAGS)
-        images.setdefault(identifier, []).extend(names)
+        listed = (check_value(e.tag.upper(), e.text or "") for e in granule if e.tag in IMAGE_TAGS)
+        images.setdefault(identifier, []).extend(listed)
     if not any(images.values()):
         raise InputError("lists no image of a granule")
     level = 2 if "L2A" in PurePosixPath(file).name.upper() else 1

@@ -168,11 +168,11 @@ def _read_bands(
             continue
         count, pixel = _open_asset(key, path)
         if count > 1 and entries == [{}]:
-            entries = [{"name": f"band {n}"} for n in range(1, count + 1)]
-            named = [(str(e["name"]), None) for e in entries]
+            named = [(f"band {n}", None) for n in range(1, count + 1)]
         if count < len(named):
             raise InputError(f"The asset {key} has {count} band(s), but its item lists {len(named)}. Get it again.")
-        for number, (entry, (name, centre)) in enumerate(zip(entries, named), start=1):
+        for number, (name, centre) in enumerate(named, start=1):
+            entry = entries[min(number, len(entries)) - 1]
             seen.add(name)
             scale, offset, nodata = (_find_number(asset, number, entry, word) for word in ("scale", "offset", "nodata"))
             calibration = None if scale is None else (scale, (offset or 0.0) if has_offset else 0.0)
@@ -237,7 +237,8 @@ def _make_product(part: Part, bands: Mapping[float, Sequence[Band]]) -> Product 
     if not pan:
         return guide_by_finest(part, bands)
     rest = [[b for b in some if b.name not in ("PAN", *NOT_SHARPENED)] for some in bands.values()]
-    ms = sorted(max(rest, key=len), key=lambda b: b.centre or math.inf)
+    rest.sort(key=len)
+    ms = sorted(rest[-1], key=lambda b: b.centre or math.inf)
     return Product(replace(part, role="PAN", bands=(pan[0],)), replace(part, bands=tuple(ms))) if ms else None
 
 
