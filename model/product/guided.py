@@ -29,8 +29,6 @@ from ..raster.trial import check_format
 from ..raster.writer import RasterWriter
 from ..staging import remove_stale_runs
 from ..version import VERSION
-from .inputs import part_source
-from .scene import Band, Product
 
 COPIED_SIDE = 1024  # Pixels along the side of a window that is copied, as blocks of JPEG 2000 have.
 COPY_CACHE = 256  # MB of GDAL's cache while windows are copied: a row of such blocks of one band has 22.
@@ -57,24 +55,6 @@ class GuidedJob:
     def list_bands(self, levels: Sequence[RasterSource]) -> list[tuple[RasterSource, int]]:
         """List the bands of the output, those of levels from the given sources."""
         return [((self.pan, *levels)[level], number) for level, number in self.places]
-
-
-def make_guided_job(
-    product: Product,
-    bands: Sequence[Band],
-    pan: RasterSource,
-    output: Path,
-    options: FusionOptions,
-    extent: Extent | None,
-    facts: Mapping[str, str],
-) -> GuidedJob:
-    """Make the job of the chosen bands. Call within `gdal_exceptions`. Raises InputError where files do not fit."""
-    chosen = [(part, [b for b in part.bands if b in bands]) for part in (product.ms, *product.coarser)]
-    chosen = [(part, some) for part, some in chosen if some]
-    levels = [product.pan.bands, *(some for _, some in chosen)]
-    places = [next((k, some.index(b) + 1) for k, some in enumerate(levels) if b in some) for b in bands]
-    sources = [part_source(part, some, "MS", facts) for part, some in chosen]
-    return GuidedJob(pan, tuple(sources), tuple(places), output, options, extent, facts)
 
 
 def fuse_guided(job: GuidedJob, progress: Progress) -> list[FusionResult]:

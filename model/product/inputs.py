@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from osgeo import gdal
 
 from ..errors import InputError
+from ..geometry.grids import Extent
 from ..options import PRODUCT_BANDS
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
@@ -44,6 +45,35 @@ def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> Raster
     Call within `gdal_exceptions`. Raises InputError where files are missing or do not fit together.
     """
     return part_source(product.ms, wanted_bands(product, choice), "MS", facts)
+
+
+def ms_sources(
+    product: Product, bands: Sequence[Band], facts: Mapping[str, str]
+) -> tuple[tuple[RasterSource, ...], tuple[tuple[int, int], ...]]:
+    """Return the sources of chosen bands, one per pixel size, and the place of each band.
+
+    A place is the number of a source (from 1; 0 is PAN), and that of the band in it. Call within `gdal_exceptions`.
+    Raises InputError where files do not fit together.
+    """
+    parts = [(part, [b for b in part.bands if b in bands]) for part in (product.ms, *product.coarser)]
+    parts = [(part, chosen) for part, chosen in parts if chosen]
+    places = {b: (0, n) for n, b in enumerate(product.pan.bands, start=1)}
+    for level, (_, chosen) in enumerate(parts, start=1):
+        places |= {b: (level, n) for n, b in enumerate(chosen, start=1)}
+    sources = tuple(part_source(part, chosen, "MS", facts) for part, chosen in parts)
+    return sources, tuple(places[b] for b in bands)
+
+
+def crop_source(source: RasterSource, extent: Extent, margin: float) -> RasterSource:
+    """Return the source of what lies within `margin` map units of an extent; `source` itself where nothing does."""
+    left, bottom, right, top = extent
+    with Raster(source, "MS") as raster:
+        around = raster.grid.covering((left - margin, bottom - margin, right + margin, top + margin))
+        window = around.clipped(raster.grid.window)
+        if window.empty:
+            return source
+        part = gdal.Translate("", raster.dataset, format="VRT", srcWin=[*astuple(window)])
+        return replace(source, path="", xml=vrt_text(part))
 
 
 def part_source(part: Part, bands: Sequence[Band], role: str, facts: Mapping[str, str] | None = None) -> RasterSource:

@@ -21,17 +21,18 @@ from ..raster.bands import rgb_bands
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.source_files import confined, public_name
+from ..raster.source_files import REMOTE, confined, public_name
 from ..raster.stack import label
 from ..wording import format_figure, format_signed
-from .guided import fuse_guided, make_guided_job
-from .inputs import ms_source, pan_source, wanted_bands
+from .guided import GuidedJob, fuse_guided
+from .inputs import crop_source, ms_sources, pan_source, wanted_bands
 from .job import ProductJob, ProductResult, ProductRun
 from .recognise import find_products
 from .scene import Product, Refused
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # Metadata by which a complete output is recognised.
+MEASURED_MARGIN = 64  # Pixels of MS around an extent.
 MAX_GAIN_FACTOR = 3.0  # A measured gain this much below or above all tabulated ones is reported.
 
 
@@ -131,17 +132,17 @@ def _sharpen(product: Product, output: Path, job: ProductJob, progress: Progress
     with gdal_exceptions():
         pan = pan_source(product)
         extent = _transform_extent(job, pan)
-        if product.is_guided:
-            guided = make_guided_job(product, bands, pan, output, job.options, extent, facts)
-            levels = {f"ms_{number}": source for number, source in enumerate(guided.levels, start=1)}
-        else:
-            levels = {"ms": ms_source(product, job.bands, facts)}
+        levels, places = ms_sources(product, bands, facts)
+        if extent and any(file.startswith(REMOTE) for file in product.files):
+            progress.log("Only what is near EXTENT is read and measured, as the product is on the network.")
+            pan, *levels = _crop_sources((pan, *levels), extent)  # type: ignore[assignment]
     if product.is_guided:
-        results = fuse_guided(guided, progress)
+        results = fuse_guided(GuidedJob(pan, tuple(levels), places, output, job.options, extent, facts), progress)
     else:
-        results = [fuse(FusionJob(pan, levels["ms"], output, job.options, extent), progress)]
+        results = [fuse(FusionJob(pan, levels[0], output, job.options, extent), progress)]
     if job.keep_vrt:
-        _keep_vrts(output, {"pan": pan, **levels}, progress)
+        names = [f"ms_{n}" for n in range(1, len(levels) + 1)] if product.is_guided else ["ms"]
+        _keep_vrts(output, {"pan": pan, **dict(zip(names, levels))}, progress)
     for result in results:
         _check_gain(product, result, progress)
     return replace(blank, status=SHARPENED, metrics=results[0].metrics if results else None)
@@ -205,6 +206,15 @@ def _transform_extent(job: ProductJob, pan: RasterSource) -> Extent | None:
             "overlaps the product, or leave it empty."
         ) from error
     return moved[0], moved[1], moved[2], moved[3]
+
+
+def _crop_sources(sources: Sequence[RasterSource], extent: Extent) -> list[RasterSource]:
+    """Crop sources to the surroundings of an extent, in which they can be measured."""
+    pixels = []
+    for source in sources:
+        with Raster(source, "MS") as raster:
+            pixels.append(max(raster.grid.pixel_size))
+    return [crop_source(source, extent, MEASURED_MARGIN * max(pixels)) for source in sources]
 
 
 def _keep_vrts(output: Path, sources: Mapping[str, RasterSource], progress: Progress) -> None:
