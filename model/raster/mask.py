@@ -30,7 +30,8 @@ def covered(mask: str, grid: Grid, window: Window) -> NDArray[np.bool_]:
         raster.SetGeoTransform(transform)
         gdal.Warp(dataset, raster, resampleAlg="max")
     else:
-        gdal.RasterizeLayer(dataset, [1], _make_layer(mask).GetLayer(0), burn_values=[1], options=["ALL_TOUCHED=TRUE"])
+        source = _make_layer(mask)  # of which the layer is a part
+        gdal.RasterizeLayer(dataset, [1], source.GetLayer(0), burn_values=[1], options=["ALL_TOUCHED=TRUE"])
     return np.asarray(dataset.ReadAsArray() == 1)
 
 

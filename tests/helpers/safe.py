@@ -31,7 +31,7 @@ class Safe:
     level: str = "L1C"
     baseline: str = "04.00"
     tiles: Sequence[str] = ("T32TQM",)
-    side: int = 480
+    side: int = 360
     cloud: tuple[slice, slice] | None = None
     without: Sequence[str] = ()
     saturated: bool = False
