@@ -73,6 +73,17 @@ _ASTER = _parse(
     "8: swir 8@2336, 9: swir 9@2400, 10: tir 10@8291, 11: tir 11@8634, 12: tir 12@9075, 13: tir 13@10657, "
     "14: tir 14@11318"
 )
+STAC = Sensor(  # Common names of bands in STAC items, and Maxar's letters.
+    "STAC",
+    *_parse(
+        "PAN: PAN, PANCHROMATIC: PAN, P: PAN, COASTAL: coastal@443, C: coastal, BLUE: blue@485, B: blue, "
+        "GREEN: green@560, G: green, YELLOW: yellow@605, Y: yellow, RED: red@660, R: red, REDEDGE: red edge@725, "
+        "RE: red edge, REDEDGE071: red edge 1@704, REDEDGE1: red edge 1, REDEDGE075: red edge 2@740, "
+        "REDEDGE2: red edge 2, REDEDGE078: red edge 3@783, REDEDGE3: red edge 3, NIR: nir@830, N: nir, N2: nir2@908, "
+        "NIR08: narrow nir@865, NIR09: water vapour@945, CIRRUS: cirrus@1375, SWIR16: swir1@1610, SWIR22: swir2@2200, "
+        "LWIR: thermal 1@10900, LWIR11: thermal 1, LWIR12: thermal 2@12000"
+    ),
+)
 _NUMBERED = "1: blue@485, 2: green@560, 3: red@660, 4: nir@830"  # Fits many sensors within 15 nm.
 
 

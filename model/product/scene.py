@@ -134,10 +134,14 @@ class Product:
         """All bands that the result can have: those of MS, or of all parts in the order of their wavelengths."""
         if not self.is_guided:
             return self.ms
-        bands = [b for part in self.parts for b in part.bands]
-        centres = {b: b.centre or self.ms.sensor.centres.get(b.name, math.inf) for b in bands}
+
+        def rank(band: Band) -> tuple[float, int]:
+            number = re.match(r"band (\d+)", band.name)
+            return band.centre or self.ms.sensor.centres.get(band.name, math.inf), int(number[1]) if number else 0
+
+        bands = sorted((b for part in self.parts for b in part.bands), key=rank)
         missing = tuple(name for part in self.parts for name in part.missing)
-        return replace(self.ms, bands=tuple(sorted(bands, key=lambda b: centres[b])), missing=missing)
+        return replace(self.ms, bands=tuple(bands), missing=missing)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from ..geometry.grids import Grid
 from ..raster.gdal_errors import said
 from ..raster.source_files import REMOTE, open_delivered, public_name
 from .cloud_masks import SCENE_CLASSES, build_mask, check_mask
+from .families import STAC
 from .metadata import MAX_DEPTH, check_value, read_metadata
 from .scene import NOT_SHARPENED, Band, Part, Product, Sensor, guide_by_finest
 
@@ -30,27 +31,6 @@ PIXEL_DIGITS = 4  # Pixel sizes with equal digits are equal, also in degrees.
 NOT_BANDS = re.compile(r"visual|pan_?sharp|thumb|preview|overview|metadata|mask|udm|scl|saturation|snow|water", re.I)
 SEVERAL = re.compile(r"analytic|multispectral|(?:^|[_-])ms(?:$|[_-])", re.I)  # In keys of assets that list no bands.
 TOKEN = re.compile(r"B\d[\dA]?$")
-COMMON = {  # Common names of STAC, and Maxar's letters, to our names and wavelengths in nm.
-    **dict.fromkeys(("pan", "p", "panchromatic"), ("PAN", None)),
-    **dict.fromkeys(("coastal", "c"), ("coastal", 443.0)),
-    **dict.fromkeys(("blue", "b"), ("blue", 485.0)),
-    **dict.fromkeys(("green", "g"), ("green", 560.0)),
-    **dict.fromkeys(("yellow", "y"), ("yellow", 605.0)),
-    **dict.fromkeys(("red", "r"), ("red", 660.0)),
-    **dict.fromkeys(("rededge", "re"), ("red edge", 725.0)),
-    **dict.fromkeys(("rededge071", "rededge1"), ("red edge 1", 704.0)),
-    **dict.fromkeys(("rededge075", "rededge2"), ("red edge 2", 740.0)),
-    **dict.fromkeys(("rededge078", "rededge3"), ("red edge 3", 783.0)),
-    **dict.fromkeys(("nir", "n"), ("nir", 830.0)),
-    "n2": ("nir2", 908.0),
-    "nir08": ("narrow nir", 865.0),
-    "nir09": ("water vapour", 945.0),
-    "cirrus": ("cirrus", 1375.0),
-    "swir16": ("swir1", 1610.0),
-    "swir22": ("swir2", 2200.0),
-    **dict.fromkeys(("lwir", "lwir11"), ("thermal 1", 10900.0)),
-    "lwir12": ("thermal 2", 12000.0),
-}
 
 
 @dataclass
@@ -200,9 +180,9 @@ def _name_band(key: str, entry: Mapping[str, Any]) -> tuple[str, float | None]:
     centre = 1000.0 * stated if isinstance(stated, (int, float)) and 0.3 <= stated <= 20.0 else None
     own = check_value("name", str(entry.get("name") or key))
     for word in (entry.get("eo:common_name"), entry.get("common_name"), own, *([] if entry else re.split("[_-]", key))):
-        name, usual = COMMON.get(str(word).lower().removeprefix("band_"), ("", None))
+        name = STAC.bands.get(str(word).upper().removeprefix("BAND_"), "")
         if name:
-            return name, centre or usual
+            return name, centre or STAC.centres.get(name)
     return own, centre
 
 

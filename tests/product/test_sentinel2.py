@@ -12,13 +12,16 @@ from helpers.scenes import load_image
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError
 from otfm_pansharpen.model.fusion.job import FusionOptions
-from otfm_pansharpen.model.geometry.grids import Grid
+from otfm_pansharpen.model.geometry.grids import Grid, Window, register
+from otfm_pansharpen.model.product.inputs import ms_sources, pan_source
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.recognise import find_products
 from otfm_pansharpen.model.product.run import sharpen_products
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.mask import covered
+from otfm_pansharpen.model.raster.reader import Raster
+from otfm_pansharpen.model.raster.windows import read_with_margin
 
 FORMS = {
     "L1C before 2016": Safe("L1C", "02.02"),
@@ -114,6 +117,31 @@ def test_what_is_under_clouds_is_not_measured(tmp_path):
         kept.append(gdal.Open(result.runs[0].output).GetMetadata())
     numbers = [[float(v) for key in MEASURED for v in facts[key].split()] for facts in kept]
     np.testing.assert_allclose(*numbers, atol=0.01)  # PAN next to clouds is blurred with them
+
+
+def test_saturated_pixels_are_not_measured(tmp_path):
+    made = Safe("L1C", "04.00", side=240, saturated=True)
+    made.write(tmp_path)
+    product = find(tmp_path)
+    with gdal_exceptions():
+        levels, _ = ms_sources(product, product.image.bands, {})
+        with Raster(pan_source(product), "PAN") as pan, Raster(levels[0], "MS") as ms:
+            pair = read_with_margin(pan, ms, register(pan.grid, ms.grid), Window(0, 0, 120, 120))
+    assert not pair.ms_valid[60:80, :20].any()
+    assert pair.ms_valid[80:, :20].all()
+    row, column = (-k for k in pair.pan_corner)
+    assert not pair.pan_valid[row + 120 : row + 140, column : column + 20].any()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_second_runs_of_sentinel2_find_it_complete(tmp_path, safe, keep):
+    first, _ = sharpened(safe[1], tmp_path / "out", keep_vrt=keep)
+    again, _ = sharpened(safe[1], tmp_path / "out", keep_vrt=keep)
+    assert [r.status for r in (*first.runs, *again.runs)] == ["sharpened", "complete already"]
+    vrts = {"_pan": 4, "_ms_1": 6, "_ms_2": 2} if keep else {}
+    stem = first.runs[0].output.removesuffix(".tif")
+    assert {str(p) for p in (tmp_path / "out").glob("*.vrt")} == {f"{stem}{role}.vrt" for role in vrts}
+    assert all(gdal.Open(f"{stem}{role}.vrt").RasterCount == count for role, count in vrts.items())
 
 
 def test_masks_of_nearly_everything_are_not_used(tmp_path):
