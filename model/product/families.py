@@ -68,11 +68,11 @@ _MSI = _parse(
     "07: red edge 3@781, 08: nir@833, 8A: narrow nir@865, 09: water vapour@944, 10: cirrus@1375, 11: swir1@1612, "
     "12: swir2@2194"
 )
-_ASTER = _parse(
-    "1: green@556, 2: red@661, 3N: nir@807, 4: swir 4@1656, 5: swir 5@2167, 6: swir 6@2209, 7: swir 7@2262, "
-    "8: swir 8@2336, 9: swir 9@2400, 10: tir 10@8291, 11: tir 11@8634, 12: tir 12@9075, 13: tir 13@10657, "
-    "14: tir 14@11318"
-)
+_ASTER = {  # By telescope.
+    "VNIR": "1: green@556, 2: red@661, 3N: nir@807",
+    "SWIR": "4: swir 4@1656, 5: swir 5@2167, 6: swir 6@2209, 7: swir 7@2262, 8: swir 8@2336, 9: swir 9@2400",
+    "TIR": "10: tir 10@8291, 11: tir 11@8634, 12: tir 12@9075, 13: tir 13@10657, 14: tir 14@11318",
+}
 STAC = Sensor(  # Common names of bands in STAC items, and Maxar's letters.
     "STAC",
     *_parse(
@@ -202,9 +202,15 @@ FAMILIES = (
         (
             Sensor(
                 "ASTER",
-                *_ASTER,
+                *_parse(", ".join(_ASTER.values())),
                 files=r"(?P<scene>AST_?L1.*?)_(?:(?:VNIR|SWIR|TIR)_)?(?:Swath_)?"
-                r"(?:(?:ImageData|Band|B)0*(?P<token>3N|1[0-4]|[1-9])|(?P<many>VNIR|SWIR|TIR|[VST]))$",
+                r"(?:ImageData|Band|B)0*(?P<token>3N|1[0-4]|[1-9])$",
+            ),
+            *(
+                Sensor(
+                    "ASTER", *_parse(bands), files=rf"(?P<scene>AST_?L1.*?)_(?P<several>{name[0]}|{name})(?P<token>)$"
+                )
+                for name, bands in _ASTER.items()
             ),
         ),
     ),

@@ -84,7 +84,7 @@ def _parse_name(file: str) -> _Image | None:
     sensor, match = next(((s, m) for s, m in matches if m), (UNKNOWN, None))
     fields = match.groupdict() if match else {}
     if "token" in fields:
-        mark = "MS" if fields.get("many") else (fields["token"] or "").upper()
+        mark = "MS" if fields.get("several") else (fields["token"] or "").upper()
         if not mark:  # A copy of a band with larger pixels, or no band.
             return None
         title = re.sub(r"(?i)_PAN(5|10)M_", "_PAN_", fields["scene"])
@@ -181,7 +181,8 @@ def _list_file_bands(listing: Listing, image: _Image) -> tuple[Band, ...]:
     dataset = open_delivered(file)
     described = [dataset.GetRasterBand(n).GetDescription().lower() for n in range(1, image.count + 1)]
     names = order if len(order) == image.count else [MARKS.get(d, d) for d in described]
-    return tuple(Band(n or f"band {i}", (file,), i) for i, n in enumerate(names, start=1))
+    centres = image.sensor.centres
+    return tuple(Band(n or f"band {i}", (file,), i, "", centres.get(n)) for i, n in enumerate(names, start=1))
 
 
 def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band, ...]:

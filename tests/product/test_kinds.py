@@ -143,7 +143,8 @@ WITHOUT_PAN = {
         ["green", "red", "nir", "tir 10", "tir 13"],
     ),
     "ASTER, one file per telescope": (
-        {"AST_L1T_003_VNIR.tif": (1, 3), "AST_L1T_003_SWIR.tif": (2, 2)}, ["green", "red", "nir", "band 1", "band 2"],
+        {"AST_L1T_003_VNIR.tif": (1, 3), "AST_L1T_003_SWIR.tif": (2, 6)},
+        ["green", "red", "nir", *(f"swir {n}" for n in range(4, 10))],
     ),
     "numbers and pixel sizes": (
         {"x_B02_10m.tif": (1, 1), "x_B03_10m.tif": (1, 1), "x_B05_20m.tif": (2, 1), "x_B8A_20m.tif": (2, 1),
