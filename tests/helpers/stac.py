@@ -20,7 +20,7 @@ def asset(href: str, *bands: tuple[str, str, float], roles: tuple[str, ...] = ("
     return {"href": href, "type": kind, "title": f"Asset {href}", "roles": list(roles), **listed, **more}
 
 
-def write_item(path: Path, assets: Mapping[str, Mapping[str, Any]], name: str = "scene", **properties: Any) -> Path:
+def write_item(path: Path, assets: Mapping[str, Any], name: str = "scene", **properties: Any) -> Path:
     """Write an item with what catalogues add: links, thumbnails, metadata files."""
     extra = {
         "thumbnail": {"href": "thumb.jpg", "type": "image/jpeg", "roles": ["thumbnail"]},

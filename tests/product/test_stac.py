@@ -112,7 +112,7 @@ def test_sentinel2_item_is_guided_by_its_10_m_bands(tmp_path):
     safe.write(tmp_path / "safe")
     (tmp_path / "in").mkdir()
     common = {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir", "B8A": "nir08", "B11": "swir16"}
-    assets = {}
+    assets: dict[str, object] = {}
     for band, name in common.items():
         shutil.copy(safe.files[band], tmp_path / "in" / f"{band}.jp2")
         scaled = {"raster:bands": [{"nodata": 0, "data_type": "uint16", "scale": 0.0001, "offset": -0.1}]}
