@@ -143,9 +143,11 @@ def _read_bands(
     for key, (asset, entries) in listed.items():
         check()
         named = [_name_band(key, entry) for entry in entries]
-        path = item.find(key, asset) if named and named[0][0] not in seen else ""
+        own_names = {str(e.get("name", name)) for e, (name, _) in zip(entries, named)}
+        path = item.find(key, asset) if named and not own_names <= seen else ""
         if not path:
             continue
+        seen |= own_names
         count, pixel = _open_asset(key, path)
         if count > 1 and entries == [{}]:
             named = [(f"band {n}", None) for n in range(1, count + 1)]
@@ -153,7 +155,6 @@ def _read_bands(
             raise InputError(f"The asset {key} has {count} band(s), but its item lists {len(named)}. Get it again.")
         for number, (name, centre) in enumerate(named, start=1):
             entry = entries[min(number, len(entries)) - 1]
-            seen.add(name)
             scale, offset, nodata = (_find_number(asset, number, entry, word) for word in ("scale", "offset", "nodata"))
             calibration = None if scale is None else (scale, (offset or 0.0) if has_offset else 0.0)
             token = str(entry.get("name"))
@@ -179,7 +180,7 @@ def _name_band(key: str, entry: Mapping[str, Any]) -> tuple[str, float | None]:
     stated = entry.get("eo:center_wavelength", entry.get("center_wavelength"))
     centre = 1000.0 * stated if isinstance(stated, (int, float)) and 0.3 <= stated <= 20.0 else None
     own = check_value("name", str(entry.get("name") or key))
-    for word in (entry.get("eo:common_name"), entry.get("common_name"), own, *([] if entry else re.split("[_-]", key))):
+    for word in (own, entry.get("eo:common_name"), entry.get("common_name"), *([] if entry else re.split("[_-]", key))):
         name = STAC.bands.get(str(word).upper().removeprefix("BAND_"), "")
         if name:
             return name, centre or STAC.centres.get(name)

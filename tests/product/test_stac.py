@@ -111,13 +111,14 @@ def test_sentinel2_item_is_guided_by_its_10_m_bands(tmp_path):
     safe = Safe("L2A", "05.10", side=240)
     safe.write(tmp_path / "safe")
     (tmp_path / "in").mkdir()
-    common = {"B02": "blue", "B03": "green", "B04": "red", "B08": "nir", "B8A": "nir08", "B11": "swir16"}
+    common = {"B02": "blue", "B03": "green", "B04": "red", "B05": "rededge", "B06": "rededge", "B08": "nir"}
+    common |= {"B8A": "nir08", "B11": "swir16"}
     assets: dict[str, object] = {}
     for band, name in common.items():
         shutil.copy(safe.files[band], tmp_path / "in" / f"{band}.jp2")
         scaled = {"raster:bands": [{"nodata": 0, "data_type": "uint16", "scale": 0.0001, "offset": -0.1}]}
-        assets[name] = asset(f"./{band}.jp2", (band, name, 0.5 + 0.01 * len(assets)), **scaled)
-        assets[f"{name}-jp2"] = asset(f"s3://sentinel-s2-l2a/{band}.jp2", (band, name, 0.5), **scaled)
+        assets[band] = asset(f"./{band}.jp2", (band, name, 0.5 + 0.01 * len(assets)), **scaled)
+        assets[f"{band}-jp2"] = asset(f"s3://sentinel-s2-l2a/{band}.jp2", (band, name, 0.5), **scaled)
     result, log = sharpened(write_item(tmp_path / "in" / "item.json", assets), tmp_path / "out")
     dataset = gdal.Open(result.runs[0].output)
     assert [n.split()[0] for n in band_names(result.runs[0].output)] == list(common), log
