@@ -122,8 +122,8 @@ class Product:
 
     @property
     def is_guided(self) -> bool:
-        """True where several bands take the place of PAN."""
-        return len(self.pan.bands) > 1
+        """True where the sharpest bands take the place of PAN."""
+        return len(self.pan.bands) > 1 or bool(self.coarser)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -166,7 +166,7 @@ def guide_by_finest(part: Part, bands: Mapping[float, Sequence[Band]]) -> Produc
 
     Returns: None where fewer than two pixel sizes differ by MIN_RATIO to MAX_RATIO.
     """
-    sizes = sorted(size for size, some in bands.items() if some)
+    sizes = sorted(size for size, some in bands.items() if some and size > 0.0)
     coarse = [s for s in sizes[1:] if MIN_RATIO <= round(s / sizes[0], RATIO_DIGITS) <= MAX_RATIO]
     if not coarse:
         return None

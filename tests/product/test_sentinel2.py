@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +35,16 @@ FORMS = {
     "L2A, 02.14": Safe("L2A", "02.14"),
     "L2A, 05.10": Safe("L2A", "05.10"),
 }
+RUN = """
+import sys
+from pathlib import Path
+from otfm_pansharpen.model.fusion.job import FusionOptions
+from otfm_pansharpen.model.product.job import ProductJob
+from otfm_pansharpen.model.product.run import sharpen_products
+from otfm_pansharpen.model.progress import Progress
+job = ProductJob(sys.argv[1], Path(sys.argv[2]), FusionOptions(device="cpu", tile=64))
+sharpen_products(job, Progress(report=lambda share: print(share, flush=True)))
+"""
 MEASURED = ("OTFM_TRANSFER_ROWS", "OTFM_TRANSFER_COLUMNS", "OTFM_SHIFT_ROWS_COLUMNS", "OTFM_MTF_GAIN")
 CLOUD = np.s_[60:120, 120:180]
 
@@ -202,6 +216,27 @@ def test_a_cancel_of_sentinel2_leaves_nothing(tmp_path, safe, share):
         sharpen_products(job, Progress(report=seen.append, cancelled=lambda: bool(seen) and seen[-1] >= share))
     assert list((tmp_path / "out").iterdir()) == []
     assert seen == sorted(seen)
+
+
+@pytest.mark.promise(10)
+def test_a_killed_run_of_sentinel2_is_cleaned_up(tmp_path, safe):
+    (tmp_path / "out").mkdir()
+    variables = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, str(safe[1]), str(tmp_path / "out")],
+        stdout=subprocess.PIPE, text=True, env=variables, cwd=Path(__file__).parents[2] / ".demo" / "plugins",
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            if float(line) >= 0.3:
+                process.kill()
+                break
+        process.communicate()
+    assert [p.suffix for p in (tmp_path / "out").iterdir()] == [".part"]
+    assert len(list((tmp_path / "state").rglob("*.run"))) == 2  # of the product and of the fusion within it
+    code = "import sys; from pathlib import Path; from otfm_pansharpen.model.staging import remove_stale_runs as r; "
+    done = [sys.executable, "-c", code + "r(Path(sys.argv[1]))", str(tmp_path / "out")]
+    subprocess.run(done, env=variables, check=True, cwd=Path(__file__).parents[2] / ".demo" / "plugins")
+    assert [*(tmp_path / "out").iterdir(), *(tmp_path / "state").rglob("*.run")] == []
 
 
 @pytest.mark.parametrize(
