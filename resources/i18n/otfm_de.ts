@@ -823,5 +823,45 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
         <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product. A STAC item, as a file or an https address, may be read over the network; the log names the host.</source>
         <translation>Der Ordner mit einem oder mehreren Produkten (Pfad einfügen), ein Archiv (.tar, .tar.gz, .zip), oder eine Metadatendatei (MTL, IMD, DIM_*.XML) oder ein Bild eines Produkts, das dann das einzige ist. Ein STAC-Item, als Datei oder https-Adresse, wird nötigenfalls über das Netz gelesen; das Protokoll nennt den Server.</translation>
     </message>
+    <message>
+        <source>Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.</source>
+        <translation>Schärft Landsat, WorldView, Pleiades und andere Produkte, wie sie geliefert werden.</translation>
+    </message>
+    <message>
+        <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
+
+Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read without unpacking.
+
+Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
+        <translation>Schärft Satellitenprodukte, wie sie geliefert werden: keine Kanäle zu stapeln, keine Kacheln zusammenzusetzen.
+
+Kennt {families} sowie jeden Ordner, dessen Dateinamen PAN und MS sagen, oder PAN und B1, B2 und so fort. Landsat von Level 2 wird mit dem panchromatischen Kanal von Level 1 geschärft. Archive (.tar, .tar.gz, .zip) werden gelesen, wie sie sind.
+
+Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls steht eine Tabelle. Ein Produkt, das scheitert, hält die anderen nicht auf. Ein zweiter Lauf lässt aus, was fertig ist. Was nicht vollständig ist, wird abgelehnt, mit dem, was fehlt.</translation>
+    </message>
+    <message>
+        <source>Folder, archive or metadata file of the product</source>
+        <translation>Ordner, Archiv oder Metadatendatei des Produkts</translation>
+    </message>
+    <message>
+        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product.</source>
+        <translation>Der Ordner mit einem oder mehreren Produkten (Pfad einfügen), ein Archiv (.tar, .tar.gz, .zip), oder eine Metadatendatei (MTL, IMD, DIM_*.XML) oder ein Bild eines Produkts, das dann das einzige ist.</translation>
+    </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Gewichte für den Sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Name des Sensors</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Welche mitgelieferten Gewichte fast, best und tuned benutzen. auto nimmt die eines Sensors, wenn Metadaten oder Dateinamen ihn nennen, sonst die allgemeinen. Das Protokoll sagt, welche und warum. Eine als Qualität gewählte Gewichtsdatei bleibt.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Ein Name für den Sensor der Szenen, den Listen neben den Gewichten zeigen. Leer lassen für den Namen in den Metadaten der Szenen.</translation>
+    </message>
 </context>
 </TS>

@@ -823,5 +823,45 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
         <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product. A STAC item, as a file or an https address, may be read over the network; the log names the host.</source>
         <translation>La carpeta de uno o más productos (pegue su ruta), un archivo comprimido (.tar, .tar.gz, .zip), o un archivo de metadatos (MTL, IMD, DIM_*.XML) o imagen de un producto, que es entonces el único. Un ítem STAC, como archivo o dirección https, puede leerse por la red; el registro nombra el servidor.</translation>
     </message>
+    <message>
+        <source>Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.</source>
+        <translation>Realza Landsat, WorldView, Pleiades y otros productos tal como se entregan.</translation>
+    </message>
+    <message>
+        <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
+
+Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read without unpacking.
+
+Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
+        <translation>Realza productos de satélite tal como se entregan: sin apilar bandas ni juntar teselas.
+
+Conoce {families}, y cualquier carpeta cuyos nombres de archivo digan PAN y MS, o PAN y B1, B2, etc. Landsat de nivel 2 se realza con la banda pancromática del nivel 1. Los archivos comprimidos (.tar, .tar.gz, .zip) se leen tal cual.
+
+Varios productos de una carpeta se procesan uno tras otro, y el registro termina con una tabla. Un producto que falla no detiene los demás. Una segunda ejecución omite lo que está completo. Lo que no está completo se rechaza, con lo que falta.</translation>
+    </message>
+    <message>
+        <source>Folder, archive or metadata file of the product</source>
+        <translation>Carpeta, archivo comprimido o archivo de metadatos del producto</translation>
+    </message>
+    <message>
+        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product.</source>
+        <translation>La carpeta de uno o más productos (pegue su ruta), un archivo comprimido (.tar, .tar.gz, .zip), o un archivo de metadatos (MTL, IMD, DIM_*.XML) o imagen de un producto, que es entonces el único.</translation>
+    </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Pesos para el sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Nombre del sensor</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Qué pesos incluidos usan fast, best y tuned. auto toma los de un sensor si los metadatos o los nombres de archivo lo indican; si no, los generales. El registro dice cuáles y por qué. Un archivo de pesos elegido como calidad se mantiene.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Un nombre para el sensor de las escenas, que las listas muestran junto a los pesos. Dejar vacío para el nombre en los metadatos de las escenas.</translation>
+    </message>
 </context>
 </TS>
