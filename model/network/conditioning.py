@@ -53,7 +53,7 @@ class Conditions:
         """Combine guides (pans, H, W) to the PAN of each of the bands, (len(bands), H, W); one PAN to (1, H, W)."""
         return guides if self.mix is None else torch.einsum("bg,ghw->bhw", self.mix[list(bands)], guides)
 
-    def lifted(self, bands: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def interpolate_guides(self, bands: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Interpolate the guides (2 len(bands) + 1, H, W), as in `Guidance`, and MS (len(bands), H, W)."""
         low, size = self.low(bands), (len(bands), -1, -1)
         fine = resample(low, self.rows, self.columns)

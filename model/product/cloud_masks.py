@@ -13,10 +13,10 @@ from osgeo import gdal, ogr
 
 from ..errors import InputError
 from ..geometry.grids import Grid
-from ..raster.gdal_errors import said
+from ..raster.gdal_errors import quote_messages
 from ..raster.mask import covered
 from ..raster.source_files import open_delivered
-from ..raster.stack import vrt_text
+from ..raster.stack import export_vrt
 from .listing import Listing
 from .metadata import Tree, read_tree
 
@@ -52,7 +52,7 @@ def check_mask(name: str, build: Callable[[], str], image: str) -> tuple[str, st
         mask = build()
         share = _measure_share(mask, image) if mask else 0.0
     except (InputError, RuntimeError, ValueError) as error:
-        return "", f"The cloud mask {name} is not used, so clouds are measured too: {said(error)}."
+        return "", f"The cloud mask {name} is not used, so clouds are measured too: {quote_messages(error)}."
     if share > MAX_COVERED:
         return "", f"{100 * share:.0f} % are clouds by {name}. Nothing else is left to measure, so it is not used."
     return mask if share else "", f"Clouds by {name}, {100 * share:.1f} %, are sharpened but not measured."
@@ -69,7 +69,7 @@ def build_mask(path: str, classes: Sequence[str]) -> str:
         source = f"<ComplexSource>{named}<NODATA>0</NODATA><LUT>{lut}</LUT></ComplexSource>"
         vrt.GetRasterBand(1).SetMetadataItem("source_0", source, "new_vrt_sources")
     vrt.FlushCache()
-    return vrt_text(vrt)
+    return export_vrt(vrt)
 
 
 def _measure_share(mask: str, image: str) -> float:

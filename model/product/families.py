@@ -11,10 +11,10 @@ from .landsat import read_mtl
 from .listing import Listing
 from .maxar import read_imd
 from .metadata import Tree
-from .scene import Part, Product, Refused, Sensor
+from .scene import Part, Product, RefusedProduct, Sensor
 from .sentinel2 import read_safe
 
-Reader = Callable[[Listing, str, Tree, Sequence[Sensor]], Iterator[Part | Product | Refused]]
+Reader = Callable[[Listing, str, Tree, Sequence[Sensor]], Iterator[Part | Product | RefusedProduct]]
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from ..fusion.job import FusionJob, FusionOptions, FusionResult
 from ..fusion.pipeline import fuse
 from ..fusion.run_log import report_stale_runs
 from ..geometry.grids import Extent, Grid, Window, register
-from ..progress import Progress, spoken
+from ..progress import Progress, format_duration
 from ..raster.delivery import check_space, check_target
-from ..raster.gdal_errors import gdal_exceptions, said
+from ..raster.gdal_errors import gdal_exceptions, quote_messages
 from ..raster.output_format import OutputForm
 from ..raster.pixel_types import NUMPY_TYPES, value_limits
 from ..raster.reader import Raster
@@ -87,7 +87,7 @@ def fuse_guided(job: GuidedJob, progress: Progress) -> list[FusionResult]:
                 draft.unlink()
             progress.check()
             writer.finish(facts)
-    progress.conclude(f"Done in {spoken(time.monotonic() - started)}: {job.output}.")
+    progress.conclude(f"Done in {format_duration(time.monotonic() - started)}: {job.output}.")
     return results
 
 
@@ -95,7 +95,7 @@ def _choose_window(pan: Raster, levels: Sequence[Raster], extent: Extent | None)
     """Return the pixels of PAN that all levels share, within the extent. Raises InputError."""
     window = pan.grid.window
     for level in levels:
-        if not level.same_crs(pan):
+        if not level.has_same_crs(pan):
             raise InputError(
                 f"{level.source.name} has another reference system than {pan.source.name}, so they are not bands of "
                 "one acquisition. Warp them to one system first, for example with gdal:warpreproject."
@@ -172,7 +172,7 @@ def _copy(whole: RasterSource, writer: RasterWriter, form: OutputForm, progress:
                     values = raster.dataset.ReadAsArray(w.left, w.top, w.width, w.height)
             except RuntimeError as error:
                 raise InputError(
-                    f"MS {whole.name} cannot be read at row {w.top}, column {w.left}: {said(error)}. The file may be "
+                    f"MS {whole.name} cannot be read at row {w.top}, column {w.left}: {quote_messages(error)}. The file may be "
                     "truncated or damaged."
                 ) from error
             writer.write(w, values.reshape(-1, w.height, w.width).astype(NUMPY_TYPES[form.type], copy=False))

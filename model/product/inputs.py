@@ -13,7 +13,7 @@ from ..options import PRODUCT_BANDS
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
 from ..raster.source_files import public_name
-from ..raster.stack import join_images, label, mosaic, stack, vrt_text
+from ..raster.stack import export_vrt, join_images, label, mosaic, stack
 from .scene import Band, Part, Product
 
 RGB = ("red", "green", "blue")
@@ -29,7 +29,7 @@ def pan_source(product: Product) -> RasterSource:
     if product.is_guided:
         return replace(part_source(part, part.bands, "PAN"), bands=tuple(range(1, len(part.bands) + 1)))
     if len(band.files) > 1:
-        text = vrt_text(mosaic(_make_sources(band.files), [band.number], "PAN"))
+        text = export_vrt(mosaic(_make_sources(band.files), [band.number], "PAN"))
         return RasterSource(xml=text, bands=(1,), nodata=_list_nodata(part), label=label(band.files), delivered=True)
     name = public_name(band.files[0])
     return RasterSource(band.files[0], bands=(band.number,), nodata=_list_nodata(part), label=name, delivered=True)
@@ -44,7 +44,7 @@ def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> Raster
 
     Call within `gdal_exceptions`. Raises InputError where files are missing or do not fit together.
     """
-    return part_source(product.ms, wanted_bands(product, choice), "MS", facts)
+    return part_source(product.ms, choose_product_bands(product, choice), "MS", facts)
 
 
 def ms_sources(
@@ -73,7 +73,7 @@ def crop_source(source: RasterSource, extent: Extent, margin: float) -> RasterSo
         if window.empty:
             return source
         part = gdal.Translate("", raster.dataset, format="VRT", srcWin=[*astuple(window)])
-        return replace(source, path="", xml=vrt_text(part))
+        return replace(source, path="", xml=export_vrt(part))
 
 
 def part_source(part: Part, bands: Sequence[Band], role: str, facts: Mapping[str, str] | None = None) -> RasterSource:
@@ -92,7 +92,7 @@ def part_source(part: Part, bands: Sequence[Band], role: str, facts: Mapping[str
     dataset.SetMetadata({**(dataset.GetMetadata() or {}), **(facts or {})})
     dataset.FlushCache()
     return RasterSource(
-        xml=vrt_text(dataset),
+        xml=export_vrt(dataset),
         nodata=_list_nodata(part),
         label=label([f for some in files for f in some]),
         delivered=True,
@@ -101,7 +101,7 @@ def part_source(part: Part, bands: Sequence[Band], role: str, facts: Mapping[str
     )
 
 
-def wanted_bands(product: Product, choice: str) -> list[Band]:
+def choose_product_bands(product: Product, choice: str) -> list[Band]:
     """Return the bands of MS by one of PRODUCT_BANDS. Raises InputError with the available bands if some lack."""
     part = product.image
     if choice not in PRODUCT_BANDS:

@@ -15,7 +15,7 @@ from ..errors import InputError
 from .cloud_masks import find_mask
 from .listing import Listing
 from .metadata import Tree, check_value, find_value, parse_count, parse_number
-from .scene import Band, Part, Product, Refused, Sensor, guide_by_finest
+from .scene import Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
 
 PIXELS = {
     **dict.fromkeys(("02", "03", "04", "08"), 10.0),
@@ -31,7 +31,7 @@ QUANTIFICATIONS = ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE", "
 NODATA, SATURATED = 0, 65535  # Digital numbers, where the metadata state no others.
 
 
-def read_safe(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Product | Refused]:
+def read_safe(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Product | RefusedProduct]:
     """Yield the granules of a product's metadata file."""
     images: dict[str, list[str]] = {}
     for granule in (e for e in root.iter() if e.tag in ("granule", "granules")):
@@ -63,7 +63,7 @@ def read_safe(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]
 
 def _read_granule(
     listing: Listing, file: str, part: Part, identifier: str, names: Sequence[str], described: Mapping[str, Band]
-) -> Product | Refused:
+) -> Product | RefusedProduct:
     """Return the product of a granule, or why its images cannot be sharpened."""
     wanted = {}
     for name in names:
@@ -82,7 +82,7 @@ def _read_granule(
             f"{part.title} has no bands of two pixel sizes. Missing: {', '.join(missing) or 'nothing'}. Download the "
             "product again."
         )
-        return Refused(part.title, sentence, (listing.path(file),))
+        return RefusedProduct(part.title, sentence, (listing.path(file),))
     inner = PurePosixPath(next(iter(present.values()))).parent  # IMG_DATA, or R10m in it.
     folder = f"{inner.parents[1 if RESOLUTION_FOLDER.match(inner.name) else 0]}/"
     mask, choice = find_mask(listing, folder, product.ms.bands[0].files[0])

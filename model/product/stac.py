@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from ..codec import parse_json
 from ..errors import InputError
 from ..geometry.grids import Grid
-from ..raster.gdal_errors import said
+from ..raster.gdal_errors import quote_messages
 from ..raster.source_files import REMOTE, open_delivered, public_name
 from .cloud_masks import SCENE_CLASSES, build_mask, check_mask
 from .families import STAC
@@ -205,7 +205,7 @@ def _open_asset(key: str, path: str) -> tuple[int, float]:
         dataset = open_delivered(path)
     except (RuntimeError, InputError) as error:
         raise InputError(
-            f"The asset {key}, {public_name(path)}, cannot be opened: {said(error)}. Signed addresses expire: get the "
+            f"The asset {key}, {public_name(path)}, cannot be opened: {quote_messages(error)}. Signed addresses expire: get the "
             "item again."
         ) from error
     grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
