@@ -57,11 +57,13 @@ into a request for help.""",
 )
 PRODUCT = (
     "OTFM Sharpen a satellite product",
-    "Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.",
+    "Sharpen Landsat, Sentinel-2, WorldView, Pleiades and other products as they are delivered.",
     """Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
 
 Knows {families}, and any folder whose files' names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 \
-is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read without unpacking.
+is sharpened with the panchromatic band of level 1. Products without one, such as Sentinel-2, are sharpened by their \
+sharpest bands, which stay unchanged. Archives (.tar, .tar.gz, .zip) are read without unpacking, and STAC items over \
+the network.
 
 Several products in one folder run one after another, and the log ends with a table. A product that fails does not \
 stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.""",
@@ -118,7 +120,7 @@ LABELS = {
     "TILE": "Tile size (PAN pixels)",
     "pansharpen.OUTPUT": "Sharpened raster",
     "preview.OUTPUT": "Preview",
-    "INPUT": "Folder, archive or metadata file",
+    "INPUT": "Folder, archive, metadata file or STAC item",
     "BANDS": "Bands to sharpen",
     "LOAD": "Load the sharpened rasters",
     "KEEP_VRT": "Keep virtual rasters of PAN and MS",
@@ -194,7 +196,8 @@ HELP = {
     "preview.EXTENT": "The part that is sharpened. Leave empty for what the map shows.",
     "preview.OUTPUT": "The preview, a temporary layer unless a file is chosen.",
     "INPUT": "The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata "
-    "file (MTL, IMD, DIM_*.XML) or image of a single product.",
+    "file (MTL, IMD, DIM_*.XML) or image of a single product. A STAC item, as a file or an https address, may be read "
+    "over the network; the log names the host.",
     "BANDS": "all takes every band that PAN can sharpen, in the product's order, so no thermal or cirrus bands. colour "
     "and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.",
     "product.EXTENT": "Only this part of each product is sharpened. Leave empty for all of it.",

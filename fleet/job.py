@@ -88,6 +88,12 @@ def read_scenes(path: str, folder: str, form: str) -> tuple[list[FleetScene], li
         return _read_list(path, folder, ENDINGS[form]), []
     with gdal_exceptions(), confined():
         products, refused = find_products(path, lambda: None)
+    refused += [
+        RefusedProduct(p.title, f"{p.title} has no panchromatic band; sharpen it with otfm:product.")
+        for p in products
+        if p.is_guided
+    ]
+    products = [p for p in products if not p.is_guided]
     names = make_names_distinct([make_file_name(p.title, "scene") for p in products])
     scenes = [
         FleetScene(n, join(folder, n + ENDINGS[form]), sensor=p.ms.sensor.name, date=p.ms.date, product=p)

@@ -129,6 +129,7 @@ def remove_stale_runs(folder: Path) -> list[StaleRun]:
         if record.facts is None or not _is_recorded(record.facts):
             record.close(remove=True)
             continue
+        remove_stale_runs(record.facts.folder)  # runs within this one
         stale = Staging(record.facts.folder, record)
         stale.moves = _select_moves(record.facts)
         restored = stale.restore(trusted=False)

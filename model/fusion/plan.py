@@ -289,7 +289,7 @@ def plan_work(
     bands: int,
     pans: int = 1,
 ) -> WorkPlan:
-    """Choose tiles and threads within `budget` MB; `side` 0 chooses the tile size. `bands`, `pans` as `estimate_pixel_bytes`.
+    """Choose tiles and threads within `budget` MB; `side` 0 chooses the tile size.
 
     As many tiles as torch has threads are in work at once. Each has one thread, which keeps its strips in one core's
     cache; where memory allows fewer tiles, each has several threads. A GPU gets at most TILES_OF_A_GPU.

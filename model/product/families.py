@@ -11,9 +11,10 @@ from .landsat import read_mtl
 from .listing import Listing
 from .maxar import read_imd
 from .metadata import Tree
-from .scene import Part, RefusedProduct, Sensor
+from .scene import Part, Product, RefusedProduct, Sensor
+from .sentinel2 import read_safe
 
-Reader = Callable[[Listing, str, Tree, Sequence[Sensor]], Iterator[Part | RefusedProduct]]
+Reader = Callable[[Listing, str, Tree, Sequence[Sensor]], Iterator[Part | Product | RefusedProduct]]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Family:
     title       its name in help, messages and docs
     recognised  by which files, and `bands` which bands it has, both for docs/products.md
     metadata    pattern of metadata files' paths; without one, only names of images are read
-    read        yields PAN and MS of a metadata file, from its listing, path, tree and sensors
+    read        yields PAN and MS, or products, of a metadata file, from its listing, path, tree and sensors
     """
 
     title: str
@@ -61,6 +62,27 @@ _ALI = _parse(
 _GEOEYE = _parse("B: blue@480, G: green@545, R: red@672, N: nir@850")
 _WORLDVIEW = _parse(
     "C: coastal@427, B: blue@478, G: green@546, Y: yellow@608, R: red@659, RE: red edge@724, N: nir@831, N2: nir2@908"
+)
+_MSI = _parse(
+    "01: coastal@443, 02: blue@492, 03: green@560, 04: red@665, 05: red edge 1@704, 06: red edge 2@740, "
+    "07: red edge 3@781, 08: nir@833, 8A: narrow nir@865, 09: water vapour@944, 10: cirrus@1375, 11: swir1@1612, "
+    "12: swir2@2194"
+)
+_ASTER = {  # By telescope.
+    "VNIR": "1: green@556, 2: red@661, 3N: nir@807",
+    "SWIR": "4: swir 4@1656, 5: swir 5@2167, 6: swir 6@2209, 7: swir 7@2262, 8: swir 8@2336, 9: swir 9@2400",
+    "TIR": "10: tir 10@8291, 11: tir 11@8634, 12: tir 12@9075, 13: tir 13@10657, 14: tir 14@11318",
+}
+STAC = Sensor(  # Common names of bands in STAC items, and Maxar's letters.
+    "STAC",
+    *_parse(
+        "PAN: PAN, PANCHROMATIC: PAN, P: PAN, COASTAL: coastal@443, C: coastal, BLUE: blue@485, B: blue, "
+        "GREEN: green@560, G: green, YELLOW: yellow@605, Y: yellow, RED: red@660, R: red, REDEDGE: red edge@725, "
+        "RE: red edge, REDEDGE071: red edge 1@704, REDEDGE1: red edge 1, REDEDGE075: red edge 2@740, "
+        "REDEDGE2: red edge 2, REDEDGE078: red edge 3@783, REDEDGE3: red edge 3, NIR: nir@830, N: nir, N2: nir2@908, "
+        "NIR08: narrow nir@865, NIR09: water vapour@945, CIRRUS: cirrus@1375, SWIR16: swir1@1610, SWIR22: swir2@2200, "
+        "LWIR: thermal 1@10900, LWIR11: thermal 1, LWIR12: thermal 2@12000"
+    ),
 )
 _NUMBERED = "1: blue@485, 2: green@560, 3: red@660, 4: nir@830"  # Fits many sensors within 15 nm.
 
@@ -157,5 +179,39 @@ FAMILIES = (
         "names `GF*-PAN1`, `GF*-MSS1`, `-MUX`",
         "blue, green, red, near infrared",
         (Sensor("GaoFen", *_parse(_NUMBERED), files=r"(?P<scene>GF\d\w*_.*?)-(?:BWD)?(?P<token>PAN|MSS|MUX)\d?$"),),
+    ),
+    Family(
+        "Sentinel-2",
+        "`MTD_MSIL1C.xml`, `MTD_MSIL2A.xml`, before 2016 `S2A_OPER_MTD_*.xml`; without it, the files' names",
+        "all; those of 10 m guide those of 20 and 60 m",
+        (
+            Sensor(
+                "Sentinel-2",
+                *_MSI,
+                files=r"(?P<scene>(?:\w*_)?T\d\d[A-Z]{3}(?:_\d{8}T\d{6})?)_(?:B(?P<token>0[2348](?=_10m$|$)"
+                r"|(?:0[567]|8A|1[12])(?=_20m$|$)|(?:01|09|10)(?=_60m$|$))(?:_\d0m)?|B\d[\dA]_\d0m|[A-Z]{3}(?:_\d0m)?)$",
+            ),
+        ),
+        r"(?:.*/)?(?:MTD_MSIL(?:1C|2A)|S2\w_\w{4}_MTD_SAFL(?:1C|2A)_\w+)\.xml$",
+        read_safe,
+    ),
+    Family(
+        "ASTER L1T",
+        "names `AST_L1T_*_ImageData1`, `_VNIR_Band1`, `_VNIR`",
+        "all; those of 15 m guide those of 30 and 90 m",
+        (
+            Sensor(
+                "ASTER",
+                *_parse(", ".join(_ASTER.values())),
+                files=r"(?P<scene>AST_?L1.*?)_(?:(?:VNIR|SWIR|TIR)_)?(?:Swath_)?"
+                r"(?:ImageData|Band|B)0*(?P<token>3N|1[0-4]|[1-9])$",
+            ),
+            *(
+                Sensor(
+                    "ASTER", *_parse(bands), files=rf"(?P<scene>AST_?L1.*?)_(?P<several>{name[0]}|{name})(?P<token>)$"
+                )
+                for name, bands in _ASTER.items()
+            ),
+        ),
     ),
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, replace
 
 from osgeo import gdal
 
 from ..errors import InputError
+from ..geometry.grids import Extent
 from ..options import PRODUCT_BANDS
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
+from ..raster.source_files import public_name
 from ..raster.stack import export_vrt, join_images, label, mosaic, stack
 from .scene import Band, Part, Product
 
@@ -23,14 +26,17 @@ def pan_source(product: Product) -> RasterSource:
     part, band = product.pan, product.pan.bands[0] if product.pan.bands else None
     if band is None or part.missing:
         raise InputError(_describe_missing(part))
+    if product.is_guided:
+        return replace(part_source(part, part.bands, "PAN"), bands=tuple(range(1, len(part.bands) + 1)))
     if len(band.files) > 1:
         text = export_vrt(mosaic(_make_sources(band.files), [band.number], "PAN"))
         return RasterSource(xml=text, bands=(1,), nodata=_list_nodata(part), label=label(band.files), delivered=True)
-    return RasterSource(band.files[0], bands=(band.number,), nodata=_list_nodata(part), delivered=True)
+    name = public_name(band.files[0])
+    return RasterSource(band.files[0], bands=(band.number,), nodata=_list_nodata(part), label=name, delivered=True)
 
 
 def _make_sources(files: Iterable[str]) -> list[RasterSource]:
-    return [RasterSource(file, delivered=True) for file in files]
+    return [RasterSource(file, label=public_name(file), delivered=True) for file in files]
 
 
 def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> RasterSource:
@@ -38,24 +44,66 @@ def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> Raster
 
     Call within `gdal_exceptions`. Raises InputError where files are missing or do not fit together.
     """
-    bands = choose_product_bands(product, choice)
+    return part_source(product.ms, choose_product_bands(product, choice), "MS", facts)
+
+
+def ms_sources(
+    product: Product, bands: Sequence[Band], facts: Mapping[str, str]
+) -> tuple[tuple[RasterSource, ...], tuple[tuple[int, int], ...]]:
+    """Return the sources of chosen bands, one per pixel size, and the place of each band.
+
+    A place is the number of a source (from 1; 0 is PAN), and that of the band in it. Call within `gdal_exceptions`.
+    Raises InputError where files do not fit together.
+    """
+    parts = [(part, [b for b in part.bands if b in bands]) for part in (product.ms, *product.coarser)]
+    parts = [(part, chosen) for part, chosen in parts if chosen]
+    places = {b: (0, n) for n, b in enumerate(product.pan.bands, start=1)}
+    for level, (_, chosen) in enumerate(parts, start=1):
+        places |= {b: (level, n) for n, b in enumerate(chosen, start=1)}
+    sources = tuple(part_source(part, chosen, "MS", facts) for part, chosen in parts)
+    return sources, tuple(places[b] for b in bands)
+
+
+def crop_source(source: RasterSource, extent: Extent, margin: float) -> RasterSource:
+    """Return the source of what lies within `margin` map units of an extent; `source` itself where nothing does."""
+    left, bottom, right, top = extent
+    with Raster(source, "MS") as raster:
+        around = raster.grid.covering((left - margin, bottom - margin, right + margin, top + margin))
+        window = around.clipped(raster.grid.window)
+        if window.empty:
+            return source
+        part = gdal.Translate("", raster.dataset, format="VRT", srcWin=[*astuple(window)])
+        return replace(source, path="", xml=export_vrt(part))
+
+
+def part_source(part: Part, bands: Sequence[Band], role: str, facts: Mapping[str, str] | None = None) -> RasterSource:
+    """Return the source of some bands of a part, with `facts` in its metadata.
+
+    Call within `gdal_exceptions`. Raises InputError where files do not fit together.
+    """
     files = list(dict.fromkeys(b.files for b in bands))
     if len(files) == len(bands) and all(len(f) == 1 for f in files) and len(bands) > 1:
-        dataset = stack(_make_sources(f for (f,) in files), "MS")
+        dataset = stack(_make_sources(f for (f,) in files), role)
     else:
-        images = [_build_vrt(product.ms, f, [b.number for b in bands if b.files == f]) for f in files]
-        dataset = images[0] if len(images) == 1 else join_images(images, [label(f) for f in files], "MS")
+        images = [_build_vrt(part, f, [b.number for b in bands if b.files == f], role) for f in files]
+        dataset = images[0] if len(images) == 1 else join_images(images, [label(f) for f in files], role)
     for number, band in enumerate(bands, start=1):
-        _describe(dataset.GetRasterBand(number), band, product.ms)
-    dataset.SetMetadata({**(dataset.GetMetadata() or {}), **facts})
+        _describe(dataset.GetRasterBand(number), band, part)
+    dataset.SetMetadata({**(dataset.GetMetadata() or {}), **(facts or {})})
     dataset.FlushCache()
-    name = label([f for some in files for f in some])
-    return RasterSource(xml=export_vrt(dataset), nodata=_list_nodata(product.ms), label=name, delivered=True)
+    return RasterSource(
+        xml=export_vrt(dataset),
+        nodata=_list_nodata(part),
+        label=label([f for some in files for f in some]),
+        delivered=True,
+        saturated=part.saturated,
+        unmeasured=part.unmeasured if role == "MS" else "",
+    )
 
 
 def choose_product_bands(product: Product, choice: str) -> list[Band]:
     """Return the bands of MS by one of PRODUCT_BANDS. Raises InputError with the available bands if some lack."""
-    part = product.ms
+    part = product.image
     if choice not in PRODUCT_BANDS:
         raise InputError(f"The choice of bands '{choice}' is unknown; take one of {', '.join(PRODUCT_BANDS)}.")
     names = {b.name: b for b in reversed(part.bands)}
@@ -87,26 +135,29 @@ def _list_nodata(part: Part) -> tuple[float, ...]:
     return () if part.nodata is None else (part.nodata,)
 
 
-def _build_vrt(part: Part, files: tuple[str, ...], numbers: Sequence[int]) -> gdal.Dataset:
+def _build_vrt(part: Part, files: tuple[str, ...], numbers: Sequence[int], role: str) -> gdal.Dataset:
     """Build a VRT of bands of one image or its tiles. Raises InputError where it has fewer bands than stated."""
     sources, stated = _make_sources(files), [b.name for b in part.bands if b.files == files]
-    with Raster(sources[0], "MS") as raster:
+    with Raster(sources[0], role) as raster:
         count = raster.dataset.RasterCount
         if count < len(stated):
             raise InputError(
-                f"MS {files[0]} has {count} band(s), but {part.title} should have {len(stated)} "
+                f"{role} {files[0]} has {count} band(s), but {part.title} should have {len(stated)} "
                 f"({', '.join(stated)}). Download the product again."
             )
         if len(files) > 1:
-            return mosaic(sources, numbers, "MS")
+            return mosaic(sources, numbers, role)
         return gdal.Translate("", raster.dataset, format="VRT", bandList=list(numbers))
 
 
 def _describe(band: gdal.Band, entry: Band, part: Part) -> None:
-    """Set name, colour, wavelength and nodata value that the file itself lacks."""
+    """Set name, colour, wavelength, calibration and nodata value that the file itself lacks."""
     if not band.GetDescription():
-        band.SetDescription(entry.name)
-    centre = part.sensor.centres.get(entry.name)
+        band.SetDescription(f"{entry.token} {entry.name}".strip())
+    if entry.calibration:
+        band.SetScale(entry.calibration[0])
+        band.SetOffset(entry.calibration[1])
+    centre = entry.centre or part.sensor.centres.get(entry.name)
     if entry.name in INTERPRETATIONS or centre is not None:
         band.SetColorInterpretation(INTERPRETATIONS.get(entry.name, gdal.GCI_Undefined))
     if centre is not None and not band.GetMetadataItem("wavelength"):

@@ -165,6 +165,15 @@ def check_value(name: str, text: str) -> str:
     return value
 
 
+def parse_number(name: str, text: str, low: float, high: float) -> float:
+    """Read a number in a range. Raises InputError, with part of a sentence."""
+    number = re.fullmatch(r"[+-]?\d{1,15}(\.\d{0,15})?([eE][+-]?\d{1,2})?", text.strip(), re.ASCII)
+    if number and low <= float(text) <= high:
+        return float(text)
+    stated = text.strip()[:40] or "nothing"
+    raise InputError(f"has {stated} for {name}, but a number from {low:g} to {high:g} is needed")
+
+
 def parse_count(name: str, text: str, low: int, high: int) -> int:
     """Read a whole number in a range. Raises InputError, with part of a sentence."""
     if re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII) and low <= int(text) <= high:

@@ -17,7 +17,7 @@ from ..raster.source_files import open_delivered
 from .families import FAMILIES
 from .landsat import FILL, name_scene
 from .listing import IMAGES, Listing
-from .scene import NOT_SHARPENED, UNKNOWN, Band, Part, RefusedProduct, Sensor
+from .scene import NOT_SHARPENED, UNKNOWN, Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
 
 PIXEL_DIGITS = ".4g"  # Pixel sizes with equal digits are equal, also in degrees.
 MIN_RATIO = 1.5  # Of the next pixel size to PAN's, as the fusion needs.
@@ -34,7 +34,8 @@ MARKS = {
 USUAL_CENTRES = {"coastal": 443, "blue": 485, "green": 560, "red": 660, "nir": 835, "swir1": 1610, "swir2": 2200}  # nm.
 RGB = ("red", "green", "blue")
 NEAR = 40.0  # nm from the usual centre of a colour.
-BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2})$")
+BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2}a?)$")
+PIXEL_WORD = re.compile(r"(?i)r?\d{1,3}m$")  # Such as R20m, in names of one band.
 WORDS = re.compile(r"[_\-. /()]+")
 DATE = re.compile(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)")
 
@@ -59,10 +60,10 @@ class _Image:
     @property
     def band(self) -> str:
         """Name of the band by mark and sensor."""
-        return self.sensor.bands.get(self.mark, f"band {self.mark}" if self.mark.isdigit() else self.mark)
+        return self.sensor.bands.get(self.mark, f"band {self.mark}" if self.mark[:1].isdigit() else self.mark)
 
 
-def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | RefusedProduct]:
+def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | Product | RefusedProduct]:
     """Yield PAN and MS among the images of a listing that no metadata file has `taken`."""
     groups: dict[str, list[_Image]] = {}
     for file in listing.files:
@@ -115,21 +116,23 @@ def _parse_name(file: str) -> _Image | None:
     sensor, match = next(((s, m) for s, m in matches if m), (UNKNOWN, None))
     fields = match.groupdict() if match else {}
     if "token" in fields:
-        mark = fields["token"].upper()
+        mark = "MS" if fields.get("several") else (fields["token"] or "").upper()
+        if not mark:  # A copy of a band with larger pixels, or no band.
+            return None
         title = re.sub(r"(?i)_PAN(5|10)M_", "_PAN_", fields["scene"])
         return _Image(file, f"{sensor.name} {title}".lower(), title, "MS" if mark in ("MSS", "MUX") else mark, sensor)
     words = [w for w in WORDS.split(path.with_suffix("").as_posix()) if w]
     marks = [mark for mark in map(_parse_mark, words) if mark]
     if not marks:
         return None
-    rest = [w for w in words if not _parse_mark(w)]
+    rest = [w for w in words if not _parse_mark(w) and not (marks[-1] not in ("MS", "PAN") and PIXEL_WORD.match(w))]
     title = "_".join(rest) or path.parent.as_posix().strip(".") or "product"
     return _Image(file, " ".join(rest).lower(), title, marks[-1], sensor, fields.get("place") or "")
 
 
 def _parse_mark(word: str) -> str:
     number = BAND_WORD.match(word.lower())
-    return number[1] if number else MARKS.get(word.lower(), "")
+    return number[1].upper() if number else MARKS.get(word.lower(), "")
 
 
 def _open(listing: Listing, image: _Image) -> _Image | None:
@@ -148,9 +151,13 @@ def _open(listing: Listing, image: _Image) -> _Image | None:
     return replace(image, count=dataset.RasterCount, pixel=size)
 
 
-def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
-    """Yield PAN and MS of one group of files."""
+def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Product]:
+    """Yield PAN and MS of one group of files, or the product of one that has two pixel sizes and no PAN."""
     if not images:
+        return
+    guided = _guide_by_finest(listing, images)
+    if guided:
+        yield guided
         return
     pans = [i for i in images if i.count == 1 and i.band == "PAN"] or _find_finest(images)
     others = [i for i in images if i not in pans]
@@ -158,14 +165,39 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
     of_ms = [_list_file_bands(listing, i) for i in multiband] if multiband else [_list_single_bands(listing, others)]
     of_pan = [(Band("PAN", (listing.path(i.file),)),) for i in pans]
     first = images[0]
-    date = "-".join(match.groups()) if (match := DATE.search(first.file)) else ""
-    nodata = FILL if first.sensor.name.startswith("Landsat") else None
+    date, nodata = _find_date(first), _find_nodata(first)
     for role, parts in (("PAN", of_pan), ("MS", of_ms)):
         for bands in filter(None, parts):
             scene = f"{listing.root} {first.group}"
             if role == "PAN" and first.place:  # It may belong to metadata of level 2.
                 scene = name_scene(first.sensor, first.place[:3], first.place[3:], date)
             yield Part(role, first.sensor, scene, first.title, bands, date, nodata=nodata)
+
+
+def _guide_by_finest(listing: Listing, images: Sequence[_Image]) -> Product | None:
+    """Make the product of files without PAN of which several, or one with several bands, have the smallest pixels."""
+    bands: dict[float, list[Band]] = {}
+    if any(i.count == 1 and i.band == "PAN" for i in images) or _find_finest(images):
+        return None
+    taken: set[str] = set()
+    for pixel in sorted({float(f"{i.pixel:{PIXEL_DIGITS}}") for i in images}):
+        group = [i for i in images if float(f"{i.pixel:{PIXEL_DIGITS}}") == pixel]
+        several = [b for i in group if i.count > 1 for b in _list_file_bands(listing, i)]
+        single = _list_single_bands(listing, [i for i in group if i.count == 1 and i.band not in taken])
+        bands[pixel] = [*several, *single]
+        taken |= {i.band for i in group}
+    first = images[0]
+    scene = f"{listing.root} {first.group}"
+    part = Part("MS", first.sensor, scene, first.title, (), _find_date(first), nodata=_find_nodata(first))
+    return guide_by_finest(part, bands)
+
+
+def _find_date(image: _Image) -> str:
+    return "-".join(match.groups()) if (match := DATE.search(image.file)) else ""
+
+
+def _find_nodata(image: _Image) -> float | None:
+    return FILL if image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER")) else None
 
 
 def _find_finest(images: Sequence[_Image]) -> list[_Image]:
@@ -181,7 +213,8 @@ def _list_file_bands(listing: Listing, image: _Image) -> tuple[Band, ...]:
     dataset = open_delivered(file)
     described = [dataset.GetRasterBand(n).GetDescription().lower() for n in range(1, image.count + 1)]
     names = order if len(order) == image.count else [MARKS.get(d, d) for d in described]
-    return tuple(Band(n or f"band {i}", (file,), i) for i, n in enumerate(names, start=1))
+    centres = image.sensor.centres
+    return tuple(Band(n or f"band {i}", (file,), i, "", centres.get(n)) for i, n in enumerate(names, start=1))
 
 
 def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band, ...]:
@@ -193,7 +226,7 @@ def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band
     order = images[0].sensor.order
 
     def rank(image: _Image) -> tuple[int, int, str]:
-        number = int(image.mark) if image.mark.isdigit() else 0
+        number = int(digits[0]) if (digits := re.match(r"\d+", image.mark)) else 0
         return order.index(image.band) if image.band in order else len(order), number, image.file
 
     usual_images = sorted((i for i in images if f"{i.pixel:{PIXEL_DIGITS}}" == usual), key=rank)

@@ -15,29 +15,37 @@ from .listing import Listing, find_archive_prefix, of_archive, of_folder
 from .metadata import read_tree
 from .names import read_names
 from .scene import Part, Product, RefusedProduct
+from .stac import is_address, read_item
 
 MAX_NAMED = 12  # Files or parts that a refusal lists, so that it stays readable.
 
 
-def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product], list[RefusedProduct]]:
+def find_products(
+    place: str, check: Callable[[], None], log: Callable[[str], None] = lambda sentence: None
+) -> tuple[list[Product], list[RefusedProduct]]:
     """Find products in a folder or an archive, or those of a metadata file or an image; and what is refused.
 
-    Call within `gdal_exceptions`. `check` may raise to stop. Raises InputError with the contents where nothing can
-    be sharpened.
+    Call within `gdal_exceptions`. `check` may raise to stop, and `log` receives the hosts that a STAC item asks. Raises
+    InputError with the contents where nothing can be sharpened.
     """
-    if not os.path.exists(place):
+    if not os.path.exists(place) and not is_address(place):
         raise InputError(f"{place} does not exist. Choose the folder, the archive or a metadata file of a product.")
+    if is_address(place) or place.lower().endswith(("json", "stac")):
+        item = read_item(place, check, log)
+        if item is not None:
+            return [item], []
     place = os.path.abspath(place)  # Kept VRTs and other processes read the same files.
     if os.path.isdir(place) or find_archive_prefix(place):
         return _find_in(place, check)
     folder = os.path.dirname(place)
-    for parent in (folder, os.path.dirname(folder)):  # PAN and MS may have folders next to each other.
+    whole = [str(p) for p in Path(place).parents if p.suffix.upper() == ".SAFE"]  # Of which a file means little.
+    for parent in (*whole, folder, os.path.dirname(folder)):  # PAN and MS may have folders next to each other.
         try:
             products, _ = _find_in(parent, check)
         except InputError:
             continue
         matching = [p for p in products if any(_is_same_file(place, f) for f in p.files)] or (
-            products if parent == folder and Path(place).name.upper().startswith("VOL_") else []
+            products if parent == folder and Path(place).name.upper().startswith(("VOL_", "MANIFEST")) else []
         )
         if matching:
             return matching, []
@@ -64,6 +72,7 @@ def _find_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list
     refused = [i for i in (*places, *items) if isinstance(i, RefusedProduct)]
     once = {(p.role, p.bands): p for p in reversed(parts)}  # Copies of metadata name the same files.
     products, unfit = _pair_parts(list(reversed(once.values())))
+    products += [i for i in items if isinstance(i, Product)]
     refused += unfit
     if not products:
         raise InputError(_describe_contents(place, listings, refused))
@@ -100,7 +109,7 @@ def _expand_listing(listing: Listing) -> Iterator[Listing | RefusedProduct]:
         )
 
 
-def _read_listing(listing: Listing) -> Iterator[Part | RefusedProduct]:
+def _read_listing(listing: Listing) -> Iterator[Part | Product | RefusedProduct]:
     taken: set[str] = set()
     for family in FAMILIES:
         for file in _find_metadata_files(listing, family):
@@ -120,7 +129,7 @@ def _find_metadata_files(listing: Listing, family: Family) -> Iterable[str]:
     return chosen.values()
 
 
-def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | RefusedProduct]:
+def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | Product | RefusedProduct]:
     """Yield the parts of a metadata file, or a refusal of a file that is not valid."""
     try:
         yield from family.read(listing, file, read_tree(listing, file), family.sensors)

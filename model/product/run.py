@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -21,16 +21,18 @@ from ..raster.bands import rgb_bands
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.source_files import confined
+from ..raster.source_files import REMOTE, confined, public_name
 from ..raster.stack import label
 from ..wording import format_figure, format_signed
-from .inputs import choose_product_bands, ms_source, pan_source
+from .guided import GuidedJob, fuse_guided
+from .inputs import choose_product_bands, crop_source, ms_sources, pan_source
 from .job import ProductJob, ProductResult, ProductRun
 from .recognise import find_products
 from .scene import Product, RefusedProduct
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # Metadata by which a complete output is recognised.
+MEASURED_MARGIN = 64  # Pixels of MS around an extent.
 MAX_GAIN_FACTOR = 3.0  # A measured gain this much below or above all tabulated ones is reported.
 
 
@@ -49,7 +51,7 @@ def sharpen_products(job: ProductJob, progress: Progress | None = None) -> Produ
 
 def _sharpen_all(job: ProductJob, progress: Progress, started: float) -> ProductResult:
     with gdal_exceptions():
-        products, refused = find_products(job.place, progress.check)
+        products, refused = find_products(job.place, progress.check, progress.log)
     _log_products(products, refused, progress)
     names = make_names_distinct([make_file_name(p.title, "product") for p in products])
     runs = []
@@ -123,18 +125,27 @@ def _sharpen(product: Product, output: Path, job: ProductJob, progress: Progress
         progress.log(f"Nothing to do: {sentence}")
         progress.report(1.0)
         return replace(blank, status=COMPLETE, sentence=sentence)
-    left_out = [b.name for b in product.ms.bands if b not in bands]
+    left_out = [b.name for b in product.image.bands if b not in bands]
     progress.explain(f"Bands: {', '.join(f'{b.name} (band {b.number} of {label(b.files)})' for b in bands)}.")
     if left_out:
         progress.log(f"Left out by BANDS = {job.bands}: {', '.join(left_out)}.")
     with gdal_exceptions():
-        pan, ms = pan_source(product), ms_source(product, job.bands, facts)
+        pan = pan_source(product)
         extent = _transform_extent(job, pan)
-    result = fuse(FusionJob(pan, ms, output, job.options, extent), progress)
+        levels, places = ms_sources(product, bands, facts)
+        if extent and any(file.startswith(REMOTE) for file in product.files):
+            progress.log("Only what is near EXTENT is read and measured, as the product is on the network.")
+            pan, *levels = _crop_sources((pan, *levels), extent)  # type: ignore[assignment]
+    if product.is_guided:
+        results = fuse_guided(GuidedJob(pan, tuple(levels), places, output, job.options, extent, facts), progress)
+    else:
+        results = [fuse(FusionJob(pan, levels[0], output, job.options, extent), progress)]
     if job.keep_vrt:
-        _keep_vrts(output, pan, ms, progress)
-    _check_gain(product, result, progress)
-    return replace(blank, status=SHARPENED, metrics=result.metrics)
+        names = [f"ms_{n}" for n in range(1, len(levels) + 1)] if product.is_guided else ["ms"]
+        _keep_vrts(output, {"pan": pan, **dict(zip(names, levels))}, progress)
+    for result in results:
+        _check_gain(product, result, progress)
+    return replace(blank, status=SHARPENED, metrics=results[0].metrics if results else None)
 
 
 def _collect_facts(product: Product, job: ProductJob) -> dict[str, str]:
@@ -144,8 +155,8 @@ def _collect_facts(product: Product, job: ProductJob) -> dict[str, str]:
     facts = {"PRODUCT": product.title, "SENSOR": product.ms.sensor.name, "ACQUISITION_DATE": product.ms.date}
     stamps, options = [], job.options
     for file in product.files:
-        status = gdal.VSIStatL(file)
-        stamps.append(f"{PurePosixPath(file).name} {status.size if status else 0} {status.mtime if status else 0}")
+        status, name = gdal.VSIStatL(file), PurePosixPath(public_name(file)).name
+        stamps.append(f"{name} {status.size if status else 0} {status.mtime if status else 0}")
     decisive = {
         "bands": job.bands,
         "weights": compute_file_sha256(options.weights) if options.weights.is_file() else str(options.weights),
@@ -198,9 +209,18 @@ def _transform_extent(job: ProductJob, pan: RasterSource) -> Extent | None:
     return moved[0], moved[1], moved[2], moved[3]
 
 
-def _keep_vrts(output: Path, pan: RasterSource, ms: RasterSource, progress: Progress) -> None:
+def _crop_sources(sources: Sequence[RasterSource], extent: Extent) -> list[RasterSource]:
+    """Crop sources to the surroundings of an extent, in which they can be measured."""
+    pixels = []
+    for source in sources:
+        with Raster(source, "MS") as raster:
+            pixels.append(max(raster.grid.pixel_size))
+    return [crop_source(source, extent, MEASURED_MARGIN * max(pixels)) for source in sources]
+
+
+def _keep_vrts(output: Path, sources: Mapping[str, RasterSource], progress: Progress) -> None:
     """Write the VRTs next to the result. A PAN of one file needs none."""
-    for role, source in (("pan", pan), ("ms", ms)):
+    for role, source in sources.items():
         if source.xml:
             path = output.with_name(f"{output.stem}_{role}.vrt")
             try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from ..geometry.grids import MAX_RATIO, MIN_RATIO, RATIO_DIGITS
 
 NOT_SHARPENED = ("cirrus", "thermal", "thermal 1", "thermal 2")  # They are coarse, or show heights that PAN does not.
 
@@ -46,11 +49,19 @@ def find_sensor(sensors: Sequence[Sensor], spacecraft: str) -> Sensor:
 
 @dataclass(frozen=True)
 class Band:
-    """A band and where it is: `number` (from 1) of the raster in `files`, or of the image that its tiles make up."""
+    """A band and where it is: `number` (from 1) of the raster in `files`, or of the image that its tiles make up.
+
+    token        the maker's name of it, such as B8A
+    centre       wavelength in nm, where the metadata state it
+    calibration  scale and offset by which its digital numbers become reflectance or another quantity
+    """
 
     name: str
     files: tuple[str, ...]
     number: int = 1
+    token: str = ""
+    centre: float | None = None
+    calibration: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,8 @@ class Part:
     level    of processing: 1 or 2             metadata files, and those that they name
     missing  names in the metadata of files that are not there
     nodata   the maker's value of gaps, which files may not declare
+    saturated  the least digital number of saturated pixels, None if unknown
+    unmeasured  areas, such as clouds, that are sharpened but excluded from measurements, as in RasterSource
     """
 
     role: str
@@ -74,6 +87,8 @@ class Part:
     metadata: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     nodata: float | None = None
+    saturated: float | None = None
+    unmeasured: str = ""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -90,19 +105,47 @@ class Part:
 
 @dataclass(frozen=True)
 class Product:
-    """PAN and MS that belong together, and in `choices` sentences with the reasons."""
+    """PAN and MS that belong together, and in `choices` sentences with the reasons.
+
+    A product without PAN has its sharpest bands instead: they guide the bands of MS and those of `coarser` parts, which
+    have larger pixels, and are bands of the result themselves.
+    """
 
     pan: Part
     ms: Part
     choices: tuple[str, ...] = ()
+    coarser: tuple[Part, ...] = ()
 
     @property
     def title(self) -> str:
         return self.ms.title
 
     @property
+    def is_guided(self) -> bool:
+        """True where the sharpest bands take the place of PAN."""
+        return len(self.pan.bands) > 1 or bool(self.coarser)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.pan, self.ms, *self.coarser
+
+    @property
+    def image(self) -> Part:
+        """All bands that the result can have: those of MS, or of all parts in the order of their wavelengths."""
+        if not self.is_guided:
+            return self.ms
+
+        def rank(band: Band) -> tuple[float, int]:
+            number = re.match(r"band (\d+)", band.name)
+            return band.centre or self.ms.sensor.centres.get(band.name, math.inf), int(number[1]) if number else 0
+
+        bands = sorted((b for part in self.parts for b in part.bands), key=rank)
+        missing = tuple(name for part in self.parts for name in part.missing)
+        return replace(self.ms, bands=tuple(bands), missing=missing)
+
+    @property
     def files(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([*self.pan.files, *self.ms.files]))
+        return tuple(dict.fromkeys(file for part in self.parts for file in part.files))
 
 
 @dataclass(frozen=True)
@@ -112,3 +155,24 @@ class RefusedProduct:
     title: str
     sentence: str
     files: tuple[str, ...] = ()
+
+
+def guide_by_finest(part: Part, bands: Mapping[float, Sequence[Band]]) -> Product | None:
+    """Make the product of one acquisition without PAN, whose bands with the smallest pixels guide the others.
+
+    Args:
+        part: what all its parts share.
+        bands: those of each pixel size.
+
+    Returns: None where fewer than two pixel sizes differ by MIN_RATIO to MAX_RATIO.
+    """
+    sizes = sorted(size for size, some in bands.items() if some and size > 0.0)
+    coarse = [s for s in sizes[1:] if MIN_RATIO <= round(s / sizes[0], RATIO_DIGITS) <= MAX_RATIO]
+    if not coarse:
+        return None
+    pan, ms, *coarser = (
+        replace(part, role="MS" if s > sizes[0] else "PAN", bands=tuple(bands[s])) for s in (sizes[0], *coarse)
+    )
+    names = ", ".join(b.token or b.name for b in pan.bands)
+    choice = f"{part.title} has no panchromatic band: its sharpest bands ({names}) guide the others."
+    return Product(pan, ms, (choice,), tuple(coarser))

@@ -25,8 +25,9 @@ class RasterSource:
     ignored_nodata  bands whose own nodata value a user switched off
     crs             WKT that replaces the file's own; empty to keep it
     delivered       True for an image of a product, which is opened in the formats of products only, and alone
-    unmeasured      polygons, as hexadecimal WKB in PAN's system, of areas that are sharpened but excluded from
-                    measurements and tuning
+    unmeasured      areas that are sharpened but excluded from measurements and tuning: polygons as hexadecimal WKB in
+                    PAN's system, or the text of a VRT of one band in that system, which is not 0 there
+    saturated       the least value of saturated pixels, which are excluded likewise; None if unknown
     """
 
     path: str = ""
@@ -41,6 +42,7 @@ class RasterSource:
     unmeasured: str = ""
     delivered: bool = False
     xml: str = ""
+    saturated: float | None = None
 
     @property
     def gdal_name(self) -> str:

@@ -28,7 +28,12 @@ TRACES = "CPL_VSIL_GZIP_WRITE_PROPERTIES"  # whether GDAL leaves a .properties f
 OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no overviews, masks, statistics or metadata next to an image
     TRACES: "NO",
+    "GDAL_HTTP_CONNECTTIMEOUT": "30",  # seconds
+    "GDAL_HTTP_LOW_SPEED_TIME": "60",  # seconds without a byte
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
+    "GDAL_HTTP_MAX_RETRY": "3",  # of a server that is busy
 }
+REMOTE = "/vsicurl/"  # begins GDAL's names of addresses, which may end in a signature
 REDIRECTS = ("OVERVIEWS", "ProxyOverviewRequest")  # domains of metadata that name other files
 SENSOR_KEYS = (
     "SENSOR",
@@ -42,6 +47,11 @@ SENSOR_KEYS = (
 PLACEMENTS = (".rpb", "_rpc.txt", ".rpc", ".tfw", ".tifw", ".j2w", ".jp2w", ".wld")  # files with RPC, world files
 
 Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the last change in nanoseconds
+
+
+def public_name(name: str) -> str:
+    """Return a name for messages and metadata: of an address without its query, which may hold a signature."""
+    return name.removeprefix(REMOTE).partition("?")[0] if re.match(rf"(?:{REMOTE})?https?://", name) else name
 
 
 def files_behind(name: str) -> set[str]:

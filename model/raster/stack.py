@@ -18,6 +18,7 @@ from .bands import describe_band
 from .gdal_errors import gdal_exceptions, gdal_messages, quote_messages
 from .reader import Raster
 from .source import RasterSource
+from .source_files import public_name
 
 SAME_GRID = 1e-3  # pixels by which corners of one grid may differ
 MAX_LABEL = 3  # names in a label
@@ -49,7 +50,7 @@ def join_bands(ms: RasterSource, more: Sequence[RasterSource]) -> RasterSource:
 
 def label(names: Sequence[str]) -> str:
     """Return the name of a stack or a mosaic of files: their names, the first ones of many."""
-    short = [Path(n).name for n in names]
+    short = [Path(public_name(n)).name for n in names]
     more = f" and {len(short) - MAX_LABEL} more" if len(short) > MAX_LABEL else ""
     return ", ".join(short[:MAX_LABEL]) + more
 
@@ -152,6 +153,35 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
             _describe(added, band)
     joined.FlushCache()
     return joined
+
+
+def assemble(bands: Sequence[tuple[RasterSource, int]], grid: Grid, nodata: float | None = None) -> RasterSource:
+    """Assemble bands of rasters (from 1) on one grid, with their own nodata values unless one is given.
+
+    Pixels of the grid are kept to the bit and larger ones repeated; where a raster has none, they are nodata. Call
+    within `gdal_exceptions`. Raises InputError for a grid that is rotated or mirrored.
+    """
+    with ExitStack() as open_ones:
+        rasters = {s: open_ones.enter_context(Raster(s, "MS")).dataset for s in dict.fromkeys(s for s, _ in bands)}
+        single = [gdal.Translate("", rasters[s], format="VRT", bandList=[n]) for s, n in bands]
+        sources = [RasterSource(xml=export_vrt(one), label=s.name) for one, (s, _) in zip(single, bands)]
+        x, y = zip(*grid.corners())
+        size = {"resolution": "user", "xRes": grid.transform[1], "yRes": -grid.transform[5]}
+        bounds = (min(x), min(y), max(x), max(y))
+        built = _build_vrt(sources, "MS", separate=True, outputBounds=bounds, srcNodata="None", **size)
+        if (built.RasterXSize, built.RasterYSize) != (grid.width, grid.height):
+            raise InputError(f"MS bands cannot be put on the grid of {bands[0][0].name}, {grid.describe()}.")
+        built.SetGeoTransform(grid.transform)
+        for number, one in enumerate(single, start=1):
+            band, origin = built.GetRasterBand(number), one.GetRasterBand(1)
+            _describe(band, origin)
+            band.SetScale(1.0 if origin.GetScale() is None else origin.GetScale())
+            band.SetOffset(origin.GetOffset() or 0.0)
+            value = origin.GetNoDataValue() if nodata is None else nodata
+            if value is not None:
+                band.SetNoDataValue(value)
+        built.FlushCache()
+        return RasterSource(xml=export_vrt(built), label=label([s.name for s in sources]))
 
 
 def _read_grid(dataset: gdal.Dataset) -> Grid:

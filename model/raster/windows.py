@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..geometry.grids import Extent, Placement, Window
@@ -139,17 +141,26 @@ def read_with_margin(
 ) -> PairWindow:
     """Read a window of MS and all PAN that any blur and any shift of up to `reach` PAN pixels may read.
 
-    Areas under the mask of `ms.source` are invalid there.
+    Saturated pixels and areas under the mask of `ms.source` are invalid there.
     """
     pair = read_pair(pan, ms, placement, window, REACH * placement.ratio + reach)
-    if not ms.source.unmeasured:
-        return pair
-    seen = ~covered(ms.source.unmeasured, ms.grid, window)
+    pair = replace(pair, pan_valid=pair.pan_valid & ~_find_saturated(pan, pair.pan))
+    seen = ~_find_saturated(ms, pair.ms)
+    if ms.source.unmeasured:
+        seen &= ~covered(ms.source.unmeasured, ms.grid, window)
     return replace(
         pair,
         ms_valid=pair.ms_valid & seen,
         band_valid=None if pair.band_valid is None else pair.band_valid & seen,
     )
+
+
+def _find_saturated(raster: Raster, values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Mark the pixels (h, w) where any band is saturated; files of fewer bits cut the stated value off."""
+    if raster.source.saturated is None:
+        return np.zeros(values.shape[-2:], dtype=bool)
+    limit = raster.source.saturated if raster.bits is None else min(raster.source.saturated, 2.0**raster.bits - 1.0)
+    return np.asarray((values + raster.offsets[:, None, None] >= limit).any(0))
 
 
 def _find_shared(ms: Raster, placement: Placement) -> Window:

@@ -92,22 +92,6 @@ Wählen Sie das Ergebnis als Qualität in OTFM Pansharpen, für diese Szene und 
         <translation>OTFM Satellitenprodukt schärfen</translation>
     </message>
     <message>
-        <source>Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.</source>
-        <translation>Schärft Landsat, WorldView, Pleiades und andere Produkte, wie sie geliefert werden.</translation>
-    </message>
-    <message>
-        <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
-
-Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read without unpacking.
-
-Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
-        <translation>Schärft Satellitenprodukte, wie sie geliefert werden: keine Kanäle zu stapeln, keine Kacheln zusammenzusetzen.
-
-Kennt {families} sowie jeden Ordner, dessen Dateinamen PAN und MS sagen, oder PAN und B1, B2 und so fort. Landsat von Level 2 wird mit dem panchromatischen Kanal von Level 1 geschärft. Archive (.tar, .tar.gz, .zip) werden gelesen, wie sie sind.
-
-Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls steht eine Tabelle. Ein Produkt, das scheitert, hält die anderen nicht auf. Ein zweiter Lauf lässt aus, was fertig ist. Was nicht vollständig ist, wird abgelehnt, mit dem, was fehlt.</translation>
-    </message>
-    <message>
         <source>OTFM Assess a sharpened raster</source>
         <translation>OTFM Geschärftes Raster bewerten</translation>
     </message>
@@ -370,10 +354,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>The preview, a temporary layer unless a file is chosen.</source>
         <translation>Die Vorschau, ein temporärer Layer, wenn keine Datei gewählt ist.</translation>
-    </message>
-    <message>
-        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product.</source>
-        <translation>Der Ordner mit einem oder mehreren Produkten (Pfad einfügen), ein Archiv (.tar, .tar.gz, .zip), oder eine Metadatendatei (MTL, IMD, DIM_*.XML) oder ein Bild eines Produkts, das dann das einzige ist.</translation>
     </message>
     <message>
         <source>all takes every band that PAN can sharpen, in the product&apos;s order, so no thermal or cirrus bands. colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.</source>
@@ -836,10 +816,6 @@ Alles kommt in einen eigenen Ordner Ihres QGIS-Profils. Das Python von QGIS und 
 check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
     </message>
     <message>
-        <source>Folder, archive or metadata file</source>
-        <translation>Ordner, Archiv oder Metadatendatei</translation>
-    </message>
-    <message>
         <source>The colour raster, or one raster per band, as Landsat has: pixels 1.5 to 16 times larger, over the same area. Several rasters share one grid, and come in the order of the output. Another reference system is reprojected while it is read.</source>
         <translation>Das Farbraster, oder ein Raster je Kanal wie bei Landsat: 1,5- bis 16-mal so große Pixel über demselben Gebiet. Mehrere Raster haben ein gemeinsames Gitter und die Reihenfolge der Ausgabe. Ein anderes Bezugssystem wird beim Lesen umgerechnet.</translation>
     </message>
@@ -1006,6 +982,30 @@ check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer 
     <message>
         <source>Which bands of the sharper raster to use. Leave empty for all but alpha. Of several, each band of MS gets the combination that it follows best, as with the 10 m bands of Sentinel-2.</source>
         <translation>Welche Kanäle des schärferen Rasters verwendet werden. Leer lassen für alle außer Alpha. Aus mehreren bekommt jeder Kanal von MS die Kombination, der er am besten folgt, wie aus den 10-m-Kanälen von Sentinel-2.</translation>
+    </message>
+    <message>
+        <source>Sharpen Landsat, Sentinel-2, WorldView, Pleiades and other products as they are delivered.</source>
+        <translation>Schärft Landsat, Sentinel-2, WorldView, Pleiades und andere Produkte, wie sie geliefert werden.</translation>
+    </message>
+    <message>
+        <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
+
+Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Products without one, such as Sentinel-2, are sharpened by their sharpest bands, which stay unchanged. Archives (.tar, .tar.gz, .zip) are read without unpacking, and STAC items over the network.
+
+Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
+        <translation>Schärft Satellitenprodukte, wie sie geliefert werden: keine Kanäle zu stapeln, keine Kacheln zusammenzusetzen.
+
+Kennt {families} sowie jeden Ordner, dessen Dateinamen PAN und MS sagen, oder PAN und B1, B2 und so fort. Landsat von Level 2 wird mit dem panchromatischen Kanal von Level 1 geschärft. Produkte ohne einen solchen, etwa Sentinel-2, werden mit ihren schärfsten Kanälen geschärft, die unverändert bleiben. Archive (.tar, .tar.gz, .zip) werden gelesen, ohne sie zu entpacken, und STAC-Items über das Netz.
+
+Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls steht eine Tabelle. Ein Produkt, das scheitert, hält die anderen nicht auf. Ein zweiter Lauf lässt aus, was fertig ist. Was nicht vollständig ist, wird abgelehnt, mit dem, was fehlt.</translation>
+    </message>
+    <message>
+        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product. A STAC item, as a file or an https address, may be read over the network; the log names the host.</source>
+        <translation>Der Ordner mit einem oder mehreren Produkten (Pfad einfügen), ein Archiv (.tar, .tar.gz, .zip), oder eine Metadatendatei (MTL, IMD, DIM_*.XML) oder ein Bild eines Produkts, das dann das einzige ist. Ein STAC-Item, als Datei oder https-Adresse, wird nötigenfalls über das Netz gelesen; das Protokoll nennt den Server.</translation>
+    </message>
+    <message>
+        <source>Folder, archive, metadata file or STAC item</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 </TS>

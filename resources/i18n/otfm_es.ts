@@ -92,22 +92,6 @@ Elija el resultado como calidad en OTFM Pansharpen, para esta escena y otras del
         <translation>OTFM Realzar un producto de satélite</translation>
     </message>
     <message>
-        <source>Sharpen Landsat, WorldView, Pleiades and other products as they are delivered.</source>
-        <translation>Realza Landsat, WorldView, Pleiades y otros productos tal como se entregan.</translation>
-    </message>
-    <message>
-        <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
-
-Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Archives (.tar, .tar.gz, .zip) are read without unpacking.
-
-Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
-        <translation>Realza productos de satélite tal como se entregan: sin apilar bandas ni juntar teselas.
-
-Conoce {families}, y cualquier carpeta cuyos nombres de archivo digan PAN y MS, o PAN y B1, B2, etc. Landsat de nivel 2 se realza con la banda pancromática del nivel 1. Los archivos comprimidos (.tar, .tar.gz, .zip) se leen tal cual.
-
-Varios productos de una carpeta se procesan uno tras otro, y el registro termina con una tabla. Un producto que falla no detiene los demás. Una segunda ejecución omite lo que está completo. Lo que no está completo se rechaza, con lo que falta.</translation>
-    </message>
-    <message>
         <source>OTFM Assess a sharpened raster</source>
         <translation>OTFM Evaluar un ráster realzado</translation>
     </message>
@@ -370,10 +354,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>The preview, a temporary layer unless a file is chosen.</source>
         <translation>La vista previa, una capa temporal si no se elige un archivo.</translation>
-    </message>
-    <message>
-        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product.</source>
-        <translation>La carpeta de uno o más productos (pegue su ruta), un archivo comprimido (.tar, .tar.gz, .zip), o un archivo de metadatos (MTL, IMD, DIM_*.XML) o imagen de un producto, que es entonces el único.</translation>
     </message>
     <message>
         <source>all takes every band that PAN can sharpen, in the product&apos;s order, so no thermal or cirrus bands. colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.</source>
@@ -836,10 +816,6 @@ Todo va a una carpeta propia de su perfil de QGIS. El Python de QGIS y el de su 
 check no cambia nada. Escribe un informe sobre este equipo, con una pequeña escena cuyo resultado se conoce. Adjúntelo cuando pida ayuda.</translation>
     </message>
     <message>
-        <source>Folder, archive or metadata file</source>
-        <translation>Carpeta, archivo o metadatos</translation>
-    </message>
-    <message>
         <source>The colour raster, or one raster per band, as Landsat has: pixels 1.5 to 16 times larger, over the same area. Several rasters share one grid, and come in the order of the output. Another reference system is reprojected while it is read.</source>
         <translation>El ráster de color, o un ráster por banda como en Landsat: píxeles de 1,5 a 16 veces mayores, sobre la misma zona. Varios rásteres comparten una rejilla y van en el orden de la salida. Otro sistema de referencia se reproyecta al leer.</translation>
     </message>
@@ -1006,6 +982,30 @@ check no cambia nada. Escribe un informe sobre este equipo, con una pequeña esc
     <message>
         <source>Which bands of the sharper raster to use. Leave empty for all but alpha. Of several, each band of MS gets the combination that it follows best, as with the 10 m bands of Sentinel-2.</source>
         <translation>Qué bandas del ráster más nítido se usan. Déjelo vacío para todas menos alfa. De varias, cada banda de MS recibe la combinación que mejor sigue, como con las bandas de 10 m de Sentinel-2.</translation>
+    </message>
+    <message>
+        <source>Sharpen Landsat, Sentinel-2, WorldView, Pleiades and other products as they are delivered.</source>
+        <translation>Aumenta la resolución de Landsat, Sentinel-2, WorldView, Pleiades y otros productos tal como se entregan.</translation>
+    </message>
+    <message>
+        <source>Sharpens satellite products as they are delivered: no bands to stack, no tiles to put together.
+
+Knows {families}, and any folder whose files&apos; names say PAN and MS, or PAN and B1, B2 and so on. Landsat of level 2 is sharpened with the panchromatic band of level 1. Products without one, such as Sentinel-2, are sharpened by their sharpest bands, which stay unchanged. Archives (.tar, .tar.gz, .zip) are read without unpacking, and STAC items over the network.
+
+Several products in one folder run one after another, and the log ends with a table. A product that fails does not stop the others. A second run leaves out what is complete. What is not complete is refused, with what is missing.</source>
+        <translation>Aumenta la resolución de productos de satélite tal como se entregan: sin apilar bandas ni juntar teselas.
+
+Conoce {families}, y cualquier carpeta cuyos nombres de archivo digan PAN y MS, o PAN y B1, B2, etc. En Landsat de nivel 2 se usa la banda pancromática del nivel 1. En productos sin ella, como Sentinel-2, se usan sus bandas más nítidas, que no cambian. Los archivos comprimidos (.tar, .tar.gz, .zip) se leen sin descomprimirlos, y los ítems STAC por la red.
+
+Varios productos de una carpeta se procesan uno tras otro, y el registro termina con una tabla. Un producto que falla no detiene los demás. Una segunda ejecución omite lo que está completo. Lo que no está completo se rechaza, con lo que falta.</translation>
+    </message>
+    <message>
+        <source>The folder of one or more products (paste its path), an archive (.tar, .tar.gz, .zip), or a metadata file (MTL, IMD, DIM_*.XML) or image of a single product. A STAC item, as a file or an https address, may be read over the network; the log names the host.</source>
+        <translation>La carpeta de uno o más productos (pegue su ruta), un archivo comprimido (.tar, .tar.gz, .zip), o un archivo de metadatos (MTL, IMD, DIM_*.XML) o imagen de un producto, que es entonces el único. Un ítem STAC, como archivo o dirección https, puede leerse por la red; el registro nombra el servidor.</translation>
+    </message>
+    <message>
+        <source>Folder, archive, metadata file or STAC item</source>
+        <translation type="unfinished"></translation>
     </message>
 </context>
 </TS>

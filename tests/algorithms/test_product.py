@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.landsat import landsat
-from helpers.products import pair_for
+from helpers.products import cut, pair_for
 from helpers.qgis import Listener
 from helpers.scenes import load_image
+from helpers.stac import asset, write_item
+from helpers.web import serve
 from otfm_pansharpen.model.product.families import FAMILIES
 from qgis.core import (
     QgsApplication,
@@ -111,3 +113,21 @@ def test_cancel_keeps_what_is_complete_and_leaves_nothing_else(product, tmp_path
     with pytest.raises(QgsProcessingException, match="Cancelled by the user"):
         run(product, tmp_path / "in", tmp_path / "out", Listener(cancel_at=60))
     assert [p.name for p in (tmp_path / "out").iterdir()] == [f"{first}_sharp.tif"]
+
+
+def test_an_address_is_sharpened_and_its_host_logged(product, tmp_path):
+    pair = pair_for(tmp_path / "pair", 4, 4)
+    cut(pair.pan, tmp_path / "in" / "p.tif")
+    cut(pair.ms, tmp_path / "in" / "m.tif")
+    bands = [(name, name, centre) for name, centre in zip(("blue", "green", "red", "nir"), (0.48, 0.56, 0.66, 0.83))]
+    write_item(
+        tmp_path / "in" / "item.json", {"ms": asset("m.tif", *bands), "pan": asset("p.tif", ("pan", "pan", 0.6))}
+    )
+    feedback = Listener()
+    with serve(tmp_path / "in", "sig=1") as site:
+        item = tmp_path / "in" / "item.json"
+        item.write_text(item.read_text().replace('.tif"', '.tif?sig=1"'))
+        results, passed = run(product, f"{site.address}/item.json?sig=1", tmp_path / "out", feedback)
+    assert passed, feedback.lines
+    assert (results["SHARPENED"], results["FAILED"]) == (1, 0)
+    assert any(f"Connecting to {site.address.removeprefix('http://')}" in line for line in feedback.lines)

@@ -9,10 +9,13 @@ import signal
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.landsat import landsat
-from helpers.products import pair_for
+from helpers.products import packed, pair_for
+from helpers.safe import BANDS, RATIOS, Safe
 from helpers.scenes import Recipe, load_image, save
+from osgeo import gdal
 
 PROGRAM = os.environ.get("QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process") or ""
 ROOT = Path(__file__).resolve().parents[2]
@@ -319,3 +322,24 @@ def test_an_assessment_from_the_command_line(environment, tmp_path):
     results = json.loads(done.stdout)["results"]
     assert results["FAULTS"] == ""
     assert Path(results["REPORT"]).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.promise(18)
+@pytest.mark.parametrize(("level", "form"), [("L1C", "folder"), ("L2A", "zip"), ("L1C", "zip"), ("L2A", "folder")])
+def test_sentinel2_runs_as_folder_and_archive(environment, tmp_path, level, form):
+    safe = Safe(level, "04.00", side=240, cloud=np.s_[60:120, 120:180])
+    place = safe.write(tmp_path / "in")
+    if form == "zip":
+        place = packed(tmp_path / "in", tmp_path / "S2.SAFE.zip")
+    done = qgis(environment, "run", "otfm:product", "--", f"INPUT={place}", f"OUTPUT={tmp_path}/out", "DEVICE=cpu")
+    assert done.returncode == 0, done.stderr
+    assert "6.2 %, are sharpened but not measured" in done.stdout
+    dataset = gdal.Open(str(tmp_path / "out" / f"{safe.name}_sharp.tif"))
+    bands = [b for b in BANDS if b in safe.images]
+    assert [dataset.GetRasterBand(n).GetDescription().split()[0] for n in range(1, len(bands) + 1)] == bands
+    for number, band in enumerate(bands, start=1):
+        written = dataset.GetRasterBand(number)
+        reflectance = written.ReadAsArray() * written.GetScale() + written.GetOffset()
+        if RATIOS[band] == 1:
+            np.testing.assert_array_equal(reflectance, safe.images[band] * 0.0001 - 0.1)
+        assert 0.0 < np.median(reflectance[20:]) < 0.4

@@ -11,7 +11,7 @@ from helpers.fusion import run as fuse_pair
 from helpers.landsat import ali, landsat
 from helpers.maxar import worldview
 from helpers.products import band_names, named, packed, pair_for, sharpened
-from helpers.scenes import load_image
+from helpers.scenes import landscape, load_image, save, sense
 from osgeo import gdal
 
 OLI = ["coastal", "blue", "green", "red", "nir", "swir1", "swir2"]
@@ -119,3 +119,49 @@ def test_archives_are_read_as_they_are(tmp_path, name):
     result, _ = sharpened(archive, tmp_path / "out")
     np.testing.assert_array_equal(load_image(result.runs[0].output), plain)
     assert [p.name for p in (tmp_path / "down loads").iterdir()] == [name]
+
+
+def mixed(folder, files):
+    """Write bands of one scene of 12 m: name of the file to ratio of its pixels, and bands in it."""
+    folder.mkdir(parents=True)
+    sharp = landscape(3, 288, 288)
+    for number, (name, (ratio, bands)) in enumerate(files.items()):
+        image = np.stack([np.roll(sharp[(number + b) % 3], number + b, 0) for b in range(bands)])
+        pixels = image if ratio == 1 else sense(image, ratio)
+        save(folder / name, pixels, "uint16", (5e5, 12.0 * ratio, 0, 4e6, 0, -12.0 * ratio))
+
+
+WITHOUT_PAN = {
+    "ASTER, one file per band": (
+        {f"AST_L1T_00307222006165532_20150513184331_ImageData{n}.tif": (1 if n in ("1", "2", "3N") else 2, 1)
+         for n in ("1", "2", "3N", *"456789")},
+        ["green", "red", "nir", *(f"swir {n}" for n in range(4, 10))],
+    ),
+    "ASTER, swaths and thermal": (
+        {f"AST_L1T_003_{swath}_Swath_ImageData{n}.tif": (ratio, 1)
+         for swath, ratio, numbers in (("VNIR", 1, ("1", "2", "3N")), ("TIR", 6, ("10", "13"))) for n in numbers},
+        ["green", "red", "nir", "tir 10", "tir 13"],
+    ),
+    "ASTER, one file per telescope": (
+        {"AST_L1T_003_VNIR.tif": (1, 3), "AST_L1T_003_SWIR.tif": (2, 6)},
+        ["green", "red", "nir", *(f"swir {n}" for n in range(4, 10))],
+    ),
+    "numbers and pixel sizes": (
+        {"x_B02_10m.tif": (1, 1), "x_B03_10m.tif": (1, 1), "x_B05_20m.tif": (2, 1), "x_B8A_20m.tif": (2, 1),
+         "x_B03_20m.tif": (2, 1)},
+        ["band 2", "band 3", "band 5", "band 8A"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WITHOUT_PAN)
+def test_products_without_pan_are_guided_by_finest(tmp_path, kind):
+    files, names = WITHOUT_PAN[kind]
+    mixed(tmp_path / "in", files)
+    result, log = sharpened(tmp_path / "in", tmp_path / "out")
+    assert [(r.status, r.sentence) for r in result.runs] == [("sharpened", "")], log
+    assert band_names(result.runs[0].output) == names
+    image = load_image(result.runs[0].output)
+    guides = [name for name, (ratio, _) in files.items() if ratio == 1]
+    np.testing.assert_array_equal(image[0], load_image(tmp_path / "in" / guides[0])[0])
+    assert image.shape[1:] == (288, 288)
