@@ -147,8 +147,8 @@ def _resample(raster: Raster, pan: Raster) -> Raster:
         )  # fmt: skip
     except RuntimeError as error:
         raise InputError(
-            f"FUSED {raster.source.name} cannot be brought to PAN's pixels: {quote_messages(error)}. Reproject it first, for "
-            "example with gdal:warpreproject."
+            f"FUSED {raster.source.name} cannot be brought to PAN's pixels: {quote_messages(error)}. Reproject it "
+            "first, for example with gdal:warpreproject."
         ) from error
     return Raster(replace(raster.source, crs=""), "FUSED", moved)
 

@@ -172,8 +172,8 @@ def _copy(whole: RasterSource, writer: RasterWriter, form: OutputForm, progress:
                     values = raster.dataset.ReadAsArray(w.left, w.top, w.width, w.height)
             except RuntimeError as error:
                 raise InputError(
-                    f"MS {whole.name} cannot be read at row {w.top}, column {w.left}: {quote_messages(error)}. The file may be "
-                    "truncated or damaged."
+                    f"MS {whole.name} cannot be read at row {w.top}, column {w.left}: {quote_messages(error)}. The "
+                    "file may be truncated or damaged."
                 ) from error
             writer.write(w, values.reshape(-1, w.height, w.width).astype(NUMPY_TYPES[form.type], copy=False))
             progress.report(number / len(windows))

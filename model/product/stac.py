@@ -205,8 +205,8 @@ def _open_asset(key: str, path: str) -> tuple[int, float]:
         dataset = open_delivered(path)
     except (RuntimeError, InputError) as error:
         raise InputError(
-            f"The asset {key}, {public_name(path)}, cannot be opened: {quote_messages(error)}. Signed addresses expire: get the "
-            "item again."
+            f"The asset {key}, {public_name(path)}, cannot be opened: {quote_messages(error)}. Signed addresses "
+            "expire: get the item again."
         ) from error
     grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
     return dataset.RasterCount, float(f"{math.prod(grid.pixel_size) ** 0.5:.{PIXEL_DIGITS}g}")

@@ -134,8 +134,8 @@ class Warper:
             )  # fmt: skip
         except RuntimeError as error:
             raise InputError(
-                f"{self.role} {self.name} cannot be reprojected to PAN's system: {quote_messages(error)}. Check that its "
-                "reference system is the right one (Layer, Set CRS), or reproject it first with gdal:warpreproject."
+                f"{self.role} {self.name} cannot be reprojected to PAN's system: {quote_messages(error)}. Check that "
+                "its reference system is the right one (Layer, Set CRS), or reproject it first with gdal:warpreproject."
             ) from error
 
     def _refuse_local(self) -> None:
