@@ -158,7 +158,7 @@ def measure_scene(scene: Scene, settings: Settings, memory: int | None, inputs: 
         weights, measured, plan, reduced = plan_pair(pair, job, Progress())
         quality = estimate_quality(pair, plan, weights, measured, reduced, Progress())
     _refuse_small_worker(plan, weights.network.config, memory)
-    facts, metrics = provenance(plan, measured.registration, weights), scene_metrics(plan, measured, quality)
+    facts, metrics = provenance(plan, measured, weights), scene_metrics(plan, measured, quality)
     return ScenePlan(plan, part_side(plan, pair, memory), inputs, decisive, facts, metrics)
 
 

@@ -12,6 +12,6 @@ TUNED = "tuned"  # a quality: a bundled set is tuned on the scene itself first,
 TUNED_FROM = "best"  # this one
 DEVICES = ("auto", "cuda", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16")
-ALIGNMENTS = ("auto", "off")
+ALIGNMENTS = ("auto", "scene", "off")  # bands and places, one shift, nothing
 PRODUCT_BANDS = ("all", "colour and NIR", "natural colour")
 DATA_TYPES = ("Byte", "Int8", "UInt16", "Int16", "UInt32", "Int32", "Float32", "Float64")  # GDAL's names

@@ -13,6 +13,7 @@ from osgeo import gdal
 from ..codec import Codec
 from ..devices import choose_devices
 from ..errors import InputError, WeightsError
+from ..geometry.alignment import Alignment
 from ..geometry.grids import Placement, Window
 from ..geometry.transfer import TransferFunction
 from ..inference.precision import choose_precision
@@ -28,7 +29,7 @@ from .job import FusionJob
 from .measure import Measurement
 from .plausible_range import PlausibleRange
 
-FORMAT = "otfm-pansharpen-plan-4"
+FORMAT = "otfm-pansharpen-plan-5"
 MEGABYTE = 2**20
 MAX_BUDGET = 2048  # MB
 SHARE_OF_MACHINE = 0.25
@@ -96,6 +97,7 @@ class FusionPlan:
     offsets     subtracted from each band as it is read
     plausible   the range of values, as they are read
     network_share   1, or 0 where the scene, made coarser, is sharpened better by the injection of PAN's detail alone
+    alignment   displacement of the bands that is corrected while MS is read
     work        tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
     """
 
@@ -112,6 +114,7 @@ class FusionPlan:
     work: WorkPlan
     plausible: PlausibleRange
     network_share: float = 1.0
+    alignment: Alignment | None = None
 
     def tiles(self) -> list[Window]:
         """Return the output's tiles, as windows of PAN."""
@@ -137,7 +140,7 @@ class FusionPlan:
 
 PLAN_CLASSES = (
     *(FusionPlan, RasterSource, Window, Placement, SceneStatistics, TransferFunction, Engine, OutputForm, WorkPlan),
-    PlausibleRange,
+    *(PlausibleRange, Alignment),
 )
 CODEC = Codec(*PLAN_CLASSES)
 
@@ -164,6 +167,7 @@ def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: 
         offsets=tuple(pair.ms.offsets.tolist()),
         work=replace(work, cache=max(work.cache, min(2 * strips // MEGABYTE, budget))),
         plausible=_choose_range(pair, measured),
+        alignment=measured.alignment,
     )
 
 

@@ -67,6 +67,7 @@ def run_plan(
     ]
     encoder = PixelEncoder(plan.form.type, plan.form.nodata, plan.lowest, plan.offsets, plan.form.highest)
     tiling = Tiling(plan, pan, ms, fusers, Finish(plan.plausible, encoder))
+    ms.align(plan.alignment)
     with bounded_cache(plan.work.cache):
         tiling.run(target, progress)
     for raster in (pan, ms):
