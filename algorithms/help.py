@@ -99,7 +99,7 @@ LABELS = {
     "PAN_BAND": "Panchromatic band",
     "MS_BANDS": "Multispectral bands",
     "MS_MORE": "More bands of the multispectral raster, one raster per band",
-    "ALIGN": "Correct the shift between the rasters",
+    "ALIGN": "Move the bands to their places on PAN",
     "MASK": "Polygons of ground that is not measured, such as clouds",
     "MTF_GAIN": "MTF gain at Nyquist",
     "WEIGHTS_OUT": "Tuned weights to keep",
@@ -162,8 +162,9 @@ HELP = {
     "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), else "
     "float32. fp32 gives the same raster whatever the tile size.",
     "STEPS": "How many steps the flow takes. 1 is what the weights are trained for; more costs more time.",
-    "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it. With off, the "
-    "georeference is trusted, even where PAN and MS do not seem to show the same scene.",
+    "ALIGN": "auto measures on the pixels how far each band of MS is from PAN, and how that varies across the scene, "
+    "and corrects both. scene corrects one shift for all. With off, the georeference is trusted, even where PAN and MS "
+    "do not seem to show the same scene.",
     "MTF_GAIN": "Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for "
     "a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is "
     "crisp.",
@@ -235,6 +236,9 @@ OUTPUT_LABELS = {
     "RATIO": "Ratio of the pixel sizes",
     "SHIFT_X": "Measured shift across, in PAN pixels",
     "SHIFT_Y": "Measured shift down, in PAN pixels",
+    "SHIFT_BANDS": "Further shift of each band, across and down, in PAN pixels",
+    "SHIFT_LOCAL": "Variation of the shift across the scene, in PAN pixels",
+    "SHIFT_LEFT": "Mean shift of the bands that is left, in PAN pixels",
     "MTF_GAIN_USED": "MTF gain used",
     "HQNR": "Quality without reference (HQNR) of pieces",
     "ERGAS": "ERGAS of the same pieces, made coarser by the ratio",

@@ -130,7 +130,7 @@ def measure(pair: CheckedPair, align: str, transfer: TransferFunction | None, pr
     dead, windows = _leave_out_dead_bands(pair.ms, windows)
     ms_fill, pan_fill = _find_fill(pair, windows, progress)
     windows = [without_fill(w, ms_fill, pan_fill) for w in windows]
-    extremes = _measure_extremes(pair.ms, windows)
+    delivered = windows
     registration = measure_registration(windows, align != "off", transfer, progress.check)
     displacement, fills = None, (ms_fill, pan_fill)
     if align != "off":
@@ -150,6 +150,7 @@ def measure(pair: CheckedPair, align: str, transfer: TransferFunction | None, pr
             windows = correct_windows(pair.ms, windows)
         _refuse_other_scene(pair, windows, registration, progress)
     statistics = _collect_statistics(pair, windows, registration, progress)
+    extremes = _measure_extremes(pair.ms, delivered)
     pieces = telling_pieces(windows, registration, progress.check)
     placement = pair.placement.moved(registration.shift)
     whole = read_without_fill(pair.ms, lambda: small_scene(pair.pan, pair.ms, placement), fills)

@@ -23,9 +23,10 @@ OUTLIER = 4.0  # usual errors from which on a block does not count: moving cloud
 USUAL = 1.4826  # standard deviation over the median distance from the middle, of a normal distribution
 NODE_BLOCKS = 1.6  # blocks along an axis for each interval of the splines
 MAX_INTERVALS = 8  # along an axis
-STIFFNESS = (10.0, 1.0, 0.1, 0.01)  # weight of bends over that of the blocks of an interval, from smooth to fine
+STIFFNESS = (3.0, 0.3, 0.03, 0.003)  # weight of bends over that of the blocks of an interval, from smooth to fine
 MIN_BLOCKS = 12  # for a field
-CLEARLY = 2.0  # standard errors by which a finer field has to predict blocks better
+CLEARLY = 1.0  # standard errors by which a finer field has to predict blocks better, and at least
+MIN_GAIN = 0.2  # of the squared error of the best field
 NEIGHBOURS = 4.0  # blocks that err together
 MAX_SCORE = 9.0  # times the usual squared error; larger ones count as this
 DIGITS = 4  # decimals of coefficients in MS pixels: the last bits of LAPACK depend on the number of threads
@@ -88,7 +89,8 @@ def fit_field(shared: Matrix, variances: Matrix, centres: Matrix, extent: Window
         return nothing
     shared, weights, centres = shared[:, known], 1.0 / variances[known], centres[:, known]
     area = np.prod([np.ptp(c) + 1.0 for c in centres]) / known.sum()
-    cells = tuple(int(np.clip(np.ptp(c) / np.sqrt(area) / NODE_BLOCKS, 1, MAX_INTERVALS)) for c in centres)
+    sizes = extent.height, extent.width
+    cells = tuple(int(np.clip(n / np.sqrt(area) / NODE_BLOCKS, 1, MAX_INTERVALS)) for n in sizes)
     designs = {n: _make_design(centres, extent, n) for n in {(1, 1), cells}}
     planes = [_make_plane((1, 1))[:, :1], _make_plane((1, 1))]
     fits = [(_fit(shared, weights, designs[1, 1] @ p, np.zeros((p.shape[1],) * 2)), p, (1, 1)) for p in planes]
@@ -103,7 +105,8 @@ def fit_field(shared: Matrix, variances: Matrix, centres: Matrix, extent: Window
     best = int(np.argmin([s.mean() for s in scores]))
     for number in range(best):
         worse = scores[number] - scores[best]
-        if worse.mean() <= CLEARLY * worse.std() * np.sqrt(NEIGHBOURS / len(worse)):
+        error = CLEARLY * float(worse.std()) * np.sqrt(NEIGHBOURS / len(worse))
+        if worse.mean() <= max(error, MIN_GAIN * float(scores[best].mean())):
             best = number
             break
     if best == 0:
