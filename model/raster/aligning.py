@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..geometry.alignment import Alignment
-from ..geometry.filters import Image, dilate
+from ..geometry.filters import dilate
 from ..geometry.grids import Placement
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -36,12 +35,7 @@ def align_pair(
     """
     if not any(w.ms_valid.any() for w in windows):
         return registration, None
-
-    def read(alignment: Alignment) -> list[Image]:
-        ms.align(alignment)
-        return [ms.read_padded(w.ms_place)[0] for w in windows]
-
-    seen = measure_alignment(windows, read, find_shared(ms, placement), registration.transfer, check)
+    seen = measure_alignment(windows, find_shared(ms, placement), registration.transfer, check)
     ms.align(seen.alignment)
     if seen.alignment is None:
         return registration, seen if registration.reliable else None
@@ -51,9 +45,8 @@ def align_pair(
         return registration, None
     down, across = registration.shift
     local = tuple(None if s is None else (s[0] + down, s[1] + across) for s in again.local)
-    shift = (again.shift[0] + down, again.shift[1] + across)
     unshifted = registration.correlation_unshifted
-    return replace(again, shift=shift, local=local, correlation_unshifted=unshifted), seen
+    return replace(again, shift=registration.shift, local=local, correlation_unshifted=unshifted), seen
 
 
 def correct_windows(ms: Raster, windows: Sequence[PairWindow]) -> list[PairWindow]:

@@ -2,13 +2,13 @@
 
 In each block of a window, the details of a band are fitted by those of PAN and their two derivatives (Lucas and Kanade,
 1981). Every band has a contrast of its own in every block, so it may be negative, as that of near infrared over plants.
-MS is then corrected and measured again until nothing is left.
+PAN is then moved to where a band is expected, until nothing is left; interpolated MS would be aliased.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,11 +27,13 @@ from .registration import Shift
 BLOCKS = 400  # about, of a scene
 MIN_SIDE, MAX_SIDE = 16, 32  # MS pixels of a block
 MIN_SHARE = 0.4  # of a block's pixels that count
-DERIVATIVE_STEP = 0.25  # MS pixels on both sides
+DERIVATIVE_STEP = 0.125  # MS pixels on both sides
 MAX_STEP = 1.5  # MS pixels; what a block shows beyond it is not a measurement
 BLOCK_ERROR = 0.1  # PAN pixels; error of a block that its noise does not show
-CORRECTIONS = 4  # times that MS is corrected and measured again, at most
-CONVERGED = 0.02  # PAN pixels by which the last correction changed the displacement
+GRAIN = 0.125  # MS pixels to which PAN is moved; bands that are nearer share its details
+MAX_GRAINS = 32  # four MS pixels
+CORRECTIONS = 4  # times that PAN is moved and bands are measured again, at most
+CONVERGED = 0.02  # PAN pixels by which the last measurement changed the displacement
 WELL_MEASURED = 0.1  # PAN pixels; standard error of a band that is placed by itself
 MAX_BAND_SCATTER = 3.0  # of a band's blocks, in their errors; beyond it they show moving clouds
 MAX_FIELD_SCATTER = 1.7  # of the bands within a block; beyond it they do not share a field
@@ -41,7 +43,6 @@ ERRORS = 2.0  # standard errors beyond which a displacement is corrected
 MIN_CORRECTION = 0.05  # PAN pixels; less cannot be seen
 MAX_SPREAD = 0.3  # PAN pixels between bands that agree: a band that cannot be measured is placed with them
 
-Reader = Callable[[Alignment], Sequence[Image]]
 Check = Callable[[], None]
 
 
@@ -81,33 +82,17 @@ class AlignmentMeasurement:
 
 
 def measure_alignment(
-    windows: Sequence[PairWindow], read: Reader, extent: Window, transfer: TransferFunction, check: Check = lambda: None
+    windows: Sequence[PairWindow], extent: Window, transfer: TransferFunction, check: Check = lambda: None
 ) -> AlignmentMeasurement:
     """Measure bands and field over windows that are placed with the scene's shift.
 
-    `read` returns the MS of the windows corrected by an alignment. `extent` are the MS pixels that PAN covers. `check`
-    is called often and may raise to stop.
+    `extent` are the MS pixels that PAN covers. `check` is called often and may raise to stop.
     """
-    scene = _Scene(windows, read, extent, transfer, check)
-    seen = scene.measure(None)
-    state, seen = _iterate(scene, seen, True)
+    scene = _Scene(windows, extent, transfer, check)
+    state, seen = scene.place(True)
     if state.lattice and not state.is_field_shared(seen):
-        state, seen = _iterate(scene, scene.measure(None), False)
+        state, seen = scene.place(False)
     return state.conclude(seen, scene.spacing, extent)
-
-
-def _iterate(scene: _Scene, seen: BlockShifts, with_field: bool) -> tuple[_Placement, BlockShifts]:
-    """Fit bands and field, correct MS by them and measure again; returns them and the displacements of the blocks."""
-    state = _Placement.fit(seen, scene.extent, with_field)
-    for _ in range(CORRECTIONS):
-        if not state.is_notable(seen, scene.spacing):
-            break
-        residues = scene.measure(to_alignment(state.bands, state.coefficients, state.lattice, scene.extent))
-        seen = replace(residues, shifts=residues.shifts + state.over(seen))
-        before, state = state.over(seen), _Placement.fit(seen, scene.extent, with_field)
-        if float(np.median(np.abs(state.over(seen) - before) * scene.spacing[..., None])) < CONVERGED:
-            break
-    return state, seen
 
 
 @dataclass(frozen=True)
@@ -184,25 +169,52 @@ def _spread(shifts: Matrix) -> float:
 
 
 class _Scene:
-    """Windows of a scene, placed with its shift, that are measured again and again."""
+    """Windows of a scene, placed with its shift, whose PAN is moved to where bands and field are, again and again."""
 
-    def __init__(
-        self, windows: Sequence[PairWindow], read: Reader, extent: Window, transfer: TransferFunction, check: Check
-    ) -> None:
-        self.read, self.extent, self.check = read, extent, check
+    def __init__(self, windows: Sequence[PairWindow], extent: Window, transfer: TransferFunction, check: Check) -> None:
+        self.windows, self.extent, self.transfer, self.check = windows, extent, transfer, check
         self.spacing = np.array(windows[0].spacing)[:, None]
-        side = min(max(math.sqrt(sum(w.ms_valid.size for w in windows) / BLOCKS), MIN_SIDE), MAX_SIDE)
-        self.first = [w.ms for w in windows]
-        self.templates = parallel_map(lambda w: _Template.of(w, transfer, side), windows)
+        self.side = min(max(math.sqrt(sum(w.ms_valid.size for w in windows) / BLOCKS), MIN_SIDE), MAX_SIDE)
+        self.templates = parallel_map(lambda w: _Template.of(w, transfer, self.side), windows)
+        self.centres = np.concatenate([t.centres for t in self.templates], axis=1)
 
-    def measure(self, alignment: Alignment | None) -> BlockShifts:
-        """Measure the displacement of blocks that an alignment leaves."""
+    def place(self, with_field: bool) -> tuple[_Placement, BlockShifts]:
+        """Fit bands and field; returns them and the displacements of the blocks."""
+        seen = self._measure(None)
+        state = _Placement.fit(seen, self.extent, with_field)
+        for _ in range(CORRECTIONS):
+            if not state.is_notable(seen, self.spacing):
+                break
+            seen, before = self._measure(state), state.over(seen)
+            state = _Placement.fit(seen, self.extent, with_field)
+            if float((np.abs(state.over(seen) - before).mean(-1) * self.spacing).max()) < CONVERGED:
+                break
+        return state, seen
+
+    def _measure(self, state: _Placement | None) -> BlockShifts:
+        """Measure the displacement of blocks, with PAN moved to where they are expected."""
         self.check()
-        images = self.first if alignment is None else self.read(alignment)
-        parts = parallel_map(lambda pair: pair[0].measure(pair[1]), list(zip(self.templates, images)))
+        parts = parallel_map(lambda number: self._measure_window(number, state), range(len(self.windows)))
         shifts, variances, agreement = (np.concatenate([p[i] for p in parts], axis=-1) for i in range(3))
-        centres = np.concatenate([t.centres for t in self.templates], axis=1)
-        return BlockShifts(shifts, variances + (BLOCK_ERROR / self.spacing[..., None]) ** 2, agreement, centres)
+        return BlockShifts(shifts, variances + (BLOCK_ERROR / self.spacing[..., None]) ** 2, agreement, self.centres)
+
+    def _measure_window(self, number: int, state: _Placement | None) -> tuple[Matrix, Matrix, Matrix]:
+        """Measure one window; bands that are expected near each other share PAN's details."""
+        window, base = self.windows[number], self.templates[number]
+        expected = np.zeros((2, len(window.ms)))
+        if state is not None:
+            middle = np.array(window.ms_corner)[:, None] + np.array(window.ms_valid.shape)[:, None] / 2.0
+            field = field_at(state.coefficients, state.lattice, middle, self.extent)
+            expected = np.clip(np.rint((state.bands + field) / GRAIN), -MAX_GRAINS, MAX_GRAINS) * GRAIN
+        parts: dict[int, tuple[Matrix, Matrix, Matrix]] = {}
+        for place in np.unique(expected, axis=1).T:
+            bands = np.flatnonzero((expected == place[:, None]).all(0))
+            down, across = place * self.spacing[:, 0]
+            moved = _Template.of(window.shifted((down, across)), self.transfer, self.side) if place.any() else base
+            for band, (shifts, *rest) in zip(bands, moved.measure(window.ms[bands])):
+                parts[band] = (shifts + place[:, None], *rest)
+        shifts, variances, agreement = zip(*(parts[b] for b in sorted(parts)))
+        return np.stack(shifts, axis=1), np.stack(variances, axis=1), np.stack(agreement)
 
 
 @dataclass(frozen=True)
@@ -246,10 +258,9 @@ class _Template:
         inverse = np.linalg.inv(gram + (1e-9 * size + 1e-30 + (size <= 0.0)) * np.eye(3))
         return cls(details, mask, blocks, centres, inverse, np.where(size[:, 0, 0] > 0.0, counts, 0.0))
 
-    def measure(self, ms: Image) -> tuple[Matrix, Matrix, Matrix]:
-        """Fit the bands (bands, h, w) in each block; returns shifts, variances and agreement of `BlockShifts`."""
+    def measure(self, ms: Image) -> Iterator[tuple[Matrix, Matrix, Matrix]]:
+        """Fit bands (bands, h, w) in each block; yields shifts, variances and agreement of `BlockShifts` for each."""
         count = len(self.counts)
-        parts = []
         for band in high_pass(ms):
             values = band[self.mask].astype(np.float64)
             products = np.stack([np.bincount(self.blocks, values * d, count) for d in self.details], axis=1)
@@ -265,7 +276,4 @@ class _Template:
                 share = explained / power
             known = (self.counts > 0.0) & np.isfinite(variances).all(0) & (np.abs(shifts).max(0) < MAX_STEP)
             known &= (power > 0.0) & (variances > 0.0).all(0)
-            unknown = (shifts, 0.0), (variances, np.inf), (share, 0.0)
-            parts.append(tuple(np.where(known, values, other) for values, other in unknown))
-        shifts, variances, agreement = zip(*parts)
-        return np.stack(shifts, axis=1), np.stack(variances, axis=1), np.stack(agreement)
+            yield np.where(known, shifts, 0.0), np.where(known, variances, np.inf), np.where(known, share, 0.0)

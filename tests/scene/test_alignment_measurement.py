@@ -32,14 +32,7 @@ def scene(moves, contrast=(1.0, 0.8, 1.1, -0.7), noise=(0.0, 0.0, 0.0, 0.0)):
 
 
 def measure(pair):
-    extent = Window(0, 0, SMALL, SMALL)
-
-    def read(alignment):
-        reach = alignment.reach
-        padded = np.pad(pair.ms, ((0, 0), (reach, reach), (reach, reach)), "edge")
-        return [alignment.correct(padded, np.ones((1, *padded.shape[1:]), bool), extent)[0]]
-
-    return measure_alignment([pair], read, extent, TransferFunction.gaussian(0.3))
+    return measure_alignment([pair], Window(0, 0, SMALL, SMALL), TransferFunction.gaussian(0.3))
 
 
 def fixed(*moves):
