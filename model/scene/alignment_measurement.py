@@ -31,7 +31,7 @@ DERIVATIVE_STEP = 0.125  # MS pixels on both sides
 MAX_STEP = 1.5  # MS pixels; what a block shows beyond it is not a measurement
 BLOCK_ERROR = 0.1  # PAN pixels; error of a block that its noise does not show
 GRAIN = 0.125  # MS pixels to which PAN is moved; bands that are nearer share its details
-MAX_GRAINS = 32  # four MS pixels
+MAX_FIELD = 6.0  # MS pixels; more is not a residue of the scene's shift
 CORRECTIONS = 4  # times that PAN is moved and bands are measured again, at most
 CONVERGED = 0.02  # PAN pixels by which the last measurement changed the displacement
 WELL_MEASURED = 0.1  # PAN pixels; standard error of a band that is placed by itself
@@ -90,7 +90,7 @@ def measure_alignment(
     """
     scene = _Scene(windows, extent, transfer, check)
     state, seen = scene.place(True)
-    if state.lattice and not state.is_field_shared(seen):
+    if state.lattice and not state.is_field_trusted(seen):
         state, seen = scene.place(False)
     return state.conclude(seen, scene.spacing, extent)
 
@@ -125,8 +125,10 @@ class _Placement:
         """Return whether any displacement could be seen."""
         return float(np.abs(self.over(seen) * spacing[..., None]).max()) > MIN_CORRECTION
 
-    def is_field_shared(self, seen: BlockShifts) -> bool:
-        """Return whether the bands follow the field together; clouds move differently in each."""
+    def is_field_trusted(self, seen: BlockShifts) -> bool:
+        """Return whether the field is no chance, and the bands follow it together; clouds move differently in each."""
+        if np.abs(self.coefficients).max() > MAX_FIELD:
+            return False
         residues = seen.shifts - self.bands[..., None]
         scatter = seen.disagreement(residues - seen.common(self.bands)[0][:, None])
         return float(scatter.mean(1).max()) < MAX_FIELD_SCATTER
@@ -137,7 +139,8 @@ class _Placement:
         content = np.minimum(CONTENT_ERROR * np.sqrt((1.0 - share) / np.maximum(share, 1e-6)), MAX_CONTENT_ERROR)
         bands, errors = self.bands * spacing, self.errors * spacing
         scatter = seen.disagreement(seen.shifts - self.over(seen))
-        good = ((errors < WELL_MEASURED) & (scatter < MAX_BAND_SCATTER)).all(0)
+        known = (errors < WELL_MEASURED) & (scatter < MAX_BAND_SCATTER) & (np.abs(self.bands) < MAX_FIELD)
+        good = known.all(0)
         notable = np.hypot(*bands) > np.maximum(ERRORS * np.hypot(np.hypot(*errors), content), MIN_CORRECTION)
         placed = np.where(good & notable, bands, 0.0)
         if good.any() and float(np.ptp(placed[:, good], axis=1).max()) < MAX_SPREAD:
@@ -205,7 +208,7 @@ class _Scene:
         if state is not None:
             middle = np.array(window.ms_corner)[:, None] + np.array(window.ms_valid.shape)[:, None] / 2.0
             field = field_at(state.coefficients, state.lattice, middle, self.extent)
-            expected = np.clip(np.rint((state.bands + field) / GRAIN), -MAX_GRAINS, MAX_GRAINS) * GRAIN
+            expected = np.rint(np.clip(state.bands + field, -MAX_FIELD, MAX_FIELD) / GRAIN) * GRAIN
         parts: dict[int, tuple[Matrix, Matrix, Matrix]] = {}
         for place in np.unique(expected, axis=1).T:
             bands = np.flatnonzero((expected == place[:, None]).all(0))
