@@ -11,7 +11,7 @@ from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..scene.alignment_measurement import AlignmentMeasurement, measure_alignment
 from ..scene.fill_values import FillValue, without_fill
-from ..scene.registration import Registration, measure_registration
+from ..scene.registration import Registration, measure_registration, measure_sharpness
 from .reader import Raster
 from .windows import find_shared
 
@@ -39,14 +39,17 @@ def align_pair(
     ms.align(seen.alignment)
     if seen.alignment is None:
         return registration, seen if registration.reliable else None
-    again = measure_registration(correct_windows(ms, windows), True, transfer, check)
+    measure = measure_registration if seen.alignment.field or not registration.reliable else measure_sharpness
+    again = measure(correct_windows(ms, windows), transfer=transfer, check=check)
     if not again.reliable or again.correlation < registration.correlation - MAX_LOSS:
         ms.align(None)
         return registration, None
     down, across = registration.shift
-    local = tuple(None if s is None else (s[0] + down, s[1] + across) for s in again.local)
+    local = tuple(None if s is None else (s[0] + down, s[1] + across) for s in again.local) or registration.local
     unshifted = registration.correlation_unshifted
-    return replace(again, shift=registration.shift, local=local, correlation_unshifted=unshifted), seen
+    left_out = again.left_out or registration.left_out
+    shift = registration.shift
+    return replace(again, shift=shift, local=local, left_out=left_out, correlation_unshifted=unshifted), seen
 
 
 def correct_windows(ms: Raster, windows: Sequence[PairWindow]) -> list[PairWindow]:

@@ -32,8 +32,7 @@ MAX_STEP = 1.5  # MS pixels; what a block shows beyond it is not a measurement
 BLOCK_ERROR = 0.1  # PAN pixels; error of a block that its noise does not show
 GRAIN = 0.125  # MS pixels to which PAN is moved; bands that are nearer share its details
 MAX_FIELD = 6.0  # MS pixels; more is not a residue of the scene's shift
-CORRECTIONS = 4  # times that PAN is moved and bands are measured again, at most
-CONVERGED = 0.02  # PAN pixels by which the last measurement changed the displacement
+ROUNDS = 4  # of moving PAN and measuring again, at most; bands that stay at their step end them
 WELL_MEASURED = 0.1  # PAN pixels; standard error of a band that is placed by itself
 MAX_BAND_SCATTER = 3.0  # of a band's blocks, in their errors; beyond it they show moving clouds
 MAX_FIELD_SCATTER = 1.7  # of the bands within a block; beyond it they do not share a field
@@ -108,7 +107,8 @@ class _Placement:
     @classmethod
     def fit(cls, seen: BlockShifts, extent: Window, with_field: bool) -> _Placement:
         """Fit bands and, on top, the field that they share; both twice, as each is measured without the other."""
-        field, coefficients, lattice = np.zeros_like(seen.centres), np.zeros((2, 0)), (0, 0)
+        field, coefficients = np.zeros_like(seen.centres), np.zeros((2, 0))
+        lattice: tuple[int, ...] = ()
         for again in (True, False):
             lines = [[locate(s - f, v) for s, v in zip(*a)] for f, *a in zip(field, seen.shifts, seen.variances)]
             bands, errors = (np.array([[each[i] for each in line] for line in lines]) for i in (0, 1))
@@ -120,10 +120,6 @@ class _Placement:
     def over(self, seen: BlockShifts) -> Matrix:
         """Return the displacement (2, bands, blocks) that it stands for."""
         return self.bands[..., None] + self.field[:, None] + np.zeros_like(seen.shifts)
-
-    def is_notable(self, seen: BlockShifts, spacing: Matrix) -> bool:
-        """Return whether any displacement could be seen."""
-        return float(np.abs(self.over(seen) * spacing[..., None]).max()) > MIN_CORRECTION
 
     def is_field_trusted(self, seen: BlockShifts) -> bool:
         """Return whether the field is no chance, and the bands follow it together; clouds move differently in each."""
@@ -183,32 +179,31 @@ class _Scene:
 
     def place(self, with_field: bool) -> tuple[_Placement, BlockShifts]:
         """Fit bands and field; returns them and the displacements of the blocks."""
-        seen = self._measure(None)
-        state = _Placement.fit(seen, self.extent, with_field)
-        for _ in range(CORRECTIONS):
-            if not state.is_notable(seen, self.spacing):
-                break
-            seen, before = self._measure(state), state.over(seen)
+        expected = np.zeros((len(self.windows), 2, len(self.windows[0].ms)))
+        for _ in range(ROUNDS):
+            seen = self._measure(expected)
             state = _Placement.fit(seen, self.extent, with_field)
-            if float((np.abs(state.over(seen) - before).mean(-1) * self.spacing).max()) < CONVERGED:
+            before, expected = expected, np.stack([self._expect(w, state) for w in self.windows])
+            if np.array_equal(before, expected):
                 break
         return state, seen
 
-    def _measure(self, state: _Placement | None) -> BlockShifts:
-        """Measure the displacement of blocks, with PAN moved to where they are expected."""
+    def _expect(self, window: PairWindow, state: _Placement) -> Matrix:
+        """Return where the bands are expected in the middle of a window (2, bands), in steps of GRAIN."""
+        middle = np.array(window.ms_corner)[:, None] + np.array(window.ms_valid.shape)[:, None] / 2.0
+        field = field_at(state.coefficients, state.lattice, middle, self.extent)
+        return np.asarray(np.rint(np.clip(state.bands + field, -MAX_FIELD, MAX_FIELD) / GRAIN) * GRAIN)
+
+    def _measure(self, expected: Matrix) -> BlockShifts:
+        """Measure the displacement of blocks, with PAN moved to where bands are expected, (windows, 2, bands)."""
         self.check()
-        parts = parallel_map(lambda number: self._measure_window(number, state), range(len(self.windows)))
+        parts = parallel_map(lambda number: self._measure_window(number, expected[number]), range(len(self.windows)))
         shifts, variances, agreement = (np.concatenate([p[i] for p in parts], axis=-1) for i in range(3))
         return BlockShifts(shifts, variances + (BLOCK_ERROR / self.spacing[..., None]) ** 2, agreement, self.centres)
 
-    def _measure_window(self, number: int, state: _Placement | None) -> tuple[Matrix, Matrix, Matrix]:
-        """Measure one window; bands that are expected near each other share PAN's details."""
+    def _measure_window(self, number: int, expected: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """Measure one window; bands that are expected at one place share PAN's details."""
         window, base = self.windows[number], self.templates[number]
-        expected = np.zeros((2, len(window.ms)))
-        if state is not None:
-            middle = np.array(window.ms_corner)[:, None] + np.array(window.ms_valid.shape)[:, None] / 2.0
-            field = field_at(state.coefficients, state.lattice, middle, self.extent)
-            expected = np.rint(np.clip(state.bands + field, -MAX_FIELD, MAX_FIELD) / GRAIN) * GRAIN
         parts: dict[int, tuple[Matrix, Matrix, Matrix]] = {}
         for place in np.unique(expected, axis=1).T:
             bands = np.flatnonzero((expected == place[:, None]).all(0))
@@ -216,8 +211,8 @@ class _Scene:
             moved = _Template.of(window.shifted((down, across)), self.transfer, self.side) if place.any() else base
             for band, (shifts, *rest) in zip(bands, moved.measure(window.ms[bands])):
                 parts[band] = (shifts + place[:, None], *rest)
-        shifts, variances, agreement = zip(*(parts[b] for b in sorted(parts)))
-        return np.stack(shifts, axis=1), np.stack(variances, axis=1), np.stack(agreement)
+        shifts, variances, agreement = (np.stack(p) for p in zip(*(parts[b] for b in sorted(parts))))
+        return shifts.swapaxes(0, 1), variances.swapaxes(0, 1), agreement
 
 
 @dataclass(frozen=True)

@@ -84,16 +84,18 @@ def fit_field(shared: Matrix, variances: Matrix, centres: Matrix, extent: Window
     Returns coefficients (2, nodes) and the lattice of `Alignment`, none where no field predicts blocks clearly better.
     """
     known = np.isfinite(variances)
-    nothing = np.zeros((2, 0)), (0, 0)
+    nothing: tuple[Matrix, tuple[int, ...]] = np.zeros((2, 0)), (0, 0)
     if known.sum() < MIN_BLOCKS:
         return nothing
     shared, weights, centres = shared[:, known], 1.0 / variances[known], centres[:, known]
     area = np.prod([np.ptp(c) + 1.0 for c in centres]) / known.sum()
     sizes = extent.height, extent.width
-    cells = tuple(int(np.clip(n / np.sqrt(area) / NODE_BLOCKS, 1, MAX_INTERVALS)) for n in sizes)
+    cells: tuple[int, ...] = tuple(int(np.clip(n / np.sqrt(area) / NODE_BLOCKS, 1, MAX_INTERVALS)) for n in sizes)
     designs = {n: _make_design(centres, extent, n) for n in {(1, 1), cells}}
     planes = [_make_plane((1, 1))[:, :1], _make_plane((1, 1))]
-    fits = [(_fit(shared, weights, designs[1, 1] @ p, np.zeros((p.shape[1],) * 2)), p, (1, 1)) for p in planes]
+    fits: list[tuple[tuple[Matrix, Matrix], Matrix, tuple[int, ...]]] = [
+        (_fit(shared, weights, designs[1, 1] @ p, np.zeros((p.shape[1],) * 2)), p, (1, 1)) for p in planes
+    ]
     bends = _make_bends(cells)
     fits += [
         (_fit(shared, weights, designs[cells], s / (cells[0] * cells[1]) * bends), np.eye(len(bends)), cells)
@@ -112,7 +114,7 @@ def fit_field(shared: Matrix, variances: Matrix, centres: Matrix, extent: Window
     if best == 0:
         return nothing
     (coefficients, _), back, lattice = fits[best]
-    return np.round(coefficients @ back.T, DIGITS), lattice
+    return np.asarray(np.round(coefficients @ back.T, DIGITS), dtype=np.float64), lattice
 
 
 def field_at(coefficients: Matrix, lattice: Sequence[int], centres: Matrix, extent: Window) -> Matrix:
