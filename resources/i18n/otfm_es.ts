@@ -835,5 +835,29 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
         <source>Mean shift of the bands that is left, in PAN pixels</source>
         <translation>Desplazamiento medio de las bandas que queda, en píxeles de PAN</translation>
     </message>
+    <message>
+        <source>Correct the shift between the rasters</source>
+        <translation>Corregir el desplazamiento entre los rásteres</translation>
+    </message>
+    <message>
+        <source>auto measures the shift between the rasters on their pixels and corrects it. With off, the georeference is trusted, even where PAN and MS do not seem to show the same scene.</source>
+        <translation>auto mide en los píxeles el desplazamiento entre los rásteres y lo corrige; off confía en la georreferencia, aunque PAN y MS no parezcan mostrar la misma escena.</translation>
+    </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Pesos para el sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Nombre del sensor</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Qué pesos incluidos usan fast, best y tuned. auto toma los de un sensor si los metadatos o los nombres de archivo lo indican; si no, los generales. El registro dice cuáles y por qué. Un archivo de pesos elegido como calidad se mantiene.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Un nombre para el sensor de las escenas, que las listas muestran junto a los pesos. Dejar vacío para el nombre en los metadatos de las escenas.</translation>
+    </message>
 </context>
 </TS>
