@@ -14,7 +14,7 @@ from otfm_pansharpen.model.fusion.check import check_output, check_pair
 from otfm_pansharpen.model.fusion.pipeline import fuse, fuse_window, plan_pair
 from otfm_pansharpen.model.fusion.plan import FusionPlan
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.raster.windows import opened_pair
+from otfm_pansharpen.model.raster.windows import open_pair
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 RATIO, SIDE = 4, 480
@@ -47,7 +47,7 @@ def error_of(fused, pair):
 
 
 def planned(fusion_job):
-    with opened_pair(fusion_job.pan, fusion_job.ms) as (pan, ms):
+    with open_pair(fusion_job.pan, fusion_job.ms) as (pan, ms):
         return plan_pair(check_output(check_pair(pan, ms, fusion_job), fusion_job), fusion_job, Progress())[2]
 
 
