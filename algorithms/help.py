@@ -103,7 +103,7 @@ LABELS = {
     "MS_MORE": "More bands of the multispectral raster, one raster per band",
     "WEIGHTS_FOR": "Weights for the sensor",
     "SENSOR": "Name of the sensor",
-    "ALIGN": "Correct the shift between the rasters",
+    "ALIGN": "Move the bands to their places on PAN",
     "MASK": "Polygons of ground that is not measured, such as clouds",
     "MTF_GAIN": "MTF gain at Nyquist",
     "WEIGHTS_OUT": "Tuned weights to keep",
@@ -172,8 +172,9 @@ HELP = {
     "file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.",
     "SENSOR": "A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in "
     "the metadata of the scenes.",
-    "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it. With off, the "
-    "georeference is trusted, even where PAN and MS do not seem to show the same scene.",
+    "ALIGN": "auto measures on the pixels how far each band of MS is from PAN, and how that varies across the scene, "
+    "and corrects both. scene corrects one shift for all. With off, the georeference is trusted, even where PAN and MS "
+    "do not seem to show the same scene.",
     "MTF_GAIN": "Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for "
     "a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is "
     "crisp.",
@@ -250,6 +251,9 @@ OUTPUT_LABELS = {
     "RATIO": "Ratio of the pixel sizes",
     "SHIFT_X": "Measured shift across, in PAN pixels",
     "SHIFT_Y": "Measured shift down, in PAN pixels",
+    "SHIFT_BANDS": "Further shift of each band, across and down, in PAN pixels",
+    "SHIFT_LOCAL": "Variation of the shift across the scene, in PAN pixels",
+    "SHIFT_LEFT": "Mean shift of the bands that is left, in PAN pixels",
     "MTF_GAIN_USED": "MTF gain used",
     "HQNR": "Quality without reference (HQNR) of pieces",
     "ERGAS": "ERGAS of the same pieces, made coarser by the ratio",

@@ -43,7 +43,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         *("WEIGHTS_FOR", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "OUTPUT"),
     )
     outputs: tuple[str, ...] = (
-        *("DEVICE_USED", "RATIO", "SHIFT_X", "SHIFT_Y", "MTF_GAIN_USED", "HQNR", "ERGAS", "WEIGHTS_SHA256", "SECONDS"),
+        *("DEVICE_USED", "RATIO", "SHIFT_X", "SHIFT_Y", "SHIFT_BANDS", "SHIFT_LOCAL", "SHIFT_LEFT", "MTF_GAIN_USED"),
+        *("HQNR", "ERGAS", "WEIGHTS_SHA256", "SECONDS"),
     )
     qualities = (*BUNDLED, TUNED)
     result_title = SHARPENED_TITLE
@@ -160,6 +161,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             "RATIO": metrics.ratio,
             "SHIFT_X": metrics.shift[1],
             "SHIFT_Y": metrics.shift[0],
+            "SHIFT_BANDS": "; ".join(f"{column:.2f} {row:.2f}" for row, column in metrics.band_shifts),
+            "SHIFT_LOCAL": metrics.local_shift,
+            "SHIFT_LEFT": metrics.residual,
             "MTF_GAIN_USED": metrics.gain,
             "HQNR": metrics.hqnr,
             "ERGAS": metrics.ergas,

@@ -73,8 +73,8 @@ def sharpen_classically(pair: PairWindow) -> dict[str, Image]:
 
 def sharpen(folder: Path, weights: Path, minutes: float) -> Image:
     """Run the plugin as users run it, files in, file out."""
-    sources = (RasterSource(str(folder / f"{name}.tif")) for name in ("guides", "ms"))
-    fuse(FusionJob(*sources, folder / "fused.tif", FusionOptions(weights, adapt=minutes)))
+    guides, ms = (RasterSource(str(folder / f"{name}.tif")) for name in ("guides", "ms"))
+    fuse(FusionJob(guides, ms, folder / "fused.tif", FusionOptions(weights, adapt=minutes)))
     return read(folder / "fused.tif")[0]
 
 

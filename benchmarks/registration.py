@@ -4,7 +4,7 @@
     python benchmarks/registration.py FOLDER [FOLDER ...] --moved --only NAME [NAME ...]
 
 --moved also moves MS by known shifts of up to 3 PAN pixels and prints the error of each measured shift. --aligned fuses
-each pair with ALIGN off and auto: HQNR, and ERGAS of the pair reduced by its own ratio, whose MS has the shift of the
+each pair with each ALIGN: HQNR, and ERGAS of the pair reduced by its own ratio, whose MS has the shift of the
 real one.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from arguments import make_pairs_parser
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
+from otfm_pansharpen.model.options import ALIGNMENTS
 from otfm_pansharpen.model.quality.full_resolution import full_resolution
 from otfm_pansharpen.model.quality.indices import ergas
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
@@ -40,7 +41,7 @@ def missed(scene: ValidationScene) -> list[tuple[float, float]]:
     return errors
 
 
-def aligned(scene: ValidationScene, pan: RasterSource, ms: RasterSource, align: bool) -> tuple[float, float]:
+def aligned(scene: ValidationScene, pan: RasterSource, ms: RasterSource, align: str) -> tuple[float, float]:
     """Measure ERGAS at reduced and HQNR at full resolution of the default weights."""
     ratio, shift = round(scene.placement.ratio), scene.registration.shift
     with tempfile.TemporaryDirectory() as name:
@@ -57,7 +58,7 @@ def aligned(scene: ValidationScene, pan: RasterSource, ms: RasterSource, align: 
 def main() -> None:
     parser = make_pairs_parser(__doc__, "folders")
     parser.add_argument("--moved", action="store_true", help="also measure after known moves of MS")
-    parser.add_argument("--aligned", action="store_true", help="also fuse with ALIGN off and auto")
+    parser.add_argument("--aligned", action="store_true", help="also fuse with each ALIGN")
     arguments = parser.parse_args()
     print(f"{'':22}{'gain':>7}  {'rows, columns at .25 .5 .75 1':40}{'shift, PAN pixels':>20}{'correlation':>20}")
     pairs = [p for f in arguments.folders for p in list_pairs(f, arguments.only, arguments.zero_is_nodata)]
@@ -76,9 +77,9 @@ def main() -> None:
             print("    missed: " + ", ".join(f"{y:+.2f} {x:+.2f}" for y, x in errors))
             print(f"    largest {max(abs(e) for pair in errors for e in pair):.3f} PAN pixels", flush=True)
         if arguments.aligned:
-            for label, align in (("off", False), ("auto", True)):
+            for align in ALIGNMENTS:
                 error, quality = aligned(scene, pan, ms, align)
-                print(f"    ALIGN {label}: ERGAS {error:.3f}, HQNR {quality:.4f}", flush=True)
+                print(f"    ALIGN {align}: ERGAS {error:.3f}, HQNR {quality:.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def _test_known_answer(progress: Progress) -> str:
     began = time.perf_counter()
     fused = sharpen_arrays(
         reference.mean(0).round().astype(np.uint16), ms, (0, 1, 0, 0, 0, -1), (0, RATIO, 0, 0, 0, -RATIO),
-        progress=progress, precision="fp32", device="cpu", align=False,
+        progress=progress, precision="fp32", device="cpu", align="off",
     )  # fmt: skip
     took = time.perf_counter() - began
     ours, plain = (

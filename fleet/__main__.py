@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from ..model.errors import PansharpenError
 from ..model.fusion.job import FusionOptions
-from ..model.options import BUNDLED, DATA_TYPES, DEFAULT_SET, PRODUCT_BANDS
+from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEFAULT_SET, PRODUCT_BANDS
 from ..model.product.run import FAILED, NO_PRODUCT
 from ..model.staging import remove_stale_runs
 from .job import COG, PARTS, FleetScene, Settings, read_scenes
@@ -59,7 +59,7 @@ def _make_parser() -> argparse.ArgumentParser:
     add("--weights", default=DEFAULT_SET, help=f"{', '.join(BUNDLED)}, a file, or a folder of SENSOR.safetensors")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: workers with the resource GPU")
     add("--precision", choices=("fp32", "bf16"), default="fp32")
-    add("--align", choices=("auto", "off"), default="auto")
+    add("--align", choices=ALIGNMENTS, default="auto")
     add("--bands", choices=PRODUCT_BANDS, default=PRODUCT_BANDS[0], help="bands of products")
     add("--tile", type=int, default=0, help="side in PAN pixels; smaller ones take less memory")
     add("--form", choices=(COG, PARTS), default=COG, help="one COG, or parts under a VRT and STAC item")
@@ -78,7 +78,7 @@ def _make_absolute(path: str) -> str:
 def _run(arguments: argparse.Namespace) -> int:
     weights = arguments.weights if arguments.weights in BUNDLED else _make_absolute(arguments.weights)
     options = FusionOptions(
-        device=arguments.device, precision=arguments.precision, tile=arguments.tile, align=arguments.align == "auto",
+        device=arguments.device, precision=arguments.precision, tile=arguments.tile, align=arguments.align,
         creation_options=tuple(arguments.creation_options), data_type=arguments.data_type,
     )  # fmt: skip
     settings = Settings(weights, arguments.bands, arguments.form, options)

@@ -150,7 +150,7 @@ def measure_scene(scene: FleetScene, settings: Settings, memory: int | None, inp
         weights, measured, plan, reduced = plan_pair(pair, job, Progress())
         quality = estimate_quality(pair, plan, weights, measured, reduced, Progress())
     _refuse_small_worker(plan, weights.network.config, memory)
-    facts, metrics = provenance(plan, measured.registration, weights), make_scene_metrics(plan, measured, quality)
+    facts, metrics = provenance(plan, measured, weights), make_scene_metrics(plan, measured, quality)
     return ScenePlan(plan, part_side(plan, pair, memory), inputs, decisive, facts, metrics)
 
 

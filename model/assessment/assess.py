@@ -20,11 +20,13 @@ from ..quality.classical import prepare
 from ..quality.comparison import METHODS, Figures, ReducedScene
 from ..quality.full_resolution import block_qualities
 from ..quality.indices import BLOCK, BlockQualities, measure_indices
+from ..raster.aligning import align_pair, correct_windows, read_without_fill
 from ..raster.delivery import check_place
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
 from ..raster.stack import join_bands
 from ..raster.windows import INTERPOLATION_MARGIN, ms_window, open_pair, read_pair, sample_scene, small_scene
+from ..scene.alignment_measurement import AlignmentMeasurement
 from ..scene.fill_values import FillValue, find_fill, without_fill
 from ..scene.guides import add_guides, lead_windows
 from ..scene.pieces import choose_pieces
@@ -49,7 +51,7 @@ WEIGHTS = "OTFM_WEIGHTS_SHA256"  # metadata with the checksum of the weights by 
 
 @dataclass(frozen=True)
 class MeasuredScene:
-    """An open pair and its measurements, as fusion makes them; `placement` has the shift corrected."""
+    """An open pair and its measurements, as fusion makes them; `placement` has the shift corrected, `ms` the rest."""
 
     pan: Raster
     ms: Raster
@@ -57,6 +59,7 @@ class MeasuredScene:
     registration: Registration
     sample: tuple[PairWindow, ...]
     fills: tuple[Sequence[FillValue], Sequence[FillValue]]
+    displacement: AlignmentMeasurement | None = None
 
     @classmethod
     def of(cls, pan: Raster, ms: Raster) -> MeasuredScene:
@@ -66,9 +69,12 @@ class MeasuredScene:
         ms_fill = find_fill([(w.ms, w.ms_valid) for w in windows])
         fills = ms_fill, find_fill([(w.pan_planes, w.pan_valid) for w in windows])
         sample = [without_fill(w, *fills) for w in windows]
-        registration = measure_registration(lead_windows(sample))
-        sample = add_guides(sample, registration.transfer, registration.shift)
-        return cls(pan, ms, placement.moved(registration.shift), registration, tuple(sample), fills)
+        leads = lead_windows(sample)
+        registration = measure_registration(leads)
+        placed = [w.shifted(registration.shift) for w in leads]
+        registration, displacement = align_pair(ms, placed, placement, registration)
+        sample = add_guides(correct_windows(ms, sample), registration.transfer, registration.shift)
+        return cls(pan, ms, placement.moved(registration.shift), registration, tuple(sample), fills, displacement)
 
     @property
     def transfer(self) -> TransferFunction:
@@ -86,8 +92,8 @@ class MeasuredScene:
 
     def reduced(self, ratio: float = 0.0, transfer: TransferFunction | None = None) -> ReducedScene | None:
         """Reduce the scene by its own ratio and transfer function where none are given."""
-        whole = small_scene(self.pan, self.ms, self.placement)
-        whole = whole and replace(without_fill(whole, *self.fills), guides=self.sample[0].guides)
+        whole = read_without_fill(self.ms, lambda: small_scene(self.pan, self.ms, self.placement), self.fills)
+        whole = whole and replace(whole, guides=self.sample[0].guides)
         pieces = [whole] if whole else choose_pieces(self.sample, self.registration)
         return ReducedScene.of(
             pieces, ratio or self.placement.ratio, transfer or self.transfer, self.ms.outputs, self.ms.offsets.tolist(),
@@ -97,14 +103,17 @@ class MeasuredScene:
     def read(self, window: Window) -> PairWindow:
         """Read PAN of a window and the wanted bands of the MS over it, in the numbers of the files."""
         around = ms_window(self.placement, window, INTERPOLATION_MARGIN).clipped(self.ms.grid.window)
-        pair = without_fill(read_pair(self.pan, self.ms, self.placement, around, self.placement.ratio), *self.fills)
+        place = self.pan, self.ms, self.placement, around, self.placement.ratio
+        pair = read_without_fill(self.ms, lambda: read_pair(*place), self.fills)
         (top, left), wanted = pair.pan_corner, [i for i in self.ms.outputs if i >= 0]
         part = Window(window.left - left, window.top - top, window.width, window.height)
         pair = replace(pair, band_valid=None).cropped(part)
         offsets = self.ms.offsets[wanted, None, None].astype(np.float32)
         guides = self.sample[0].guides
         if guides:
-            return replace(pair, ms=pair.ms[wanted] + offsets, guides=guides.with_bands(wanted).raised(offsets.ravel()))
+            return replace(
+                pair, ms=pair.ms[wanted] + offsets, guides=guides.with_bands(wanted).raised(offsets.ravel().tolist())
+            )
         return replace(pair, ms=pair.ms[wanted] + offsets, pan=pair.pan + float(self.pan.offsets[0]))
 
 
@@ -141,7 +150,9 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         result = AssessResult(
             job.report, verdicts, tuple(s.figures for s in shown), reduced, maps, time.monotonic() - started
         )
-        write_report(job, result, made, scene.transfer, _list_facts(scene, small, candidates, windows))
+        write_report(
+            job, result, made, scene.transfer, scene.displacement, _list_facts(scene, small, candidates, windows)
+        )
     _log_result(result, progress)
     return result
 

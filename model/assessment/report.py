@@ -13,11 +13,12 @@ from ..errors import OutputError
 from ..files import whole_file
 from ..geometry.grids import Window
 from ..geometry.transfer import FREQUENCIES, TransferFunction
-from ..page import Picture, Plot, plot, render_page, stretched
+from ..page import COLOURS, Picture, Plot, plot, render_page, stretched
 from ..quality.comparison import Figures
 from ..quality.full_resolution import interpolate_ms
 from ..quality.indices import BLOCK, INDICES, Image
 from ..raster.bands import rgb_bands
+from ..scene.alignment_measurement import AlignmentMeasurement
 from ..version import VERSION
 from ..wording import format_figure, format_percent, format_signed
 from .faults import AssessedPiece
@@ -28,7 +29,19 @@ CROP = 3 * BLOCK  # PAN pixels of a crop: a block with its surroundings
 ZOOM = 240  # CSS pixels that a crop is wide
 STRETCH = (1, 99)
 BINS = 64
+ARROW = 24  # CSS pixels of the longest arrow
+MIN_ARROW = 0.1  # PAN pixels that it stands for at least
 CONTRAST = "Contrast that MS keeps of PAN's, at frequencies in units of the MS Nyquist frequency"
+
+
+@dataclass(frozen=True)
+class Arrows:
+    """A drawing of displacements: paths (name, colour, SVG path), and the PAN pixels of the longest line."""
+
+    paths: tuple[tuple[str, str, str], ...]
+    width: int
+    height: int
+    scale: str
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,12 @@ class Shown:
 
 
 def write_report(
-    job: AssessJob, result: AssessResult, shown: Sequence[Shown], transfer: TransferFunction, facts: Mapping[str, str]
+    job: AssessJob,
+    result: AssessResult,
+    shown: Sequence[Shown],
+    transfer: TransferFunction,
+    displacement: AlignmentMeasurement | None,
+    facts: Mapping[str, str],
 ) -> None:
     """Write the report, complete or not at all. Raises OutputError."""
     kept = {"along rows": transfer.rows, "along columns": transfer.columns}
@@ -57,6 +75,8 @@ def write_report(
         shades=SHADES,
         shown=[{"name": s.figures.name, "map": _draw_map(s), "crops": _draw_crops(s)} for s in shown],
         plots=list(_plot_curves(shown)),
+        displaced=_format_displacement(displacement) if displacement else [],
+        arrows=_draw_arrows(displacement) if displacement else None,
         transfer=plot(CONTRAST, FREQUENCIES, kept),
         facts=[
             *facts.items(),
@@ -74,6 +94,31 @@ def write_report(
 def _format_full_row(f: AssessedRaster) -> tuple[str, ...]:
     shift = "" if f.shift is None else ", ".join(format_signed(s) for s in f.shift)
     return f.name, *_format_indices(f.indices), format_figure(f.angle, ".3f"), shift
+
+
+def _format_displacement(displacement: AlignmentMeasurement) -> list[tuple[str, ...]]:
+    lines = zip(displacement.bands, displacement.left)
+    return [
+        (str(number), *(", ".join(format_signed(s) for s in shift) for shift in line))
+        for number, line in enumerate(lines, start=1)
+    ]
+
+
+def _draw_arrows(displacement: AlignmentMeasurement) -> Arrows:
+    """Draw the displacement of the blocks of the sample before and after the correction."""
+    places = displacement.places - displacement.places.min(axis=1, keepdims=True)
+    size = places.max(axis=1)
+    zoom = 2 * ZOOM / max(float(size.max()), 1.0)
+    length = ARROW / max(float(np.hypot(*displacement.before).max()), MIN_ARROW)
+    fields = {"before": displacement.before, "after": displacement.after}
+
+    def trace(field: Image) -> str:
+        starts, ends = ARROW + zoom * places, length * field
+        return " ".join(f"M{x:.1f} {y:.1f}l{dx:.1f} {dy:.1f}" for (y, x), (dy, dx) in zip(starts.T, ends.T))
+
+    paths = tuple((name, colour, trace(field)) for colour, (name, field) in zip(COLOURS[1::-1], fields.items()))
+    height, width = (int(zoom * n + 2 * ARROW) for n in size)
+    return Arrows(paths, width, height, f"{ARROW / length:.2f}")
 
 
 def _format_indices(figures: Figures) -> list[str]:

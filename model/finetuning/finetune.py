@@ -126,7 +126,8 @@ class _Finetuning:
             rng = np.random.default_rng([self.job.seed, number, 9])
             opened = nullcontext(self.pairs[number]) if self.pairs else open_pair(pair.pan, pair.ms)
             with opened as (pan, ms):
-                scene, numbers = read_scene(pan, ms, pair.extent, rng, self.progress.check), ms.read_bands
+                scene = read_scene(pan, ms, pair.extent, rng, self.progress.check, not self.pairs)
+                numbers = ms.read_bands
             first = (scenes or [scene])[0]
             if (
                 abs(scene.ratio / first.ratio - 1.0) > RATIO_TOLERANCE

@@ -18,6 +18,7 @@ from ..geometry.filters import Mask
 from ..geometry.grids import Extent, Placement, Window, register
 from ..geometry.window_pair import PairWindow
 from ..network.gap_filling import fill
+from ..raster.aligning import align_pair, correct_windows
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
 from ..raster.source_files import list_sensor_names
@@ -93,11 +94,12 @@ def read_scene(
     extent: Extent | None,
     rng: np.random.Generator,
     check: Check,
+    align: bool = True,
 ) -> TuningScene:
     """Read at most WINDOWS_PER_AXIS^2 windows of a pair and hold blocks out. Raises InputError where it cannot be used.
 
-    `ms` is read in the reference system of `pan`. `rng` places the blocks, `check` is called often and may raise to
-    stop.
+    `ms` is read in the reference system of `pan`; where `align`, its bands are moved to their places. `rng` places the
+    blocks, `check` is called often and may raise to stop.
     """
     placement = register(pan.grid, ms.grid)
     shared = ms_window(placement, output_window(pan, placement, extent), 0).clipped(ms.grid.window)
@@ -123,7 +125,7 @@ def read_scene(
         "ratio": placement.ratio,
         "offsets": tuple(ms.offsets.tolist()),
     }
-    return _hold_out(described, ms.source.name, placement, windows, pairs, rng, check)
+    return _hold_out(described, ms, placement, windows, pairs, rng, check, align)
 
 
 def _select_windows(shared: Window, ratio: float, read: Callable[[Window], PairWindow]) -> list[Window]:
@@ -160,10 +162,11 @@ def _spread_windows(shared: Window, ratio: float, per_axis: int = WINDOWS_PER_AX
 
 
 def _hold_out(
-    described: dict, path: str, placement: Placement, windows: list[Window], pairs: list[PairWindow],
-    rng: np.random.Generator, check: Check,
+    described: dict, ms: Raster, placement: Placement, windows: list[Window], pairs: list[PairWindow],
+    rng: np.random.Generator, check: Check, align: bool,
 ) -> TuningScene:  # fmt: skip
     """Choose the blocks, measure the registration of the other pixels, and put the scene together."""
+    path = ms.source.name
     valid = [p.pan_at_ms(FIRST_TRANSFER)[1] for p in pairs]
     usable = [v.mean() >= MIN_VALID for v in valid]
     blocks = [_choose_blocks(v, rng) if use else () for v, use in zip(valid, usable)]
@@ -176,9 +179,16 @@ def _hold_out(
         )
     kept = [(w, p, b) for w, p, b, use in zip(windows, pairs, blocks, usable) if use]
     in_raster = [_move(block, w.left, w.top) for w, _, b in kept for block in b]
-    opened = [_close_held_out(p, _mark_held_out(w, in_raster)) for w, p, _ in kept]
+    held = [_mark_held_out(w, in_raster) for w, _, _ in kept]
+    opened = [_close_held_out(p, h) for (_, p, _), h in zip(kept, held)]
     _refuse_constant_bands(path, opened)
-    registration = measure_registration(lead_windows(opened), check=check)
+    leads = lead_windows(opened)
+    registration = measure_registration(leads, check=check)
+    if align:
+        placed = [w.shifted(registration.shift) for w in leads]
+        registration, _ = align_pair(ms, placed, placement, registration, check=check)
+        kept = [(w, p, b) for (w, _, b), p in zip(kept, correct_windows(ms, [p for _, p, _ in kept]))]
+        opened = [_close_held_out(p, h) for (_, p, _), h in zip(kept, held)]
     _refuse_misfits(path, registration)
     shift = registration.shift
     kept_windows = [TuningWindow(p.shifted(shift), o.shifted(shift), b) for (_, p, b), o in zip(kept, opened)]

@@ -36,7 +36,7 @@ class FusionOptions:
     tile: int = 0
     memory: int = 0
     gain: float | None = None
-    align: bool = True
+    align: str = "auto"
     creation_options: tuple[str, ...] = ()
     data_type: str = ""
     overviews: bool = False
@@ -84,6 +84,9 @@ class SceneMetrics:
     `shift` is that of MS against PAN in PAN pixels (rows, columns), `gain` the MTF gain of MS at Nyquist. `hqnr` is
     that of pieces of the scene, `ergas` of the same pieces made coarser by the ratio; None where the scene is too
     small.
+
+    `band_shifts` is what each band that was read was moved by besides, `local_shift` how much the shift varies across
+    the scene, `residual` what is left on average; in PAN pixels, None where it was not measured.
     """
 
     ratio: float
@@ -91,6 +94,9 @@ class SceneMetrics:
     gain: float
     hqnr: float | None = None
     ergas: float | None = None
+    band_shifts: tuple[tuple[float, float], ...] = ()
+    local_shift: float = 0.0
+    residual: float | None = None
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..geometry.alignment import Alignment
 from ..geometry.details import pixels
 from ..geometry.grids import Placement, Window
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..progress import Progress
+from ..raster.aligning import align_pair, correct_windows, read_without_fill
 from ..raster.pixel_types import value_limits
 from ..raster.reader import Raster
 from ..raster.source_files import is_on_disk
 from ..raster.windows import read_with_margin, sample_where_valid, sample_windows, small_scene
+from ..scene.alignment_measurement import AlignmentMeasurement
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import MAX_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
@@ -54,6 +57,7 @@ class Measurement:
     compared      pieces that a result is compared on one scale down: all of MS where it is small
     extremes      lowest and highest value of each band of MS in the sample
     negative      whether MS holds negative values anywhere
+    displacement  what the shift leaves, by bands and places; None where it was not measured
     """
 
     registration: Registration
@@ -66,6 +70,12 @@ class Measurement:
     percentiles: tuple[tuple[float, ...], ...]
     pieces: tuple[PairWindow, ...]
     compared: tuple[PairWindow, ...]
+    displacement: AlignmentMeasurement | None = None
+
+    @property
+    def alignment(self) -> Alignment | None:
+        """What is corrected besides the shift."""
+        return self.displacement.alignment if self.displacement else None
 
     @property
     def least(self) -> float:
@@ -107,6 +117,7 @@ def cached_measurement(pair: CheckedPair, job: FusionJob, progress: Progress) ->
     measured = cached or measure(pair, options.align, options.transfer, progress)
     if cached and cached.dead:
         ms.leave_out(cached.dead)
+    ms.align(measured.alignment)
     local = all(raster.files and is_on_disk(raster.source.gdal_name) for raster in (pan, ms))
     if local and not (measured.ms_fill or measured.pan_fill):
         _CACHE[key] = measured
@@ -115,27 +126,38 @@ def cached_measurement(pair: CheckedPair, job: FusionJob, progress: Progress) ->
     return measured
 
 
-def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, progress: Progress) -> Measurement:
-    """Measure shift (unless `align` is False), transfer function (unless given) and statistics. Raises InputError."""
+def measure(pair: CheckedPair, align: str, transfer: TransferFunction | None, progress: Progress) -> Measurement:
+    """Measure alignment as `align` asks, transfer function (unless given) and statistics. Raises InputError."""
     windows = _read_sample(pair, progress)
     dead, windows = _leave_out_dead_bands(pair.ms, windows)
     ms_fill, pan_fill = _find_fill(pair, windows, progress)
     windows = [without_fill(w, ms_fill, pan_fill) for w in windows]
-    registration = measure_registration(lead_windows(windows), align, transfer, progress.check)
-    if align:
+    delivered, leads = windows, lead_windows(windows)
+    registration = measure_registration(leads, align != "off", transfer, progress.check)
+    displacement, fills = None, (ms_fill, pan_fill)
+    if align != "off":
 
         def read(moved: Placement, reach: float) -> list[PairWindow]:
             again = _read_windows(replace(pair, placement=moved), [w.ms_place for w in windows], progress, reach)
             return lead_windows([without_fill(w, ms_fill, pan_fill) for w in again])
 
         registration = _search_wider(pair.placement, read, registration, transfer, progress)
+        if align == "auto":
+            shift, placed = registration.shift, [w.shifted(registration.shift) for w in leads]
+            if max(map(abs, shift)) > MAX_SHIFT:
+                placed = read(pair.placement.moved(shift), MAX_SHIFT)
+            registration, displacement = align_pair(
+                pair.ms, placed, pair.placement, registration, transfer, progress.check
+            )
+            windows = correct_windows(pair.ms, windows)
         _refuse_other_scene(pair, windows, registration, progress)
     bad = [index for index, band in enumerate(pair.ms.read_bands) if band in pair.ms.bad_bands]
     windows = add_guides(windows, registration.transfer, registration.shift, bad)
     statistics = _collect_statistics(pair, windows, registration, progress)
-    extremes = _measure_extremes(pair.ms, windows)
+    extremes = _measure_extremes(pair.ms, delivered)
     pieces = choose_pieces(windows, registration, progress.check)
-    whole = small_scene(pair.pan, pair.ms, pair.placement.moved(registration.shift))
+    placement = pair.placement.moved(registration.shift)
+    whole = read_without_fill(pair.ms, lambda: small_scene(pair.pan, pair.ms, placement), fills)
     return Measurement(
         registration=registration,
         statistics=statistics,
@@ -146,9 +168,8 @@ def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, p
         negative=min(low for low, _ in extremes) < 0.0 or _has_negative(pair.ms, progress),
         percentiles=_measure_percentiles(pair.ms, windows),
         pieces=tuple(pieces),
-        compared=(replace(without_fill(whole, ms_fill, pan_fill), guides=statistics.guides),)
-        if whole
-        else tuple(pieces),
+        compared=(replace(whole, guides=statistics.guides),) if whole else tuple(pieces),
+        displacement=displacement,
     )
 
 

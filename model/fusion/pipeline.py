@@ -26,7 +26,6 @@ from ..raster.source_files import list_sensor_names
 from ..raster.stack import join_bands
 from ..raster.windows import open_pair
 from ..raster.writer import RasterWriter
-from ..scene.registration import Registration
 from ..staging import remove_stale_runs
 from ..version import VERSION
 from ..weight_sets import choose_weights
@@ -66,7 +65,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
 
             left = progress.after(ADAPTED if job.options.adapts else 0.0)
             devices = run_plan(plan, pan, ms, weights, writer, left)
-            summary, facts = run_log.summarise_quality(quality), provenance(plan, measured.registration, weights)
+            summary, facts = run_log.summarise_quality(quality), provenance(plan, measured, weights)
             progress.check()
             writer.finish(facts)
     seconds = time.monotonic() - started
@@ -170,14 +169,25 @@ def estimate_quality(
 
 def make_scene_metrics(plan: FusionPlan, measured: Measurement, quality: QualityEstimate | None) -> SceneMetrics:
     """Put together the measurements of a scene."""
-    registration = measured.registration
+    registration, seen = measured.registration, measured.displacement
     return SceneMetrics(
         ratio=plan.placement.ratio,
         shift=registration.shift,
         gain=registration.transfer.gain,
         hqnr=quality.hqnr if quality else None,
         ergas=quality.ergas if quality else None,
+        band_shifts=corrected_bands(measured),
+        local_shift=seen.variation if seen else 0.0,
+        residual=seen.residue if seen else None,
     )
+
+
+def corrected_bands(measured: Measurement) -> tuple[tuple[float, float], ...]:
+    """Return what each band was moved by besides the scene's shift, in PAN pixels (row, column)."""
+    seen = measured.displacement
+    if seen is None:
+        return ()
+    return tuple((s[0] - r[0], s[1] - r[1]) for s, r in zip(seen.bands, seen.left))
 
 
 def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
@@ -224,11 +234,11 @@ class ArrayTarget:
         self.values[:, window.top : window.bottom, window.left : window.right] = values
 
 
-def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -> dict[str, str]:
+def provenance(plan: FusionPlan, measured: Measurement, weights: Weights) -> dict[str, str]:
     """Return the metadata of the output that record its origin."""
     from ..network.weights import finetuned
 
-    tuned = finetuned(weights.header)
+    tuned, registration = finetuned(weights.header), measured.registration
     guides = plan.statistics.guides
     guided = {"OTFM_GUIDES": guides.describe()} if guides else {}
     masked = {"OTFM_MASK": "polygons of ground that was not measured"} if plan.ms.unmeasured else {}
@@ -236,6 +246,7 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
         ({"OTFM_FINETUNED": tuned} if tuned else {})
         | masked
         | guided
+        | _describe_displacement(measured)
         | {
             "OTFM_VERSION": VERSION,
             "OTFM_WEIGHTS_SHA256": plan.engine.weights_sha256,
@@ -250,6 +261,15 @@ def provenance(plan: FusionPlan, registration: Registration, weights: Weights) -
             "OTFM_MS": f"{Path(plan.ms.name).name} bands {' '.join(map(str, plan.ms.bands))}",
         }
     )
+
+
+def _describe_displacement(measured: Measurement) -> dict[str, str]:
+    """Return the metadata of what was corrected besides the scene's shift; empty for nothing."""
+    seen = measured.displacement
+    if seen is None or seen.alignment is None:
+        return {}
+    bands = " ".join(f"{format_figure(s, '.3f')}" for band in corrected_bands(measured) for s in band)
+    return {"OTFM_BAND_SHIFTS_ROWS_COLUMNS": bands, "OTFM_LOCAL_SHIFT": f"{seen.variation:.3f}"}
 
 
 def _format_values(values: Iterable[float]) -> str:

@@ -13,6 +13,7 @@ from osgeo import gdal
 from ..codec import Codec
 from ..devices import choose_devices
 from ..errors import InputError, WeightsError
+from ..geometry.alignment import Alignment
 from ..geometry.grids import Placement, Window
 from ..geometry.guides import GuideWeights
 from ..geometry.transfer import TransferFunction
@@ -95,6 +96,7 @@ class FusionPlan:
     offsets     subtracted from each band as it is read
     plausible   the range of values, as they are read
     network_share   1, or 0 where the scene, made coarser, is sharpened better by the injection of PAN's detail alone
+    alignment   displacement of the bands that is corrected while MS is read
     work        tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
     """
 
@@ -111,6 +113,7 @@ class FusionPlan:
     work: WorkPlan
     plausible: PlausibleRange
     network_share: float = 1.0
+    alignment: Alignment | None = None
 
     def tiles(self) -> list[Window]:
         """Return the output's tiles, as windows of PAN."""
@@ -146,7 +149,7 @@ PLAN_CLASSES = (
         OutputForm,
         WorkPlan,
     ),
-    *(PlausibleRange, GuideWeights),
+    *(PlausibleRange, GuideWeights, Alignment),
 )
 CODEC = Codec(*PLAN_CLASSES)
 
@@ -175,6 +178,7 @@ def make_plan(
         offsets=tuple(pair.ms.offsets.tolist()),
         work=replace(work, cache=max(work.cache, min(2 * strips // MEGABYTE, budget))),
         plausible=_choose_range(pair, measured),
+        alignment=measured.alignment,
     )
 
 

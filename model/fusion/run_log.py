@@ -10,6 +10,7 @@ from ..finetuning.job import FinetuneResult
 from ..notices import Notice, Number, make_notice
 from ..progress import Progress
 from ..quality.comparison import INJECTION, INTERPOLATION, NETWORK
+from ..scene.alignment_measurement import AlignmentMeasurement
 from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import MAX_SHIFT
 from ..scene.registration import Registration
@@ -101,12 +102,14 @@ def _describe_rasters(pair: CheckedPair) -> Iterator[str]:
 def report_measurement(measured: Measurement, pair: CheckedPair, job: FusionJob, progress: Progress) -> None:
     """Report shift and sharpness of MS, and the statistics."""
     seen, statistics, options = measured.registration, measured.statistics, job.options
-    progress.log(_describe_registration(seen, job))
+    progress.log(_describe_registration(seen, job, measured.displacement))
+    if measured.displacement:
+        progress.explain(_describe_bands(measured.displacement, pair))
     if seen.reliable:
         row, column = seen.shift
         progress.explain(
             f"Measured shift of MS against PAN: {format_signed(row)} rows, {format_signed(column)} columns (PAN "
-            f"pixels), {'corrected' if options.align else 'not asked for'}; correlation of details "
+            f"pixels), {'not asked for' if options.align == 'off' else 'corrected'}; correlation of details "
             f"{seen.correlation_unshifted:.4f} before, {seen.correlation:.4f} after; "
             f"{100 * seen.left_out:.0f} % of the sample left out (clouds, water, no detail)."
         )
@@ -144,25 +147,59 @@ def _describe_guides(statistics: SceneStatistics, pair: CheckedPair) -> Iterator
         yield f"Bands marked bad in the header of MS (bbl) are interpolated, not sharpened: {', '.join(map(str, bad))}."
 
 
-def _describe_registration(seen: Registration, job: FusionJob) -> str:
+def _describe_registration(seen: Registration, job: FusionJob, displacement: AlignmentMeasurement | None) -> str:
     """Describe shift and sharpness of MS in one sentence."""
     if not seen.reliable:
         return (
             f"Neither shift nor sharpness of MS can be measured here; an MTF gain of {seen.transfer.gain:.2f} is used."
         )
     row, column = seen.shift
+    local = f"; single windows differ from it by up to {seen.distortion:.1f}" if _varies(seen) else ""
     if max(abs(row), abs(column)) < NOTABLE_SHIFT:
-        shift = f"MS is aligned with PAN to within {NOTABLE_SHIFT:g} PAN pixels"
+        within = "as a whole" if local else f"to within {NOTABLE_SHIFT:g} PAN pixels"
+        shift = f"MS is aligned with PAN {within}{local}"
     else:
-        corrected = "which is corrected" if job.options.align else "which is not corrected, as asked for"
+        corrected = "which is not corrected, as asked for" if job.options.align == "off" else "which is corrected"
         off = f"{format_signed(row)} rows and {format_signed(column)} columns (PAN pixels)"
-        shift = f"MS is shifted by {off} against PAN, {corrected}"
+        shift = f"MS is shifted by {off} against PAN, {corrected}{local}"
     measuring = "measured" if job.options.gain is None else "given"
     sharpness = f"at its finest detail it keeps {100.0 * seen.transfer.gain:.0f} % of the contrast ({measuring})"
     if seen.transfer.peak >= NOTABLE_CREST:
         crest = f"up to {seen.transfer.peak:.2f} times at medium detail"
         sharpness = f"{sharpness} and was sharpened by its maker, {crest}"
+    if displacement is not None and displacement.alignment:
+        return f"{shift}. {_describe_alignment(displacement)} {sharpness[:1].upper()}{sharpness[1:]}."
     return f"{shift}; {sharpness}."
+
+
+def _varies(seen: Registration) -> bool:
+    return seen.distortion > NOTABLE_DISTORTION
+
+
+def _describe_alignment(displacement: AlignmentMeasurement) -> str:
+    """Describe what was corrected besides the scene's shift, in one sentence."""
+    parts = []
+    if displacement.largest_band > 0.0:
+        parts.append(f"bands were shifted by up to {displacement.largest_band:.1f} PAN pixels")
+    if displacement.variation > 0.0:
+        parts.append(f"across the scene the shift varies by {displacement.variation:.1f} PAN pixels")
+    corrected = "both corrected" if len(parts) > 1 else "corrected"
+    words = f"{'; '.join(parts)}; {corrected}, residual {displacement.residue:.2f}."
+    return words[:1].upper() + words[1:]
+
+
+def _describe_bands(displacement: AlignmentMeasurement, pair: CheckedPair) -> str:
+    """List the displacement of each band, and what is left of it and of blocks of the scene."""
+    lines = zip(pair.ms.read_bands, displacement.bands, displacement.left)
+    bands = "; ".join(
+        f"band {number} {' '.join(format_signed(s) for s in shift)} (left {' '.join(format_signed(s) for s in left)})"
+        for number, shift, left in lines
+    )
+    return (
+        f"Displacement of each band from the scene's shift, rows and columns in PAN pixels: {bands}. After the "
+        f"correction, 90 % of the blocks of the sample lie within {displacement.local_residue:.2f} PAN pixels of the "
+        "usual displacement, errors of measurement included."
+    )
 
 
 def warn_of_scene(
@@ -184,9 +221,9 @@ def _make_registration_notices(registration: Registration, job: FusionJob) -> It
             "first (Raster, Georeferencer)."
         )
         numbers = {"correlation": registration.correlation, "gain": registration.transfer.gain}
-        yield make_notice("not_measurable", numbers, cure=cure if job.options.align else "")
+        yield make_notice("not_measurable", numbers, cure="" if job.options.align == "off" else cure)
         return
-    if registration.distortion > NOTABLE_DISTORTION:
+    if _varies(registration):
         shifts = (" ".join(format_signed(p, 1) for p in s) if s else "cannot tell" for s in registration.local)
         yield make_notice("shift_varies", {"pixels": registration.distortion}, places="; ".join(shifts))
     row, column = registration.shift

@@ -71,6 +71,7 @@ def run_plan(
         tuple(stretch.get(band, (0.0, 1.0)) for band in range(len(plan.offsets))) if stretch else (),
     )  # fmt: skip
     tiling = Tiling(plan, pan, ms, fusers, Finish(plan.plausible, encoder))
+    ms.align(plan.alignment)
     with bounded_cache(plan.work.cache):
         tiling.run(target, progress)
     for raster in (pan, ms):

@@ -72,8 +72,8 @@ class TileFuser:
 
     def _make_values(self, group: Group, device: torch.device) -> GroupValues:
         scene = self.statistics
-        injection = [i * trust / self.steps for i, trust in zip(scene.injection, scene.trusts)]
-        rows = (scene.ms_mean, scene.ms_std, injection)
+        gains = [i * trust / self.steps for i, trust in zip(scene.injection, scene.trusts)]
+        rows = (scene.ms_mean, scene.ms_std, gains)
         mean, std, injection = (torch.tensor([row[b] for b in group.bands], device=device) for row in rows)
         return GroupValues(
             group.bands,

@@ -157,7 +157,7 @@ class ReducedScene:
         kept = pair.with_bands(self.bands)
         kept = replace(kept, ms=kept.ms + self.offsets)
         if kept.guides:
-            return replace(kept, guides=kept.guides.raised(self.offsets.ravel()))
+            return replace(kept, guides=kept.guides.raised(self.offsets.ravel().tolist()))
         return replace(kept, pan=kept.pan.astype(np.float64) + self.pan_offset)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from osgeo import gdal, gdal_array
 
 from ..errors import InputError
+from ..geometry.alignment import Alignment
 from ..geometry.grids import GeoTransform, Grid, Window
 from .bands import MAX_VALUE, choose_bands, choose_offset, find_common_type, refuse_blocks, refuse_types
 from .gdal_errors import quote_messages
@@ -31,6 +32,7 @@ class Raster:
                 a scene must not depend on the choice of bands
     offsets     (len(read_bands),) values that are taken off before pixels become float32
     files       size and time of every file behind it, as it was opened
+    alignment   displacement of the bands that `read_padded` corrects; None corrects nothing
     alpha       number of the band that marks gaps as alpha; `false_alpha` of one that only claims to
     """
 
@@ -42,6 +44,7 @@ class Raster:
         self.source, self.role = source, role
         self.reprojected = False
         self.files: Stamp = {}
+        self.alignment: Alignment | None = None
         self._confinement = ExitStack()
         self.dataset = dataset or self._open()
         try:
@@ -251,7 +254,20 @@ class Raster:
         return int(gdal.GMF_ALL_VALID) if flags & gdal.GMF_ALPHA and self.alpha is None else flags
 
     def read_padded(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Read as `read` does, for a window that may reach beyond the raster: its edge pixels are repeated."""
+        """Read as `read` does, aligned, for a window that may reach beyond the raster: its edge pixels are repeated."""
+        if self.alignment is None:
+            return self._read_repeated(window)
+        return self.alignment.correct(*self._read_repeated(window.grown(self.alignment.reach)), window)
+
+    def align(self, alignment: Alignment | None) -> None:
+        """Correct the displacement of the bands from now on. Raises InputError where it is that of other bands."""
+        if alignment is not None and len(alignment.down) != len(self.read_bands):
+            count = f"{len(alignment.down)} bands, but {len(self.read_bands)} are read"
+            raise InputError(f"The alignment of {self.role} {self.source.name} is that of {count}. Plan it again.")
+        self.alignment = alignment
+
+    def _read_repeated(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Read a window and repeat the raster's edge pixels where it reaches beyond."""
         full = self.grid.window
         rows = np.clip(np.arange(window.top, window.bottom), 0, full.height - 1)
         columns = np.clip(np.arange(window.left, window.right), 0, full.width - 1)

@@ -92,7 +92,7 @@ def read_around(
 
 def sample_windows(ms: Raster, placement: Placement) -> list[Window]:
     """Spread windows of MS evenly over the part that PAN and MS share; small scenes are covered wholly."""
-    shared = _find_shared(ms, placement)
+    shared = find_shared(ms, placement)
     return [
         Window(left, top, width, height)
         for top, height in _spread(shared.top, shared.height)
@@ -102,7 +102,7 @@ def sample_windows(ms: Raster, placement: Placement) -> list[Window]:
 
 def sample_where_valid(ms: Raster, placement: Placement, check: Callable[[], None]) -> list[Window]:
     """Choose as many windows of MS where most of it is valid, for scenes whose image misses the usual ones."""
-    cells = _find_shared(ms, placement).split(WINDOW_SIDE)
+    cells = find_shared(ms, placement).split(WINDOW_SIDE)
     step = max(int(len(cells) * GOLDEN), 1)
     while math.gcd(step, len(cells)) != 1:
         step += 1
@@ -130,7 +130,7 @@ def small_scene(pan: Raster, ms: Raster, placement: Placement) -> PairWindow | N
 
     A result is compared one scale down on this, and on pieces of the sample where it is None.
     """
-    shared = _find_shared(ms, placement)
+    shared = find_shared(ms, placement)
     if max(shared.width, shared.height) > WINDOWS_PER_AXIS * WINDOW_SIDE:
         return None
     return read_with_margin(pan, ms, placement, shared, 0.0)
@@ -163,7 +163,8 @@ def _find_saturated(raster: Raster, values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((values + raster.offsets[:, None, None] >= limit).any(0))
 
 
-def _find_shared(ms: Raster, placement: Placement) -> Window:
+def find_shared(ms: Raster, placement: Placement) -> Window:
+    """Return the pixels of MS that PAN covers."""
     return ms_window(placement, placement.overlap, 0).clipped(ms.grid.window)
 
 

@@ -96,6 +96,18 @@ def measure_registration(
     return Registration(shift, measured, best, unshifted, True, left_out, local)
 
 
+def measure_sharpness(
+    windows: Sequence[PairWindow],
+    transfer: TransferFunction | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Registration:
+    """Measure the transfer function alone, as `measure_registration` does, over windows whose shift is corrected."""
+    curve, measured = Correlation(windows, check), transfer or measure_transfer(windows, check).transfer
+    curve.equalise_sample_weights()
+    best = curve(measured, (0.0, 0.0))
+    return Registration((0.0, 0.0), measured, best, best, best >= RELIABLE_CORRELATION)
+
+
 def _search_shift(curve: Correlation, windows: Sequence[PairWindow], transfer: TransferFunction) -> tuple[Shift, Mask]:
     """Vote over all shifts; of many windows, search most only near what a few of them agree on."""
     if len(windows) >= MANY_WINDOWS:

@@ -144,10 +144,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Weitere Kanäle des multispektralen Rasters, ein Raster je Kanal</translation>
     </message>
     <message>
-        <source>Correct the shift between the rasters</source>
-        <translation>Versatz der Raster ausgleichen</translation>
-    </message>
-    <message>
         <source>Polygons of ground that is not measured, such as clouds</source>
         <translation>Polygone von Flächen, die nicht vermessen werden, etwa Wolken</translation>
     </message>
@@ -314,10 +310,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>How many steps the flow takes. 1 is what the weights are trained for; more costs more time.</source>
         <translation>Wie viele Schritte der Fluss macht. Für 1 sind die Gewichte trainiert; mehr kosten mehr Zeit.</translation>
-    </message>
-    <message>
-        <source>auto measures the shift between the rasters on their pixels and corrects it. With off, the georeference is trusted, even where PAN and MS do not seem to show the same scene.</source>
-        <translation>auto misst die Verschiebung zwischen den Rastern an ihren Pixeln und korrigiert sie; off vertraut der Georeferenz, auch wo PAN und MS nicht dieselbe Szene zu zeigen scheinen.</translation>
     </message>
     <message>
         <source>Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is crisp.</source>
@@ -1006,6 +998,26 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
     <message>
         <source>Folder, archive, metadata file or STAC item</source>
         <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Move the bands to their places on PAN</source>
+        <translation>Die Kanäle an ihren Ort auf PAN bringen</translation>
+    </message>
+    <message>
+        <source>auto measures on the pixels how far each band of MS is from PAN, and how that varies across the scene, and corrects both. scene corrects one shift for all. With off, the georeference is trusted, even where PAN and MS do not seem to show the same scene.</source>
+        <translation>auto misst an den Pixeln, wie weit jeder Kanal von MS neben PAN liegt und wie sich das über die Szene ändert, und korrigiert beides. scene korrigiert einen Versatz für alle. Mit off wird der Georeferenz vertraut, auch wo PAN und MS nicht dieselbe Szene zu zeigen scheinen.</translation>
+    </message>
+    <message>
+        <source>Further shift of each band, across and down, in PAN pixels</source>
+        <translation>Weiterer Versatz jedes Kanals, quer und nach unten, in PAN-Pixeln</translation>
+    </message>
+    <message>
+        <source>Variation of the shift across the scene, in PAN pixels</source>
+        <translation>Änderung des Versatzes über die Szene, in PAN-Pixeln</translation>
+    </message>
+    <message>
+        <source>Mean shift of the bands that is left, in PAN pixels</source>
+        <translation>Mittlerer Versatz der Kanäle, der bleibt, in PAN-Pixeln</translation>
     </message>
 </context>
 </TS>

@@ -144,10 +144,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Más bandas del ráster multiespectral, un ráster por banda</translation>
     </message>
     <message>
-        <source>Correct the shift between the rasters</source>
-        <translation>Corregir el desplazamiento entre los rásteres</translation>
-    </message>
-    <message>
         <source>Polygons of ground that is not measured, such as clouds</source>
         <translation>Polígonos de terreno que no se mide, como nubes</translation>
     </message>
@@ -314,10 +310,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>How many steps the flow takes. 1 is what the weights are trained for; more costs more time.</source>
         <translation>Cuántos pasos da el flujo. Los pesos están entrenados para 1; más cuestan más tiempo.</translation>
-    </message>
-    <message>
-        <source>auto measures the shift between the rasters on their pixels and corrects it. With off, the georeference is trusted, even where PAN and MS do not seem to show the same scene.</source>
-        <translation>auto mide en los píxeles el desplazamiento entre los rásteres y lo corrige; off confía en la georreferencia, aunque PAN y MS no parezcan mostrar la misma escena.</translation>
     </message>
     <message>
         <source>Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is crisp.</source>
@@ -1006,6 +998,26 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
     <message>
         <source>Folder, archive, metadata file or STAC item</source>
         <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Move the bands to their places on PAN</source>
+        <translation>Llevar las bandas a su lugar sobre PAN</translation>
+    </message>
+    <message>
+        <source>auto measures on the pixels how far each band of MS is from PAN, and how that varies across the scene, and corrects both. scene corrects one shift for all. With off, the georeference is trusted, even where PAN and MS do not seem to show the same scene.</source>
+        <translation>auto mide en los píxeles cuánto se aparta de PAN cada banda de MS y cómo varía eso en la escena, y corrige ambas cosas. scene corrige un desplazamiento para todas. Con off se confía en la georreferencia, aunque PAN y MS no parezcan mostrar la misma escena.</translation>
+    </message>
+    <message>
+        <source>Further shift of each band, across and down, in PAN pixels</source>
+        <translation>Desplazamiento adicional de cada banda, en horizontal y hacia abajo, en píxeles de PAN</translation>
+    </message>
+    <message>
+        <source>Variation of the shift across the scene, in PAN pixels</source>
+        <translation>Variación del desplazamiento en la escena, en píxeles de PAN</translation>
+    </message>
+    <message>
+        <source>Mean shift of the bands that is left, in PAN pixels</source>
+        <translation>Desplazamiento medio de las bandas que queda, en píxeles de PAN</translation>
     </message>
 </context>
 </TS>

@@ -86,7 +86,7 @@ def test_interrupted_scene_keeps_parts_and_finished_one_is_kept(pair, tmp_path, 
     assert plan_scene(one, TILES, LITTLE).complete
     assert not os.path.exists(one.name_sidecar("parts"))
     assert plan_scene(one, TILES, LITTLE).metrics == first.metrics
-    assert not plan_scene(one, replace(TILES, options=replace(TILES.options, align=False)), LITTLE).complete
+    assert not plan_scene(one, replace(TILES, options=replace(TILES.options, align="off")), LITTLE).complete
 
 
 def test_changed_input_makes_its_parts_again(pair, tmp_path, small_parts):

@@ -49,7 +49,7 @@ def test_cached_measurement_serves_other_extents_unchanged(tmp_path, measured):
 def test_scene_is_measured_again_after_a_file_or_option_changed(tmp_path, measured):
     pair = Recipe().write(tmp_path)
     run(pair, tmp_path)
-    run(pair, tmp_path, align=False)
+    run(pair, tmp_path, align="off")
     assert len(measured) == 2
     save(pair.ms, load_image(pair.ms) * 1.5, transform=(5e5, 8, 0, 4e6, 0, -8))
     fused, _ = run(pair, tmp_path)

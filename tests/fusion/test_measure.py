@@ -54,7 +54,7 @@ def test_cancel_works_at_any_moment_of_measuring_many_bands(tmp_path):
             thread.asked.append(time.thread_time())
             return False
 
-        measure(placed, True, None, Progress(cancelled=cancelled))
+        measure(placed, "auto", None, Progress(cancelled=cancelled))
     thread.asked.append(time.thread_time())
     between = np.concatenate([np.diff(times) for times in asked])
     assert between.sum() > 2.0  # else it shows nothing
@@ -72,7 +72,7 @@ from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import open_pair
 with open_pair(RasterSource(sys.argv[1]), RasterSource(sys.argv[2])) as (pan, ms):
     job = FusionJob(pan.source, ms.source, Path("fused.tif"))
-    print(measure(check_pair(pan, ms, job), True, None, Progress()).statistics)
+    print(measure(check_pair(pan, ms, job), "auto", None, Progress()).statistics)
 print("torch" in sys.modules)
 """
 

@@ -35,7 +35,7 @@ def test_fuse_refuses_pan_of_another_scene(exchanged, tmp_path):
 
 
 def test_fuse_align_off_overrides_and_says_not_sharpened(exchanged, tmp_path):
-    fused, result = run(exchanged, tmp_path, align=False)
+    fused, result = run(exchanged, tmp_path, align="off")
     assert fused.shape == (4, 400, 400)
     assert not result.sharpened
     assert "not_sharpened" in [n.code for n in result.notices]

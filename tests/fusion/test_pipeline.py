@@ -88,7 +88,7 @@ def test_the_order_of_the_bands_changes_nothing(tmp_path):
 def test_shift_is_corrected(tmp_path):
     pair = Recipe(height=320, width=320, shift=(1.6, -1.2)).write(tmp_path)
     with_it, result = run(pair, tmp_path)
-    without, _ = run(pair, tmp_path, align=False)
+    without, _ = run(pair, tmp_path, align="off")
     assert result.metrics.shift == pytest.approx((1.6, -1.2), abs=0.1)
     straight = Recipe(height=320, width=320).write(tmp_path)
     ideal, _ = run(straight, tmp_path)

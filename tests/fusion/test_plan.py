@@ -144,7 +144,7 @@ def test_edge_of_a_gap_does_not_depend_on_the_cut_into_windows(tmp_path, ratio):
         ("tiles", {"tile": 64}),
         ("part", {"tile": 64, "extent": (5e5 + 50, 4e6 - 300, 5e5 + 250, 4e6 - 60)}),
     ):
-        fuse(job(pair, tmp_path / f"{name}.tif", align=False, **changes))
+        fuse(job(pair, tmp_path / f"{name}.tif", align="off", **changes))
         gaps[name] = load_image(tmp_path / f"{name}.tif") == 0
     assert np.array_equal(gaps["tiles"], gaps["whole"])
     origin = [gdal.Open(str(tmp_path / f"{n}.tif")).GetGeoTransform() for n in ("whole", "part")]

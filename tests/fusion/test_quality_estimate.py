@@ -49,7 +49,7 @@ def test_logged_estimate_matches_a_reduced_resolution_evaluation(tmp_path, ratio
     pair = Recipe(ratio=ratio, height=int(200 * ratio), width=int(200 * ratio)).write(tmp_path)
     result, lines = evaluated(pair, tmp_path)
     small = made_coarser(pair, tmp_path / "small", ratio, result.metrics.gain)
-    fused, _ = run(small, tmp_path, "small.tif", align=False, gain=result.metrics.gain, data_type="Float32")
+    fused, _ = run(small, tmp_path, "small.tif", align="off", gain=result.metrics.gain, data_type="Float32")
     plain = np.stack([np.kron(band, np.ones((int(ratio),) * 2)) for band in load_image(small.ms)])
     inner = np.s_[:, 16:184, 16:184]
     expected = ergas(small.reference[inner], fused[inner], ratio)
