@@ -536,16 +536,8 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>install tut nichts, wo torch schon läuft. check schreibt einen Bericht. repair installiert neu, auch wo torch läuft. remove löscht den Ordner, der installiert wurde.</translation>
     </message>
     <message>
-        <source>auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far smaller. On Windows a CUDA build has to be given as a folder of wheels.</source>
-        <translation>auto nimmt die CUDA-Ausgabe, wo unter Linux ein NVIDIA-Treiber gefunden wird, sonst die CPU-Ausgabe, die viel kleiner ist. Unter Windows muss eine CUDA-Ausgabe als Ordner mit Wheels angegeben werden.</translation>
-    </message>
-    <message>
         <source>For machines without network: a folder with the wheels of torch, safetensors and what they need for this Python, fetched elsewhere with pip download. They are not checked by hash.</source>
         <translation>Für Rechner ohne Netz: ein Ordner mit den Wheels von torch, safetensors und was diese brauchen, für dieses Python, anderswo mit pip download geholt. Sie werden nicht mit Prüfsummen verglichen.</translation>
-    </message>
-    <message>
-        <source>A package index instead of the one that pip uses, for example a mirror of your organisation, or torch&apos;s own index of CPU builds.</source>
-        <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation oder der Index von torch mit CPU-Ausgaben.</translation>
     </message>
     <message>
         <source>Where the panchromatic raster is written, a GeoTIFF.</source>
@@ -822,6 +814,14 @@ Rasters on other pixels, in another reference system, with other bands or stretc
 In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neben Interpolation und vier klassischen Verfahren. Eine Stufe gröber, wo MS selbst die Wahrheit ist: ERGAS, SAM, Q2n und SCC dieser Verfahren, und dieses Plugins, wenn das Raster von ihm stammt. Gesucht werden Versatz, zu viel oder zu wenig Detail, veränderte Farben und Nähte.
 
 Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
+    </message>
+    <message>
+        <source>auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far smaller and on Linux comes from torch&apos;s own index. On Windows a CUDA build has to be given as a folder of wheels.</source>
+        <translation>auto nimmt die CUDA-Ausgabe, wo unter Linux ein NVIDIA-Treiber gefunden wird, sonst die viel kleinere CPU-Ausgabe, die unter Linux aus dem eigenen Index von torch kommt. Unter Windows ist eine CUDA-Ausgabe als Ordner von Wheels anzugeben.</translation>
+    </message>
+    <message>
+        <source>A package index instead of the one that pip uses, for example a mirror of your organisation.</source>
+        <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation.</translation>
     </message>
 </context>
 </TS>
