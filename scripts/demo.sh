@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job on a real Landsat-8 scene: installs what is missing, sharpens, compares, draws. Run again, it starts at once.
 disk() { df -Pk "$(dirname "${BASH_SOURCE[0]}")" | awk "END { print int(\$$1 / 1024) }"; } # MB: 3 is used, 4 is free
-echo "A first run on a bare Debian fetches 0.7 GB, and needs 3 GB of disk. $(disk 4) MB are free."
+echo "A first run on a bare Debian fetches 0.7 GB, and needs 4 GB of disk. $(disk 4) MB are free."
 before=$(disk 3)
 while sleep 10 </dev/null >/dev/null 2>&1; do echo "   ... $SECONDS s, $(($(disk 3) - before)) MB written"; done &
 trap "kill $!" EXIT

@@ -39,7 +39,7 @@ def write(folder: Path, seconds: int, target: Path) -> None:
 
 def redirect_links(folder: Path, repository: str) -> None:
     """Let links of the pages in a folder lead to the repository where the folder has not their files."""
-    for page in (*folder.glob("README.md"), *folder.glob("docs/*.md")):
+    for page in folder.rglob("*.md"):
 
         def redirect(link: re.Match[str], page: Path = page) -> str:
             path = Path(os.path.relpath(page.parent / link[1], folder)).as_posix()
