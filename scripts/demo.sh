@@ -3,7 +3,7 @@
 disk() { df -Pk "$(dirname "${BASH_SOURCE[0]}")" | awk "END { print int(\$$1 / 1024) }"; } # MB: 3 is used, 4 is free
 echo "A first run on a bare Debian fetches 0.7 GB, and needs 4 GB of disk. $(disk 4) MB are free."
 before=$(disk 3)
-while sleep 10 </dev/null >/dev/null 2>&1; do echo "   ... $SECONDS s, $(($(disk 3) - before)) MB written"; done &
+while sleep 10 </dev/null >/dev/null 2>&1; do printf '   ... %d s, %+d MB on the disk\n' "$SECONDS" "$(($(disk 3) - before))"; done &
 trap "kill $!" EXIT
 # shellcheck source=scripts/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"

@@ -81,7 +81,7 @@ install_torch() {
   if [ "$build" = cpu ] && ! /usr/bin/python3 -c "$torch" 2>/dev/null && ! pip install --quiet --no-deps --require-hashes \
     --timeout 10 --retries 1 --index-url https://download.pytorch.org/whl/cpu -r "$lists/torch-cpu.txt"; then
     say "torch's index of CPU builds cannot be used: $pip_said"
-    if apt-cache show python3-torch python3-safetensors >/dev/null 2>&1; then
+    if apt-cache show python3-safetensors >/dev/null 2>&1; then # where it is, torch is new enough
       apt_install "torch of this system" python3-torch python3-safetensors
     else
       stop "Run again later, or name another index that has the CPU build in PIP_EXTRA_INDEX_URL. Or take the CUDA build, which" \

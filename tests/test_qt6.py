@@ -125,7 +125,7 @@ def test_full_names_are_taken():
 
 def test_the_plugin_shows_itself_on_qt6(tmp_path):
     """Widgets, menu, options page and translation are constructed with PyQt6, in a process of its own."""
-    stubs = Path(importlib.import_module("qgis").__file__).parent
+    stubs = Path(str(importlib.import_module("qgis").__file__)).parent
     if importlib.util.find_spec("PyQt6") is None or not (stubs / "_core.pyi").exists():
         pytest.skip("PyQt6, or QGIS's .pyi files, are not installed")
     translations = [sys.executable, str(ROOT / "scripts" / "translations.py"), "--build", str(tmp_path)]

@@ -28,7 +28,7 @@ def module(name: str, **content: object) -> types.ModuleType:
     return made
 
 
-def make_class(node: ast.ClassDef, known: dict[str, object]) -> type:
+def make_class(node: ast.ClassDef, known: dict[str, object]) -> object:
     """Make a class of a .pyi: a flag where it has numbers, else a class whose methods return mocks."""
     if [ast.unparse(base) for base in node.bases] == ["int"]:
         names = [target.id for item in node.body if isinstance(item, ast.Assign) for target in item.targets]  # type: ignore[attr-defined]
@@ -98,7 +98,14 @@ wrappers = module(
     "processing.gui.wrappers", WidgetWrapper=type("WidgetWrapper", (), {"widgetValueHasChanged": MagicMock()})
 )
 module("processing.gui", wrappers=wrappers)
-module("processing", createAlgorithmDialog=lambda name: opened.append(name) or QtWidgets.QDialog())
+
+
+def create_dialog(name: str) -> QtWidgets.QDialog:
+    opened.append(name)
+    return QtWidgets.QDialog()
+
+
+module("processing", createAlgorithmDialog=create_dialog)
 
 import otfm_pansharpen  # noqa: E402
 from helpers.qgis import Desktop  # noqa: E402
