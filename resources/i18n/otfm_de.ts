@@ -823,5 +823,29 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
         <source>A package index instead of the one that pip uses, for example a mirror of your organisation.</source>
         <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation.</translation>
     </message>
+    <message>
+        <source>auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far smaller. On Windows a CUDA build has to be given as a folder of wheels.</source>
+        <translation>auto nimmt die CUDA-Ausgabe, wo unter Linux ein NVIDIA-Treiber gefunden wird, sonst die CPU-Ausgabe, die viel kleiner ist. Unter Windows muss eine CUDA-Ausgabe als Ordner mit Wheels angegeben werden.</translation>
+    </message>
+    <message>
+        <source>A package index instead of the one that pip uses, for example a mirror of your organisation, or torch&apos;s own index of CPU builds.</source>
+        <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation oder der Index von torch mit CPU-Ausgaben.</translation>
+    </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Gewichte für den Sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Name des Sensors</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Welche mitgelieferten Gewichte fast, best und tuned benutzen. auto nimmt die eines Sensors, wenn Metadaten oder Dateinamen ihn nennen, sonst die allgemeinen. Das Protokoll sagt, welche und warum. Eine als Qualität gewählte Gewichtsdatei bleibt.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Ein Name für den Sensor der Szenen, den Listen neben den Gewichten zeigen. Leer lassen für den Namen in den Metadaten der Szenen.</translation>
+    </message>
 </context>
 </TS>
