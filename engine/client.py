@@ -21,7 +21,7 @@ from ..model.staging import remove_stale_runs
 from .child_process import NO_WINDOW, START, Launch, launches
 from .messages import FROM_ENGINE, JOBS, read_messages, to_line
 from .outputs import describe_written, read_states
-from .torch_faults import CPU_TOO_OLD, SETUP, fault_sentence
+from .torch_faults import CPU_TOO_OLD, SETUP, explain_fault
 
 POLL = 0.05  # seconds between two looks at whether the user has cancelled
 PATIENCE = 0.8  # seconds from a cancel until the engine is ended
@@ -306,13 +306,13 @@ class Engines:
         """Start an engine on `job` by the first way that works, which is tried first from then on."""
         progress.explain("Starting the engine: torch is loaded in a process of its own.")
         ways = [self.working] if self.working else launches()
-        greeting = greeting_of(packages, job)
+        greeting = make_greeting(packages, job)
         failed: list[EngineError] = []
         for way in ways:
             try:
                 engine = Engine(way, greeting)
             except OSError as error:  # the system does not let it run
-                failed.append(EngineError(fault_sentence(error)))
+                failed.append(EngineError(explain_fault(error)))
                 continue
             try:
                 engine.wait_ready(progress)
@@ -337,7 +337,7 @@ def _end(engine: Engine, job: Any) -> None:
         remove_stale_runs(folder)
 
 
-def greeting_of(packages: Path, job: Any = None) -> dict[str, Any]:
+def make_greeting(packages: Path, job: Any = None) -> dict[str, Any]:
     """Return the first message to an engine: this process's Python, path, settings of GDAL and PROJ, and a job."""
     from osgeo import gdal, osr
 

@@ -23,7 +23,7 @@ from ..model.errors import EngineError
 from ..model.progress import Progress, format_bytes
 from .child_process import Launch, launches, run_child
 from .client import ENGINES, Engines
-from .examination import Examination, host_lines
+from .examination import Examination, describe_host
 from .packages import (
     LONGEST_NAME,
     MANIFEST,
@@ -36,7 +36,7 @@ from .packages import (
     swap_in,
 )
 from .torch_builds import CPU_INDEX, LISTS, SIZES, choose_build, describe_alternative
-from .torch_faults import REPORT, fault_sentence
+from .torch_faults import REPORT, explain_fault
 
 DOWNLOAD_SHARE = 0.85  # of the progress bar; the rest is for trying it out
 # Starts of pip's lines that are of no use to users.
@@ -47,7 +47,7 @@ OFFLINE = re.compile(r"connect|timed out|timeout|proxy|ssl|certificate|resolve|n
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequiredFiles:
     """The wish of a user: `build` is one of `BUILDS`; `wheels` a folder of wheels instead of an index, for closed
     networks; `index` the address of a package index instead of pip's own. `proxy` is an address, with its user and
     password, and `certificates` a text in PEM format with all that are trusted; both only where QGIS has its own.
@@ -68,7 +68,7 @@ class Done:
     report: tuple[str, ...] = ()
 
 
-def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
+def set_up(action: str, folder: Path, wanted: RequiredFiles, progress: Progress) -> Done:
     """Do one action on the packages' folder. Raises PansharpenError; what was installed before is then unchanged."""
     if action == "check":
         return _check(folder, progress)
@@ -81,7 +81,7 @@ def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Don
         ) from error
 
 
-def _change(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
+def _change(action: str, folder: Path, wanted: RequiredFiles, progress: Progress) -> Done:
     if action == "install":
         version = _find_version(folder, progress)
         if version:
@@ -112,7 +112,7 @@ def _find_version(folder: Path, progress: Progress) -> str:
 
 def _check(folder: Path, progress: Progress) -> Done:
     """Return a report, with the reason where the engine does not start."""
-    lines = tuple(host_lines())
+    lines = tuple(describe_host())
     try:
         findings = ENGINES.run(Examination(folder), folder, Progress(cancelled=progress.cancelled))
     except EngineError as error:
@@ -120,7 +120,7 @@ def _check(folder: Path, progress: Progress) -> Done:
     return Done(str(manifest(folder).get("torch", "")) or _find_version(folder, progress), (*lines, *findings.lines))
 
 
-def install(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, str]:
+def install(folder: Path, wanted: RequiredFiles, progress: Progress) -> dict[str, str]:
     """Install into `folder`; returns names and versions. Raises EngineError; the folder is then unchanged."""
     if wanted.wheels is not None:
         longest_name = _check_wheels(wanted.wheels)
@@ -211,7 +211,7 @@ def _find_pip(progress: Progress) -> Launch:
         try:
             code, last = run_child([*way.command, "-c", check], way.environment, progress)
         except OSError as error:  # the system lets no such program run
-            code, last = 1, [fault_sentence(error)]
+            code, last = 1, [explain_fault(error)]
         if code == 0:
             return Launch((*way.command, "-m", "pip"), way.environment)
         reasons += last[-1:]
@@ -221,7 +221,7 @@ def _find_pip(progress: Progress) -> Launch:
     )
 
 
-def _list_sources(build: str, wanted: Wanted) -> list[list[str]]:
+def _list_sources(build: str, wanted: RequiredFiles) -> list[list[str]]:
     """List what pip installs and from where, run by run.
 
     A user's own folder of wheels is trusted, an index by hashes alone. The CPU build for Linux comes first, because
@@ -237,7 +237,7 @@ def _list_sources(build: str, wanted: Wanted) -> list[list[str]]:
     return [["--no-deps", "--require-hashes", "-r", str(LISTS / name), *options] for name, *options in lists]
 
 
-def _announce(folder: Path, build: str, wanted: Wanted, progress: Progress) -> None:
+def _announce(folder: Path, build: str, wanted: RequiredFiles, progress: Progress) -> None:
     """Log what is fetched, how large it is, and where it goes. Raises EngineError where the disk is too small."""
     fetched, installed = SIZES[build]
     source = f"the folder {wanted.wheels}" if wanted.wheels else wanted.index or "the package index that pip uses"
@@ -255,7 +255,7 @@ def _announce(folder: Path, build: str, wanted: Wanted, progress: Progress) -> N
         )
 
 
-def _make_environment(pip: Launch, wanted: Wanted, work: Path) -> dict[str, str]:
+def _make_environment(pip: Launch, wanted: RequiredFiles, work: Path) -> dict[str, str]:
     """Make pip's environment: its own settings go before those of QGIS; those of Python and launchers do not count."""
     environment = {**pip.environment, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     environment.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work)))

@@ -12,7 +12,7 @@ import pytest
 from helpers.package_index import TORCH, write_torch_wheels, write_wheel
 from otfm_pansharpen.engine import installation, packages, torch_builds
 from otfm_pansharpen.engine.child_process import find_pythons
-from otfm_pansharpen.engine.installation import Wanted
+from otfm_pansharpen.engine.installation import RequiredFiles
 from otfm_pansharpen.engine.packages import LONGEST_NAME, MAX_PATH, packages_folder
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress
@@ -56,7 +56,7 @@ def write_python(path, home=""):
 
 
 def set_up(folder, **wanted):
-    return installation.set_up("repair", folder, Wanted(**wanted), Progress())
+    return installation.set_up("repair", folder, RequiredFiles(**wanted), Progress())
 
 
 @pytest.mark.parametrize("layout", ["3.22", "3.44", "4.0"])
@@ -140,7 +140,7 @@ def test_the_process_that_holds_the_folder_is_named(windows, deep_wheels, monkey
     monkeypatch.setattr(packages, "RENAME_SECONDS", 0)
     monkeypatch.setattr(Path, "rename", lambda path, target: (_ for _ in ()).throw(PermissionError("in use")))
     with pytest.raises(EngineError, match=r"in use.*It is used by qgis-bin \(4242\)\. Close that"):
-        installation.set_up(action, folder, Wanted(wheels=deep_wheels), Progress())
+        installation.set_up(action, folder, RequiredFiles(wheels=deep_wheels), Progress())
     assert (folder / "torch").is_dir()
 
 

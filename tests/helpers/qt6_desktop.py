@@ -139,7 +139,7 @@ plugin.unload()
 print(
     json.dumps(
         {
-            "qt": QtCore.QT_VERSION_STR, "opened": opened, "chosen": chosen, "device": page.device.currentText(),
+            "qt": QtCore.QT_VERSION_STR, "require_layer": opened, "chosen": chosen, "device": page.device.currentText(),
             "translated": CHOOSE not in texts, "left": [len(desktop.menu.actions()), len(desktop.pages)],
         }
     )
