@@ -237,11 +237,10 @@ HELP = {
     "ACTION": "install does nothing where torch works already. check writes a report. repair installs again, even "
     "where torch works. remove deletes the folder that was installed.",
     "BUILD": "auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far "
-    "smaller. On Windows a CUDA build has to be given as a folder of wheels.",
+    "smaller and on Linux comes from torch's own index. On Windows a CUDA build has to be given as a folder of wheels.",
     "WHEELS": "For machines without network: a folder with the wheels of torch, safetensors and what they need for "
     "this Python, fetched elsewhere with pip download. They are not checked by hash.",
-    "INDEX": "A package index instead of the one that pip uses, for example a mirror of your organisation, or torch's "
-    "own index of CPU builds.",
+    "INDEX": "A package index instead of the one that pip uses, for example a mirror of your organisation.",
     "exampledata.PAN": "Where the panchromatic raster is written, a GeoTIFF.",
     "exampledata.MS": "Where the multispectral raster is written, a GeoTIFF.",
 }

@@ -10,6 +10,7 @@ from qgis.core import QgsProcessingFeedback as Feedback
 
 from .bridge import own_packages, progress_for
 from .help import SETUP
+from .network import read_certificates, read_proxy
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .settings import READY
 
@@ -32,6 +33,8 @@ class SetupAlgorithm(OtfmAlgorithm):
             build=self.parameterAsEnumString(parameters, "BUILD", context),
             wheels=Path(wheels) if wheels else None,
             index=self.parameterAsString(parameters, "INDEX", context),
+            proxy=read_proxy(),
+            certificates=read_certificates(),
         )
         action = self.parameterAsEnumString(parameters, "ACTION", context)
         with progress_for(feedback) as progress:

@@ -77,12 +77,12 @@ def _list_candidates() -> Iterator[Path]:
     prefix, executable = Path(sys.exec_prefix), Path(sys.executable or "")
     version = ".".join(map(str, sys.version_info[:2]))
     if sys.platform == "win32":
-        yield prefix / "python.exe"
+        yield from (prefix / "python.exe", prefix / "python3.exe")
+    elif sys.platform == "darwin":  # the bundles of QGIS differ in where they keep it; from 3.44 on next to QGIS itself
+        folders = (executable.parent, executable.parent / "bin", prefix / "bin")
+        yield from (folder / name for folder in folders for name in ("python", f"python{version}", "python3"))
     else:
         yield prefix / "bin" / f"python{version}"
-        if sys.platform == "darwin":  # the bundles of QGIS differ in where they keep it
-            for folder in (prefix / "bin", executable.parent / "bin", executable.parent):
-                yield from (folder / f"python{version}", folder / "python3")
     if executable.stem.lower().startswith("python"):
         yield executable
 

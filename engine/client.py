@@ -22,7 +22,7 @@ from ..model.staging import remove_stale_runs
 from .child_process import NO_WINDOW, START, Launch, launches
 from .messages import FROM_ENGINE, JOBS, read_messages, to_line
 from .outputs import describe_written, read_states
-from .torch_faults import CPU_TOO_OLD, SETUP
+from .torch_faults import CPU_TOO_OLD, SETUP, explain_fault
 
 POLL = 0.05  # seconds between two looks at whether the user has cancelled
 PATIENCE = 0.8  # seconds from a cancel until the engine is ended
@@ -220,6 +220,7 @@ class Engines:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.warm: list[tuple[str, Engine]] = []
+        self.closing: list[Engine] = []  # that were told to end, and may still hold their libraries
         self.working: Launch | None = None
         self.jobs = 0  # that are being done
         self.starting: threading.Thread | None = None  # an engine before there is a job
@@ -291,7 +292,7 @@ class Engines:
         return engine.torch
 
     def shutdown(self, wait: bool = True) -> None:
-        """Let all engines go that wait for jobs, and wait until they are gone.
+        """Let all engines go that wait for jobs, and wait until they and those that were let go before are gone.
 
         Python crashes where threads still listen as it ends, and Windows moves no folder that an engine has loaded.
         """
@@ -299,8 +300,9 @@ class Engines:
         if self.starting and wait:
             self.starting.join(LAST_WAIT)
         with self.lock:
-            warm, self.warm = self.warm, []
-        for _, engine in warm:
+            idle = [*self.closing, *(engine for _, engine in self.warm)]
+            self.warm, self.closing = [], []
+        for engine in idle:
             (engine.shutdown if wait else engine.close)()
 
     def _take_warm(self, packages: Path) -> Engine | None:
@@ -309,7 +311,7 @@ class Engines:
                 self.warm.remove(entry)
                 if entry[0] == str(packages) and entry[1].alive:
                     return entry[1]
-                entry[1].close()
+                self._close(entry[1])
         return None
 
     def _keep(self, engine: Engine, packages: Path) -> None:
@@ -317,7 +319,12 @@ class Engines:
             if len(self.warm) < MAX_WARM and engine.torch:  # one without torch is of no use to other jobs
                 self.warm.append((str(packages), engine))
                 return
+            self._close(engine)
+
+    def _close(self, engine: Engine) -> None:
+        """Let an engine end by itself; the lock is held."""
         engine.close()
+        self.closing = [*(e for e in self.closing if e.alive), engine]
 
     def _start(self, packages: Path, progress: Progress, job: Any = None) -> Engine:
         """Start an engine on `job` by the first way that works, which is tried first from then on."""
@@ -326,7 +333,11 @@ class Engines:
         greeting = make_greeting(packages, job)
         failed: list[EngineError] = []
         for way in ways:
-            engine = Engine(way, greeting)
+            try:
+                engine = Engine(way, greeting)
+            except OSError as error:  # the system does not let it run
+                failed.append(EngineError(explain_fault(error)))
+                continue
             try:
                 engine.wait_ready(progress)
             except EngineError as error:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.parser import BytesParser
@@ -23,30 +22,43 @@ from pathlib import Path
 
 from ..model.errors import EngineError
 from ..model.progress import Progress, format_bytes
-from .child_process import launches, run_child
+from .child_process import Launch, launches, run_child
 from .client import ENGINES, Engines
 from .examination import Examination, describe_host
-from .packages import MANIFEST, hold_packages, manifest, remove_leftovers, rename, swap_in
+from .packages import (
+    LONGEST_NAME,
+    MANIFEST,
+    describe_holders,
+    hold_packages,
+    manifest,
+    refuse_long_paths,
+    remove_leftovers,
+    rename,
+    swap_in,
+)
+from .torch_builds import CPU_INDEX, LISTS, SIZES, choose_build, describe_alternative
+from .torch_faults import REPORT, explain_fault
 
-LISTS = Path(__file__).resolve().parent.parent / "resources" / "packages"
-BUILDS = ("auto", "cpu", "cuda")
-# Bytes to fetch, and on the disk when installed; measured, docs/installing.md.
-SIZES: Mapping[str, tuple[float, float]] = {"cpu": (0.21e9, 0.75e9), "cuda": (3.3e9, 5.5e9)}
 DOWNLOAD_SHARE = 0.85  # of the progress bar; the rest is for trying it out
 # Starts of pip's lines that are of no use to users.
 NOISE = ("WARNING", "Looking in", "[notice]", "Expected ", "Got ", "Ignoring ")
 ONLY_WHEELS = ("--only-binary", ":all:")  # pip would build any other file, which runs what is in it
+IMPATIENT = ("--timeout", "10", "--retries", "1")  # seconds; so an index that cannot be reached is soon known
+OFFLINE = re.compile(r"connect|timed out|timeout|proxy|ssl|certificate|resolve|no matching distribution", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class RequiredFiles:
     """The wish of a user: `build` is one of `BUILDS`; `wheels` a folder of wheels instead of an index, for closed
-    networks; `index` the address of a package index instead of pip's own.
+    networks; `index` the address of a package index instead of pip's own. `proxy` is an address, with its user and
+    password, and `certificates` a text in PEM format with all that are trusted; both only where QGIS has its own.
     """
 
     build: str = "auto"
     wheels: Path | None = None
     index: str = ""
+    proxy: str = ""
+    certificates: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,15 +135,21 @@ def _check(folder: Path, progress: Progress) -> Done:
 def install(folder: Path, wanted: RequiredFiles, progress: Progress) -> dict[str, str]:
     """Install into `folder`; returns names and versions. Raises EngineError; the folder is then unchanged."""
     if wanted.wheels is not None:
-        _check_wheels(wanted.wheels)
+        longest_name = _check_wheels(wanted.wheels)
+        build = "cuda" if wanted.build == "cuda" else "cpu"
+    else:
+        longest_name = LONGEST_NAME
+        build = choose_build(wanted.build, progress)
+    refuse_long_paths(folder, longest_name)
     pip = _find_pip(progress)
-    build = _choose_build(wanted, pip, progress)
     _announce(folder, build, wanted, progress)
     with hold_packages(folder) as work:
         new = work / "new"
         new.mkdir()
         options = ("--progress-bar", "off", "--target", str(new), "--no-compile", *ONLY_WHEELS)
-        _run_pip([*pip, "install", *options, *_list_sources(build, wanted)], work, SIZES[build], progress)
+        environment = _make_environment(pip, wanted, work)
+        for sources in _list_sources(build, wanted):
+            _run_pip(Launch((*pip.command, "install", *options, *sources), environment), work, SIZES[build], progress)
         versions = {str(d.metadata["Name"]): d.version for d in distributions(path=[str(new)])}
         (new / MANIFEST).write_text(json.dumps(versions, indent=1), encoding="utf-8")
         progress.log("Trying out what was installed.")
@@ -152,15 +170,12 @@ def remove(folder: Path, progress: Progress) -> None:
         try:
             rename(folder, work / "removed")
         except OSError as error:
-            raise EngineError(
-                f"{folder} cannot be removed ({error}). Close other windows of QGIS and run again."
-            ) from error
+            raise EngineError(f"{folder} cannot be removed ({error}). {describe_holders(folder)}") from error
         try:
             shutil.rmtree(work / "removed")
         except OSError as error:
             raise EngineError(
-                f"{folder} was removed, but a part of it is left in {work} ({error}). Close other windows of QGIS and "
-                "run again."
+                f"{folder} was removed, but a part of it is left in {work} ({error}). {describe_holders(work)}"
             ) from error
     progress.log(f"Removed {folder}.")
 
@@ -174,22 +189,20 @@ def loads(folder: Path, progress: Progress) -> str:
         engines.shutdown()
 
 
-def has_nvidia() -> bool:
-    """Return whether the machine seems to have an NVIDIA driver, without loading it."""
-    if sys.platform == "win32":
-        return (Path(os.environ.get("SYSTEMROOT", "C:\\Windows")) / "System32" / "nvcuda.dll").exists()
-    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()
+def _check_wheels(folder: Path) -> int:
+    """Check a user's folder of wheels, and return the characters of the longest name in them.
 
-
-def _check_wheels(folder: Path) -> None:
-    """Check a user's folder of wheels. Raises EngineError where it has none, or one that names another address."""
+    Raises EngineError where the folder has none, or one that names another address.
+    """
     wheels = sorted(folder.glob("*.whl"))
     if not wheels:
         raise EngineError(f"The folder {folder} holds no wheels (files *.whl). Choose the folder that has them.")
+    longest = 0
     for wheel in wheels:
         try:
             with zipfile.ZipFile(wheel) as archive:
-                texts = [archive.read(name) for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+                names = archive.namelist()
+                texts = [archive.read(name) for name in names if name.endswith(".dist-info/METADATA")]
         except (OSError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
             raise EngineError(f"{wheel} cannot be read ({error}). Fetch it again.") from error
         needed = [need for text in texts for need in BytesParser().parsebytes(text).get_all("Requires-Dist", [])]
@@ -198,69 +211,42 @@ def _check_wheels(folder: Path) -> None:
                 f"{wheel.name} asks for a file at an address ({addresses[0]}), which pip would fetch and run. Use "
                 "another wheel."
             )
+        longest = max(longest, *map(len, names))
+    return longest
 
 
-def _find_pip(progress: Progress) -> list[str]:
-    """Find pip of QGIS's own Python. Raises EngineError where it has none."""
+def _find_pip(progress: Progress) -> Launch:
+    """Find pip of QGIS's own Python, with the environment in which it runs. Raises EngineError where it has none."""
+    check = f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
+    reasons = []
     for way in launches():
-        command = [*way.command, "-m", "pip"]
-        if run_child([*command, "--version"], way.environment, progress)[0] == 0:
-            return command
+        try:
+            code, last = run_child([*way.command, "-c", check], way.environment, progress)
+        except OSError as error:  # the system lets no such program run
+            code, last = 1, [explain_fault(error)]
+        if code == 0:
+            return Launch((*way.command, "-m", "pip"), way.environment)
+        reasons += last[-1:]
     raise EngineError(
-        f"{way.command[0]} has no pip to install with. On Debian and Ubuntu: sudo apt install python3-pip. Elsewhere "
-        "reinstall QGIS with its Python. Then run again."
+        f"{way.command[0]} has no pip to install with ({'; '.join(dict.fromkeys(reasons))}). On Debian and Ubuntu: "
+        "sudo apt install python3-pip. Elsewhere reinstall QGIS with its Python. Then run again."
     )
 
 
-def _choose_build(wanted: RequiredFiles, pip: Sequence[str], progress: Progress) -> str:
-    """Choose the build to install, one of the keys of `SIZES`, and log the reason."""
+def _list_sources(build: str, wanted: RequiredFiles) -> list[list[str]]:
+    """List what pip installs and from where, run by run.
+
+    A user's own folder of wheels is trusted, an index by hashes alone. The CPU build for Linux comes first, because
+    only its index may be out of reach.
+    """
     if wanted.wheels is not None:
-        return "cuda" if wanted.build == "cuda" else "cpu"
-    if wanted.build == "cuda" and not sys.platform.startswith("linux"):
-        raise EngineError(
-            "On this system the package index has no CUDA build of torch. Fetch the wheels of a CUDA build with "
-            "pip download, as torch's own page says, and give their folder as WHEELS."
-        )
-    if wanted.build == "cuda" or (wanted.build == "auto" and has_nvidia() and sys.platform.startswith("linux")):
-        progress.log("Build: CUDA, " + ("as asked." if wanted.build == "cuda" else "since an NVIDIA driver is there."))
-        return "cuda"
-    if not sys.platform.startswith("linux") or _offers_cpu_build(pip, wanted, progress):
-        progress.log("Build: CPU, " + ("as asked." if wanted.build == "cpu" else "since no NVIDIA driver is there."))
-        return "cpu"
-    if wanted.build == "cpu":
-        raise EngineError(
-            "The package index that pip uses offers no CPU build of torch that this plugin knows. Give the address of "
-            "torch's own index of CPU builds as INDEX (torch's page names it), or a folder of wheels as WHEELS, or "
-            "choose BUILD auto, which takes the larger CUDA build; that runs without a GPU too."
-        )
-    progress.log("Build: CUDA, since the package index offers no CPU build for Linux; it runs without a GPU too.")
-    return "cuda"
-
-
-def _offers_cpu_build(pip: Sequence[str], wanted: RequiredFiles, progress: Progress) -> bool:
-    """Return whether the index's torch is one of those in cpu.txt. Nothing is installed, built or run."""
-    listed = (LISTS / "cpu.txt").read_text(encoding="ascii")
-    versions = [line.rstrip(" \\") for line in listed.splitlines() if line.startswith("torch==")]
-    with tempfile.TemporaryDirectory() as name:
-        report = Path(name) / "report.json"
-        options = ("--dry-run", "--no-deps", "--ignore-installed", "--report", str(report), *ONLY_WHEELS)
-        run_child([*pip, "install", *options, *_list_index_options(wanted), *versions], _make_environment(), progress)
-        if not report.exists():
-            return False
-        offered = json.loads(report.read_text(encoding="utf-8"))["install"]
-    digests = [str(each["download_info"].get("archive_info", {}).get("hash", "")) for each in offered]
-    return any(digest and digest.rpartition("=")[2] in listed for digest in digests)
-
-
-def _list_sources(build: str, wanted: RequiredFiles) -> list[str]:
-    """List what pip installs and from where. A user's own folder of wheels is trusted, an index by hashes alone."""
-    if wanted.wheels is not None:
-        return ["--no-index", "--find-links", str(wanted.wheels), "torch", "safetensors"]
-    return ["--no-deps", "--require-hashes", "-r", str(LISTS / f"{build}.txt"), *_list_index_options(wanted)]
-
-
-def _list_index_options(wanted: RequiredFiles) -> list[str]:
-    return ["--index-url", wanted.index] if wanted.index else []
+        return [["--no-index", "--find-links", str(wanted.wheels), "torch", "safetensors"]]
+    index = ["--index-url", wanted.index] if wanted.index else []
+    lists = [[f"{build}.txt", *index]]
+    if build == "cpu" and sys.platform.startswith("linux"):
+        both = [*index, "--extra-index-url", CPU_INDEX] if index else ["--index-url", CPU_INDEX]
+        lists.insert(0, ["torch-cpu.txt", *both, *IMPATIENT])
+    return [["--no-deps", "--require-hashes", "-r", str(LISTS / name), *options] for name, *options in lists]
 
 
 def _announce(folder: Path, build: str, wanted: RequiredFiles, progress: Progress) -> None:
@@ -281,14 +267,21 @@ def _announce(folder: Path, build: str, wanted: RequiredFiles, progress: Progres
         )
 
 
-def _make_environment() -> dict[str, str]:
-    """Make pip's environment: its own settings count, those of Python and launchers do not."""
-    return {**launches()[0].environment, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+def _make_environment(pip: Launch, wanted: RequiredFiles, work: Path) -> dict[str, str]:
+    """Make pip's environment: its own settings go before those of QGIS; those of Python and launchers do not count."""
+    environment = {**pip.environment, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    environment.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(work)))
+    if wanted.proxy and not any(name.upper().endswith("_PROXY") for name in environment):
+        environment.update(HTTP_PROXY=wanted.proxy, HTTPS_PROXY=wanted.proxy)
+    if wanted.certificates:
+        trusted = work / "certificates.pem"
+        trusted.write_text(wanted.certificates, encoding="ascii")
+        environment.setdefault("PIP_CERT", str(trusted))
+    return environment
 
 
-def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], progress: Progress) -> None:
+def _run_pip(pip: Launch, work: Path, sizes: tuple[float, float], progress: Progress) -> None:
     """Run pip to its end, with the bytes on the disk as progress. Raises EngineError with pip's last lines."""
-    folders = {"TMPDIR": str(work), "TEMP": str(work), "TMP": str(work)}
 
     def show(line: str) -> bool:
         counts = not line.startswith(NOISE)
@@ -296,14 +289,14 @@ def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], pro
             progress.explain(line[:200])
         return counts
 
-    most = 0  # bytes: pip removes wheels once they are unpacked
+    highest = 0.0  # pip removes files in between
 
     def report() -> None:
-        nonlocal most
-        most = max(most, _count_bytes(work))
-        progress.report(min(DOWNLOAD_SHARE, DOWNLOAD_SHARE * most / sum(sizes)))
+        nonlocal highest
+        highest = max(highest, min(DOWNLOAD_SHARE, DOWNLOAD_SHARE * _count_bytes(work) / sum(sizes)))
+        progress.report(highest)
 
-    code, last = run_child(command, {**_make_environment(), **folders}, progress, show, report)
+    code, last = run_child(pip.command, pip.environment, progress, show, report)
     if code and any("No space left" in line for line in last):
         raise EngineError(f"The disk of {work.parent} is full. Nothing was changed. Make room and run again.")
     if code and any("DO NOT MATCH THE HASHES" in line for line in last):
@@ -312,9 +305,13 @@ def _run_pip(command: Sequence[str], work: Path, sizes: tuple[float, float], pro
             "Nothing was changed. Choose another index as INDEX, or a folder of wheels as WHEELS."
         )
     if code:
+        printed = " ".join(last)[-700:]
+        if CPU_INDEX in pip.command and OFFLINE.search(printed):
+            raise EngineError(describe_alternative(last[-1]))
+        cure = "Check the connection and its proxy, or give a folder of wheels as WHEELS."
         raise EngineError(
-            f"pip could not install torch (exit code {code}): {' '.join(last)[-700:]} Nothing was "
-            "changed. Check the connection and its proxy, or give a folder of wheels as WHEELS."
+            f"pip could not install torch (exit code {code}): {printed} Nothing was changed. "
+            f"{cure if OFFLINE.search(printed) else REPORT}"
         )
 
 

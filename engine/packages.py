@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess  # Windows's own PowerShell, to name who holds a folder  # nosec B404
 import sys
 import tempfile
 import time
@@ -28,14 +29,70 @@ MANIFEST = "otfm-packages.json"  # written last: a folder without it is incomple
 MAX_MANIFEST_BYTES = 2**16  # a dozen packages take 500
 NEVER = {"numpy", "osgeo"}  # GDAL's bindings and the NumPy they were built for belong together
 PREVIOUS = "previous"  # the folder that was in place before, inside a staging folder
-RENAME_SECONDS = 1.0  # Windows renames no folder with open files; a virus scanner holds them for a moment
+RENAME_SECONDS = 10.0  # Windows renames no folder with open files; a virus scanner holds them for seconds
 RENAME_POLL = 0.1  # seconds between two tries
 MAX_TRIES = 10  # to lock a file that others remove as they release it
+MAX_PATH = 259  # characters that Windows opens without long paths
+LONGEST_NAME = 126  # of a file in the wheels that are listed for Windows; measured on torch 2.15.0
+PIP_FOLDERS = r"-12345678\pip-target-12345678\lib\python" + "\\"  # what a set-up adds to the folder's name meanwhile
+CLOSE = "Close other windows of QGIS, which may use it, and run again."
+HOLDERS_SECONDS = 20.0  # for PowerShell, which starts slowly on a busy machine
+# Names and numbers of the processes that have loaded a library from a folder.
+HOLDERS = (
+    "Get-Process | Where-Object { $_.Modules.FileName -match ('^' + [regex]::Escape($env:OTFM_FOLDER)) } | "
+    "ForEach-Object { '{0} ({1})' -f $_.ProcessName, $_.Id }"
+)
 
 
 def packages_folder(profile: Path) -> Path:
-    """Return the folder in which a user's profile keeps the packages for this version of Python."""
+    """Return the folder that keeps the packages for this version of Python.
+
+    It is in a user's profile, but on Windows in a short folder of the user, since torch has long names. There a link
+    is followed here, so that it can make the path shorter.
+    """
+    if sys.platform == "win32" and "LOCALAPPDATA" in os.environ:
+        return Path(os.path.realpath(Path(os.environ["LOCALAPPDATA"], "otfm"))) / "{}{}".format(*sys.version_info)
     return profile / "otfm_pansharpen" / "packages" / "python{}.{}".format(*sys.version_info)
+
+
+def refuse_long_paths(folder: Path, longest_name: int) -> None:
+    """Raise EngineError where Windows could not open files with such names while they are installed into `folder`."""
+    longest = len(str(folder.with_name(f".{folder.name}{PIP_FOLDERS}"))) + longest_name
+    if sys.platform == "win32" and longest > MAX_PATH and not _has_long_paths():
+        raise EngineError(
+            f"The folder {folder} is {longest - MAX_PATH} characters too long: torch's files would have paths of "
+            f"{longest} characters, and this Windows opens {MAX_PATH}. Run these two commands in a command prompt, and "
+            f'run again: mkdir C:\\otfm, and mklink /J "{folder.parent}" C:\\otfm'
+        )
+
+
+def _has_long_paths() -> bool:
+    """Return whether Windows is set to open longer paths; QGIS's Python then does."""
+    if sys.platform != "win32":
+        return True
+    import winreg
+
+    with (
+        suppress(OSError),
+        winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key,
+    ):
+        return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+    return False
+
+
+def describe_holders(folder: Path) -> str:
+    """Name the processes that use a folder, which Windows then neither renames nor removes, and what to do."""
+    held = ""
+    if sys.platform == "win32":
+        system = Path(os.environ.get("SYSTEMROOT", "C:\\Windows"), "System32", "WindowsPowerShell", "v1.0")
+        command = [str(system / "powershell.exe"), "-NoProfile", "-NonInteractive", "-Command", HOLDERS]
+        with suppress(OSError, subprocess.SubprocessError):
+            done = subprocess.run(  # of Windows  # nosec B603
+                command, env={**os.environ, "OTFM_FOLDER": str(folder)}, capture_output=True, text=True, check=False,
+                errors="replace", timeout=HOLDERS_SECONDS, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )  # fmt: skip
+            held = ", ".join(done.stdout.split("\n")).strip(", ")
+    return f"It is used by {held}. Close that, and run again." if held else CLOSE
 
 
 def manifest(folder: Path) -> dict[str, str]:
@@ -129,9 +186,7 @@ def swap_in(new: Path, folder: Path) -> None:
     except OSError as error:
         if previous.exists() and not folder.exists():
             rename(previous, folder)
-        raise EngineError(
-            f"{folder} cannot be replaced ({error}). Close other windows of QGIS, which may use it, and run again."
-        ) from error
+        raise EngineError(f"{folder} cannot be replaced ({error}). {describe_holders(folder)}") from error
 
 
 def rename(source: Path, target: Path) -> None:

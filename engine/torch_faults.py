@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from pathlib import Path
 
 from ..model.errors import is_out_of_memory
 
 SETUP = "run Set up the engine (otfm:setup) in the Processing Toolbox"
 REPAIR = "run Set up the engine (otfm:setup) in the Processing Toolbox with ACTION repair"
+REPORT = "For a report on this machine run Set up the engine (otfm:setup) with ACTION check."
 CPU_TOO_OLD = "The processor is too old for this torch, which needs AVX2 (made since 2013). Sharpen on another machine."
 # Words of the error, in lower case, and what is wrong with which cure; the first that fits counts.
 KNOWN: tuple[tuple[str, str], ...] = (
@@ -17,10 +21,32 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "cpu, or take the CPU build: {repair} and BUILD cpu.",
     ),
     (
+        r"winerror (4551|1260|225)|application control|blocked by group policy",
+        "Windows does not let this program run: a policy (Smart App Control, AppLocker or a virus scanner) blocks it. "
+        "Ask your administrator to allow the file that the message names.",
+    ),
+    (
+        r"code signature|library load disallowed|not valid for use in process|library validation",
+        "macOS refuses a library, because its signature does not fit that of QGIS. Install the current QGIS from "
+        "qgis.org, then {repair}.",
+    ),
+    (
+        r"libomp|libiomp5|omp: error #15",
+        "Two copies of the library for threads (OpenMP) meet, or one is missing. Start QGIS again; if that does not "
+        "help, {repair}.",
+    ),
+    (
+        r"dll load failed while importing _(gdal|ogr|osr|gdalconst|gdal_array)\b|no module named '?osgeo",
+        "The engine cannot load QGIS's own GDAL. Start QGIS by its entry in the start menu, not by its file, and "
+        "reinstall QGIS if that does not help.",
+    ),
+    (
         r"winerror (126|1114|127)|vcruntime|msvcp140|c10\.dll|dll load failed|shm\.dll",
-        "torch is installed, but Windows cannot load one of its libraries. Most often the Microsoft Visual C++ "
-        "Redistributable (x64) is missing or old: install the current one from Microsoft, and start QGIS again. If "
-        "that does not help, {repair}.",
+        "torch is installed, but Windows cannot load one of its libraries. {runtime}{repair}.",
+    ),
+    (
+        r"no module named '?encodings|platform independent libraries",
+        "QGIS's Python does not find its own library. Reinstall QGIS.",
     ),
     (
         r"compiled using numpy 1|_array_api not found|numpy\.core\.multiarray failed|multiarray failed to import|"
@@ -45,6 +71,11 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "A CUDA build of torch is installed without its CUDA libraries. To install a complete one, {repair}.",
     ),
 )
+RUNTIME = (
+    "The Microsoft Visual C++ Redistributable (x64) is missing: install the current one from Microsoft, and start QGIS "
+    "again. If that does not help, "
+)
+RUNTIME_FILES = ("msvcp140.dll", "vcruntime140.dll", "vcruntime140_1.dll")  # in Windows's folder, since version 2019
 NO_MEMORY = "There is not enough memory to load torch, which needs about 600 MB. Close other programs and run again."
 MISSING = (
     "OTFM Pansharpen needs the Python package {name}, which is not installed. To install it into a folder of its own "
@@ -65,11 +96,20 @@ def explain_fault(error: BaseException) -> str:
     lowered = text.lower()
     for words, sentence in KNOWN:
         if re.search(words, lowered):
-            return f"{sentence.format(repair=REPAIR)} ({_shorten(error)})"
+            runtime = (
+                RUNTIME if _lacks_runtime() else "Mostly a virus scanner holds it, or the files are not complete: "
+            )
+            return f"{sentence.format(repair=REPAIR, runtime=runtime)} ({_shorten(error)})"
     if is_out_of_memory(text):
         return f"{NO_MEMORY} ({_shorten(error)})"
     name = getattr(error, "name", None) or "torch"
     return f"{UNKNOWN.format(name=name, repair=REPAIR)} ({_shorten(error)})"
+
+
+def _lacks_runtime() -> bool:
+    """Return whether Windows lacks a file of the Visual C++ runtime that torch is built with."""
+    folder = Path(os.environ.get("SYSTEMROOT", "C:\\Windows"), "System32")
+    return sys.platform == "win32" and not all((folder / name).is_file() for name in RUNTIME_FILES)
 
 
 def _shorten(error: BaseException) -> str:

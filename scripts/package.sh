@@ -9,6 +9,7 @@ if [ -z "$python" ]; then
   # shellcheck source=scripts/setup.sh
   . "$root/scripts/setup.sh"
   python_packages test
+  command -v git >/dev/null || apt_install git git
 fi
 draft=
 if [ "${1:-}" = --draft ]; then draft=--draft; shift; fi

@@ -22,28 +22,34 @@ fi
 venv=$work/.venv demo=$work/.demo
 mkdir -p "$demo/plugins" "$demo/qgis" || stop "$work cannot be made. Name a folder that you may write to: OTFM_WORK=FOLDER bash $0"
 
-system_packages() {
-  /usr/bin/python3 -c 'import qgis.core, osgeo.gdal, matplotlib, scipy, ensurepip' 2>/dev/null \
-    && command -v qgis_process gdal_pansharpen.py >/dev/null && return
-  local install="apt-get install --no-install-recommends $debian" as_root=()
-  command -v apt-get >/dev/null || stop "QGIS, GDAL, matplotlib or scipy are missing for /usr/bin/python3, and this system has" \
-    "no apt-get. Install what your system calls these packages of Debian, then run again: $debian"
+# Installs packages of the system; the first argument says in words what they are.
+apt_install() {
+  local what=$1 as_root=() log
+  shift
+  local install="apt-get install --no-install-recommends $*"
+  command -v apt-get >/dev/null || stop "$what: missing, and this system has no apt-get. Install what your system calls these" \
+    "packages of Debian, then run again: $*"
   if [ "$(id -u)" != 0 ]; then
     as_root=(sudo)
-    command -v sudo >/dev/null && sudo -v || stop "QGIS and what goes with it are missing, and installing them takes rights that" \
-      "$(id -un) does not have. Ask an administrator to run this, then run again: $install"
+    command -v sudo >/dev/null && sudo -v || stop "$what: missing, and installing takes rights that $(id -un) does not have." \
+      "Ask an administrator to run this, then run again: $install"
   fi
-  say "Installing QGIS and GDAL from the system's packages"
-  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -o Acquire::Retries=0) log
+  say "Installing from the system's packages: $what"
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -o Acquire::Retries=0)
   log=$(mktemp)
   "${apt[@]}" update -qq 2>/dev/null || true # what is missing after it, the next lines say
-  # shellcheck disable=SC2086
-  "${apt[@]}" install --assume-no --no-install-recommends $debian 2>/dev/null | grep '^Need to get\|^After this' || true
-  # shellcheck disable=SC2086
-  "${apt[@]}" install -y -qq --no-install-recommends $debian >/dev/null 2>"$log" || stop "The system's packages could not be" \
+  "${apt[@]}" install --assume-no --no-install-recommends "$@" 2>/dev/null | grep '^Need to get\|^After this' || true
+  "${apt[@]}" install -y -qq --no-install-recommends "$@" >/dev/null 2>"$log" || stop "The system's packages could not be" \
     "installed. $(grep -a '^E: ' "$log" | head -1)
 If there is no network, run again where there is, or ask an administrator to run: $install"
   rm "$log"
+}
+
+system_packages() {
+  /usr/bin/python3 -c 'import qgis.core, osgeo.gdal, matplotlib, scipy, ensurepip' 2>/dev/null \
+    && command -v qgis_process gdal_pansharpen.py >/dev/null && return
+  # shellcheck disable=SC2086
+  apt_install "QGIS, GDAL, matplotlib and scipy" $debian
 }
 
 # pip in the virtual environment; after a failure pip_said has the reason. It takes wheels alone: pip would build any other
@@ -63,39 +69,26 @@ install_list() {
 If there is no network, run again where there is; what was installed is kept."
 }
 
-# Installs torch and what it needs, by the lists that otfm:setup installs too. The index's own torch for Linux is a CUDA build.
+# Installs torch and what it needs, by the lists that otfm:setup installs too.
 install_torch() {
-  local version build=${OTFM_TORCH:-} lists=$root/resources/packages
-  version=$(sed -n 's/^torch==\([^ ]*+cpu\) .*/\1/p' "$lists/cpu.txt" | head -1)
-  [ -n "$build" ] || build=$([ -e /proc/driver/nvidia/version ] || [ -e /dev/nvidiactl ] && echo cuda || echo auto)
-  case $build in cpu | cuda | auto) ;; *) stop "OTFM_TORCH is $build; it may be cpu or cuda." ;; esac
-  if [ "$build" != cuda ]; then
-    local smaller="PIP_EXTRA_INDEX_URL names another index for pip to look at; pytorch.org says which has CPU builds"
-    if pip install --dry-run --no-deps --ignore-installed "torch==$version"; then
-      build=cpu
-    elif /usr/bin/python3 -c 'import torch; assert torch.__version__ >= "2.2"' 2>/dev/null; then
-      build=system
-    elif [ "$build" = cpu ]; then
-      stop "No CPU build of torch $version was found. $smaller. pip says: $pip_said"
-    else
-      build=cuda
-      say "No CPU build of torch was found; the CUDA build runs without a GPU too. For a smaller one stop this and run again:" \
-        "$smaller; on Debian 13, python3-torch of the system is taken where it is installed"
-    fi
-  fi
+  local build=${OTFM_TORCH:-} lists=$root/resources/packages torch='import torch; assert torch.__version__ >= "2.2"'
+  [ -n "$build" ] || build=$([ -e /proc/driver/nvidia/version ] || [ -e /dev/nvidiactl ] && echo cuda || echo cpu)
   case $build in
     cuda) say "torch for CUDA: 3.3 GB to fetch, 5.5 GB on the disk (OTFM_TORCH=cpu asks for the smaller CPU build)" ;;
     cpu) say "torch for CPUs: 0.2 GB to fetch, 0.75 GB on the disk (OTFM_TORCH=cuda asks for the CUDA build)" ;;
-    system) say "torch of the system's packages is used; no CPU build of torch $version was found" ;;
+    *) stop "OTFM_TORCH is $build; it may be cpu or cuda." ;;
   esac
-  if [ "$build" = cuda ]; then
-    install_list "$lists/cuda.txt"
-  else
-    install_list "$lists/cpu.txt"
+  if [ "$build" = cpu ] && ! /usr/bin/python3 -c "$torch" 2>/dev/null && ! pip install --quiet --no-deps --require-hashes \
+    --timeout 10 --retries 1 --index-url https://download.pytorch.org/whl/cpu -r "$lists/torch-cpu.txt"; then
+    say "torch's index of CPU builds cannot be used: $pip_said"
+    if apt-cache show python3-safetensors >/dev/null 2>&1; then # where it is, torch is new enough
+      apt_install "torch of this system" python3-torch python3-safetensors
+    else
+      stop "Run again later, or name another index that has the CPU build in PIP_EXTRA_INDEX_URL. Or take the CUDA build, which" \
+        "runs without a GPU too (3.3 GB to fetch, 5.5 GB on the disk): OTFM_TORCH=cuda bash $0"
+    fi
   fi
-  # cpu.txt has the hash of torch for one Python on Linux; other builds are taken by their version.
-  [ "$build" != cpu ] || "$venv/bin/python" -c 'import torch' 2>/dev/null || pip install --quiet --no-deps "torch==$version" \
-    || stop "torch could not be installed. pip says: $pip_said"
+  install_list "$lists/$build.txt"
   "$venv/bin/python" -c 'import torch, safetensors' \
     || stop "torch is installed but does not load; the reason stands above. Delete $venv and run again."
 }

@@ -7,6 +7,7 @@ TIME is that of the commit, in seconds since 1970.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
 import time
@@ -36,6 +37,18 @@ def write(folder: Path, seconds: int, target: Path) -> None:
             archive.writestr(entry, file.read_bytes())
 
 
+def redirect_links(folder: Path, repository: str) -> None:
+    """Let links of the pages in a folder lead to the repository where the folder has not their files."""
+    for page in folder.rglob("*.md"):
+
+        def redirect(link: re.Match[str], page: Path = page) -> str:
+            path = Path(os.path.relpath(page.parent / link[1], folder)).as_posix()
+            return link[0] if (folder / path).exists() else f"]({repository}/blob/main/{path}{link[2]})"
+
+        text = page.read_text(encoding="utf-8")
+        page.write_text(re.sub(r"\]\((?!\w+:)([^)#]+)(#[^)]*|)\)", redirect, text), encoding="utf-8")
+
+
 def main() -> None:
     folder, changelog, seconds, target = (a for a in sys.argv[1:] if a != "--draft")
     metadata = Path(folder) / "metadata.txt"
@@ -46,6 +59,8 @@ def main() -> None:
             f"metadata.txt has {PLACEHOLDER} in {', '.join(unset)}: set real addresses before the upload. For a "
             "zip that is only tried: bash scripts/package.sh --draft"
         )
+    if repository := re.search(r"^repository=(\S+)$", text, re.MULTILINE):
+        redirect_links(Path(folder), repository[1])
     listed = changes(Path(changelog).read_text(encoding="utf-8"))
     metadata.write_text(f"{text}\nchangelog={listed}\n", encoding="utf-8")
     write(Path(folder), int(seconds), Path(target))

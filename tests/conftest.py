@@ -34,9 +34,10 @@ sys.meta_path.append(AbsentGis())
 
 @pytest.fixture(scope="session", autouse=True)
 def state_of_the_tests_alone(tmp_path_factory):
-    """Records of runs lie in a folder of the tests, also for processes that they start."""
+    """Records of runs lie in a folder of the tests, also for processes that they start. No index of torch is asked."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.setattr("otfm_pansharpen.engine.installation.CPU_INDEX", "http://127.0.0.1:9/cpu")  # nothing answers
         yield
 
 

@@ -81,3 +81,11 @@ def test_a_page_has_what_its_text_has():
 def test_products_page_lists_every_family():
     text = (DOCS / "products.md").read_text(encoding="utf-8")
     assert families.page(text) == text
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in DOCS.glob("*.md") if "    qgis_process run" in p.read_text(encoding="utf-8")]
+)
+def test_pages_name_the_program_of_debian_12(page):
+    """Its wrapper qgis_process passes an option that the program does not know."""
+    assert "`qgis_process.bin`" in page.read_text(encoding="utf-8")

@@ -1,12 +1,17 @@
 """The rules of Qt 6: enumerations by their full names, and no name that only Qt 5 has.
 
-The code is read, not run: Debian has no QGIS built on Qt 6 yet. Names are looked up in the QGIS that is installed.
+Names are looked up in the QGIS that is installed. What the plugin shows is constructed with PyQt6.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
 from enum import Enum
 from pathlib import Path
 
@@ -116,3 +121,22 @@ def test_full_names_are_taken():
         "from qgis.core import Qgis, QgsProcessing\nx = Qgis.MessageLevel.Warning, QgsProcessing.SourceType.TypeRaster"
     )
     assert faults(code) == []
+
+
+def test_the_plugin_shows_itself_on_qt6(tmp_path):
+    """Widgets, menu, options page and translation are constructed with PyQt6, in a process of its own."""
+    stubs = Path(str(importlib.import_module("qgis").__file__)).parent
+    if importlib.util.find_spec("PyQt6") is None or not (stubs / "_core.pyi").exists():
+        pytest.skip("PyQt6, or QGIS's .pyi files, are not installed")
+    translations = [sys.executable, str(ROOT / "scripts" / "translations.py"), "--build", str(tmp_path)]
+    subprocess.run(translations, check=True, capture_output=True)
+    script = [sys.executable, str(ROOT / "tests" / "helpers" / "qt6_desktop.py"), str(stubs), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{os.environ['PYTHONPATH']}"}
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    state = json.loads(done.stdout.splitlines()[-1])
+    assert state["qt"].startswith("6.")
+    assert [name.removeprefix("otfm:") for name in state["require_layer"]] == [
+        "pansharpen", "preview", "product", "assess", "finetune", "setup",
+    ]  # fmt: skip
+    assert (state["chosen"], state["device"], state["translated"], state["left"]) == ("tuned", "auto", True, [0, 0])

@@ -436,16 +436,8 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>install tut nichts, wo torch schon läuft. check schreibt einen Bericht. repair installiert neu, auch wo torch läuft. remove löscht den Ordner, der installiert wurde.</translation>
     </message>
     <message>
-        <source>auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far smaller. On Windows a CUDA build has to be given as a folder of wheels.</source>
-        <translation>auto nimmt die CUDA-Ausgabe, wo unter Linux ein NVIDIA-Treiber gefunden wird, sonst die CPU-Ausgabe, die viel kleiner ist. Unter Windows muss eine CUDA-Ausgabe als Ordner mit Wheels angegeben werden.</translation>
-    </message>
-    <message>
         <source>For machines without network: a folder with the wheels of torch, safetensors and what they need for this Python, fetched elsewhere with pip download. They are not checked by hash.</source>
         <translation>Für Rechner ohne Netz: ein Ordner mit den Wheels von torch, safetensors und was diese brauchen, für dieses Python, anderswo mit pip download geholt. Sie werden nicht mit Prüfsummen verglichen.</translation>
-    </message>
-    <message>
-        <source>A package index instead of the one that pip uses, for example a mirror of your organisation, or torch&apos;s own index of CPU builds.</source>
-        <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation oder der Index von torch mit CPU-Ausgaben.</translation>
     </message>
     <message>
         <source>Where the panchromatic raster is written, a GeoTIFF.</source>
@@ -1018,6 +1010,14 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
     <message>
         <source>Mean shift of the bands that is left, in PAN pixels</source>
         <translation>Mittlerer Versatz der Kanäle, der bleibt, in PAN-Pixeln</translation>
+    </message>
+    <message>
+        <source>auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far smaller and on Linux comes from torch&apos;s own index. On Windows a CUDA build has to be given as a folder of wheels.</source>
+        <translation>auto nimmt die CUDA-Ausgabe, wo unter Linux ein NVIDIA-Treiber gefunden wird, sonst die viel kleinere CPU-Ausgabe, die unter Linux aus dem eigenen Index von torch kommt. Unter Windows ist eine CUDA-Ausgabe als Ordner von Wheels anzugeben.</translation>
+    </message>
+    <message>
+        <source>A package index instead of the one that pip uses, for example a mirror of your organisation.</source>
+        <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation.</translation>
     </message>
 </context>
 </TS>

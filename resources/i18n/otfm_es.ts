@@ -436,16 +436,8 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>install no hace nada donde torch ya funciona. check escribe un informe. repair instala de nuevo, también donde torch funciona. remove borra la carpeta que se instaló.</translation>
     </message>
     <message>
-        <source>auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far smaller. On Windows a CUDA build has to be given as a folder of wheels.</source>
-        <translation>auto usa la versión CUDA donde se encuentra un controlador de NVIDIA en Linux; si no, la versión CPU, mucho más pequeña. En Windows, una versión CUDA debe darse como carpeta de wheels.</translation>
-    </message>
-    <message>
         <source>For machines without network: a folder with the wheels of torch, safetensors and what they need for this Python, fetched elsewhere with pip download. They are not checked by hash.</source>
         <translation>Para equipos sin red: una carpeta con los wheels de torch, safetensors y lo que necesitan para este Python, descargados en otro lugar con pip download. No se comprueban con sumas.</translation>
-    </message>
-    <message>
-        <source>A package index instead of the one that pip uses, for example a mirror of your organisation, or torch&apos;s own index of CPU builds.</source>
-        <translation>Un índice de paquetes en lugar del que usa pip, por ejemplo un espejo de su organización, o el índice de torch con versiones CPU.</translation>
     </message>
     <message>
         <source>Where the panchromatic raster is written, a GeoTIFF.</source>
@@ -1018,6 +1010,14 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
     <message>
         <source>Mean shift of the bands that is left, in PAN pixels</source>
         <translation>Desplazamiento medio de las bandas que queda, en píxeles de PAN</translation>
+    </message>
+    <message>
+        <source>auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far smaller and on Linux comes from torch&apos;s own index. On Windows a CUDA build has to be given as a folder of wheels.</source>
+        <translation>auto toma la versión CUDA si en Linux se encuentra un controlador NVIDIA; si no, la versión CPU, mucho más pequeña, que en Linux viene del índice propio de torch. En Windows una versión CUDA se indica como carpeta de wheels.</translation>
+    </message>
+    <message>
+        <source>A package index instead of the one that pip uses, for example a mirror of your organisation.</source>
+        <translation>Un índice de paquetes en lugar del que usa pip, por ejemplo un espejo de su organización.</translation>
     </message>
 </context>
 </TS>

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from unittest.mock import Mock
+
 import pytest
 from helpers.engine import broken_torch
 from helpers.qgis import Listener
-from otfm_pansharpen.engine.installation import BUILDS
-from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException
+from otfm_pansharpen.engine.installation import Done
+from otfm_pansharpen.engine.torch_builds import BUILDS
+from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingException, QgsSettings
 
 
 @pytest.fixture
@@ -50,6 +54,28 @@ def test_an_error_is_one_sentence(setup, tmp_path):
     (tmp_path / "wheels").mkdir()
     with pytest.raises(QgsProcessingException, match="holds no wheels"):
         run(setup, ACTION="repair", WHEELS=str(tmp_path / "wheels"))
+
+
+def test_network_settings_of_qgis_are_passed_on(setup, monkeypatch):
+    settings = {
+        "Enabled": True,
+        "Type": "HttpProxy",
+        "Host": "proxy.test",
+        "Port": "3128",
+        "User": "a@b",
+        "Password": "c",
+    }
+    for name, value in settings.items():
+        QgsSettings().setValue(f"proxy/proxy{name}", value)
+    authority = SimpleNamespace(isDisabled=lambda: False, extraFileCAs=lambda: [1], databaseCAs=lambda: {})
+    authority.trustedCaCertsPemText = lambda: b"-----BEGIN"
+    monkeypatch.setattr("otfm_pansharpen.algorithms.network.QgsApplication.authManager", lambda: authority)
+    set_up = Mock(return_value=Done("2.13.0"))
+    monkeypatch.setattr("otfm_pansharpen.engine.installation.set_up", set_up)
+    run(setup)
+    QgsSettings().remove("proxy")
+    wanted = set_up.call_args.args[2]
+    assert (wanted.proxy, wanted.certificates) == ("http://a%40b:c@proxy.test:3128", "-----BEGIN")
 
 
 def test_remove(setup, tmp_path):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 from helpers.engine import broken_torch, engines
 from helpers.fusion import job
-from helpers.package_index import TORCH, write_torch_wheels, write_wheel
+from helpers.package_index import TORCH, index_of, serve, write_torch_wheels, write_wheel
 from helpers.scenes import Recipe
 from otfm_pansharpen.engine import installation
 from otfm_pansharpen.engine.installation import LISTS, RequiredFiles
 from otfm_pansharpen.engine.packages import MANIFEST, manifest
+from otfm_pansharpen.engine.torch_builds import SIZES, list_wheels
 from otfm_pansharpen.model.errors import CancelledError, EngineError
 from otfm_pansharpen.model.progress import Progress
 
@@ -97,7 +100,10 @@ def test_numpy_and_osgeo_in_the_folder_do_not_hide_those_of_qgis(folder, wheels)
 
 @pytest.mark.parametrize(
     ("torch", "words"),
-    [("raise OSError('[WinError 1114] c10.dll')", "Visual C"), ("import os; os._exit(3)", "exit code 3")],
+    [
+        ("raise OSError('[WinError 1114] c10.dll')", "cannot load one of its libraries"),
+        ("import os; os._exit(3)", "exit code 3"),
+    ],
 )
 def test_a_torch_that_does_not_load_is_not_taken(folder, wheels, torch, words):
     broken_torch(folder, "previous = True")
@@ -120,22 +126,74 @@ def test_a_wheel_that_is_missing_is_one_sentence(folder, wheels, without_torch):
         set_up("install", folder, wheels)
 
 
-def index(tmp_path, wheels):
-    """Make a package index of files, with every name of the list."""
-    for name in ("torch", "safetensors"):
-        page = tmp_path / "index" / name
-        page.mkdir(parents=True)
-        links = "".join(f'<a href="{w.as_uri()}">{w.name}</a>' for w in wheels.glob(f"{name}-*"))
-        (page / "index.html").write_text(f"<html><body>{links}</body></html>")
-    return (tmp_path / "index").as_uri()
-
-
-def test_index_without_cpu_build_is_reported_before_fetching(folder, wheels, tmp_path, monkeypatch):
+@pytest.fixture
+def cpu_index(wheels, tmp_path, monkeypatch):
+    """Serve torch, and safetensors at another index, whose hashes are listed; yields the paths that were asked for."""
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
-    with pytest.raises(EngineError, match="offers no CPU build"):
-        set_up("repair", folder, index=index(tmp_path, wheels), build="cpu")
-    assert not folder.parent.exists()
+    monkeypatch.setattr(installation, "LISTS", tmp_path)
+    monkeypatch.setattr("otfm_pansharpen.engine.torch_builds.has_nvidia", lambda: False)
+    asked: list[str] = []
+    files = {wheel.name: wheel.read_bytes() for wheel in wheels.iterdir()}
+    for name, kept in (("torch-cpu.txt", "torch"), ("cpu.txt", "safetensors")):
+        (wheel,) = (file for file in files if file.startswith(kept))
+        digest = hashlib.sha256(files[wheel]).hexdigest()
+        (tmp_path / name).write_text(f"{kept}=={wheel.split('-')[1]} --hash=sha256:{digest}\n")
+
+    def answer(index):
+        served = index_of({name: data for name, data in files.items() if (name[:5] == "torch") == (index == "cpu")})
+
+        def record(path):
+            asked.append(f"{index} {path}")
+            return served(path)
+
+        return record
+
+    with serve(answer("cpu")) as cpu, serve(answer("usual")) as usual:
+        monkeypatch.setattr(installation, "CPU_INDEX", cpu)
+        monkeypatch.setenv("PIP_INDEX_URL", usual)
+        yield asked
+
+
+def test_the_cpu_build_comes_from_its_own_index(folder, cpu_index):
+    lines: list[str] = []
+    assert set_up("repair", folder, progress=Progress(log=lines.append)).torch == "2.13.0"
+    assert manifest(folder) == {"torch": "2.13.0", "safetensors": "0.8.0"}
+    assert [path for path in cpu_index if "/torch" in path and path.startswith("usual")] == []
+    assert "Build: CPU, since no NVIDIA driver is there." in lines
+
+
+def test_a_cpu_index_out_of_reach_names_the_sizes(folder, cpu_index, monkeypatch):
+    monkeypatch.setattr(installation, "CPU_INDEX", "http://127.0.0.1:9/cpu")
+    with pytest.raises(EngineError, match=r"cannot be fetched from http.*BUILD cuda.*3\.3 GB to fetch.*5\.5 GB when"):
+        set_up("repair", folder)
+    assert cpu_index == []  # nothing large was fetched from elsewhere instead
+    assert not folder.exists()
+
+
+def test_the_proxy_of_qgis_reaches_pip(folder, wheels, monkeypatch):
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    monkeypatch.setenv("PIP_TRUSTED_HOST", "packages.test")
+    asked: list[str] = []
+    with serve(asked.append) as address, pytest.raises(EngineError, match="Check the connection"):
+        set_up(
+            "repair", folder, build="cuda", index="http://packages.test/simple", proxy=address.removesuffix("/simple")
+        )
+    assert any(path.startswith("http://packages.test/simple/") for path in asked)
+
+
+def test_certificates_of_qgis_reach_pip(folder, wheels, monkeypatch):
+    monkeypatch.delenv("PIP_CERT", raising=False)
+    found = []
+    monkeypatch.setattr(
+        installation, "_run_pip", lambda pip, *others: found.append(Path(pip.environment["PIP_CERT"]).read_text())
+    )
+    with pytest.raises(KeyError):  # nothing was installed
+        set_up("repair", folder, wheels, certificates="-----BEGIN CERTIFICATE-----")
+    assert found == ["-----BEGIN CERTIFICATE-----"]
 
 
 @pytest.mark.promise(9)
@@ -184,23 +242,48 @@ def test_an_installation_that_was_interrupted_is_ignored(folder, wheels, tmp_pat
 
 @pytest.mark.parametrize(("driver", "build"), [(True, "cuda"), (False, "cpu")])
 def test_the_build_follows_the_machine(folder, wheels, monkeypatch, driver, build):
-    monkeypatch.setattr(installation, "has_nvidia", lambda: driver)
-    monkeypatch.setattr(installation, "_offers_cpu_build", lambda *arguments: True)
+    monkeypatch.setattr("otfm_pansharpen.engine.torch_builds.has_nvidia", lambda: driver)
     taken = []
     monkeypatch.setattr(installation, "_announce", lambda folder, build, wanted, progress: taken.append(build))
-    monkeypatch.setattr(installation, "_run_pip", lambda *arguments: taken.append(arguments[0]))
+    monkeypatch.setattr(installation, "_run_pip", lambda pip, *others: taken.append(pip.command))
     monkeypatch.setattr(installation, "loads", lambda new, progress: "")
     with pytest.raises(KeyError):  # nothing was installed
         set_up("repair", folder)
     assert taken[0] == build
-    assert str(LISTS / f"{build}.txt") in taken[1]
+    assert str(LISTS / ("cuda.txt" if driver else "torch-cpu.txt")) in taken[1]
+    assert ("http://127.0.0.1:9/cpu" in taken[1]) == (not driver)
 
 
 def test_every_listed_package_has_hashes():
-    for name in ("cpu.txt", "cuda.txt"):
+    versions = set()
+    for name in ("torch-cpu.txt", "cpu.txt", "cuda.txt"):
         entries = (LISTS / name).read_text().replace("\\\n", " ").splitlines()
-        assert len(entries) > 10
+        assert entries
         assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+        versions |= {entry.split()[0] for entry in entries if entry.startswith("torch==")}
+    assert {v.removesuffix("+cpu") for v in versions} == {f"torch=={w.version}" for b in SIZES for w in list_wheels(b)}
+
+
+def test_the_page_lists_the_machines_that_are_supported():
+    page = (LISTS.parents[1] / "docs" / "installing.md").read_text(encoding="utf-8")
+    for build in SIZES:
+        for wheels in list_wheels(build):
+            assert f"| {build.upper()} | {wheels.machine} | {wheels.python_range} | {wheels.version} |" in page
+
+
+def test_set_up_needs_no_option_of_a_newer_pip(folder, wheels, monkeypatch):
+    """pip 22.0, of Ubuntu 22.04, has neither --dry-run nor --report."""
+    options: list[str] = []
+    real = installation.run_child
+
+    def run(command, *others):
+        options.extend(word for word in command if word.startswith("--"))
+        return real(command, *others)
+
+    monkeypatch.setattr(installation, "run_child", run)
+    set_up("repair", folder, wheels)
+    known = {"--progress-bar", "--target", "--no-compile", "--only-binary", "--no-index", "--find-links"}
+    assert set(options) <= known
 
 
 def test_report_lists_the_machine_and_a_correct_trial_result(tmp_path):

@@ -249,6 +249,7 @@ def test_folder_that_stays_in_use_is_one_sentence(folder, wheels, monkeypatch, a
         raise PermissionError("in use")
 
     monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr("otfm_pansharpen.engine.packages.RENAME_SECONDS", 0.3)
     with pytest.raises(EngineError, match=r"in use.*Close other windows"):
         set_up(action, folder, wheels)
     assert tree(folder) == before

@@ -17,6 +17,11 @@ FAULTS = [
     ("OSError('[WinError 126] Module not found. Error loading fbgemm.dll')", "Visual C++", "Microsoft"),
     ("OSError('[WinError 1114] (DLL) initialization routine failed. c10.dll')", "Visual C++", "repair"),
     ("ImportError('DLL load failed while importing _C: module not found')", "Visual C++", "Microsoft"),
+    ("ImportError('DLL load failed while importing _gdal: module not found')", "own GDAL", "start menu"),
+    ("OSError('[WinError 4551] An Application Control policy has blocked this file')", "policy", "administrator"),
+    ("ImportError('dlopen(_C.so): code signature in <1> not valid for use in process')", "signature", "repair"),
+    ("OSError('Library not loaded: @rpath/libomp.dylib')", "OpenMP", "Start QGIS again"),
+    ("ModuleNotFoundError(\"No module named 'encodings'\")", "own library", "Reinstall QGIS"),
     ("ImportError('A module that was compiled using NumPy 1.x cannot be run in NumPy 2.1.0')", "NumPy", "came with"),
     ("RuntimeError('Numpy is not available')", "NumPy", "came with"),
     ("ValueError('numpy.dtype size changed, may indicate binary incompatibility')", "NumPy", "came with"),
@@ -34,7 +39,8 @@ FAULTS = [
 
 @pytest.mark.promise(16)
 @pytest.mark.parametrize(("raised", "cause", "cure"), FAULTS)
-def test_a_fault_is_one_sentence_with_the_cure(raised, cause, cure):
+def test_a_fault_is_one_sentence_with_the_cure(raised, cause, cure, monkeypatch):
+    monkeypatch.setattr("otfm_pansharpen.engine.torch_faults._lacks_runtime", lambda: "Visual C++" in cause)
     sentence = explain_fault(eval(raised))
     assert cause in sentence
     assert cure in sentence
