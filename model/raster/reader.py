@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from osgeo import gdal, gdal_array
 
 from ..errors import InputError
-from ..geometry.grids import GeoTransform, Grid, Window
+from ..geometry.grids import GeoTransform, Grid, Window, find_flips
 from .bands import MAX_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
 from .gdal_errors import said
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
@@ -41,6 +41,7 @@ class Raster:
         """
         self.source, self.role = source, role
         self.reprojected = False
+        self._flips = (False, False)
         self.files: Stamp = {}
         self._confinement = ExitStack()
         self.dataset = dataset or self._open()
@@ -139,6 +140,11 @@ class Raster:
         warped = planes[self.read_bands[0]].datasets[-1]
         self.grid = Grid(warped.RasterXSize, warped.RasterYSize, tuple(warped.GetGeoTransform()))
 
+    def orient(self, pan: Grid) -> None:
+        """Read rows and columns in the order of PAN's, where the file has them in the other one. Raises InputError."""
+        self._flips = find_flips(pan, self.grid)
+        self.grid = self.grid.flipped(*self._flips)
+
     @property
     def alpha_is_seen(self) -> bool:
         """True where GDAL's masks follow the alpha band, if any: they do in rasters of two and of four bands."""
@@ -177,7 +183,10 @@ class Raster:
         A pixel of a band is valid where it is finite, below MAX_VALUE, not nodata of that band, and not masked. Others
         read as 0. Validity is (1, h, w) where all bands share it, else (bands, h, w).
         """
-        box = (window.left, window.top, window.width, window.height)
+        rows, columns = self._flips
+        left = self.grid.width - window.right if columns else window.left
+        top = self.grid.height - window.bottom if rows else window.top
+        box = (left, top, window.width, window.height)
         values = np.empty((len(self.read_bands), window.height, window.width), dtype=np.float32)
         masks: list[NDArray[np.bool_] | None] = []  # None: nothing marks gaps in the band
         marks: list[NDArray[np.bool_] | None] = []  # None: the band declares nodata itself, or no band does
@@ -200,6 +209,9 @@ class Raster:
         valid = _combine_masks(masks, marks, shared, values.shape[1:])
         if not valid.all():
             values[np.broadcast_to(~valid, values.shape)] = 0.0
+        if rows or columns:
+            order = np.s_[:, :: -1 if rows else 1, :: -1 if columns else 1]
+            values, valid = np.ascontiguousarray(values[order]), np.ascontiguousarray(valid[order])
         return values, valid
 
     def _read_shared_mask(self, box: tuple[int, ...]) -> NDArray[np.bool_] | None:

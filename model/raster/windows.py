@@ -34,6 +34,7 @@ def opened_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, R
     with gdal_exceptions(), Raster(pan, "PAN") as pan_raster, Raster(ms, "MS") as ms_raster:
         if not ms_raster.same_crs(pan_raster):
             ms_raster.reproject(pan_raster.crs, pan_raster.grid)
+        ms_raster.orient(pan_raster.grid)
         yield pan_raster, ms_raster
 
 
