@@ -52,7 +52,7 @@ def renderer_of_result(renderer: QgsRasterRenderer | None, bands: Sequence[int])
     if renderer is None:
         return None
     number_of = {band: number for number, band in reversed(list(enumerate(bands, start=1)))}
-    renderer.setAlphaBand(number_of.get(renderer.alphaBand(), -1))
+    renderer.setAlphaBand(-1)  # All bands of the result are image.
     accessors = _list_drawn_bands(renderer)
     if accessors is None:
         return renderer if list(bands) == list(range(1, renderer.bandCount() + 1)) else None

@@ -19,9 +19,10 @@ from ..errors import InputError, OutputError, translate_memory_errors
 from ..finetuning.job import FinetuneJob, TuningPair
 from ..geometry.grids import Window
 from ..notices import Notice, make_notice
+from ..options import DATA_TYPES
 from ..progress import Progress, spoken
 from ..raster.delivery import check_target
-from ..raster.pixel_types import NUMPY_TYPES
+from ..raster.pixel_types import NUMPY_TYPES, value_limits
 from ..raster.stack import stacked
 from ..raster.windows import opened_pair
 from ..raster.writer import RasterWriter
@@ -190,10 +191,20 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
     if share > MAX_CLIPPED:
         raise OutputError(
             f"{100 * share:.0f} % of the values of a band of MS ({measured.least:.6g} to {measured.most:.6g}) lie "
-            f"beyond what {pair.form.type} holds ({low:.6g} to {high:.6g}) and would be clipped. Leave DATA_TYPE as "
-            f"MS, or stretch MS first: gdal_translate -ot {pair.form.type} -scale {measured.usual[0]:.6g} "
-            f"{measured.usual[1]:.6g} {low + 1.0:.6g} {high:.6g}."
+            f"beyond what {pair.form.type} holds here ({low:.6g} to {high:.6g}) and would be clipped. "
+            f"{_suggest_room(pair, measured)}, or stretch MS first: gdal_translate -ot {pair.form.type} -scale "
+            f"{measured.usual[0]:.6g} {measured.usual[1]:.6g} {low + 1.0:.6g} {high:.6g}."
         )
+
+
+def _suggest_room(pair: CheckedPair, measured: Measurement) -> str:
+    """Suggest where most values of MS are not clipped, as the beginning of a sentence."""
+    if pair.form.type != pair.ms.type:
+        return "Leave DATA_TYPE as MS"
+    if "NBITS" in pair.form.given:
+        return "Leave NBITS out of CREATE_OPTIONS"
+    wider = (name for name in DATA_TYPES if measured.share_outside(*value_limits(name)) <= MAX_CLIPPED)
+    return f"Choose DATA_TYPE={next(wider)}, or use .tif"
 
 
 def fuse_window(plan: FusionPlan, window: Window, progress: Progress | None = None) -> NDArray[Any]:

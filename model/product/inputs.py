@@ -8,6 +8,7 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..options import PRODUCT_BANDS
+from ..raster.bands import describe_band
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
 from ..raster.stack import join_images, label, mosaic, stack, vrt_text
@@ -99,7 +100,10 @@ def _build_vrt(part: Part, files: tuple[str, ...], numbers: Sequence[int]) -> gd
             )
         if len(files) > 1:
             return mosaic(sources, numbers, "MS")
-        return gdal.Translate("", raster.dataset, format="VRT", bandList=list(numbers))
+        chosen = gdal.Translate("", raster.dataset, format="VRT", bandList=list(numbers))
+        for position, number in enumerate(numbers, start=1):
+            describe_band(chosen.GetRasterBand(position), raster.dataset.GetRasterBand(number))
+        return chosen
 
 
 def _describe(band: gdal.Band, entry: Band, part: Part) -> None:

@@ -14,7 +14,7 @@ from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window, find_flips
-from .bands import MAX_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
+from .bands import MAX_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value, widen_signed_bytes
 from .gdal_errors import said
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .reprojection import Plane, Warper, same_system
@@ -89,6 +89,7 @@ class Raster:
         refuse_truncated_files(self.role, self.files)
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.name} holds no raster bands; choose one of its subdatasets.")
+        self.dataset = widen_signed_bytes(self.dataset)
         chosen = choose_bands(self.dataset, self.source, self.role)
         self.bands, self.read_bands, self.left_out = chosen.wanted, chosen.read, chosen.left_out
         self.alpha, self.false_alpha = chosen.alpha, chosen.false_alpha
@@ -361,6 +362,7 @@ def _is_within(exact: np.ndarray, ranges: Iterable[tuple[float, float]]) -> NDAr
 
 def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:
     """Make a raster of an array (bands, h, w); messages call it `source.name`. Raises InputError."""
+    values = values.astype(np.int16) if values.dtype == np.int8 else values  # GDAL before 3.7 takes it for unsigned
     bands, height, width = values.shape
     gdal_type = gdal_array.NumericTypeCodeToGDALTypeCode(values.dtype)
     if gdal_type is None or gdal.GetDataTypeName(gdal_type) not in INTEGER_TYPES + FLOAT_TYPES:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from osgeo import gdal
 
@@ -62,11 +61,7 @@ def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
         for raster in rasters:
             _refuse_unfit_band(raster)
             _refuse_other_grid(raster, first)
-        built = _build_vrt(sources, role, separate=True)
-        for number, raster in enumerate(rasters, start=1):
-            _describe(built.GetRasterBand(number), raster.dataset.GetRasterBand(1))
-        built.FlushCache()
-        return built
+        return _join([raster.dataset for raster in rasters])
 
 
 def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -> gdal.Dataset:
@@ -99,24 +94,24 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
                     f"{role} tiles {first.source.name} and {tile.source.name} do not fit together: only one of them "
                     "declares a nodata value. Get the product again."
                 )
-        built = _build_vrt(sources, role, bandList=list(numbers))
+        built = _build_mosaic(tiles, role, numbers)
         for position, number in enumerate(numbers, start=1):
             _describe(built.GetRasterBand(position), first.dataset.GetRasterBand(number))
         built.FlushCache()
         return built
 
 
-def _build_vrt(sources: Sequence[RasterSource], role: str, **options: Any) -> gdal.Dataset:
-    """Build a VRT of all sources, whose systems were compared. Raises InputError, also where GDAL leaves one out."""
-    names, fault = [s.gdal_name for s in sources], ""
+def _build_mosaic(tiles: Sequence[Raster], role: str, numbers: Sequence[int]) -> gdal.Dataset:
+    """Build a VRT of all tiles, whose systems were compared. Raises InputError, also where GDAL leaves one out."""
+    names, fault = [tile.dataset.GetDescription() for tile in tiles], ""
     try:
         with gdal_messages() as messages:
-            built = gdal.BuildVRT("", names, allowProjectionDifference=True, **options)
+            built = gdal.BuildVRT("", names, allowProjectionDifference=True, bandList=list(numbers))
         fault = next((text for _, text in messages if SKIPPED in text), "")
     except RuntimeError as error:
         fault = str(error)
     if fault:
-        raise InputError(f"{role} rasters like {sources[0].name} cannot be put together: {said(fault)}.")
+        raise InputError(f"{role} rasters like {tiles[0].source.name} cannot be put together: {said(fault)}.")
     return built
 
 
@@ -126,21 +121,31 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
     Call within `gdal_exceptions`. `names` are what messages call them.
     """
     first = images[0]
-    joined = gdal.GetDriverByName("VRT").Create("", first.RasterXSize, first.RasterYSize, 0)
-    joined.SetProjection(first.GetProjection())
-    joined.SetGeoTransform(first.GetGeoTransform())
     for image, name in zip(images, names):
         if _read_grid(image) != _read_grid(first):
             raise InputError(
                 f"{role} {name} ({_read_grid(image).describe()}) has another grid than {names[0]} "
                 f"({_read_grid(first).describe()}). Get the product again."
             )
-        text = html.escape(vrt_text(image))
+    return _join(images)
+
+
+def _join(images: Sequence[gdal.Dataset]) -> gdal.Dataset:
+    """Build the VRT of all bands of rasters on one grid. gdal.BuildVRT takes none that are stored bottom-up."""
+    first = images[0]
+    joined = gdal.GetDriverByName("VRT").Create("", first.RasterXSize, first.RasterYSize, 0)
+    joined.SetProjection(first.GetProjection())
+    if first.GetGeoTransform(can_return_null=True):
+        joined.SetGeoTransform(first.GetGeoTransform())
+    if first.GetMetadata("RPC"):
+        joined.SetMetadata(first.GetMetadata("RPC"), "RPC")
+    for image in images:
+        name = html.escape(image.GetDescription() or vrt_text(image))
         for number in range(1, image.RasterCount + 1):
             band = image.GetRasterBand(number)
             joined.AddBand(band.DataType)
             added = joined.GetRasterBand(joined.RasterCount)
-            named = f"<SourceFilename>{text}</SourceFilename><SourceBand>{number}</SourceBand>"
+            named = f"<SourceFilename>{name}</SourceFilename><SourceBand>{number}</SourceBand>"
             added.SetMetadataItem("source_0", f"<SimpleSource>{named}</SimpleSource>", "new_vrt_sources")
             if band.GetNoDataValue() is not None:
                 added.SetNoDataValue(band.GetNoDataValue())
@@ -206,9 +211,10 @@ def _has_same_corner(grid: Grid, other: Grid) -> bool:
 
 
 def _describe(band: gdal.Band, origin: gdal.Band) -> None:
-    """Copy to a VRT's band what GDAL does not take along: all except nodata, scale and offset."""
+    """Copy to a VRT's band what GDAL does not take along: all except nodata."""
     describe_band(band, origin)
     band.SetColorInterpretation(origin.GetColorInterpretation())
-    bits = origin.GetMetadataItem("NBITS", "IMAGE_STRUCTURE")
-    if bits:
-        band.SetMetadataItem("NBITS", bits, "IMAGE_STRUCTURE")
+    for item in ("NBITS", "PIXELTYPE"):
+        value = origin.GetMetadataItem(item, "IMAGE_STRUCTURE")
+        if value:
+            band.SetMetadataItem(item, value, "IMAGE_STRUCTURE")

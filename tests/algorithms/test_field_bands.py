@@ -51,6 +51,32 @@ def test_infrared_marked_alpha_is_image(algorithm, pair, tmp_path, bands):
     assert "declared alpha but holds an image" in log
     written = gdal.Open(str(tmp_path / "o.tif"))
     assert written.GetRasterBand(1).GetNoDataValue() is None
+    assert written.GetRasterBand(4).GetColorInterpretation() != gdal.GCI_AlphaBand
+    shown = QgsRasterLayer(str(tmp_path / "o.tif"), "raster shown")
+    block = shown.renderer().block(1, shown.extent(), 40, 40)
+    assert {block.color(12, column) >> 24 & 255 for column in range(40)} == {255}  # the lake is not transparent
+
+
+@pytest.mark.parametrize("name", ["o.png", "o.webp"])
+def test_a_format_that_makes_infrared_transparent_is_refused(algorithm, pair, tmp_path, name):
+    infrared = np.clip(load_image(pair.ms)[3] / 12, 1, 255)
+    infrared[LAKE] = 0
+    eight_bits(pair, infrared)
+    sentence = refusal(algorithm, pair, tmp_path / name, MS_BANDS=[1, 2, 3, 4])
+    assert "takes band 4 for transparency" in sentence or "cannot hold 4 bands" in sentence
+    asked = {"MS_BANDS": [1, 2, 3, 4], "CREATE_OPTIONS": "ALPHA=YES"}
+    sharpen(algorithm, pair, tmp_path / "cure.tif", **asked)
+    written = gdal.Open(str(tmp_path / "cure.tif"))
+    assert written.GetRasterBand(4).GetColorInterpretation() != gdal.GCI_AlphaBand
+
+
+def test_infrared_marked_alpha_is_drawn_opaque_as_ms_is_drawn(algorithm, pair, tmp_path):
+    infrared = np.clip(load_image(pair.ms)[3] / 12, 1, 255)
+    infrared[LAKE] = 0
+    eight_bits(pair, infrared)
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    assert layer.renderer().alphaBand() == 4
+    assert _drawn(algorithm, pair, layer, tmp_path / "o.tif", [1, 2, 3, 4]) == [1, 2, 3]
 
 
 def test_a_real_alpha_marks_gaps_and_the_result_is_drawn(algorithm, pair, tmp_path):

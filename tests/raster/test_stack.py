@@ -131,12 +131,12 @@ def test_tiles_of_other_images_are_refused(tmp_path):
 
 
 @pytest.mark.promise(2)
-@pytest.mark.parametrize("odd", [{"kind": "int16"}, {"transform": (5e5 + 16, 2.0, 0.1, 4e6, 0.1, -2.0)}])
+@pytest.mark.parametrize("odd", [{"dtype": "int16"}, {"transform": (5e5 + 16, 2.0, 0.1, 4e6, 0.1, -2.0)}])
 def test_tiles_that_gdal_would_leave_out_are_refused(tmp_path, odd):
     """GDAL builds the mosaic without them, with a warning."""
     whole = odd.get("transform", (5e5, 2.0, 0, 4e6, 0, -2.0))
     save(tmp_path / "a.tif", np.ones((1, 8, 8)), transform=whole)
-    save(tmp_path / "b.tif", **{"image": np.ones((1, 8, 8)), "transform": (5e5 + 16, *whole[1:]), **odd})
+    save(tmp_path / "b.tif", **{"pixels": np.ones((1, 8, 8)), "transform": (5e5 + 16, *whole[1:]), **odd})
     with pytest.raises(InputError, match=r"tif cannot be put together: .*does not support"), gdal_exceptions():
         mosaic([RasterSource(str(tmp_path / f"{n}.tif")) for n in "ab"], [1], "PAN")
 
