@@ -78,6 +78,20 @@ def test_an_extent_that_cannot_be_transformed_is_refused(algorithm, pair, tmp_pa
     assert "cannot be brought to the reference system" in sentence
 
 
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("extent", ["nan,nan,nan,nan", "500000,500640,3999360,4000000 [EPSG:99999]", [1, 2, 3]])
+def test_an_extent_that_cannot_be_read_is_refused(algorithm, pair, tmp_path, extent):
+    sentence = refusal(algorithm, pair, tmp_path / "o.tif", EXTENT=extent)
+    assert "cannot be read. Give xmin,xmax,ymin,ymax" in sentence
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", EXTENT="500000,500200,3999800,4000000 [EPSG:32633]")
+    assert fused.shape == (6, 100, 100)
+
+
+def test_an_extent_given_as_a_list_is_used(algorithm, pair, tmp_path):
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", EXTENT=[5e5, 5e5 + 200, 4e6 - 200, 4e6])
+    assert fused.shape == (6, 100, 100)
+
+
 def test_pan_in_degrees_with_pixels_square_in_metres(algorithm, pair, tmp_path):
     degrees = tmp_path / "degrees.tif"
     high, wide = 2 / 111_320, 2 / (111_320 * np.cos(np.radians(36.1)))
