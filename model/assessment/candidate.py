@@ -94,6 +94,8 @@ def opened_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
             f"FUSED {source.name} has pixels {coarse:.2f} times as large as those of PAN: it is not a sharpened "
             "raster of this PAN. Choose the result, not MS."
         )
+    if raster.model and pan.model:
+        raster.grid = replace(raster.grid, transform=raster.model.find_place_in(pan.model))
     raster.orient(pan.grid)
     offset = _find_offset(raster.grid, pan.grid) if same else None
     if offset is None:

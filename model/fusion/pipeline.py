@@ -60,7 +60,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         quality = (
             estimate_quality(pair, plan, weights, measured, reduced, progress) if job.options.estimate_quality else None
         )
-        grid, model = pan.grid.cropped(plan.window), pan.sensor_model(plan.window)
+        grid, model = pan.make_output_grid(plan.window), pan.sensor_model(plan.window)
         with RasterWriter(job.output, grid, pair.crs, ms, plan.form, model) as writer:
             from .tiles import run_plan
 

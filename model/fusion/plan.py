@@ -28,7 +28,7 @@ from .job import FusionJob
 from .measure import Measurement
 from .plausible_range import PlausibleRange
 
-FORMAT = "otfm-pansharpen-plan-4"
+FORMAT = "otfm-pansharpen-plan-5"
 MEGABYTE = 2**20
 MAX_BUDGET = 2048  # MB
 SHARE_OF_MACHINE = 0.25

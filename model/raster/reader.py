@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from osgeo import gdal, gdal_array
 
 from ..errors import InputError
-from ..geometry.grids import GeoTransform, Grid, Window, find_flips
+from ..geometry.grids import NO_GEOREFERENCE, GeoTransform, Grid, Window, find_flips
 from .bands import MAX_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value, widen_signed_bytes
 from .gdal_errors import said
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .reprojection import Plane, Warper, same_system
+from .sensor_geometry import FRAME, SYSTEM, SensorModel, relate_models
 from .source import RasterSource
 from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, stamps
 from .truncation import refuse_truncated_files
@@ -42,6 +43,7 @@ class Raster:
         self.source, self.role = source, role
         self.reprojected = False
         self._flips = (False, False)
+        self.model: SensorModel | None = None
         self.files: Stamp = {}
         self._confinement = ExitStack()
         self.dataset = dataset or self._open()
@@ -74,7 +76,7 @@ class Raster:
     def close(self) -> None:
         """Release the files, also where an error still refers to this object."""
         self._planes: dict[int, Plane] = {}
-        self.dataset = None
+        self.dataset = self.model = None
         self._confinement.close()
 
     def __enter__(self) -> Raster:
@@ -101,14 +103,19 @@ class Raster:
         self._nodata = {b: self._list_nodata(b) for b in self.read_bands}
         self.offsets = np.array([usual_value(self.dataset.GetRasterBand(b)) for b in self.read_bands])
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
-        by_points, by_model = self.dataset.GetGCPCount() > 0, bool(self.dataset.GetMetadata("RPC"))
-        if (by_points or by_model) and not self.grid.georeferenced:
-            means = "ground control points" if by_points else "rational polynomial coefficients (RPC)"
-            raise InputError(
-                f"{self.role} {self.source.name} is placed by {means} only. Warp both rasters to a map projection "
-                "first, for example with gdal:warpreproject."
-            )
         self.crs = self.source.crs or self.dataset.GetProjection()
+        self.unmeasured = self.source.unmeasured
+        if self.dataset.GetMetadata("RPC") and not self.grid.georeferenced:
+            self.model = SensorModel(self.source.name, self.dataset, self.source.height)
+            self.grid, self.crs = replace(self.grid, transform=FRAME), ""
+        elif self.dataset.GetGCPCount() and not self.grid.georeferenced:
+            self._refuse_placement("ground control points")
+
+    def _refuse_placement(self, means: str) -> None:
+        raise InputError(
+            f"{self.role} {self.source.name} is placed by {means} only. Warp both rasters to a map projection "
+            "first, for example with gdal:warpreproject."
+        )
 
     @property
     def bits(self) -> int | None:
@@ -120,13 +127,37 @@ class Raster:
         """Tell whether both use one reference system; one that has none is taken to use the other's."""
         return same_system(self.crs, other.crs, self.grid)
 
-    def reproject(self, crs: str, pan: Grid) -> None:
-        """Reproject this raster to `crs` and to PAN's shape of pixels, window by window, by GDAL's warper."""
-        warper = Warper(self.role, self.source.name, self.crs, crs, pan)
+    def place_on(self, pan: Raster) -> None:
+        """Place this raster on PAN's: by the sensor models of both, or reprojected where it has another system.
+
+        Raises InputError.
+        """
+        if pan.model and self.model:
+            relation = relate_models(pan.model, replace(self.model, height=pan.model.used_height))
+            if relation.is_straight(self.grid):
+                self.grid = replace(self.grid, transform=relation.transform)
+            else:
+                warper = Warper(self.role, self.source.name, SYSTEM, SYSTEM, pan.grid, relation.warp_options(pan.grid))
+                self._warp(warper, relation.as_points(self.dataset))
+            self.unmeasured = pan.model.to_frame_polygons(self.unmeasured) if self.unmeasured else ""
+        elif pan.model or self.model:
+            (pan if pan.model else self)._refuse_placement("rational polynomial coefficients (RPC)")
+        elif not self.same_crs(pan):
+            self._warp(Warper(self.role, self.source.name, self.crs, pan.crs, pan.grid), self.dataset)
+            self.crs = pan.crs
+        self.orient(pan.grid)
+
+    def orient(self, pan: Grid) -> None:
+        """Read rows and columns in the order of PAN's, where the file has them in the other one. Raises InputError."""
+        self._flips = find_flips(pan, self.grid)
+        self.grid = self.grid.flipped(*self._flips)
+
+    def _warp(self, warper: Warper, dataset: gdal.Dataset) -> None:
+        """Read this raster, as `dataset` has it, through GDAL's warper, window by window."""
         alike = all(f == gdal.GMF_ALL_VALID or f & gdal.GMF_PER_DATASET for f in self._flags.values())
         plain = not any(self._list_unmasked_nodata(b) for b in self.read_bands)
         if alike and plain and self.alpha_is_seen:
-            planes = warper.warp_together(self.dataset, self.read_bands)
+            planes = warper.warp_together(dataset, self.read_bands)
         else:
             planes, others = {}, self._list_all_nodata()
             for number in self.read_bands:
@@ -134,17 +165,17 @@ class Raster:
                 if mark is None and self._flags[number] & gdal.GMF_PER_DATASET:
                     mark = f"mask,{number}"  # as alpha: GDAL's warper ignores masks of bands with a nodata value
                 nodata = self._nodata[number]
-                plane = warper.warp_alone(self.dataset, number, mark, nodata)
-                marked = None if nodata or not others else warper.warp_alone(self.dataset, number, mark, others)
+                plane = warper.warp_alone(dataset, number, mark, nodata)
+                marked = None if nodata or not others else warper.warp_alone(dataset, number, mark, others)
                 planes[number] = replace(plane, marked=marked)
-        self._planes, self.reprojected, self.crs = planes, True, crs
+        self._planes, self.reprojected = planes, True
         warped = planes[self.read_bands[0]].datasets[-1]
         self.grid = Grid(warped.RasterXSize, warped.RasterYSize, tuple(warped.GetGeoTransform()))
 
-    def orient(self, pan: Grid) -> None:
-        """Read rows and columns in the order of PAN's, where the file has them in the other one. Raises InputError."""
-        self._flips = find_flips(pan, self.grid)
-        self.grid = self.grid.flipped(*self._flips)
+    def make_output_grid(self, window: Window) -> Grid:
+        """Return the grid of a raster that holds a window; without a georeference where RPC alone place this one."""
+        grid = self.grid.cropped(window)
+        return replace(grid, transform=NO_GEOREFERENCE) if self.model else grid
 
     @property
     def alpha_is_seen(self) -> bool:

@@ -25,6 +25,7 @@ class RasterSource:
     ignored_nodata  bands whose own nodata value a user switched off
     crs             WKT that replaces the file's own; empty to keep it
     delivered       True for an image of a product, which is opened in the formats of products only, and alone
+    height          in metres above the ellipsoid, at which RPC place a raster in sensor geometry; None for their mean
     unmeasured      polygons, as hexadecimal WKB in PAN's system, of areas that are sharpened but excluded from
                     measurements and tuning
     """
@@ -41,6 +42,7 @@ class RasterSource:
     unmeasured: str = ""
     delivered: bool = False
     xml: str = ""
+    height: float | None = None
 
     @property
     def gdal_name(self) -> str:

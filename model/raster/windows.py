@@ -32,9 +32,7 @@ def opened_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, R
     """Open both rasters, MS read in PAN's reference system; GDAL raises within. Raises InputError."""
     pan = pan if pan.bands else replace(pan, bands=(1,))
     with gdal_exceptions(), Raster(pan, "PAN") as pan_raster, Raster(ms, "MS") as ms_raster:
-        if not ms_raster.same_crs(pan_raster):
-            ms_raster.reproject(pan_raster.crs, pan_raster.grid)
-        ms_raster.orient(pan_raster.grid)
+        ms_raster.place_on(pan_raster)
         yield pan_raster, ms_raster
 
 
@@ -111,7 +109,7 @@ def sample_where_valid(ms: Raster, placement: Placement, check: Callable[[], Non
         check()
         cell = cells[number * step % len(cells)]  # neighbours in this order lie far apart
         valid = ms.read(cell)[1].all(0)
-        share = float((valid & ~covered(ms.source.unmeasured, ms.grid, cell) if ms.source.unmeasured else valid).mean())
+        share = float((valid & ~covered(ms.unmeasured, ms.grid, cell) if ms.unmeasured else valid).mean())
         if share > 0.0:
             candidates.append((share, -number, cell))
         if sum(s > MOSTLY_VALID for s, _, _ in candidates) >= wanted:
@@ -141,12 +139,12 @@ def read_with_margin(
 ) -> PairWindow:
     """Read a window of MS and all PAN that any blur and any shift of up to `reach` PAN pixels may read.
 
-    Areas under the mask of `ms.source` are invalid there.
+    Areas under the mask of `ms` are invalid there.
     """
     pair = read_pair(pan, ms, placement, window, REACH * placement.ratio + reach)
-    if not ms.source.unmeasured:
+    if not ms.unmeasured:
         return pair
-    seen = ~covered(ms.source.unmeasured, ms.grid, window)
+    seen = ~covered(ms.unmeasured, ms.grid, window)
     return replace(
         pair,
         ms_valid=pair.ms_valid & seen,
@@ -170,7 +168,7 @@ def output_window(pan: Raster, placement: Placement, extent: Extent | None) -> W
     overlap = placement.overlap
     if extent is None:
         return overlap
-    window = pan.grid.covering(extent).clipped(overlap)
+    window = pan.grid.covering(pan.model.to_frame(extent) if pan.model else extent).clipped(overlap)
     if window.empty:
         raise InputError(
             f"The extent {extent} does not meet the area that PAN and MS share: {pan.grid.cropped(overlap).describe()}."

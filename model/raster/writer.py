@@ -64,7 +64,10 @@ class RasterWriter:
             if crs:
                 self.dataset.SetProjection(crs)
             metadata = like.dataset.GetMetadata() or {}
-            self.dataset.SetMetadata({k: v for k, v in metadata.items() if not k.startswith(OWN_METADATA)})
+            kept = {k: v for k, v in metadata.items() if not k.startswith(OWN_METADATA)}
+            if model and not grid.georeferenced:
+                kept["OTFM_GEOMETRY"] = "sensor geometry of PAN, placed by its RPC"
+            self.dataset.SetMetadata(kept)
             if model:
                 self.dataset.SetMetadata(dict(model), "RPC")
             for number, origin in enumerate(like.bands, start=1):
