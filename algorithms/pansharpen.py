@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     )
     parameters: tuple[str, ...] = (
         *("PAN", "MS", "QUALITY", "MINUTES", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN"),
-        *("WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS"),
+        *("HEIGHT", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS"),
         *("DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "OUTPUT"),
     )
     outputs: tuple[str, ...] = (
@@ -57,6 +58,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
             for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
         ]
         self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context) or [1], "PAN")
+        if parameters.get("HEIGHT") is not None:
+            self._pan = replace(self._pan, height=self.parameterAsDouble(parameters, "HEIGHT", context))
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)
         self._ms, *self._more_ms = (raster_source(layer, bands, "MS", mask) for layer in layers)

@@ -11,7 +11,9 @@ from ..options import PRODUCT_BANDS
 from ..raster.bands import describe_band
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
+from ..raster.source_files import open_delivered
 from ..raster.stack import join_images, label, mosaic, stack, vrt_text
+from .rpc import find_rpc, read_rpc
 from .scene import Band, Part, Product
 
 RGB = ("red", "green", "blue")
@@ -24,10 +26,28 @@ def pan_source(product: Product) -> RasterSource:
     part, band = product.pan, product.pan.bands[0] if product.pan.bands else None
     if band is None or part.missing:
         raise InputError(_describe_missing(part))
-    if len(band.files) > 1:
-        text = vrt_text(mosaic(_make_sources(band.files), [band.number], "PAN"))
+    model = _read_model(part, band.files)
+    if len(band.files) > 1 or model:
+        dataset = _build_vrt(part, band.files, [band.number])
+        if model:
+            dataset.SetMetadata(model, "RPC")
+        text = vrt_text(dataset)
         return RasterSource(xml=text, bands=(1,), nodata=_list_nodata(part), label=label(band.files), delivered=True)
     return RasterSource(band.files[0], bands=(band.number,), nodata=_list_nodata(part), delivered=True)
+
+
+def _read_model(part: Part, files: Sequence[str]) -> dict[str, str]:
+    """Read the RPC file next to an image without a georeference, else {}. Raises InputError."""
+    dataset = open_delivered(files[0])
+    placed = dataset.GetGeoTransform(can_return_null=True) or dataset.GetGCPCount() or dataset.GetMetadata("RPC")
+    path = "" if placed else find_rpc([*files, *part.metadata])
+    try:
+        return read_rpc(path) if path else {}
+    except InputError as error:
+        name = path.rpartition("/")[2]
+        raise InputError(
+            f"{part.role} {files[0]} is placed by {name} only, which {error}. Download the product again."
+        ) from error
 
 
 def _make_sources(files: Iterable[str]) -> list[RasterSource]:
@@ -49,6 +69,9 @@ def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> Raster
     for number, band in enumerate(bands, start=1):
         _describe(dataset.GetRasterBand(number), band, product.ms)
     dataset.SetMetadata({**(dataset.GetMetadata() or {}), **facts})
+    model = _read_model(product.ms, files[0])
+    if model:
+        dataset.SetMetadata(model, "RPC")
     dataset.FlushCache()
     name = label([f for some in files for f in some])
     return RasterSource(xml=vrt_text(dataset), nodata=_list_nodata(product.ms), label=name, delivered=True)
@@ -91,15 +114,15 @@ def _list_nodata(part: Part) -> tuple[float, ...]:
 def _build_vrt(part: Part, files: tuple[str, ...], numbers: Sequence[int]) -> gdal.Dataset:
     """Build a VRT of bands of one image or its tiles. Raises InputError where it has fewer bands than stated."""
     sources, stated = _make_sources(files), [b.name for b in part.bands if b.files == files]
-    with Raster(sources[0], "MS") as raster:
+    with Raster(sources[0], part.role) as raster:
         count = raster.dataset.RasterCount
         if count < len(stated):
             raise InputError(
-                f"MS {files[0]} has {count} band(s), but {part.title} should have {len(stated)} "
+                f"{part.role} {files[0]} has {count} band(s), but {part.title} should have {len(stated)} "
                 f"({', '.join(stated)}). Download the product again."
             )
         if len(files) > 1:
-            return mosaic(sources, numbers, "MS")
+            return mosaic(sources, numbers, part.role)
         chosen = gdal.Translate("", raster.dataset, format="VRT", bandList=list(numbers))
         for position, number in enumerate(numbers, start=1):
             describe_band(chosen.GetRasterBand(position), raster.dataset.GetRasterBand(number))

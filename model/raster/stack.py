@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from osgeo import gdal
 
 from ..errors import InputError
-from ..geometry.grids import Grid
+from ..geometry.grids import NO_GEOREFERENCE, Grid
 from .bands import describe_band
 from .gdal_errors import gdal_exceptions, gdal_messages, said
 from .reader import Raster
@@ -20,6 +21,7 @@ from .source import RasterSource
 
 SAME_GRID = 1e-3  # pixels by which corners of one grid may differ
 MAX_LABEL = 3  # names in a label
+TILE = re.compile(r"R(\d+)C(\d+)(?![0-9])")  # row and column in the name of a tile
 SKIPPED = "kipping"  # in GDAL's warnings of a raster that it leaves out of a VRT
 
 
@@ -71,13 +73,11 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
     """
     with ExitStack() as open_ones:
         tiles = [open_ones.enter_context(Raster(source, role)) for source in sources]
+        is_placed = any(tile.grid.georeferenced for tile in tiles)
+        if not is_placed:
+            tiles = [open_ones.enter_context(tile) for tile in _arrange_tiles(tiles)]
         first = tiles[0]
         for tile in tiles:
-            if not tile.grid.georeferenced:
-                raise InputError(
-                    f"{role} tile {tile.source.name} has no georeference, so the tiles cannot be arranged. Use "
-                    "a map-projected product level, or warp the image to a map projection first."
-                )
             if tile.dataset.RasterCount != first.dataset.RasterCount or not _has_same_pixels(tile.grid, first.grid):
                 raise InputError(
                     f"{role} tile {tile.source.name} ({tile.dataset.RasterCount} bands, {tile.grid.describe()}) does "
@@ -97,13 +97,41 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
         built = _build_mosaic(tiles, role, numbers)
         for position, number in enumerate(numbers, start=1):
             _describe(built.GetRasterBand(position), first.dataset.GetRasterBand(number))
+        if not is_placed:
+            built.SetGeoTransform(NO_GEOREFERENCE)
         built.FlushCache()
         return built
 
 
+def _arrange_tiles(tiles: Sequence[Raster]) -> list[Raster]:
+    """Place tiles without a georeference next to each other by the rows and columns that their names state.
+
+    Raises InputError where they do not fill a rectangle.
+    """
+    places = [[int(n) for n in match[-1]] for tile in tiles if (match := TILE.findall(Path(tile.source.name).stem))]
+    sizes = [(tile.grid.height, tile.grid.width) for tile in tiles]
+    lines: list[dict[int, int]] = [{}, {}]  # heights of the rows of tiles, widths of the columns
+    for place, size in zip(places, sizes):
+        for line, number, length in zip(lines, place, size):
+            line.setdefault(number, length)
+    fits = [(lines[0][row], lines[1][column]) for row, column in places] == sizes
+    if not fits or len({tuple(p) for p in places}) != len(tiles) or len(lines[0]) * len(lines[1]) != len(tiles):
+        raise InputError(
+            f"{tiles[0].role} tiles like {tiles[0].source.name} have no georeference, and their names and sizes do "
+            "not arrange them in rows and columns (as R1C1, R1C2). Download the product again."
+        )
+    arranged = []
+    for tile, (row, column) in zip(tiles, places):
+        top, left = (sum(n for k, n in line.items() if k < at) for line, at in zip(lines, (row, column)))
+        moved = gdal.Translate("", tile.dataset, format="VRT")
+        moved.SetGeoTransform((left, 1.0, 0.0, -top, 0.0, -1.0))
+        arranged.append(Raster(tile.source, tile.role, moved))
+    return arranged
+
+
 def _build_mosaic(tiles: Sequence[Raster], role: str, numbers: Sequence[int]) -> gdal.Dataset:
     """Build a VRT of all tiles, whose systems were compared. Raises InputError, also where GDAL leaves one out."""
-    names, fault = [tile.dataset.GetDescription() for tile in tiles], ""
+    names, fault = [tile.dataset.GetDescription() or vrt_text(tile.dataset) for tile in tiles], ""
     try:
         with gdal_messages() as messages:
             built = gdal.BuildVRT("", names, allowProjectionDifference=True, bandList=list(numbers))

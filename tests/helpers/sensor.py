@@ -37,9 +37,8 @@ def to_degrees(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def places(count: int = 9) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return x, y and height of points over and around the scene."""
-    x, y, h = np.meshgrid(
-        np.linspace(-300, 900, count) + CENTRE[0], np.linspace(-900, 300, count) + CENTRE[1], [-80.0, 20.0, HEIGHT, 250.0, 400.0]
-    )
+    heights = [-80.0, 20.0, HEIGHT, 250.0, 400.0]
+    x, y, h = np.meshgrid(np.linspace(-300, 900, count) + CENTRE[0], np.linspace(-900, 300, count) + CENTRE[1], heights)
     return x.ravel(), y.ravel(), h.ravel()
 
 
@@ -67,9 +66,19 @@ def fit_rpc(to_pixels: Callable[..., tuple[np.ndarray, np.ndarray]]) -> dict[str
 
 
 def sensor_pair(folder: Path, pan_to_ms: Map | None = None, **recipe: object) -> Pair:
-    """Write a pair without georeference, with RPCs. `pan_to_ms` maps PAN's columns and rows to those of MS.
+    """Write a pair without georeference, with RPCs in the files."""
+    pair, models = bare_pair(folder, pan_to_ms, **recipe)
+    for path, model in models.items():
+        dataset = gdal.Open(str(path), gdal.GA_Update)
+        dataset.SetMetadata(model, "RPC")
+        dataset = None
+    return pair
 
-    Without it, four by four pixels of PAN are one of MS.
+
+def bare_pair(folder: Path, pan_to_ms: Map | None = None, **recipe: object) -> tuple[Pair, dict[Path, dict[str, str]]]:
+    """Write a pair without georeference; returns it and the RPC of each file.
+
+    `pan_to_ms` maps PAN's columns and rows to those of MS; without it, four by four pixels of PAN are one of MS.
     """
     made = Recipe(**{"bands": 4, "height": 320, "width": 320, **recipe}).write(folder)  # type: ignore[arg-type]
     maps = {made.pan: ground_to_pan}
@@ -81,13 +90,12 @@ def sensor_pair(folder: Path, pan_to_ms: Map | None = None, **recipe: object) ->
         width, height = (int(n) for n in seen.reshape(2, -1).max(1))
         save(made.ms, sample(made.reference, pan_to_ms, width, height))
         maps[made.ms] = lambda x, y, h: pan_to_ms(*ground_to_pan(x, y, h))
-    for path, to_pixels in maps.items():
+    for path in maps:
         values = load_image(path)
         bare = gdal.GetDriverByName("GTiff").Create(str(path), *values.shape[:0:-1], len(values), gdal.GDT_UInt16)
         bare.WriteArray(values)
-        bare.SetMetadata(fit_rpc(to_pixels), "RPC")
         bare = None
-    return made
+    return made, {path: fit_rpc(to_pixels) for path, to_pixels in maps.items()}
 
 
 def sample(reference: np.ndarray, pan_to_ms: Map, width: int, height: int) -> np.ndarray:
@@ -112,3 +120,64 @@ def misplacement(path: Path, corner: tuple[int, int] = (0, 0)) -> float:
         found = np.array(moved)[:, :2] + corner
         worst = max(worst, float(np.abs(found - np.column_stack([column, row])).max()))
     return worst
+
+
+def rpb(model: dict[str, str], satellite: str = "WV02", band: str = "P") -> str:
+    """Return an RPB file, as WorldView and GaoFen have it."""
+    words = {"LINE": "line", "SAMP": "samp", "LAT": "lat", "LONG": "long", "HEIGHT": "height"}
+    lines = [f"\t{words[a]}Offset = {model[f'{a}_OFF']};\n" for a in words]
+    lines += [f"\t{words[a]}Scale = {model[f'{a}_SCALE']};\n" for a in words]
+    for name, key in (("lineNumCoef", "LINE_NUM"), ("lineDenCoef", "LINE_DEN"), ("sampNumCoef", "SAMP_NUM"),
+                      ("sampDenCoef", "SAMP_DEN")):  # fmt: skip
+        numbers = ",\n".join(f"\t\t\t{float(c):+.15E}" for c in model[f"{key}_COEFF"].split())
+        lines.append(f"\t{name} = (\n{numbers});\n")
+    return (
+        f'satId = "{satellite}";\nbandId = "{band}";\nSpecId = "RPC00B";\nBEGIN_GROUP = IMAGE\n\terrBias = 3.92;\n'
+        f"\terrRand = 0.12;\n{''.join(lines)}END_GROUP = IMAGE\nEND;\n"
+    )
+
+
+def rpc_text(model: dict[str, str]) -> str:
+    """Return an _RPC.TXT file."""
+    units = {"LINE": "pixels", "SAMP": "pixels", "LAT": "degrees", "LONG": "degrees", "HEIGHT": "meters"}
+    lines = [f"{a}_{w}: {float(model[f'{a}_{w}']):+.12f} {u}" for w in ("OFF", "SCALE") for a, u in units.items()]
+    for part in ("LINE_NUM", "LINE_DEN", "SAMP_NUM", "SAMP_DEN"):
+        numbers = model[f"{part}_COEFF"].split()
+        lines += [f"{part}_COEFF_{n}: {float(c):+.15E}" for n, c in enumerate(numbers, start=1)]
+    return "\n".join(lines) + "\n"
+
+
+def rpc_xml(model: dict[str, str], rows: int, columns: int) -> str:
+    """Return an RPC file of Airbus, which counts pixels from 1, with a direct model that would be wrong here."""
+    parts = ("SAMP_NUM", "SAMP_DEN", "LINE_NUM", "LINE_DEN")
+    inverse = "".join(
+        f"<{p}_COEFF_{n}>{c}</{p}_COEFF_{n}>\n"
+        for p in parts
+        for n, c in enumerate(model[f"{p}_COEFF"].split(), start=1)
+    )
+    direct = "".join(f"<{p}_COEFF_{n}>1e-9</{p}_COEFF_{n}>\n" for p in parts for n in range(1, 21))
+    shifted = {k: repr(float(model[k]) + 1.0) for k in ("LINE_OFF", "SAMP_OFF")}
+    axes = ("LONG", "LAT", "HEIGHT", "SAMP", "LINE")
+    validity = "".join(
+        f"<{a}_{w}>{ {**model, **shifted}[f'{a}_{w}'] }</{a}_{w}>\n" for a in axes for w in ("SCALE", "OFF")
+    )
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<Dimap_Document>
+  <Metadata_Identification><METADATA_FORMAT version="2.15">DIMAP</METADATA_FORMAT></Metadata_Identification>
+  <Rational_Function_Model>
+    <Resource_Reference><RESOURCE_TITLE version="1.0">invented</RESOURCE_TITLE></Resource_Reference>
+    <Global_RFM>
+      <Direct_Model>{direct}<ERR_BIAS_X>0.1</ERR_BIAS_X><ERR_BIAS_Y>0.1</ERR_BIAS_Y></Direct_Model>
+      <Inverse_Model>{inverse}<ERR_BIAS_ROW>0.1</ERR_BIAS_ROW><ERR_BIAS_COL>0.1</ERR_BIAS_COL></Inverse_Model>
+      <RFM_Validity>
+        <Direct_Model_Validity_Domain>
+          <FIRST_ROW>1</FIRST_ROW><FIRST_COL>1</FIRST_COL><LAST_ROW>{rows}</LAST_ROW><LAST_COL>{columns}</LAST_COL>
+        </Direct_Model_Validity_Domain>
+        <Inverse_Model_Validity_Domain><FIRST_LON>14.9</FIRST_LON><FIRST_LAT>36.0</FIRST_LAT>
+          <LAST_LON>15.1</LAST_LON><LAST_LAT>36.2</LAST_LAT></Inverse_Model_Validity_Domain>
+        {validity}
+      </RFM_Validity>
+    </Global_RFM>
+  </Rational_Function_Model>
+</Dimap_Document>
+"""
