@@ -22,21 +22,9 @@ INTEGER, DOUBLE = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParame
 RASTERS = core.QgsProcessing.SourceType.TypeRaster
 POLYGONS = [core.QgsProcessing.SourceType.TypeVectorPolygon]
 ADVANCED = {
-    *(
-        "HEIGHT",
-        "PAN_BAND",
-        "MS_BANDS",
-        "MS_MORE",
-        "ALIGN",
-        "MASK",
-        "MTF_GAIN",
-        "WEIGHTS_OUT",
-        "SEED",
-        "DATA_TYPE",
-        "OVERVIEWS",
-    ),
+    *("PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS"),
     *("CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS"),
-    "INDEX",
+    *("INDEX", "HEIGHT"),
 }
 TEXT_OUTPUTS = ("DEVICE_USED", "WEIGHTS_SHA256", "VERDICT", "FAULTS", "TORCH", "REPORT")
 LAYER_OUTPUTS = ("LAYERS", "MAP_LAYERS")

@@ -9,8 +9,15 @@ from helpers.qgis import Listener
 from helpers.scenes import load_image, save
 from helpers.sensor import CENTRE, misplacement, sensor_pair, to_degrees
 from osgeo import gdal
-from qgis.core import QgsApplication, QgsProcessingContext, QgsRasterLayer, QgsRectangle
-from test_mask import polygons
+from qgis.core import (
+    QgsApplication,
+    QgsFeature,
+    QgsGeometry,
+    QgsProcessingContext,
+    QgsRasterLayer,
+    QgsRectangle,
+    QgsVectorLayer,
+)
 
 
 @pytest.fixture
@@ -51,7 +58,10 @@ def test_extent_and_mask_in_sensor_geometry_are_those_of_the_map(algorithm, sens
         dataset = gdal.Open(str(path), gdal.GA_Update)
         dataset.WriteArray(values if len(values) > 1 else values[0])
         dataset = None
-    cloud = polygons(QgsRectangle(CENTRE[0] + 60, CENTRE[1] - 340, CENTRE[0] + 340, CENTRE[1] - 20))
+    cloud = QgsVectorLayer("Polygon?crs=EPSG:32633", "clouds", "memory")
+    over = QgsFeature()
+    over.setGeometry(QgsGeometry.fromRect(QgsRectangle(CENTRE[0], CENTRE[1] - 400, CENTRE[0] + 400, CENTRE[1] + 20)))
+    cloud.dataProvider().addFeature(over)
     masked, log = sharpen(algorithm, sensed, tmp_path / "masked.tif", MASK=cloud)
     assert "Areas under MASK are sharpened but excluded" in log
     assert error(masked[:, 220:300, 20:300], sensed.reference[:, 220:300, 20:300]) < 0.3
