@@ -740,10 +740,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>MASK {given} no se puede abrir como capa de polígonos. Elija una, o déjelo vacío.</translation>
     </message>
     <message>
-        <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
-        <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar, por lo que no se dejan fuera. Revíselos con native:checkvalidity.</translation>
-    </message>
-    <message>
         <source>No polygon of MASK {mask} overlaps PAN {pan}: nothing is left out.</source>
         <translation>Ningún polígono de MASK {mask} está sobre PAN {pan}: no se excluye nada.</translation>
     </message>
@@ -788,10 +784,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>El mapa no muestra nada de PAN {pan}. Acerque a lo que quiera ver realzado y ejecute de nuevo.</translation>
     </message>
     <message>
-        <source>The extent {extent} cannot be read. Choose one that overlaps the product, or leave it empty.</source>
-        <translation>La extensión {extent} no se puede leer. Elija una que esté sobre el producto, o déjela vacía.</translation>
-    </message>
-    <message>
         <source>The folder {folder} cannot be made ({error}). Choose another one.</source>
         <translation>La carpeta {folder} no se puede crear ({error}). Elija otra.</translation>
     </message>
@@ -822,6 +814,22 @@ Rasters on other pixels, in another reference system, with other bands or stretc
 A plena resolución, donde nadie conoce la verdad: D_lambda, D_s y HQNR, junto a la interpolación y cuatro métodos clásicos. Una escala más abajo, donde el propio MS es la verdad: ERGAS, SAM, Q2n y SCC de esos métodos, y de este complemento si el ráster salió de él. Busca desplazamientos, exceso o falta de detalle, colores cambiados y costuras.
 
 Los rásteres con otros píxeles, en otro sistema de referencia, con otras bandas o estirados a 8 bits se comparan hasta donde se puede, y el informe dice cómo. Los rásteres grandes se miden en nueve trozos. Funciona también antes de preparar el motor; entonces los resultados de este complemento no se calculan de nuevo una escala más abajo.</translation>
+    </message>
+    <message>
+        <source>Height of the ground (m), for rasters placed by RPC alone</source>
+        <translation>Altura del terreno (m), para rásteres que solo sitúan los RPC</translation>
+    </message>
+    <message>
+        <source>Only for PAN and MS without a georeference that have rational polynomial coefficients (RPC): the mean height of the ground above the ellipsoid, at which these place MS on PAN. Leave empty for that of PAN&apos;s RPC.</source>
+        <translation>Solo para PAN y MS sin georreferencia que tienen coeficientes polinómicos racionales (RPC): la altura media del terreno sobre el elipsoide, a la que estos sitúan MS sobre PAN. Vacío: la de los RPC de PAN.</translation>
+    </message>
+    <message>
+        <source>{count} features of MASK {mask} are not polygons that can be repaired and brought to PAN&apos;s reference system, so they are not left out. Check its system (Layer, Set CRS), and look at them with native:checkvalidity.</source>
+        <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar y transformar al sistema de referencia de PAN, por lo que no se dejan fuera. Compruebe el sistema de la capa (Capa, Establecer SRC) y revíselos con native:checkvalidity.</translation>
+    </message>
+    <message>
+        <source>The extent {extent} cannot be read. Give xmin,xmax,ymin,ymax and, where it is another one, a known reference system, such as [EPSG:4326]; or leave it empty.</source>
+        <translation>La extensión {extent} no se puede leer. Dé xmin,xmax,ymin,ymax y, si es otro, un sistema de referencia conocido, como [EPSG:4326]; o déjela vacía.</translation>
     </message>
 </context>
 </TS>

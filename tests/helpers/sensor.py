@@ -10,7 +10,7 @@ from helpers.scenes import Pair, Recipe, load_image, save
 from osgeo import gdal, osr
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-Map = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Map = Callable[..., tuple[np.ndarray, np.ndarray]]
 HEIGHT = 120.0  # metres above the ellipsoid, of the ground
 LEAN = (0.11, 0.06)  # PAN pixels (columns, rows) per metre of height
 CENTRE, PIXEL = (5e5, 4e6), 2.0  # EPSG:32633
@@ -42,12 +42,13 @@ def places(count: int = 9) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return x.ravel(), y.ravel(), h.ravel()
 
 
-def fit_rpc(to_pixels: Callable[..., tuple[np.ndarray, np.ndarray]]) -> dict[str, str]:
+def fit_rpc(to_pixels: Map) -> dict[str, str]:
     """Fit cubic RPCs (denominators 1) to columns and rows, counted from the corner, of places and heights."""
     x, y, h = places()
     longitude, latitude = to_degrees(x, y)
     column, row = (v - 0.5 for v in to_pixels(x, y, h))  # RPCs count from the first pixel's centre
-    model, normal = {}, {}
+    model: dict[str, str] = {}
+    normal = {}
     for name, values in (("LONG", longitude), ("LAT", latitude), ("HEIGHT", h), ("SAMP", column), ("LINE", row)):
         offset, scale = (values.max() + values.min()) / 2, (values.max() - values.min()) / 2
         offset = HEIGHT if name == "HEIGHT" else offset
@@ -81,9 +82,9 @@ def bare_pair(folder: Path, pan_to_ms: Map | None = None, **recipe: object) -> t
     `pan_to_ms` maps PAN's columns and rows to those of MS; without it, four by four pixels of PAN are one of MS.
     """
     made = Recipe(**{"bands": 4, "height": 320, "width": 320, **recipe}).write(folder)  # type: ignore[arg-type]
-    maps = {made.pan: ground_to_pan}
+    maps: dict[Path, Map] = {made.pan: ground_to_pan}
     if pan_to_ms is None:
-        maps[made.ms] = lambda x, y, h: tuple(v / 4 for v in ground_to_pan(x, y, h))
+        maps[made.ms] = lambda x, y, h: (ground_to_pan(x, y, h)[0] / 4, ground_to_pan(x, y, h)[1] / 4)
     else:
         columns, rows = np.meshgrid(np.arange(320) + 0.5, np.arange(320) + 0.5)
         seen = np.stack(pan_to_ms(columns, rows))
