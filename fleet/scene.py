@@ -114,7 +114,9 @@ def make_part(scene: Scene, settings: Settings, digest: str, number: int) -> Ste
         translate_memory_errors(),
         opened_pair(plan.pan, plan.ms) as (pan, ms),
         storage.finished(join(scene.name_sidecar("parts"), f"{part.stem}.tif"), by_content=True) as local,
-        RasterWriter(local, pan.make_output_grid(part.window), pan.crs or ms.crs, ms, form) as writer,
+        RasterWriter(
+            local, pan.make_output_grid(part.window), pan.crs or ms.crs, ms, form, pan.sensor_model(part.window)
+        ) as writer,
     ):
         progress = Progress(notice=lambda n: clipped.append(n) if n.code == "result_clipped" else None)
         run_plan(replace(plan, window=part.window), pan, ms, plan.engine.load(), writer, progress)

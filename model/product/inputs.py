@@ -26,12 +26,8 @@ def pan_source(product: Product) -> RasterSource:
     part, band = product.pan, product.pan.bands[0] if product.pan.bands else None
     if band is None or part.missing:
         raise InputError(_describe_missing(part))
-    model = _read_model(part, band.files)
-    if len(band.files) > 1 or model:
-        dataset = _build_vrt(part, band.files, [band.number])
-        if model:
-            dataset.SetMetadata(model, "RPC")
-        text = vrt_text(dataset)
+    if len(band.files) > 1 or _read_model(part, band.files):
+        text = vrt_text(_build_vrt(part, band.files, [band.number]))
         return RasterSource(xml=text, bands=(1,), nodata=_list_nodata(part), label=label(band.files), delivered=True)
     return RasterSource(band.files[0], bands=(band.number,), nodata=_list_nodata(part), delivered=True)
 
@@ -63,15 +59,13 @@ def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> Raster
     files = list(dict.fromkeys(b.files for b in bands))
     if len(files) == len(bands) and all(len(f) == 1 for f in files) and len(bands) > 1:
         dataset = stack(_make_sources(f for (f,) in files), "MS")
+        dataset.SetMetadata(_read_model(product.ms, files[0]), "RPC")
     else:
         images = [_build_vrt(product.ms, f, [b.number for b in bands if b.files == f]) for f in files]
         dataset = images[0] if len(images) == 1 else join_images(images, [label(f) for f in files], "MS")
     for number, band in enumerate(bands, start=1):
         _describe(dataset.GetRasterBand(number), band, product.ms)
     dataset.SetMetadata({**(dataset.GetMetadata() or {}), **facts})
-    model = _read_model(product.ms, files[0])
-    if model:
-        dataset.SetMetadata(model, "RPC")
     dataset.FlushCache()
     name = label([f for some in files for f in some])
     return RasterSource(xml=vrt_text(dataset), nodata=_list_nodata(product.ms), label=name, delivered=True)
@@ -121,11 +115,15 @@ def _build_vrt(part: Part, files: tuple[str, ...], numbers: Sequence[int]) -> gd
                 f"{part.role} {files[0]} has {count} band(s), but {part.title} should have {len(stated)} "
                 f"({', '.join(stated)}). Download the product again."
             )
+        model = _read_model(part, files)
         if len(files) > 1:
-            return mosaic(sources, numbers, part.role)
-        chosen = gdal.Translate("", raster.dataset, format="VRT", bandList=list(numbers))
-        for position, number in enumerate(numbers, start=1):
-            describe_band(chosen.GetRasterBand(position), raster.dataset.GetRasterBand(number))
+            chosen = mosaic(sources, numbers, part.role, by_names=bool(model))
+        else:
+            chosen = gdal.Translate("", raster.dataset, format="VRT", bandList=list(numbers))
+            for position, number in enumerate(numbers, start=1):
+                describe_band(chosen.GetRasterBand(position), raster.dataset.GetRasterBand(number))
+        if model:
+            chosen.SetMetadata(model, "RPC")
         return chosen
 
 

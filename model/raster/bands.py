@@ -79,12 +79,13 @@ def describe_band(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] 
 
 
 def copy_metadata(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] = ()) -> None:
-    """Copy metadata of all domains where they differ, except those with the prefixes `left_out`."""
-    for domain in origin.GetMetadataDomainList() or ():
-        metadata = {} if domain in OF_THE_FILE else origin.GetMetadata(domain) or {}
+    """Copy metadata of all domains, where they lack, except those with the prefixes `left_out`."""
+    for domain in set(origin.GetMetadataDomainList() or ()).difference(OF_THE_FILE):
+        metadata, present = (b.GetMetadata(domain) or {} for b in (origin, band))
         if isinstance(metadata, dict):  # else a text, as of XML
-            metadata = {k: v for k, v in metadata.items() if not k.startswith(left_out)}
-        if metadata and band.GetMetadata(domain) != metadata:
+            kept = {k: v for k, v in metadata.items() if not k.startswith(left_out)}
+            metadata = {**present, **kept}
+        if metadata != present:
             band.SetMetadata(metadata, domain)
 
 
@@ -97,8 +98,8 @@ def widen_signed_bytes(dataset: gdal.Dataset) -> gdal.Dataset:
     if all(b.GetMetadataItem("PIXELTYPE", "IMAGE_STRUCTURE") != "SIGNEDBYTE" for b in bands):
         return dataset
     text = gdal.Translate("", dataset, format="VRT", outputType=gdal.GDT_Int16).GetMetadata("xml:VRT")[0]
-    text = re.sub(r"(?:Simple|Complex)Source>", "ComplexSource>", text)
-    wide = gdal.Open(text.replace("</ComplexSource>", f"<LUT>{SIGNED}</LUT></ComplexSource>"))
+    pixels, start, mask = re.sub(r"(?:Simple|Complex)Source>", "ComplexSource>", text).partition("<MaskBand>")
+    wide = gdal.Open(pixels.replace("</ComplexSource>", f"<LUT>{SIGNED}</LUT></ComplexSource>") + start + mask)
     for number, band in enumerate(bands, start=1):
         describe_band(wide.GetRasterBand(number), band)
     return wide

@@ -105,7 +105,7 @@ class Raster:
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
         self.crs = self.source.crs or self.dataset.GetProjection()
         self.unmeasured = self.source.unmeasured
-        if self.dataset.GetMetadata("RPC") and not self.grid.georeferenced:
+        if self.dataset.GetMetadata("RPC") and not self.crs and self.grid.transform in (NO_GEOREFERENCE, FRAME):
             self.model = SensorModel(self.source.name, self.dataset, self.source.height)
             self.grid, self.crs = replace(self.grid, transform=FRAME), ""
         elif self.dataset.GetGCPCount() and not self.grid.georeferenced:

@@ -66,18 +66,23 @@ def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
         return _join([raster.dataset for raster in rasters])
 
 
-def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -> gdal.Dataset:
+def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str, by_names: bool = False) -> gdal.Dataset:
     """Build the VRT of the tiles of one image, which may overlap, with those of its bands (from 1).
 
+    Tiles in sensor geometry are arranged `by_names`, and the VRT has no georeference either.
     Call within `gdal_exceptions`. Raises InputError where they are not tiles of one image.
     """
     with ExitStack() as open_ones:
         tiles = [open_ones.enter_context(Raster(source, role)) for source in sources]
-        is_placed = any(tile.grid.georeferenced for tile in tiles)
-        if not is_placed:
+        if by_names:
             tiles = [open_ones.enter_context(tile) for tile in _arrange_tiles(tiles)]
         first = tiles[0]
         for tile in tiles:
+            if not tile.grid.georeferenced:
+                raise InputError(
+                    f"{role} tile {tile.source.name} has no georeference, so the tiles cannot be arranged. Use "
+                    "a map-projected product level, or warp the image to a map projection first."
+                )
             if tile.dataset.RasterCount != first.dataset.RasterCount or not _has_same_pixels(tile.grid, first.grid):
                 raise InputError(
                     f"{role} tile {tile.source.name} ({tile.dataset.RasterCount} bands, {tile.grid.describe()}) does "
@@ -97,7 +102,7 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
         built = _build_mosaic(tiles, role, numbers)
         for position, number in enumerate(numbers, start=1):
             _describe(built.GetRasterBand(position), first.dataset.GetRasterBand(number))
-        if not is_placed:
+        if by_names:
             built.SetGeoTransform(NO_GEOREFERENCE)
         built.FlushCache()
         return built
