@@ -111,7 +111,7 @@ def plan_pair(
     run_log.report_work(plan, job.options.memory or default_budget(), progress)
     reduced = estimate_reduced(pair, plan, weights.network, measured.compared, progress.check)
     if reduced.network_share < 1.0:
-        run_log.warn_network_left_out(reduced, progress)
+        run_log.warn_network_left_out(reduced, job, progress)
         plan = replace(plan, network_share=reduced.network_share)
     return weights, measured, plan, reduced
 

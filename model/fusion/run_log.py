@@ -255,10 +255,11 @@ def _format_count(number: float, word: str) -> str:
     return f"{number if isinstance(number, int) else f'{number:g}'} {word}{'' if number == 1 else 's'}"
 
 
-def warn_network_left_out(estimate: QualityEstimate, progress: Progress) -> None:
+def warn_network_left_out(estimate: QualityEstimate, job: FusionJob, progress: Progress) -> None:
     """Warn that the injection of PAN's detail is used alone."""
+    cure = "" if job.options.adapts else " QUALITY=tuned may do better."
     numbers = {"injection": estimate.errors[INJECTION], "network": estimate.errors[NETWORK]}
-    progress.warn(make_notice("network_left_out", numbers, ratio=estimate.ratio))
+    progress.warn(make_notice("network_left_out", numbers, ratio=estimate.ratio, cure=cure))
 
 
 def report_quality(estimate: QualityEstimate, progress: Progress) -> None:
