@@ -831,5 +831,29 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
         <source>The extent {extent} cannot be read. Give xmin,xmax,ymin,ymax and, where it is another one, a known reference system, such as [EPSG:4326]; or leave it empty.</source>
         <translation>La extensión {extent} no se puede leer. Dé xmin,xmax,ymin,ymax y, si es otro, un sistema de referencia conocido, como [EPSG:4326]; o déjela vacía.</translation>
     </message>
+    <message>
+        <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
+        <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar, por lo que no se dejan fuera. Revíselos con native:checkvalidity.</translation>
+    </message>
+    <message>
+        <source>The extent {extent} cannot be read. Choose one that overlaps the product, or leave it empty.</source>
+        <translation>La extensión {extent} no se puede leer. Elija una que esté sobre el producto, o déjela vacía.</translation>
+    </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Pesos para el sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Nombre del sensor</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Qué pesos incluidos usan fast, best y tuned. auto toma los de un sensor si los metadatos o los nombres de archivo lo indican; si no, los generales. El registro dice cuáles y por qué. Un archivo de pesos elegido como calidad se mantiene.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Un nombre para el sensor de las escenas, que las listas muestran junto a los pesos. Dejar vacío para el nombre en los metadatos de las escenas.</translation>
+    </message>
 </context>
 </TS>
