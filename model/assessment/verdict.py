@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ..wording import format_figure, format_signed
-from .job import Assessed, Verdict
+from .job import AssessedRaster, Verdict
 
 SHIFTED = 0.5  # PAN pixels between a result's detail and PAN's
 BIASED = 0.03  # of a band's mean
@@ -28,7 +28,7 @@ CURES = {
 
 
 def verdict(
-    result: Assessed, yardsticks: Sequence[Assessed], again: str, reduced: Mapping[str, Mapping[str, float]]
+    result: AssessedRaster, yardsticks: Sequence[AssessedRaster], again: str, reduced: Mapping[str, Mapping[str, float]]
 ) -> Verdict:
     """Evaluate a result; the first of the yardsticks is interpolation, the others are classical methods.
 
@@ -71,7 +71,7 @@ def _describe_reduced(name: str, ergas: float, others: Mapping[str, float]) -> s
     )
 
 
-def _find_faults(result: Assessed, interpolated: Assessed) -> Iterator[tuple[str, str]]:
+def _find_faults(result: AssessedRaster, interpolated: AssessedRaster) -> Iterator[tuple[str, str]]:
     """Yield codes and sentences of faults, the plainest first."""
     if result.stretched:
         yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."

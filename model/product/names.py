@@ -10,12 +10,12 @@ from pathlib import PurePosixPath
 
 from ..errors import InputError
 from ..geometry.grids import RATIO_DIGITS
-from ..raster.gdal_errors import said
+from ..raster.gdal_errors import quote_messages
 from ..raster.source_files import open_delivered
 from .families import FAMILIES
 from .landsat import FILL, name_scene
 from .listing import IMAGES, Listing
-from .scene import NOT_SHARPENED, UNKNOWN, Band, Part, Refused, Sensor
+from .scene import NOT_SHARPENED, UNKNOWN, Band, Part, RefusedProduct, Sensor
 
 PIXEL_DIGITS = ".4g"  # Pixel sizes with equal digits are equal, also in degrees.
 MIN_RATIO = 1.5  # Of the next pixel size to PAN's, as the fusion needs.
@@ -57,7 +57,7 @@ class _Image:
         return self.sensor.bands.get(self.mark, f"band {self.mark}" if self.mark.isdigit() else self.mark)
 
 
-def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | Refused]:
+def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | RefusedProduct]:
     """Yield PAN and MS among the images of a listing that no metadata file has `taken`."""
     groups: dict[str, list[_Image]] = {}
     for file in listing.files:
@@ -70,7 +70,7 @@ def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | Refused]:
         try:
             yield from _make_parts(listing, [i for i in (_open(listing, n) for n in group) if i is not None])
         except InputError as error:
-            yield Refused(group[0].title, f"{error}.")
+            yield RefusedProduct(group[0].title, f"{error}.")
 
 
 def _parse_name(file: str) -> _Image | None:
@@ -106,7 +106,7 @@ def _open(listing: Listing, image: _Image) -> _Image | None:
     try:
         dataset = open_delivered(path)
     except RuntimeError as error:
-        raise InputError(f"{path} cannot be opened: {said(error)}. Download it again") from error
+        raise InputError(f"{path} cannot be opened: {quote_messages(error)}. Download it again") from error
     except InputError as error:
         raise InputError(f"{path} {error}") from error
     if dataset.GetMetadataItem("OTFM_VERSION"):

@@ -11,15 +11,15 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
 from .families import FAMILIES, Family, describe_families
-from .listing import Listing, kind_of_archive, of_archive, of_folder
+from .listing import Listing, find_archive_prefix, of_archive, of_folder
 from .metadata import read_tree
 from .names import read_names
-from .scene import Part, Product, Refused
+from .scene import Part, Product, RefusedProduct
 
 MAX_NAMED = 12  # Files or parts that a refusal lists, so that it stays readable.
 
 
-def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:
+def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product], list[RefusedProduct]]:
     """Find products in a folder or an archive, or those of a metadata file or an image; and what is refused.
 
     Call within `gdal_exceptions`. `check` may raise to stop. Raises InputError with the contents where nothing can
@@ -28,7 +28,7 @@ def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product],
     if not os.path.exists(place):
         raise InputError(f"{place} does not exist. Choose the folder, the archive or a metadata file of a product.")
     place = os.path.abspath(place)  # Kept VRTs and other processes read the same files.
-    if os.path.isdir(place) or kind_of_archive(place):
+    if os.path.isdir(place) or find_archive_prefix(place):
         return _find_in(place, check)
     folder = os.path.dirname(place)
     for parent in (folder, os.path.dirname(folder)):  # PAN and MS may have folders next to each other.
@@ -56,12 +56,12 @@ def _is_same_file(place: str, file: str) -> bool:
     return is_same_stem or (os.path.exists(file) and os.path.samefile(place, file))
 
 
-def _find_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:
+def _find_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list[RefusedProduct]]:
     places = list(_list_places(place, check))
     listings = [p for p in places if isinstance(p, Listing)]
     items = [item for listing in listings for item in _read_listing(listing)]
     parts = [i for i in items if isinstance(i, Part)]
-    refused = [i for i in (*places, *items) if isinstance(i, Refused)]
+    refused = [i for i in (*places, *items) if isinstance(i, RefusedProduct)]
     once = {(p.role, p.bands): p for p in reversed(parts)}  # Copies of metadata name the same files.
     products, unfit = _pair_parts(list(reversed(once.values())))
     refused += unfit
@@ -70,9 +70,9 @@ def _find_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list
     return products, refused
 
 
-def _list_places(place: str, check: Callable[[], None]) -> Iterator[Listing | Refused]:
+def _list_places(place: str, check: Callable[[], None]) -> Iterator[Listing | RefusedProduct]:
     """List a place and the archives in it. Archives in archives are not opened."""
-    if kind_of_archive(place) and not os.path.isdir(place):
+    if find_archive_prefix(place) and not os.path.isdir(place):
         yield from _expand_listing(of_archive(place, check))
         return
     listing = of_folder(place, check)
@@ -81,26 +81,26 @@ def _list_places(place: str, check: Callable[[], None]) -> Iterator[Listing | Re
         try:
             yield from _expand_listing(of_archive(listing.path(archive), check))
         except InputError as error:
-            yield Refused(PurePosixPath(archive).name, str(error))
+            yield RefusedProduct(PurePosixPath(archive).name, str(error))
 
 
-def _expand_listing(listing: Listing) -> Iterator[Listing | Refused]:
+def _expand_listing(listing: Listing) -> Iterator[Listing | RefusedProduct]:
     yield listing
     for archive in listing.archives:
-        yield Refused(
+        yield RefusedProduct(
             PurePosixPath(archive).name,
             f"{listing.path(archive)} is an archive inside an archive, which is not opened. Take it out first.",
         )
     if listing.outside:
         names = ", ".join(listing.outside[:MAX_NAMED])
-        yield Refused(
+        yield RefusedProduct(
             PurePosixPath(listing.root).name,
             f"{len(listing.outside)} link(s) in {listing.root} lead out of it and are not followed: {names}. Copy the "
             "files of the product into its folder.",
         )
 
 
-def _read_listing(listing: Listing) -> Iterator[Part | Refused]:
+def _read_listing(listing: Listing) -> Iterator[Part | RefusedProduct]:
     taken: set[str] = set()
     for family in FAMILIES:
         for file in _find_metadata_files(listing, family):
@@ -120,23 +120,23 @@ def _find_metadata_files(listing: Listing, family: Family) -> Iterable[str]:
     return chosen.values()
 
 
-def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | Refused]:
+def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | RefusedProduct]:
     """Yield the parts of a metadata file, or a refusal of a file that is not valid."""
     try:
         yield from family.read(listing, file, read_tree(listing, file), family.sensors)
     except (InputError, ValueError, RecursionError) as error:
         path = listing.path(file)
         sentence = f"The metadata file {path} {error}. Download the product again."
-        yield Refused(PurePosixPath(file).stem, sentence, (path,))
+        yield RefusedProduct(PurePosixPath(file).stem, sentence, (path,))
 
 
-def _pair_parts(parts: Sequence[Part]) -> tuple[list[Product], list[Refused]]:
+def _pair_parts(parts: Sequence[Part]) -> tuple[list[Product], list[RefusedProduct]]:
     """Pair PAN and MS of one scene, and single ones with the only other of their sensor and day."""
     scenes: dict[str, list[Part]] = defaultdict(list)
     for part in parts:
         scenes[part.scene].append(part)
     products: list[Product] = []
-    refused: list[Refused] = []
+    refused: list[RefusedProduct] = []
     alone: list[Part] = []
     for group in scenes.values():
         if {p.role for p in group} == {"PAN", "MS"}:
@@ -163,7 +163,7 @@ def _split_roles(group: Sequence[Part]) -> tuple[Part, Part]:
     return next(p for p in group if p.role == "PAN"), next(p for p in group if p.role == "MS")
 
 
-def _make_product(group: Sequence[Part]) -> Product | Refused:
+def _make_product(group: Sequence[Part]) -> Product | RefusedProduct:
     """Make the product of one scene's parts. MS of level 2 goes with the PAN of level 1."""
     pans = [p for p in group if p.role == "PAN"]
     level = max(p.level for p in group if p.role == "MS")
@@ -173,7 +173,7 @@ def _make_product(group: Sequence[Part]) -> Product | Refused:
     if len(pans) > 1 or len(mss) > 1:
         doubled = pans if len(pans) > 1 else mss
         names = ", ".join(f for p in doubled for b in p.bands[:1] for f in b.files[:1])
-        return Refused(
+        return RefusedProduct(
             doubled[0].title,
             f"{doubled[0].title} has {len(doubled)} {doubled[0].role} images: {names}. Keep one of them in the "
             "folder, or put each pair into a folder of its own.",
@@ -186,7 +186,7 @@ def _make_product(group: Sequence[Part]) -> Product | Refused:
     return Product(pans[0], mss[0], tuple(choices))
 
 
-def _refuse_part(part: Part, others: Sequence[Part]) -> Refused:
+def _refuse_part(part: Part, others: Sequence[Part]) -> RefusedProduct:
     """Refuse a PAN without MS or an MS without PAN, with what to do."""
     other = "MS" if part.role == "PAN" else "PAN"
     if part.level > 1 and not others:
@@ -199,10 +199,10 @@ def _refuse_part(part: Part, others: Sequence[Part]) -> Refused:
         )
     else:
         cure = f"No {other} image is there. Put the {other} files of the scene into the folder, or download them again."
-    return Refused(part.title, f"{part.describe()} has no {other}. {cure}")
+    return RefusedProduct(part.title, f"{part.describe()} has no {other}. {cure}")
 
 
-def _describe_contents(place: str, listings: Sequence[Listing], refused: Sequence[Refused]) -> str:
+def _describe_contents(place: str, listings: Sequence[Listing], refused: Sequence[RefusedProduct]) -> str:
     """Describe the contents of a place without products, with what to do."""
     if refused:
         more = f" ... and {len(refused) - MAX_NAMED} more." if len(refused) > MAX_NAMED else ""

@@ -15,7 +15,7 @@ from osgeo import gdal
 from ..errors import InputError
 from ..geometry.grids import NO_GEOREFERENCE, Grid
 from .bands import describe_band
-from .gdal_errors import gdal_exceptions, gdal_messages, said
+from .gdal_errors import gdal_exceptions, gdal_messages, quote_messages
 from .reader import Raster
 from .source import RasterSource
 
@@ -25,14 +25,14 @@ TILE = re.compile(r"R(\d+)C(\d+)(?![0-9])")  # row and column in the name of a t
 SKIPPED = "kipping"  # in GDAL's warnings of a raster that it leaves out of a VRT
 
 
-def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
+def stack_sources(sources: Sequence[RasterSource], role: str) -> RasterSource:
     """Stack one-band rasters on one grid to one raster, in their order. Raises InputError, naming the odd one.
 
     Names, nodata values, scales, offsets and metadata of the bands are kept, and so are the user's declarations.
     """
     sources = [replace(s, path=os.path.abspath(s.path)) if os.path.exists(s.path) else s for s in sources]
     with gdal_exceptions():
-        text = vrt_text(stack(sources, role))
+        text = export_vrt(stack(sources, role))
     return RasterSource(
         xml=text,
         band_nodata=tuple((n, low, high) for n, s in enumerate(sources, 1) for low, high in s.declared(1)),
@@ -50,7 +50,7 @@ def label(names: Sequence[str]) -> str:
     return ", ".join(short[:MAX_LABEL]) + more
 
 
-def vrt_text(dataset: gdal.Dataset) -> str:
+def export_vrt(dataset: gdal.Dataset) -> str:
     """Return a VRT in memory as the text that opens it again."""
     return str(dataset.GetMetadata("xml:VRT")[0])
 
@@ -89,7 +89,7 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str, b
                     f"not fit {first.source.name} ({first.dataset.RasterCount} bands, {first.grid.describe()}): they "
                     "are not tiles of one image. Get the product again."
                 )
-            if not tile.same_crs(first):
+            if not tile.has_same_crs(first):
                 raise InputError(
                     f"{role} tiles {first.source.name} and {tile.source.name} have different reference systems. "
                     "Get the product again."
@@ -136,7 +136,7 @@ def _arrange_tiles(tiles: Sequence[Raster]) -> list[Raster]:
 
 def _build_mosaic(tiles: Sequence[Raster], role: str, numbers: Sequence[int]) -> gdal.Dataset:
     """Build a VRT of all tiles, whose systems were compared. Raises InputError, also where GDAL leaves one out."""
-    names, fault = [tile.dataset.GetDescription() or vrt_text(tile.dataset) for tile in tiles], ""
+    names, fault = [tile.dataset.GetDescription() or export_vrt(tile.dataset) for tile in tiles], ""
     try:
         with gdal_messages() as messages:
             built = gdal.BuildVRT("", names, allowProjectionDifference=True, bandList=list(numbers))
@@ -144,7 +144,7 @@ def _build_mosaic(tiles: Sequence[Raster], role: str, numbers: Sequence[int]) ->
     except RuntimeError as error:
         fault = str(error)
     if fault:
-        raise InputError(f"{role} rasters like {tiles[0].source.name} cannot be put together: {said(fault)}.")
+        raise InputError(f"{role} rasters like {tiles[0].source.name} cannot be put together: {quote_messages(fault)}.")
     return built
 
 
@@ -173,7 +173,7 @@ def _join(images: Sequence[gdal.Dataset]) -> gdal.Dataset:
     if first.GetMetadata("RPC"):
         joined.SetMetadata(first.GetMetadata("RPC"), "RPC")
     for image in images:
-        name = html.escape(image.GetDescription() or vrt_text(image))
+        name = html.escape(image.GetDescription() or export_vrt(image))
         for number in range(1, image.RasterCount + 1):
             band = image.GetRasterBand(number)
             joined.AddBand(band.DataType)
@@ -224,7 +224,7 @@ def _refuse_other_grid(raster: Raster, first: Raster) -> None:
             f"{raster.role} {raster.source.name} ({raster.grid.describe()}) has another grid than "
             f"{first.source.name} ({first.grid.describe()}). Take bands of one grid, or warp them to one first."
         )
-    if raster.source.crs != first.source.crs or not raster.same_crs(first):
+    if raster.source.crs != first.source.crs or not raster.has_same_crs(first):
         raise InputError(
             f"{raster.role} {raster.source.name} and {first.source.name} have different reference systems. Reproject "
             "one of them first, for example with gdal:warpreproject."
