@@ -76,12 +76,20 @@ def list_tuned_weights() -> list[Path]:
     return sorted(weights_folder().glob("*.safetensors"))
 
 
-def read_polygons(source: QgsProcessingFeatureSource, request: QgsFeatureRequest) -> tuple[list[QgsGeometry], int]:
-    """Read valid 2D polygons without curves of a layer. Return them and the number of features beyond repair.
+def read_polygons(
+    source: QgsProcessingFeatureSource, pan: QgsRasterLayer, transforms: QgsCoordinateTransformContext
+) -> tuple[list[QgsGeometry], int]:
+    """Read valid 2D polygons without curves over PAN, in its reference system, and count features beyond repair.
 
-    QGIS's own check is off: it raises through the Python iterator, which breaks QGIS's Python.
+    QGIS's own check is off: it raises through the Python iterator, which breaks QGIS's Python. QGIS's own
+    transformation is not used: it drops features that it cannot transform without a word.
     """
     polygons, lost = [], 0
+    moving = QgsCoordinateTransform(source.sourceCrs(), pan.crs(), transforms)  # It does nothing if one is unknown.
+    request = QgsFeatureRequest().setNoAttributes()
+    area = move_extent(pan.extent(), pan.crs(), source.sourceCrs(), transforms)
+    if area is not None:
+        request.setFilterRect(area)
     for feature in source.getFeatures(request, QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks):
         shape = feature.geometry()
         if shape.isEmpty():
@@ -89,6 +97,11 @@ def read_polygons(source: QgsProcessingFeatureSource, request: QgsFeatureRequest
         shape.convertToStraightSegment()
         shape.get().dropZValue()
         shape.get().dropMValue()
+        try:
+            shape.transform(moving)
+        except QgsCsException:
+            lost += 1
+            continue
         if not shape.isGeosValid():
             shape = shape.makeValid()
         parts = [p for p in shape.asGeometryCollection() if p.type() == QgsWkbTypes.GeometryType.PolygonGeometry]

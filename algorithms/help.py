@@ -106,6 +106,7 @@ LABELS = {
     "ALIGN": "Move the bands to their places on PAN",
     "MASK": "Polygons of ground that is not measured, such as clouds",
     "MTF_GAIN": "MTF gain at Nyquist",
+    "HEIGHT": "Height of the ground (m), for rasters placed by RPC alone",
     "WEIGHTS_OUT": "Tuned weights to keep",
     "SEED": "Seed of the tuning",
     "DATA_TYPE": "Data type of the output",
@@ -175,6 +176,8 @@ HELP = {
     "ALIGN": "auto measures on the pixels how far each band of MS is from PAN, and how that varies across the scene, "
     "and corrects both. scene corrects one shift for all. With off, the georeference is trusted, even where PAN and MS "
     "do not seem to show the same scene.",
+    "HEIGHT": "Only for PAN and MS without a georeference that have rational polynomial coefficients (RPC): the mean "
+    "height of the ground above the ellipsoid, at which these place MS on PAN. Leave empty for that of PAN's RPC.",
     "MTF_GAIN": "Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for "
     "a Gaussian that keeps this contrast at the MS Nyquist frequency: 0.05 is much softer than its pixels, 0.5 is "
     "crisp.",

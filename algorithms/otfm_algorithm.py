@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qgis.core import (
     QgsApplication,
-    QgsFeatureRequest,
+    QgsCoordinateReferenceSystem,
     QgsGeometry,
     QgsProcessingAlgorithm,
     QgsProcessingException,
@@ -19,7 +20,9 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
+    QgsProperty,
     QgsRasterLayer,
+    QgsRectangle,
 )
 from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
@@ -165,12 +168,17 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         def read_amount(name: str) -> int:
             return read_integer(name) if parameters.get(name, 0) is not None else 0  # Left empty on purpose.
 
-        creation = self.parameterAsString(parameters, "CREATE_OPTIONS", context).replace(" ", "|").split("|")
+        given = parameters.get("CREATE_OPTIONS")
+        if isinstance(given, dict):
+            given = [f"{option}={value}" for option, value in given.items()]
+        elif not isinstance(given, (list, tuple)):
+            given = [self.parameterAsString(parameters, "CREATE_OPTIONS", context)]
+        creation = split_options("|".join(map(str, given)))
         output = parameters.get("OUTPUT")
         place = output.sink.staticValue() if isinstance(output, QgsProcessingOutputLayerDefinition) else output
         is_tif = Path(str(place or "")).suffix.lower() in ("", ".tif", ".tiff")  # Without one, a temporary layer.
         if self.parameterAsBool(parameters, "COMPRESS", context) and is_tif:
-            creation += [] if any(o.upper().startswith("COMPRESS=") for o in creation) else ["COMPRESS=DEFLATE"]
+            creation += () if any(o.upper().startswith("COMPRESS=") for o in creation) else ("COMPRESS=DEFLATE",)
         has_gain = parameters.get("MTF_GAIN") is not None
         fields = {
             "DEVICE": ("device", read_word("DEVICE")),
@@ -181,7 +189,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             "MTF_GAIN": ("gain", self.parameterAsDouble(parameters, "MTF_GAIN", context) if has_gain else None),
             "WEIGHTS_FOR": ("weights_for", read_word("WEIGHTS_FOR")),
             "ALIGN": ("align", read_word("ALIGN")),
-            "CREATE_OPTIONS": ("creation_options", tuple(filter(None, creation))),
+            "CREATE_OPTIONS": ("creation_options", creation),
             "DATA_TYPE": ("data_type", read_word("DATA_TYPE").replace(AS_MS, "")),
             "OVERVIEWS": ("overviews", self.parameterAsBool(parameters, "OVERVIEWS", context)),
             "SEED": ("seed", read_integer("SEED")),
@@ -223,17 +231,16 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
                     given=parameters["MASK"]
                 )
             )
-        request = QgsFeatureRequest().setFilterRect(pan.extent()).setNoAttributes()
-        if pan.crs().isValid():
-            request.setDestinationCrs(pan.crs(), context.transformContext())
-        shapes, lost = bridge.read_polygons(source, request)
+        shapes, lost = bridge.read_polygons(source, pan, context.transformContext())
+        sentence = tr(
+            "{count} features of MASK {mask} are not polygons that can be repaired and brought to PAN's reference "
+            "system, so they are not left out. Check its system (Layer, Set CRS), and look at them with "
+            "native:checkvalidity."
+        ).format(count=lost, mask=source.sourceName())
+        if lost and not shapes:
+            raise QgsProcessingException(sentence)
         if lost:
-            feedback.pushWarning(
-                tr(
-                    "{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. "
-                    "Look at them with native:checkvalidity."
-                ).format(count=lost, mask=source.sourceName())
-            )
+            feedback.pushWarning(sentence)
         if not shapes:
             feedback.pushWarning(
                 tr("No polygon of MASK {mask} overlaps PAN {pan}: nothing is left out.").format(
@@ -244,17 +251,19 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         return bytes(QgsGeometry.collectGeometry(shapes).asWkb()).hex()
 
     def _check_text(self, definition: QgsProcessingParameterDefinition, parameters: Parameters) -> str:
-        """Return why a text cannot be the value of a parameter; empty where it can."""
+        """Return why a value cannot be that of a parameter, for what QGIS lets pass; empty where it can."""
         name, value = definition.name(), parameters.get(definition.name())
+        if isinstance(definition, QgsProcessingParameterBand) and band_numbers(value) is None:
+            return tr(NO_BANDS).format(name=name, given=value)
         if isinstance(value, QgsProcessingOutputLayerDefinition):
             value = value.sink.staticValue()
+        if isinstance(value, (list, tuple)) and isinstance(definition, QgsProcessingParameterNumber):
+            value = str(value)
         if not isinstance(value, str) or not value.strip():
             return ""
         if definition.isDestination() or isinstance(definition, QgsProcessingParameterFile):
             fault = find_name_fault(value)
             return tr("{name} {fault}. Choose another name.").format(name=name, fault=fault) if fault else ""
-        if isinstance(definition, QgsProcessingParameterBand) and band_numbers(value) is None:
-            return tr(NO_BANDS).format(name=name, given=value)
         if isinstance(definition, QgsProcessingParameterNumber) and not _is_number(value):
             sentence = tr(
                 "{name} is {given}, which is not a number. Give a number, or leave it empty where it is optional."
@@ -266,22 +275,40 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         return ""
 
     def _read_bands(self, parameters: Parameters, name: str, context: Context) -> list[int]:
-        """Return numbers of bands, also from a text such as 3,2,1; empty if none. Raises QgsProcessingException."""
+        """Return numbers of bands; empty if none. Raises QgsProcessingException."""
         value = parameters.get(name)
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return []
-        numbers = band_numbers(value) if isinstance(value, str) else self.parameterAsInts(parameters, name, context)
+        numbers = band_numbers(value)
         if numbers is None:
             raise QgsProcessingException(tr(NO_BANDS).format(name=name, given=value))
-        return numbers
+        return self.parameterAsInts(parameters, name, context) if isinstance(value, QgsProperty) else numbers
+
+    def _read_extent(
+        self, parameters: Parameters, context: Context
+    ) -> tuple[QgsRectangle, QgsCoordinateReferenceSystem] | None:
+        """Return EXTENT and its reference system; None where it is empty. Raises QgsProcessingException."""
+        given = parameters.get("EXTENT")
+        if given in (None, ""):
+            return None
+        if isinstance(given, (list, tuple)):  # As scripts give it.
+            parameters = {**parameters, "EXTENT": ",".join(map(str, given))}
+        extent = self.parameterAsExtent(parameters, "EXTENT", context)
+        crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
+        is_unknown = isinstance(given, str) and given.strip().endswith("]") and not crs.isValid()
+        if extent.isNull() or not extent.isFinite() or is_unknown:
+            raise QgsProcessingException(
+                tr(
+                    "The extent {extent} cannot be read. Give xmin,xmax,ymin,ymax and, where it is another one, a "
+                    "known reference system, such as [EPSG:4326]; or leave it empty."
+                ).format(extent=given)
+            )
+        return extent, crs
 
     def _read_bounds(self, parameters: Parameters, context: Context, layer: QgsRasterLayer) -> Bounds:
         """Return EXTENT in the layer's reference system; None where it is empty."""
-        extent = self.parameterAsExtent(parameters, "EXTENT", context)
-        if extent.isNull() and parameters.get("EXTENT") in (None, ""):
+        given = self._read_extent(parameters, context)
+        if given is None:
             return None
-        crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
-        moved = bridge.move_extent(extent, crs, layer.crs(), context.transformContext())
+        moved = bridge.move_extent(*given, layer.crs(), context.transformContext())
         if moved is None or moved.isNull():
             raise QgsProcessingException(
                 tr(
@@ -292,12 +319,30 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         return moved.xMinimum(), moved.yMinimum(), moved.xMaximum(), moved.yMaximum()
 
 
-def band_numbers(words: str) -> list[int] | None:
-    """Parse whole numbers between commas, semicolons or spaces, as 3,2,1 or [3, 2, 1]; None for other texts."""
-    try:
-        return [int(word) for word in re.split(r"[\s,;]+", words.strip(" ,;[]()"))]
-    except ValueError:
-        return None
+def band_numbers(value: object) -> list[int] | None:
+    """Parse numbers of bands, such as 3,2,1; [3, 2.0]; 1-4; B3 or "Band 3: red"; None for other values.
+
+    Nothing, and expressions that QGIS evaluates, give an empty list.
+    """
+    if value is None or isinstance(value, QgsProperty):
+        return []
+    text = ", ".join(map(str, value)) if isinstance(value, Iterable) and not isinstance(value, str) else str(value)
+    text = re.sub(r"(?i)\bband\s+(\d+)\s*[:(][^,;]*", r"\1", text)  # as QGIS shows bands
+    numbers: list[int] = []
+    for word in re.split(r"[\s,;|\[\](){}'\"]+", re.sub(r"(?i)\bband\s+", "", text)):
+        match = re.fullmatch(r"(?i)(?:band_?|b)?(\d{1,5})(?:\.0*)?(?:[-\u2013:](\d{1,5}))?", word)
+        if match is None and word:
+            return None
+        if match:
+            first, last = int(match[1]), int(match[2] or match[1])
+            numbers += range(first, last + 1) if first <= last else range(first, last - 1, -1)
+    return numbers
+
+
+def split_options(text: str) -> tuple[str, ...]:
+    """Split creation options NAME=VALUE between spaces, lines, |, ; or commas, with or without -co."""
+    words = re.split(r"[|;\s]+|,(?=\s*\w+\s*=)", re.sub(r"\s*=\s*", "=", text))
+    return tuple(word for word in words if word not in ("", "-co"))
 
 
 def _is_number(word: str) -> bool:

@@ -39,7 +39,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     )
     parameters: tuple[str, ...] = (
         *("PAN", "MS", "QUALITY", "MINUTES", "FORM", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK"),
-        *("MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "COMPRESS", "CREATE_OPTIONS"),
+        *("MTF_GAIN", "HEIGHT", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "COMPRESS", "CREATE_OPTIONS"),
         *("WEIGHTS_FOR", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "OUTPUT"),
     )
     outputs: tuple[str, ...] = (
@@ -59,6 +59,8 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         if parameters.get("MS_MORE"):
             layers += self._read_layers(parameters, "MS_MORE", context)
         self._pan = raster_source(pan, self._read_bands(parameters, "PAN_BAND", context), "PAN")
+        if parameters.get("HEIGHT") is not None:
+            self._pan = replace(self._pan, height=self.parameterAsDouble(parameters, "HEIGHT", context))
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)
         self._extent = self._read_bounds(parameters, context, pan)

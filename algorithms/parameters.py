@@ -23,7 +23,7 @@ INTEGER, DOUBLE = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParame
 RASTERS = core.QgsProcessing.SourceType.TypeRaster
 POLYGONS = [core.QgsProcessing.SourceType.TypeVectorPolygon]
 ADVANCED = {
-    *("PAN_BAND", "MS_BANDS", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_FOR", "SENSOR", "WEIGHTS_OUT", "SEED"),
+    *("PAN_BAND", "MS_BANDS", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_FOR", "SENSOR", "WEIGHTS_OUT", "SEED", "HEIGHT"),
     *("DATA_TYPE", "OVERVIEWS", "COMPRESS", "CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE"),
     *("KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS", "INDEX", "finetune.START", "finetune.EXTENT", "pansharpen.EXTENT"),
 }
@@ -117,6 +117,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "SENSOR": partial(_text, defaultValue="", optional=True),
     "ALIGN": _declare_choice(ALIGNMENTS),
     "MASK": partial(core.QgsProcessingParameterFeatureSource, types=POLYGONS, optional=True),
+    "HEIGHT": _declare_number(DOUBLE, None, -1000.0, 9000.0),
     "MTF_GAIN": _declare_number(DOUBLE, None, 0.01, 0.9),
     "WEIGHTS_OUT": _declare_file(WEIGHTS_FILTER, optional=True),
     "SEED": _declare_number(INTEGER, 1, 0, 2**31 - 1),

@@ -50,16 +50,10 @@ class ProductAlgorithm(OtfmAlgorithm):
         """Copy out what belongs to the main thread: the extent, with the project's reference system if it has none."""
         self._extent: tuple[float, float, float, float] | None = None
         self._extent_crs = ""
-        if parameters.get("EXTENT") in (None, ""):
+        given = self._read_extent(parameters, context)
+        if given is None:
             return True
-        extent = self.parameterAsExtent(parameters, "EXTENT", context)
-        if extent.isNull() or not extent.isFinite():
-            raise QgsProcessingException(
-                tr(
-                    "The extent {extent} cannot be read. Choose one that overlaps the product, or leave it empty."
-                ).format(extent=parameters["EXTENT"])
-            )
-        crs = self.parameterAsExtentCrs(parameters, "EXTENT", context)
+        extent, crs = given
         self._extent = extent.xMinimum(), extent.yMinimum(), extent.xMaximum(), extent.yMaximum()
         if crs.isValid():
             self._extent_crs = crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL)

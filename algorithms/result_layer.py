@@ -86,7 +86,7 @@ def make_result_renderer(renderer: QgsRasterRenderer | None, bands: Sequence[int
     if renderer is None:
         return None
     number_of = {band: number for number, band in reversed(list(enumerate(bands, start=1)))}
-    renderer.setAlphaBand(number_of.get(renderer.alphaBand(), -1))
+    renderer.setAlphaBand(-1)  # All bands of the result are image.
     channels = [channel[:2] for channel in _list_channels(renderer)]
     if isinstance(renderer, QgsSingleBandPseudoColorRenderer):
         channels = [(renderer.band, renderer.setBand)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
@@ -25,6 +26,9 @@ from .storage import find, is_remote, read_bytes
 COG, PARTS = "cog", "parts"  # forms of an output
 ENDINGS = {COG: "_sharp.cog.tif", PARTS: "_sharp.json"}
 NEEDED = ("pan", "ms")  # columns of a list
+DELIMITERS = ",;\t|"  # between the values of a list; the first is that of a list with one column
+SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 KNOWN = (*NEEDED, "name", "sensor", "date")
 MAX_LIST_BYTES = 2**28  # a million scenes
 MAX_VALUE = 4096  # characters of a path, as operating systems take them
@@ -134,15 +138,29 @@ def _read_lines(path: str) -> Iterator[tuple[int, dict[str, str | None]]]:
         )
     try:
         content = read_bytes(path if is_remote(path) else os.path.realpath(path), MAX_LIST_BYTES)
-        table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-        heads = list(table.fieldnames or ())
+        text = content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
+        lines = io.StringIO(text, newline="")
+        named = SEPARATOR.match(text)  # a line that office programs write and read
+        skipped = int(bool(named and lines.readline()))
+        start = lines.tell()
+        delimiter = named[1] if named else max(DELIMITERS, key=lines.readline().count)
+        lines.seek(start)
+        table = csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True)
+        heads = [head.strip().lower() for head in table.fieldnames or ()]
+        while heads and not heads[-1]:
+            heads.pop()  # empty columns at the end of a sheet
+        table.fieldnames = heads
         if not set(NEEDED) <= set(heads) <= set(KNOWN) or len(set(heads)) < len(heads):
             raise InputError(
                 f"The list {path} has the columns {_shorten(', '.join(heads)) or 'nothing'}. It needs pan and ms, and "
                 "may have name, sensor and date; each line below is a scene."
             )
         for line in table:
-            yield table.line_num, line
+            beyond = line.get(None) or ()  # type: ignore[call-overload]
+            if not any(beyond):
+                line.pop(None, None)  # type: ignore[call-overload]
+            if any(line.values()):
+                yield skipped + table.line_num, line
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"The list {path} is not CSV text in UTF-8 ({error}). Save it as such.") from error
 

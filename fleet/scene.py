@@ -114,7 +114,9 @@ def make_part(scene: FleetScene, settings: Settings, digest: str, number: int) -
         translate_memory_errors(),
         open_pair(plan.pan, plan.ms) as (pan, ms),
         storage.finished(join(scene.name_sidecar("parts"), f"{part.stem}.tif"), by_content=True) as local,
-        RasterWriter(local, pan.grid.cropped(part.window), pan.crs or ms.crs, ms, form) as writer,
+        RasterWriter(
+            local, pan.make_output_grid(part.window), pan.crs or ms.crs, ms, form, pan.sensor_model(part.window)
+        ) as writer,
     ):
         progress = Progress(notice=lambda n: clipped.append(n) if n.code == "result_clipped" else None)
         run_plan(replace(plan, window=part.window), pan, ms, plan.engine.load(), writer, progress)
@@ -180,7 +182,7 @@ def _write_cog(
     """Write the COG where all parts are whole. Each is read once; returns all without their values."""
     plan, contents, whole = made.plan, [], True
     with open_pair(plan.pan, plan.ms) as (pan, ms), storage.finished(scene.output) as local:
-        grid, form = pan.grid.cropped(plan.window), replace(plan.form, options=settings.options.creation_options)
+        grid, form = pan.make_output_grid(plan.window), replace(plan.form, options=settings.options.creation_options)
         if "NUM_THREADS" not in form.given:
             form = replace(form, options=(*form.options, JOINING_THREADS))
         model = pan.sensor_model(plan.window)

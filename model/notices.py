@@ -12,8 +12,7 @@ SENTENCES: Mapping[str, str] = {  # of the notices of a fusion, by their codes
     "others have their names. They are in {aside}. Move them where you want them, or delete that folder.",
     "not_tuned": "Not tuned on this scene, the weights are used unchanged: {error}",
     "network_left_out": "Made {ratio:.3g} times coarser, the scene is sharpened better by plain injection of PAN's "
-    "detail (ERGAS {injection:.3g}) than by the network ({network:.3g}), so the injection is used alone. "
-    "QUALITY=tuned may do better.",
+    "detail (ERGAS {injection:.3g}) than by the network ({network:.3g}), so the injection is used alone.{cure}",
     "result_clipped": "Values of the result beyond {low:.6g} to {high:.6g} were clipped: {counts} (up to {percent:.2g} "
     "% of a band). Leave such pixels out before computing ratios of bands.",
     "undeclared_nodata": "{percent} of the sampled {raster} pixels are {words} in every band, in flat areas, but "

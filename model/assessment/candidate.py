@@ -94,6 +94,9 @@ def open_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
             f"FUSED {source.name} has pixels {coarse:.2f} times as large as those of PAN: it is not a sharpened "
             "raster of this PAN. Choose the result, not MS."
         )
+    if raster.model and pan.model:
+        raster.grid = replace(raster.grid, transform=raster.model.find_place_in(pan.model))
+    raster.orient(pan.grid)
     offset = _find_offset(raster.grid, pan.grid) if same else None
     if offset is None:
         notes.append(
@@ -101,6 +104,7 @@ def open_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
             "PAN's pixels (cubic), which softens it a little."
         )
         raster = _resample(raster, pan)
+        raster.orient(pan.grid)
         offset = _find_offset(raster.grid, pan.grid)
     window = Window(*(offset or (0, 0)), raster.grid.width, raster.grid.height)
     if offset is None or window.clipped(pan.grid.window).empty:

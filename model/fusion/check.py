@@ -35,7 +35,7 @@ class CheckedPair:
     @property
     def grid(self) -> Grid:
         """Grid of the output."""
-        return self.pan.grid.cropped(self.window)
+        return self.pan.make_output_grid(self.window)
 
     @property
     def rounds(self) -> bool:

@@ -210,7 +210,8 @@ def _find_fill(
     pair: CheckedPair, windows: list[PairWindow], progress: Progress
 ) -> tuple[list[FillValue], list[FillValue]]:
     """Find undeclared fill in MS and in PAN. Raises InputError for too much."""
-    samples = [(w.ms, w.ms_valid) for w in windows], [(w.pan_planes, w.pan_valid) for w in windows]
+    inner = [w.cropped(w.within(pair.pan.grid.window)) for w in windows]  # the repeated edge looks like a collar
+    samples = [(w.ms, w.ms_valid) for w in windows], [(w.pan_planes, w.pan_valid) for w in inner]
     fills = find_fill(samples[0], progress.check), find_fill(samples[1], progress.check)
     asked = [number for number, w in enumerate(windows) if _meets_output(pair, w)]
     for raster, of_raster, fill in zip((pair.ms, pair.pan), samples, fills):

@@ -19,9 +19,10 @@ from ..errors import InputError, OutputError, translate_memory_errors
 from ..finetuning.job import FinetuneJob, TuningPair
 from ..geometry.grids import Window
 from ..notices import Notice, make_notice
+from ..options import DATA_TYPES
 from ..progress import Progress, format_duration
 from ..raster.delivery import check_target
-from ..raster.pixel_types import NUMPY_TYPES
+from ..raster.pixel_types import NUMPY_TYPES, value_limits
 from ..raster.source_files import list_sensor_names
 from ..raster.stack import join_bands
 from ..raster.windows import open_pair
@@ -59,7 +60,7 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
         quality = (
             estimate_quality(pair, plan, weights, measured, reduced, progress) if job.options.estimate_quality else None
         )
-        grid, model = pan.grid.cropped(plan.window), pan.sensor_model(plan.window)
+        grid, model = pan.make_output_grid(plan.window), pan.sensor_model(plan.window)
         with RasterWriter(job.output, grid, pair.crs, ms, plan.form, model) as writer:
             from .tiles import run_plan
 
@@ -112,7 +113,7 @@ def plan_pair(
     run_log.report_work(plan, job.options.memory or choose_budget(), progress)
     reduced = estimate_reduced(pair, plan, weights.network, measured.compared, progress.check)
     if reduced.network_share < 1.0:
-        run_log.warn_network_left_out(reduced, progress)
+        run_log.warn_network_left_out(reduced, job, progress)
         plan = replace(plan, network_share=reduced.network_share)
     return weights, measured, plan, reduced
 
@@ -203,10 +204,20 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
     if share > MAX_CLIPPED:
         raise OutputError(
             f"{100 * share:.0f} % of the values of a band of MS ({measured.least:.6g} to {measured.most:.6g}) lie "
-            f"beyond what {pair.form.type} holds ({low:.6g} to {high:.6g}) and would be clipped. Leave DATA_TYPE as "
-            f"MS, or stretch MS first: gdal_translate -ot {pair.form.type} -scale {measured.usual[0]:.6g} "
-            f"{measured.usual[1]:.6g} {low + 1.0:.6g} {high:.6g}."
+            f"beyond what {pair.form.type} holds here ({low:.6g} to {high:.6g}) and would be clipped. "
+            f"{_suggest_room(pair, measured)}, or stretch MS first: gdal_translate -ot {pair.form.type} -scale "
+            f"{measured.usual[0]:.6g} {measured.usual[1]:.6g} {low + 1.0:.6g} {high:.6g}."
         )
+
+
+def _suggest_room(pair: CheckedPair, measured: Measurement) -> str:
+    """Suggest where most values of MS are not clipped, as the beginning of a sentence."""
+    if pair.form.type != pair.ms.type:
+        return "Leave DATA_TYPE as MS"
+    if "NBITS" in pair.form.given:
+        return "Leave NBITS out of CREATE_OPTIONS"
+    wider = (name for name in DATA_TYPES if measured.estimate_share_outside(*value_limits(name)) <= MAX_CLIPPED)
+    return f"Choose DATA_TYPE={next(wider)}, or use .tif"
 
 
 def fuse_window(plan: FusionPlan, window: Window, progress: Progress | None = None) -> NDArray[Any]:

@@ -105,6 +105,7 @@ def sharpen_arrays(
         in_memory(job.pan, "PAN", pan[None], pan_transform) as pan_raster,
         in_memory(job.ms, "MS", np.asarray(ms), ms_transform) as ms_raster,
     ):
+        ms_raster.place_on(pan_raster)
         pair = check_pair(pan_raster, ms_raster, job)
         progress = progress or Progress()
         weights, measured, plan, reduced = plan_pair(pair, job, progress)

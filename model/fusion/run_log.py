@@ -57,6 +57,11 @@ def report_inputs(pair: CheckedPair, progress: Progress) -> None:
         f"{Path(ms.source.name).name} ({count}, {ms.grid.width} x {ms.grid.height} pixels, {ms.type}), ratio "
         f"{pair.placement.ratio:.4g}."
     )
+    if pan.model:
+        progress.log(
+            f"Both are in sensor geometry and were related by their RPCs at {pan.model.used_height:.0f} m above the "
+            "ellipsoid. The result is in PAN's sensor geometry and keeps its RPC, so it can be orthorectified."
+        )
     progress.explain(*_describe_rasters(pair))
 
 
@@ -69,7 +74,9 @@ def report_engine(engine: NetworkSetup, weights: Weights, why: str, reason: str,
 
 def _describe_rasters(pair: CheckedPair) -> Iterator[str]:
     pan, ms = pair.pan, pair.ms
-    if ms.reprojected:
+    if ms.reprojected and pan.model:
+        yield "The RPCs of MS turn or bend it against PAN: it is resampled to pixels of PAN's while it is read (cubic)."
+    elif ms.reprojected:
         yield "MS has another reference system and is reprojected to PAN's while it is read (cubic)."
     yield f"PAN: {pan.source.name}, {pan.grid.describe()}, {pan.type}."
     yield f"MS: {ms.source.name}, bands {', '.join(map(str, ms.bands))}, {ms.grid.describe()}, {ms.type}."
@@ -91,7 +98,7 @@ def _describe_rasters(pair: CheckedPair) -> Iterator[str]:
         yield f"Band {ms.left_out[0]} of MS is alpha: it marks gaps and is left out. Name it in MS_BANDS to use it."
     if ms.false_alpha:
         yield f"Band {ms.false_alpha[0]} of MS is declared alpha but holds an image, and is used as one."
-    if ms.source.unmeasured:
+    if ms.unmeasured:
         yield "Areas under MASK are sharpened but excluded from measurements and tuning."
     if len(ms.read_bands) > len(set(ms.bands)):
         yield f"Measured on all {len(ms.read_bands)} bands of MS, so that parts of its bands fit together."
@@ -317,10 +324,11 @@ def _format_count(number: float, word: str) -> str:
     return f"{number if isinstance(number, int) else f'{number:g}'} {word}{'' if number == 1 else 's'}"
 
 
-def warn_network_left_out(estimate: QualityEstimate, progress: Progress) -> None:
+def warn_network_left_out(estimate: QualityEstimate, job: FusionJob, progress: Progress) -> None:
     """Warn that the injection of PAN's detail is used alone."""
+    cure = "" if job.options.adapts else " QUALITY=tuned may do better."
     numbers = {"injection": estimate.errors[INJECTION], "network": estimate.errors[NETWORK]}
-    progress.warn(make_notice("network_left_out", numbers, ratio=estimate.ratio))
+    progress.warn(make_notice("network_left_out", numbers, ratio=estimate.ratio, cure=cure))
 
 
 def report_quality(estimate: QualityEstimate, progress: Progress) -> None:

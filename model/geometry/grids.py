@@ -102,6 +102,15 @@ class Grid:
         y = t[3] + window.left * t[4] + window.top * t[5]
         return Grid(window.width, window.height, (x, t[1], t[2], y, t[4], t[5]))
 
+    def flipped(self, rows: bool, columns: bool) -> Grid:
+        """Return the same pixels with their rows, their columns or both in the other order."""
+        x, a, b, y, c, d = self.transform
+        down, across = (self.height if rows else 0), (self.width if columns else 0)
+        corner_x, corner_y = x + down * b + across * a, y + down * d + across * c
+        a, c = (-a, -c) if columns else (a, c)
+        b, d = (-b, -d) if rows else (b, d)
+        return Grid(self.width, self.height, (corner_x, a, b, corner_y, c, d))
+
     def corners(self) -> list[tuple[float, float]]:
         """Return the map coordinates of the four corners."""
         t = self.transform
@@ -147,6 +156,17 @@ class Placement:
         return replace(self, origin=(self.origin[0] + shift[0], self.origin[1] + shift[1]))
 
 
+def find_flips(pan: Grid, ms: Grid) -> tuple[bool, bool]:
+    """Return whether the rows and the columns of MS run against those of PAN, as of files stored bottom-up.
+
+    Neither does where MS is turned by any other angle than 0 and 180 degrees. Raises InputError.
+    """
+    (across, skew_x), (skew_y, down) = np.linalg.inv(_extract_linear(pan.transform)) @ _extract_linear(ms.transform)
+    if max(abs(skew_x) * ms.height, abs(skew_y) * ms.width) > MAX_SKEW:
+        return False, False
+    return bool(down < 0.0), bool(across < 0.0)
+
+
 def register(pan: Grid, ms: Grid) -> Placement:
     """Place MS on PAN's grid. Raises InputError, with the numbers, where the two cannot be fused."""
     for role, grid in (("PAN", pan), ("MS", ms)):
@@ -173,8 +193,8 @@ def _make_placement(pan: Grid, between: np.ndarray, offset: np.ndarray, ms: Grid
     if skew > MAX_SKEW or across <= 0 or down <= 0:
         angle = math.degrees(math.atan2(skew_y, across))
         raise InputError(
-            f"MS is rotated, sheared or mirrored against PAN (by {angle:.3f} degrees, {skew:.1f} PAN pixels over the "
-            "raster). Bring both to the same orientation first, for example with gdal:warpreproject."
+            f"MS is rotated or sheared against PAN, by {angle:.3f} degrees or {skew:.1f} PAN pixels over the raster. "
+            "Bring both to the same orientation first, for example with gdal:warpreproject."
         )
     _check_ratio(pan, ms, float(across), float(down))
     step = (float(down), float(across))

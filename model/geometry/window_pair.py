@@ -145,6 +145,11 @@ class PairWindow:
         """The pixels of the scene's MS that `ms` holds."""
         return Window(self.ms_corner[1], self.ms_corner[0], self.ms.shape[2], self.ms.shape[1])
 
+    def within(self, scene: Window) -> Window:
+        """Return the pixels of `pan` that lie in a window of the scene's PAN."""
+        row, column = self.pan_corner
+        return Window(-column, -row, scene.width, scene.height).clipped(self.window)
+
     @property
     def window(self) -> Window:
         """The whole of PAN, in its own pixels."""

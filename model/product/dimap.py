@@ -21,7 +21,10 @@ def read_dimap(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor
     """Yield PAN or MS of a DIM file."""
     path, stem = listing.path(file), PurePosixPath(file).stem
     processing = find_value(root, "SPECTRAL_PROCESSING").upper()
-    fault = _find_fault(processing, find_value(root, "PROCESSING_LEVEL").upper())
+    fault = _find_fault(processing)
+    model = f"RPC_{stem[4:]}.XML"
+    if not fault and find_value(root, "PROCESSING_LEVEL").upper() in BY_MODEL and not listing.find_next_to(file, model):
+        fault = f"is placed by {model} only, which is missing. Download the product again"
     if fault:
         yield RefusedProduct(stem, f"{path} {fault}.", (path,))
         return
@@ -49,17 +52,12 @@ def read_dimap(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor
     )
 
 
-def _find_fault(processing: str, level: str) -> str:
+def _find_fault(processing: str) -> str:
     """Return why the image of a DIM file cannot be sharpened, as part of a sentence; empty if it can."""
     if not processing:
         return "does not say what it holds (SPECTRAL_PROCESSING); it may be cut short, download it again"
     if processing not in PAN_WORDS + MS_WORDS:
         return f"is of the kind '{processing}', sharpened by its maker already; the bundle of PAN and MS is needed"
-    if level in BY_MODEL:
-        return (
-            f"is of the level {level}, which is placed by rational polynomial coefficients (RPC) only. Warp PAN and MS "
-            "to a map projection first, for example with gdal:warpreproject"
-        )
     return ""
 
 

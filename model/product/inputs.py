@@ -10,10 +10,12 @@ from osgeo import gdal
 from ..errors import InputError
 from ..geometry.grids import Extent
 from ..options import PRODUCT_BANDS
+from ..raster.bands import describe_band
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.source_files import public_name
+from ..raster.source_files import open_delivered, public_name
 from ..raster.stack import export_vrt, join_images, label, mosaic, stack
+from .rpc import find_rpc, read_rpc
 from .scene import Band, Part, Product
 
 RGB = ("red", "green", "blue")
@@ -28,11 +30,25 @@ def pan_source(product: Product) -> RasterSource:
         raise InputError(_describe_missing(part))
     if product.is_guided:
         return replace(part_source(part, part.bands, "PAN"), bands=tuple(range(1, len(part.bands) + 1)))
-    if len(band.files) > 1:
-        text = export_vrt(mosaic(_make_sources(band.files), [band.number], "PAN"))
+    if len(band.files) > 1 or _read_model(part, band.files):
+        text = export_vrt(_build_vrt(part, band.files, [band.number], "PAN"))
         return RasterSource(xml=text, bands=(1,), nodata=_list_nodata(part), label=label(band.files), delivered=True)
     name = public_name(band.files[0])
     return RasterSource(band.files[0], bands=(band.number,), nodata=_list_nodata(part), label=name, delivered=True)
+
+
+def _read_model(part: Part, files: Sequence[str]) -> dict[str, str]:
+    """Read the RPC file next to an image without a georeference, else {}. Raises InputError."""
+    dataset = open_delivered(files[0])
+    placed = dataset.GetGeoTransform(can_return_null=True) or dataset.GetGCPCount() or dataset.GetMetadata("RPC")
+    path = "" if placed else find_rpc([*files, *part.metadata])
+    try:
+        return read_rpc(path) if path else {}
+    except InputError as error:
+        name = path.rpartition("/")[2]
+        raise InputError(
+            f"{part.role} {files[0]} is placed by {name} only, which {error}. Download the product again."
+        ) from error
 
 
 def _make_sources(files: Iterable[str]) -> list[RasterSource]:
@@ -84,6 +100,7 @@ def part_source(part: Part, bands: Sequence[Band], role: str, facts: Mapping[str
     files = list(dict.fromkeys(b.files for b in bands))
     if len(files) == len(bands) and all(len(f) == 1 for f in files) and len(bands) > 1:
         dataset = stack(_make_sources(f for (f,) in files), role)
+        dataset.SetMetadata(_read_model(part, files[0]), "RPC")
     else:
         images = [_build_vrt(part, f, [b.number for b in bands if b.files == f], role) for f in files]
         dataset = images[0] if len(images) == 1 else join_images(images, [label(f) for f in files], role)
@@ -145,9 +162,16 @@ def _build_vrt(part: Part, files: tuple[str, ...], numbers: Sequence[int], role:
                 f"{role} {files[0]} has {count} band(s), but {part.title} should have {len(stated)} "
                 f"({', '.join(stated)}). Download the product again."
             )
+        model = _read_model(part, files)
         if len(files) > 1:
-            return mosaic(sources, numbers, role)
-        return gdal.Translate("", raster.dataset, format="VRT", bandList=list(numbers))
+            chosen = mosaic(sources, numbers, role, by_names=bool(model))
+        else:
+            chosen = gdal.Translate("", raster.dataset, format="VRT", bandList=list(numbers))
+            for position, number in enumerate(numbers, start=1):
+                describe_band(chosen.GetRasterBand(position), raster.dataset.GetRasterBand(number))
+        if model:
+            chosen.SetMetadata(model, "RPC")
+        return chosen
 
 
 def _describe(band: gdal.Band, entry: Band, part: Part) -> None:

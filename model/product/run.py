@@ -189,7 +189,7 @@ def _transform_extent(job: ProductJob, pan: RasterSource) -> Extent | None:
     if job.extent is None:
         return None
     with Raster(pan, "PAN") as raster:
-        wkt = raster.crs
+        wkt = osr.SRS_WKT_WGS84_LAT_LONG if raster.model else raster.crs
     if not wkt or not job.extent_crs:
         return job.extent
     source, target = osr.SpatialReference(job.extent_crs), osr.SpatialReference(wkt)

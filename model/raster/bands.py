@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ MAX_VALUE = 1e30  # larger floats are undeclared nodata, not measurements
 ALPHA_SHARE = 0.9  # of the opaque pixels of an alpha band have one value; an image has many
 MAX_ROUNDING = 1e-3  # of a band's spread, that float32 may lose
 FLOAT32_DIGITS = 2.0**-24
+OF_THE_FILE = ("IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "vrt_sources", "new_vrt_sources")  # domains of metadata
+SIGNED = "0:0,127:127,128:-128,255:-1"  # bytes and the signed ones with the same bits, as GDAL writes a table
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,41 @@ def _is_image(band: gdal.Band) -> bool:
 
 
 def describe_band(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] = ()) -> None:
-    """Copy name, unit and metadata of another band, except metadata with the prefixes `left_out`."""
+    """Copy name, unit, scale, offset and metadata of another band, except metadata with the prefixes `left_out`."""
     band.SetDescription(origin.GetDescription())
-    for domain in ("", "IMAGERY"):  # the second holds wavelengths
-        kept = {k: v for k, v in (origin.GetMetadata(domain) or {}).items() if not k.startswith(left_out)}
-        if kept:
-            band.SetMetadata(kept, domain)
+    copy_metadata(band, origin, left_out)
     if origin.GetUnitType():
         band.SetUnitType(origin.GetUnitType())
+    if origin.GetScale() not in (None, 1.0) or origin.GetOffset() not in (None, 0.0):
+        band.SetScale(origin.GetScale() if origin.GetScale() is not None else 1.0)
+        band.SetOffset(origin.GetOffset() or 0.0)
+
+
+def copy_metadata(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] = ()) -> None:
+    """Copy metadata of all domains, where they lack, except those with the prefixes `left_out`."""
+    for domain in set(origin.GetMetadataDomainList() or ()).difference(OF_THE_FILE):
+        metadata, present = (b.GetMetadata(domain) or {} for b in (origin, band))
+        if isinstance(metadata, dict):  # else a text, as of XML
+            kept = {k: v for k, v in metadata.items() if not k.startswith(left_out)}
+            metadata = {**present, **kept}
+        if metadata != present:
+            band.SetMetadata(metadata, domain)
+
+
+def widen_signed_bytes(dataset: gdal.Dataset) -> gdal.Dataset:
+    """Return a raster whose signed bytes are 16-bit integers: GDAL before 3.7 warps and copies them as unsigned ones.
+
+    Other rasters are returned unchanged.
+    """
+    bands = [dataset.GetRasterBand(n) for n in range(1, dataset.RasterCount + 1)]
+    if all(b.GetMetadataItem("PIXELTYPE", "IMAGE_STRUCTURE") != "SIGNEDBYTE" for b in bands):
+        return dataset
+    text = gdal.Translate("", dataset, format="VRT", outputType=gdal.GDT_Int16).GetMetadata("xml:VRT")[0]
+    pixels, start, mask = re.sub(r"(?:Simple|Complex)Source>", "ComplexSource>", text).partition("<MaskBand>")
+    wide = gdal.Open(pixels.replace("</ComplexSource>", f"<LUT>{SIGNED}</LUT></ComplexSource>") + start + mask)
+    for number, band in enumerate(bands, start=1):
+        describe_band(wide.GetRasterBand(number), band)
+    return wide
 
 
 def rgb_bands(names: Sequence[str]) -> tuple[int, int, int]:

@@ -55,7 +55,7 @@ def _make_layer(polygons: str) -> ogr.DataSource:
     except (RuntimeError, ValueError):
         whole = None
     if whole is None:
-        raise InputError(f"The mask is not a geometry in hexadecimal WKB: {polygons[:80]}. Choose a layer of polygons.")
+        raise InputError(f"MASK is not a geometry in hexadecimal WKB: {polygons[:80]}. Choose a layer of polygons.")
     source = ogr.GetDriverByName("Memory").CreateDataSource("mask")
     layer = source.CreateLayer("mask")
     for part in whole if whole.GetGeometryCount() and whole.GetGeometryName() != "POLYGON" else [whole]:

@@ -14,11 +14,20 @@ from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.alignment import Alignment
-from ..geometry.grids import GeoTransform, Grid, Window
-from .bands import MAX_VALUE, choose_bands, choose_offset, find_common_type, refuse_blocks, refuse_types
+from ..geometry.grids import NO_GEOREFERENCE, GeoTransform, Grid, Window, find_flips
+from .bands import (
+    MAX_VALUE,
+    choose_bands,
+    choose_offset,
+    find_common_type,
+    refuse_blocks,
+    refuse_types,
+    widen_signed_bytes,
+)
 from .gdal_errors import quote_messages
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .reprojection import Plane, Warper, is_same_system
+from .sensor_geometry import FRAME, SYSTEM, SensorModel, relate_models
 from .source import RasterSource
 from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, stamps
 from .truncation import refuse_truncated_files
@@ -43,6 +52,8 @@ class Raster:
         """
         self.source, self.role = source, role
         self.reprojected = False
+        self._flips = (False, False)
+        self.model: SensorModel | None = None
         self.files: Stamp = {}
         self.alignment: Alignment | None = None
         self._confinement = ExitStack()
@@ -76,7 +87,7 @@ class Raster:
     def close(self) -> None:
         """Release the files, also where an error still refers to this object."""
         self._planes: dict[int, Plane] = {}
-        self.dataset = None
+        self.dataset = self.model = None
         self._confinement.close()
 
     def __enter__(self) -> Raster:
@@ -91,6 +102,7 @@ class Raster:
         refuse_truncated_files(self.role, self.files)
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.name} holds no raster bands; choose one of its subdatasets.")
+        self.dataset = widen_signed_bytes(self.dataset)
         chosen = choose_bands(self.dataset, self.source, self.role)
         self.bands, self.read_bands, self.left_out = chosen.wanted, chosen.read, chosen.left_out
         self.alpha, self.false_alpha = chosen.alpha, chosen.false_alpha
@@ -102,14 +114,19 @@ class Raster:
         self._nodata = {b: self._list_nodata(b) for b in self.read_bands}
         self.offsets = np.array([choose_offset(self.dataset.GetRasterBand(b)) for b in self.read_bands])
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
-        by_points, by_model = self.dataset.GetGCPCount() > 0, bool(self.dataset.GetMetadata("RPC"))
-        if (by_points or by_model) and not self.grid.georeferenced:
-            means = "ground control points" if by_points else "rational polynomial coefficients (RPC)"
-            raise InputError(
-                f"{self.role} {self.source.name} is placed by {means} only. Warp both rasters to a map projection "
-                "first, for example with gdal:warpreproject."
-            )
         self.crs = self.source.crs or self.dataset.GetProjection()
+        self.unmeasured = self.source.unmeasured
+        if self.dataset.GetMetadata("RPC") and not self.crs and self.grid.transform in (NO_GEOREFERENCE, FRAME):
+            self.model = SensorModel(self.source.name, self.dataset, self.source.height)
+            self.grid, self.crs = replace(self.grid, transform=FRAME), ""
+        elif self.dataset.GetGCPCount() and not self.grid.georeferenced:
+            self._refuse_placement("ground control points")
+
+    def _refuse_placement(self, means: str) -> None:
+        raise InputError(
+            f"{self.role} {self.source.name} is placed by {means} only. Warp both rasters to a map projection "
+            "first, for example with gdal:warpreproject."
+        )
 
     @property
     def bits(self) -> int | None:
@@ -121,13 +138,37 @@ class Raster:
         """Tell whether both use one reference system; one that has none is taken to use the other's."""
         return is_same_system(self.crs, other.crs, self.grid)
 
-    def reproject(self, crs: str, pan: Grid) -> None:
-        """Reproject this raster to `crs` and to PAN's shape of pixels, window by window, by GDAL's warper."""
-        warper = Warper(self.role, self.source.name, self.crs, crs, pan)
+    def place_on(self, pan: Raster) -> None:
+        """Place this raster on PAN's: by the sensor models of both, or reprojected where it has another system.
+
+        Raises InputError.
+        """
+        if pan.model and self.model:
+            relation = relate_models(pan.model, replace(self.model, height=pan.model.used_height))
+            if relation.is_straight(self.grid):
+                self.grid = replace(self.grid, transform=relation.transform)
+            else:
+                warper = Warper(self.role, self.source.name, SYSTEM, SYSTEM, pan.grid, relation.warp_options(pan.grid))
+                self._warp(warper, relation.as_points(self.dataset))
+            self.unmeasured = pan.model.to_frame_polygons(self.unmeasured) if self.unmeasured else ""
+        elif pan.model or self.model:
+            (pan if pan.model else self)._refuse_placement("rational polynomial coefficients (RPC)")
+        elif not self.has_same_crs(pan):
+            self._warp(Warper(self.role, self.source.name, self.crs, pan.crs, pan.grid), self.dataset)
+            self.crs = pan.crs
+        self.orient(pan.grid)
+
+    def orient(self, pan: Grid) -> None:
+        """Read rows and columns in the order of PAN's, where the file has them in the other one. Raises InputError."""
+        self._flips = find_flips(pan, self.grid)
+        self.grid = self.grid.flipped(*self._flips)
+
+    def _warp(self, warper: Warper, dataset: gdal.Dataset) -> None:
+        """Read this raster, as `dataset` has it, through GDAL's warper, window by window."""
         alike = all(f == gdal.GMF_ALL_VALID or f & gdal.GMF_PER_DATASET for f in self._flags.values())
         plain = not any(self._list_unmasked_nodata(b) for b in self.read_bands)
         if alike and plain and self.alpha_is_seen:
-            planes = warper.warp_together(self.dataset, self.read_bands)
+            planes = warper.warp_together(dataset, self.read_bands)
         else:
             planes, others = {}, self._list_all_nodata()
             for number in self.read_bands:
@@ -135,12 +176,17 @@ class Raster:
                 if mark is None and self._flags[number] & gdal.GMF_PER_DATASET:
                     mark = f"mask,{number}"  # as alpha: GDAL's warper ignores masks of bands with a nodata value
                 nodata = self._nodata[number]
-                plane = warper.warp_alone(self.dataset, number, mark, nodata)
-                marked = None if nodata or not others else warper.warp_alone(self.dataset, number, mark, others)
+                plane = warper.warp_alone(dataset, number, mark, nodata)
+                marked = None if nodata or not others else warper.warp_alone(dataset, number, mark, others)
                 planes[number] = replace(plane, marked=marked)
-        self._planes, self.reprojected, self.crs = planes, True, crs
+        self._planes, self.reprojected = planes, True
         warped = planes[self.read_bands[0]].datasets[-1]
         self.grid = Grid(warped.RasterXSize, warped.RasterYSize, tuple(warped.GetGeoTransform()))
+
+    def make_output_grid(self, window: Window) -> Grid:
+        """Return the grid of a raster that holds a window; without a georeference where RPC alone place this one."""
+        grid = self.grid.cropped(window)
+        return replace(grid, transform=NO_GEOREFERENCE) if self.model else grid
 
     @property
     def alpha_is_seen(self) -> bool:
@@ -180,7 +226,10 @@ class Raster:
         A pixel of a band is valid where it is finite, below MAX_VALUE, not nodata of that band, and not masked. Others
         read as 0. Validity is (1, h, w) where all bands share it, else (bands, h, w).
         """
-        box = (window.left, window.top, window.width, window.height)
+        rows, columns = self._flips
+        left = self.grid.width - window.right if columns else window.left
+        top = self.grid.height - window.bottom if rows else window.top
+        box = (left, top, window.width, window.height)
         values = np.empty((len(self.read_bands), window.height, window.width), dtype=np.float32)
         masks: list[NDArray[np.bool_] | None] = []  # None: nothing marks gaps in the band
         marks: list[NDArray[np.bool_] | None] = []  # None: the band declares nodata itself, or no band does
@@ -203,6 +252,9 @@ class Raster:
         valid = _combine_masks(masks, marks, shared, values.shape[1:])
         if not valid.all():
             values[np.broadcast_to(~valid, values.shape)] = 0.0
+        if rows or columns:
+            order = np.s_[:, :: -1 if rows else 1, :: -1 if columns else 1]
+            values, valid = np.ascontiguousarray(values[order]), np.ascontiguousarray(valid[order])
         return values, valid
 
     def _read_shared_mask(self, box: tuple[int, ...]) -> NDArray[np.bool_] | None:
@@ -373,6 +425,7 @@ def _is_within(exact: np.ndarray, ranges: Iterable[tuple[float, float]]) -> NDAr
 
 def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:
     """Make a raster of an array (bands, h, w); messages call it `source.name`. Raises InputError."""
+    values = values.astype(np.int16) if values.dtype == np.int8 else values  # GDAL before 3.7 takes it for unsigned
     bands, height, width = values.shape
     gdal_type = gdal_array.NumericTypeCodeToGDALTypeCode(values.dtype)
     if gdal_type is None or gdal.GetDataTypeName(gdal_type) not in INTEGER_TYPES + FLOAT_TYPES:

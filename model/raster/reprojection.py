@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -83,13 +83,17 @@ class Plane:
 
 @dataclass(frozen=True)
 class Warper:
-    """Warper of a raster's bands into PAN's system, as they are read; messages call it `role` and `name`."""
+    """Warper of a raster's bands into PAN's system, as they are read; messages call it `role` and `name`.
+
+    `options` of gdal.Warp replace the choice of a grid.
+    """
 
     role: str
     name: str
     crs: str
     pan_crs: str
     pan: Grid
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def warp_together(self, dataset: gdal.Dataset, numbers: tuple[int, ...]) -> dict[int, Plane]:
         """Reproject bands that share their gaps. Raises InputError."""
@@ -121,10 +125,10 @@ class Warper:
         `nodata` is the one value that marks gaps, None where masks of the file do, "none" where nothing does.
         """
         self._refuse_local()
-        options: dict[str, Any] = {} if nodata is None else {"srcNodata": nodata}
+        options: dict[str, Any] = {**self.options, **({} if nodata is None else {"srcNodata": nodata})}
         try:
             across, down = self.pan.pixel_size
-            if abs(across / down - 1.0) > RATIO_TOLERANCE:
+            if abs(across / down - 1.0) > RATIO_TOLERANCE and not self.options:
                 usual = gdal.AutoCreateWarpedVRT(dataset, self.crs, self.pan_crs, gdal.GRA_NearestNeighbour)
                 size, stretch = abs(usual.GetGeoTransform()[1]), math.sqrt(across / down)
                 options |= {"xRes": size * stretch, "yRes": size / stretch}

@@ -25,6 +25,7 @@ class RasterSource:
     ignored_nodata  bands whose own nodata value a user switched off
     crs             WKT that replaces the file's own; empty to keep it
     delivered       True for an image of a product, which is opened in the formats of products only, and alone
+    height          in metres above the ellipsoid, at which RPC place a raster in sensor geometry; None for their mean
     unmeasured      areas that are sharpened but excluded from measurements and tuning: polygons as hexadecimal WKB in
                     PAN's system, or the text of a VRT of one band in that system, which is not 0 there
     saturated       the least value of saturated pixels, which are excluded likewise; None if unknown
@@ -43,6 +44,7 @@ class RasterSource:
     delivered: bool = False
     xml: str = ""
     saturated: float | None = None
+    height: float | None = None
 
     @property
     def gdal_name(self) -> str:

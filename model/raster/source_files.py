@@ -44,7 +44,7 @@ SENSOR_KEYS = (
     "SPACECRAFT",
     "PLATFORM",
 )  # of metadata
-PLACEMENTS = (".rpb", "_rpc.txt", ".rpc", ".tfw", ".tifw", ".j2w", ".jp2w", ".wld")  # files with RPC, world files
+WORLD_FILES = (".tfw", ".tifw", ".j2w", ".jp2w", ".wld")
 
 Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the last change in nanoseconds
 
@@ -191,14 +191,14 @@ def open_delivered(path: str) -> gdal.Dataset:
 
 
 def _refuse_placement(path: str, dataset: gdal.Dataset) -> None:
-    """Refuse an image that only a file next to it georeferences. Raises InputError with part of a sentence."""
+    """Refuse an image that only a world file georeferences. Raises InputError with part of a sentence."""
     if dataset.GetGeoTransform(can_return_null=True) or dataset.GetGCPCount() or dataset.GetMetadata("RPC"):
         return
     stem = str(PurePosixPath(path).with_suffix(""))
-    for ending in PLACEMENTS:
+    for ending in WORLD_FILES:
         for name in (stem + ending, stem + ending.upper()):
             if gdal.VSIStatL(name) is not None:
                 raise InputError(
-                    f"is placed by {PurePosixPath(name).name} only: of a product no file next to an image is read. "
-                    "Warp PAN and MS to a map projection first, for example with gdal:warpreproject"
+                    f"is placed by {PurePosixPath(name).name} only: of a product no world file is read. Warp PAN and "
+                    "MS to a map projection first, for example with gdal:warpreproject"
                 )

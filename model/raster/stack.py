@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 from osgeo import gdal
 
 from ..errors import InputError
-from ..geometry.grids import Grid
+from ..geometry.grids import NO_GEOREFERENCE, Grid
 from .bands import describe_band
 from .gdal_errors import gdal_exceptions, gdal_messages, quote_messages
 from .reader import Raster
@@ -22,6 +23,7 @@ from .source_files import public_name
 
 SAME_GRID = 1e-3  # pixels by which corners of one grid may differ
 MAX_LABEL = 3  # names in a label
+TILE = re.compile(r"R(\d+)C(\d+)(?![0-9])")  # row and column in the name of a tile
 SKIPPED = "kipping"  # in GDAL's warnings of a raster that it leaves out of a VRT
 
 
@@ -68,20 +70,19 @@ def stack(sources: Sequence[RasterSource], role: str) -> gdal.Dataset:
         for raster in rasters:
             _refuse_unfit_band(raster)
             _refuse_other_grid(raster, first)
-        built = _build_vrt(sources, role, separate=True)
-        for number, raster in enumerate(rasters, start=1):
-            _describe(built.GetRasterBand(number), raster.dataset.GetRasterBand(1))
-        built.FlushCache()
-        return built
+        return _join([raster.dataset for raster in rasters])
 
 
-def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -> gdal.Dataset:
+def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str, by_names: bool = False) -> gdal.Dataset:
     """Build the VRT of the tiles of one image, which may overlap, with those of its bands (from 1).
 
+    Tiles in sensor geometry are arranged `by_names`, and the VRT has no georeference either.
     Call within `gdal_exceptions`. Raises InputError where they are not tiles of one image.
     """
     with ExitStack() as open_ones:
         tiles = [open_ones.enter_context(Raster(source, role)) for source in sources]
+        if by_names:
+            tiles = [open_ones.enter_context(tile) for tile in _arrange_tiles(tiles)]
         first = tiles[0]
         for tile in tiles:
             if not tile.grid.georeferenced:
@@ -105,24 +106,53 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
                     f"{role} tiles {first.source.name} and {tile.source.name} do not fit together: only one of them "
                     "declares a nodata value. Get the product again."
                 )
-        built = _build_vrt(sources, role, bandList=list(numbers))
+        names = [tile.dataset.GetDescription() or export_vrt(tile.dataset) for tile in tiles]
+        built = _build_vrt(names, role, first.source.name, bandList=list(numbers))
         for position, number in enumerate(numbers, start=1):
             _describe(built.GetRasterBand(position), first.dataset.GetRasterBand(number))
+        if by_names:
+            built.SetGeoTransform(NO_GEOREFERENCE)
         built.FlushCache()
         return built
 
 
-def _build_vrt(sources: Sequence[RasterSource], role: str, **options: Any) -> gdal.Dataset:
-    """Build a VRT of all sources, whose systems were compared. Raises InputError, also where GDAL leaves one out."""
-    names, fault = [s.gdal_name for s in sources], ""
+def _arrange_tiles(tiles: Sequence[Raster]) -> list[Raster]:
+    """Place tiles without a georeference next to each other by the rows and columns that their names state.
+
+    Raises InputError where they do not fill a rectangle.
+    """
+    places = [[int(n) for n in match[-1]] for tile in tiles if (match := TILE.findall(Path(tile.source.name).stem))]
+    sizes = [(tile.grid.height, tile.grid.width) for tile in tiles]
+    lines: list[dict[int, int]] = [{}, {}]  # heights of the rows of tiles, widths of the columns
+    for place, size in zip(places, sizes):
+        for line, number, length in zip(lines, place, size):
+            line.setdefault(number, length)
+    fits = [(lines[0][row], lines[1][column]) for row, column in places] == sizes
+    if not fits or len({tuple(p) for p in places}) != len(tiles) or len(lines[0]) * len(lines[1]) != len(tiles):
+        raise InputError(
+            f"{tiles[0].role} tiles like {tiles[0].source.name} have no georeference, and their names and sizes do "
+            "not arrange them in rows and columns (as R1C1, R1C2). Download the product again."
+        )
+    arranged = []
+    for tile, (row, column) in zip(tiles, places):
+        top, left = (sum(n for k, n in line.items() if k < at) for line, at in zip(lines, (row, column)))
+        moved = gdal.Translate("", tile.dataset, format="VRT")
+        moved.SetGeoTransform((left, 1.0, 0.0, -top, 0.0, -1.0))
+        arranged.append(Raster(tile.source, tile.role, moved))
+    return arranged
+
+
+def _build_vrt(names: Sequence[str], role: str, title: str, **options: Any) -> gdal.Dataset:
+    """Build a VRT of rasters whose systems were compared. Raises InputError, also where GDAL leaves one out."""
+    fault = ""
     try:
         with gdal_messages() as messages:
-            built = gdal.BuildVRT("", names, allowProjectionDifference=True, **options)
+            built = gdal.BuildVRT("", list(names), allowProjectionDifference=True, **options)
         fault = next((text for _, text in messages if SKIPPED in text), "")
     except RuntimeError as error:
         fault = str(error)
     if fault:
-        raise InputError(f"{role} rasters like {sources[0].name} cannot be put together: {quote_messages(fault)}.")
+        raise InputError(f"{role} rasters like {title} cannot be put together: {quote_messages(fault)}.")
     return built
 
 
@@ -132,21 +162,31 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
     Call within `gdal_exceptions`. `names` are what messages call them.
     """
     first = images[0]
-    joined = gdal.GetDriverByName("VRT").Create("", first.RasterXSize, first.RasterYSize, 0)
-    joined.SetProjection(first.GetProjection())
-    joined.SetGeoTransform(first.GetGeoTransform())
     for image, name in zip(images, names):
         if _read_grid(image) != _read_grid(first):
             raise InputError(
                 f"{role} {name} ({_read_grid(image).describe()}) has another grid than {names[0]} "
                 f"({_read_grid(first).describe()}). Get the product again."
             )
-        text = html.escape(export_vrt(image))
+    return _join(images)
+
+
+def _join(images: Sequence[gdal.Dataset]) -> gdal.Dataset:
+    """Build the VRT of all bands of rasters on one grid. gdal.BuildVRT takes none that are stored bottom-up."""
+    first = images[0]
+    joined = gdal.GetDriverByName("VRT").Create("", first.RasterXSize, first.RasterYSize, 0)
+    joined.SetProjection(first.GetProjection())
+    if first.GetGeoTransform(can_return_null=True):
+        joined.SetGeoTransform(first.GetGeoTransform())
+    if first.GetMetadata("RPC"):
+        joined.SetMetadata(first.GetMetadata("RPC"), "RPC")
+    for image in images:
+        name = html.escape(image.GetDescription() or export_vrt(image))
         for number in range(1, image.RasterCount + 1):
             band = image.GetRasterBand(number)
             joined.AddBand(band.DataType)
             added = joined.GetRasterBand(joined.RasterCount)
-            named = f"<SourceFilename>{text}</SourceFilename><SourceBand>{number}</SourceBand>"
+            named = f"<SourceFilename>{name}</SourceFilename><SourceBand>{number}</SourceBand>"
             added.SetMetadataItem("source_0", f"<SimpleSource>{named}</SimpleSource>", "new_vrt_sources")
             if band.GetNoDataValue() is not None:
                 added.SetNoDataValue(band.GetNoDataValue())
@@ -168,15 +208,14 @@ def assemble(bands: Sequence[tuple[RasterSource, int]], grid: Grid, nodata: floa
         x, y = zip(*grid.corners())
         size = {"resolution": "user", "xRes": grid.transform[1], "yRes": -grid.transform[5]}
         bounds = (min(x), min(y), max(x), max(y))
-        built = _build_vrt(sources, "MS", separate=True, outputBounds=bounds, srcNodata="None", **size)
+        names = [s.gdal_name for s in sources]
+        built = _build_vrt(names, "MS", sources[0].name, separate=True, outputBounds=bounds, srcNodata="None", **size)
         if (built.RasterXSize, built.RasterYSize) != (grid.width, grid.height):
             raise InputError(f"MS bands cannot be put on the grid of {bands[0][0].name}, {grid.describe()}.")
         built.SetGeoTransform(grid.transform)
         for number, one in enumerate(single, start=1):
             band, origin = built.GetRasterBand(number), one.GetRasterBand(1)
             _describe(band, origin)
-            band.SetScale(1.0 if origin.GetScale() is None else origin.GetScale())
-            band.SetOffset(origin.GetOffset() or 0.0)
             value = origin.GetNoDataValue() if nodata is None else nodata
             if value is not None:
                 band.SetNoDataValue(value)
@@ -241,9 +280,10 @@ def _has_same_corner(grid: Grid, other: Grid) -> bool:
 
 
 def _describe(band: gdal.Band, origin: gdal.Band) -> None:
-    """Copy to a VRT's band what GDAL does not take along: all except nodata, scale and offset."""
+    """Copy to a VRT's band what GDAL does not take along: all except nodata."""
     describe_band(band, origin)
     band.SetColorInterpretation(origin.GetColorInterpretation())
-    bits = origin.GetMetadataItem("NBITS", "IMAGE_STRUCTURE")
-    if bits:
-        band.SetMetadataItem("NBITS", bits, "IMAGE_STRUCTURE")
+    for item in ("NBITS", "PIXELTYPE"):
+        value = origin.GetMetadataItem(item, "IMAGE_STRUCTURE")
+        if value:
+            band.SetMetadataItem(item, value, "IMAGE_STRUCTURE")

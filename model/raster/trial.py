@@ -154,9 +154,8 @@ def _find_misfit(made: gdal.Dataset, grid: Grid, crs: str, like: Raster, type_na
     types = {gdal.GetDataTypeName(band.DataType) for band in bands}
     if len(bands) != len(like.bands) or types != {type_name}:
         return f"it makes {len(bands)} bands of {' and '.join(sorted(types)) or 'no type'} of them"
-    for number, band in zip(like.bands, bands):
-        origin = like.dataset.GetRasterBand(number)
-        if band.GetColorInterpretation() == gdal.GCI_AlphaBand != origin.GetColorInterpretation():
+    for band in bands:
+        if band.GetColorInterpretation() == gdal.GCI_AlphaBand:
             return f"it takes band {band.GetBand()} for transparency"
     wanted, made_transform = np.array(grid.transform), np.array(made.GetGeoTransform())
     reach = np.array([1.0, grid.width, grid.height] * 2)

@@ -33,8 +33,7 @@ MOSTLY_VALID = 0.5  # share of a cell
 def open_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, Raster]]:
     """Open both rasters, MS read in PAN's reference system; GDAL raises within. Raises InputError."""
     with gdal_exceptions(), Raster(pan, "PAN") as pan_raster, Raster(ms, "MS") as ms_raster:
-        if not ms_raster.has_same_crs(pan_raster):
-            ms_raster.reproject(pan_raster.crs, pan_raster.grid)
+        ms_raster.place_on(pan_raster)
         yield pan_raster, ms_raster
 
 
@@ -111,7 +110,7 @@ def sample_where_valid(ms: Raster, placement: Placement, check: Callable[[], Non
         check()
         cell = cells[number * step % len(cells)]  # neighbours in this order lie far apart
         valid = ms.read(cell)[1].all(0)
-        share = float((valid & ~covered(ms.source.unmeasured, ms.grid, cell) if ms.source.unmeasured else valid).mean())
+        share = float((valid & ~covered(ms.unmeasured, ms.grid, cell) if ms.unmeasured else valid).mean())
         if share > 0.0:
             candidates.append((share, -number, cell))
         if sum(s > MOSTLY_VALID for s, _, _ in candidates) >= wanted:
@@ -141,13 +140,13 @@ def read_with_margin(
 ) -> PairWindow:
     """Read a window of MS and all PAN that any blur and any shift of up to `reach` PAN pixels may read.
 
-    Saturated pixels and areas under the mask of `ms.source` are invalid there.
+    Saturated pixels and areas under the mask of `ms` are invalid there.
     """
     pair = read_pair(pan, ms, placement, window, REACH * placement.ratio + reach)
     pair = replace(pair, pan_valid=pair.pan_valid & ~_find_saturated(pan, pair.pan))
     seen = ~_find_saturated(ms, pair.ms)
-    if ms.source.unmeasured:
-        seen &= ~covered(ms.source.unmeasured, ms.grid, window)
+    if ms.unmeasured:
+        seen &= ~covered(ms.unmeasured, ms.grid, window)
     return replace(
         pair,
         ms_valid=pair.ms_valid & seen,
@@ -180,7 +179,7 @@ def output_window(pan: Raster, placement: Placement, extent: Extent | None) -> W
     overlap = placement.overlap
     if extent is None:
         return overlap
-    window = pan.grid.covering(extent).clipped(overlap)
+    window = pan.grid.covering(pan.model.to_frame(extent) if pan.model else extent).clipped(overlap)
     if window.empty:
         raise InputError(
             f"The extent {extent} does not meet the area that PAN and MS share: {pan.grid.cropped(overlap).describe()}."

@@ -15,7 +15,7 @@ from osgeo import gdal
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
 from ..staging import MADE, staging
-from .bands import describe_band
+from .bands import copy_metadata, describe_band
 from .delivery import deliver
 from .gdal_errors import gdal_messages, quote_messages
 from .output_format import OutputForm, choose_driver, creation_options, geotiff_options, is_written_directly
@@ -64,7 +64,10 @@ class RasterWriter:
             if crs:
                 self.dataset.SetProjection(crs)
             metadata = like.dataset.GetMetadata() or {}
-            self.dataset.SetMetadata({k: v for k, v in metadata.items() if not k.startswith(OWN_METADATA)})
+            kept = {k: v for k, v in metadata.items() if not k.startswith(OWN_METADATA)}
+            if model and not grid.georeferenced:
+                kept["OTFM_GEOMETRY"] = "sensor geometry of PAN, placed by its RPC"
+            self.dataset.SetMetadata(kept)
             if model:
                 self.dataset.SetMetadata(dict(model), "RPC")
             for number, origin in enumerate(like.bands, start=1):
@@ -79,14 +82,13 @@ class RasterWriter:
     def _describe(self, band: gdal.Band, origin: gdal.Band) -> None:
         describe_band(band, origin, OWN_METADATA)
         if "PHOTOMETRIC" not in self.form.given:  # by it the user declares the meaning of the bands
-            band.SetColorInterpretation(origin.GetColorInterpretation())
+            meaning = origin.GetColorInterpretation()  # a band that is written is an image, whatever its file declares
+            band.SetColorInterpretation(gdal.GCI_Undefined if meaning == gdal.GCI_AlphaBand else meaning)
         if self.form.nodata is not None:
             band.SetNoDataValue(self.form.nodata)
         if self.form.stretch:  # a picture has no physical values
-            return
-        if origin.GetScale() not in (None, 1.0) or origin.GetOffset() not in (None, 0.0):
-            band.SetScale(origin.GetScale() if origin.GetScale() is not None else 1.0)
-            band.SetOffset(origin.GetOffset() or 0.0)
+            band.SetScale(1.0)
+            band.SetOffset(0.0)
 
     def write(self, window: Window, values: np.ndarray) -> None:
         """Write (bands, h, w) at a window of the output."""
@@ -169,6 +171,10 @@ class RasterWriter:
                 copy = None
                 copy = gdal.Open(final, gdal.GA_Update if driver == "GTiff" else gdal.GA_ReadOnly)
                 self._add_overviews(copy)
+            draft, copy = gdal.Open(str(self.draft)), None
+            copy = gdal.Open(final)  # read-only: domains of metadata that its driver drops go to a sidecar
+            for number in range(1, draft.RasterCount + 1):
+                copy_metadata(copy.GetRasterBand(number), draft.GetRasterBand(number), OWN_METADATA)
         finally:
             copy = None  # releases the files also where an error keeps this frame
         self.draft.unlink()

@@ -15,6 +15,7 @@ from ..geometry.window_pair import PairWindow
 
 CORE = 5  # pixels along the side of a square that has to hold one value
 MIN_SHARE = 0.005  # of the valid pixels that a fill value has
+COMMON_LEVEL = 0.2  # of the pixels around flat squares; around a collar hardly any pixel has the darkest level
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class FillValue:
 def find_fill(images: Sequence[tuple[Image, Mask]], check: Callable[[], None] = lambda: None) -> list[FillValue]:
     """Find fill values of windows (image (bands, h, w), valid (h, w)), the commonest first.
 
-    A value counts where it is the least or the largest of all, in every band, over whole squares of CORE pixels.
+    A value counts where it is the least or the largest of all, in every band, over whole squares of CORE pixels. The
+    least of a dark scene does not, where the next level is common around these squares: it was measured, as at night.
     `check` is called often and may raise to stop.
     """
     total = sum(int(valid.sum()) for _, valid in images)
@@ -46,8 +48,21 @@ def find_fill(images: Sequence[tuple[Image, Mask]], check: Callable[[], None] = 
         has = [(image == value).all(0) & valid for image, valid in images]
         share = sum(int(h.sum()) for h in has) / total
         if share > MIN_SHARE and any(whole_boxes(h, CORE).any() for h in has):
+            if value == min(lows) and _is_measured(images, has, value):
+                continue
             fills.append(FillValue(value, share))
     return sorted(fills, key=lambda f: -f.share)
+
+
+def _is_measured(images: Sequence[tuple[Image, Mask]], has: Sequence[Mask], value: float) -> bool:
+    """Tell whether pixels around flat squares of the least value often have the next level of the scene."""
+    rims = []
+    for (image, valid), flat in zip(images, has):
+        around = ~whole_boxes(~np.pad(whole_boxes(flat, CORE), CORE), CORE + 2)  # squares, and a pixel on each side
+        rims.append((image[:, around & valid & ~flat] - value).max(0))
+    distances = np.concatenate(rims)
+    levels = [float(image[:, valid][image[:, valid] > value].min(initial=np.inf)) for image, valid in images]
+    return bool(distances.size and (distances <= min(levels) - value).mean() > COMMON_LEVEL)
 
 
 def is_fill(image: Image, fill: Sequence[FillValue]) -> Mask:

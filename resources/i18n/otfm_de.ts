@@ -620,10 +620,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>MASK {given} lässt sich nicht als Polygonlayer öffnen. Wählen Sie einen aus, oder lassen Sie es leer.</translation>
     </message>
     <message>
-        <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
-        <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren lassen, und werden daher nicht ausgelassen. Sehen Sie sie sich mit native:checkvalidity an.</translation>
-    </message>
-    <message>
         <source>No polygon of MASK {mask} overlaps PAN {pan}: nothing is left out.</source>
         <translation>Kein Polygon von MASK {mask} liegt auf PAN {pan}: nichts wird ausgelassen.</translation>
     </message>
@@ -666,10 +662,6 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
     <message>
         <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
         <translation>Die Karte zeigt nichts von PAN {pan}. Zoomen Sie dorthin, was Sie geschärft sehen wollen, und führen Sie erneut aus.</translation>
-    </message>
-    <message>
-        <source>The extent {extent} cannot be read. Choose one that overlaps the product, or leave it empty.</source>
-        <translation>Die Ausdehnung {extent} ist nicht lesbar. Wählen Sie eine, die auf dem Produkt liegt, oder lassen Sie sie leer.</translation>
     </message>
     <message>
         <source>The folder {folder} cannot be made ({error}). Choose another one.</source>
@@ -1018,6 +1010,22 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
     <message>
         <source>A package index instead of the one that pip uses, for example a mirror of your organisation.</source>
         <translation>Ein Paketindex anstelle dessen, den pip verwendet, etwa ein Spiegel Ihrer Organisation.</translation>
+    </message>
+    <message>
+        <source>Height of the ground (m), for rasters placed by RPC alone</source>
+        <translation>Höhe des Geländes (m), für Raster, die nur RPC verorten</translation>
+    </message>
+    <message>
+        <source>Only for PAN and MS without a georeference that have rational polynomial coefficients (RPC): the mean height of the ground above the ellipsoid, at which these place MS on PAN. Leave empty for that of PAN&apos;s RPC.</source>
+        <translation>Nur für PAN und MS ohne Georeferenz, die rationale Polynomkoeffizienten (RPC) haben: die mittlere Höhe des Geländes über dem Ellipsoid, auf der diese MS auf PAN legen. Leer: die Höhe der RPC von PAN.</translation>
+    </message>
+    <message>
+        <source>{count} features of MASK {mask} are not polygons that can be repaired and brought to PAN&apos;s reference system, so they are not left out. Check its system (Layer, Set CRS), and look at them with native:checkvalidity.</source>
+        <translation>{count} Objekte von MASK {mask} sind keine Polygone, die sich reparieren und in das Bezugssystem von PAN umrechnen lassen, und werden daher nicht ausgelassen. Prüfen Sie das System des Layers (Layer, KBS setzen), und sehen Sie sie sich mit native:checkvalidity an.</translation>
+    </message>
+    <message>
+        <source>The extent {extent} cannot be read. Give xmin,xmax,ymin,ymax and, where it is another one, a known reference system, such as [EPSG:4326]; or leave it empty.</source>
+        <translation>Die Ausdehnung {extent} ist nicht lesbar. Geben Sie xmin,xmax,ymin,ymax an und, wenn es ein anderes ist, ein bekanntes Bezugssystem wie [EPSG:4326]; oder lassen Sie sie leer.</translation>
     </message>
 </context>
 </TS>

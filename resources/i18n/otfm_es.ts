@@ -620,10 +620,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>MASK {given} no se puede abrir como capa de polígonos. Elija una, o déjelo vacío.</translation>
     </message>
     <message>
-        <source>{count} features of MASK {mask} are not polygons that can be repaired, so they are not left out. Look at them with native:checkvalidity.</source>
-        <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar, por lo que no se dejan fuera. Revíselos con native:checkvalidity.</translation>
-    </message>
-    <message>
         <source>No polygon of MASK {mask} overlaps PAN {pan}: nothing is left out.</source>
         <translation>Ningún polígono de MASK {mask} está sobre PAN {pan}: no se excluye nada.</translation>
     </message>
@@ -666,10 +662,6 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     <message>
         <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
         <translation>El mapa no muestra nada de PAN {pan}. Acerque a lo que quiera ver realzado y ejecute de nuevo.</translation>
-    </message>
-    <message>
-        <source>The extent {extent} cannot be read. Choose one that overlaps the product, or leave it empty.</source>
-        <translation>La extensión {extent} no se puede leer. Elija una que esté sobre el producto, o déjela vacía.</translation>
     </message>
     <message>
         <source>The folder {folder} cannot be made ({error}). Choose another one.</source>
@@ -1018,6 +1010,22 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
     <message>
         <source>A package index instead of the one that pip uses, for example a mirror of your organisation.</source>
         <translation>Un índice de paquetes en lugar del que usa pip, por ejemplo un espejo de su organización.</translation>
+    </message>
+    <message>
+        <source>Height of the ground (m), for rasters placed by RPC alone</source>
+        <translation>Altura del terreno (m), para rásteres que solo sitúan los RPC</translation>
+    </message>
+    <message>
+        <source>Only for PAN and MS without a georeference that have rational polynomial coefficients (RPC): the mean height of the ground above the ellipsoid, at which these place MS on PAN. Leave empty for that of PAN&apos;s RPC.</source>
+        <translation>Solo para PAN y MS sin georreferencia que tienen coeficientes polinómicos racionales (RPC): la altura media del terreno sobre el elipsoide, a la que estos sitúan MS sobre PAN. Vacío: la de los RPC de PAN.</translation>
+    </message>
+    <message>
+        <source>{count} features of MASK {mask} are not polygons that can be repaired and brought to PAN&apos;s reference system, so they are not left out. Check its system (Layer, Set CRS), and look at them with native:checkvalidity.</source>
+        <translation>{count} objetos de MASK {mask} no son polígonos que se puedan reparar y transformar al sistema de referencia de PAN, por lo que no se dejan fuera. Compruebe el sistema de la capa (Capa, Establecer SRC) y revíselos con native:checkvalidity.</translation>
+    </message>
+    <message>
+        <source>The extent {extent} cannot be read. Give xmin,xmax,ymin,ymax and, where it is another one, a known reference system, such as [EPSG:4326]; or leave it empty.</source>
+        <translation>La extensión {extent} no se puede leer. Dé xmin,xmax,ymin,ymax y, si es otro, un sistema de referencia conocido, como [EPSG:4326]; o déjela vacía.</translation>
     </message>
 </context>
 </TS>

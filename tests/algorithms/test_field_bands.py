@@ -10,6 +10,7 @@ from helpers.field import COARSE, FINE, FINE_LAKE, LAKE, RATIO, SIDE, near, refu
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal, osr
+from otfm_pansharpen.algorithms.otfm_algorithm import band_numbers, split_options
 from qgis.core import (
     QgsMultiBandColorRenderer,
     QgsProcessingContext,
@@ -51,6 +52,32 @@ def test_infrared_marked_alpha_is_image(algorithm, pair, tmp_path, bands):
     assert "declared alpha but holds an image" in log
     written = gdal.Open(str(tmp_path / "o.tif"))
     assert written.GetRasterBand(1).GetNoDataValue() is None
+    assert written.GetRasterBand(4).GetColorInterpretation() != gdal.GCI_AlphaBand
+    shown = QgsRasterLayer(str(tmp_path / "o.tif"), "raster shown")
+    block = shown.renderer().block(1, shown.extent(), 40, 40)
+    assert {block.color(12, column) >> 24 & 255 for column in range(40)} == {255}  # the lake is not transparent
+
+
+@pytest.mark.parametrize("name", ["o.png", "o.webp"])
+def test_a_format_that_makes_infrared_transparent_is_refused(algorithm, pair, tmp_path, name):
+    infrared = np.clip(load_image(pair.ms)[3] / 12, 1, 255)
+    infrared[LAKE] = 0
+    eight_bits(pair, infrared)
+    sentence = refusal(algorithm, pair, tmp_path / name, MS_BANDS=[1, 2, 3, 4])
+    assert "takes band 4 for transparency" in sentence or "cannot hold 4 bands" in sentence
+    asked = {"MS_BANDS": [1, 2, 3, 4], "CREATE_OPTIONS": "ALPHA=YES"}
+    sharpen(algorithm, pair, tmp_path / "cure.tif", **asked)
+    written = gdal.Open(str(tmp_path / "cure.tif"))
+    assert written.GetRasterBand(4).GetColorInterpretation() != gdal.GCI_AlphaBand
+
+
+def test_infrared_marked_alpha_is_drawn_opaque_as_ms_is_drawn(algorithm, pair, tmp_path):
+    infrared = np.clip(load_image(pair.ms)[3] / 12, 1, 255)
+    infrared[LAKE] = 0
+    eight_bits(pair, infrared)
+    layer = QgsRasterLayer(str(pair.ms), "raster ms")
+    assert layer.renderer().alphaBand() == 4
+    assert _drawn(algorithm, pair, layer, tmp_path / "o.tif", [1, 2, 3, 4]) == [1, 2, 3]
 
 
 def test_a_real_alpha_marks_gaps_and_the_result_is_drawn(algorithm, pair, tmp_path):
@@ -161,9 +188,40 @@ def test_a_pan_of_three_bands_says_which_is_used(algorithm, pair, tmp_path):
 
 def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
     whole, _ = sharpen(algorithm, pair, tmp_path / "whole.tif")
-    for number, words in enumerate(("3,2,1", "3 2 1", "3;2;1")):
+    for number, words in enumerate(("3,2,1", (3, 2.0, "1"), "Band 3: red; Band 2 (grün), Band 1", "3-1")):
         part, _ = sharpen(algorithm, pair, tmp_path / f"{number}.tif", MS_BANDS=words)
         assert np.array_equal(part, whole[[2, 1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("value", "numbers"),
+    [
+        ("3 2 1", [3, 2, 1]), ("3;2;1", [3, 2, 1]), ("[1.0, 2.0]", [1, 2]), ("'1','2'", [1, 2]), ([[1, 2]], [1, 2]),
+        (range(1, 3), [1, 2]), ("B2 band_4", [2, 4]), (["Band 1: Blue", "Band 2: Green"], [1, 2]),
+        ("2\u20134", [2, 3, 4]),
+        (2.0, [2]), ([""], []), ("", []), (None, []), ("all", None), ([None], None), (True, None), ({"a": 1}, None),
+        ("1-999999999", None), (["red"], None), (-1, None), (1.5, None),
+    ],
+)  # fmt: skip
+def test_band_numbers_in_forms_of_qgis_and_office_programs(value, numbers):
+    assert band_numbers(value) == numbers
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["COMPRESS=DEFLATE", "ZLEVEL=1"], {"COMPRESS": "DEFLATE", "ZLEVEL": 1}, "COMPRESS=DEFLATE|ZLEVEL=1",
+        "-co COMPRESS=DEFLATE -co ZLEVEL=1", "COMPRESS = DEFLATE;\nZLEVEL = 1", "COMPRESS=DEFLATE, ZLEVEL=1",
+    ],
+)  # fmt: skip
+def test_creation_options_may_be_written_as_people_do(algorithm, pair, tmp_path, options):
+    sharpen(algorithm, pair, tmp_path / "o.tif", CREATE_OPTIONS=options)
+    written = gdal.Open(str(tmp_path / "o.tif"))
+    assert written.GetMetadataItem("COMPRESSION", "IMAGE_STRUCTURE") == "DEFLATE"
+
+
+def test_commas_within_a_creation_option_are_kept():
+    assert split_options("QUALITY=20,10,5 TILED=YES") == ("QUALITY=20,10,5", "TILED=YES")
 
 
 @pytest.mark.parametrize(
@@ -174,6 +232,8 @@ def test_bands_may_be_written_as_people_write_them(algorithm, pair, tmp_path):
         ("PAN_BAND", 0, "PAN"),
         ("MEMORY", "abc", "MEMORY is abc, which is not a number"),
         ("MTF_GAIN", "0,3", "MTF_GAIN is 0,3, which is not a number"),
+        ("MTF_GAIN", [0.3], "MTF_GAIN is [0.3], which is not a number"),
+        ("MS_BANDS", ["red"], "MS_BANDS is ['red'], but bands are given by their numbers"),
         ("OVERVIEWS", "no", "OVERVIEWS is no, which is neither true nor false"),
     ],
 )

@@ -78,6 +78,20 @@ def test_an_extent_that_cannot_be_transformed_is_refused(algorithm, pair, tmp_pa
     assert "cannot be brought to the reference system" in sentence
 
 
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("extent", ["nan,nan,nan,nan", "500000,500640,3999360,4000000 [EPSG:99999]", [1, 2, 3]])
+def test_an_extent_that_cannot_be_read_is_refused(algorithm, pair, tmp_path, extent):
+    sentence = refusal(algorithm, pair, tmp_path / "o.tif", EXTENT=extent)
+    assert "cannot be read. Give xmin,xmax,ymin,ymax" in sentence
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", EXTENT="500000,500200,3999800,4000000 [EPSG:32633]")
+    assert fused.shape == (6, 100, 100)
+
+
+def test_an_extent_given_as_a_list_is_used(algorithm, pair, tmp_path):
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", EXTENT=[5e5, 5e5 + 200, 4e6 - 200, 4e6])
+    assert fused.shape == (6, 100, 100)
+
+
 def test_pan_in_degrees_with_pixels_square_in_metres(algorithm, pair, tmp_path):
     degrees = tmp_path / "degrees.tif"
     high, wide = 2 / 111_320, 2 / (111_320 * np.cos(np.radians(36.1)))
@@ -117,3 +131,73 @@ def test_a_layer_whose_system_the_user_set_is_believed(algorithm, pair, tmp_path
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:32633"))
     plain, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
     assert np.array_equal(sharpen(algorithm, pair, tmp_path / "o.tif", MS=layer)[0], plain)
+
+
+def flipped(path, name, rows, columns):
+    """The same pixels at the same places, stored bottom-up, from right to left, or both."""
+    raster = gdal.Open(str(path))
+    x, across, _, y, _, down = raster.GetGeoTransform()
+    corner = (x + raster.RasterXSize * across, -across) if columns else (x, across)
+    other = (y + raster.RasterYSize * down, -down) if rows else (y, down)
+    pixels = load_image(path)[:, :: -1 if rows else 1, :: -1 if columns else 1]
+    target = save(path.with_name(name), pixels, "uint16", (corner[0], corner[1], 0.0, other[0], 0.0, other[1]))
+    return str(target)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(True, False), (False, True), (True, True)])
+def test_flipped_ms_gives_the_pixels_of_the_plain_one(algorithm, pair, tmp_path, rows, columns):
+    plain, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", MS=flipped(pair.ms, "other.tif", rows, columns))
+    assert np.array_equal(fused, plain)
+
+
+def test_a_pan_stored_bottom_up_keeps_its_grid(algorithm, pair, tmp_path):
+    pan = flipped(pair.pan, "other.tif", True, False)
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", PAN=pan)
+    assert gdal.Open(str(tmp_path / "o.tif")).GetGeoTransform() == gdal.Open(pan).GetGeoTransform()
+    assert near(fused[:, ::-1], pair)
+
+
+def test_flipped_ms_in_another_zone_and_flipped_pan(algorithm, pair, tmp_path):
+    moved = tmp_path / "moved.tif"
+    gdal.Warp(str(moved), str(pair.ms), dstSRS="EPSG:32634", resampleAlg="cubic", dstNodata=0)
+    raster = gdal.Open(str(moved))
+    t = raster.GetGeoTransform()
+    turned = tmp_path / "turned.tif"
+    bottom = (t[0], t[1], 0.0, t[3] + raster.RasterYSize * t[5], 0.0, -t[5])
+    save(turned, load_image(moved)[:, ::-1], "uint16", bottom, 32634, 0)
+    pan = flipped(pair.pan, "other.tif", True, True)
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", PAN=pan, MS=str(turned))
+    inner = np.zeros((SIDE, SIDE), bool)
+    inner[30:-30, 30:-30] = True
+    assert near(fused[:, ::-1, ::-1], pair, valid=inner, within=0.35)
+
+
+def test_bands_stored_bottom_up_make_one_ms(algorithm, pair, tmp_path):
+    plain, _ = sharpen(algorithm, pair, tmp_path / "plain.tif")
+    files = [str(tmp_path / f"b{n}.tif") for n in range(1, 7)]
+    for number, file in enumerate(files, start=1):
+        gdal.Translate(file, flipped(pair.ms, "other.tif", True, False), bandList=[number])
+    fused, _ = sharpen(algorithm, pair, tmp_path / "o.tif", MS=files[0], MS_MORE=files[1:])
+    assert np.array_equal(fused, plain)
+
+
+@pytest.mark.parametrize(("degrees", "rows"), [(5, False), (90, False), (135, True)])
+def test_a_turned_ms_is_refused_with_its_angle(algorithm, pair, tmp_path, degrees, rows):
+    cosine, sine = 4 * np.cos(np.radians(degrees)), 4 * np.sin(np.radians(degrees))
+    sign = -1 if rows else 1
+    turn = (5e5 + 300, cosine, sign * -sine, 4e6 - 300, -sine, sign * -cosine)
+    turned = save(tmp_path / "turned.tif", load_image(pair.ms), "uint16", turn)
+    sentence = refusal(algorithm, pair, tmp_path / "o.tif", MS=str(turned))
+    assert f"rotated or sheared against PAN, by {degrees:.3f} degrees" in sentence
+    whole = tmp_path / "whole.tif"
+    gdal.Warp(str(whole), str(turned), xRes=4, yRes=4, resampleAlg="cubic", dstNodata=0)  # the cure
+    assert "rotated" not in refusal_or_log(algorithm, pair, tmp_path / "p.tif", whole)
+
+
+def refusal_or_log(algorithm, pair, output, ms):
+    """Run without a shift that could be found; return all that is reported."""
+    parameters = {"PAN": str(pair.pan), "MS": str(ms), "OUTPUT": str(output), "ALIGN": "off"}
+    feedback = Listener()
+    algorithm.run(parameters, QgsProcessingContext(), feedback, {}, False)
+    return "\n".join(feedback.lines)

@@ -166,6 +166,33 @@ def test_mask_features_that_cannot_be_repaired_are_reported(algorithm, cloudy, t
     assert any("features of MASK clouds are not polygons that can be repaired" in line for line in warnings)
 
 
+def test_a_mask_that_cannot_be_transformed_is_reported(algorithm, cloudy, tmp_path):
+    """QGIS drops such features, so the whole scene would be measured."""
+    _, parameters = cloudy
+    layer = QgsVectorLayer("Polygon?crs=EPSG:4326", "clouds", "memory")
+    for text in ("POLYGON((1e30 95, 1e30 96, 2e30 96, 1e30 95))", "POLYGON((15 200, 15.1 300, 15.1 200, 15 200))"):
+        feature = QgsFeature()
+        feature.setGeometry(QgsGeometry.fromWkt(text))
+        layer.dataProvider().addFeature(feature)
+    layer.updateExtents()
+    context, feedback = strict(), Listener()
+    wide = {**parameters, "PAN": parameters["PAN"], "MASK": layer, "OUTPUT": str(tmp_path / "o.tif")}
+    far = QgsVectorLayer("Polygon?crs=EPSG:32633", "far", "memory")
+    shape = QgsFeature()
+    shape.setGeometry(QgsGeometry.fromWkt(f"POLYGON({BOX})"))
+    far.dataProvider().addFeature(shape)
+    far.setCrs(QgsCoordinateReferenceSystem("EPSG:4326"))  # metres taken for degrees
+    for mask in (layer, far):
+        try:
+            prepared = algorithm.create().prepare({**wide, "MASK": mask}, context, feedback)
+        except QgsProcessingException as error:
+            feedback.pushWarning(str(error))
+            prepared = False
+        warned = [line for level, line in feedback.entries if level in ("warning", "error") and "MASK" in line]
+        assert warned or not prepared, feedback.entries
+        feedback.entries.clear()
+
+
 def test_a_crossed_mask_does_not_stop_fine_tuning(algorithm, cloudy, tmp_path):
     clear, _ = cloudy
     tune = QgsApplication.processingRegistry().algorithmById("otfm:finetune").create()

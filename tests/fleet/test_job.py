@@ -53,6 +53,23 @@ def test_a_list_that_cannot_be_used_is_refused_with_its_line(tmp_path, text, wor
         listed(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"pan;ms;name\r\na.tif;b.tif;Rom\r\n",
+        "\ufeffPAN;MS;Name\r\na.tif; b.tif; Rom\r\n;;\r\n".encode(),
+        "pan\tms\tname\r\na.tif\tb.tif\tRom\r\n".encode("utf-16"),
+        b"sep=;\r\npan;ms;name;;\r\na.tif;b.tif;Rom;;\r\n",
+        b'"pan", "ms", "name"\n"a.tif", "b.tif", "Rom"\n',
+    ],
+)
+def test_a_list_may_be_written_by_office_programs(tmp_path, content):
+    table = tmp_path / "pairs.csv"
+    table.write_bytes(content)
+    (scene,) = read_scenes(str(table), "out", PARTS)[0]
+    assert (scene.name, scene.pan, scene.ms) == ("Rom", str(tmp_path / "a.tif"), str(tmp_path / "b.tif"))
+
+
 def test_read_scenes_keeps_file_names_within_255_bytes(tmp_path):
     (scene,) = listed(tmp_path, f"pan,ms,name\na,b,{'山' * 200}\n")
     assert len(scene.name_sidecar("plan.json").rpartition("/")[2].encode()) < 200

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from helpers.fusion import job, run, temporaries
 from helpers.scenes import Recipe, load_image, save, sense
-from osgeo import gdal
+from osgeo import gdal, gdal_array
+from otfm_pansharpen import sharpen_arrays
+from otfm_pansharpen.model.errors import OutputError
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.raster.source import RasterSource
 
@@ -90,3 +92,119 @@ def test_creation_options_are_used(tmp_path):
     fused = gdal.Open(str(tmp_path / "fused.tif"))
     assert fused.GetMetadataItem("COMPRESSION", "IMAGE_STRUCTURE") == "DEFLATE"
     assert fused.GetRasterBand(1).GetBlockSize() == [128, 128]
+
+
+def signed(pair):
+    """Write the pair as signed bytes, as GDAL before 3.7 marks them; values from -100 to 100."""
+    for path in (pair.pan, pair.ms):
+        plain = gdal.Open(str(path))
+        values = np.clip((load_image(path) - 1000.0) / 10, -100, 100).round().astype(np.int8)
+        target = gdal.GetDriverByName("GTiff").Create(
+            str(path.with_suffix(".8.tif")), plain.RasterXSize, plain.RasterYSize, plain.RasterCount, gdal.GDT_Byte,
+            ["PIXELTYPE=SIGNEDBYTE"],
+        )  # fmt: skip
+        target.SetGeoTransform(plain.GetGeoTransform())
+        target.SetProjection(plain.GetProjection())
+        target.WriteArray(values.view(np.uint8))
+        target.GetRasterBand(1).SetMetadata({"lamp": "on"}, "LAB")
+        target.FlushCache()
+    pair.pan, pair.ms = pair.pan.with_suffix(".8.tif"), pair.ms.with_suffix(".8.tif")
+    pair.reference = np.clip((pair.reference - 1000.0) / 10, -100, 100)
+    return pair
+
+
+def has_small_error(fused, reference):
+    return np.abs(fused.astype(float) - reference).mean() < 0.25 * reference.std()
+
+
+@pytest.mark.promise(6)
+@pytest.mark.parametrize("form", ["file", "stack", "other zone", "array"])
+def test_signed_bytes_are_never_taken_for_unsigned_ones(tmp_path, form):
+    pair = signed(Recipe(bands=2, height=320, width=320).write(tmp_path))
+    values, wanted = load_image(pair.ms), job(pair, tmp_path / "out.tif")
+    assert values.min() < -50
+    if form == "array":
+        pan = load_image(pair.pan)[0]
+        fused = sharpen_arrays(pan, values, (0, 2, 0, 0, 0, -2), (0, 8, 0, 0, 0, -8), precision="fp32").values
+        assert has_small_error(fused, pair.reference)
+        return
+    if form == "stack":
+        for number in (1, 2):
+            gdal.Translate(str(tmp_path / f"{number}.tif"), str(pair.ms), bandList=[number])
+        sources = [RasterSource(str(tmp_path / f"{number}.tif")) for number in (1, 2)]
+        wanted = replace(wanted, ms=sources[0], more_ms=(sources[1],))
+    elif form == "other zone":
+        gdal_array.SaveArray(values.astype(np.int16), str(tmp_path / "wide.tif"), prototype=str(pair.ms))
+        gdal.Warp(
+            str(tmp_path / "moved.tif"),
+            str(tmp_path / "wide.tif"),
+            dstSRS="EPSG:32634",
+            resampleAlg="cubic",
+            dstNodata=-128,
+        )
+        moved = gdal.Open(str(tmp_path / "moved.tif"))
+        target = gdal.GetDriverByName("GTiff").Create(
+            str(tmp_path / "moved8.tif"), moved.RasterXSize, moved.RasterYSize, 2, gdal.GDT_Byte,
+            ["PIXELTYPE=SIGNEDBYTE"],
+        )  # fmt: skip
+        target.SetGeoTransform(moved.GetGeoTransform())
+        target.SetProjection(moved.GetProjection())
+        target.WriteArray(moved.ReadAsArray().astype(np.int8).view(np.uint8))
+        target = None  # closed, and so written
+        wanted = replace(wanted, ms=RasterSource(str(tmp_path / "moved8.tif"), nodata=(-128.0,)))
+    fuse(wanted)
+    fused = load_image(tmp_path / "out.tif")
+    assert fused.dtype == np.int16
+    inner = np.s_[:, 30:-30, 30:-30] if form == "other zone" else np.s_[:]
+    assert has_small_error(fused[inner], pair.reference[inner])
+    if form == "file":
+        assert gdal.Open(str(tmp_path / "out.tif")).GetRasterBand(1).GetMetadata("LAB") == {"lamp": "on"}
+
+
+@pytest.mark.parametrize(
+    ("type_name", "changes", "words", "cure"),
+    [
+        ("uint16", {"data_type": "Byte"}, "Leave DATA_TYPE as MS", {}),
+        ("int16", {"creation_options": ("NBITS=7",), "data_type": ""}, "", {}),
+        ("uint16", {"creation_options": ("NBITS=9",)}, "Leave NBITS out of CREATE_OPTIONS", {}),
+    ],
+)
+def test_the_cure_for_clipping_fits_the_run(tmp_path, type_name, changes, words, cure):
+    pair = Recipe(bands=2, dtype=type_name, scale=2.0).write(tmp_path)
+    if words:
+        with pytest.raises(OutputError, match=words):
+            run(pair, tmp_path, **changes)
+    fused, _ = run(pair, tmp_path, **cure)
+    assert has_small_error(fused, pair.reference)
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("name", ["o.tif", "o.cog.tif", "o.img"])
+@pytest.mark.parametrize("form", ["file", "stack"])
+def test_metadata_of_bands_are_kept_in_every_domain(tmp_path, name, form):
+    pair = Recipe(bands=2).write(tmp_path)
+    files = [tmp_path / f"b{number}.tif" for number in (1, 2)]
+    for number, file in enumerate(files, start=1):
+        gdal.Translate(str(file), str(pair.ms), bandList=[number])
+    for file in (pair.ms, *files):
+        dataset = gdal.Open(str(file), gdal.GA_Update)
+        band = dataset.GetRasterBand(1)
+        band.SetMetadata({"wavelength": "490", "STATISTICS_MEAN": "7"})
+        band.SetMetadata({"CENTRAL_WAVELENGTH_UM": "0.49"}, "IMAGERY")
+        band.SetMetadata({"gain": "9.4", "bias": "0"}, "CALIBRATION")
+        band.SetMetadata(["<lab><lamp>1</lamp></lab>"], "xml:LAB")
+        band.SetScale(0.5)
+        band.SetOffset(3.0)
+        dataset = None
+    wanted = job(pair, tmp_path / name)
+    if form == "stack":
+        wanted = replace(wanted, ms=RasterSource(str(files[0])), more_ms=(RasterSource(str(files[1])),))
+    fuse(wanted)
+    written = gdal.Open(str(tmp_path / name))
+    band = written.GetRasterBand(1)
+    assert band.GetMetadata("IMAGERY") == {"CENTRAL_WAVELENGTH_UM": "0.49"}
+    assert band.GetMetadata("CALIBRATION") == {"gain": "9.4", "bias": "0"}
+    assert "<lamp>1</lamp>" in band.GetMetadata("xml:LAB")[0]
+    assert band.GetMetadata()["wavelength"] == "490"
+    assert band.GetMetadata()["STATISTICS_MEAN"] != "7"
+    assert (band.GetScale(), band.GetOffset()) == (0.5, 3.0)

@@ -164,6 +164,7 @@ def test_fuse_uses_the_injection_where_the_network_is_worse(tmp_path):
         images[name], results[name] = run(pair, tmp_path, f"{name}.tif", weights=tmp_path / f"{name}.safetensors")
     result = results["doubled"]
     assert [n.code for n in result.notices] == ["network_left_out"]
+    assert "QUALITY=tuned may do better" in result.notices[0].sentence
     assert result.metrics.ergas == pytest.approx(result.notices[0].numbers["injection"])
     assert np.array_equal(images["plain"], images["doubled"])
     assert results["doubled"].metrics.hqnr == pytest.approx(results["plain"].metrics.hqnr)

@@ -79,7 +79,8 @@ class Registry:
 
 
 application = QtWidgets.QApplication([])
-registry, opened = Registry(), []
+registry = Registry()
+opened: list[str] = []
 module("qgis")
 pyqt = module("qgis.PyQt", sip=PyQt6.sip, **QT)
 sys.modules.update({f"qgis.PyQt.{name}": part for name, part in QT.items()})

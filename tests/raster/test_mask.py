@@ -32,5 +32,5 @@ def test_polygons_are_what_they_cover_in_every_window():
 
 def test_mask_without_polygons_is_refused():
     for words in ("clouds", "00", "zz", RING):
-        with gdal_exceptions(), pytest.raises(InputError, match="The mask is not a geometry in hexadecimal WKB: "):
+        with gdal_exceptions(), pytest.raises(InputError, match="MASK is not a geometry in hexadecimal WKB: "):
             covered(words, GRID, Window(0, 0, 4, 4))
