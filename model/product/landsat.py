@@ -20,11 +20,12 @@ FILL = 0.0
 def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | Refused]:
     """Yield PAN and MS of an MTL file."""
     path = listing.path(file)
+    made = find_value(root, "DATE_PRODUCT_GENERATED") or find_value(root, "FILE_DATE")
     for group in list(root.iter()):
         for record in group.findall(RECORD):
             group.remove(record)
     spacecraft = find_value(root, "SPACECRAFT_ID")
-    title = find_value(root, "LANDSAT_PRODUCT_ID") or re.sub(r"(?i)_?MTL\w*$", "", PurePosixPath(file).stem)
+    title = find_value(root, "LANDSAT_PRODUCT_ID") or re.sub(r"(?i)_?MTL\w*( ?\(\d+\))?$", "", PurePosixPath(file).stem)
     title = title or PurePosixPath(listing.root).name
     without_pan = WITHOUT_PAN.match(spacecraft)
     if without_pan:
@@ -53,6 +54,7 @@ def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
                 metadata=(path,),
                 missing=tuple(f"{name_of[b]} ({b})" for b in bands if file_of[b] is None),
                 nodata=FILL,
+                made=made,
             )
 
 

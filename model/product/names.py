@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from ..errors import InputError
-from ..geometry.grids import RATIO_DIGITS
+from ..geometry.grids import MIN_RATIO, RATIO_DIGITS
 from ..raster.gdal_errors import said
 from ..raster.source_files import open_delivered
 from .families import FAMILIES
 from .landsat import FILL, name_scene
-from .listing import IMAGES, Listing
-from .scene import NOT_SHARPENED, UNKNOWN, Band, Part, Refused, Sensor
+from .listing import Listing
+from .scene import CENTRES, NOT_SHARPENED, UNKNOWN, Band, Part, Refused, Sensor
 
 PIXEL_DIGITS = ".4g"  # Pixel sizes with equal digits are equal, also in degrees.
-MIN_RATIO = 1.5  # Of the next pixel size to PAN's, as the fusion needs.
-NOT_IMAGES = re.compile(
-    r"(?:^|[_\-. ])(?:browse|thumb(?:nail)?|preview|ql|quicklook|mask|msk|cloud|bqa|qa|psh|psm|pansharp\w*|udm\d?|aux)"
-    r"(?:[_\-. ]|$)"
-)
+LAYOUTS = ("bgr", "bgrn", "rgb", "rgbn", "nrg")  # Letters of the bands of a file, in their order.
 MARKS = {
     **dict.fromkeys(("pan", "panchro", "panchromatic", "p", "bwdpan"), "PAN"),
-    **dict.fromkeys(("ms", "mul", "multi", "multispectral", "mss", "mux", "xs", "bwdmux"), "MS"),
-    **{name: name for name in ("blue", "green", "red", "nir", "coastal", "swir1", "swir2")},
-    **{"blu": "blue", "grn": "green"},
+    **dict.fromkeys(("ms", "mul", "multi", "multispectral", "mss", "mux", "xs", "bwdmux", "analytic"), "MS"),
+    **dict.fromkeys(LAYOUTS, "MS"),
+    **{name.replace(" ", ""): name for name in CENTRES},
+    **{"blu": "blue", "grn": "green", "nir1": "nir"},
 }  # Marks by words in names of files.
+LETTERS = {"b": "blue", "g": "green", "r": "red", "n": "nir"}  # Marks by the last word, where no other word is one.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2})$")
 WORDS = re.compile(r"[_\-. /()]+")
 DATE = re.compile(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)")
@@ -39,6 +39,7 @@ class _Image:
     """A file, the group it belongs to, and its mark: PAN, MS, a number, or the name of a colour.
 
     place            path and row of Landsat, of level 1
+    layout           letters of the bands of a file, in their order
     count and pixel  number of bands and pixel size, 0 until it is opened
     """
 
@@ -48,6 +49,7 @@ class _Image:
     mark: str
     sensor: Sensor
     place: str = ""
+    layout: str = ""
     count: int = 0
     pixel: float = 0.0
 
@@ -57,14 +59,21 @@ class _Image:
         return self.sensor.bands.get(self.mark, f"band {self.mark}" if self.mark.isdigit() else self.mark)
 
 
-def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | Refused]:
-    """Yield PAN and MS among the images of a listing that no metadata file has `taken`."""
-    groups: dict[str, list[_Image]] = {}
-    for file in listing.files:
-        if file.lower().endswith(IMAGES) and listing.path(file) not in taken:
-            image = _parse_name(file)
-            if image is not None:
-                groups.setdefault(image.group, []).append(image)
+def list_untaken(listing: Listing, taken: set[str], titles: set[str]) -> list[_Image]:
+    """List the images that no metadata file has `taken` and whose names hold none of the `titles` of products."""
+    return [
+        _parse_name(file)
+        for file in listing.images
+        if listing.path(file) not in taken and not any(t.lower() in PurePosixPath(file).name.lower() for t in titles)
+    ]
+
+
+def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Refused]:
+    """Yield PAN and MS of a scene among images with a mark."""
+    groups: dict[str, list[_Image]] = defaultdict(list)
+    for image in images:
+        if image.mark:
+            groups[image.group].append(image)
     for group in groups.values():
         listing.check()
         try:
@@ -73,26 +82,40 @@ def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | Refused]:
             yield Refused(group[0].title, f"{error}.")
 
 
-def _parse_name(file: str) -> _Image | None:
-    """Recognise an image by its name or those of its folders; None if they have no mark."""
+def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
+    """Yield what images without a mark may be, by their number of bands."""
+    for image in images:
+        listing.check()
+        with suppress(InputError):
+            if not image.mark and (image := _open(listing, image)):
+                one_band = (Band("PAN", (listing.path(image.file),)),)
+                role, bands = ("PAN", one_band) if image.count == 1 else ("MS", _list_file_bands(listing, image))
+                scene = f"{listing.root} {image.file}"
+                yield Part(role, image.sensor, scene, image.title, bands, guessed=True)
+
+
+def _parse_name(file: str) -> _Image:
+    """Recognise an image by its name or those of its folders; its mark is empty if they have none."""
     path = PurePosixPath(file)
-    if NOT_IMAGES.search(path.stem.lower()):
-        return None
     sensors = (s for family in FAMILIES for s in family.sensors if s.files)
-    matches = ((s, re.match(s.files, path.stem, re.IGNORECASE)) for s in sensors)
+    matches = ((s, re.search(rf"(?<![A-Za-z0-9])(?:{s.files})", path.stem, re.IGNORECASE)) for s in sensors)
     sensor, match = next(((s, m) for s, m in matches if m), (UNKNOWN, None))
     fields = match.groupdict() if match else {}
-    if "token" in fields:
+    if match and "token" in fields:
         mark = fields["token"].upper()
-        title = re.sub(r"(?i)_PAN(5|10)M_", "_PAN_", fields["scene"])
-        return _Image(file, f"{sensor.name} {title}".lower(), title, "MS" if mark in ("MSS", "MUX") else mark, sensor)
+        scene = re.sub(r"(?i)_PAN(5|10)M_", "_PAN_", fields["scene"])
+        around = WORDS.split(f"{path.stem[: match.start()]} {path.stem[match.end() :]}")
+        title = "_".join([scene, *(w for w in around if w and w.lower() not in MARKS)])
+        return _Image(file, f"{sensor.name} {title}".lower(), title, MARKS.get(mark.lower(), mark), sensor)
     words = [w for w in WORDS.split(path.with_suffix("").as_posix()) if w]
-    marks = [mark for mark in map(_parse_mark, words) if mark]
-    if not marks:
-        return None
-    rest = [w for w in words if not _parse_mark(w)]
+    marks = {i: mark for i, mark in enumerate(map(_parse_mark, words)) if mark}
+    if not marks and words and words[-1].lower() in LETTERS:
+        marks = {len(words) - 1: LETTERS[words[-1].lower()]}
+    rest = [w for i, w in enumerate(words) if i not in marks]
     title = "_".join(rest) or path.parent.as_posix().strip(".") or "product"
-    return _Image(file, " ".join(rest).lower(), title, marks[-1], sensor, fields.get("place") or "")
+    layout = next((w.lower() for w in words if w.lower() in LAYOUTS), "")
+    mark = list(marks.values())[-1] if marks else ""
+    return _Image(file, " ".join(rest).lower(), title, mark, sensor, fields.get("place") or "", layout)
 
 
 def _parse_mark(word: str) -> str:
@@ -148,21 +171,23 @@ def _list_file_bands(listing: Listing, image: _Image) -> tuple[Band, ...]:
     file, order = listing.path(image.file), image.sensor.order
     dataset = open_delivered(file)
     described = [dataset.GetRasterBand(n).GetDescription().lower() for n in range(1, image.count + 1)]
-    names = order if len(order) == image.count else [MARKS.get(d, d) for d in described]
+    letters = [LETTERS[letter] for letter in image.layout]
+    fitting = (names for names in (letters, order) if len(names) == image.count)
+    names = next(fitting, [MARKS.get(d, d) for d in described])
     return tuple(Band(n or f"band {i}", (file,), i) for i, n in enumerate(names, start=1))
 
 
 def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band, ...]:
-    """List the bands of files with one each, of the most common pixel size, in the order of their numbers."""
+    """List the bands of files with one each, of the most common pixel size, in the order of wavelengths or numbers."""
     images = [i for i in images if i.band not in NOT_SHARPENED and i.mark != "MS"]
     if not images:
         return ()
     usual = Counter(f"{i.pixel:{PIXEL_DIGITS}}" for i in images).most_common(1)[0][0]
-    order = images[0].sensor.order
+    centres = {**CENTRES, **images[0].sensor.centres}
 
-    def rank(image: _Image) -> tuple[int, int, str]:
+    def rank(image: _Image) -> tuple[float, int, str]:
         number = int(image.mark) if image.mark.isdigit() else 0
-        return order.index(image.band) if image.band in order else len(order), number, image.file
+        return centres.get(image.band, math.inf), number, image.file
 
     usual_images = sorted((i for i in images if f"{i.pixel:{PIXEL_DIGITS}}" == usual), key=rank)
     return tuple(Band(i.band, (listing.path(i.file),)) for i in usual_images)
