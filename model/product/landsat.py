@@ -69,6 +69,6 @@ def _find_band_files(root: Tree, sensor: Sensor) -> dict[str, str]:
     for element in root.iter():
         matched = FILE_OF_BAND.fullmatch(element.tag)
         band = sensor.bands.get((matched[1] or matched[2]).upper(), "") if matched else ""
-        if band and band not in NOT_SHARPENED:
+        if band and element.text and band not in NOT_SHARPENED:
             name_of.setdefault(band, check_value(element.tag.upper(), element.text or ""))
     return name_of

@@ -7,6 +7,7 @@ import tarfile
 
 import numpy as np
 import pytest
+from helpers.dimap import dimap
 from helpers.landsat import gap_masks, landsat
 from helpers.maxar import worldview
 from helpers.products import band_names, cut, named, pack_as, packed, pair_for, refusal, renamed, sharpened
@@ -220,6 +221,70 @@ def test_originals_next_to_their_orthoimages_are_left_out(tmp_path, pair):
     result, log = sharpened(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in result.runs] == ["sharpened", "no product"], log
     assert result.runs[0].title.endswith("_ortho")
+
+
+# Metadata in the variants that agencies write
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_pleiades_neo_lists_bands_for_each_of_its_files(tmp_path, swapped):
+    """As in GDAL's autotest: the lists number the bands of NED 4, 2, 3, and empty elements stand between."""
+    dimap(tmp_path / "in", pair_for(tmp_path / "pair", 6, 4), "PNEO", "3", halves_swapped=swapped)
+    product = only_product(tmp_path / "in")
+    rgb, ned = ["red", "green", "blue"], ["nir", "red edge", "deep blue"]
+    assert ms_names(product) == (ned + rgb if swapped else rgb + ned)
+    assert ("NED" in product.ms.bands[0].files[0]) == swapped
+
+
+@pytest.mark.parametrize(
+    ("band_mode", "names"), [("MS-X", ["nir", "red", "green"]), ("MS-N", ["red", "green", "blue"])]
+)
+def test_three_bands_of_pleiades_are_those_of_their_mode(tmp_path, band_mode, names):
+    """Public: OSGeo/gdal pull request 5420, the bands of the mode X are near infrared, red and green."""
+    pair = pair_for(tmp_path / "pair", 3, 4)
+    dimap(tmp_path / "in", pair, with_indices=False, band_modes=("", band_mode))
+    assert ms_names(only_product(tmp_path / "in")) == names
+
+
+def test_pleiades_volume_of_one_folder_with_short_names(tmp_path, pair):
+    dimap(tmp_path / "in", pair, one_folder=True)
+    product = only_product(tmp_path / "in")
+    assert ms_names(product) == ["red", "green", "blue", "nir"]
+    assert len(product.pan.bands[0].files) == 2
+
+
+def test_renamed_dimap_file_is_known(tmp_path, pair):
+    dimap(tmp_path / "in", pair)
+    for file in list((tmp_path / "in").glob("*/DIM*")):
+        file.rename(file.with_name(f"Copy of {file.name}"))
+    assert ms_names(only_product(tmp_path / "in")) == ["red", "green", "blue", "nir"]
+
+
+@pytest.mark.parametrize("satellite", ["QB02", "IK01", "GE01"])
+def test_renamed_maxar_bundle_is_one_product(tmp_path, pair, satellite):
+    worldview(tmp_path / "in", pair, across=1, satellite=satellite)
+    for file in list((tmp_path / "in").glob("*/*")):
+        file.rename(file.with_name(f"clip_{file.name}"))
+    product = only_product(tmp_path / "in")
+    assert ms_names(product) == FOUR
+    assert product.choices == ()
+
+
+def test_renamed_product_that_its_maker_sharpened_is_refused(tmp_path, pair):
+    worldview(tmp_path / "in", pair)
+    for file in (tmp_path / "in").glob("*_MUL/*.IMD"):
+        file.write_text(file.read_text().replace('panSharpenAlgorithm = "None"', 'panSharpenAlgorithm = "UNB"'))
+    assert "sharpened by its maker already" in refusal(tmp_path / "in", tmp_path / "out")
+
+
+@pytest.mark.parametrize("form", ["txt", "xml", "json"])
+def test_band_with_an_empty_name_in_mtl_is_absent(tmp_path, landsat_pair, form):
+    product = landsat(tmp_path / "in", landsat_pair, forms=(form,))
+    file = tmp_path / "in" / f"{product}_MTL.{form}"
+    file.write_text(file.read_text().replace(f"{product}_B1.TIF", ""))
+    (tmp_path / "in" / f"{product}_B1.TIF").unlink()
+    found = only_product(tmp_path / "in")
+    assert (len(found.ms.bands), found.ms.missing) == (6, ())
 
 
 # MS by another name, or more than one
