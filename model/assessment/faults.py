@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.filters import dilate, local_mean, parabola_peak
-from ..geometry.resampling import CUBIC_REACH
+from ..geometry.resampling import CUBIC_REACH, centres, covered, cubic_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.full_resolution import interpolated_ms, low_pan
@@ -114,6 +114,16 @@ def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
         return float("nan"), float("nan")
     row, column = np.unravel_index(int(scores.argmax()), scores.shape)
     return _refine_peak(scores[:, column], int(row)) - REACH, _refine_peak(scores[row], int(column)) - REACH
+
+
+def aligned(piece: Piece, shift: tuple[float, float]) -> Piece:
+    """Move a result by its shift from PAN, so that its other faults are measured as if it had none."""
+    lines = [(n, centres(n, away, 1.0)) for n, away in zip(piece.valid.shape, shift)]
+    rows, columns = (cubic_resampler(n, positions) for n, positions in lines)
+    inside = np.outer(*((positions >= 0) & (positions <= n - 1) for n, positions in lines))
+    return replace(
+        piece, fused=resample(piece.fused, rows, columns), valid=covered(piece.valid, rows, columns) & inside
+    )
 
 
 def _refine_peak(line: Image, top: int) -> float:

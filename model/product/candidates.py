@@ -17,7 +17,7 @@ RGB = ("red", "green", "blue")
 
 
 def has_fitting_pixels(pan: Part, ms: Part) -> bool:
-    """Tell whether the first files of PAN and MS share a place, and whether their pixels have a ratio that fusion takes."""
+    """Tell whether the first files of PAN and MS share a place, with a ratio of pixel sizes that fusion takes."""
     try:
         (grid, crs), (other, other_crs) = _read_grid(pan), _read_grid(ms)
     except (InputError, RuntimeError):
