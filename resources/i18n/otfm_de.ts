@@ -823,5 +823,9 @@ In voller Auflösung, wo niemand die Wahrheit kennt: D_lambda, D_s und HQNR, neb
 
 Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder auf 8 Bit gestreckt werden verglichen, soweit es geht, und der Bericht sagt wie. Große Raster werden an neun Stücken gemessen. Es läuft auch, bevor die Recheneinheit eingerichtet ist; Ergebnisse dieses Plugins werden dann eine Stufe gröber nicht noch einmal berechnet.</translation>
     </message>
+    <message>
+        <source>Assessment of {name}</source>
+        <translation>Bewertung von {name}</translation>
+    </message>
 </context>
 </TS>

@@ -823,5 +823,9 @@ A plena resolución, donde nadie conoce la verdad: D_lambda, D_s y HQNR, junto a
 
 Los rásteres con otros píxeles, en otro sistema de referencia, con otras bandas o estirados a 8 bits se comparan hasta donde se puede, y el informe dice cómo. Los rásteres grandes se miden en nueve trozos. Funciona también antes de preparar el motor; entonces los resultados de este complemento no se calculan de nuevo una escala más abajo.</translation>
     </message>
+    <message>
+        <source>Assessment of {name}</source>
+        <translation>Evaluación de {name}</translation>
+    </message>
 </context>
 </TS>
