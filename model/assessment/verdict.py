@@ -37,7 +37,8 @@ def verdict(
     """Evaluate a result; the first of the yardsticks is interpolation, the others are classical methods.
 
     `reduced` are the figures at reduced resolution, where `again` is the name of the result made again, if it was.
-    `own_shift` is that of MS against PAN: the detail of a result may be where PAN or where MS has it.
+    `own_shift` is that of MS against PAN, (row, column). The detail of a result may be where PAN has it, or where the
+    pixels of MS place it: off that of PAN by the opposite.
     """
     interpolated, classical = yardsticks[0], yardsticks[1:]
     faults = list(_find_faults(result, interpolated, own_shift))
@@ -81,7 +82,7 @@ def _find_faults(result: Assessed, interpolated: Assessed, own_shift: tuple[floa
     if result.stretched:
         yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."
     row, column = result.shift or (0.0, 0.0)
-    if min(math.hypot(row, column), math.hypot(row - own_shift[0], column - own_shift[1])) >= SHIFTED:
+    if min(math.hypot(row, column), math.hypot(row + own_shift[0], column + own_shift[1])) >= SHIFTED:
         off = f"{format_signed(row, 1)} rows and {format_signed(column, 1)} columns (PAN pixels)"
         yield "shifted", f"Its detail lies {off} off that of PAN."
     details = sorted(b.detail for b in result.bands if math.isfinite(b.detail))
