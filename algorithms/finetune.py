@@ -28,7 +28,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
     title, summary, about = FINETUNE
     keywords = ("pansharpening", "fine-tuning", "training", "weights", "neural", "sensor")
     parameters = (
-        *("PAN", "MS", "START", "MINUTES", "EXTENT", "MASK", "DEVICE", "STEPS", "SEED", "KEEP_ON_CANCEL"),
+        *("PAN", "MS", "START", "MINUTES", "EXTENT", "MASK", "SENSOR", "DEVICE", "STEPS", "SEED", "KEEP_ON_CANCEL"),
         *("OUTPUT", "REPORT"),
     )
     outputs = ("ERGAS_BEFORE", "ERGAS_AFTER", "HQNR_BEFORE", "HQNR_AFTER", "STEPS", "SECONDS")
@@ -96,6 +96,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
             steps=self.parameterAsInt(parameters, "STEPS", context) if has_steps else None,
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             seed=self.parameterAsInt(parameters, "SEED", context),
+            sensor=self.parameterAsString(parameters, "SENSOR", context).strip(),
             keep=self.parameterAsBoolean(parameters, "KEEP_ON_CANCEL", context),
             report=Path(report) if report else None,
         )

@@ -99,6 +99,8 @@ LABELS = {
     "PAN_BAND": "Panchromatic band",
     "MS_BANDS": "Multispectral bands",
     "MS_MORE": "More bands of the multispectral raster, one raster per band",
+    "WEIGHTS_FOR": "Weights for the sensor",
+    "SENSOR": "Name of the sensor",
     "ALIGN": "Correct the shift between the rasters",
     "MASK": "Polygons of ground that is not measured, such as clouds",
     "MTF_GAIN": "MTF gain at Nyquist",
@@ -162,6 +164,10 @@ HELP = {
     "PRECISION": "auto takes bfloat16 where the hardware multiplies it (GPU, CPU with AMX or AVX512-BF16), else "
     "float32. fp32 gives the same raster whatever the tile size.",
     "STEPS": "How many steps the flow takes. 1 is what the weights are trained for; more costs more time.",
+    "WEIGHTS_FOR": "Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or "
+    "file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.",
+    "SENSOR": "A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in "
+    "the metadata of the scenes.",
     "ALIGN": "auto measures the shift between the rasters on their pixels and corrects it. With off, the "
     "georeference is trusted, even where PAN and MS do not seem to show the same scene.",
     "MTF_GAIN": "Leave empty to measure on the scene how much contrast MS keeps at each frequency. A number stands for "

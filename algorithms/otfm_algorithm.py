@@ -166,6 +166,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
             "TILE": ("tile", read_amount("TILE")),
             "MEMORY": ("memory", read_amount("MEMORY")),
             "MTF_GAIN": ("gain", self.parameterAsDouble(parameters, "MTF_GAIN", context) if has_gain else None),
+            "WEIGHTS_FOR": ("weights_for", read_word("WEIGHTS_FOR")),
             "ALIGN": ("align", read_word("ALIGN") == "auto"),
             "CREATE_OPTIONS": ("creation_options", tuple(filter(None, creation))),
             "DATA_TYPE": ("data_type", read_word("DATA_TYPE").replace(AS_MS, "")),

@@ -32,7 +32,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     parameters: tuple[str, ...] = (
         *("PAN", "MS", "QUALITY", "MINUTES", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN"),
         *("WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS"),
-        *("DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "OUTPUT"),
+        *("WEIGHTS_FOR", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "OUTPUT"),
     )
     outputs: tuple[str, ...] = (
         *("DEVICE_USED", "RATIO", "SHIFT_X", "SHIFT_Y", "MTF_GAIN_USED", "HQNR", "ERGAS", "WEIGHTS_SHA256", "SECONDS"),

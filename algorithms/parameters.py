@@ -11,6 +11,7 @@ from qgis import core
 from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterNumber
 
 from ..model.options import ALIGNMENTS, BUNDLED, DATA_TYPES, DEVICES, PRECISIONS, PRODUCT_BANDS, TUNED
+from ..model.weight_sets import WEIGHTS_FOR
 from .help import HELP, HTML_FILTER, LABELS, OUTPUT_LABELS, WEIGHTS_FILTER
 from .settings import default_quality, set_default, weights_folder
 from .translation import tr
@@ -22,9 +23,9 @@ INTEGER, DOUBLE = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParame
 RASTERS = core.QgsProcessing.SourceType.TypeRaster
 POLYGONS = [core.QgsProcessing.SourceType.TypeVectorPolygon]
 ADVANCED = {
-    *("PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_OUT", "SEED", "DATA_TYPE", "OVERVIEWS"),
-    *("CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "KEEP_VRT", "KEEP_ON_CANCEL", "WHEELS"),
-    "INDEX",
+    *("PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "WEIGHTS_FOR", "SENSOR", "WEIGHTS_OUT", "SEED"),
+    *("DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS", "DEVICE", "PRECISION", "STEPS", "MEMORY", "TILE", "KEEP_VRT"),
+    *("KEEP_ON_CANCEL", "WHEELS", "INDEX"),
 }
 TEXT_OUTPUTS = ("DEVICE_USED", "WEIGHTS_SHA256", "VERDICT", "FAULTS", "TORCH", "REPORT")
 LAYER_OUTPUTS = ("LAYERS", "MAP_LAYERS")
@@ -108,6 +109,8 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "PAN_BAND": lambda name, label: core.QgsProcessingParameterBand(name, label, 1, "PAN", optional=True),
     "MS_BANDS": lambda name, label: core.QgsProcessingParameterBand(name, label, None, "MS", True, True),
     "MS_MORE": partial(core.QgsProcessingParameterMultipleLayers, layerType=RASTERS, optional=True),
+    "WEIGHTS_FOR": _declare_choice(WEIGHTS_FOR),
+    "SENSOR": partial(_text, defaultValue="", optional=True),
     "ALIGN": _declare_choice(ALIGNMENTS),
     "MASK": partial(core.QgsProcessingParameterFeatureSource, types=POLYGONS, optional=True),
     "MTF_GAIN": _declare_number(DOUBLE, None, 0.01, 0.9),

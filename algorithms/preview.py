@@ -31,7 +31,8 @@ class PreviewAlgorithm(PansharpenAlgorithm):
     title, summary, about = PREVIEW
     keywords = ("pansharpening", "preview", "canvas", "map")
     parameters = (
-        *("PAN", "MS", "QUALITY", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN", "OUTPUT"),
+        *("PAN", "MS", "QUALITY", "EXTENT", "PAN_BAND", "MS_BANDS", "MS_MORE", "ALIGN", "MASK", "MTF_GAIN"),
+        *("WEIGHTS_FOR", "OUTPUT"),
     )
     outputs = ()
     qualities = tuple(BUNDLED)

@@ -28,7 +28,7 @@ class ProductAlgorithm(OtfmAlgorithm):
     keywords = ("pansharpening", "mtl", "dimap")
     parameters = (
         *("INPUT", "BANDS", "QUALITY", "EXTENT", "LOAD", "ALIGN", "DATA_TYPE", "OVERVIEWS", "CREATE_OPTIONS"),
-        *("KEEP_VRT", "DEVICE", "PRECISION", "MEMORY", "OUTPUT"),
+        *("KEEP_VRT", "WEIGHTS_FOR", "DEVICE", "PRECISION", "MEMORY", "OUTPUT"),
     )
     outputs = ("LAYERS", "SHARPENED", "COMPLETE", "FAILED", "SECONDS")
 

@@ -11,6 +11,7 @@ from qgis.gui import QgsGui
 from qgis.PyQt.QtWidgets import QComboBox, QFileDialog
 
 from ..model.options import TUNED
+from ..model.weight_sets import read_sensor
 from .bridge import own_weights
 from .help import CHOOSE, COSTS, NAMES, WEIGHTS_FILTER
 from .translation import tr
@@ -40,7 +41,8 @@ class _QualityList(WidgetWrapper):
         for choice in choices:
             self.combo.addItem(tr((COSTS if costs else NAMES)[choice]), choice)
         for file in own_weights():
-            self.combo.addItem(file.stem, str(file))
+            sensor = read_sensor(file)
+            self.combo.addItem(f"{file.stem} ({sensor})" if sensor else file.stem, str(file))
         self.combo.addItem(tr(CHOOSE), None)
         self.chosen = 0
         self.combo.activated.connect(self._choose_file)

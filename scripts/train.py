@@ -54,6 +54,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rate", type=float, default=TrainingConfig.rates[0], help="first learning rate of regression")
+    parser.add_argument("--family", help="train for this family of sensors alone, such as Landsat, on its pairs")
     parser.add_argument("--start", type=Path, help="weights to start from, of these sizes or smaller ones")
     parser.add_argument("--spectral", type=float, default=TransportConfig.spectral, help="weight of the spectral cost")
     parser.add_argument("--teachers", nargs="*", default=[], help="FILE:SHARE:ORIENTATIONS of networks that teach")
@@ -102,7 +103,11 @@ def main() -> None:
     config = replace(config, rates=(arguments.rate, *config.rates[1:]))
     config = replace(config, cost=replace(config.cost, spectral=arguments.spectral))
     teachers = read_teachers(arguments, half)
-    run = Run(network, SimulationConfig(), config, read_sources(arguments.scenes), device, teachers=teachers)
+    sources, simulation = read_sources(arguments.scenes), SimulationConfig()
+    if arguments.family:
+        sources = [s for s in sources if s.family.startswith(arguments.family)]
+        simulation = SimulationConfig.of_sensor(sources)
+    run = Run(network, simulation, config, sources, device, teachers=teachers)
     state = arguments.folder / "state.safetensors"
     parent = load_weights(arguments.start) if arguments.start else None
     if state.exists():

@@ -17,7 +17,6 @@ from ..files import read_small_file
 from ..geometry.grids import Placement, Window, register
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
-from ..options import BUNDLED
 from ..progress import Progress, spoken
 from ..quality.classical import prepare
 from ..quality.comparison import METHODS, Figures, ReducedScene
@@ -30,6 +29,7 @@ from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_
 from ..scene.fill_values import FillValue, find_fill, without_fill
 from ..scene.pieces import telling_pieces
 from ..scene.registration import Registration, measure_registration
+from ..weight_sets import bundled_files
 from ..wording import format_signed
 from .candidate import Candidate, fitted, opened_candidate
 from .faults import Piece, aligned, band_figures, seams, shift_from_pan
@@ -299,7 +299,7 @@ def _name_method(weights: Path | None) -> str:
 
 def _find_weights(candidate: Candidate) -> Path | None:
     """Find the weights by which the plugin made a result; None where it did not, or with others."""
-    for path in BUNDLED.values():
+    for path in bundled_files():
         with suppress(OSError, IndexError):  # a damaged installation, which load_weights reports
             digest = read_small_file(Path(f"{path}.sha256"), MAX_HASH_BYTES).decode("ascii", "replace").split()[0]
             if digest == candidate.made_by.get(WEIGHTS):

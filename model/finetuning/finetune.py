@@ -27,7 +27,6 @@ from ..inference.precision import choose_precision
 from ..network.band_groups import reordering, usual_order
 from ..network.flow_network import FlowNetwork
 from ..network.weights import Weights, load_weights, save_weights
-from ..options import BUNDLED
 from ..progress import Progress, spoken
 from ..quality.comparison import Figures
 from ..quality.indices import INDICES
@@ -37,6 +36,7 @@ from ..raster.reader import Raster
 from ..raster.windows import opened_pair
 from ..training.simulation import SimulationConfig
 from ..version import VERSION
+from ..weight_sets import bundled_files
 from ..wording import format_figure, format_signed
 from .evaluation import HoldoutEvaluator, mean_indices
 from .holdout import TuningScene, read_scene
@@ -66,7 +66,7 @@ def finetune(job: FinetuneJob, progress: Progress | None = None, pairs: Sequence
     with gdal_exceptions(), torch.random.fork_rng():
         inputs = [path for pair in job.pairs for path in (pair.pan.gdal_name, pair.ms.gdal_name)]
         for path in (p for p in (job.output, job.report) if p):
-            check_place(path, [*inputs, str(job.start), *map(str, BUNDLED.values())])
+            check_place(path, [*inputs, str(job.start), *map(str, bundled_files())])
         if job.report and os.path.realpath(job.report) == os.path.realpath(job.output):
             raise OutputError(f"The report and weights cannot both be written to {job.output}. Choose two files.")
         if job.output.suffix.lower() != ".safetensors":
@@ -263,7 +263,7 @@ class _Finetuning:
             "plugin": VERSION,
             "started_from": {"name": parent.get("name", "?"), "sha256": self.start.sha256},
             "finetuned": {
-                "scenes": [_describe_scene(s) for s in self.scenes],
+                "scenes": [_describe_scene(s, self.job.sensor) for s in self.scenes],
                 "steps": tuner.step,
                 "seed": self.job.seed,
                 "recipe": asdict(self.job.recipe),
@@ -292,7 +292,7 @@ class _Finetuning:
         return ""
 
     def _list_settings(self) -> dict[str, object]:
-        scenes = {f"scene {n}": _describe_scene(s) for n, s in enumerate(self.scenes, start=1)}
+        scenes = {f"scene {n}": _describe_scene(s, self.job.sensor) for n, s in enumerate(self.scenes, start=1)}
         return {
             "start": f"{self.start.header.get('name', '?')}, SHA-256 {self.start.sha256}",
             **scenes,
@@ -329,11 +329,11 @@ def between(start: FlowNetwork, end: FlowNetwork, share: float) -> FlowNetwork:
     return network
 
 
-def _describe_scene(scene: TuningScene) -> Mapping[str, Any]:
+def _describe_scene(scene: TuningScene, sensor: str) -> Mapping[str, Any]:
     return {
         "pan": scene.pan,
         "ms": scene.ms,
-        "sensor": scene.sensor,
+        "sensor": sensor or scene.sensor,
         "bands": scene.statistics.bands,
         "band_names": list(scene.band_names),
         "ratio": round(scene.ratio, 6),

@@ -20,6 +20,7 @@ from ..geometry.window_pair import PairWindow
 from ..network.gap_filling import fill
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
+from ..raster.source_files import sensor_names
 from ..raster.windows import ms_window, output_window, read_with_margin
 from ..scene.detail_correlation import FIRST_TRANSFER, MAX_SHIFT
 from ..scene.fill_values import find_fill, without_fill
@@ -115,7 +116,7 @@ def read_scene(
     described = {
         "pan": Path(pan.source.name).name,
         "ms": Path(ms.source.name).name,
-        "sensor": ms.dataset.GetMetadataItem("SATELLITEID", "IMAGERY") or "",
+        "sensor": next(iter(sensor_names(ms.dataset, [])), ""),
         "band_names": ms.band_names,
         "rounded": ms.type in INTEGER_TYPES,
         "ratio": placement.ratio,

@@ -52,7 +52,10 @@ class TuningPair:
 
 @dataclass(frozen=True)
 class FinetuneJob:
-    """A fine-tuning on pairs of one sensor. `steps`, where given, count instead of `minutes`."""
+    """A fine-tuning on pairs of one sensor. `steps`, where given, count instead of `minutes`.
+
+    `sensor` is its name; empty for the one in the metadata of each scene.
+    """
 
     pairs: tuple[TuningPair, ...]
     output: Path
@@ -61,6 +64,7 @@ class FinetuneJob:
     steps: int | None = None
     device: str = "auto"
     seed: int = 1
+    sensor: str = ""
     keep: bool = True
     report: Path | None = None
     recipe: Recipe = field(default_factory=Recipe)

@@ -16,6 +16,7 @@ from ..raster.source import RasterSource
 class FusionOptions:
     """Options of a fusion that fit any pair.
 
+    General `weights` give way to those that know the sensor, as `weights_for` says (one of WEIGHTS_FOR).
     `gain` None measures the transfer function of MS; a number stands for a Gaussian of that gain at Nyquist.
     `data_type` is GDAL's name of the output's type, empty for that of MS; `creation_options` are NAME=VALUE. `memory`
     is the budget in MB, 0 for `plan.default_budget`; `tile` is the side of a tile in PAN pixels, 0 for the largest
@@ -26,6 +27,7 @@ class FusionOptions:
     """
 
     weights: Path = BUNDLED[DEFAULT_SET]
+    weights_for: str = "auto"
     device: str = "auto"
     precision: str = "auto"
     steps: int = 1

@@ -22,12 +22,14 @@ from ..notices import Notice, make_notice
 from ..progress import Progress, spoken
 from ..raster.delivery import check_target
 from ..raster.pixel_types import NUMPY_TYPES
+from ..raster.source_files import sensor_names
 from ..raster.stack import stacked
 from ..raster.windows import opened_pair
 from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
 from ..staging import remove_stale_runs
 from ..version import VERSION
+from ..weight_sets import choose_weights
 from ..wording import format_figure
 from . import run_log
 from .check import CheckedPair, check_output, check_pair
@@ -96,9 +98,11 @@ def plan_pair(
     from .plan import choose_engine, default_budget, make_plan
     from .quality_estimate import estimate_reduced
 
-    weights = load_weights(job.options.weights)
+    options, names = job.options, sensor_names(pair.ms.dataset, [pair.ms.source.name, *pair.ms.files])
+    path, why = choose_weights(options.weights, options.weights_for, names, pair.placement.ratio)
+    weights = load_weights(path)
     engine, reason = choose_engine(job, weights)
-    run_log.report_engine(engine, weights, reason, progress)
+    run_log.report_engine(engine, weights, why, reason, progress)
     run_log.report_measurement(measured, pair, job, progress)
     refuse_clipping(pair, measured)
     run_log.warn_of_scene(measured, pair, job, weights, progress)

@@ -56,9 +56,9 @@ def report_inputs(pair: CheckedPair, progress: Progress) -> None:
     progress.explain(*_describe_rasters(pair))
 
 
-def report_engine(engine: Engine, weights: Weights, reason: str, progress: Progress) -> None:
+def report_engine(engine: Engine, weights: Weights, why: str, reason: str, progress: Progress) -> None:
     """Report which weights are used and what computes."""
-    progress.explain(f"Weights: {weights.header.get('name', '?')}, SHA-256 {engine.weights_sha256}.")
+    progress.explain(f"Weights: {weights.header.get('name', '?')}, {why}, SHA-256 {engine.weights_sha256}.")
     steps = _format_count(engine.steps, "step")
     progress.explain(f"Device: {', '.join(engine.devices)}, {engine.precision} ({reason}), {steps}.")
 

@@ -24,9 +24,9 @@ from safetensors.torch import save
 from ..codec import parse_json
 from ..errors import WeightsError
 from ..files import read_small_file
-from ..options import BUNDLED
 from ..progress import format_bytes
 from ..staging import staging
+from ..weight_sets import bundled_files
 from .band_groups import reordering
 from .flow_network import FlowNetwork, NetworkConfig
 from .trial import trial_velocity
@@ -161,7 +161,7 @@ def _check_hash(path: Path) -> str:
     """Return the file's SHA-256. Raises WeightsError where its sidecar has another one, or none of this file."""
     digest, sidecar = sha256_of(path), hash_path(path)
     if not sidecar.is_file():
-        if path in BUNDLED.values():
+        if path in bundled_files():
             raise WeightsError(f"{sidecar.name} is missing next to the bundled weights. Install the plugin again.")
         return digest
     listed = _read_digests(sidecar)

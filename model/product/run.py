@@ -146,6 +146,7 @@ def _collect_facts(product: Product, job: ProductJob) -> dict[str, str]:
     decisive = {
         "bands": job.bands,
         "weights": sha256_of(options.weights) if options.weights.is_file() else str(options.weights),
+        "weights_for": options.weights_for,
         "precision": options.precision,
         "align": options.align,
         "extent": job.extent,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -30,6 +30,15 @@ OPTIONS = {
     TRACES: "NO",
 }
 REDIRECTS = ("OVERVIEWS", "ProxyOverviewRequest")  # domains of metadata that name other files
+SENSOR_KEYS = (
+    "SENSOR",
+    "SENSOR_ID",
+    "SATELLITE",
+    "SATELLITEID",
+    "SPACECRAFT_ID",
+    "SPACECRAFT",
+    "PLATFORM",
+)  # of metadata
 PLACEMENTS = (".rpb", "_rpc.txt", ".rpc", ".tfw", ".tifw", ".j2w", ".jp2w", ".wld")  # files with RPC, world files
 
 Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the last change in nanoseconds
@@ -98,6 +107,12 @@ def named_in_vrt(text: str) -> list[str]:
 def stamps(name: str) -> Stamp:
     """Return size and time of every file on disk that is read where a raster is opened by `name`."""
     return {file: _read_stamp(file) for file in sorted(files_behind(name)) if os.path.isfile(file)}
+
+
+def sensor_names(dataset: gdal.Dataset, files: Iterable[str]) -> list[str]:
+    """Return the names that tell the sensor of a raster: those in its metadata, then those of its files."""
+    metadata = {**dataset.GetMetadata("IMAGERY"), **dataset.GetMetadata()}
+    return [v[:MAX_NAME] for k, v in metadata.items() if k.upper() in SENSOR_KEYS] + [Path(f).name for f in files]
 
 
 def _read_stamp(file: str) -> tuple[int, int]:

@@ -6,11 +6,13 @@ the target, or synthesised with a random spectral response. `SimulationConfig` l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from ..errors import TrainingError
 from ..geometry.resampling import Matrix, centres, mtf_resampler
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -114,6 +116,38 @@ class SimulationConfig:
     band_bend_share: float = 0.15
     band_bend: float = 0.15
     ordered_share: float = 0.0
+
+    @classmethod
+    def of_sensor(cls, sources: Sequence[Source]) -> SimulationConfig:
+        """Return settings for the sensors of `sources`, which have PANs of one ratio.
+
+        Ratio, pixel size and transfer functions are the scenes' own, and PAN is as sharp as the target.
+        Raises TrainingError where the ratios differ.
+        """
+        ratios = sorted(s.pair.ratio for s in sources if s.pair)
+        if not ratios or ratios[-1] > 1.05 * ratios[0]:
+            raise TrainingError(f"Weights of one sensor need pairs of one ratio, not of {ratios[:1] + ratios[-1:]}.")
+        transfers = tuple(s.transfer for s in sources if s.pair)
+        return cls(
+            crop=192,
+            shrunk_share=0.0,
+            gamma=1.3,
+            glare=0.4,
+            built_share=0.1,
+            ratios=(float(round(ratios[0])),) * 3,
+            transfers=transfers,
+            shift=0.08,
+            guides_share=0.0,
+            sharpened_share=0.0,
+            bright_share=0.04,
+            pan_blur=0.0,
+            stray_share=0.0,
+            paired_share=0.95,
+            synthetic_share=0.05,
+            smooth_share=0.0,
+            low_gain_share=0.0,
+            band_bend=0.05,
+        )
 
 
 @dataclass(frozen=True)

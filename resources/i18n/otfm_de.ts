@@ -827,5 +827,21 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
         <source>Assessment of {name}</source>
         <translation>Bewertung von {name}</translation>
     </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Gewichte für den Sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Name des Sensors</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Welche mitgelieferten Gewichte fast, best und tuned benutzen. auto nimmt die eines Sensors, wenn Metadaten oder Dateinamen ihn nennen, sonst die allgemeinen. Das Protokoll sagt, welche und warum. Eine als Qualität gewählte Gewichtsdatei bleibt.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Ein Name für den Sensor der Szenen, den Listen neben den Gewichten zeigen. Leer lassen für den Namen in den Metadaten der Szenen.</translation>
+    </message>
 </context>
 </TS>

@@ -827,5 +827,21 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
         <source>Assessment of {name}</source>
         <translation>Evaluación de {name}</translation>
     </message>
+    <message>
+        <source>Weights for the sensor</source>
+        <translation>Pesos para el sensor</translation>
+    </message>
+    <message>
+        <source>Name of the sensor</source>
+        <translation>Nombre del sensor</translation>
+    </message>
+    <message>
+        <source>Which bundled weights fast, best and tuned use. auto takes those of a sensor where metadata or file names tell it, else the general ones. The log says which and why. A weights file chosen as quality stays.</source>
+        <translation>Qué pesos incluidos usan fast, best y tuned. auto toma los de un sensor si los metadatos o los nombres de archivo lo indican; si no, los generales. El registro dice cuáles y por qué. Un archivo de pesos elegido como calidad se mantiene.</translation>
+    </message>
+    <message>
+        <source>A name for the sensor of the scenes, which lists show next to the weights. Leave empty for the name in the metadata of the scenes.</source>
+        <translation>Un nombre para el sensor de las escenas, que las listas muestran junto a los pesos. Dejar vacío para el nombre en los metadatos de las escenas.</translation>
+    </message>
 </context>
 </TS>

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.network.weights import save_weights
 from qgis.core import (
     QgsApplication,
     QgsProcessingContext,
@@ -76,7 +78,8 @@ def test_scripts_do_not_see_what_is_chosen_for_dialogs(algorithm, tmp_path):
 def test_the_quality_is_one_choice_with_own_weights_in_it(opened, tmp_path):
     folder = tmp_path / "profile" / "otfm_pansharpen" / "weights"
     folder.mkdir(parents=True)
-    (folder / "our sensor.safetensors").write_bytes(b"")
+    own = folder / "our sensor.safetensors"
+    save_weights(FlowNetwork(NetworkConfig()), own, {"finetuned": {"scenes": [{"sensor": "Drone 7"}]}})
     widgets = opened("pansharpen")
     quality, minutes = widgets["QUALITY"], widgets["MINUTES"].wrappedWidget()
     assert minutes.text() == "3"
@@ -84,8 +87,8 @@ def test_the_quality_is_one_choice_with_own_weights_in_it(opened, tmp_path):
     for index in range(quality.combo.count() - 1):
         quality.combo.setCurrentIndex(index)
         seen.append((quality.parameterValue(), minutes.isEnabled()))
-    custom = str(folder / "our sensor.safetensors")
-    assert seen == [("fast", False), ("best", False), ("tuned", True), (custom, False)]
+    assert seen == [("fast", False), ("best", False), ("tuned", True), (str(own), False)]
+    assert quality.combo.itemText(3) == "our sensor (Drone 7)"
     quality.setParameterValue(str(tmp_path / "elsewhere.safetensors"), QgsProcessingContext())
     assert quality.parameterValue() == str(tmp_path / "elsewhere.safetensors")
     assert Path(opened("finetune")["OUTPUT"].parameterValue()).parent == folder

@@ -13,6 +13,7 @@ from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from otfm_pansharpen.model.network.weights import load_weights
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
+from otfm_pansharpen.model.weight_sets import read_sensor
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
@@ -117,9 +118,12 @@ def test_several_pairs_are_matched_in_order(tune, tmp_path):
         pairs.append(replace(SENSOR, seed=seed).write(tmp_path / name))
     layers = {"PAN": [str(p.pan) for p in pairs], "MS": [str(p.ms) for p in pairs]}
     feedback = Listener()
-    results, passed = run(tune, make_parameters(pairs[0], tmp_path / "own.safetensors", **layers), feedback)
+    parameters = make_parameters(pairs[0], tmp_path / "own.safetensors", **layers, SENSOR="Our drone")
+    results, passed = run(tune, parameters, feedback)
     assert passed
-    assert len(json.loads(load_weights(Path(results["OUTPUT"])).header["finetuned"])["scenes"]) == 2
+    scenes = json.loads(load_weights(Path(results["OUTPUT"])).header["finetuned"])["scenes"]
+    assert [scene["sensor"] for scene in scenes] == ["Our drone", "Our drone"]
+    assert read_sensor(Path(results["OUTPUT"])) == "Our drone"
     uneven = make_parameters(pairs[0], tmp_path / "o.safetensors", **{**layers, "MS": layers["MS"][:1]})
     assert "PAN has 2 rasters and MS has 1" in refused(tune, uneven)
 

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_a_scene_measures_the_same_with_any_number_of_threads(tmp_path):
 @pytest.mark.parametrize(("value", "negative"), [(-9999, False), (-1, True)])
 def test_values_of_gaps_are_not_negative_image(tmp_path, value, negative):
     """One pixel in a corner that the sample of windows does not show."""
-    pair = Recipe(height=1024, width=1024, kind="int16").write(tmp_path)
+    pair = Recipe(height=1024, width=1024, dtype="int16").write(tmp_path)
     ms = load_image(pair.ms)
     ms[:, -1, -1] = value
     save(pair.ms, ms, "int16", (5e5, 8, 0, 4e6, 0, -8), nodata=-9999)
@@ -125,7 +126,7 @@ def test_wider_search_takes_a_better_peak_alone(monkeypatch, near, coarse, corre
     found = Registration((0.2, -0.1), TRANSFER, correlation, 0.0, True, local=((0.3, 0.0), None))
     monkeypatch.setattr(measuring, "find_coarse_shift", lambda windows: coarse)
     monkeypatch.setattr(measuring, "measure_registration", lambda *arguments: found)
-    placement = SimpleNamespace(overlap=Window(0, 0, 400, 400), moved=lambda shift: placement)
+    placement: Any = SimpleNamespace(overlap=Window(0, 0, 400, 400), moved=lambda shift: placement)
     wide = measuring._search_wider(placement, lambda *arguments: [], near, None, Progress())
     assert (wide.reliable, wide.local) == (expected.reliable, expected.local)
     assert wide.shift == pytest.approx(expected.shift)

@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -211,7 +212,7 @@ def test_finish_reads_the_validity_of_each_band():
 def test_clipped_values_are_warned_of_beyond_a_thousandth(count, warned):
     """Bands are called by their numbers in the file; fewer values are in the log alone."""
     ms, form = SimpleNamespace(bands=(3, 7)), SimpleNamespace(limits=(0.0, 255.0))
-    plan = SimpleNamespace(window=Window(0, 0, 100, 100), ms=ms, outputs=(1, 0), form=form, lowest=1.0)
+    plan: Any = SimpleNamespace(window=Window(0, 0, 100, 100), ms=ms, outputs=(1, 0), form=form, lowest=1.0)
     notices: list[Notice] = []
     details: list[str] = []
     tiling._report_clipped(plan, {0: count}, Progress(notice=notices.append, detail=details.append))

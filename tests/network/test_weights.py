@@ -314,4 +314,4 @@ def test_misfit_tells_scenes_of_another_kind(changes, fits):
     header = {"finetuned": json.dumps({"scenes": [{"bands": 4, "ratio": 4.0, "gain": 0.3, "ms": "ms.tif"}]})}
     warning = weights.misfit(header, **{"bands": 4, "ratio": 4.0, "gain": 0.3, **changes})
     assert (warning is None) == fits
-    assert fits or "ms.tif: 4 bands, ratio 4, MTF gain 0.30" in warning
+    assert fits or "ms.tif: 4 bands, ratio 4, MTF gain 0.30" in str(warning)

@@ -10,8 +10,10 @@ import pytest
 import torch
 from helpers.scenes import landscape
 from helpers.training import CALM
+from otfm_pansharpen.model.errors import TrainingError
 from otfm_pansharpen.model.geometry.filters import high_pass
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
+from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.scene.noise import noise_level
 from otfm_pansharpen.model.scene.statistics import USUAL_TRANSFER
@@ -212,6 +214,32 @@ def test_haze_lowers_contrast():
     planes = torch.randn(3, 64, 64)
     hazy = sensor_effects.haze(planes, 1.0, np.random.default_rng(0))
     assert (hazy - sensor_effects.haze(planes * 0, 1.0, np.random.default_rng(0))).std() < 0.9 * planes.std()
+
+
+@pytest.mark.parametrize("ratio", [2.0, 3.0])
+def test_weights_of_a_sensor_learn_its_ratio_and_transfer(ratio):
+    """A scene without PAN has no sensor's transfer function, and adds none."""
+    ms, transfer = torch.tensor(landscape(3, 200, 200), dtype=torch.float32), TransferFunction.gaussian(0.17)
+    pan, valid = (
+        landscape(1, int(200 * ratio), int(200 * ratio)),
+        [np.ones((int(200 * k),) * 2, bool) for k in (ratio, 1)],
+    )
+    pair = PairWindow(pan, valid[0], ms.numpy(), valid[1], (0.5, 0.5), (ratio, ratio))
+    scenes = [Source("pair", "a", ms, ms.mean(0), pair, transfer), Source("ms", "a", ms.flip(1))]
+    config = SimulationConfig.of_sensor(scenes)
+    assert config.transfers == (transfer,)
+    for seed in range(4):
+        example = simulate(scenes[0], replace(config, exact_share=1.0), NETWORK, np.random.default_rng(seed))
+        assert example.ms.shape[-1] == pytest.approx(config.crop / ratio, abs=1.0)
+
+
+@pytest.mark.parametrize("ratios", [(), (2.0, 4.0)])
+def test_weights_of_a_sensor_need_pairs_of_one_ratio(ratios):
+    ms = torch.tensor(landscape(3, 200, 200), dtype=torch.float32)
+    valid = np.ones((200, 200), bool)
+    pairs = [PairWindow(ms.numpy(), valid, ms.numpy(), valid, (0.5, 0.5), (r, r)) for r in ratios]
+    with pytest.raises(TrainingError, match="one ratio"):
+        SimulationConfig.of_sensor([Source("a", "a", ms, ms[0], pair) for pair in pairs])
 
 
 def test_every_knob_is_described():
