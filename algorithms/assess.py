@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
-from .bridge import opened, raster_source, run_in_engine
+from .bridge import raster_source, require_layer, run_in_engine
 from .help import ASSESS
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .result_layer import draw_shades
@@ -38,7 +38,7 @@ class AssessAlgorithm(OtfmAlgorithm):
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out of the layers all that belongs to the main thread."""
         pan, ms = (
-            opened(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
+            require_layer(self.parameterAsRasterLayer(parameters, name, context), name, parameters.get(name))
             for name in ("PAN", "MS")
         )
         layers = self.parameterAsLayerList(parameters, "FUSED", context) or [None]
@@ -46,7 +46,7 @@ class AssessAlgorithm(OtfmAlgorithm):
         self._ms = raster_source(ms, self._read_bands(parameters, "MS_BANDS", context), "MS")
         self._names = tuple(layer.name() if layer else "" for layer in layers)
         self._fused = tuple(
-            raster_source(opened(layer, "FUSED", parameters.get("FUSED")), [], "FUSED") for layer in layers
+            raster_source(require_layer(layer, "FUSED", parameters.get("FUSED")), [], "FUSED") for layer in layers
         )
         return True
 

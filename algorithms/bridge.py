@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ONLY_IN_QGIS = ("/vsimem/", "MEM:::", "authcfg=")  # Sources in memory or with stored passwords.
 
 
-def opened(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLayer:
+def require_layer(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLayer:
     """Return the layer if it is a valid raster. Raises QgsProcessingException with `given`, the value of `role`."""
     if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
         raise QgsProcessingException(
@@ -62,7 +62,7 @@ def own_packages() -> Path:
     return packages_folder(Path(QgsApplication.qgisSettingsDirPath()))
 
 
-def own_weights() -> list[Path]:
+def list_tuned_weights() -> list[Path]:
     """List the files of tuned weights by name."""
     return sorted(weights_folder().glob("*.safetensors"))
 

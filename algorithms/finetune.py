@@ -10,10 +10,10 @@ from qgis.core import QgsProcessingException, QgsRasterLayer
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED
-from .bridge import opened, raster_source, run_in_engine
+from .bridge import raster_source, require_layer, run_in_engine
 from .help import FINETUNE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
-from .pair_of_layers import refusal
+from .pair_of_layers import find_pair_fault
 from .settings import weights_folder
 from .translation import tr
 
@@ -36,7 +36,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
     def _find_fault(self, parameters: Parameters, context: Context) -> str:
         sentence = self._check_quality(parameters, context, "START")
         pairs = self._read_layer_pairs(parameters, context)
-        faults = (refusal(pan, ms, self._read_bounds(parameters, context, pan)) for pan, ms in pairs)
+        faults = (find_pair_fault(pan, ms, self._read_bounds(parameters, context, pan)) for pan, ms in pairs)
         return sentence or next(filter(None, faults), "")
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
@@ -70,8 +70,8 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         """Return the layers of a parameter. Raises QgsProcessingException where one of them cannot be opened."""
         layers, value = self.parameterAsLayerList(parameters, name, context), parameters.get(name)
         if not layers or (isinstance(value, list) and len(layers) < len(value)):
-            opened(None, name, value)  # QGIS drops layers that it cannot open.
-        return [opened(layer, name, value) for layer in layers]
+            require_layer(None, name, value)  # QGIS drops layers that it cannot open.
+        return [require_layer(layer, name, value) for layer in layers]
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
         job = self._make_job(parameters, context)

@@ -29,7 +29,7 @@ from ..model.files import find_name_fault
 from ..model.options import BUNDLED
 from . import bridge
 from .help import NO_BANDS
-from .pair_of_layers import Bounds, preselect, refusal
+from .pair_of_layers import Bounds, find_pair_fault, preselect
 from .parameters import AS_MS, declare, declare_output
 from .settings import default_quality
 from .translation import tr
@@ -190,9 +190,9 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         """Return a fault of PAN, MS and EXTENT; empty without one. Raises QgsProcessingException for the extent."""
         pan, ms = (self.parameterAsRasterLayer(parameters, name, context) for name in ("PAN", "MS"))
         if pan is None or ms is None:
-            return ""  # `opened` refuses them.
+            return ""  # `require_layer` refuses them.
         bounds = self._read_bounds(parameters, context, pan) if self.parameterDefinition("EXTENT") else None
-        return refusal(pan, ms, bounds)
+        return find_pair_fault(pan, ms, bounds)
 
     def _read_mask(self, parameters: Parameters, context: Context, feedback: Feedback, pan: QgsRasterLayer) -> str:
         """Return the polygons of MASK over PAN as hexadecimal WKB in its system; empty if none. Main thread only."""

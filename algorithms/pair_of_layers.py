@@ -30,12 +30,12 @@ COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # QGIS's names of comple
 
 def preselect(*parameters: QgsProcessingParameterDefinition) -> None:
     """Make the likely pair of the project the dialog's default of PAN and MS. Scripts and models do not see it."""
-    for parameter, layer in zip(parameters, likely_pair() or ()):
+    for parameter, layer in zip(parameters, guess_pair() or ()):
         is_list = isinstance(parameter, QgsProcessingParameterMultipleLayers)
         parameter.setGuiDefaultValueOverride([layer.id()] if is_list else layer.id())
 
 
-def likely_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
+def guess_pair() -> tuple[QgsRasterLayer, QgsRasterLayer] | None:
     """Find a layer of one band with finer pixels and one of several bands over the same ground; None without a pair.
 
     Pairs with one data type and the largest overlap go first. Layers of two reference systems are left to the user.
@@ -89,7 +89,7 @@ class _Candidate:
         return 0.0 if shared.isEmpty() else shared.area() / max(self.extent.area(), other.extent.area())
 
 
-def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> str:
+def find_pair_fault(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> str:
     """Return why two layers cannot be PAN and MS, or `bounds` (in PAN's system) miss them; empty without a fault.
 
     Layers in two reference systems are compared roughly. The run checks them again.
@@ -97,7 +97,7 @@ def refusal(pan: QgsRasterLayer, ms: QgsRasterLayer, bounds: Bounds = None) -> s
     from ..model.raster.source import SAME_RASTER
 
     if any(not layer.isValid() or layer.providerType() != "gdal" for layer in (pan, ms)):
-        return ""  # `opened` refuses them.
+        return ""  # `require_layer` refuses them.
     if os.path.realpath(pan.source()) == os.path.realpath(ms.source()):
         return SAME_RASTER.format(name=pan.source())
     return _check_types(pan, ms) or _check_grids(pan, ms) or _check_bounds(pan, ms, bounds)

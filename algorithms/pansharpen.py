@@ -10,7 +10,7 @@ from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED, TUNED, TUNED_FROM
-from .bridge import opened, raster_source, run_in_engine
+from .bridge import raster_source, require_layer, run_in_engine
 from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .parameters import label_of
@@ -50,9 +50,9 @@ class PansharpenAlgorithm(OtfmAlgorithm):
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out of the layers all that belongs to the main thread."""
-        pan = opened(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
+        pan = require_layer(self.parameterAsRasterLayer(parameters, "PAN", context), "PAN", parameters.get("PAN"))
         layers = [
-            opened(layer, name, parameters.get(name))
+            require_layer(layer, name, parameters.get(name))
             for name in ("MS", "MS_MORE")
             for layer in self.parameterAsLayerList(parameters, name, context) or ([None] if name == "MS" else [])
         ]

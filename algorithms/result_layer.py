@@ -47,7 +47,7 @@ def described(ms: MsLayer, title: str, abstract: str, history: str) -> QgsLayerM
     return metadata
 
 
-def renderer_of_result(renderer: QgsRasterRenderer | None, bands: Sequence[int]) -> QgsRasterRenderer | None:
+def make_result_renderer(renderer: QgsRasterRenderer | None, bands: Sequence[int]) -> QgsRasterRenderer | None:
     """Return the renderer of an MS layer for a result with its `bands`; None where it draws another band."""
     if renderer is None:
         return None
@@ -105,7 +105,7 @@ def render_like(ms: MsLayer, bands: Sequence[int], metadata: QgsLayerMetadata, w
 
     `bands` are the numbers of the bands of MS that the result holds.
     """
-    renderer = renderer_of_result(ms.renderer, bands)
+    renderer = make_result_renderer(ms.renderer, bands)
 
     def draw(layer: QgsRasterLayer) -> None:
         if renderer is not None:

@@ -29,10 +29,10 @@ class SetupAlgorithm(OtfmAlgorithm):
         return super().flags() | QgsProcessingAlgorithm.Flag.FlagHideFromModeler
 
     def _run(self, parameters: Parameters, context: Context, feedback: Feedback) -> Parameters:
-        from ..engine.installation import Wanted, set_up
+        from ..engine.installation import RequiredFiles, set_up
 
         wheels = self.parameterAsFile(parameters, "WHEELS", context)
-        packages = Wanted(
+        packages = RequiredFiles(
             build=self.parameterAsEnumString(parameters, "BUILD", context),
             wheels=Path(wheels) if wheels else None,
             index=self.parameterAsString(parameters, "INDEX", context),

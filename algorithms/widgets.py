@@ -12,7 +12,7 @@ from qgis.PyQt.QtWidgets import QComboBox, QFileDialog
 
 from ..model.options import TUNED
 from ..model.weight_sets import read_sensor
-from .bridge import own_weights
+from .bridge import list_tuned_weights
 from .help import CHOOSE, COSTS, NAMES, WEIGHTS_FILTER
 from .translation import tr
 
@@ -40,7 +40,7 @@ class _QualityList(WidgetWrapper):
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for choice in choices:
             self.combo.addItem(tr((COSTS if costs else NAMES)[choice]), choice)
-        for file in own_weights():
+        for file in list_tuned_weights():
             sensor = read_sensor(file)
             self.combo.addItem(f"{file.stem} ({sensor})" if sensor else file.stem, str(file))
         self.combo.addItem(tr(CHOOSE), None)

@@ -13,7 +13,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
-def pairs_parser(description: str | None, folders: str = "folder") -> argparse.ArgumentParser:
+def make_pairs_parser(description: str | None, folders: str = "folder") -> argparse.ArgumentParser:
     """Return a parser with the arguments that `list_pairs` needs; `folders` may be several."""
     parser = make_parser(description)
     parser.add_argument(folders, type=Path, nargs="+" if folders == "folders" else None)

@@ -20,7 +20,7 @@ Image = NDArray[np.floating]
 Cut = tuple[slice, slice]  # rows and columns of PAN
 
 
-def coarse_ms(pair: PairWindow) -> Image:
+def replicate_ms(pair: PairWindow) -> Image:
     """Bring MS to PAN's grid without interpolation, (bands, H, W)."""
     rows, columns = (
         nearest(p).clip(0, n - 1) for p, n in zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape, strict=True)
@@ -30,7 +30,7 @@ def coarse_ms(pair: PairWindow) -> Image:
 
 def panels(pair: PairWindow, cut: Cut, results: Mapping[str, Image], rgb: Sequence[int]) -> dict[str, Image]:
     """Return MS, PAN and results (bands, H, W) within `cut`, in [0, 1]; colours are stretched as those of MS."""
-    shown = {"MS": coarse_ms(pair), "PAN": pair.pan.astype(np.float64)[None], **results}
+    shown = {"MS": replicate_ms(pair), "PAN": pair.pan.astype(np.float64)[None], **results}
     parts = {n: bands[list(rgb) if len(bands) > 1 else [0]][(slice(None), *cut)] for n, bands in shown.items()}
     limits = {n: np.percentile(parts[n], STRETCH, axis=(1, 2))[:, :, None, None] for n in ("MS", "PAN")}
     stretched = {}
@@ -57,12 +57,12 @@ def save_panels(path: Path, drawn: Sequence[tuple[str, Image]], columns: int, wi
 
 def contact_sheet(path: Path, pair: PairWindow, results: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
     """Write a PNG of the liveliest square of a pair; `results` (bands, H, W) on PAN's grid, `rgb` band indices."""
-    cut = liveliest(pair.pan.astype(np.float64), pair.pan_valid)
+    cut = find_liveliest_square(pair.pan.astype(np.float64), pair.pan_valid)
     drawn = list(panels(pair, cut, results, rgb).items())
     save_panels(path, drawn, -(-len(drawn) // 2), 3.4)
 
 
-def liveliest(pan: Image, valid: NDArray[np.bool_]) -> Cut:
+def find_liveliest_square(pan: Image, valid: NDArray[np.bool_]) -> Cut:
     """Find the completely valid square of CROP pixels where PAN varies most, on a coarse raster of candidates."""
     tops, lefts = (range(0, max(n - CROP, 0) + 1, CROP // 2) for n in pan.shape)
     cuts = [(slice(top, top + CROP), slice(left, left + CROP)) for top in tops for left in lefts]

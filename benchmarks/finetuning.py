@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from arguments import add_weights, pairs_parser
+from arguments import add_weights, make_pairs_parser
 from otfm_pansharpen.model.errors import InputError
 from otfm_pansharpen.model.finetuning.finetune import finetune
 from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair
@@ -29,8 +29,8 @@ from otfm_pansharpen.model.quality.comparison import Figures
 from otfm_pansharpen.model.quality.full_resolution import full_resolution
 from otfm_pansharpen.model.quality.indices import INDICES
 from otfm_pansharpen.model.raster.source import RasterSource
-from quality import Ours
-from wald import Scene, indices, list_pairs, read, reduced
+from quality import OwnFusion
+from wald import ValidationScene, indices, list_pairs, read, reduced
 
 MARGIN = 16  # MS pixels between the part that is tuned on and the part that is evaluated
 BLOCK = 32  # PAN pixels; HQNR takes whole blocks of that size
@@ -40,14 +40,14 @@ class Halves:
     """A pair cut in two, to evaluate weights in its right half."""
 
     def __init__(self, pan: RasterSource, ms: RasterSource, folder: Path) -> None:
-        self.pan, self.ms, self.scene, self.folder = pan, ms, Scene(pan, ms), folder
+        self.pan, self.ms, self.scene, self.folder = pan, ms, ValidationScene(pan, ms), folder
         self.ratio = round(self.scene.placement.ratio)
         coarse, fine, self.reference, inside = reduced(self.scene, self.ratio, folder)
         self.reduced = RasterSource(str(coarse)), RasterSource(str(fine))
         self.middle = self.reference.shape[2] // 2
         self.unseen = inside.copy()
         self.unseen[:, : self.middle + MARGIN] = False
-        small = Scene(*self.reduced)
+        small = ValidationScene(*self.reduced)
         pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
         prepared = prepare(pair, self.scene.registration.transfer, inside)
         self.classical = min(self._measure_ergas(method(prepared)) for method in CLASSICAL.values())
@@ -62,7 +62,7 @@ class Halves:
 
     def evaluate(self, weights: Path) -> Figures:
         """Evaluate weights as users run them, files in, file out."""
-        ours, output = Ours(weights, 1), self.folder / "fused.tif"
+        ours, output = OwnFusion(weights, 1), self.folder / "fused.tif"
         error = self._measure_ergas(ours.fuse(*self.reduced, output)) / self.classical
         fused = ours.fuse(self.pan, self.ms, output)
         first = round((self.middle + MARGIN) * self.scene.placement.spacing[1] / BLOCK) * BLOCK
@@ -112,7 +112,7 @@ def print_summary(table: dict[str, tuple[Figures, Figures]]) -> None:
 
 def main() -> None:
     """Tune on each pair and print the table."""
-    parser = pairs_parser(__doc__)
+    parser = make_pairs_parser(__doc__)
     parser.add_argument("--halves", action="store_true", help="tune on the left half, evaluate in the right one")
     parser.add_argument("--minutes", type=float, default=FinetuneJob.minutes)
     parser.add_argument("--steps", type=int)

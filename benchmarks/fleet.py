@@ -193,7 +193,7 @@ def scheduler(folder: Path, count: int) -> None:
     import psutil
     from distributed import Client
     from otfm_pansharpen.fleet import run
-    from otfm_pansharpen.fleet.job import Scene, Settings
+    from otfm_pansharpen.fleet.job import FleetScene, Settings
     from otfm_pansharpen.fleet.table import Row
 
     file = folder / "scheduler.json"
@@ -217,7 +217,7 @@ def scheduler(folder: Path, count: int) -> None:
     try:
         with Client(scheduler_file=str(file)) as client:
             name = "LC08_L1TP_{:06d}_20200701_02_T1"
-            scenes = (Scene(name.format(n), f"/out/{n}_sharp.cog.tif", "a", "b") for n in range(count))
+            scenes = (FleetScene(name.format(n), f"/out/{n}_sharp.cog.tif", "a", "b") for n in range(count))
             run.sharpen_fleet(client, scenes, Settings(), finish)
             seconds = time.monotonic() - begun
             say(mode="scheduler", statuses=counts, tasks=3 * count, ms_per_task=round(1000 * seconds / (3 * count), 2))

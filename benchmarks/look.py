@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from arguments import add_weights, pairs_parser
+from arguments import add_weights, make_pairs_parser
 from contact_sheet import Cut, panels, save_panels
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
@@ -28,7 +28,7 @@ from otfm_pansharpen.model.quality.indices import Image
 from otfm_pansharpen.model.raster.bands import rgb_bands
 from otfm_pansharpen.model.raster.source import RasterSource
 from scipy.ndimage import uniform_filter
-from wald import Scene, band_names, list_pairs, read, reduced
+from wald import ValidationScene, band_names, list_pairs, read, reduced
 
 SIZE = 5  # pixels along the box whose mean the high-pass subtracts
 RIM = 16  # pixels at the sides that are not compared
@@ -44,14 +44,16 @@ def energies(bands: Image, inside: np.ndarray) -> tuple[float, float]:
     return float((brightness[inside] ** 2).mean()), float((colour[:, inside] ** 2).mean())
 
 
-def compared(pair: PairWindow, scene: Scene, fused: Image, inside: np.ndarray) -> tuple[tuple[float, float], Image]:
+def compared(
+    pair: PairWindow, scene: ValidationScene, fused: Image, inside: np.ndarray
+) -> tuple[tuple[float, float], Image]:
     """Divide the energies of the fused image by those of MTF-GLP-FS. Returns quotients and MTF-GLP-FS's image."""
     plain = mtf_glp_fs(prepare(pair, scene.registration.transfer, inside))
     ours, theirs = energies(fused, inside), energies(plain, inside)
     return (ours[0] / theirs[0], ours[1] / theirs[1]), plain
 
 
-def at_full_resolution(scene: Scene, job: FusionJob) -> tuple[tuple[float, float], PairWindow, Image, Image]:
+def at_full_resolution(scene: ValidationScene, job: FusionJob) -> tuple[tuple[float, float], PairWindow, Image, Image]:
     """Measure energies at full resolution. Returns them, the pair, our result and MTF-GLP-FS's."""
     fuse(job)
     fused, grid = read(job.output)
@@ -61,11 +63,11 @@ def at_full_resolution(scene: Scene, job: FusionJob) -> tuple[tuple[float, float
     return energy, pair, fused, plain
 
 
-def one_scale_down(scene: Scene, folder: Path, job: FusionJob) -> tuple[float, float]:
+def one_scale_down(scene: ValidationScene, folder: Path, job: FusionJob) -> tuple[float, float]:
     """Measure energies at reduced resolution."""
     pan, ms, _, inside = reduced(scene, round(scene.placement.ratio), folder)
     sources = RasterSource(str(pan)), RasterSource(str(ms))
-    small = Scene(*sources)
+    small = ValidationScene(*sources)
     pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
     fuse(replace(job, pan=sources[0], ms=sources[1], output=folder / "reduced.tif"))
     return compared(pair, scene, read(folder / "reduced.tif")[0], inside)[0]
@@ -107,13 +109,13 @@ def draw(path: Path, pair: PairWindow, images: Mapping[str, Image], rgb: tuple[i
 
 
 def main() -> None:
-    parser = pairs_parser(__doc__)
+    parser = make_pairs_parser(__doc__)
     add_weights(parser)
     parser.add_argument("--sheets", type=Path, help="folder for a sheet of each pair")
     arguments = parser.parse_args()
     print(" " * 22 + "".join(f"{w + ': full':>14}{'reduced':>9}{'quotient':>10}" for w in ("detail", "colour")))
     for name, pan, ms in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
-        scene = Scene(pan, ms)
+        scene = ValidationScene(pan, ms)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             options = FusionOptions(arguments.weights, estimate_quality=False)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from arguments import add_weights, pairs_parser
+from arguments import add_weights, make_pairs_parser
 from contact_sheet import contact_sheet
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
@@ -31,7 +31,7 @@ from otfm_pansharpen.model.quality.indices import INDICES, Image
 from otfm_pansharpen.model.raster.bands import rgb_bands
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.source import RasterSource
-from wald import Scene, band_names, list_pairs, read, softened
+from wald import ValidationScene, band_names, list_pairs, read, softened
 
 OURS, FULL = "OTFM", "full resolution"
 PUBLISHED = [name for name in CLASSICAL if not name.endswith("measured")]
@@ -47,7 +47,7 @@ METHODS = {"interpolation": interpolation, "GDAL Brovey": gdal_brovey, **CLASSIC
 
 
 @dataclass(frozen=True)
-class Ours:
+class OwnFusion:
     """The plugin with its options."""
 
     weights: Path
@@ -63,7 +63,7 @@ class Ours:
 
 
 def compare_reduced(
-    scene: Scene, ratio: float, plugin: Ours, transfer: TransferFunction | None = None
+    scene: ValidationScene, ratio: float, plugin: OwnFusion, transfer: TransferFunction | None = None
 ) -> dict[str, dict[str, float]]:
     """Measure indices of all methods on the pair reduced by `ratio` and `transfer` (default: the scene's own)."""
     with gdal_exceptions():
@@ -75,7 +75,7 @@ def compare_reduced(
 
 
 def compare_full(
-    scene: Scene, pan: RasterSource, ms: RasterSource, plugin: Ours, sheet: Path | None
+    scene: ValidationScene, pan: RasterSource, ms: RasterSource, plugin: OwnFusion, sheet: Path | None
 ) -> dict[str, dict[str, float]]:
     """Measure indices of all methods at full resolution; draw their results to the file `sheet`, if any."""
     with tempfile.TemporaryDirectory() as name:
@@ -112,7 +112,7 @@ def by_sensor(shares: Mapping[str, float]) -> str:
 
 
 def main() -> None:
-    parser = pairs_parser(__doc__)
+    parser = make_pairs_parser(__doc__)
     add_weights(parser)
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each pair")
@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--gaussian", action="store_true", help="reduce by the Gaussian nearest to what was measured")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    plugin = Ours(arguments.weights, arguments.steps)
+    plugin = OwnFusion(arguments.weights, arguments.steps)
     if arguments.sheets:
         arguments.sheets.mkdir(parents=True, exist_ok=True)
     softer = tempfile.TemporaryDirectory()
@@ -128,7 +128,7 @@ def main() -> None:
     for name, pan, crisp in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
         soft = Path(softer.name) / f"{name}_ms.tif"
         ms = softened(pan, crisp, arguments.soften, soft) if arguments.soften else crisp
-        scene = Scene(pan, ms)
+        scene = ValidationScene(pan, ms)
         native = scene.placement.ratio
         row, column = scene.registration.shift
         transfer = scene.registration.transfer

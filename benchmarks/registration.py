@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from arguments import pairs_parser
+from arguments import make_pairs_parser
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.quality.full_resolution import full_resolution
@@ -23,12 +23,12 @@ from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import sample_scene
 from otfm_pansharpen.model.scene.registration import measure_registration
-from wald import Scene, list_pairs, read, reduced
+from wald import ValidationScene, list_pairs, read, reduced
 
 MOVES = ((-3.0, -3.0), (-2.3, 1.4), (-1.0, 3.0), (-0.4, -0.7), (0.25, 0.5), (1.6, -2.2), (2.7, 0.0), (3.0, 3.0))
 
 
-def missed(scene: Scene) -> list[tuple[float, float]]:
+def missed(scene: ValidationScene) -> list[tuple[float, float]]:
     """Measure the errors (rows, columns) of known moves of MS, without the pair's own shift."""
     errors = []
     origin, shift = scene.placement.origin, scene.registration.shift  # the origin has the pair's shift corrected
@@ -40,7 +40,7 @@ def missed(scene: Scene) -> list[tuple[float, float]]:
     return errors
 
 
-def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> tuple[float, float]:
+def aligned(scene: ValidationScene, pan: RasterSource, ms: RasterSource, align: bool) -> tuple[float, float]:
     """Measure ERGAS at reduced and HQNR at full resolution of the default weights."""
     ratio, shift = round(scene.placement.ratio), scene.registration.shift
     with tempfile.TemporaryDirectory() as name:
@@ -55,14 +55,14 @@ def aligned(scene: Scene, pan: RasterSource, ms: RasterSource, align: bool) -> t
 
 
 def main() -> None:
-    parser = pairs_parser(__doc__, "folders")
+    parser = make_pairs_parser(__doc__, "folders")
     parser.add_argument("--moved", action="store_true", help="also measure after known moves of MS")
     parser.add_argument("--aligned", action="store_true", help="also fuse with ALIGN off and auto")
     arguments = parser.parse_args()
     print(f"{'':22}{'gain':>7}  {'rows, columns at .25 .5 .75 1':40}{'shift, PAN pixels':>20}{'correlation':>20}")
     pairs = [p for f in arguments.folders for p in list_pairs(f, arguments.only, arguments.zero_is_nodata)]
     for name, pan, ms in pairs:
-        scene = Scene(pan, ms)
+        scene = ValidationScene(pan, ms)
         registration = scene.registration
         bands = " ".join(f"{v:.2f}" for v in registration.transfer.summary())
         row, column = registration.shift

@@ -23,7 +23,7 @@ from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import read_pair
 
 
-class Scene:
+class ValidationScene:
     """A pair measured as an assessment measures it, and all of its MS with the PAN over it; small scenes only."""
 
     def __init__(self, pan: RasterSource, ms: RasterSource) -> None:
@@ -61,7 +61,7 @@ def softened(pan: RasterSource, ms: RasterSource, gain: float, path: Path) -> Ra
 
     The gain measured afterwards is higher, as the detail that aliasing left in MS does not fall with it.
     """
-    scene = Scene(pan, ms)
+    scene = ValidationScene(pan, ms)
     pair, valid = scene.pair, scene.pair.ms_valid
     mean = pair.ms[:, valid].mean(1)[:, None, None]
     whole = fill(torch.from_numpy(pair.ms - mean), torch.from_numpy(valid)).numpy() + mean
@@ -98,7 +98,7 @@ def write(path: Path, values: np.ndarray, transform: tuple[float, ...]) -> None:
 
 
 def reduced(
-    scene: Scene,
+    scene: ValidationScene,
     ratio: float,
     folder: Path,
     transfer: TransferFunction | None = None,

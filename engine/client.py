@@ -299,7 +299,7 @@ class Engines:
         """Start an engine on `job` by the first way that works, which is tried first from then on."""
         progress.explain("Starting the engine: torch is loaded in a process of its own.")
         ways = [self.working] if self.working else launches()
-        greeting = greeting_of(packages, job)
+        greeting = make_greeting(packages, job)
         failed: list[EngineError] = []
         for way in ways:
             engine = Engine(way, greeting)
@@ -326,7 +326,7 @@ def _end(engine: Engine, job: Any) -> None:
         remove_stale_runs(folder)
 
 
-def greeting_of(packages: Path, job: Any = None) -> dict[str, Any]:
+def make_greeting(packages: Path, job: Any = None) -> dict[str, Any]:
     """Return the first message to an engine: this process's Python, path, settings of GDAL and PROJ, and a job."""
     from osgeo import gdal, osr
 

@@ -37,7 +37,7 @@ def examine(job: Examination, progress: Progress | None = None) -> Findings:
     return Findings((*_describe_software(job.packages), *_describe_machine(), *_describe_room(job.packages), answer))
 
 
-def host_lines() -> list[str]:
+def describe_host() -> list[str]:
     """Return the lines that need no torch."""
     return [
         f"OTFM Pansharpen {VERSION}",
@@ -61,14 +61,14 @@ def _describe_software(packages: Path) -> Iterator[str]:
 def _describe_machine() -> Iterator[str]:
     import torch
 
-    from ..model.inference.precision import measured_share
+    from ..model.inference.precision import measure_bf16_share
     from ..model.network.weights import load_weights
     from ..model.options import BUNDLED
 
     capability = torch.backends.cpu.get_cpu_capability()
     yield f"Processor: {os.cpu_count()} cores, {capability}, {torch.get_num_threads()} threads"
     for name, path in BUNDLED.items():
-        share = measured_share(load_weights(path).network)
+        share = measure_bf16_share(load_weights(path).network)
         yield f"bfloat16 takes {share:.2f} times the time of float32 with the weights {name}"
     yield from _describe_cuda()
 
@@ -77,10 +77,10 @@ def _describe_room(packages: Path) -> Iterator[str]:
     """Describe memory and disk."""
     import shutil
 
-    from ..model.fusion.plan import default_budget
+    from ..model.fusion.plan import choose_budget
 
     there = next(p for p in (packages, *packages.parents) if p.exists())
-    yield f"Memory: {_read_free_memory()} MB free, {default_budget()} MB of it for tiles by default"
+    yield f"Memory: {_read_free_memory()} MB free, {choose_budget()} MB of it for tiles by default"
     yield f"Disk: {format_bytes(shutil.disk_usage(there).free)} free for the profile"
 
 

@@ -24,7 +24,7 @@ from ..model.errors import EngineError
 from ..model.progress import Progress, format_bytes
 from .child_process import launches, run_child
 from .client import ENGINES, Engines
-from .examination import Examination, host_lines
+from .examination import Examination, describe_host
 from .packages import MANIFEST, hold_packages, manifest, remove_leftovers, rename, swap_in
 
 LISTS = Path(__file__).resolve().parent.parent / "resources" / "packages"
@@ -38,7 +38,7 @@ ONLY_WHEELS = ("--only-binary", ":all:")  # pip would build any other file, whic
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequiredFiles:
     """The wish of a user: `build` is one of `BUILDS`; `wheels` a folder of wheels instead of an index, for closed
     networks; `index` the address of a package index instead of pip's own.
     """
@@ -56,7 +56,7 @@ class Done:
     report: tuple[str, ...] = ()
 
 
-def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
+def set_up(action: str, folder: Path, wanted: RequiredFiles, progress: Progress) -> Done:
     """Do one action on the packages' folder. Raises PansharpenError; what was installed before is then unchanged."""
     if action == "check":
         return _check(folder, progress)
@@ -69,7 +69,7 @@ def set_up(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Don
         ) from error
 
 
-def _change(action: str, folder: Path, wanted: Wanted, progress: Progress) -> Done:
+def _change(action: str, folder: Path, wanted: RequiredFiles, progress: Progress) -> Done:
     if action == "install":
         version = _find_version(folder, progress)
         if version:
@@ -100,7 +100,7 @@ def _find_version(folder: Path, progress: Progress) -> str:
 
 def _check(folder: Path, progress: Progress) -> Done:
     """Return a report, with the reason where the engine does not start."""
-    lines = tuple(host_lines())
+    lines = tuple(describe_host())
     try:
         findings = ENGINES.run(Examination(folder), folder, Progress(cancelled=progress.cancelled))
     except EngineError as error:
@@ -108,7 +108,7 @@ def _check(folder: Path, progress: Progress) -> Done:
     return Done(str(manifest(folder).get("torch", "")) or _find_version(folder, progress), (*lines, *findings.lines))
 
 
-def install(folder: Path, wanted: Wanted, progress: Progress) -> dict[str, str]:
+def install(folder: Path, wanted: RequiredFiles, progress: Progress) -> dict[str, str]:
     """Install into `folder`; returns names and versions. Raises EngineError; the folder is then unchanged."""
     if wanted.wheels is not None:
         _check_wheels(wanted.wheels)
@@ -200,7 +200,7 @@ def _find_pip(progress: Progress) -> list[str]:
     )
 
 
-def _choose_build(wanted: Wanted, pip: Sequence[str], progress: Progress) -> str:
+def _choose_build(wanted: RequiredFiles, pip: Sequence[str], progress: Progress) -> str:
     """Choose the build to install, one of the keys of `SIZES`, and log the reason."""
     if wanted.wheels is not None:
         return "cuda" if wanted.build == "cuda" else "cpu"
@@ -225,7 +225,7 @@ def _choose_build(wanted: Wanted, pip: Sequence[str], progress: Progress) -> str
     return "cuda"
 
 
-def _offers_cpu_build(pip: Sequence[str], wanted: Wanted, progress: Progress) -> bool:
+def _offers_cpu_build(pip: Sequence[str], wanted: RequiredFiles, progress: Progress) -> bool:
     """Return whether the index's torch is one of those in cpu.txt. Nothing is installed, built or run."""
     listed = (LISTS / "cpu.txt").read_text(encoding="ascii")
     versions = [line.rstrip(" \\") for line in listed.splitlines() if line.startswith("torch==")]
@@ -240,18 +240,18 @@ def _offers_cpu_build(pip: Sequence[str], wanted: Wanted, progress: Progress) ->
     return any(digest and digest.rpartition("=")[2] in listed for digest in digests)
 
 
-def _list_sources(build: str, wanted: Wanted) -> list[str]:
+def _list_sources(build: str, wanted: RequiredFiles) -> list[str]:
     """List what pip installs and from where. A user's own folder of wheels is trusted, an index by hashes alone."""
     if wanted.wheels is not None:
         return ["--no-index", "--find-links", str(wanted.wheels), "torch", "safetensors"]
     return ["--no-deps", "--require-hashes", "-r", str(LISTS / f"{build}.txt"), *_list_index_options(wanted)]
 
 
-def _list_index_options(wanted: Wanted) -> list[str]:
+def _list_index_options(wanted: RequiredFiles) -> list[str]:
     return ["--index-url", wanted.index] if wanted.index else []
 
 
-def _announce(folder: Path, build: str, wanted: Wanted, progress: Progress) -> None:
+def _announce(folder: Path, build: str, wanted: RequiredFiles, progress: Progress) -> None:
     """Log what is fetched, how large it is, and where it goes. Raises EngineError where the disk is too small."""
     fetched, installed = SIZES[build]
     source = f"the folder {wanted.wheels}" if wanted.wheels else wanted.index or "the package index that pip uses"

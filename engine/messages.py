@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Union
 
-from ..model.assessment.job import Assessed, AssessJob, AssessResult, BandFigures, Verdict
+from ..model.assessment.job import AssessedRaster, AssessJob, AssessResult, BandFigures, Verdict
 from ..model.codec import MAX_SHOWN, Codec
 from ..model.finetuning.job import Evaluation, FinetuneJob, FinetuneResult, Recipe, TuningPair
 from ..model.fusion.job import FusionJob, FusionOptions, FusionResult, SceneMetrics
@@ -27,7 +27,7 @@ RESULTS = tuple(result for result, _, _ in JOBS.values())
 CODEC = Codec(
     *(*JOBS, *RESULTS, RasterSource, Notice),
     *(FusionOptions, SceneMetrics),
-    *(BandFigures, Assessed, Verdict, ProductRun, TuningPair, Recipe, Evaluation),
+    *(BandFigures, AssessedRaster, Verdict, ProductRun, TuningPair, Recipe, Evaluation),
 )
 Kind = Union[type, tuple[type, ...]]
 Shape = Mapping[str, Kind]  # names of a message's parts and their types

@@ -56,7 +56,7 @@ UNKNOWN = (
 )
 
 
-def fault_sentence(error: BaseException) -> str:
+def explain_fault(error: BaseException) -> str:
     """Explain an error while torch is loaded and what to do, with the error's own first line."""
     if isinstance(error, ModuleNotFoundError) and error.name in ("torch", "safetensors", "numpy"):
         return MISSING.format(name=error.name, setup=SETUP)

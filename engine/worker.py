@@ -18,7 +18,7 @@ from ..model.errors import CancelledError, PansharpenError
 from ..model.progress import Progress
 from .messages import JOBS, TO_ENGINE, read_messages, to_line
 from .packages import find_packages
-from .torch_faults import fault_sentence
+from .torch_faults import explain_fault
 
 IDLE = 300.0  # seconds without a job, after which an engine ends
 LAST_WORDS = 3.0  # seconds for a running job to clear up once QGIS has ended
@@ -136,7 +136,7 @@ def load_torch() -> str:
 def _give_up(line: Line, error: Exception) -> NoReturn:
     """Send why this engine does not work, and end it."""
     line.begin(
-        fault=fault_sentence(error),
+        fault=explain_fault(error),
         details="".join(traceback.format_exception(type(error), error, error.__traceback__)),
     )
     os._exit(1)

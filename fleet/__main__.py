@@ -24,7 +24,7 @@ from ..model.fusion.job import FusionOptions
 from ..model.options import BUNDLED, DATA_TYPES, DEFAULT_SET, PRODUCT_BANDS
 from ..model.product.run import FAILED, NO_PRODUCT
 from ..model.staging import remove_stale_runs
-from .job import COG, PARTS, Scene, Settings, read_scenes
+from .job import COG, PARTS, FleetScene, Settings, read_scenes
 from .storage import is_remote
 from .table import Bar, Row, write_table
 
@@ -128,7 +128,7 @@ def _client(arguments: argparse.Namespace) -> Iterator[Client]:
         del loading
 
 
-def _sharpen(client: Client, scenes: Sequence[Scene], rows: list[Row], settings: Settings, output: str) -> int:
+def _sharpen(client: Client, scenes: Sequence[FleetScene], rows: list[Row], settings: Settings, output: str) -> int:
     from .run import sharpen_fleet
 
     bar = Bar(len(scenes) + len(rows))

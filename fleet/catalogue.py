@@ -17,14 +17,14 @@ from pystac.extensions.file import FileExtension
 from pystac.extensions.projection import ProjectionExtension
 
 from ..model.raster.gdal_errors import gdal_exceptions
-from .job import Scene
+from .job import FleetScene
 from .scene_plan import ScenePlan, VerifiedPart
 from .storage import write_text
 
 SHA256 = "1220"  # how a multihash of SHA-256 begins
 
 
-def write_catalogue(made: ScenePlan, scene: Scene, parts: Sequence[VerifiedPart]) -> None:
+def write_catalogue(made: ScenePlan, scene: FleetScene, parts: Sequence[VerifiedPart]) -> None:
     """Write the VRT and then the item. Raises PansharpenError."""
     files = {part.path: f"{basename(scene.name_sidecar('parts'))}/{basename(part.path)}" for part in parts}
     with gdal_exceptions(), tempfile.TemporaryDirectory() as folder:
@@ -50,7 +50,7 @@ def write_catalogue(made: ScenePlan, scene: Scene, parts: Sequence[VerifiedPart]
     write_text(scene.output, json.dumps(values, indent=1))
 
 
-def _make_item(made: ScenePlan, scene: Scene, dataset: gdal.Dataset) -> pystac.Item:
+def _make_item(made: ScenePlan, scene: FleetScene, dataset: gdal.Dataset) -> pystac.Item:
     """Make the item without its assets; the time is that of the scene where it is known, else that of its making."""
     about = gdal.Info(dataset, format="json")
     area = about.get("wgs84Extent")  # none without a reference system

@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 from posixpath import dirname, join
 
 from ..model.errors import InputError, WeightsError
-from ..model.files import distinct_names, plain_name
+from ..model.files import make_file_name, make_names_distinct
 from ..model.fusion.job import FusionOptions
 from ..model.options import BUNDLED, DEFAULT_SET, PRODUCT_BANDS
 from ..model.product.recognise import find_products
-from ..model.product.scene import Product, Refused
+from ..model.product.scene import Product, RefusedProduct
 from ..model.raster.gdal_errors import gdal_exceptions
 from ..model.raster.source_files import confined
 from .storage import find, is_remote, read_bytes
@@ -36,7 +36,7 @@ FLEET_OPTIONS = FusionOptions(device="cpu", precision="fp32")
 
 
 @dataclass(frozen=True)
-class Scene:
+class FleetScene:
     """A pair by paths that every worker can open, or a product; `output` is what exists once it is complete."""
 
     name: str
@@ -67,7 +67,7 @@ class Settings:
     form: str = COG
     options: FusionOptions = FLEET_OPTIONS
 
-    def weights_for(self, scene: Scene) -> str:
+    def weights_for(self, scene: FleetScene) -> str:
         """Return the path of a scene's weights. Raises WeightsError where the folder has none for its sensor."""
         if self.weights in BUNDLED:
             return str(BUNDLED[self.weights])
@@ -82,29 +82,29 @@ class Settings:
         return path
 
 
-def read_scenes(path: str, folder: str, form: str) -> tuple[list[Scene], list[Refused]]:
+def read_scenes(path: str, folder: str, form: str) -> tuple[list[FleetScene], list[RefusedProduct]]:
     """Read the scenes of a CSV file or of a folder of products, and what is refused there. Raises InputError."""
     if path.lower().endswith(".csv"):
         return _read_list(path, folder, ENDINGS[form]), []
     with gdal_exceptions(), confined():
         products, refused = find_products(path, lambda: None)
-    names = distinct_names([plain_name(p.title, "scene") for p in products])
+    names = make_names_distinct([make_file_name(p.title, "scene") for p in products])
     scenes = [
-        Scene(n, join(folder, n + ENDINGS[form]), sensor=p.ms.sensor.name, date=p.ms.date, product=p)
+        FleetScene(n, join(folder, n + ENDINGS[form]), sensor=p.ms.sensor.name, date=p.ms.date, product=p)
         for n, p in zip(names, products)
     ]
     return scenes, list(refused)
 
 
-def _read_list(path: str, folder: str, ending: str) -> list[Scene]:
-    scenes: list[Scene] = []
+def _read_list(path: str, folder: str, ending: str) -> list[FleetScene]:
+    scenes: list[FleetScene] = []
     seen: dict[str, int] = {}
     for number, line in _read_lines(path):
         _check_line(line, number, path)
         pan, ms = (_make_absolute(line[role] or "", path) for role in NEEDED)
         if not pan or not ms:
             raise InputError(f"Line {number} of {path} names no {'PAN' if not pan else 'MS'}. Fill it in.")
-        name = plain_name(line.get("name") or PurePosixPath(pan).stem, "scene")
+        name = make_file_name(line.get("name") or PurePosixPath(pan).stem, "scene")
         if name.lower() in seen:
             raise InputError(
                 f"Lines {seen[name.lower()]} and {number} of {path} are both called {name}. Give each scene a name of "
@@ -112,7 +112,7 @@ def _read_list(path: str, folder: str, ending: str) -> list[Scene]:
             )
         seen[name.lower()] = number
         scenes.append(
-            Scene(name, join(folder, name + ending), pan, ms, line.get("sensor") or "", line.get("date") or "")
+            FleetScene(name, join(folder, name + ending), pan, ms, line.get("sensor") or "", line.get("date") or "")
         )
     if not scenes:
         raise InputError(f"The list {path} names no scene. Each line below the columns' names is one.")

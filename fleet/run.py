@@ -21,7 +21,7 @@ from ..model.fusion.plan import MEGABYTE
 from ..model.product.run import COMPLETE, FAILED, SHARPENED
 from ..model.raster.source_files import TRACES
 from ..model.version import VERSION
-from .job import Scene, Settings
+from .job import FleetScene, Settings
 from .scene import StepResult, join_parts, make_part, plan_scene
 from .storage import is_remote
 from .table import Row
@@ -46,7 +46,7 @@ Task = tuple[Any, ...]  # a step's name, and what it takes besides scene and set
 Way = Generator[list[Task], list[StepResult], Row]
 
 
-def run_step(step: str, scene: Scene, settings: Settings, *arguments: Any) -> StepResult:
+def run_step(step: str, scene: FleetScene, settings: Settings, *arguments: Any) -> StepResult:
     """Run a step on a worker of Dask.
 
     Permanent errors are returned as sentences; others, and all of stores, are raised, so that Dask retries.
@@ -120,7 +120,7 @@ def _examine(dask_worker: Worker) -> tuple[str, bool]:
 class _Work:
     """A scene in work: its way, its tasks that are not handed over yet, and the results of the others."""
 
-    scene: Scene
+    scene: FleetScene
     way: Way
     waiting: deque[Task]
     running: int = 0
@@ -128,7 +128,7 @@ class _Work:
 
 
 def sharpen_fleet(
-    client: Client, scenes: Iterable[Scene], settings: Settings, finish: Callable[[Row], None] = lambda row: None
+    client: Client, scenes: Iterable[FleetScene], settings: Settings, finish: Callable[[Row], None] = lambda row: None
 ) -> None:
     """Sharpen all scenes; `finish` gets a row for each, as it ends.
 
@@ -179,7 +179,7 @@ def sharpen_fleet(
             finish(end.value)
 
 
-def sharpen_scene(scene: Scene) -> Way:
+def sharpen_scene(scene: FleetScene) -> Way:
     """Sharpen one scene: yield tasks that may run in parallel, receive their results, and return its row."""
     row = Row(scene.name, output=scene.output)
 

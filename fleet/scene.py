@@ -26,22 +26,22 @@ from ..model.geometry.grids import Window
 from ..model.notices import Notice
 from ..model.progress import Progress
 from ..model.raster.gdal_errors import gdal_exceptions
-from ..model.raster.windows import opened_pair
+from ..model.raster.windows import open_pair
 from ..model.raster.writer import RasterWriter
 from ..model.staging import remove_stale_runs
 from . import storage
 from .catalogue import write_catalogue
-from .job import COG, Scene, Settings
+from .job import COG, FleetScene, Settings
 from .scene_plan import (
     DIGEST_DIGITS,
-    Part,
+    ScenePart,
     ScenePlan,
     VerifiedPart,
+    collect_settings,
     compute_digest,
-    inputs_of,
+    describe_inputs,
     measure_scene,
     plan_here,
-    settings_of,
 )
 from .storage import DamagedFileError, is_remote
 
@@ -75,14 +75,14 @@ class StepResult:
     error: str = ""
 
 
-def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> StepResult:
+def plan_scene(scene: FleetScene, settings: Settings, memory: int | None = None) -> StepResult:
     """Plan a scene that is not complete. `memory` is what a worker has, in MB. Raises PansharpenError.
 
     An earlier plan is not used, because whoever can write there could have written it. The same scene has the same
     plan, so the parts of an earlier run still carry its digest.
     """
     with gdal_exceptions():
-        inputs, decisive = inputs_of(scene), settings_of(scene, settings)
+        inputs, decisive = describe_inputs(scene), collect_settings(scene, settings)
         notices = []
         try:
             metrics = _read_finished_metrics(scene, settings, inputs, decisive)
@@ -103,7 +103,7 @@ def plan_scene(scene: Scene, settings: Settings, memory: int | None = None) -> S
     )
 
 
-def make_part(scene: Scene, settings: Settings, digest: str, number: int) -> StepResult:
+def make_part(scene: FleetScene, settings: Settings, digest: str, number: int) -> StepResult:
     """Fuse a part and write it, complete, under a name with its checksum. Raises PansharpenError."""
     made = read_plan(scene.name_sidecar("plan.json"), digest)
     part, plan = made.parts[number], plan_here(made.plan, scene, settings)
@@ -112,7 +112,7 @@ def make_part(scene: Scene, settings: Settings, digest: str, number: int) -> Ste
     clipped: list[Notice] = []
     with (
         translate_memory_errors(),
-        opened_pair(plan.pan, plan.ms) as (pan, ms),
+        open_pair(plan.pan, plan.ms) as (pan, ms),
         storage.finished(join(scene.name_sidecar("parts"), f"{part.stem}.tif"), by_content=True) as local,
         RasterWriter(local, pan.grid.cropped(part.window), pan.crs or ms.crs, ms, form) as writer,
     ):
@@ -123,7 +123,7 @@ def make_part(scene: Scene, settings: Settings, digest: str, number: int) -> Ste
     return StepResult()
 
 
-def join_parts(scene: Scene, settings: Settings, digest: str) -> StepResult:
+def join_parts(scene: FleetScene, settings: Settings, digest: str) -> StepResult:
     """Make the output of all parts, or say which are missing or damaged. Raises PansharpenError."""
     made = read_plan(scene.name_sidecar("plan.json"), digest)
     folder, parts = scene.name_sidecar("parts"), made.parts
@@ -163,9 +163,9 @@ def _describe_clipping(parts: Sequence[VerifiedPart]) -> tuple[str, ...]:
     return (sentence,) if clipped else ()
 
 
-def _refuse_mixtures(scene: Scene, made: ScenePlan) -> None:
+def _refuse_mixtures(scene: FleetScene, made: ScenePlan) -> None:
     """Raise InputError where a file has changed since the scene was planned: parts may be of both states."""
-    before, now = made.inputs.split("; "), inputs_of(scene).split("; ")
+    before, now = made.inputs.split("; "), describe_inputs(scene).split("; ")
     if before != now:
         changed = ", ".join(stamp for stamp in now if stamp not in before) or "a file that is gone"
         raise InputError(
@@ -175,11 +175,11 @@ def _refuse_mixtures(scene: Scene, made: ScenePlan) -> None:
 
 
 def _write_cog(
-    made: ScenePlan, scene: Scene, settings: Settings, verified: Iterable[VerifiedPart | None]
+    made: ScenePlan, scene: FleetScene, settings: Settings, verified: Iterable[VerifiedPart | None]
 ) -> list[VerifiedPart | None]:
     """Write the COG where all parts are whole. Each is read once; returns all without their values."""
     plan, contents, whole = made.plan, [], True
-    with opened_pair(plan.pan, plan.ms) as (pan, ms), storage.finished(scene.output) as local:
+    with open_pair(plan.pan, plan.ms) as (pan, ms), storage.finished(scene.output) as local:
         grid, form = pan.grid.cropped(plan.window), replace(plan.form, options=settings.options.creation_options)
         if "NUM_THREADS" not in form.given:
             form = replace(form, options=(*form.options, JOINING_THREADS))
@@ -207,7 +207,7 @@ def list_parts(folder: str) -> dict[str, list[str]]:
     return names
 
 
-def verify_part(folder: str, candidates: Sequence[str], part: Part, read: bool) -> VerifiedPart | None:
+def verify_part(folder: str, candidates: Sequence[str], part: ScenePart, read: bool) -> VerifiedPart | None:
     """Return the first of some files that is the part, `read` or not, else None. Those that are not are removed.
 
     Call within `gdal_exceptions`. Raises InputError where a store does not answer.
@@ -220,7 +220,7 @@ def verify_part(folder: str, candidates: Sequence[str], part: Part, read: bool) 
     return None
 
 
-def _read_part(path: str, part: Part, read: bool) -> VerifiedPart:
+def _read_part(path: str, part: ScenePart, read: bool) -> VerifiedPart:
     """Read a part into memory, so that the verified bytes are used. Raises DamagedFileError."""
     content = storage.read_bytes(path, part.max_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -262,7 +262,7 @@ def remove_parts(folder: str, keep: Collection[str] = ()) -> None:
             os.rmdir(folder)
 
 
-def write_state(scene: Scene, plan: ScenePlan, outputs: Mapping[str, str]) -> None:
+def write_state(scene: FleetScene, plan: ScenePlan, outputs: Mapping[str, str]) -> None:
     """Write the plan, and the fingerprints of finished files by name. Raises OutputError."""
     body = {"plan": plan.to_values(), "outputs": dict(outputs)}
     state = {"format": FORMAT, "sha256": compute_digest(body), **body}
@@ -301,7 +301,7 @@ def read_plan(path: str, digest: str) -> ScenePlan:
     return ScenePlan.from_values(state["plan"])
 
 
-def _read_finished_metrics(scene: Scene, settings: Settings, inputs: str, decisive: str) -> SceneMetrics | None:
+def _read_finished_metrics(scene: FleetScene, settings: Settings, inputs: str, decisive: str) -> SceneMetrics | None:
     """Read the metrics of a complete scene, all of whose files were verified; None where it is not complete.
 
     Raises DamagedFileError where its state or a finished file is damaged.
@@ -325,7 +325,7 @@ def _read_finished_metrics(scene: Scene, settings: Settings, inputs: str, decisi
     return plan.metrics
 
 
-def _collect_fingerprints(scene: Scene, settings: Settings) -> dict[str, str]:
+def _collect_fingerprints(scene: FleetScene, settings: Settings) -> dict[str, str]:
     """Return the fingerprints of the finished files by name. Raises as `fingerprint`."""
     files = [scene.output]
     if settings.form != COG:

@@ -21,7 +21,7 @@ from ..model.codec import Codec
 from ..model.errors import OutputError, PansharpenError, translate_memory_errors
 from ..model.fusion.check import CheckedPair, check_output, check_pair
 from ..model.fusion.job import FusionJob, SceneMetrics
-from ..model.fusion.pipeline import estimate_quality, plan_pair, provenance, scene_metrics
+from ..model.fusion.pipeline import estimate_quality, make_scene_metrics, plan_pair, provenance
 from ..model.fusion.plan import (
     FIXED_PART,
     MAX_BUDGET,
@@ -30,20 +30,20 @@ from ..model.fusion.plan import (
     TILES_OF_A_GPU,
     FusionPlan,
     WorkPlan,
-    pixel_bytes,
+    estimate_pixel_bytes,
 )
 from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
-from ..model.network.weights import MAX_FILE_BYTES, sha256_of
+from ..model.network.weights import MAX_FILE_BYTES, compute_file_sha256
 from ..model.product.inputs import ms_source, pan_source
 from ..model.product.run import INPUTS, SETTINGS
 from ..model.progress import Progress
 from ..model.raster.delivery import check_place
 from ..model.raster.source import RasterSource
 from ..model.raster.source_files import confined, files_behind
-from ..model.raster.windows import opened_pair
+from ..model.raster.windows import open_pair
 from ..model.version import VERSION
-from .job import Scene, Settings
+from .job import FleetScene, Settings
 from .storage import is_remote, read_bytes, stamp
 
 MAX_PART = 2048  # PAN pixels along the side of a part: the work that is lost where a worker dies
@@ -54,7 +54,7 @@ MAX_HEADER_BYTES = 2**24  # metadata and directories of a part
 
 
 @dataclass(frozen=True)
-class Part:
+class ScenePart:
     """A part as planned: the start of its file's name, its window of PAN, number of bands and GDAL's type."""
 
     stem: str
@@ -125,11 +125,11 @@ class ScenePlan:
         return compute_digest(self.to_values())[:DIGEST_DIGITS]
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[ScenePart]:
         """The parts, row by row."""
         whole, digest, bands = self.plan.window, self.digest, len(self.plan.outputs)
         return [
-            Part(f"{w.top - whole.top:06d}_{w.left - whole.left:06d}_{digest}", w, bands, self.plan.form.type)
+            ScenePart(f"{w.top - whole.top:06d}_{w.left - whole.left:06d}_{digest}", w, bands, self.plan.form.type)
             for w in whole.split(self.part)
         ]
 
@@ -147,22 +147,22 @@ def compute_digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def measure_scene(scene: Scene, settings: Settings, memory: int | None, inputs: str, decisive: str) -> ScenePlan:
+def measure_scene(scene: FleetScene, settings: Settings, memory: int | None, inputs: str, decisive: str) -> ScenePlan:
     """Measure and plan a scene for workers of so much memory (MB). Raises PansharpenError."""
     pair_sources = sources(scene, settings)
     if not is_remote(scene.output):
         check_place(Path(scene.output), [s.path for s in pair_sources if s.path])
-    with translate_memory_errors(), opened_pair(*pair_sources) as (pan, ms), tempfile.TemporaryDirectory() as folder:
+    with translate_memory_errors(), open_pair(*pair_sources) as (pan, ms), tempfile.TemporaryDirectory() as folder:
         job = fusion_job(scene, settings, *pair_sources, Path(folder))
         pair = check_output(check_pair(pan, ms, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, Progress())
         quality = estimate_quality(pair, plan, weights, measured, reduced, Progress())
     _refuse_small_worker(plan, weights.network.config, memory)
-    facts, metrics = provenance(plan, measured.registration, weights), scene_metrics(plan, measured, quality)
+    facts, metrics = provenance(plan, measured.registration, weights), make_scene_metrics(plan, measured, quality)
     return ScenePlan(plan, part_side(plan, pair, memory), inputs, decisive, facts, metrics)
 
 
-def sources(scene: Scene, settings: Settings) -> tuple[RasterSource, RasterSource]:
+def sources(scene: FleetScene, settings: Settings) -> tuple[RasterSource, RasterSource]:
     """Return PAN and MS of a scene. Call within `gdal_exceptions`. Raises InputError."""
     if scene.product is None:
         return RasterSource(scene.pan), RasterSource(scene.ms)
@@ -172,17 +172,17 @@ def sources(scene: Scene, settings: Settings) -> tuple[RasterSource, RasterSourc
         return pan, ms_source(scene.product, settings.bands, {k: v for k, v in facts.items() if v})
 
 
-def fusion_job(scene: Scene, settings: Settings, pan: RasterSource, ms: RasterSource, folder: Path) -> FusionJob:
+def fusion_job(scene: FleetScene, settings: Settings, pan: RasterSource, ms: RasterSource, folder: Path) -> FusionJob:
     """Make the job that one machine would do. Tiles are those of its usual memory, whatever a worker has."""
     ending = "cog.tif" if settings.options.creation_options else "tif"  # a plain GeoTIFF needs no trial
     output = (folder if is_remote(scene.output) else Path(scene.output).parent) / f"trial.{ending}"
-    weights = Path(local_weights(settings.weights_for(scene)))
+    weights = Path(fetch_weights(settings.weights_for(scene)))
     return FusionJob(pan, ms, output, replace(settings.options, weights=weights, device="cpu", memory=MAX_BUDGET))
 
 
-def plan_here(plan: FusionPlan, scene: Scene, settings: Settings) -> FusionPlan:
+def plan_here(plan: FusionPlan, scene: FleetScene, settings: Settings) -> FusionPlan:
     """Adapt the plan to this machine: its copy of the weights, its device, one thread per tile beneath Dask."""
-    engine = replace(plan.engine, weights=local_weights(settings.weights_for(scene)))
+    engine = replace(plan.engine, weights=fetch_weights(settings.weights_for(scene)))
     tiles = 1
     if settings.options.device == "cuda":
         engine, tiles = replace(engine, devices=("cuda:0",)), TILES_OF_A_GPU
@@ -199,7 +199,7 @@ def part_side(plan: FusionPlan, pair: CheckedPair, memory: int | None) -> int:
 def _refuse_small_worker(plan: FusionPlan, config: NetworkConfig, memory: int | None) -> None:
     """Raise PansharpenError where a worker's memory (MB) does not hold a tile."""
     around = plan.work.side + 2 * config.halo * plan.engine.steps
-    needed = FIXED_PART + pixel_bytes(config, plan.engine.dtype, len(plan.ms.bands)) * around**2 // MEGABYTE
+    needed = FIXED_PART + estimate_pixel_bytes(config, plan.engine.dtype, len(plan.ms.bands)) * around**2 // MEGABYTE
     if memory is not None and memory < needed:
         raise PansharpenError(
             f"A worker has {memory} MB for each of its threads, but a tile of {plan.work.side} pixels takes {needed} "
@@ -207,7 +207,7 @@ def _refuse_small_worker(plan: FusionPlan, config: NetworkConfig, memory: int | 
         )
 
 
-def inputs_of(scene: Scene) -> str:
+def describe_inputs(scene: FleetScene) -> str:
     """Return name, size and time of every file that the scene is read from."""
     if scene.product:  # whose files read no others
         return "; ".join(stamp(f) for f in scene.product.files)
@@ -216,17 +216,17 @@ def inputs_of(scene: Scene) -> str:
     return "; ".join(stamp(f) for f in dict.fromkeys(behind))
 
 
-def settings_of(scene: Scene, settings: Settings) -> str:
+def collect_settings(scene: FleetScene, settings: Settings) -> str:
     """Return the settings that decide the bytes."""
-    path = local_weights(settings.weights_for(scene))
+    path = fetch_weights(settings.weights_for(scene))
     if not os.path.isfile(path):
         raise OutputError(f"The weights {path} are not on this worker. Put them where all workers see them.")
-    more = {"weights": sha256_of(Path(path)), "bands": settings.bands, "form": settings.form}
+    more = {"weights": compute_file_sha256(Path(path)), "bands": settings.bands, "form": settings.form}
     decisive = {**asdict(settings.options), **more}
     return f"{VERSION}; " + "; ".join(f"{k} {v}" for k, v in decisive.items())
 
 
-def local_weights(path: str) -> str:
+def fetch_weights(path: str) -> str:
     """Return a weights file on this machine: the path itself, or a copy of one in a store. Raises InputError."""
     return str(Path(_copy_weights(path, stamp(path)).name) / basename(path)) if is_remote(path) else path
 

@@ -15,14 +15,14 @@ from ..model.finetuning.finetune import finetune
 from ..model.finetuning.job import FinetuneJob, TuningPair
 from ..model.raster.gdal_errors import gdal_exceptions
 from ..model.wording import format_figure
-from .job import Scene, Settings
+from .job import FleetScene, Settings
 from .run import check_workers, prepare_worker
-from .scene_plan import local_weights, sources
+from .scene_plan import fetch_weights, sources
 from .storage import finished
 
 
 def tune_fleet(
-    client: Client, scenes: Sequence[Scene], settings: Settings, folder: str, count: int, minutes: float, seed: int
+    client: Client, scenes: Sequence[FleetScene], settings: Settings, folder: str, count: int, minutes: float, seed: int
 ) -> Iterator[tuple[str, bool]]:
     """Write SENSOR.safetensors for every sensor of the list; yields a sentence for each, and whether it went well.
 
@@ -41,9 +41,9 @@ def tune_fleet(
         yield (f"{futures[future]} failed: {error}", False) if error else (future.result(), True)
 
 
-def drawn(scenes: Sequence[Scene], count: int, seed: int) -> dict[str, list[Scene]]:
+def drawn(scenes: Sequence[FleetScene], count: int, seed: int) -> dict[str, list[FleetScene]]:
     """Draw at most `count` scenes of each sensor at random. Raises InputError."""
-    groups: dict[str, list[Scene]] = defaultdict(list)
+    groups: dict[str, list[FleetScene]] = defaultdict(list)
     for scene in scenes:
         if scene.sensor:
             groups[scene.sensor].append(scene)
@@ -57,13 +57,13 @@ def drawn(scenes: Sequence[Scene], count: int, seed: int) -> dict[str, list[Scen
 
 
 def tune_sensor(
-    scenes: Sequence[Scene], settings: Settings, output: str, minutes: float, seed: int, steps: int | None = None
+    scenes: Sequence[FleetScene], settings: Settings, output: str, minutes: float, seed: int, steps: int | None = None
 ) -> str:
     """Tune on scenes of one sensor and write the weights; returns a sentence with the gain. Raises PansharpenError."""
     prepare_worker()
     with gdal_exceptions(), finished(output) as local:
         pairs = tuple(TuningPair(*sources(s, settings)) for s in scenes)
-        start = Path(local_weights(settings.weights_for(scenes[0])))
+        start = Path(fetch_weights(settings.weights_for(scenes[0])))
         result = finetune(FinetuneJob(pairs, local, start, minutes, steps, device=settings.options.device, seed=seed))
     what = "the tuned weights" if result.improved else "the start weights, which stayed the best"
     return (

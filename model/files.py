@@ -39,13 +39,13 @@ def find_name_fault(path: str) -> str:
     return ""
 
 
-def plain_name(title: str, default: str) -> str:
+def make_file_name(title: str, default: str) -> str:
     """Make a title the name of a file on any system, without its ending."""
     name = ODD_CHARACTERS.sub("_", title).encode()[:MAX_STEM_BYTES].decode(errors="ignore")
     return name.strip("._") or default
 
 
-def distinct_names(names: Sequence[str]) -> list[str]:
+def make_names_distinct(names: Sequence[str]) -> list[str]:
     """Append a number to each name that occurred before, ignoring case."""
     taken: set[str] = set()
     distinct = []

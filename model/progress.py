@@ -60,7 +60,7 @@ class Progress:
             self.log(f"Warning: {notice.sentence}")
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Format a duration: 4.2 s, 45 s, 3 min 12 s, 2 h 5 min."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"

@@ -117,7 +117,7 @@ class RunRecord:
                 self.path.unlink()
 
 
-def stale_records(folder: Path) -> Iterator[RunRecord]:
+def lock_stale_records(folder: Path) -> Iterator[RunRecord]:
     """Lock one after another the records of runs on this machine in `folder` whose process has ended.
 
     The caller closes each of them. Where the state folder is not usable there are none.

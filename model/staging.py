@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .run_records import Identity, Move, RunFacts, RunRecord, identify, is_own_folder, stale_records
+from .run_records import Identity, Move, RunFacts, RunRecord, identify, is_own_folder, lock_stale_records
 
 ENDING = ".part"
 MADE, PREVIOUS = "made", "previous"  # folders within that of a run: of new files, and of those that they replace
@@ -125,7 +125,7 @@ def remove_stale_runs(folder: Path) -> list[StaleRun]:
     Only the user's own records count: no file in the folder leads to any change.
     """
     stale_runs = []
-    for record in stale_records(folder):
+    for record in lock_stale_records(folder):
         if record.facts is None or not _is_recorded(record.facts):
             record.close(remove=True)
             continue

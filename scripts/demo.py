@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from contact_sheet import panels, save_panels  # noqa: E402
-from otfm_pansharpen.model.quality.full_resolution import full_resolution, interpolated_ms  # noqa: E402
+from otfm_pansharpen.model.quality.full_resolution import full_resolution, interpolate_ms  # noqa: E402
 from otfm_pansharpen.model.raster.source import RasterSource  # noqa: E402
-from wald import Scene, indices, read, reduced  # noqa: E402
+from wald import ValidationScene, indices, read, reduced  # noqa: E402
 
 COLOURS = [3, 2, 1]  # indices of red, green and blue among the product's bands
 RATIO = 2
@@ -55,7 +55,7 @@ def gdal_pansharp(pan: Path, ms: Path, target: Path) -> Path:
     return target
 
 
-def on_pan(file: Path, scene: Scene) -> np.ndarray:
+def on_pan(file: Path, scene: ValidationScene) -> np.ndarray:
     """Read an output on PAN's pixels; gdal:pansharp's may be larger than PAN."""
     fused, grid = read(file)
     pan, transform = scene.pan.grid, grid.transform
@@ -64,16 +64,16 @@ def on_pan(file: Path, scene: Scene) -> np.ndarray:
     return fused[:, top : top + pan.height, left : left + pan.width]
 
 
-def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
+def compare(scene: ValidationScene, folder: Path, full: dict[str, Path]) -> None:
     """Print indices at reduced and full resolution."""
     work = folder / "reduced"
     work.mkdir(exist_ok=True)
     pan, ms, reference, inside = reduced(scene, RATIO, work)
-    small = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
+    small = ValidationScene(RasterSource(str(pan)), RasterSource(str(ms)))
     files = {"gdal:pansharp": gdal_pansharp(pan, ms, work / "gdal.tif"), "OTFM": work / "otfm.tif"}
     qgis("otfm:pansharpen", PAN=pan, MS=ms, OUTPUT=files["OTFM"])
     pair, transfer = scene.on_pan(), scene.registration.transfer
-    results = {"interpolation": (interpolated_ms(small.on_pan()).astype(np.float64), interpolated_ms(pair))}
+    results = {"interpolation": (interpolate_ms(small.on_pan()).astype(np.float64), interpolate_ms(pair))}
     results |= {name: (on_pan(file, small), on_pan(full[name], scene)) for name, file in files.items()}
     print("\nReduced resolution (Wald, ratio 2; lower is better, Q2n higher), full resolution (HQNR, higher is better)")
     print(f"{'':18}{'ERGAS':>9}{'SAM':>9}{'Q2n':>9}{'HQNR':>9}")
@@ -83,7 +83,7 @@ def compare(scene: Scene, folder: Path, full: dict[str, Path]) -> None:
         print(f"{name:18}{row['ergas']:9.3f}{row['sam']:9.3f}{row['q2n']:9.4f}{quality:9.4f}")
 
 
-def draw(scene: Scene, fused: Path, target: Path) -> None:
+def draw(scene: ValidationScene, fused: Path, target: Path) -> None:
     """Draw MS, PAN and the result in one row."""
     drawn = panels(scene.on_pan(), CROP, {"OTFM": read(fused)[0]}, COLOURS)
     titles = ("MS, 30 m", "PAN, 15 m", "OTFM Pansharpen, 15 m")
@@ -96,7 +96,7 @@ def main() -> None:
     full = {"gdal:pansharp": gdal_pansharp(pan, ms, folder / "landsat8_gdal.tif"), "OTFM": fused}
     report = folder / "assessment.html"
     qgis("otfm:assess", PAN=pan, MS=ms, FUSED=[fused, full["gdal:pansharp"]], REPORT=report)
-    scene = Scene(RasterSource(str(pan)), RasterSource(str(ms)))
+    scene = ValidationScene(RasterSource(str(pan)), RasterSource(str(ms)))
     compare(scene, folder, full)
     picture = folder / "landsat8_otfm.png"
     draw(scene, fused, picture)

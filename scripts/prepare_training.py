@@ -26,7 +26,7 @@ from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.raster.windows import pan_window, sample_scene
 from otfm_pansharpen.model.scene.registration import measure_registration
-from otfm_pansharpen.model.training.dataset import Recording, why_unfit, write_recordings
+from otfm_pansharpen.model.training.dataset import Recording, explain_unfit, write_recordings
 
 GROUPS = ("train_pairs", "train_ms")
 MAX_SIDE = 1000  # MS pixels; more of one scene adds little variety
@@ -65,14 +65,14 @@ def record(folder: Path, item: dict[str, Any], halved: Sequence[str] = ()) -> Re
     log.info("%s: gain %.3f, peak %.2f, shift %+.2f %+.2f", name, transfer.gain, transfer.peak, *registration.shift)
     pan_values, start = _compact(fine[0]), (origin[0], origin[1])
     scene = Recording(name, family, _compact(values), pan_values, start, placement.spacing, transfer)
-    reason = why_unfit(fine, fine_valid)
+    reason = explain_unfit(fine, fine_valid)
     if reason:
         raise PansharpenError(f"its PAN cannot be used, {reason}")
     return _check(scene, valid)
 
 
 def _check(recording: Recording, valid: np.ndarray) -> Recording:
-    reason = why_unfit(recording.ms, valid)
+    reason = explain_unfit(recording.ms, valid)
     if reason:
         raise PansharpenError(reason)
     return recording

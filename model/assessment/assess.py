@@ -17,7 +17,7 @@ from ..files import read_small_file
 from ..geometry.grids import Placement, Window, register
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
-from ..progress import Progress, spoken
+from ..progress import Progress, format_duration
 from ..quality.classical import prepare
 from ..quality.comparison import METHODS, Figures, ReducedScene
 from ..quality.full_resolution import block_qualities
@@ -25,15 +25,15 @@ from ..quality.indices import BLOCK, BlockQualities, Check, measure_indices
 from ..raster.delivery import check_place
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
-from ..raster.windows import INTERPOLATION_MARGIN, ms_window, opened_pair, read_pair, sample_scene, small_scene
+from ..raster.windows import INTERPOLATION_MARGIN, ms_window, open_pair, read_pair, sample_scene, small_scene
 from ..scene.fill_values import FillValue, find_fill, without_fill
-from ..scene.pieces import telling_pieces
+from ..scene.pieces import choose_pieces
 from ..scene.registration import Registration, measure_registration
 from ..weight_sets import bundled_files
 from ..wording import format_signed
-from .candidate import Candidate, fitted, opened_candidate
-from .faults import Piece, aligned, band_figures, seams, shift_from_pan
-from .job import Assessed, AssessJob, AssessResult
+from .candidate import Candidate, fitted, open_candidate
+from .faults import AssessedPiece, aligned, measure_bands, seams, shift_from_pan
+from .job import AssessedRaster, AssessJob, AssessResult
 from .maps import BlockMap, write_map
 from .report import Shown, write_report
 from .verdict import verdict
@@ -90,7 +90,7 @@ class MeasuredScene:
     def reduced(self, ratio: float = 0.0, transfer: TransferFunction | None = None) -> ReducedScene | None:
         """Reduce the scene by its own ratio and transfer function where none are given."""
         whole = small_scene(self.pan, self.ms, self.placement)
-        pieces = [without_fill(whole, *self.fills)] if whole else telling_pieces(self.sample, self.registration)
+        pieces = [without_fill(whole, *self.fills)] if whole else choose_pieces(self.sample, self.registration)
         return ReducedScene.of(
             pieces, ratio or self.placement.ratio, transfer or self.transfer, self.ms.outputs, self.ms.offsets.tolist(),
             float(self.pan.offsets[0]), self.rounded,
@@ -112,9 +112,9 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
     started, progress = time.monotonic(), progress or Progress()
     sources = (job.pan, job.ms, *job.fused)
     check_place(job.report, [s.gdal_name for s in sources])
-    with opened_pair(job.pan, job.ms) as (pan, ms), ExitStack() as open_ones:
+    with open_pair(job.pan, job.ms) as (pan, ms), ExitStack() as open_ones:
         files = [Path(s.name).stem for s in job.fused]
-        candidates = [opened_candidate(s, pan, n) for s, n in zip(job.fused, _make_names(job.names or files))]
+        candidates = [open_candidate(s, pan, n) for s, n in zip(job.fused, _make_names(job.names or files))]
         for candidate in candidates:
             open_ones.callback(candidate.raster.close)
         measuring, comparing, reducing, reporting = _split_progress(progress, candidates)
@@ -218,13 +218,13 @@ def _measure_images(
 
 def _read_images(
     scene: MeasuredScene, candidates: Sequence[Candidate], windows: Sequence[Window], pairs: Sequence[PairWindow]
-) -> Iterator[tuple[str, Sequence[int], list[Piece]]]:
+) -> Iterator[tuple[str, Sequence[int], list[AssessedPiece]]]:
     """Yield name, bands of MS by their places among those wanted, and pieces of each result and yardstick."""
     for c in candidates:
-        yield c.name, c.bands, [Piece(p.with_bands(c.bands), *c.read(w)) for p, w in zip(pairs, windows)]
+        yield c.name, c.bands, [AssessedPiece(p.with_bands(c.bands), *c.read(w)) for p, w in zip(pairs, windows)]
     prepared = [prepare(p, scene.transfer, p.pan_valid) for p in pairs]
     for name, method in METHODS.items():
-        yield name, range(len(pairs[0].ms)), [Piece(p, method(q), p.pan_valid) for p, q in zip(pairs, prepared)]
+        yield name, range(len(pairs[0].ms)), [AssessedPiece(p, method(q), p.pan_valid) for p, q in zip(pairs, prepared)]
 
 
 def _measure_image(
@@ -232,7 +232,7 @@ def _measure_image(
     name: str,
     places: Sequence[int],
     windows: Sequence[Window],
-    pieces: Sequence[Piece],
+    pieces: Sequence[AssessedPiece],
     candidate: Candidate | None,
     progress: Progress,
 ) -> Shown:
@@ -255,8 +255,8 @@ def _measure_image(
     shift, in_place = shift_from_pan(pieces) if candidate else None, pieces
     if shift and math.hypot(*shift) >= MIN_SHIFT:
         in_place = [aligned(p, shift) for p in pieces]
-    bands, angle = band_figures(in_place, transfer, names)
-    figures = Assessed(name, measure_indices(whole), angle, shift, bands)
+    bands, angle = measure_bands(in_place, transfer, names)
+    figures = AssessedRaster(name, measure_indices(whole), angle, shift, bands)
     if candidate:
         steps = seams(in_place, transfer)
         figures = replace(figures, seams=steps, notes=candidate.notes, stretched=candidate.stretched)
@@ -354,4 +354,4 @@ def _log_result(result: AssessResult, progress: Progress) -> None:
     for each in result.verdicts:
         for sentence in each.sentences:
             progress.log(sentence)
-    progress.conclude(f"Done in {spoken(result.seconds)}: {result.report}.")
+    progress.conclude(f"Done in {format_duration(result.seconds)}: {result.report}.")

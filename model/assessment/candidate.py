@@ -15,9 +15,9 @@ from ..geometry.grids import RATIO_DIGITS, Grid, Window
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.indices import Image
-from ..raster.gdal_errors import said
+from ..raster.gdal_errors import quote_messages
 from ..raster.reader import Raster
-from ..raster.reprojection import same_system
+from ..raster.reprojection import is_same_system
 from ..raster.source import RasterSource
 from ..scene.fill_values import find_fill
 from ..wording import format_value
@@ -76,7 +76,7 @@ class Candidate:
         return values, valid
 
 
-def opened_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
+def open_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
     """Open a raster on PAN's pixels, resampled from others. Raises InputError where it cannot be compared."""
     if os.path.realpath(source.path) == os.path.realpath(pan.source.path):
         raise InputError(f"FUSED {source.name} is PAN itself. Choose the result.")
@@ -86,7 +86,7 @@ def opened_candidate(source: RasterSource, pan: Raster, name: str) -> Candidate:
     if pan.grid.georeferenced and not raster.grid.georeferenced:
         raster = _place_on_pan(raster, pan)
         notes.append(f"{name} has no georeference. It has PAN's size, so its pixels are taken for PAN's.")
-    same = same_system(raster.crs, pan.crs, raster.grid)
+    same = is_same_system(raster.crs, pan.crs, raster.grid)
     sizes = zip(raster.grid.pixel_size, pan.grid.pixel_size)
     coarse = max(size / other for size, other in sizes) if same else 1.0
     if round(coarse, RATIO_DIGITS) > MAX_PIXEL:
@@ -147,7 +147,7 @@ def _resample(raster: Raster, pan: Raster) -> Raster:
         )  # fmt: skip
     except RuntimeError as error:
         raise InputError(
-            f"FUSED {raster.source.name} cannot be brought to PAN's pixels: {said(error)}. Reproject it first, for "
+            f"FUSED {raster.source.name} cannot be brought to PAN's pixels: {quote_messages(error)}. Reproject it first, for "
             "example with gdal:warpreproject."
         ) from error
     return Raster(replace(raster.source, crs=""), "FUSED", moved)

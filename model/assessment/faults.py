@@ -12,7 +12,7 @@ from ..geometry.filters import dilate, local_mean, parabola_peak
 from ..geometry.resampling import CUBIC_REACH, centres, covered, cubic_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
-from ..quality.full_resolution import interpolated_ms, low_pan
+from ..quality.full_resolution import interpolate_ms, low_pan
 from ..quality.indices import Image, sam
 from .candidate import values_at_ms
 from .job import BandFigures
@@ -32,7 +32,7 @@ MIN_LINE = 96  # PAN pixels of a line in which a seam is searched
 
 
 @dataclass(frozen=True)
-class Piece:
+class AssessedPiece:
     """A piece of the scene with its shift corrected, and a result over its PAN: fused (bands, H, W), valid (H, W)."""
 
     pair: PairWindow
@@ -40,8 +40,8 @@ class Piece:
     valid: NDArray[np.bool_]
 
 
-def band_figures(
-    pieces: Sequence[Piece], transfer: TransferFunction, names: Sequence[str]
+def measure_bands(
+    pieces: Sequence[AssessedPiece], transfer: TransferFunction, names: Sequence[str]
 ) -> tuple[tuple[BandFigures, ...], float]:
     """Measure colours and detail of each band, and the mean angle between MS and the degraded result."""
     parts = [values_at_ms(p.pair, p.fused, p.valid, transfer) for p in pieces]
@@ -61,11 +61,11 @@ def band_figures(
     return tuple(figures), sam(ms[:, None], low[:, None])
 
 
-def _measure_detail(piece: Piece, transfer: TransferFunction) -> tuple[Image, Image, float, float]:
+def _measure_detail(piece: AssessedPiece, transfer: TransferFunction) -> tuple[Image, Image, float, float]:
     """Return products of the bands' details with PAN's, in the result and reduced, and PAN's squares there."""
     pair = piece.pair
     pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
-    bands = piece.fused - interpolated_ms(pair)
+    bands = piece.fused - interpolate_ms(pair)
     inner = _trim_rim(_find_valid(piece))
     pan = np.where(inner & _has_detail(pan, pair), pan - pan[inner].mean() if inner.any() else 0.0, 0.0)
     fine = (bands * pan).sum((1, 2))
@@ -86,7 +86,7 @@ def _remove_local_mean(image: Image) -> Image:
     return values - local_mean(values, BOX)
 
 
-def _find_valid(piece: Piece) -> NDArray[np.bool_]:
+def _find_valid(piece: AssessedPiece) -> NDArray[np.bool_]:
     """Mark where a result, PAN and MS are all valid, (H, W)."""
     return piece.valid & piece.pair.valid_on_pan(piece.pair.window)
 
@@ -97,7 +97,7 @@ def _trim_rim(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return inner
 
 
-def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
+def shift_from_pan(pieces: Sequence[AssessedPiece]) -> tuple[float, float]:
     """Measure the shift (row, column), in PAN pixels, of a result's details from PAN's, at the highest correlation.
 
     NaN where one of them has no details.
@@ -120,7 +120,7 @@ def shift_from_pan(pieces: Sequence[Piece]) -> tuple[float, float]:
     return _refine_peak(scores[:, column], int(row)) - REACH, _refine_peak(scores[row], int(column)) - REACH
 
 
-def aligned(piece: Piece, shift: tuple[float, float]) -> Piece:
+def aligned(piece: AssessedPiece, shift: tuple[float, float]) -> AssessedPiece:
     """Move a result by its shift from PAN, so that its other faults are measured as if it had none."""
     lines = [(n, centres(n, away, 1.0)) for n, away in zip(piece.valid.shape, shift)]
     rows, columns = (cubic_resampler(n, positions) for n, positions in lines)
@@ -137,13 +137,13 @@ def _refine_peak(line: Image, top: int) -> float:
     return float(top + parabola_peak(*line[top - 1 : top + 2]))
 
 
-def seams(pieces: Sequence[Piece], transfer: TransferFunction) -> tuple[tuple[str, float], ...]:
+def seams(pieces: Sequence[AssessedPiece], transfer: TransferFunction) -> tuple[tuple[str, float], ...]:
     """Find straight steps that neither MS nor PAN explains: "column 512", for example, and times the usual step."""
     sizes: dict[str, float] = {}
     for piece in pieces:
         pair = piece.pair
         pan = pair.pan.astype(np.float64) - low_pan(pair, transfer)
-        rest = piece.fused - interpolated_ms(pair)
+        rest = piece.fused - interpolate_ms(pair)
         reach = round(CUBIC_REACH * pair.ratio)  # MS is interpolated from beyond a gap's edge within it
         inner = _trim_rim(~dilate(~_find_valid(piece), reach)) & ~_find_near_flat(pair.pan)
         power = float((pan[inner] ** 2).sum())

@@ -48,7 +48,7 @@ class BandFigures:
 
 
 @dataclass(frozen=True)
-class Assessed:
+class AssessedRaster:
     """Measurements of one result, of interpolation, or of a classical method.
 
     indices  those without a reference, by the names of `quality.indices.INDICES`
@@ -87,7 +87,7 @@ class AssessResult:
 
     report: Path
     verdicts: tuple[Verdict, ...]
-    figures: tuple[Assessed, ...]
+    figures: tuple[AssessedRaster, ...]
     reduced: Mapping[str, Mapping[str, float]]
     maps: tuple[str, ...]
     seconds: float

@@ -13,7 +13,7 @@ from ..errors import OutputError
 from ..files import whole_file
 from ..geometry.grids import Window
 from ..quality.indices import BLOCK, BlockQualities, Image
-from ..raster.gdal_errors import said
+from ..raster.gdal_errors import quote_messages
 from ..raster.reader import Raster
 
 BANDS = ("quality", "colours", "detail")
@@ -67,5 +67,7 @@ def write_map(block_map: BlockMap, pan: Raster, path: Path) -> str:
             dataset.FlushCache()
             dataset = None
     except (RuntimeError, OSError) as error:
-        raise OutputError(f"The map {path} cannot be written: {said(error)}. Choose another folder.") from error
+        raise OutputError(
+            f"The map {path} cannot be written: {quote_messages(error)}. Choose another folder."
+        ) from error
     return str(path)

@@ -15,13 +15,13 @@ from ..geometry.grids import Window
 from ..geometry.transfer import FREQUENCIES, TransferFunction
 from ..page import Picture, Plot, plot, render_page, stretched
 from ..quality.comparison import Figures
-from ..quality.full_resolution import interpolated_ms
+from ..quality.full_resolution import interpolate_ms
 from ..quality.indices import BLOCK, INDICES, Image
 from ..raster.bands import rgb_bands
 from ..version import VERSION
 from ..wording import format_figure, format_percent, format_signed
-from .faults import Piece
-from .job import SHADES, Assessed, AssessJob, AssessResult
+from .faults import AssessedPiece
+from .job import SHADES, AssessedRaster, AssessJob, AssessResult
 from .maps import BlockMap
 
 CROP = 3 * BLOCK  # PAN pixels of a crop: a block with its surroundings
@@ -35,9 +35,9 @@ CONTRAST = "Contrast that MS keeps of PAN's, at frequencies in units of the MS N
 class Shown:
     """A result or yardstick with its map and pieces to draw."""
 
-    figures: Assessed
+    figures: AssessedRaster
     map: BlockMap
-    pieces: tuple[Piece, ...]
+    pieces: tuple[AssessedPiece, ...]
 
 
 def write_report(
@@ -71,7 +71,7 @@ def write_report(
         raise OutputError(f"The report {job.report} cannot be written: {error}. Choose another file.") from error
 
 
-def _format_full_row(f: Assessed) -> tuple[str, ...]:
+def _format_full_row(f: AssessedRaster) -> tuple[str, ...]:
     shift = "" if f.shift is None else ", ".join(format_signed(s) for s in f.shift)
     return f.name, *_format_indices(f.indices), format_figure(f.angle, ".3f"), shift
 
@@ -81,7 +81,7 @@ def _format_indices(figures: Figures) -> list[str]:
     return [format_figure(value, INDICES[name].form) for name, value in figures.items()]
 
 
-def _format_band_rows(f: Assessed) -> Iterator[tuple[str, ...]]:
+def _format_band_rows(f: AssessedRaster) -> Iterator[tuple[str, ...]]:
     for b in f.bands:
         detail = format_figure(b.detail, ".2f")
         yield f"{f.name}: {b.name}", format_percent(b.bias, "+.2f"), format_percent(b.error, ".2f"), detail
@@ -116,7 +116,7 @@ def _draw_crop(shown: Shown, row: int, column: int) -> list[Picture]:
             continue
         cut = np.s_[:, window.top : window.bottom, window.left : window.right]
         bands = list(rgb_bands([b.name for b in shown.figures.bands]))
-        lms, pan = interpolated_ms(piece.pair)[bands][cut], piece.pair.pan[None][cut]
+        lms, pan = interpolate_ms(piece.pair)[bands][cut], piece.pair.pan[None][cut]
         ms_range, pan_range = (np.percentile(i, STRETCH, axis=(1, 2)) for i in (lms, pan))
         return [
             Picture(stretched(lms, *ms_range), "MS, interpolated", ZOOM),
@@ -130,7 +130,7 @@ def _plot_curves(shown: Sequence[Shown]) -> Iterator[Plot]:
     """Plot mean spectra of MS and of the results, and a histogram for each band."""
     first = shown[0]
     names = [b.name for b in first.figures.bands]
-    before = np.concatenate([interpolated_ms(p.pair)[:, p.valid] for p in first.pieces], axis=1)
+    before = np.concatenate([interpolate_ms(p.pair)[:, p.valid] for p in first.pieces], axis=1)
     after = {s.figures.name: np.concatenate([p.fused[:, p.valid] for p in s.pieces], axis=1) for s in shown}
     alike = {n: v for n, v in after.items() if len(v) == len(before)}
     spectra = {"MS": before.mean(1), **{n: v.mean(1) for n, v in alike.items()}}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ..wording import format_figure, format_signed
-from .job import Assessed, Verdict
+from .job import AssessedRaster, Verdict
 
 SHIFTED = 0.5  # PAN pixels between a result's detail and PAN's, and that of MS
 BIASED = 0.03  # of a band's mean
@@ -28,8 +28,8 @@ CURES = {
 
 
 def verdict(
-    result: Assessed,
-    yardsticks: Sequence[Assessed],
+    result: AssessedRaster,
+    yardsticks: Sequence[AssessedRaster],
     again: str,
     reduced: Mapping[str, Mapping[str, float]],
     own_shift: tuple[float, float],
@@ -77,7 +77,9 @@ def _describe_reduced(name: str, ergas: float, others: Mapping[str, float]) -> s
     )
 
 
-def _find_faults(result: Assessed, interpolated: Assessed, own_shift: tuple[float, float]) -> Iterator[tuple[str, str]]:
+def _find_faults(
+    result: AssessedRaster, interpolated: AssessedRaster, own_shift: tuple[float, float]
+) -> Iterator[tuple[str, str]]:
     """Yield codes and sentences of faults, the plainest first."""
     if result.stretched:
         yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."

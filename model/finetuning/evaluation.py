@@ -10,7 +10,7 @@ import torch
 
 from ..geometry.grids import Window
 from ..geometry.window_pair import PairWindow
-from ..inference.piece import Piece, read_reduced
+from ..inference.piece import NetworkPiece, read_reduced
 from ..inference.tile_fuser import TileFuser
 from ..network.flow_network import FlowNetwork
 from ..quality.comparison import Figures, ReducedScene
@@ -83,7 +83,7 @@ class HoldoutEvaluator:
         first = [int(np.ceil(o + s * (k - 0.5))) for o, s, k in zip(pair.first, pair.spacing, (block.top, block.left))]
         side = [int(s * n) for s, n in zip(pair.spacing, (block.height, block.width))]
         window = Window(first[1], first[0], side[1], side[0])
-        piece = Piece.of(pair, window, self.scene.statistics, self.cell, self.halo)
+        piece = NetworkPiece.of(pair, window, self.scene.statistics, self.cell, self.halo)
         return pair.cropped(window), piece.sharpened(self._make_fuser(network, self.scene.statistics), self.check)
 
     def _make_fuser(

@@ -24,16 +24,16 @@ from ..devices import choose_device
 from ..errors import CancelledError, InputError, OutputError
 from ..geometry.grids import RATIO_TOLERANCE
 from ..inference.precision import choose_precision
-from ..network.band_groups import reordering, usual_order
+from ..network.band_groups import order_by_correlation, reordering
 from ..network.flow_network import FlowNetwork
 from ..network.weights import Weights, load_weights, save_weights
-from ..progress import Progress, spoken
+from ..progress import Progress, format_duration
 from ..quality.comparison import Figures
 from ..quality.indices import INDICES
 from ..raster.delivery import check_place
 from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
-from ..raster.windows import opened_pair
+from ..raster.windows import open_pair
 from ..training.simulation import SimulationConfig
 from ..version import VERSION
 from ..weight_sets import bundled_files
@@ -108,7 +108,7 @@ class _Finetuning:
             job.output, before, self.after, improved, tuner.step, seconds, digest, tuple(self.evaluations)
         )
         failed = self._report(result)
-        done = f"Done in {spoken(time.monotonic() - self.started)}, {tuner.step} steps: {job.output}."
+        done = f"Done in {format_duration(time.monotonic() - self.started)}, {tuner.step} steps: {job.output}."
         progress.conclude(*([failed] if failed else []), done)
         return result
 
@@ -117,7 +117,7 @@ class _Finetuning:
         scenes: list[TuningScene] = []
         for number, pair in enumerate(self.job.pairs):
             rng = np.random.default_rng([self.job.seed, number, 9])
-            opened = nullcontext(self.pairs[number]) if self.pairs else opened_pair(pair.pan, pair.ms)
+            opened = nullcontext(self.pairs[number]) if self.pairs else open_pair(pair.pan, pair.ms)
             with opened as (pan, ms):
                 scene, numbers = read_scene(pan, ms, pair.extent, rng, self.progress.check), ms.read_bands
             first = (scenes or [scene])[0]
@@ -156,7 +156,7 @@ class _Finetuning:
         crop = min(MAX_CROP, *(min(s.ms.shape[-2:]) for s in sources))
         order = self.start.network.config.order
         if len(order) != scenes[0].statistics.bands:
-            order = usual_order(scenes[0].statistics)
+            order = order_by_correlation(scenes[0].statistics)
         tuner = Tuner(
             self.start.network, order, recipe, simulation(scenes, crop, recipe), sources, PATCH, self.job.seed,
             self.device, self.dtype is torch.bfloat16,
@@ -210,7 +210,7 @@ class _Finetuning:
         self.evaluations.append(Evaluation(tuner.step, time.monotonic() - self.started, loss, ergas))
         self.progress.log(
             f"Step {tuner.step}: loss {loss:.4f}, ERGAS of the held-out blocks {format_figure(ergas, '.4f')}{verdict}; "
-            f"{spoken(left)} left."
+            f"{format_duration(left)} left."
         )
 
     def _go_back(self, tuner: Tuner) -> None:

@@ -20,12 +20,12 @@ from ..geometry.window_pair import PairWindow
 from ..network.gap_filling import fill
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
-from ..raster.source_files import sensor_names
+from ..raster.source_files import list_sensor_names
 from ..raster.windows import ms_window, output_window, read_with_margin
 from ..scene.detail_correlation import FIRST_TRANSFER, MAX_SHIFT
 from ..scene.fill_values import find_fill, without_fill
-from ..scene.noise import noise_level
-from ..scene.pieces import follows, spread, texture, textured
+from ..scene.noise import estimate_noise
+from ..scene.pieces import follows, select_textured, spread, texture
 from ..scene.registration import Registration, measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics
 from ..training.dataset import Source
@@ -116,7 +116,7 @@ def read_scene(
     described = {
         "pan": Path(pan.source.name).name,
         "ms": Path(ms.source.name).name,
-        "sensor": next(iter(sensor_names(ms.dataset, [])), ""),
+        "sensor": next(iter(list_sensor_names(ms.dataset, [])), ""),
         "band_names": ms.band_names,
         "rounded": ms.type in INTEGER_TYPES,
         "ratio": placement.ratio,
@@ -132,7 +132,7 @@ def _select_windows(shared: Window, ratio: float, read: Callable[[Window], PairW
     if len(candidates) <= count:
         return _spread_windows(shared, ratio)
     textures = [texture(*read(w).pan_at_ms(FIRST_TRANSFER)) for w in candidates]
-    return [candidates[number] for number in spread(textured(textures), count)] or _spread_windows(shared, ratio)
+    return [candidates[number] for number in spread(select_textured(textures), count)] or _spread_windows(shared, ratio)
 
 
 def _mark_fill(pairs: list[PairWindow], check: Check) -> list[PairWindow]:
@@ -188,8 +188,8 @@ def _hold_out(
         statistics = measure_statistics(low, placement.ratio, registration.transfer)
     except ValueError as error:
         raise InputError(f"PAN and MS {path} share too little: {error}.") from error
-    fine = noise_level([(w.open.pan, w.open.pan_valid) for w in used])
-    coarse = noise_level([(pan, valid) for _, pan, valid in low])
+    fine = estimate_noise([(w.open.pan, w.open.pan_valid) for w in used])
+    coarse = estimate_noise([(pan, valid) for _, pan, valid in low])
     noise = max(fine**2 - coarse**2, 0.0) ** 0.5 / statistics.pan_std[0]
     return TuningScene(**described, registration=registration, statistics=statistics, noise=noise, windows=tuple(used))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..files import whole_file
 from ..page import Picture, plot, render_page, stretched, words
-from ..progress import spoken
+from ..progress import format_duration
 from ..quality.comparison import Figures
 from ..quality.indices import INDICES
 from ..wording import compare_errors, format_figure
@@ -29,7 +29,7 @@ def write_report(
     verdict = (
         f"ERGAS of the held-out blocks went from {format_figure(before, '.4f')} to "
         f"{format_figure(after, '.4f')}, {compare_errors(after, before)} "
-        f"before, in {result.steps} steps and {spoken(result.seconds)}."
+        f"before, in {result.steps} steps and {format_duration(result.seconds)}."
         if result.improved
         else f"Nothing better than the start weights was found in {result.steps} steps; they are kept unchanged."
     )

@@ -19,7 +19,7 @@ class FusionOptions:
     General `weights` give way to those that know the sensor, as `weights_for` says (one of WEIGHTS_FOR).
     `gain` None measures the transfer function of MS; a number stands for a Gaussian of that gain at Nyquist.
     `data_type` is GDAL's name of the output's type, empty for that of MS; `creation_options` are NAME=VALUE. `memory`
-    is the budget in MB, 0 for `plan.default_budget`; `tile` is the side of a tile in PAN pixels, 0 for the largest
+    is the budget in MB, 0 for `plan.choose_budget`; `tile` is the side of a tile in PAN pixels, 0 for the largest
     that the budget allows.
 
     `adapt` are minutes for which the weights are tuned on the scene first, 0 for none; `adapt_steps`, where given,

@@ -16,12 +16,12 @@ from ..geometry.window_pair import PairWindow
 from ..progress import Progress
 from ..raster.pixel_types import value_limits
 from ..raster.reader import Raster
-from ..raster.source_files import on_disk
+from ..raster.source_files import is_on_disk
 from ..raster.windows import read_with_margin, sample_where_valid, sample_windows, small_scene
 from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import MAX_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
-from ..scene.pieces import telling_pieces
+from ..scene.pieces import choose_pieces
 from ..scene.registration import Registration, measure_registration
 from ..scene.scene_match import match_scenes
 from ..scene.statistics import MIN_PIXELS, SceneStatistics, measure_statistics, pixels
@@ -75,7 +75,7 @@ class Measurement:
         """Highest value of MS in the sample."""
         return max(high for _, high in self.extremes)
 
-    def share_outside(self, low: float, high: float) -> float:
+    def estimate_share_outside(self, low: float, high: float) -> float:
         """Estimate the share of values in the sample below `low` or above `high`, of the worst band."""
         return max(sum(not low <= p <= high for p in band) / len(band) for band in self.percentiles)
 
@@ -105,7 +105,7 @@ def cached_measurement(pair: CheckedPair, job: FusionJob, progress: Progress) ->
     measured = cached or measure(pair, options.align, options.transfer, progress)
     if cached and cached.dead:
         ms.leave_out(cached.dead)
-    local = all(raster.files and on_disk(raster.source.gdal_name) for raster in (pan, ms))
+    local = all(raster.files and is_on_disk(raster.source.gdal_name) for raster in (pan, ms))
     if local and not (measured.ms_fill or measured.pan_fill):
         _CACHE[key] = measured
         while len(_CACHE) > MAX_SCENES:
@@ -130,7 +130,7 @@ def measure(pair: CheckedPair, align: bool, transfer: TransferFunction | None, p
         _refuse_other_scene(pair, windows, registration, progress)
     statistics = _collect_statistics(pair, windows, registration, progress)
     extremes = _measure_extremes(pair.ms, windows)
-    pieces = telling_pieces(windows, registration, progress.check)
+    pieces = choose_pieces(windows, registration, progress.check)
     whole = small_scene(pair.pan, pair.ms, pair.placement.moved(registration.shift))
     return Measurement(
         registration=registration,

@@ -19,12 +19,12 @@ from ..errors import InputError, OutputError, translate_memory_errors
 from ..finetuning.job import FinetuneJob, TuningPair
 from ..geometry.grids import Window
 from ..notices import Notice, make_notice
-from ..progress import Progress, spoken
+from ..progress import Progress, format_duration
 from ..raster.delivery import check_target
 from ..raster.pixel_types import NUMPY_TYPES
-from ..raster.source_files import sensor_names
-from ..raster.stack import stacked
-from ..raster.windows import opened_pair
+from ..raster.source_files import list_sensor_names
+from ..raster.stack import stack_sources
+from ..raster.windows import open_pair
 from ..raster.writer import RasterWriter
 from ..scene.registration import Registration
 from ..staging import remove_stale_runs
@@ -52,10 +52,10 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
     notices: list[Notice] = []
     progress = _collect_warnings(progress or Progress(), notices)
     if job.more_ms:
-        job = replace(job, ms=replace(stacked((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
+        job = replace(job, ms=replace(stack_sources((job.ms, *job.more_ms), "MS"), bands=job.ms.bands), more_ms=())
     check_target(job.output, (job.pan.gdal_name, job.ms.gdal_name, str(job.options.weights)))
     run_log.report_stale_runs(remove_stale_runs(job.output.parent), progress)
-    with translate_memory_errors(), opened_pair(job.pan, job.ms) as (pan, ms):
+    with translate_memory_errors(), open_pair(job.pan, job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, job), job)
         weights, measured, plan, reduced = plan_pair(pair, job, progress)
         quality = (
@@ -67,15 +67,15 @@ def fuse(job: FusionJob, progress: Progress | None = None) -> FusionResult:
 
             left = progress.after(ADAPTED if job.options.adapts else 0.0)
             devices = run_plan(plan, pan, ms, weights, writer, left)
-            summary, facts = run_log.quality_summary(quality), provenance(plan, measured.registration, weights)
+            summary, facts = run_log.summarise_quality(quality), provenance(plan, measured.registration, weights)
             progress.check()
             writer.finish(facts)
     seconds = time.monotonic() - started
-    progress.conclude(f"{summary}Done in {spoken(seconds)}: {job.output}.")
+    progress.conclude(f"{summary}Done in {format_duration(seconds)}: {job.output}.")
     return FusionResult(
         output=job.output,
         device=", ".join(devices),
-        metrics=scene_metrics(plan, measured, quality),
+        metrics=make_scene_metrics(plan, measured, quality),
         weights_sha256=weights.sha256,
         seconds=seconds,
         bands=plan.ms.bands,
@@ -95,10 +95,10 @@ def plan_pair(
     measured = cached_measurement(pair, job, progress)
     loading.join()
     from ..network.weights import load_weights
-    from .plan import choose_engine, default_budget, make_plan
+    from .plan import choose_budget, choose_engine, make_plan
     from .quality_estimate import estimate_reduced
 
-    options, names = job.options, sensor_names(pair.ms.dataset, [pair.ms.source.name, *pair.ms.files])
+    options, names = job.options, list_sensor_names(pair.ms.dataset, [pair.ms.source.name, *pair.ms.files])
     path, why = choose_weights(options.weights, options.weights_for, names, pair.placement.ratio)
     weights = load_weights(path)
     engine, reason = choose_engine(job, weights)
@@ -111,7 +111,7 @@ def plan_pair(
         weights = tune_on_scene(job, pair, weights, progress)
         engine = replace(engine, weights=str(weights.path), weights_sha256=weights.sha256)
     plan = make_plan(job, pair, measured, engine, weights)
-    run_log.report_work(plan, job.options.memory or default_budget(), progress)
+    run_log.report_work(plan, job.options.memory or choose_budget(), progress)
     reduced = estimate_reduced(pair, plan, weights.network, measured.compared, progress.check)
     if reduced.network_share < 1.0:
         run_log.warn_network_left_out(reduced, progress)
@@ -169,7 +169,7 @@ def estimate_quality(
     return estimate
 
 
-def scene_metrics(plan: FusionPlan, measured: Measurement, quality: QualityEstimate | None) -> SceneMetrics:
+def make_scene_metrics(plan: FusionPlan, measured: Measurement, quality: QualityEstimate | None) -> SceneMetrics:
     """Put together the measurements of a scene."""
     registration = measured.registration
     return SceneMetrics(
@@ -190,7 +190,7 @@ def refuse_clipping(pair: CheckedPair, measured: Measurement) -> None:
             f"numbers ({pair.form.type}) nearly all of it is lost. Leave DATA_TYPE as MS, or scale MS first, for "
             "example with gdal:translate."
         )
-    share = measured.share_outside(low, high)
+    share = measured.estimate_share_outside(low, high)
     if share > MAX_CLIPPED:
         raise OutputError(
             f"{100 * share:.0f} % of the values of a band of MS ({measured.least:.6g} to {measured.most:.6g}) lie "
@@ -208,7 +208,7 @@ def fuse_window(plan: FusionPlan, window: Window, progress: Progress | None = No
     from .tiles import run_plan
 
     weights = plan.engine.load()
-    with translate_memory_errors(), opened_pair(plan.pan, plan.ms) as (pan, ms):
+    with translate_memory_errors(), open_pair(plan.pan, plan.ms) as (pan, ms):
         target = ArrayTarget(len(ms.bands), window, plan.form.type)
         run_plan(replace(plan, window=window), pan, ms, weights, target, progress or Progress())
     return target.values

@@ -48,7 +48,7 @@ KEPT_PIECE = 30 * MEGABYTE  # glibc keeps nothing larger than 32 MB
 
 
 @dataclass(frozen=True)
-class Engine:
+class NetworkSetup:
     """Weights by path and SHA-256, devices and number type by torch's names, and steps of the flow."""
 
     weights: str
@@ -104,7 +104,7 @@ class FusionPlan:
     window: Window
     placement: Placement
     statistics: SceneStatistics
-    engine: Engine
+    engine: NetworkSetup
     form: OutputForm
     lowest: float | None
     outputs: tuple[int, ...]
@@ -136,15 +136,27 @@ class FusionPlan:
 
 
 PLAN_CLASSES = (
-    *(FusionPlan, RasterSource, Window, Placement, SceneStatistics, TransferFunction, Engine, OutputForm, WorkPlan),
+    *(
+        FusionPlan,
+        RasterSource,
+        Window,
+        Placement,
+        SceneStatistics,
+        TransferFunction,
+        NetworkSetup,
+        OutputForm,
+        WorkPlan,
+    ),
     PlausibleRange,
 )
 CODEC = Codec(*PLAN_CLASSES)
 
 
-def make_plan(job: FusionJob, pair: CheckedPair, measured: Measurement, engine: Engine, weights: Weights) -> FusionPlan:
+def make_plan(
+    job: FusionJob, pair: CheckedPair, measured: Measurement, engine: NetworkSetup, weights: Weights
+) -> FusionPlan:
     """Put together job, checks and measurements."""
-    budget = job.options.memory or default_budget()
+    budget = job.options.memory or choose_budget()
     config, bands = weights.network.config, len(pair.ms.read_bands)
     work = plan_work(budget, job.options.tile, config, job.options.steps, engine.torch_devices, engine.dtype, bands)
     rows = work.side + 2 * config.halo * job.options.steps
@@ -194,16 +206,16 @@ def _crop_to_ms(pair: CheckedPair, placement: Placement) -> Window:
     return window
 
 
-def choose_engine(job: FusionJob, weights: Weights) -> tuple[Engine, str]:
+def choose_engine(job: FusionJob, weights: Weights) -> tuple[NetworkSetup, str]:
     """Choose devices and number type, with the reason. Raises PansharpenError where a device is absent."""
     devices = choose_devices(job.options.device)
     dtype, reason = choose_precision(job.options.precision, devices[0], weights.network)
     names = tuple(str(d) for d in devices)
     precision = str(dtype).removeprefix("torch.")
-    return Engine(str(weights.path), weights.sha256, names, precision, job.options.steps), reason
+    return NetworkSetup(str(weights.path), weights.sha256, names, precision, job.options.steps), reason
 
 
-def default_budget() -> int:
+def choose_budget() -> int:
     """Return the MB that tiles may take: a quarter of the memory there is, at most MAX_BUDGET.
 
     Where a limit is set on the process, what torch and GDAL need themselves comes off it first.
@@ -251,7 +263,7 @@ def _read_process_limit() -> int | None:
     return None if soft == resource.RLIM_INFINITY else soft - ADDRESS_SPACE * MEGABYTE
 
 
-def pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
+def estimate_pixel_bytes(config: NetworkConfig, dtype: torch.dtype, bands: int) -> int:
     """Estimate the bytes of a tile in work per PAN pixel: planes in and out of the network, its layers, the flow."""
     size = torch.finfo(dtype).bits // 8
     planes = 2 * (2 * config.bands + SHARED_GUIDES) + 2 * 2 * config.bands + 3 * config.width / config.cell**2
@@ -273,7 +285,7 @@ def plan_work(
     cache; where memory allows fewer tiles, each has several threads. A GPU gets at most TILES_OF_A_GPU.
     """
     threads = torch.get_num_threads()
-    per_pixel = pixel_bytes(config, dtype, bands)
+    per_pixel = estimate_pixel_bytes(config, dtype, bands)
     cache = max(int(CACHE_SHARE * budget), 16)
     room = (budget - cache) * MEGABYTE
     max_workers = threads

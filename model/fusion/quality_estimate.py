@@ -12,19 +12,19 @@ import numpy as np
 
 from ..geometry.grids import Window
 from ..geometry.window_pair import PairWindow
-from ..inference.piece import Piece, read_reduced
+from ..inference.piece import NetworkPiece, read_reduced
 from ..inference.tile_fuser import Check, TileFuser
 from ..network.flow_network import FlowNetwork
 from ..network.weights import load_weights
 from ..quality.classical import CLASSICAL
 from ..quality.comparison import INJECTION, NETWORK, Figures, ReducedScene, compared_bands
-from ..quality.full_resolution import block_qualities, interpolated_ms
+from ..quality.full_resolution import block_qualities, interpolate_ms
 from ..quality.indices import BLOCK, BlockQualities, hqnr
 from ..raster.pixel_types import INTEGER_TYPES
 from ..scene.statistics import SceneStatistics
 from .check import CheckedPair
 from .job import FusionJob
-from .plan import Engine, FusionPlan, choose_engine
+from .plan import FusionPlan, NetworkSetup, choose_engine
 
 MAX_FULL_PIECES = 4
 CLEARLY_WORSE = 1.05  # times the injection's error; within it, a small scene does not show which is better
@@ -90,7 +90,7 @@ def estimate_reduced(
 
 
 def compare_network(
-    scene: ReducedScene, network: FlowNetwork, engine: Engine, check: Check, names: Sequence[str] = ()
+    scene: ReducedScene, network: FlowNetwork, engine: NetworkSetup, check: Check, names: Sequence[str] = ()
 ) -> dict[str, Figures]:
     """Figures one scale down of the network and of the injection that it starts from. ValueError for too few pixels."""
     statistics, pieces = read_reduced(scene, network.config, engine.steps, check)
@@ -126,9 +126,9 @@ def estimate_full(
         middle = _crop_middle(piece)
         if min(middle.width, middle.height) < BLOCK:
             continue
-        fused = Piece.of(piece, middle, plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, check)
+        fused = NetworkPiece.of(piece, middle, plan.statistics, fuser.cell, fuser.halo).sharpened(fuser, check)
         part = replace(piece.cropped(middle), ms=piece.ms[bands], band_valid=None)
-        for qualities, result in ((made, fused), (soft, interpolated_ms(part))):
+        for qualities, result in ((made, fused), (soft, interpolate_ms(part))):
             qualities.append(block_qualities(part, result, transfer, rounded, check))
     count = sum(len(blocks.rows) > 0 for blocks in made)
     if not count:
@@ -138,7 +138,7 @@ def estimate_full(
 
 
 def _make_fuser(
-    network: FlowNetwork, statistics: SceneStatistics, engine: Engine, bands: Sequence[int], share: float
+    network: FlowNetwork, statistics: SceneStatistics, engine: NetworkSetup, bands: Sequence[int], share: float
 ) -> TileFuser:
     return TileFuser(network, statistics, engine.torch_devices[0], engine.dtype, engine.steps, bands, share)
 

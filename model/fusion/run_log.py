@@ -21,7 +21,7 @@ from .measure import Measurement
 
 if TYPE_CHECKING:
     from ..network.weights import Weights
-    from .plan import Engine, FusionPlan
+    from .plan import FusionPlan, NetworkSetup
     from .quality_estimate import QualityEstimate
 
 COARSE_STEPS = 32.0  # fewer whole numbers than these show
@@ -56,7 +56,7 @@ def report_inputs(pair: CheckedPair, progress: Progress) -> None:
     progress.explain(*_describe_rasters(pair))
 
 
-def report_engine(engine: Engine, weights: Weights, why: str, reason: str, progress: Progress) -> None:
+def report_engine(engine: NetworkSetup, weights: Weights, why: str, reason: str, progress: Progress) -> None:
     """Report which weights are used and what computes."""
     progress.explain(f"Weights: {weights.header.get('name', '?')}, {why}, SHA-256 {engine.weights_sha256}.")
     steps = _format_count(engine.steps, "step")
@@ -184,13 +184,13 @@ def _make_band_notices(measured: Measurement, pair: CheckedPair, weights: Weight
     elif statistics.trust < 1.0:
         figures = {"correlation": statistics.fit, "used": statistics.trust}
         yield make_notice("pan_unrelated", figures, percent=100.0 * statistics.trust)
-    from ..network.weights import misfit, other_order
+    from ..network.weights import describe_misfit, describe_other_order
 
     gain = measured.registration.transfer.gain
-    unlike = misfit(weights.header, statistics.bands, pair.placement.ratio, gain)
+    unlike = describe_misfit(weights.header, statistics.bands, pair.placement.ratio, gain)
     if unlike:
         yield Notice("weights_of_another_scene", unlike)
-    turned = other_order(weights.header, pair.ms.band_names, pair.ms.read_bands)
+    turned = describe_other_order(weights.header, pair.ms.band_names, pair.ms.read_bands)
     if turned:
         yield Notice("bands_in_another_order", turned)
 
@@ -257,7 +257,7 @@ def warn_network_left_out(estimate: QualityEstimate, progress: Progress) -> None
 def report_quality(estimate: QualityEstimate, progress: Progress) -> None:
     """Report the quality of the result on pieces of the scene, and warn where it is poor."""
     progress.explain(*_describe_quality(estimate))
-    worse = quality_notice(estimate)
+    worse = make_quality_notice(estimate)
     if worse:
         progress.warn(worse)
 
@@ -283,7 +283,7 @@ def _describe_quality(estimate: QualityEstimate) -> Iterator[str]:
         )
 
 
-def quality_notice(estimate: QualityEstimate) -> Notice | None:
+def make_quality_notice(estimate: QualityEstimate) -> Notice | None:
     """Make a warning where a result looks worse than interpolation, else None."""
     signs: list[str] = []
     numbers: dict[str, Number] = {}
@@ -300,7 +300,7 @@ def quality_notice(estimate: QualityEstimate) -> Notice | None:
     return make_notice("worse_than_interpolation", numbers, signs="; ".join(signs))
 
 
-def quality_summary(estimate: QualityEstimate | None) -> str:
+def summarise_quality(estimate: QualityEstimate | None) -> str:
     """Summarise the quality in one sentence with a space behind it; empty where it was not estimated."""
     if estimate is None:
         return ""

@@ -75,7 +75,7 @@ class EulerState:
         self.group: GroupValues  # the current one
         self.guided = False
 
-    def depart(self, group: GroupValues) -> None:
+    def start_steps(self, group: GroupValues) -> None:
         """Begin with the interpolated bands of a group."""
         self.group = group
         bands = [2 + band for band in group.bands]
@@ -96,7 +96,7 @@ class EulerState:
             self._store(0, self.state[number][:, :, rows], self._convert_rows(number, rows))
             self._modulate(number, self._convert_rows(number, rows), rows)
 
-    def arrive(
+    def finish_steps(
         self, velocity: Iterable[torch.Tensor], place: Window, count: int
     ) -> Iterator[tuple[slice, torch.Tensor]]:
         """Take the last Euler step within the window `place`, some rows at a time.
@@ -138,7 +138,7 @@ class EulerState:
         self._store(first + 1, guides, strip)
 
     def _modulate(self, number: int, strip: slice, rows: slice = slice(None)) -> None:
-        """Modulate PAN's detail by each band's brightness, as `Guidance.modulated`, in rows of a strip."""
+        """Modulate PAN's detail by each band's brightness, as `Guidance.modulate_detail`, in rows of a strip."""
         depth = self.group.depth[:-1, None, None, None, None]
         ratio = (self.state[number][:, :, rows] + depth).mul_(self.inverse[number][:, :, rows]).clamp_(0.0, BRIGHTEST)
         self._store(len(depth) + SHARED_GUIDES, ratio.mul_(self.detail[number][:, :, rows]), strip)

@@ -17,14 +17,14 @@ from .tile_fuser import Check, TileFuser
 
 
 @dataclass(frozen=True)
-class Piece:
+class NetworkPiece:
     """The network's conditions around a window of PAN, and the place of the window in them."""
 
     conditions: Conditions
     place: Window
 
     @classmethod
-    def of(cls, pair: PairWindow, place: Window, statistics: SceneStatistics, cell: int, halo: int) -> Piece:
+    def of(cls, pair: PairWindow, place: Window, statistics: SceneStatistics, cell: int, halo: int) -> NetworkPiece:
         """Prepare the window `place` of the PAN of `pair`, with the halo as far as the pair has it."""
         around = place.grown(halo).clipped(pair.window)
         whole = replace(around, width=around.width + -around.width % cell, height=around.height + -around.height % cell)
@@ -39,7 +39,7 @@ class Piece:
 
 def read_reduced(
     scene: ReducedScene, config: NetworkConfig, steps: int, check: Check
-) -> tuple[SceneStatistics, list[Piece]]:
+) -> tuple[SceneStatistics, list[NetworkPiece]]:
     """Measure statistics of a scene at reduced resolution, and prepare each piece that is compared there.
 
     Raises ValueError where the scene has too few pixels for statistics.
@@ -47,7 +47,9 @@ def read_reduced(
     samples = [(p.ms, *p.pan_at_ms(scene.transfer)) for p in scene.pairs]
     statistics = measure_statistics(samples, scene.ratio, scene.transfer, check)
     halo = config.halo * steps
-    return statistics, [Piece.of(scene.pairs[n], place, statistics, config.cell, halo) for n, place in scene.places]
+    return statistics, [
+        NetworkPiece.of(scene.pairs[n], place, statistics, config.cell, halo) for n, place in scene.places
+    ]
 
 
 def _extend(pair: PairWindow, cell: int) -> PairWindow:

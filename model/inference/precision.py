@@ -36,7 +36,7 @@ def choose_precision(wanted: str, device: torch.device, network: FlowNetwork) ->
     return (torch.bfloat16 if share < WORTH else torch.float32), reason
 
 
-def measured_share(network: FlowNetwork) -> float:
+def measure_bf16_share(network: FlowNetwork) -> float:
     """Measure the time of a tile in bfloat16 over that in float32, on the CPU."""
     scene, config = [0.0] * (network.film.in_features - 1), network.config
     channels = (2 * config.bands + SHARED_GUIDES) * config.cell**2  # of bands that share one PAN
@@ -58,7 +58,7 @@ def _load_share(network: FlowNetwork) -> float:
     key = f"torch {torch.__version__}, {_name_processor()}, {network.config.width} channels"
     kept = _read_cache(file)
     if key not in kept:
-        kept[key] = round(measured_share(network), 3)
+        kept[key] = round(measure_bf16_share(network), 3)
         with suppress(OSError):  # a share that is not cached is measured again
             file.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(file) as new:

@@ -125,11 +125,11 @@ class TileFuser:
             conditions = conditions.on(self.device)
             flow = EulerState(conditions, self.network.config.bands, self.cell, dtype, self.workspace)
             for group, written, networks in passes:
-                flow.depart(group)
+                flow.start_steps(group)
                 for network in networks[:-1]:
                     flow.advance(network(flow.planes, check))
                 velocity = networks[-1](flow.planes, check)
-                for rows, numbers in flow.arrive(velocity, window, written):
+                for rows, numbers in flow.finish_steps(velocity, window, written):
                     for number, band in enumerate(self.outputs):
                         if band in group.bands[:written]:
                             result[number, rows] = numbers[group.bands.index(band)].to(result.device)

@@ -23,10 +23,10 @@ def group_bands(statistics: SceneStatistics, config: NetworkConfig) -> list[Grou
     Weights that were tuned on as many bands get them in the order of tuning.
     """
     tuned = len(config.order) == statistics.bands
-    return grouped(config.order if tuned else usual_order(statistics), config.bands)
+    return grouped(config.order if tuned else order_by_correlation(statistics), config.bands)
 
 
-def usual_order(statistics: SceneStatistics) -> tuple[int, ...]:
+def order_by_correlation(statistics: SceneStatistics) -> tuple[int, ...]:
     """Order bands by their correlation with PAN, the highest first."""
     keys = list(zip(statistics.correlation, statistics.ms_mean, statistics.ms_std))
     return tuple(sorted(range(statistics.bands), key=lambda b: keys[b], reverse=True))

@@ -47,7 +47,7 @@ class Conditions:
         pan, coarse = (i.contiguous().pin_memory().to(device, non_blocking=True) for i in (self.pan, self.coarse))
         return replace(self, pan=pan, coarse=coarse)
 
-    def lifted(self, bands: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def interpolate_guides(self, bands: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Interpolate the guides (2 len(bands) + 1, H, W), as in `Guidance`, and MS (len(bands), H, W)."""
         pans = len(self.pan)
         of_bands = [band % pans for band in bands]

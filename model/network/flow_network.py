@@ -67,7 +67,7 @@ class Guidance:
     depth: torch.Tensor
     scene: torch.Tensor
 
-    def modulated(self, x: torch.Tensor) -> torch.Tensor:
+    def modulate_detail(self, x: torch.Tensor) -> torch.Tensor:
         """Modulate PAN's detail by each band's brightness over PAN's, (n, bands, H, W).
 
         High-pass modulation: (x - dark) / (PAN low - dark) * (PAN - PAN low), with dark levels for haze (Lolli et
@@ -134,7 +134,7 @@ class FlowNetwork(nn.Module):
     def forward(self, x: torch.Tensor, time: torch.Tensor, given: Guidance) -> torch.Tensor:
         """Compute the velocity at the state x, both (n, bands, H, W), and time (n,); H, W are multiples of `cell`."""
         cell, bands = self.config.cell, self.config.bands
-        modulated = given.modulated(x)  # (n, bands, H, W)
+        modulated = given.modulate_detail(x)  # (n, bands, H, W)
         images = torch.cat([x, given.guides, modulated], dim=1)  # (n, 4 bands + 1, H, W)
         cells = pixel_unshuffle(images, cell)  # (n, (4 bands + 1) cell^2, H / cell, W / cell)
         features = torch.relu(self.head(cells))  # (n, width, H / cell, W / cell)

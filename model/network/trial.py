@@ -13,7 +13,7 @@ TIMES = (0.0, 0.5)
 
 
 @torch.inference_mode()
-def trial_velocity(network: FlowNetwork) -> float:
+def measure_trial_velocity(network: FlowNetwork) -> float:
     """Measure the largest velocity, in deviations, in two different scenes at two times; NaN where one is NaN."""
     bands, side = network.config.bands, CELLS * network.config.cell
     scenes = [_make_scene(bands, sign) for sign in (-1.0, 1.0) for _ in TIMES]

@@ -29,7 +29,7 @@ from ..staging import staging
 from ..weight_sets import bundled_files
 from .band_groups import reordering
 from .flow_network import FlowNetwork, NetworkConfig
-from .trial import trial_velocity
+from .trial import measure_trial_velocity
 
 FORMAT = "otfm-pansharpen-weights-2"
 TENSORS_DIGEST = "tensors_sha256"  # in the header, so that weights without their sidecar are checked too
@@ -69,7 +69,7 @@ def save_weights(network: FlowNetwork, path: Path, notes: Mapping[str, Any]) -> 
     with staging(path) as made:
         draft, digests = made.folder / path.name, made.folder / hash_path(path).name
         draft.write_bytes(save(tensors, metadata=header))  # save_file would let only its owner read the file
-        digest = sha256_of(draft)
+        digest = compute_file_sha256(draft)
         digests.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
         made.deliver([digests, draft], [file for file in (path, hash_path(path)) if os.path.lexists(file)])
     return digest
@@ -97,7 +97,7 @@ def load_weights(path: Path) -> Weights:
     return Weights(network, header, digest, path)
 
 
-def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> str | None:
+def describe_misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> str | None:
     """Return a warning where weights were fine-tuned on scenes unlike one of `bands`, `ratio` and MTF `gain`."""
     try:
         scenes = parse_json(header["finetuned"], MAX_DEPTH)["scenes"]
@@ -118,7 +118,7 @@ def misfit(header: Mapping[str, str], bands: int, ratio: float, gain: float) -> 
     )
 
 
-def other_order(header: Mapping[str, str], names: Sequence[str], numbers: Sequence[int]) -> str | None:
+def describe_other_order(header: Mapping[str, str], names: Sequence[str], numbers: Sequence[int]) -> str | None:
     """Return a warning where a scene has the bands that weights were fine-tuned on, by name, in another order.
 
     `numbers` are those of the bands in their file.
@@ -147,7 +147,7 @@ def finetuned(header: Mapping[str, str]) -> str:
         return ""  # or a header of another program
 
 
-def sha256_of(path: Path) -> str:
+def compute_file_sha256(path: Path) -> str:
     """Compute the hexadecimal SHA-256 of a weights file. Raises OSError, also beyond MAX_FILE_BYTES."""
     return hashlib.sha256(read_small_file(path, MAX_FILE_BYTES)).hexdigest()
 
@@ -159,7 +159,7 @@ def hash_path(path: Path) -> Path:
 
 def _check_hash(path: Path) -> str:
     """Return the file's SHA-256. Raises WeightsError where its sidecar has another one, or none of this file."""
-    digest, sidecar = sha256_of(path), hash_path(path)
+    digest, sidecar = compute_file_sha256(path), hash_path(path)
     if not sidecar.is_file():
         if path in bundled_files():
             raise WeightsError(f"{sidecar.name} is missing next to the bundled weights. Install the plugin again.")
@@ -254,7 +254,7 @@ def _read_tensors(
 
 def _refuse_nonsense(path: Path, network: FlowNetwork) -> None:
     """Raise WeightsError where plausible numbers together give nonsense."""
-    velocity = trial_velocity(network)
+    velocity = measure_trial_velocity(network)
     if not velocity <= MAX_VELOCITY:
         raise WeightsError(
             f"The weights of {path} give nonsense: on a synthetic scene they change bands by {velocity:.3g} "

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from ..errors import InputError
 from .listing import Listing
 from .metadata import MAX_BANDS, Tree, check_value, find_value, parse_count
-from .scene import Band, Part, Refused, Sensor, find_sensor
+from .scene import Band, Part, RefusedProduct, Sensor, find_sensor
 
 STAMP = re.compile(r"_(\d{14,17})(?=_|$)")
 MAX_NODATA = 65535  # All images are delivered as 16-bit integers.
@@ -17,13 +17,13 @@ BY_MODEL = ("SENSOR", "PRIMARY")  # Levels that are georeferenced by RPC alone.
 PAN_WORDS, MS_WORDS = ("P", "PAN"), ("MS", "MS-FS", "XS", "MS-N", "MS-X")  # Others are sharpened already.
 
 
-def read_dimap(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | Refused]:
+def read_dimap(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | RefusedProduct]:
     """Yield PAN or MS of a DIM file."""
     path, stem = listing.path(file), PurePosixPath(file).stem
     processing = find_value(root, "SPECTRAL_PROCESSING").upper()
     fault = _find_fault(processing, find_value(root, "PROCESSING_LEVEL").upper())
     if fault:
-        yield Refused(stem, f"{path} {fault}.", (path,))
+        yield RefusedProduct(stem, f"{path} {fault}.", (path,))
         return
     sensor = find_sensor(sensors, find_value(root, "MISSION") or find_value(root, "METADATA_PROFILE"))
     date = find_value(root, "IMAGING_DATE")[:10]

@@ -11,9 +11,9 @@ from .landsat import read_mtl
 from .listing import Listing
 from .maxar import read_imd
 from .metadata import Tree
-from .scene import Part, Refused, Sensor
+from .scene import Part, RefusedProduct, Sensor
 
-Reader = Callable[[Listing, str, Tree, Sequence[Sensor]], Iterator[Part | Refused]]
+Reader = Callable[[Listing, str, Tree, Sequence[Sensor]], Iterator[Part | RefusedProduct]]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..options import PRODUCT_BANDS
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.stack import join_images, label, mosaic, stack, vrt_text
+from ..raster.stack import export_vrt, join_images, label, mosaic, stack
 from .scene import Band, Part, Product
 
 RGB = ("red", "green", "blue")
@@ -24,7 +24,7 @@ def pan_source(product: Product) -> RasterSource:
     if band is None or part.missing:
         raise InputError(_describe_missing(part))
     if len(band.files) > 1:
-        text = vrt_text(mosaic(_make_sources(band.files), [band.number], "PAN"))
+        text = export_vrt(mosaic(_make_sources(band.files), [band.number], "PAN"))
         return RasterSource(xml=text, bands=(1,), nodata=_list_nodata(part), label=label(band.files), delivered=True)
     return RasterSource(band.files[0], bands=(band.number,), nodata=_list_nodata(part), delivered=True)
 
@@ -38,7 +38,7 @@ def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> Raster
 
     Call within `gdal_exceptions`. Raises InputError where files are missing or do not fit together.
     """
-    bands = wanted_bands(product, choice)
+    bands = choose_product_bands(product, choice)
     files = list(dict.fromkeys(b.files for b in bands))
     if len(files) == len(bands) and all(len(f) == 1 for f in files) and len(bands) > 1:
         dataset = stack(_make_sources(f for (f,) in files), "MS")
@@ -50,10 +50,10 @@ def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> Raster
     dataset.SetMetadata({**(dataset.GetMetadata() or {}), **facts})
     dataset.FlushCache()
     name = label([f for some in files for f in some])
-    return RasterSource(xml=vrt_text(dataset), nodata=_list_nodata(product.ms), label=name, delivered=True)
+    return RasterSource(xml=export_vrt(dataset), nodata=_list_nodata(product.ms), label=name, delivered=True)
 
 
-def wanted_bands(product: Product, choice: str) -> list[Band]:
+def choose_product_bands(product: Product, choice: str) -> list[Band]:
     """Return the bands of MS by one of PRODUCT_BANDS. Raises InputError with the available bands if some lack."""
     part = product.ms
     if choice not in PRODUCT_BANDS:

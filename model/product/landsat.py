@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from ..errors import InputError
 from .listing import Listing
 from .metadata import Tree, check_value, find_value
-from .scene import NOT_SHARPENED, UNKNOWN, Band, Part, Refused, Sensor, find_sensor
+from .scene import NOT_SHARPENED, UNKNOWN, Band, Part, RefusedProduct, Sensor, find_sensor
 
 FILE_OF_BAND = re.compile(r"file_name_band_(\d+(?:_vcid_\d)?)|band(\d+)_file_name")
 WITHOUT_PAN = re.compile(r"LANDSAT_?([1-5])$", re.IGNORECASE)
@@ -17,7 +17,7 @@ RECORD = "level1_processing_record"  # In level 2, this group names files of lev
 FILL = 0.0
 
 
-def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | Refused]:
+def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | RefusedProduct]:
     """Yield PAN and MS of an MTL file."""
     path = listing.path(file)
     made = find_value(root, "DATE_PRODUCT_GENERATED") or find_value(root, "FILE_DATE")
@@ -29,7 +29,7 @@ def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
     title = title or PurePosixPath(listing.root).name
     without_pan = WITHOUT_PAN.match(spacecraft)
     if without_pan:
-        yield Refused(title, f"{title} is of Landsat {without_pan[1]}, which has no panchromatic band.", (path,))
+        yield RefusedProduct(title, f"{title} is of Landsat {without_pan[1]}, which has no panchromatic band.", (path,))
         return
     sensor = find_sensor(sensors, spacecraft)
     if sensor == UNKNOWN:

@@ -14,7 +14,7 @@ from osgeo import gdal
 
 from ..errors import InputError
 from ..files import find_name_fault
-from ..raster.gdal_errors import said
+from ..raster.gdal_errors import quote_messages
 
 # Levels of subfolders, and files in all: products have less, and a whole disk must not be scanned.
 MAX_DEPTH = 6
@@ -91,7 +91,7 @@ def is_auxiliary(file: str) -> bool:
     return AUXILIARY.search(PurePosixPath(file.lower()).with_suffix("").as_posix()) is not None
 
 
-def kind_of_archive(name: str) -> str | None:
+def find_archive_prefix(name: str) -> str | None:
     """Return the prefix by which GDAL opens an archive; None for other names and where this GDAL does not."""
     prefix = next((prefix for ending, prefix in ARCHIVES.items() if name.lower().endswith(ending)), None)
     return prefix if prefix in gdal.GetFileSystemsPrefixes() else None
@@ -99,7 +99,7 @@ def kind_of_archive(name: str) -> str | None:
 
 def is_closed(name: str) -> bool:
     """Tell whether a file is compressed in a way that this GDAL does not read in place."""
-    return name.lower().endswith(CLOSED) and kind_of_archive(name) is None
+    return name.lower().endswith(CLOSED) and find_archive_prefix(name) is None
 
 
 def archive_stem(file: str) -> str:
@@ -140,7 +140,7 @@ def of_folder(folder: str, check: Callable[[], None]) -> Listing:
             raise InputError(
                 f"{folder} holds more than {MAX_FILES:,} files. Choose the folder of one product, or of a few."
             )
-    archives, closed = (tuple(filter(matches, files)) for matches in (kind_of_archive, is_closed))
+    archives, closed = (tuple(filter(matches, files)) for matches in (find_archive_prefix, is_closed))
     return Listing(folder.rstrip("/\\") or folder, tuple(files), check, archives, closed, tuple(outside))
 
 
@@ -155,17 +155,17 @@ def _is_regular(path: Path) -> bool:
 def of_archive(path: str, check: Callable[[], None]) -> Listing:
     """List the files of an archive without extracting it. Names that lead out of it are left out. Raises InputError."""
     check()
-    root = f"{kind_of_archive(path)}{path}"
+    root = f"{find_archive_prefix(path)}{path}"
     try:
         names = gdal.ReadDirRecursive(root)
     except RuntimeError as error:
-        raise InputError(f"{path} cannot be read as an archive: {said(error)}. Download it again.") from error
+        raise InputError(f"{path} cannot be read as an archive: {quote_messages(error)}. Download it again.") from error
     files = tuple(sorted(_filter_names(names or ())))
     if not files:
         raise InputError(f"{path} holds no files, or is damaged or not complete. Download it again.")
     if len(files) > MAX_FILES:
         raise InputError(f"{path} holds more than {MAX_FILES:,} files. Take the products out of it first.")
-    return Listing(root, files, check, *(tuple(filter(matches, files)) for matches in (kind_of_archive, is_closed)))
+    return Listing(root, files, check, *(tuple(filter(matches, files)) for matches in (find_archive_prefix, is_closed)))
 
 
 def _filter_names(names: list[str] | tuple[str, ...]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from ..errors import InputError
 from .listing import IMAGES, Listing
 from .metadata import MAX_BANDS, Tree, check_value, find_value, read_tree
-from .scene import Band, Part, Refused, Sensor, find_sensor
+from .scene import Band, Part, RefusedProduct, Sensor, find_sensor
 
 STEM = re.compile(r"(?<![A-Z0-9])(?P<time>\d{2}[A-Z]{3}\d{8})-(?P<kind>[A-Z])\d[A-Z]{2}-(?P<order>.+)$", re.IGNORECASE)
 BAND = "band_"  # The prefix of groups that describe a band.
@@ -17,7 +17,7 @@ SHARPENED = "S"  # The kind of sharpened images in names.
 FILL = 0.0
 
 
-def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | Refused]:
+def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | RefusedProduct]:
     """Yield PAN or MS of an IMD file."""
     path, stem = listing.path(file), PurePosixPath(file).stem
     groups = [check_value("BEGIN_GROUP", e.tag[len(BAND) :]).upper() for e in root.iter() if e.tag.startswith(BAND)]
@@ -26,7 +26,9 @@ def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
     match = STEM.search(stem)
     algorithm = find_value(root, "panSharpenAlgorithm").lower()  # It stays true where the files were renamed.
     if (match and match["kind"].upper() == SHARPENED) or algorithm not in ("", "none"):
-        yield Refused(stem, f"{stem} was sharpened by its maker already; the unsharpened bundle is needed.", (path,))
+        yield RefusedProduct(
+            stem, f"{stem} was sharpened by its maker already; the unsharpened bundle is needed.", (path,)
+        )
         return
     sensor = find_sensor(sensors, find_value(root, "satId"))
     date = (find_value(root, "firstLineTime") or find_value(root, "earliestAcqTime"))[:10]

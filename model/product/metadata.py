@@ -16,7 +16,7 @@ from osgeo import gdal
 
 from ..codec import parse_json
 from ..errors import InputError
-from ..raster.gdal_errors import said
+from ..raster.gdal_errors import quote_messages
 from .listing import Listing
 
 MAX_BYTES = 8 * 2**20  # The largest metadata files, of Airbus, have 1 MB.
@@ -99,7 +99,7 @@ def read_metadata(path: str, check: Callable[[], None]) -> bytes:
         finally:
             gdal.VSIFCloseL(handle)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"cannot be read ({said(error)})") from error
+        raise InputError(f"cannot be read ({quote_messages(error)})") from error
     if len(content) > MAX_BYTES:
         raise InputError(f"has more than {MAX_BYTES:,} bytes, where those of products have 1 MB at most")
     return bytes(content).removeprefix(codecs.BOM_UTF8).rstrip(b"\0 \r\n\t")

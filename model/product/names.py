@@ -12,12 +12,12 @@ from pathlib import PurePosixPath
 
 from ..errors import InputError
 from ..geometry.grids import MIN_RATIO, RATIO_DIGITS
-from ..raster.gdal_errors import said
+from ..raster.gdal_errors import quote_messages
 from ..raster.source_files import open_delivered
 from .families import FAMILIES
 from .landsat import FILL, name_scene
 from .listing import Listing
-from .scene import CENTRES, NOT_SHARPENED, UNKNOWN, Band, Part, Refused, Sensor
+from .scene import CENTRES, NOT_SHARPENED, UNKNOWN, Band, Part, RefusedProduct, Sensor
 
 PIXEL_DIGITS = ".4g"  # Pixel sizes with equal digits are equal, also in degrees.
 LAYOUTS = ("bgr", "bgrn", "rgb", "rgbn", "nrg")  # Letters of the bands of a file, in their order.
@@ -68,7 +68,7 @@ def list_untaken(listing: Listing, taken: set[str], titles: set[str]) -> list[_I
     ]
 
 
-def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Refused]:
+def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | RefusedProduct]:
     """Yield PAN and MS of a scene among images with a mark."""
     groups: dict[str, list[_Image]] = defaultdict(list)
     for image in images:
@@ -79,7 +79,7 @@ def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Re
         try:
             yield from _make_parts(listing, [i for i in (_open(listing, n) for n in group) if i is not None])
         except InputError as error:
-            yield Refused(group[0].title, f"{error}.")
+            yield RefusedProduct(group[0].title, f"{error}.")
 
 
 def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
@@ -129,7 +129,7 @@ def _open(listing: Listing, image: _Image) -> _Image | None:
     try:
         dataset = open_delivered(path)
     except RuntimeError as error:
-        raise InputError(f"{path} cannot be opened: {said(error)}. Download it again") from error
+        raise InputError(f"{path} cannot be opened: {quote_messages(error)}. Download it again") from error
     except InputError as error:
         raise InputError(f"{path} {error}") from error
     if dataset.GetMetadataItem("OTFM_VERSION"):

@@ -14,15 +14,15 @@ from ..geometry.grids import MAX_RATIO, MIN_RATIO
 from ..raster.stack import label
 from .candidates import choose_ms, describe_image, has_fitting_pixels
 from .families import FAMILIES, Family, describe_families
-from .listing import Listing, archive_stem, describe_closed, is_closed, kind_of_archive, of_archive, of_folder
+from .listing import Listing, archive_stem, describe_closed, find_archive_prefix, is_closed, of_archive, of_folder
 from .metadata import read_tree
 from .names import guess_parts, list_untaken, read_names
-from .scene import Part, Product, Refused
+from .scene import Part, Product, RefusedProduct
 
 MAX_NAMED = 12  # Files or parts that a refusal lists, so that it stays readable.
 
 
-def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:
+def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product], list[RefusedProduct]]:
     """Find products in a folder or an archive, or those of a metadata file or an image; and what is refused.
 
     Call within `gdal_exceptions`. `check` may raise to stop. Raises InputError with the contents where nothing can
@@ -33,7 +33,7 @@ def find_products(place: str, check: Callable[[], None]) -> tuple[list[Product],
     if is_closed(place):
         raise InputError(describe_closed(place))
     place = os.path.abspath(place)  # Kept VRTs and other processes read the same files.
-    if os.path.isdir(place) or kind_of_archive(place):
+    if os.path.isdir(place) or find_archive_prefix(place):
         return _find_in(place, check)
     folder = os.path.dirname(place)
     for parent in (folder, os.path.dirname(folder)):  # PAN and MS may have folders next to each other.
@@ -61,17 +61,17 @@ def _is_same_file(place: str, file: str) -> bool:
     return is_same_stem or (os.path.exists(file) and os.path.samefile(place, file))
 
 
-def _find_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list[Refused]]:
+def _find_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list[RefusedProduct]]:
     places = list(_list_places(place, check))
     listings = [p for p in places if isinstance(p, Listing)]
     items = [item for listing in listings for item in _read_listing(listing)]
     parts = [i for i in items if isinstance(i, Part)]
-    refused = [i for i in (*places, *items) if isinstance(i, Refused)]
+    refused = [i for i in (*places, *items) if isinstance(i, RefusedProduct)]
     products, unfit = _pair_parts(_drop_copies(parts))
     refused += unfit
     titles = [p.title for p in products]
     refused += [
-        Refused(PurePosixPath(file).name, describe_closed(listing.path(file)))
+        RefusedProduct(PurePosixPath(file).name, describe_closed(listing.path(file)))
         for listing in listings
         for file in listing.closed
         if not products or ((stem := archive_stem(file)) and not any(stem in t or t in stem for t in titles))
@@ -81,9 +81,9 @@ def _find_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list
     return products, refused
 
 
-def _list_places(place: str, check: Callable[[], None]) -> Iterator[Listing | Refused]:
+def _list_places(place: str, check: Callable[[], None]) -> Iterator[Listing | RefusedProduct]:
     """List a place and the archives in it. Archives in archives are not opened."""
-    if kind_of_archive(place) and not os.path.isdir(place):
+    if find_archive_prefix(place) and not os.path.isdir(place):
         yield from _expand_listing(of_archive(place, check))
         return
     listing = of_folder(place, check)
@@ -92,28 +92,28 @@ def _list_places(place: str, check: Callable[[], None]) -> Iterator[Listing | Re
         try:
             yield from _expand_listing(of_archive(listing.path(archive), check))
         except InputError as error:
-            yield Refused(PurePosixPath(archive).name, str(error))
+            yield RefusedProduct(PurePosixPath(archive).name, str(error))
 
 
-def _expand_listing(listing: Listing) -> Iterator[Listing | Refused]:
+def _expand_listing(listing: Listing) -> Iterator[Listing | RefusedProduct]:
     yield listing
     for archive in listing.archives:
-        yield Refused(
+        yield RefusedProduct(
             PurePosixPath(archive).name,
             f"{listing.path(archive)} is an archive inside an archive, which is not opened. Take it out first.",
         )
     if listing.outside:
         names = ", ".join(listing.outside[:MAX_NAMED])
-        yield Refused(
+        yield RefusedProduct(
             PurePosixPath(listing.root).name,
             f"{len(listing.outside)} link(s) in {listing.root} lead out of it and are not followed: {names}. Copy the "
             "files of the product into its folder.",
         )
 
 
-def _read_listing(listing: Listing) -> Iterator[Part | Refused]:
+def _read_listing(listing: Listing) -> Iterator[Part | RefusedProduct]:
     taken: set[str] = set()
-    items: list[Part | Refused] = []
+    items: list[Part | RefusedProduct] = []
     for family in FAMILIES:
         for file in _find_metadata_files(listing, family):
             listing.check()
@@ -137,14 +137,14 @@ def _find_metadata_files(listing: Listing, family: Family) -> Iterable[str]:
     return chosen.values()
 
 
-def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | Refused]:
+def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part | RefusedProduct]:
     """Yield the parts of a metadata file, or a refusal of a file that is not valid."""
     try:
         yield from family.read(listing, file, read_tree(listing, file), family.sensors)
     except (InputError, ValueError, RecursionError) as error:
         path = listing.path(file)
         sentence = f"The metadata file {path} {error}. Download the product again."
-        yield Refused(PurePosixPath(file).stem, sentence, (path,))
+        yield RefusedProduct(PurePosixPath(file).stem, sentence, (path,))
 
 
 def _drop_copies(parts: Sequence[Part]) -> list[Part]:
@@ -156,13 +156,13 @@ def _drop_copies(parts: Sequence[Part]) -> list[Part]:
     return list(once.values())
 
 
-def _pair_parts(parts: Sequence[Part]) -> tuple[list[Product], list[Refused]]:
+def _pair_parts(parts: Sequence[Part]) -> tuple[list[Product], list[RefusedProduct]]:
     """Pair PAN and MS of one scene, and single ones with the only other of their sensor and day, or with a guess."""
     scenes: dict[str, list[Part]] = defaultdict(list)
     for part in parts:
         if not part.guessed:
             scenes[part.scene].append(part)
-    items: list[Product | Refused] = []
+    items: list[Product | RefusedProduct] = []
     days: dict[tuple[str, str], list[Part]] = defaultdict(list)
     for group in scenes.values():
         if {p.role for p in group} == {"PAN", "MS"}:
@@ -177,10 +177,10 @@ def _pair_parts(parts: Sequence[Part]) -> tuple[list[Product], list[Refused]]:
             items.append(_make_product(group, reason))
         else:
             items += [_complete_part(p, parts, [o for o in alone if o.role != p.role]) for p in group]
-    return [i for i in items if isinstance(i, Product)], [i for i in items if isinstance(i, Refused)]
+    return [i for i in items if isinstance(i, Product)], [i for i in items if isinstance(i, RefusedProduct)]
 
 
-def _make_product(group: Sequence[Part], *choices: str) -> Product | Refused:
+def _make_product(group: Sequence[Part], *choices: str) -> Product | RefusedProduct:
     """Make the product of one scene's parts. MS of level 2 goes with the PAN of level 1."""
     level = max(p.level for p in group if p.role == "MS")
     pans = _keep_newest([p for p in group if p.role == "PAN"])
@@ -192,7 +192,7 @@ def _make_product(group: Sequence[Part], *choices: str) -> Product | Refused:
     if len(pans) > 1 or len(mss) > 1:
         doubled = pans if len(pans) > 1 else mss
         names = ", ".join(f for p in doubled for b in p.bands[:1] for f in b.files[:1])
-        return Refused(
+        return RefusedProduct(
             doubled[0].title,
             f"{doubled[0].title} has {len(doubled)} {doubled[0].role} images: {names}. Keep one of them in the "
             "folder, or put each pair into a folder of its own.",
@@ -212,7 +212,7 @@ def _keep_newest(parts: Sequence[Part]) -> list[Part]:
     return [p for p in complete if p.made == newest] if all(p.made for p in complete) else complete
 
 
-def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) -> Product | Refused:
+def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) -> Product | RefusedProduct:
     """Pair a single part with an image that no name tells, if its pixels fit, else refuse it, with what to do."""
     role = "MS" if part.role == "PAN" else "PAN"
     folder = {PurePosixPath(f).parent for f in part.files}
@@ -237,10 +237,10 @@ def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) ->
         )
     else:
         cure = f"No {role} image is there. Put the {role} files of the scene into the folder, or download them again."
-    return Refused(part.title, f"{part.describe()} has no {role}. {cure}")
+    return RefusedProduct(part.title, f"{part.describe()} has no {role}. {cure}")
 
 
-def _describe_contents(place: str, listings: Sequence[Listing], refused: Sequence[Refused]) -> str:
+def _describe_contents(place: str, listings: Sequence[Listing], refused: Sequence[RefusedProduct]) -> str:
     """Describe the contents of a place without products, with what to do."""
     if refused:
         more = f" ... and {len(refused) - MAX_NAMED} more." if len(refused) > MAX_NAMED else ""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from osgeo import gdal, osr
 
 from ..errors import CancelledError, InputError, OutputError, PansharpenError
-from ..files import distinct_names, plain_name, whole_file
+from ..files import make_file_name, make_names_distinct, whole_file
 from ..fusion.job import FusionJob, FusionResult
 from ..fusion.pipeline import fuse
 from ..geometry.grids import Extent
@@ -24,10 +24,10 @@ from ..raster.source import RasterSource
 from ..raster.source_files import confined
 from ..raster.stack import label
 from ..wording import format_figure, format_signed
-from .inputs import ms_source, pan_source, wanted_bands
+from .inputs import choose_product_bands, ms_source, pan_source
 from .job import ProductJob, ProductResult, ProductRun
 from .recognise import find_products
-from .scene import Product, Refused
+from .scene import Product, RefusedProduct
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # Metadata by which a complete output is recognised.
@@ -51,7 +51,7 @@ def _sharpen_all(job: ProductJob, progress: Progress, started: float) -> Product
     with gdal_exceptions():
         products, refused = find_products(job.place, progress.check)
     _log_products(products, refused, progress)
-    names = distinct_names([plain_name(p.title, "product") for p in products])
+    names = make_names_distinct([make_file_name(p.title, "product") for p in products])
     runs = []
     for number, (product, name) in enumerate(zip(products, names)):
         output = job.folder / f"{name}_sharp.tif"
@@ -87,7 +87,7 @@ def _describe_sensor(product: Product) -> str:
     return f"{product.ms.sensor.name}{level}{', ' + product.ms.date if product.ms.date else ''}"
 
 
-def _log_products(products: Sequence[Product], refused: Sequence[Refused], progress: Progress) -> None:
+def _log_products(products: Sequence[Product], refused: Sequence[RefusedProduct], progress: Progress) -> None:
     progress.log(f"Found {len(products)} product(s): {'; '.join(p.title for p in products)}.")
     for item in refused:
         progress.warn(Notice("no_product", item.sentence, {"title": item.title}))
@@ -111,7 +111,7 @@ def _try_product(product: Product, output: Path, job: ProductJob, progress: Prog
 def _sharpen(product: Product, output: Path, job: ProductJob, progress: Progress, blank: ProductRun) -> ProductRun:
     for sentence in product.choices:
         progress.log(sentence)
-    bands = wanted_bands(product, job.bands)
+    bands = choose_product_bands(product, job.bands)
     facts = _collect_facts(product, job)
     colours = tuple(i + 1 for i in rgb_bands([b.name for b in bands]))
     blank = replace(blank, output=str(output), colours=colours)  # type: ignore[arg-type]
@@ -136,7 +136,7 @@ def _sharpen(product: Product, output: Path, job: ProductJob, progress: Progress
 
 def _collect_facts(product: Product, job: ProductJob) -> dict[str, str]:
     """Collect metadata of the output: product, files and settings."""
-    from ..network.weights import sha256_of
+    from ..network.weights import compute_file_sha256
 
     facts = {"PRODUCT": product.title, "SENSOR": product.ms.sensor.name, "ACQUISITION_DATE": product.ms.date}
     stamps, options = [], job.options
@@ -145,7 +145,7 @@ def _collect_facts(product: Product, job: ProductJob) -> dict[str, str]:
         stamps.append(f"{PurePosixPath(file).name} {status.size if status else 0} {status.mtime if status else 0}")
     decisive = {
         "bands": job.bands,
-        "weights": sha256_of(options.weights) if options.weights.is_file() else str(options.weights),
+        "weights": compute_file_sha256(options.weights) if options.weights.is_file() else str(options.weights),
         "weights_for": options.weights_for,
         "precision": options.precision,
         "align": options.align,

@@ -115,7 +115,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedProduct:
     """A refusal of what looks like a product: the reason and what to do, in whole sentences."""
 
     title: str

@@ -17,7 +17,7 @@ from ..geometry.grids import Window
 from ..geometry.resampling import centres, mtf_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
-from .full_resolution import interpolated_ms, low_pan
+from .full_resolution import interpolate_ms, low_pan
 from .indices import BLOCK, Image
 
 MIN_INTENSITY = 1e-9  # Brovey does not divide by smaller ones
@@ -72,7 +72,7 @@ def prepare(
     axes = ((height, gaussian.rows), (width, gaussian.columns))
     blur = (mtf_resampler(n, centres(n, 0.0, 1.0), values, pair.ratio) for n, values in axes)
     images = (pair.ms, resample(pair.ms, *blur), pan_at_ms)
-    fine = (pair.pan, low_pan(pair, gaussian), low_pan(pair, transfer), interpolated_ms(pair))
+    fine = (pair.pan, low_pan(pair, gaussian), low_pan(pair, transfer), interpolate_ms(pair))
     cut = np.s_[..., place.top : place.bottom, place.left : place.right]
     ms, ms_low, low = (i.astype(np.float64) for i in images)
     pan, pan_low, pan_measured, lms = (i[cut].astype(np.float64) for i in fine)

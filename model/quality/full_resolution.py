@@ -17,7 +17,7 @@ from ..geometry.window_pair import PairWindow
 from .indices import BlockQualities, Check, Image, compare_blocks, measure_indices
 
 
-def interpolated_ms(pair: PairWindow) -> Image:
+def interpolate_ms(pair: PairWindow) -> Image:
     """Interpolate MS of a pair on the PAN grid by cubic convolution, (bands, H, W)."""
     return _interpolate_to_pan(pair, pair.ms)
 
@@ -53,7 +53,7 @@ def block_qualities(
     fused = fused.astype(np.float32)
     low = resample(fused, *blur)
     compared = _find_valid(pair) if valid is None else _find_valid(pair) & valid
-    images = (interpolated_ms(pair), low, fused, pair.pan, low_pan(pair, transfer))
+    images = (interpolate_ms(pair), low, fused, pair.pan, low_pan(pair, transfer))
     lms, low, fine, pan, pan_low = (np.rint(i) if rounded else i for i in images)
     return compare_blocks((lms, low, fine, pan, pan_low), compared, check)
 

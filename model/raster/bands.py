@@ -83,7 +83,7 @@ def rgb_bands(names: Sequence[str]) -> tuple[int, int, int]:
     return 0, min(1, last), min(2, last)
 
 
-def type_of(dataset: gdal.Dataset, numbers: tuple[int, ...]) -> str:
+def find_common_type(dataset: gdal.Dataset, numbers: tuple[int, ...]) -> str:
     """Return the name of the type that holds the values of all these bands."""
     kinds = [dataset.GetRasterBand(b).DataType for b in numbers]
     return str(gdal.GetDataTypeName(functools.reduce(gdal.DataTypeUnion, kinds)))
@@ -125,7 +125,7 @@ def refuse_blocks(dataset: gdal.Dataset, number: int, name: str) -> None:
         )
 
 
-def usual_value(band: gdal.Band) -> float:
+def choose_offset(band: gdal.Band) -> float:
     """Return the offset to take off a band: 0, or its usual value where float32 could not hold what is around it."""
     if gdal.GetDataTypeName(band.DataType) not in WIDE_TYPES:
         return 0.0

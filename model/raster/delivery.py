@@ -16,7 +16,7 @@ from ..geometry.grids import Grid
 from ..progress import format_bytes_apart
 from ..staging import Staging
 from .gdal_errors import gdal_exceptions
-from .output_format import OutputForm, driver_for, written_directly
+from .output_format import OutputForm, choose_driver, is_written_directly
 from .sidecars import family
 from .source_files import files_behind
 
@@ -29,7 +29,7 @@ def check_target(path: Path, inputs: Sequence[str]) -> None:
 
     Raises OutputError.
     """
-    driver = driver_for(path)
+    driver = choose_driver(path)
     check_place(path, inputs)
     if path.is_file() and not path.is_symlink() and path.stat().st_size:
         _refuse_shared_container(path, driver.ShortName)
@@ -109,7 +109,7 @@ def _refuse_what_is_read(path: Path, source: str) -> None:
 def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
     """Refuse an output that is larger than what is free on its disk. Raises OutputError with both numbers."""
     plain = grid.width * grid.height * bands * (gdal.GetDataTypeSize(gdal.GetDataTypeByName(form.type)) // 8)
-    needed = round(plain * _estimate_copies(driver_for(path).ShortName, form))
+    needed = round(plain * _estimate_copies(choose_driver(path).ShortName, form))
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         wanted, left = format_bytes_apart(needed, free)
@@ -122,7 +122,7 @@ def check_space(path: Path, grid: Grid, bands: int, form: OutputForm) -> None:
 def _estimate_copies(driver: str, form: OutputForm) -> float:
     """Estimate the peak size of a raster while it is made over that of its plain pixels, as far as it is known."""
     compressed = form.given.get("COMPRESS", "NONE").upper() not in ("NONE", "NO")
-    draft = 1.0 if not written_directly(driver, form) else 0.0  # it stays while the copy grows
+    draft = 1.0 if not is_written_directly(driver, form) else 0.0  # it stays while the copy grows
     has_overviews = form.given.get("OVERVIEWS", "").upper() != "NONE" if driver == "COG" else form.overviews
     return draft + (0.0 if compressed else 1.0 + (OVERVIEWS_SHARE if has_overviews else 0.0))
 

@@ -64,6 +64,6 @@ def gdal_messages() -> Iterator[list[tuple[int, str]]]:
         gdal.PopErrorHandler()
 
 
-def said(error: BaseException | str) -> str:
+def quote_messages(error: BaseException | str) -> str:
     """Return GDAL's words as part of a sentence."""
     return str(error).strip().rstrip(".")

@@ -74,12 +74,12 @@ class OutputForm:
         return float(self.given.get("MAX_Z_ERROR", 0.0))
 
 
-def written_directly(driver: str, form: OutputForm) -> bool:
+def is_written_directly(driver: str, form: OutputForm) -> bool:
     """Tell whether the result is written in its format at once; else by way of a draft that loses nothing."""
     return driver == "GTiff" and not form.lossy and "STREAMABLE_OUTPUT" not in form.given
 
 
-def driver_for(path: Path) -> gdal.Driver:
+def choose_driver(path: Path) -> gdal.Driver:
     """Return the GDAL driver that writes files with this extension; COG for .cog.tif, ENVI for no extension.
 
     Raises OutputError where there is none.
@@ -113,7 +113,7 @@ def driver_for(path: Path) -> gdal.Driver:
 
 def creation_options(path: Path, form: OutputForm) -> list[str]:
     """Return the options for the driver of a path: the user's, those of the name, and those to lose nothing."""
-    handler, order = driver_for(path), path.suffix[1:].upper()
+    handler, order = choose_driver(path), path.suffix[1:].upper()
     driver = handler.ShortName
     if driver == "GTiff":
         return geotiff_options(form)

@@ -14,10 +14,10 @@ from osgeo import gdal, gdal_array
 
 from ..errors import InputError
 from ..geometry.grids import GeoTransform, Grid, Window
-from .bands import MAX_VALUE, choose_bands, refuse_blocks, refuse_types, type_of, usual_value
-from .gdal_errors import said
+from .bands import MAX_VALUE, choose_bands, choose_offset, find_common_type, refuse_blocks, refuse_types
+from .gdal_errors import quote_messages
 from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
-from .reprojection import Plane, Warper, same_system
+from .reprojection import Plane, Warper, is_same_system
 from .source import RasterSource
 from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, stamps
 from .truncation import refuse_truncated_files
@@ -49,7 +49,7 @@ class Raster:
         except RuntimeError as error:
             self.close()
             raise InputError(
-                f"{role} {source.name} cannot be read: {said(error)}. The file may be truncated or damaged."
+                f"{role} {source.name} cannot be read: {quote_messages(error)}. The file may be truncated or damaged."
             ) from error
         except InputError:
             self.close()
@@ -65,7 +65,7 @@ class Raster:
             return gdal.OpenEx(source.gdal_name, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
             self._confinement.close()
-            raise InputError(f"{role} {source.name} cannot be opened: {said(error)}.") from error
+            raise InputError(f"{role} {source.name} cannot be opened: {quote_messages(error)}.") from error
         except InputError as error:
             self._confinement.close()
             raise InputError(f"{role} {source.name} {error}.") from error
@@ -91,13 +91,13 @@ class Raster:
         chosen = choose_bands(self.dataset, self.source, self.role)
         self.bands, self.read_bands, self.left_out = chosen.wanted, chosen.read, chosen.left_out
         self.alpha, self.false_alpha = chosen.alpha, chosen.false_alpha
-        self.type = type_of(self.dataset, self.bands)
+        self.type = find_common_type(self.dataset, self.bands)
         refuse_types(self.dataset, self.read_bands, f"{self.role} {self.source.name}")
         refuse_blocks(self.dataset, self.bands[0], f"{self.role} {self.source.name}")
         self._planes = {b: Plane(self.dataset.GetRasterBand(b)) for b in self.read_bands}
         self._flags = {b: self._read_mask_flags(b) for b in self.read_bands}
         self._nodata = {b: self._list_nodata(b) for b in self.read_bands}
-        self.offsets = np.array([usual_value(self.dataset.GetRasterBand(b)) for b in self.read_bands])
+        self.offsets = np.array([choose_offset(self.dataset.GetRasterBand(b)) for b in self.read_bands])
         self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
         by_points, by_model = self.dataset.GetGCPCount() > 0, bool(self.dataset.GetMetadata("RPC"))
         if (by_points or by_model) and not self.grid.georeferenced:
@@ -114,9 +114,9 @@ class Raster:
         bits = [self.dataset.GetRasterBand(b).GetMetadataItem("NBITS", "IMAGE_STRUCTURE") for b in self.bands]
         return max(int(b) for b in bits if b) if all(bits) and self.type in INTEGER_TYPES else None
 
-    def same_crs(self, other: Raster) -> bool:
+    def has_same_crs(self, other: Raster) -> bool:
         """Tell whether both use one reference system; one that has none is taken to use the other's."""
-        return same_system(self.crs, other.crs, self.grid)
+        return is_same_system(self.crs, other.crs, self.grid)
 
     def reproject(self, crs: str, pan: Grid) -> None:
         """Reproject this raster to `crs` and to PAN's shape of pixels, window by window, by GDAL's warper."""
@@ -194,7 +194,7 @@ class Raster:
         except RuntimeError as error:
             where = f"at row {window.top}, column {window.left}"
             raise InputError(
-                f"{self.role} {self.source.name} cannot be read {where}: {said(error)}. "
+                f"{self.role} {self.source.name} cannot be read {where}: {quote_messages(error)}. "
                 "The file may be truncated or damaged."
             ) from error
         valid = _combine_masks(masks, marks, shared, values.shape[1:])

@@ -14,13 +14,13 @@ from osgeo import gdal, osr
 from ..errors import InputError
 from ..geometry.grids import RATIO_TOLERANCE, Grid
 from ..wording import format_value
-from .gdal_errors import said
+from .gdal_errors import quote_messages
 
 SAME_PLACE = 1e-3  # pixels by which two equal systems may differ
 PROBES = (0.0, 0.5, 1.0)  # of a raster's width and height, where two systems are compared
 
 
-def same_system(first: str, second: str, grid: Grid) -> bool:
+def is_same_system(first: str, second: str, grid: Grid) -> bool:
     """Tell whether two systems (WKT) put a grid's pixels in one place, however they are written.
 
     The same zone may be compound, carry a null shift of its datum, or name its ellipsoid alone.
@@ -134,7 +134,7 @@ class Warper:
             )  # fmt: skip
         except RuntimeError as error:
             raise InputError(
-                f"{self.role} {self.name} cannot be reprojected to PAN's system: {said(error)}. Check that its "
+                f"{self.role} {self.name} cannot be reprojected to PAN's system: {quote_messages(error)}. Check that its "
                 "reference system is the right one (Layer, Set CRS), or reproject it first with gdal:warpreproject."
             ) from error
 

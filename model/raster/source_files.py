@@ -59,7 +59,7 @@ def files_behind(name: str) -> set[str]:
     return behind
 
 
-def on_disk(name: str) -> bool:
+def is_on_disk(name: str) -> bool:
     """Tell whether all that is read lies in files on disk, whose size and time show a change."""
     return all(any(True for _ in _find_mentioned(file)) for file in files_behind(name))
 
@@ -94,12 +94,12 @@ def _find_vrt_sources(name: str) -> Iterator[str]:
             return
     except (RuntimeError, AttributeError, OSError):  # not a VRT
         return
-    for inner in named_in_vrt(text):
+    for inner in find_names_in_vrt(text):
         yield inner
         yield str(folder / inner)  # names relative to the VRT
 
 
-def named_in_vrt(text: str) -> list[str]:
+def find_names_in_vrt(text: str) -> list[str]:
     """Return the names of what a VRT reads, as they stand in its text."""
     return [html.unescape(name) for name in POINTS.findall(text)]
 
@@ -109,7 +109,7 @@ def stamps(name: str) -> Stamp:
     return {file: _read_stamp(file) for file in sorted(files_behind(name)) if os.path.isfile(file)}
 
 
-def sensor_names(dataset: gdal.Dataset, files: Iterable[str]) -> list[str]:
+def list_sensor_names(dataset: gdal.Dataset, files: Iterable[str]) -> list[str]:
     """Return the names that tell the sensor of a raster: those in its metadata, then those of its files."""
     metadata = {**dataset.GetMetadata("IMAGERY"), **dataset.GetMetadata()}
     return [v[:MAX_NAME] for k, v in metadata.items() if k.upper() in SENSOR_KEYS] + [Path(f).name for f in files]
@@ -163,7 +163,7 @@ def open_delivered(path: str) -> gdal.Dataset:
         RuntimeError: GDAL cannot open it.
     """
     if path.startswith("<"):
-        for name in named_in_vrt(path):
+        for name in find_names_in_vrt(path):
             open_delivered(name)
         return gdal.OpenEx(path, gdal.OF_RASTER, allowed_drivers=["VRT"])
     driver = gdal.IdentifyDriver(path)  # what GDAL takes it for, also where a VRT names it later

@@ -15,7 +15,7 @@ from osgeo import gdal
 from ..errors import InputError
 from ..geometry.grids import Grid
 from .bands import describe_band
-from .gdal_errors import gdal_exceptions, gdal_messages, said
+from .gdal_errors import gdal_exceptions, gdal_messages, quote_messages
 from .reader import Raster
 from .source import RasterSource
 
@@ -24,14 +24,14 @@ MAX_LABEL = 3  # names in a label
 SKIPPED = "kipping"  # in GDAL's warnings of a raster that it leaves out of a VRT
 
 
-def stacked(sources: Sequence[RasterSource], role: str) -> RasterSource:
+def stack_sources(sources: Sequence[RasterSource], role: str) -> RasterSource:
     """Stack one-band rasters on one grid to one raster, in their order. Raises InputError, naming the odd one.
 
     Names, nodata values, scales, offsets and metadata of the bands are kept, and so are the user's declarations.
     """
     sources = [replace(s, path=os.path.abspath(s.path)) if os.path.exists(s.path) else s for s in sources]
     with gdal_exceptions():
-        text = vrt_text(stack(sources, role))
+        text = export_vrt(stack(sources, role))
     return RasterSource(
         xml=text,
         band_nodata=tuple((n, low, high) for n, s in enumerate(sources, 1) for low, high in s.declared(1)),
@@ -49,7 +49,7 @@ def label(names: Sequence[str]) -> str:
     return ", ".join(short[:MAX_LABEL]) + more
 
 
-def vrt_text(dataset: gdal.Dataset) -> str:
+def export_vrt(dataset: gdal.Dataset) -> str:
     """Return a VRT in memory as the text that opens it again."""
     return str(dataset.GetMetadata("xml:VRT")[0])
 
@@ -89,7 +89,7 @@ def mosaic(sources: Sequence[RasterSource], numbers: Sequence[int], role: str) -
                     f"not fit {first.source.name} ({first.dataset.RasterCount} bands, {first.grid.describe()}): they "
                     "are not tiles of one image. Get the product again."
                 )
-            if not tile.same_crs(first):
+            if not tile.has_same_crs(first):
                 raise InputError(
                     f"{role} tiles {first.source.name} and {tile.source.name} have different reference systems. "
                     "Get the product again."
@@ -116,7 +116,7 @@ def _build_vrt(sources: Sequence[RasterSource], role: str, **options: Any) -> gd
     except RuntimeError as error:
         fault = str(error)
     if fault:
-        raise InputError(f"{role} rasters like {sources[0].name} cannot be put together: {said(fault)}.")
+        raise InputError(f"{role} rasters like {sources[0].name} cannot be put together: {quote_messages(fault)}.")
     return built
 
 
@@ -135,7 +135,7 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
                 f"{role} {name} ({_read_grid(image).describe()}) has another grid than {names[0]} "
                 f"({_read_grid(first).describe()}). Get the product again."
             )
-        text = html.escape(vrt_text(image))
+        text = html.escape(export_vrt(image))
         for number in range(1, image.RasterCount + 1):
             band = image.GetRasterBand(number)
             joined.AddBand(band.DataType)
@@ -186,7 +186,7 @@ def _refuse_other_grid(raster: Raster, first: Raster) -> None:
             f"{raster.role} {raster.source.name} ({raster.grid.describe()}) has another grid than "
             f"{first.source.name} ({first.grid.describe()}). Take bands of one grid, or warp them to one first."
         )
-    if raster.source.crs != first.source.crs or not raster.same_crs(first):
+    if raster.source.crs != first.source.crs or not raster.has_same_crs(first):
         raise InputError(
             f"{raster.role} {raster.source.name} and {first.source.name} have different reference systems. Reproject "
             "one of them first, for example with gdal:warpreproject."

@@ -16,12 +16,12 @@ from osgeo import gdal
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
 from .delivery import check_clash
-from .gdal_errors import gdal_messages, said
-from .output_format import OutputForm, driver_for
+from .gdal_errors import gdal_messages, quote_messages
+from .output_format import OutputForm, choose_driver
 from .pixel_types import INTEGER_TYPES, NUMPY_TYPES
 from .reader import Raster
 from .sidecars import family
-from .writer import LOSSY_TOLERANCE, RasterWriter, lossy_error
+from .writer import LOSSY_TOLERANCE, RasterWriter, measure_lossy_error
 
 SIDE = 256  # pixels
 NARROW = 16  # pixels across a trial of the full width or height
@@ -44,7 +44,7 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
 
     Raises OutputError where the format cannot hold it, with the reason.
     """
-    driver = driver_for(path).ShortName
+    driver = choose_driver(path).ShortName
     for name, _, value in (option.partition("=") for option in form.options):
         if value.upper() != form.given[name.upper()].upper():
             both = f"{value} and as {form.given[name.upper()]}"
@@ -131,7 +131,7 @@ def _try_sample(
                     fault = _find_change(made, read_back, sample, form)
                 made = None
         except (OutputError, RuntimeError) as error:
-            fault = _find_report(messages, form) or said(error.__cause__ or error) or "GDAL does not say why"
+            fault = _find_report(messages, form) or quote_messages(error.__cause__ or error) or "GDAL does not say why"
     check_clash(path, names, family(path))
     return read_back, re.sub(hidden, "", fault)
 
@@ -139,7 +139,7 @@ def _try_sample(
 def _find_report(messages: list[tuple[int, str]], form: OutputForm) -> str:
     """Return GDAL's words for a failure or for an ignored option; some drivers go on after failures."""
     faults = [
-        said(text)
+        quote_messages(text)
         for severity, text in messages
         if severity == gdal.CE_Failure or (IGNORED.search(text) and any(name in text.upper() for name in form.given))
     ]
@@ -167,7 +167,7 @@ def _find_misfit(made: gdal.Dataset, grid: Grid, crs: str, like: Raster, type_na
 
 def _find_change(made: gdal.Dataset, read_back: NDArray[Any], sample: Sample, form: OutputForm) -> str:
     """Describe faults of values and gaps, as part of a sentence; the loss of a codec does not count."""
-    share = lossy_error(read_back[:, sample.valid], sample.image[:, sample.valid], form)
+    share = measure_lossy_error(read_back[:, sample.valid], sample.image[:, sample.valid], form)
     if share > 1.0:
         return f"it would change them by {100 * LOSSY_TOLERANCE * share:.0f} % of their mean"
     masks = [made.GetRasterBand(n).GetMaskBand().ReadAsArray() != 0 for n in range(1, made.RasterCount + 1)]
@@ -181,7 +181,7 @@ def _find_change(made: gdal.Dataset, read_back: NDArray[Any], sample: Sample, fo
 
 def _suggest(path: Path, form: OutputForm) -> str:
     """Suggest the options or values that a misspelt one may mean, as a sentence; empty where all are known."""
-    listed = driver_for(path).GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or ""
+    listed = choose_driver(path).GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or ""
     options = dict(re.findall(r"<Option[^>]* name=['\"](\w+)(.*?)(?=<Option|$)", listed, re.DOTALL))
     for name, value in form.given.items():
         values = re.findall(r"<Value[^>]*>([^<]+)", options.get(name, ""))

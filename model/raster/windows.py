@@ -28,11 +28,11 @@ MOSTLY_VALID = 0.5  # share of a cell
 
 
 @contextmanager
-def opened_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, Raster]]:
+def open_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, Raster]]:
     """Open both rasters, MS read in PAN's reference system; GDAL raises within. Raises InputError."""
     pan = pan if pan.bands else replace(pan, bands=(1,))
     with gdal_exceptions(), Raster(pan, "PAN") as pan_raster, Raster(ms, "MS") as ms_raster:
-        if not ms_raster.same_crs(pan_raster):
+        if not ms_raster.has_same_crs(pan_raster):
             ms_raster.reproject(pan_raster.crs, pan_raster.grid)
         yield pan_raster, ms_raster
 

@@ -17,8 +17,8 @@ from ..geometry.grids import Grid, Window
 from ..staging import MADE, staging
 from .bands import describe_band
 from .delivery import deliver
-from .gdal_errors import gdal_messages, said
-from .output_format import OutputForm, creation_options, driver_for, geotiff_options, written_directly
+from .gdal_errors import gdal_messages, quote_messages
+from .output_format import OutputForm, choose_driver, creation_options, geotiff_options, is_written_directly
 from .reader import Raster
 
 OWN_METADATA = ("STATISTICS_", "OTFM_", "AREA_OR_POINT")  # prefixes of metadata that are not copied from MS
@@ -44,9 +44,9 @@ class RasterWriter:
     ) -> None:
         """Create the raster with the bands and band properties of `like`; `model` is its sensor model (RPC)."""
         self.path, self.grid, self.form = path, grid, form
-        self.driver = driver_for(path)
+        self.driver = choose_driver(path)
         self.stack = ExitStack()
-        self.direct = written_directly(self.driver.ShortName, form)
+        self.direct = is_written_directly(self.driver.ShortName, form)
         self.probes: dict[Window, np.ndarray] = {}
         try:
             self.staging = self.stack.enter_context(staging(path))
@@ -73,7 +73,7 @@ class RasterWriter:
             self.dataset = None
             with self.stack:
                 if isinstance(error, (RuntimeError, OSError)):
-                    raise OutputError(f"{path} cannot be created: {said(error)}.") from error
+                    raise OutputError(f"{path} cannot be created: {quote_messages(error)}.") from error
                 raise
 
     def _describe(self, band: gdal.Band, origin: gdal.Band) -> None:
@@ -92,7 +92,7 @@ class RasterWriter:
             self.dataset.WriteArray(values, window.left, window.top)
             self._hand_over(window)
         except RuntimeError as error:
-            raise OutputError(f"{self.path} cannot be written: {said(error)}. Is the disk full?") from error
+            raise OutputError(f"{self.path} cannot be written: {quote_messages(error)}. Is the disk full?") from error
         height, width = min(PROBE, window.height), min(PROBE, window.width)
         probe = Window(window.right - width, window.bottom - height, width, height)
         if len(self.probes) == 2:
@@ -128,7 +128,7 @@ class RasterWriter:
             deliver(list(self.made.iterdir()), self.path, self.staging)
         except (RuntimeError, OSError) as error:
             raise OutputError(
-                f"{self.path} cannot be written: {said(error)}. Is the disk full or the file in use?"
+                f"{self.path} cannot be written: {quote_messages(error)}. Is the disk full or the file in use?"
             ) from error
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class RasterWriter:
         same = (check.RasterXSize, check.RasterYSize) == (self.grid.width, self.grid.height)
         for window, values in self.probes.items():
             read_back = check.ReadAsArray(window.left, window.top, window.width, window.height).reshape(values.shape)
-            loss = lossy_error(read_back, values, self.form) if same else np.inf
+            loss = measure_lossy_error(read_back, values, self.form) if same else np.inf
             same = same and (loss == 0.0 or (lossy and loss <= 1.0))
         if not same:
             raise OutputError(f"{self.path} does not read back as it was written. Is the disk full?")
@@ -192,7 +192,7 @@ class RasterWriter:
         self.stack.__exit__(kind, error, trace)
 
 
-def lossy_error(found: NDArray[Any], values: NDArray[Any], form: OutputForm) -> float:
+def measure_lossy_error(found: NDArray[Any], values: NDArray[Any], form: OutputForm) -> float:
     """Return the mean error of values read back, as a share of what a lossy codec may do; above 1 it is a fault."""
     if np.array_equal(found, values, equal_nan=values.dtype.kind == "f"):
         return 0.0

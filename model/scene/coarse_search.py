@@ -15,7 +15,7 @@ from ..geometry.filters import high_pass, whole_boxes
 from ..geometry.products import multiply
 from ..geometry.resampling import Matrix
 from ..geometry.window_pair import PairWindow
-from .detail_correlation import FIRST_TRANSFER, whitening
+from .detail_correlation import FIRST_TRANSFER, compute_whitening
 from .statistics import MIN_PIXELS
 
 WIDE_REACH = 50  # PAN pixels searched in each direction
@@ -57,7 +57,7 @@ def _explain_offsets(window: PairWindow, reach: tuple[int, int]) -> tuple[Matrix
         return None
     details = high_pass(window.ms.astype(np.float64)) * counted
     flat = details.reshape(len(details), -1)
-    mix = whitening(flat, 0.0, WEAK_DIRECTION)
+    mix = compute_whitening(flat, 0.0, WEAK_DIRECTION)
     if not len(mix):
         return None
     pan, pan_valid = _extend_ms(window, reach).pan_at_ms(FIRST_TRANSFER)

@@ -102,7 +102,7 @@ class Correlation:
             kept.append(replace(window, ms_valid=window.ms_valid & ~np.asarray(wide)))
         return kept
 
-    def weigh_samples_alike(self) -> None:
+    def equalise_sample_weights(self) -> None:
         """Give every sample that is kept the same weight, as in the scene itself."""
         self.trust = (self.trust > 0).astype(np.float64)
         self._whiten()
@@ -127,13 +127,13 @@ class Correlation:
         self.check()
         trusted = self.bands * self.trust
         self.count = int((self.trust > 0).sum()) if len(trusted) else 0
-        self.mix = whitening(trusted, 1e-6 * self.count**0.5, 1e-6, self.check)
+        self.mix = compute_whitening(trusted, 1e-6 * self.count**0.5, 1e-6, self.check)
         if not len(self.mix):
             self.count = 0
         self.basis = multiply(self.mix, trusted)
 
 
-def whitening(bands: Matrix, least: float, weak: float, check: Callable[[], None] = lambda: None) -> Matrix:
+def compute_whitening(bands: Matrix, least: float, weak: float, check: Callable[[], None] = lambda: None) -> Matrix:
     """Return the matrix (n, bands) that makes orthonormal combinations of bands (bands, samples).
 
     Left out are bands of at most the norm `least`, and residuals of a band of norm 1 of at most the power `weak`.

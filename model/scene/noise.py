@@ -13,7 +13,7 @@ NOISE_BLOCK = 16  # pixels along the side of a block
 FLAT_SHARE = 0.1  # quantile of the blocks that counts as flat
 
 
-def noise_level(images: Sequence[tuple[Image, Mask]]) -> float:
+def estimate_noise(images: Sequence[tuple[Image, Mask]]) -> float:
     """Estimate the deviation of the white noise of images (h, w) where they are valid (h, w); 0 without blocks.
 
     Immerkaer, "Fast noise variance estimation" (1996), on the flattest blocks only, because it counts texture as noise.

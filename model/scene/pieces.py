@@ -19,7 +19,7 @@ MIN_TEXTURE = 0.4  # of the usual one; clouds, water and gaps have less
 MOVED = 1.0  # PAN pixels between a window's shift and the scene's; windows that differ by more show moving clouds
 
 
-def telling_pieces(
+def choose_pieces(
     windows: Sequence[PairWindow], registration: Registration, check: Callable[[], None] = lambda: None
 ) -> list[PairWindow]:
     """Choose at most MAX_PIECES informative windows, spread over the scene, with its shift corrected; or any."""
@@ -29,11 +29,11 @@ def telling_pieces(
         check()
         textures.append(texture(*window.pan_at_ms(registration.transfer)))
     aligned = follows(registration, len(moved))
-    informative = [number for number in textured(textures) if aligned[number]] or textured(textures)
+    informative = [number for number in select_textured(textures) if aligned[number]] or select_textured(textures)
     return [moved[number] for number in spread(informative, MAX_PIECES)]
 
 
-def textured(textures: Sequence[float]) -> list[int]:
+def select_textured(textures: Sequence[float]) -> list[int]:
     """Return the numbers of the windows whose texture is not far below what is usual for land."""
     shown = sorted(t for t in textures if t > 0.0)
     usual = shown[int(USUAL * len(shown))] if shown else 0.0

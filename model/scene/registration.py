@@ -88,7 +88,7 @@ def measure_registration(
     measured = transfer or measure_transfer([w.shifted(shift) for w in curve.mask_left_out(windows)], check).transfer
     if align:
         shift = _refine_shift(curve, measured, shift, 0.15)
-    curve.weigh_samples_alike()
+    curve.equalise_sample_weights()
     best, unshifted = curve(measured, shift), curve(measured, (0.0, 0.0))
     if best < RELIABLE_CORRELATION:
         return Registration((0.0, 0.0), default, best, unshifted, False, left_out)

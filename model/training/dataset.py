@@ -75,7 +75,7 @@ class Source:
         return re.sub(r"_\d{8}$", "", self.name)
 
 
-def why_unfit(ms: np.ndarray, valid: np.ndarray) -> str | None:
+def explain_unfit(ms: np.ndarray, valid: np.ndarray) -> str | None:
     """Return why a scene ms (bands, h, w), valid (h, w) cannot be trained on, as the end of a sentence, or None."""
     if ms.ndim != 3 or min(ms.shape[1:]) < MIN_SIDE:
         return f"it is smaller than {MIN_SIDE} pixels a side"

@@ -66,7 +66,7 @@ def read_example(
     the reference (bands, s, s) in digital numbers; without one, the target is interpolated MS.
     """
     conditions = condition(pair, place, statistics)
-    guides, lms = conditions.lifted(group)
+    guides, lms = conditions.interpolate_guides(group)
     target = lms
     if sharp is not None:
         mean, std = (torch.tensor(v)[:, None, None] for v in (statistics.ms_mean, statistics.ms_std))

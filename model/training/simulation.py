@@ -23,7 +23,7 @@ from . import sensor_effects
 from .dataset import Source
 from .example import Example, as_tensor, draw_group, read_example
 from .structures import build_over
-from .transfer_shapes import draw_transfer, jittered
+from .transfer_shapes import draw_transfer, jitter_transfer
 
 SMOOTH_LOW_SHARE = 0.7  # of smooth scenes that get a gain from `low_gain`
 MAX_GUIDES = 4  # random PANs that are combined to the PAN of a band
@@ -225,7 +225,10 @@ def _sense(
     count = int((config.crop - 1 - origin.max()) / ratio) + 1
     maps: tuple[list[Matrix], list[Matrix]] = ([], [])
     for _ in reference:
-        of_band, offset = jittered(transfer, config.band_jitter, rng), shift + rng.normal(0.0, config.band_shift, 2)
+        of_band, offset = (
+            jitter_transfer(transfer, config.band_jitter, rng),
+            shift + rng.normal(0.0, config.band_shift, 2),
+        )
         for axis, values in enumerate((of_band.rows, of_band.columns)):
             positions = centres(count, origin[axis] + offset[axis], ratio)
             maps[axis].append(mtf_resampler(config.crop, positions, values, ratio).dense(config.crop))

@@ -48,7 +48,7 @@ def _draw(gain: float, exponent: float, crest: float, peak: float, kernel: float
     return tuple(float(v) for v in np.clip(values, 0.0, MAX_TRANSFER))
 
 
-def jittered(transfer: TransferFunction, deviation: float, rng: np.random.Generator) -> TransferFunction:
+def jitter_transfer(transfer: TransferFunction, deviation: float, rng: np.random.Generator) -> TransferFunction:
     """Return the function of one band: another fall, by exp(`deviation`) at the MS Nyquist frequency."""
     share = rng.normal(0.0, deviation) * np.array(FREQUENCIES) ** 2
     rows, columns = (

@@ -51,7 +51,7 @@ class TransportConfig:
     softness: tuple[float, float] = (0.2, 5.0)
 
 
-def conjugate(z: torch.Tensor, softness: float) -> torch.Tensor:
+def compute_conjugate(z: torch.Tensor, softness: float) -> torch.Tensor:
     """Compute Psi*_a(z) = a (2 softplus(z / a) - 2 log 2), elementwise; Psi*(0) = 0, Psi*'(0) = 1."""
     return softness * (2.0 * softplus(z / softness) - 2.0 * math.log(2.0))
 
@@ -141,7 +141,9 @@ def potential_loss(
     v_estimate, v_truth = potential(torch.cat([estimate, truth]), torch.cat([batch.lms, batch.lms]), twice).chunk(2)
     gradient = torch.autograd.grad(v_truth.sum(), truth, create_graph=True)[0]
     penalty = gradient.square().sum(dim=(1, 2, 3)) * (gradient[0].numel() / truth.shape[1])
-    game = conjugate(v_estimate - _check_shape(cost.detach(), v_estimate), softness) + conjugate(-v_truth, softness)
+    game = compute_conjugate(v_estimate - _check_shape(cost.detach(), v_estimate), softness) + compute_conjugate(
+        -v_truth, softness
+    )
     return (game + 0.5 * smoothness * penalty).mean()
 
 

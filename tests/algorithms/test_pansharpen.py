@@ -15,7 +15,7 @@ from helpers.qgis import Listener, run
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.algorithms.bridge import raster_source
-from otfm_pansharpen.model.fusion.plan import default_budget
+from otfm_pansharpen.model.fusion.plan import choose_budget
 from otfm_pansharpen.model.network.weights import hash_path, load_weights
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from qgis.core import (
@@ -264,7 +264,7 @@ def test_memory_and_tile_reach_the_pipeline(algorithm, tmp_path):
         feedback = Listener()
         assert run(algorithm, pair, tmp_path / "out.tif", feedback, **parameters)[1]
         log += [line for line in feedback.lines if line.startswith("Tiles of")]
-    assert log[0].endswith(f"in {default_budget()} MB.")
+    assert log[0].endswith(f"in {choose_budget()} MB.")
     assert log[1].startswith("Tiles of 128 pixels")
     assert log[1].endswith("in 128 MB.")
 

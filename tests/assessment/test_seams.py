@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.scenes import sense
-from otfm_pansharpen.model.assessment.faults import Piece, seams
+from otfm_pansharpen.model.assessment.faults import AssessedPiece, seams
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from scipy.ndimage import gaussian_filter
@@ -32,7 +32,7 @@ def piece_of(reference, result):
     valid, ms_valid = np.ones(pan.shape, bool), np.ones(ms.shape[1:], bool)
     origin = (RATIO - 1) / 2
     pair = PairWindow(pan, valid, ms, ms_valid, (origin, origin), (float(RATIO), float(RATIO)))
-    return Piece(pair, result, valid)
+    return AssessedPiece(pair, result, valid)
 
 
 def test_straight_edges_on_the_ground_are_not_seams():

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from helpers.package_index import TORCH, index_of, sdist_bytes, serve, wheel_bytes, write_torch_wheels, write_wheel
 from otfm_pansharpen.engine import installation
-from otfm_pansharpen.engine.installation import LISTS, Wanted
+from otfm_pansharpen.engine.installation import LISTS, RequiredFiles
 from otfm_pansharpen.engine.packages import manifest
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress
@@ -41,7 +41,7 @@ def plain_pip(monkeypatch):
 
 def install(tmp_path, **wanted):
     folder = tmp_path / "profile" / "python"
-    installation.set_up("repair", folder, Wanted(**wanted), Progress())
+    installation.set_up("repair", folder, RequiredFiles(**wanted), Progress())
     return folder
 
 

@@ -10,7 +10,14 @@ import pytest
 from helpers.memory import STATUS, little_memory
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
-from otfm_pansharpen.model.network.weights import FORMAT, hash_path, load_weights, misfit, other_order, save_weights
+from otfm_pansharpen.model.network.weights import (
+    FORMAT,
+    describe_misfit,
+    describe_other_order,
+    hash_path,
+    load_weights,
+    save_weights,
+)
 
 SMALL = NetworkConfig(width=8, blocks=1, hidden=8)
 SIZES = json.dumps({"bands": 4, "width": 8, "blocks": 1, "cell": 2, "hidden": 8})
@@ -72,9 +79,9 @@ def test_a_header_that_is_nested_a_hundred_thousand_times(tmp_path):
 )  # fmt: skip
 def test_a_header_that_lies_of_its_fine_tuning(record):
     """A false header causes a warning at most."""
-    message = misfit({"finetuned": record}, 4, 2.0, 0.3)
+    message = describe_misfit({"finetuned": record}, 4, 2.0, 0.3)
     assert message is None or "fine-tuned on another kind of scene" in message
-    assert other_order({"finetuned": record}, ("red", "green"), (1, 2)) is None
+    assert describe_other_order({"finetuned": record}, ("red", "green"), (1, 2)) is None
 
 
 def test_a_file_far_too_large_is_not_read(tmp_path):

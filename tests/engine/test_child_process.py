@@ -12,7 +12,7 @@ from helpers.scenes import Recipe, load_image
 from osgeo import gdal
 from otfm_pansharpen.engine import child_process
 from otfm_pansharpen.engine.child_process import Launch, launches
-from otfm_pansharpen.engine.client import greeting_of
+from otfm_pansharpen.engine.client import make_greeting
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress
 
@@ -94,6 +94,6 @@ def test_settings_of_gdal_reach_the_engine(nothing, monkeypatch):
     before = gdal.GetConfigOption("GDAL_HTTP_PROXY")
     gdal.SetConfigOption("GDAL_HTTP_PROXY", "proxy:3128")
     try:
-        assert greeting_of(nothing)["gdal"]["GDAL_HTTP_PROXY"] == "proxy:3128"
+        assert make_greeting(nothing)["gdal"]["GDAL_HTTP_PROXY"] == "proxy:3128"
     finally:
         gdal.SetConfigOption("GDAL_HTTP_PROXY", before)

@@ -19,7 +19,7 @@ from helpers.fusion import job, run, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.engine.child_process import Launch
-from otfm_pansharpen.engine.client import Engine, Engines, greeting_of
+from otfm_pansharpen.engine.client import Engine, Engines, make_greeting
 from otfm_pansharpen.model.errors import CancelledError, EngineError, InputError
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
@@ -216,9 +216,9 @@ def test_the_engine_ends_with_qgis_and_leaves_nothing(tmp_path):
 STARTER = """
 import sys
 from pathlib import Path
-from otfm_pansharpen.engine.client import Engine, greeting_of
+from otfm_pansharpen.engine.client import Engine, make_greeting
 from otfm_pansharpen.engine.child_process import launches
-engine = Engine(launches()[0], greeting_of(Path(sys.argv[1])))
+engine = Engine(launches()[0], make_greeting(Path(sys.argv[1])))
 print(engine.process.pid, flush=True)
 sys.stdin.read()
 """
@@ -311,6 +311,6 @@ def test_engines_that_wait_end_when_they_are_let_go(nothing, tmp_path):
 
 
 def test_a_program_that_cannot_be_an_engine(nothing):
-    engine = Engine(Launch(("/bin/false",), {}), greeting_of(nothing))
+    engine = Engine(Launch(("/bin/false",), {}), make_greeting(nothing))
     with pytest.raises(EngineError, match="exit code 1"):
         engine.wait_ready(Progress())

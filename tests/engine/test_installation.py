@@ -11,7 +11,7 @@ from helpers.fusion import job
 from helpers.package_index import TORCH, write_torch_wheels, write_wheel
 from helpers.scenes import Recipe
 from otfm_pansharpen.engine import installation
-from otfm_pansharpen.engine.installation import LISTS, Wanted
+from otfm_pansharpen.engine.installation import LISTS, RequiredFiles
 from otfm_pansharpen.engine.packages import MANIFEST, manifest
 from otfm_pansharpen.model.errors import CancelledError, EngineError
 from otfm_pansharpen.model.progress import Progress
@@ -34,7 +34,7 @@ def without_torch(monkeypatch):
 
 
 def set_up(action, folder, wheels=None, progress=None, **wanted):
-    return installation.set_up(action, folder, Wanted(wheels=wheels, **wanted), progress or Progress())
+    return installation.set_up(action, folder, RequiredFiles(wheels=wheels, **wanted), progress or Progress())
 
 
 def tree(folder):

@@ -17,7 +17,7 @@ from helpers.package_index import silent_index, write_torch_wheels
 from otfm_pansharpen.engine import installation
 from otfm_pansharpen.engine.child_process import run_child
 from otfm_pansharpen.engine.client import ENGINES
-from otfm_pansharpen.engine.installation import Wanted
+from otfm_pansharpen.engine.installation import RequiredFiles
 from otfm_pansharpen.engine.packages import hold_packages, manifest
 from otfm_pansharpen.model.errors import CancelledError, EngineError
 from otfm_pansharpen.model.fusion.job import FusionJob
@@ -39,7 +39,7 @@ def folder(tmp_path):
 
 
 def set_up(action, folder, wheels=None, progress=None, **wanted):
-    return installation.set_up(action, folder, Wanted(wheels=wheels, **wanted), progress or Progress())
+    return installation.set_up(action, folder, RequiredFiles(wheels=wheels, **wanted), progress or Progress())
 
 
 def tree(folder):
@@ -129,11 +129,11 @@ INSTALL = """
 import sys
 from pathlib import Path
 from otfm_pansharpen.engine import installation
-from otfm_pansharpen.engine.installation import Wanted
+from otfm_pansharpen.engine.installation import RequiredFiles
 from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
-installation.set_up("repair", Path(sys.argv[1]), Wanted(build="cuda", index=sys.argv[2]), Progress())
+installation.set_up("repair", Path(sys.argv[1]), RequiredFiles(build="cuda", index=sys.argv[2]), Progress())
 """
 
 

@@ -13,7 +13,7 @@ from helpers.engine import engines
 from helpers.fusion import job
 from helpers.scenes import Recipe
 from otfm_pansharpen.engine.child_process import Launch, launches
-from otfm_pansharpen.engine.client import Engine, greeting_of
+from otfm_pansharpen.engine.client import Engine, make_greeting
 from otfm_pansharpen.engine.messages import MAX_LINE_BYTES
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress
@@ -100,7 +100,7 @@ def test_message_of_a_job_before_the_engine_is_ready_is_a_fault(run_fake):
     [b"not JSON", b"[" * 100_000, b'{"job": {"is": "Nobody"}}', b'{"job": {"is": "Examination", "packages": 5}}'],
 )
 def test_engine_that_receives_no_message_reports_it_and_ends(nothing, line):
-    engine = Engine(launches()[0], greeting_of(nothing))
+    engine = Engine(launches()[0], make_greeting(nothing))
     engine.wait_ready(Progress())
     assert engine.process.stdin
     engine.process.stdin.write(line + b"\n")

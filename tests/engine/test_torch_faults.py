@@ -6,7 +6,7 @@ import pytest
 from helpers.engine import broken_torch, engines
 from helpers.fusion import job
 from helpers.scenes import Recipe
-from otfm_pansharpen.engine.torch_faults import fault_sentence
+from otfm_pansharpen.engine.torch_faults import explain_fault
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress
 
@@ -35,7 +35,7 @@ FAULTS = [
 @pytest.mark.promise(16)
 @pytest.mark.parametrize(("raised", "cause", "cure"), FAULTS)
 def test_a_fault_is_one_sentence_with_the_cure(raised, cause, cure):
-    sentence = fault_sentence(eval(raised))
+    sentence = explain_fault(eval(raised))
     assert cause in sentence
     assert cure in sentence
     assert "\n" not in sentence

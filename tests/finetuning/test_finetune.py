@@ -31,7 +31,7 @@ from otfm_pansharpen.model.network.weights import hash_path, load_weights, save_
 from otfm_pansharpen.model.options import BUNDLED
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
-from otfm_pansharpen.model.raster.windows import opened_pair
+from otfm_pansharpen.model.raster.windows import open_pair
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def describe(path: Path, names: tuple[str, ...]) -> None:
 
 def read(pair: Pair, seed: list[int]) -> TuningScene:
     """Read a pair as fine-tuning does."""
-    with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
+    with open_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
         return read_scene(pan, ms, None, np.random.default_rng(seed), lambda: None)
 
 

@@ -12,7 +12,7 @@ import pytest
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from otfm_pansharpen.fleet.job import COG, FLEET_OPTIONS, PARTS, Scene, Settings
+from otfm_pansharpen.fleet.job import COG, FLEET_OPTIONS, PARTS, FleetScene, Settings
 from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene, read_plan
 from otfm_pansharpen.model.errors import PansharpenError
 
@@ -33,7 +33,7 @@ def small_parts(monkeypatch):
 
 
 def scene(pair, folder, ending="cog.tif"):
-    return Scene("one", str(folder / f"one_sharp.{ending}"), str(pair.pan), str(pair.ms), date="2020-07-01")
+    return FleetScene("one", str(folder / f"one_sharp.{ending}"), str(pair.pan), str(pair.ms), date="2020-07-01")
 
 
 def made(one, settings=TILES):

@@ -16,9 +16,9 @@ from helpers.fleet import TILES, point, sharpen
 from helpers.fusion import run
 from helpers.scenes import Recipe, load_image
 from osgeo import gdal
-from otfm_pansharpen.fleet.job import COG, FLEET_OPTIONS, PARTS, Scene, Settings
+from otfm_pansharpen.fleet.job import COG, FLEET_OPTIONS, PARTS, FleetScene, Settings
 from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene
-from otfm_pansharpen.fleet.scene_plan import local_weights
+from otfm_pansharpen.fleet.scene_plan import fetch_weights
 from otfm_pansharpen.fleet.storage import find, list_names, read_bytes, write_text
 from otfm_pansharpen.model.errors import InputError, OutputError, PansharpenError
 
@@ -37,7 +37,9 @@ def test_a_scene_in_a_store_has_the_bytes_of_one_on_disk(s3, tmp_path, monkeypat
     expected, _ = run(pair, tmp_path, tile=64)
     for file in (pair.pan, pair.ms):
         s3.upload_file(str(file), "archive", f"in/{file.name}")
-    one = Scene("one", "/vsis3/archive/out/one_sharp.cog.tif", "/vsis3/archive/in/pan.tif", "/vsis3/archive/in/ms.tif")
+    one = FleetScene(
+        "one", "/vsis3/archive/out/one_sharp.cog.tif", "/vsis3/archive/in/pan.tif", "/vsis3/archive/in/ms.tif"
+    )
     planned = plan_scene(one, SETTINGS)
     assert planned.parts == 4
     make_part(one, SETTINGS, planned.digest, 0)
@@ -79,7 +81,7 @@ def test_a_large_file_appears_with_its_last_piece(s3, monkeypatch):
 def test_what_is_not_in_the_store_is_named(s3, monkeypatch, path, words):
     point(monkeypatch, s3.address)
     with pytest.raises(InputError, match=words):
-        plan_scene(Scene("one", "/vsis3/archive/out/one_sharp.cog.tif", path, path), SETTINGS)
+        plan_scene(FleetScene("one", "/vsis3/archive/out/one_sharp.cog.tif", path, path), SETTINGS)
 
 
 def test_store_that_refuses_is_reported_with_what_to_do(closed_store, tmp_path):
@@ -88,7 +90,7 @@ def test_store_that_refuses_is_reported_with_what_to_do(closed_store, tmp_path):
         find("/vsis3/archive/one.tif")
     with pytest.raises(OutputError, match=r"one.txt cannot be written.*credentials do not allow it"):
         write_text("/vsis3/archive/one.txt", "text")
-    one = Scene("one", str(tmp_path / "one_sharp.cog.tif"), str(pair.pan), "/vsis3/archive/ms.tif")
+    one = FleetScene("one", str(tmp_path / "one_sharp.cog.tif"), str(pair.pan), "/vsis3/archive/ms.tif")
     with pytest.raises(PansharpenError, match=r"ms.tif cannot be looked up.*credentials do not allow it"):
         plan_scene(one, SETTINGS)
     assert not os.path.exists(one.output)
@@ -119,7 +121,7 @@ def test_damage_in_a_store_is_made_again(s3, tmp_path, monkeypatch, form):
     settings = replace(TILES, form=form)
     prefix = f"damaged-{form}"
     ending = "cog.tif" if form == COG else "json"
-    scene = Scene("one", f"/vsis3/archive/{prefix}/one_sharp.{ending}", str(pair.pan), str(pair.ms))
+    scene = FleetScene("one", f"/vsis3/archive/{prefix}/one_sharp.{ending}", str(pair.pan), str(pair.ms))
     expected = run(pair, tmp_path, tile=64)[0]
 
     def check(damaged, complete):
@@ -147,7 +149,7 @@ def test_damaged_part_in_a_store_is_not_joined(s3, tmp_path, monkeypatch):
     monkeypatch.setattr("otfm_pansharpen.fleet.scene_plan.MAX_PART", 1)
     point(monkeypatch, s3.address)
     pair = Recipe(height=128, width=128).write(tmp_path)
-    scene = Scene("one", "/vsis3/archive/part/one_sharp.cog.tif", str(pair.pan), str(pair.ms))
+    scene = FleetScene("one", "/vsis3/archive/part/one_sharp.cog.tif", str(pair.pan), str(pair.ms))
     planned = plan_scene(scene, TILES)
     for number in planned.missing:
         make_part(scene, TILES, planned.digest, number)
@@ -164,8 +166,8 @@ def test_damaged_part_in_a_store_is_not_joined(s3, tmp_path, monkeypatch):
 
 COPY = """
 import sys
-from otfm_pansharpen.fleet.scene_plan import local_weights
-path = local_weights(sys.argv[1])
+from otfm_pansharpen.fleet.scene_plan import fetch_weights
+path = fetch_weights(sys.argv[1])
 print(path, open(path).read())
 """
 
@@ -174,7 +176,7 @@ def test_local_weights_are_those_of_now_and_end_with_the_process(s3, monkeypatch
     point(monkeypatch, s3.address)
     for content in ("old", "new"):
         s3.put_object(Bucket="archive", Key="own.safetensors", Body=content.encode())
-        with open(local_weights("/vsis3/archive/own.safetensors"), encoding="ascii") as file:
+        with open(fetch_weights("/vsis3/archive/own.safetensors"), encoding="ascii") as file:
             assert file.read() == content
     command = [sys.executable, "-c", COPY, "/vsis3/archive/own.safetensors"]
     path, content = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

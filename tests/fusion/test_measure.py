@@ -22,7 +22,7 @@ from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
-from otfm_pansharpen.model.raster.windows import opened_pair
+from otfm_pansharpen.model.raster.windows import open_pair
 from otfm_pansharpen.model.scene.registration import Registration
 
 
@@ -44,7 +44,7 @@ def test_cancel_works_at_any_moment_of_measuring_many_bands(tmp_path):
     pair = with_many_bands(Recipe(height=512, width=512).write(tmp_path), 64, 4)
     asked, thread = [[time.thread_time()]], threading.local()  # when, by each thread
     thread.asked = asked[0]
-    with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
+    with open_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (pan, ms):
         placed = check_pair(pan, ms, job(pair, tmp_path / "o.tif"))
 
         def cancelled() -> bool:
@@ -69,8 +69,8 @@ from otfm_pansharpen.model.fusion.job import FusionJob
 from otfm_pansharpen.model.fusion.measure import measure
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
-from otfm_pansharpen.model.raster.windows import opened_pair
-with opened_pair(RasterSource(sys.argv[1]), RasterSource(sys.argv[2])) as (pan, ms):
+from otfm_pansharpen.model.raster.windows import open_pair
+with open_pair(RasterSource(sys.argv[1]), RasterSource(sys.argv[2])) as (pan, ms):
     job = FusionJob(pan.source, ms.source, Path("fused.tif"))
     print(measure(check_pair(pan, ms, job), True, None, Progress()).statistics)
 print("torch" in sys.modules)
@@ -99,7 +99,7 @@ def test_values_of_gaps_are_not_negative_image(tmp_path, value, negative):
     ms = load_image(pair.ms)
     ms[:, -1, -1] = value
     save(pair.ms, ms, "int16", (5e5, 8, 0, 4e6, 0, -8), nodata=-9999)
-    with opened_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (_, raster):
+    with open_pair(RasterSource(str(pair.pan)), RasterSource(str(pair.ms))) as (_, raster):
         assert measuring._has_negative(raster, Progress()) == negative
 
 

@@ -17,7 +17,7 @@ from otfm_pansharpen.model.fusion.check import check_output, check_pair
 from otfm_pansharpen.model.fusion.pipeline import fuse, fuse_window, plan_pair
 from otfm_pansharpen.model.fusion.plan import FusionPlan
 from otfm_pansharpen.model.progress import Progress
-from otfm_pansharpen.model.raster.windows import opened_pair
+from otfm_pansharpen.model.raster.windows import open_pair
 
 ELSEWHERE = """
 import sys
@@ -31,7 +31,7 @@ for number, window in enumerate(reversed(plan.tiles())):
 
 
 def planned(fusion_job) -> FusionPlan:
-    with opened_pair(fusion_job.pan, fusion_job.ms) as (pan, ms):
+    with open_pair(fusion_job.pan, fusion_job.ms) as (pan, ms):
         pair = check_output(check_pair(pan, ms, fusion_job), fusion_job)
         return plan_pair(pair, fusion_job, Progress())[2]
 

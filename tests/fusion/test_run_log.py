@@ -13,7 +13,7 @@ from otfm_pansharpen.model.fusion import run_log
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.notices import Notice
-from otfm_pansharpen.model.progress import Progress, spoken
+from otfm_pansharpen.model.progress import Progress, format_duration
 
 
 def log_of(pair, tmp_path, **changes):
@@ -111,4 +111,4 @@ def test_length_of_a_tuning_is_logged(tmp_path):
     [(4.24, "4.2 s"), (9.99, "10 s"), (59.6, "1 min 0 s"), (192.4, "3 min 12 s"), (7505.0, "2 h 5 min")],
 )
 def test_times_are_logged_in_hours_minutes_and_seconds(seconds, words):
-    assert spoken(seconds) == words
+    assert format_duration(seconds) == words

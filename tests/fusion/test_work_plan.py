@@ -14,7 +14,7 @@ from osgeo import gdal
 from otfm_pansharpen.model.errors import PansharpenError
 from otfm_pansharpen.model.fusion import plan as planning
 from otfm_pansharpen.model.fusion.pipeline import fuse
-from otfm_pansharpen.model.fusion.plan import default_budget, pixel_bytes, plan_work
+from otfm_pansharpen.model.fusion.plan import choose_budget, estimate_pixel_bytes, plan_work
 from otfm_pansharpen.model.fusion.tiles import bounded_cache
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser
 from otfm_pansharpen.model.progress import Progress
@@ -46,7 +46,7 @@ def test_tile_memory_follows_the_budget(tmp_path):
 def test_what_is_planned_fits_the_budget(budget, config, dtype, bands, steps):
     made = plan_work(budget, 0, config, steps, [CPU], dtype, bands)
     area = (made.side + 2 * config.halo * steps) ** 2
-    assert made.workers * area * pixel_bytes(config, dtype, bands) + made.cache * 2**20 <= budget * 2**20
+    assert made.workers * area * estimate_pixel_bytes(config, dtype, bands) + made.cache * 2**20 <= budget * 2**20
     assert made.workers * made.threads <= torch.get_num_threads()
 
 
@@ -59,9 +59,9 @@ def test_halo_is_a_small_part_of_the_work(config, dtype):
 
 def test_the_budget_is_a_quarter_of_the_machine(monkeypatch):
     monkeypatch.setattr(gdal, "GetUsablePhysicalRAM", lambda: 4 * 2**30)
-    assert default_budget() == 1024
+    assert choose_budget() == 1024
     monkeypatch.setattr(gdal, "GetUsablePhysicalRAM", lambda: 64 * 2**30)
-    assert default_budget() == 2048
+    assert choose_budget() == 2048
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -75,9 +75,9 @@ def test_the_budget_keeps_to_the_limit_of_a_control_group(monkeypatch, tmp_path,
     (tmp_path / "own").write_text(lines.replace("inner", "in ner é"), encoding="utf-8")
     monkeypatch.setattr(planning, "CGROUPS", tmp_path / "own")
     monkeypatch.setattr(planning, "GROUPS", tmp_path)
-    assert 64 <= default_budget() <= 300
+    assert 64 <= choose_budget() <= 300
     (root / "outer" / name).unlink()
-    assert default_budget() == 2048
+    assert choose_budget() == 2048
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 GB")])
@@ -130,7 +130,7 @@ def test_more_gpus_get_more_tiles_as_their_memory_allows(monkeypatch):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[device.index], 10**12))
         return plan_work(10**6, 512, NETWORKS[0], 1, devices, torch.float32, 4).workers
 
-    tile = pixel_bytes(NETWORKS[0], torch.float32, 4) * (512 + 2 * NETWORKS[0].halo) ** 2
+    tile = estimate_pixel_bytes(NETWORKS[0], torch.float32, 4) * (512 + 2 * NETWORKS[0].halo) ** 2
     assert workers(gpus[:1], [10**12]) == 4
     assert workers(gpus, [10**12, 10**12]) == 8
     assert workers(gpus, [10**12, 5 * tile]) == 5

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from osgeo import gdal
-from otfm_pansharpen.fleet.job import FLEET_OPTIONS, Scene, Settings
+from otfm_pansharpen.fleet.job import FLEET_OPTIONS, FleetScene, Settings
 from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene, read_plan
 
 UNSET = "AWS_SESSION_TOKEN", "AWS_PROFILE"
@@ -17,7 +17,7 @@ MAX_ROUNDS = 3
 
 
 def make_scene(pair, folder, ending="cog.tif"):
-    return Scene("one", str(folder / f"one_sharp.{ending}"), str(pair.pan), str(pair.ms), date="2020-07-01")
+    return FleetScene("one", str(folder / f"one_sharp.{ending}"), str(pair.pan), str(pair.ms), date="2020-07-01")
 
 
 def sharpen(scene, settings=TILES):

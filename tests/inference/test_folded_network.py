@@ -31,7 +31,7 @@ def expected(network, inputs, statistics, steps):
         bands = list(group.bands)
         injection = [statistics.injection[b] for b in bands]
         rows = [torch.tensor([v]) for v in (injection, statistics.depth(bands), statistics.condition(bands))]
-        guides, lms = inputs.lifted(bands)
+        guides, lms = inputs.interpolate_guides(bands)
         assert len(guides) == 2 * len(bands) + 1
         fused = integrate(network, lms[None], Guidance(guides[None], *rows), steps)[0]
         for band, values in zip(bands[: group.written], fused):

@@ -23,7 +23,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("share", "dtype"), [(0.5, torch.bfloat16), (0.95, torch.float32), (3.0, torch.float32)])
 def test_bfloat16_is_taken_where_it_is_faster(cache, monkeypatch, share, dtype):
-    monkeypatch.setattr(precision, "measured_share", lambda network: share)
+    monkeypatch.setattr(precision, "measure_bf16_share", lambda network: share)
     chosen, reason = precision.choose_precision("auto", CPU, NETWORK)
     assert chosen is dtype
     assert f"bfloat16 takes {share:.2f}" in reason
@@ -31,7 +31,7 @@ def test_bfloat16_is_taken_where_it_is_faster(cache, monkeypatch, share, dtype):
 
 def test_it_is_measured_once(cache, monkeypatch):
     shares = iter([0.5, 9.0])
-    monkeypatch.setattr(precision, "measured_share", lambda network: next(shares))
+    monkeypatch.setattr(precision, "measure_bf16_share", lambda network: next(shares))
     assert [precision.choose_precision("auto", CPU, NETWORK)[0] for _ in range(2)] == [torch.bfloat16] * 2
 
 
@@ -39,7 +39,7 @@ def test_it_is_measured_once(cache, monkeypatch):
 def test_a_damaged_record_is_measured_again(cache, monkeypatch, text):
     cache.mkdir()
     (cache / "precision.json").write_text(text)
-    monkeypatch.setattr(precision, "measured_share", lambda network: 0.5)
+    monkeypatch.setattr(precision, "measure_bf16_share", lambda network: 0.5)
     assert precision.choose_precision("auto", CPU, NETWORK)[0] is torch.bfloat16
 
 
@@ -83,10 +83,10 @@ def key_of(network):
 def test_a_record_that_somebody_else_wrote_is_measured_again(cache, monkeypatch, how):
     cache.mkdir()
     spoil(cache / "precision.json", how)
-    monkeypatch.setattr(precision, "measured_share", lambda network: 0.5)
+    monkeypatch.setattr(precision, "measure_bf16_share", lambda network: 0.5)
     with little_memory(500):
         assert precision.choose_precision("auto", CPU, NETWORK)[0] is torch.bfloat16
-    monkeypatch.setattr(precision, "measured_share", None)
+    monkeypatch.setattr(precision, "measure_bf16_share", None)
     assert precision.choose_precision("auto", CPU, NETWORK)[0] is torch.bfloat16  # it has been replaced
 
 
@@ -97,7 +97,7 @@ def test_without_a_place_to_keep_it_it_is_measured_all_the_same(tmp_path, monkey
 
 
 def test_what_was_asked_for_is_not_measured(monkeypatch):
-    monkeypatch.setattr(precision, "measured_share", None)
+    monkeypatch.setattr(precision, "measure_bf16_share", None)
     assert precision.choose_precision("bf16", CPU, NETWORK)[0] is torch.bfloat16
     assert precision.choose_precision("fp32", CPU, NETWORK)[0] is torch.float32
 
@@ -113,4 +113,4 @@ def test_measured_share_is_that_of_the_clock(monkeypatch, seconds, share):
 
     monkeypatch.setattr(precision.FoldedNetwork, "__call__", computed)
     monkeypatch.setattr(precision.time, "perf_counter", lambda: now[0])
-    assert precision.measured_share(NETWORK) == share
+    assert precision.measure_bf16_share(NETWORK) == share

@@ -66,14 +66,14 @@ def test_modulated_detail_keeps_the_colour():
     guidance = Guidance(
         torch.cat([pan - 0.7] * 4 + [low - 0.7] * 4 + [low], 1), torch.zeros(1, 4), depth, torch.zeros(1, 1)
     )
-    fused = ground + guidance.modulated(ground - 1.0)
+    fused = ground + guidance.modulate_detail(ground - 1.0)
     assert torch.allclose(fused, ground * pan, atol=1e-5)
 
 
 def test_modulation_is_bounded_in_the_dark():
     guidance = Guidance(torch.tensor([-3.0] * 4 + [-4.0] * 4 + [0.0])[None, :, None, None].expand(1, 9, 8, 8),
                      torch.zeros(1, 4), torch.ones(1, 8), torch.zeros(1, 1))  # fmt: skip
-    assert guidance.modulated(torch.full((1, 4, 8, 8), 50.0)).max() <= BRIGHTEST
+    assert guidance.modulate_detail(torch.full((1, 4, 8, 8), 50.0)).max() <= BRIGHTEST
 
 
 def test_nothing_beyond_the_halo_matters():

@@ -14,7 +14,7 @@ from otfm_pansharpen.model import files
 from otfm_pansharpen.model.errors import WeightsError
 from otfm_pansharpen.model.network import weights
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
-from otfm_pansharpen.model.network.weights import hash_path, load_weights, other_order, save_weights
+from otfm_pansharpen.model.network.weights import describe_other_order, hash_path, load_weights, save_weights
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -229,12 +229,12 @@ def test_headers_that_describe_no_network_are_refused(good, network):
 def test_the_cure_for_another_order_names_the_bands_of_the_file():
     """Their numbers do not begin at 1 where a band is left out."""
     header = {"finetuned": json.dumps({"scenes": [{"band_names": ["red", "green", "nir"]}]})}
-    warning = other_order(header, ("green", "red", "nir"), (2, 3, 5))
+    warning = describe_other_order(header, ("green", "red", "nir"), (2, 3, 5))
     assert "-b 3 -b 2 -b 5" in (warning or "")
     for names in (("red", "green", "nir"), ("red", "green", "blue"), ("red", "nir"), ("", "", "")):
-        assert other_order(header, names, (1, 2, 3)) is None
+        assert describe_other_order(header, names, (1, 2, 3)) is None
     both = {"finetuned": json.dumps({"scenes": [{"band_names": n} for n in (["a", "b"], ["b", "a"])]})}
-    assert other_order(both, ("b", "a"), (1, 2)) is None  # tuned on that order, too
+    assert describe_other_order(both, ("b", "a"), (1, 2)) is None  # tuned on that order, too
 
 
 @pytest.mark.promise(15)
@@ -293,7 +293,7 @@ def test_bundled_weights_without_their_hash_are_refused(good, monkeypatch):
 
 
 def test_weights_whose_trial_is_not_a_number_are_refused(good, monkeypatch):
-    monkeypatch.setattr(weights, "trial_velocity", lambda network: float("nan"))
+    monkeypatch.setattr(weights, "measure_trial_velocity", lambda network: float("nan"))
     with pytest.raises(WeightsError, match="give nonsense"):
         load_weights(good)
 
@@ -312,6 +312,6 @@ def test_weights_whose_trial_is_not_a_number_are_refused(good, monkeypatch):
 )
 def test_misfit_tells_scenes_of_another_kind(changes, fits):
     header = {"finetuned": json.dumps({"scenes": [{"bands": 4, "ratio": 4.0, "gain": 0.3, "ms": "ms.tif"}]})}
-    warning = weights.misfit(header, **{"bands": 4, "ratio": 4.0, "gain": 0.3, **changes})
+    warning = weights.describe_misfit(header, **{"bands": 4, "ratio": 4.0, "gain": 0.3, **changes})
     assert (warning is None) == fits
     assert fits or "ms.tif: 4 bands, ratio 4, MTF gain 0.30" in str(warning)

@@ -21,8 +21,8 @@ from otfm_pansharpen.model.quality.classical import CLASSICAL
 from otfm_pansharpen.model.quality.comparison import ReducedScene
 from otfm_pansharpen.model.raster import windows
 from otfm_pansharpen.model.raster.source import RasterSource
-from quality import Ours, compare_reduced
-from wald import Scene
+from quality import OwnFusion, compare_reduced
+from wald import ValidationScene
 
 
 @pytest.mark.parametrize(("per_axis", "side"), [(4, 128), (2, 40)], ids=["the whole scene", "pieces of a sample"])
@@ -37,8 +37,8 @@ def test_log_report_and_benchmark_have_the_same_figures(tmp_path, monkeypatch, p
     result = fuse(job(pair, tmp_path / "ours.tif", precision="auto", device="auto"), Progress(detail=lines.append))
     sources = RasterSource(str(pair.pan)), RasterSource(str(pair.ms))
     report = assess(AssessJob(*sources, (RasterSource(str(result.output)),), tmp_path / "report.html")).reduced
-    scene = Scene(*sources)
-    table = compare_reduced(scene, scene.placement.ratio, Ours(BUNDLED["fast"], 1))
+    scene = ValidationScene(*sources)
+    table = compare_reduced(scene, scene.placement.ratio, OwnFusion(BUNDLED["fast"], 1))
 
     ours = report["OTFM (fast)"]
     assert result.metrics.ergas == pytest.approx(ours["ergas"], rel=1e-6)

@@ -15,7 +15,7 @@ from otfm_pansharpen.model.errors import InputError
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.reader import Raster
 from otfm_pansharpen.model.raster.source import RasterSource
-from otfm_pansharpen.model.raster.stack import mosaic, stacked, vrt_text
+from otfm_pansharpen.model.raster.stack import export_vrt, mosaic, stack_sources
 
 
 def one_file_a_band(pair, folder):
@@ -30,7 +30,9 @@ def one_file_a_band(pair, folder):
 def test_stack_of_one_file_per_band_gives_pixels_of_one_raster(tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
     whole, _ = run(pair, tmp_path, "whole.tif")
-    stacked_bands, result = run(pair, tmp_path, "apart.tif", ms=stacked(one_file_a_band(pair, tmp_path / "b"), "MS"))
+    stacked_bands, result = run(
+        pair, tmp_path, "apart.tif", ms=stack_sources(one_file_a_band(pair, tmp_path / "b"), "MS")
+    )
     np.testing.assert_array_equal(stacked_bands, whole)
     assert result.bands == (1, 2, 3)
     described = gdal.Open(str(tmp_path / "apart.tif")).GetMetadataItem("OTFM_MS")
@@ -51,7 +53,7 @@ def test_what_files_say_of_their_band_is_kept(tmp_path):
         band.SetMetadataItem("wavelength", str(400 + number))
         band.SetMetadataItem("CENTRAL_WAVELENGTH_UM", f"0.{number}", "IMAGERY")
         dataset.FlushCache()
-    run(pair, tmp_path, ms=stacked(sources, "MS"))
+    run(pair, tmp_path, ms=stack_sources(sources, "MS"))
     fused = gdal.Open(str(tmp_path / "fused.tif"))
     for number in range(1, 4):
         band = fused.GetRasterBand(number)
@@ -64,7 +66,7 @@ def test_what_files_say_of_their_band_is_kept(tmp_path):
 @pytest.mark.promise(5)
 def test_every_band_of_a_stack_has_its_own_nodata(tmp_path):
     files = [save(tmp_path / f"{n}.tif", np.arange(16).reshape(1, 4, 4), nodata=n) for n in (3, 7)]
-    source = replace(stacked([RasterSource(str(files[0])), RasterSource(str(files[1]), nodata=(9.0,))], "MS"))
+    source = replace(stack_sources([RasterSource(str(files[0])), RasterSource(str(files[1]), nodata=(9.0,))], "MS"))
     with gdal_exceptions(), Raster(source, "MS") as raster:
         _, valid = raster.read(raster.grid.window)
     assert np.argwhere(~valid[0].ravel()).ravel().tolist() == [3]
@@ -73,7 +75,7 @@ def test_every_band_of_a_stack_has_its_own_nodata(tmp_path):
 
 def test_a_stack_is_plain_data(tmp_path):
     pair = Recipe(bands=3, ratio=2).write(tmp_path)
-    source = stacked(one_file_a_band(pair, tmp_path / "b"), "MS")
+    source = stack_sources(one_file_a_band(pair, tmp_path / "b"), "MS")
     again = json.loads(json.dumps(asdict(source)))
     assert load_image(again["xml"]).shape == load_image(pair.ms).shape
 
@@ -81,7 +83,7 @@ def test_a_stack_is_plain_data(tmp_path):
 def test_a_stack_of_relative_paths_opens_anywhere(tmp_path, monkeypatch):
     save(tmp_path / "a.tif", np.ones((1, 8, 8)))
     monkeypatch.chdir(tmp_path)
-    source = stacked([RasterSource("a.tif"), RasterSource("a.tif")], "MS")
+    source = stack_sources([RasterSource("a.tif"), RasterSource("a.tif")], "MS")
     monkeypatch.chdir("/")
     assert load_image(source.gdal_name).shape == (2, 8, 8)
 
@@ -101,7 +103,7 @@ def test_bands_that_do_not_share_a_grid_are_refused(tmp_path, other, words):
     save(tmp_path / "one.tif", np.ones((1, 8, 8)))
     save(tmp_path / "odd.tif", **{"pixels": np.ones((1, 8, 8)), **other})
     with pytest.raises(InputError, match=words) as refused:
-        stacked([RasterSource(str(tmp_path / "one.tif")), RasterSource(str(tmp_path / "odd.tif"))], "MS")
+        stack_sources([RasterSource(str(tmp_path / "one.tif")), RasterSource(str(tmp_path / "odd.tif"))], "MS")
     assert "odd.tif" in str(refused.value)
 
 
@@ -111,7 +113,7 @@ def test_a_mask_that_would_be_lost_is_refused(tmp_path):
     dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
     dataset = None
     with pytest.raises(InputError, match=r"b\.tif marks its gaps by a mask"):
-        stacked([RasterSource(str(f)) for f in files], "MS")
+        stack_sources([RasterSource(str(f)) for f in files], "MS")
 
 
 @pytest.mark.parametrize("overlap", [0, 3])
@@ -120,7 +122,7 @@ def test_tiles_make_one_image(tmp_path, overlap):
     save(tmp_path / "R1C1.tif", pixels[:, :, : 15 + overlap])
     save(tmp_path / "R1C2.tif", pixels[:, :, 15:], transform=(5e5 + 30, 2.0, 0, 4e6, 0, -2.0))
     with gdal_exceptions():
-        text = vrt_text(mosaic([RasterSource(str(tmp_path / f"R1C{c}.tif")) for c in (1, 2)], [2, 1], "PAN"))
+        text = export_vrt(mosaic([RasterSource(str(tmp_path / f"R1C{c}.tif")) for c in (1, 2)], [2, 1], "PAN"))
     np.testing.assert_array_equal(load_image(text), pixels[::-1])
 
 
@@ -151,9 +153,9 @@ def test_tiles_and_bands_in_one_system_written_differently(tmp_path):
             gdal.Open(str(tmp_path / f"{n}.tif"), gdal.GA_Update).SetProjection(other.ExportToWkt())
     files = [RasterSource(str(tmp_path / f"{n}.tif")) for n in range(3)]
     with gdal_exceptions():
-        tiles = load_image(vrt_text(mosaic(files[:2], [1], "PAN")))
+        tiles = load_image(export_vrt(mosaic(files[:2], [1], "PAN")))
     np.testing.assert_array_equal(tiles, np.repeat([[[1, 2]]], 8, axis=1).repeat(8, axis=2))
-    assert load_image(stacked([files[0], files[2]], "MS").gdal_name)[:, 0, 0].tolist() == [1, 3]
+    assert load_image(stack_sources([files[0], files[2]], "MS").gdal_name)[:, 0, 0].tolist() == [1, 3]
 
 
 @pytest.mark.promise(2)

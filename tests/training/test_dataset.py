@@ -13,7 +13,7 @@ import pytest
 from helpers.scenes import Recipe, landscape, load_image, save, sense
 from otfm_pansharpen.model.errors import TrainingError
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
-from otfm_pansharpen.model.training.dataset import Recording, read_sources, why_unfit, write_recordings
+from otfm_pansharpen.model.training.dataset import Recording, explain_unfit, read_sources, write_recordings
 
 
 def scene(name="one", family="a", dtype=np.uint16, seed=0):
@@ -66,15 +66,15 @@ def test_families_take_turns_within_the_budget(tmp_path):
 )
 def test_unfit_scenes_are_named_with_the_reason(spoil, reason):
     ms = landscape(3, 200, 200)
-    assert why_unfit(ms, np.ones(ms.shape[1:], bool)) is None
+    assert explain_unfit(ms, np.ones(ms.shape[1:], bool)) is None
     spoiled = spoil(ms)
-    assert reason in str(why_unfit(spoiled, np.ones(spoiled.shape[1:], bool)))
+    assert reason in str(explain_unfit(spoiled, np.ones(spoiled.shape[1:], bool)))
 
 
 def test_scenes_full_of_gaps_are_unfit():
     valid = np.ones((200, 200), bool)
     valid[:50] = False
-    assert "only 75 % of its pixels are valid" in str(why_unfit(landscape(3, 200, 200), valid))
+    assert "only 75 % of its pixels are valid" in str(explain_unfit(landscape(3, 200, 200), valid))
 
 
 def test_pair_with_pan_full_of_gaps_is_left_out_with_the_reason(tmp_path):

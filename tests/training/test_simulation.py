@@ -15,7 +15,7 @@ from otfm_pansharpen.model.geometry.filters import high_pass
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
-from otfm_pansharpen.model.scene.noise import noise_level
+from otfm_pansharpen.model.scene.noise import estimate_noise
 from otfm_pansharpen.model.scene.statistics import USUAL_TRANSFER
 from otfm_pansharpen.model.scene.transfer_measurement import DEFAULT_GAIN
 from otfm_pansharpen.model.training import sensor_effects
@@ -132,8 +132,8 @@ def test_noise_is_measured_where_the_image_is_flat(level):
     pan[:160] = 10.0
     noisy = pan + level * np.random.default_rng(1).standard_normal((320, 320))
     valid = np.ones((320, 320), bool)
-    assert noise_level([(noisy, valid)]) == pytest.approx(level, rel=0.2)
-    assert noise_level([(noisy, ~valid)]) == 0.0
+    assert estimate_noise([(noisy, valid)]) == pytest.approx(level, rel=0.2)
+    assert estimate_noise([(noisy, ~valid)]) == 0.0
 
 
 def test_a_corrupt_pan_fits_less(sources):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from otfm_pansharpen.model.geometry.transfer import FREQUENCIES, MAX_TRANSFER, TransferFunction
-from otfm_pansharpen.model.training.transfer_shapes import MAX_GAIN, MIN_GAIN, draw_transfer, jittered
+from otfm_pansharpen.model.training.transfer_shapes import MAX_GAIN, MIN_GAIN, draw_transfer, jitter_transfer
 
 
 def drawn(gaussian_share=0.0, gain=0.2, uneven=0.08, count=200):
@@ -55,8 +55,8 @@ def test_drawn_gaussians_are_even_where_asked_for():
 
 def test_jitter_moves_the_fall_of_both_axes_equally():
     transfer = TransferFunction.gaussian(0.3, 0.5)
-    assert jittered(transfer, 0.0, np.random.default_rng(0)) == transfer
-    moved = [jittered(transfer, 0.1, np.random.default_rng(seed)) for seed in range(300)]
+    assert jitter_transfer(transfer, 0.0, np.random.default_rng(0)) == transfer
+    moved = [jitter_transfer(transfer, 0.1, np.random.default_rng(seed)) for seed in range(300)]
     falls = np.log([(t.rows[-1] / 0.3, t.columns[-1] / 0.5) for t in moved])
     assert falls[:, 0] == pytest.approx(falls[:, 1], abs=1e-9)
     assert float(falls.std()) == pytest.approx(0.1, rel=0.15)
@@ -65,5 +65,5 @@ def test_jitter_moves_the_fall_of_both_axes_equally():
 
 def test_jitter_stays_within_the_limits():
     highest = TransferFunction((MAX_TRANSFER,) * 10, (0.0,) * 10)
-    moved = [jittered(highest, 0.5, np.random.default_rng(seed)) for seed in range(20)]
+    moved = [jitter_transfer(highest, 0.5, np.random.default_rng(seed)) for seed in range(20)]
     assert all(max(t.rows) <= MAX_TRANSFER and set(t.columns) == {0.0} for t in moved)

@@ -12,7 +12,7 @@ from otfm_pansharpen.model.training.transport import (
     Potential,
     TransportConfig,
     balance,
-    conjugate,
+    compute_conjugate,
     distance_cost,
     marginal_weight,
     normalised,
@@ -62,7 +62,7 @@ def patches():
 @pytest.mark.parametrize("softness", [0.2, 1.0, 5.0])
 def test_conjugate_is_normalised_convex_and_its_slope_is_weight(softness):
     z = torch.linspace(-8, 8, 81, dtype=torch.float64).requires_grad_(True)
-    value = conjugate(z, softness)
+    value = compute_conjugate(z, softness)
     slope = torch.autograd.grad(value.sum(), z)[0]
     assert abs(value[40].item()) < 1e-12
     assert float(slope[40]) == pytest.approx(1.0)
@@ -73,7 +73,7 @@ def test_conjugate_is_normalised_convex_and_its_slope_is_weight(softness):
 
 def test_conjugate_tends_to_balanced_transport():
     z = torch.linspace(-2, 2, 9)
-    assert torch.allclose(conjugate(z, 1e4), z, atol=1e-2)
+    assert torch.allclose(compute_conjugate(z, 1e4), z, atol=1e-2)
 
 
 def test_softness_is_scheduled_between_its_ends():
