@@ -29,6 +29,10 @@ class AssessAlgorithm(OtfmAlgorithm):
     needs_torch = False
 
     def _find_fault(self, parameters: Parameters, context: Context) -> str:
+        """Check the pair, and name the report as the Results Viewer will list it: by this object's output."""
+        names = [layer.name() for layer in self.parameterAsLayerList(parameters, "FUSED", context)]
+        if names:
+            self.outputDefinition("REPORT").setDescription(tr("Assessment of {name}").format(name=", ".join(names)))
         return self._check_pair(parameters, context)
 
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802

@@ -27,9 +27,13 @@ class Progress:
     notice: Callable[[Notice], None] | None = None
     detail: Callable[[str], None] | None = None
 
+    def part(self, start: float, end: float) -> Progress:
+        """Return the progress of the work between two shares."""
+        return replace(self, report=lambda share: self.report(start + (end - start) * share))
+
     def after(self, done: float) -> Progress:
         """Return the progress of the rest once the share `done` of the work is done."""
-        return replace(self, report=lambda share: self.report(done + (1.0 - done) * share))
+        return self.part(done, 1.0)
 
     def check(self) -> None:
         """Raise CancelledError where the user has cancelled."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -19,7 +21,7 @@ from ..progress import Progress, format_duration
 from ..quality.classical import prepare
 from ..quality.comparison import METHODS, Figures, ReducedScene
 from ..quality.full_resolution import block_qualities
-from ..quality.indices import BLOCK, BlockQualities, measure_indices
+from ..quality.indices import BLOCK, BlockQualities, Check, measure_indices
 from ..raster.aligning import align_pair, correct_windows, read_without_fill
 from ..raster.delivery import check_place
 from ..raster.pixel_types import INTEGER_TYPES
@@ -34,7 +36,7 @@ from ..scene.registration import Registration, measure_registration
 from ..weight_sets import bundled_files
 from ..wording import format_signed
 from .candidate import Candidate, fitted, open_candidate
-from .faults import AssessedPiece, measure_bands, seams, shift_from_pan
+from .faults import AssessedPiece, aligned, measure_bands, seams, shift_from_pan
 from .job import AssessedRaster, AssessJob, AssessResult
 from .maps import BlockMap, write_map
 from .report import Shown, write_report
@@ -43,6 +45,8 @@ from .verdict import verdict
 MAX_WHOLE_SCENE = 2**21  # PAN pixels; larger scenes are measured on pieces
 PIECE = 512  # PAN pixels along the side of a piece of a larger scene
 PIECES_PER_AXIS = 3
+MIN_SHIFT = 0.25  # PAN pixels; a result that is further off is moved back before its other faults are measured
+USUAL_CHECKS = 60  # for a cancel, in a part whose number of checks is unknown
 OURS = "OTFM"
 UNNAMED = "OUTPUT"  # name that QGIS gives a temporary raster
 MAX_HASH_BYTES = 1024  # of the file that holds one checksum
@@ -62,17 +66,19 @@ class MeasuredScene:
     displacement: AlignmentMeasurement | None = None
 
     @classmethod
-    def of(cls, pan: Raster, ms: Raster) -> MeasuredScene:
-        """Measure a pair on a sample of its windows, undeclared fill left out."""
-        placement = register(pan.grid, ms.grid)
-        windows = list(sample_scene(pan, ms, placement))
+    def of(cls, pan: Raster, ms: Raster, check: Check = lambda: None) -> MeasuredScene:
+        """Measure a pair on a sample of its windows, undeclared fill left out. `check` may raise to stop."""
+        placement, windows = register(pan.grid, ms.grid), []
+        for window in sample_scene(pan, ms, placement):
+            check()
+            windows.append(window)
         ms_fill = find_fill([(w.ms, w.ms_valid) for w in windows])
         fills = ms_fill, find_fill([(w.pan_planes, w.pan_valid) for w in windows])
         sample = [without_fill(w, *fills) for w in windows]
         leads = lead_windows(sample)
-        registration = measure_registration(leads)
+        registration = measure_registration(leads, check=check)
         placed = [w.shifted(registration.shift) for w in leads]
-        registration, displacement = align_pair(ms, placed, placement, registration)
+        registration, displacement = align_pair(ms, placed, placement, registration, check=check)
         sample = add_guides(correct_windows(ms, sample), registration.transfer, registration.shift)
         return cls(pan, ms, placement.moved(registration.shift), registration, tuple(sample), fills, displacement)
 
@@ -128,8 +134,8 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         candidates = [open_candidate(s, pan, n) for s, n in zip(job.fused, _make_names(job.names or files))]
         for candidate in candidates:
             open_ones.callback(candidate.raster.close)
-        scene = MeasuredScene.of(pan, ms)
-        progress.check()
+        measuring, comparing, reducing, reporting = _split_progress(progress, candidates)
+        scene = MeasuredScene.of(pan, ms, _count_checks(measuring))
         progress.log(
             f"Measured shift of MS against PAN: {_format_shift(scene.registration)}; "
             f"MTF gain of MS at Nyquist: {scene.transfer.gain:.3f}."
@@ -137,12 +143,14 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         windows = _choose_windows(scene, candidates)
         pairs = [scene.read(w) for w in windows]
         candidates = [_note_left_out(fitted(c, pairs, scene.transfer, scene.shared)) for c in candidates]
-        shown = _measure_images(scene, candidates, windows, pairs, progress)
+        shown = _measure_images(scene, candidates, windows, pairs, comparing)
         small = scene.reduced()
-        reduced = _compare_reduced(scene, small, candidates, progress)
+        reduced = _compare_reduced(scene, small, candidates, _count_checks(reducing))
+        reporting.report(0.0)
         made, yardsticks = shown[: len(candidates)], [s.figures for s in shown[len(candidates) :]]
         verdicts = tuple(
-            verdict(s.figures, yardsticks, _name_method(_find_weights(c)), reduced) for s, c in zip(made, candidates)
+            verdict(s.figures, yardsticks, _name_method(_find_weights(c)), reduced, scene.registration.shift)
+            for s, c in zip(made, candidates)
         )
         maps = tuple(
             write_map(s.map, pan, job.maps / f"{f}_blocks.tif") for s, f in zip(made, _make_names(files)) if job.maps
@@ -155,6 +163,25 @@ def assess(job: AssessJob, progress: Progress | None = None) -> AssessResult:
         )
     _log_result(result, progress)
     return result
+
+
+def _split_progress(progress: Progress, candidates: Sequence[Candidate]) -> list[Progress]:
+    """Return the progress of the parts, by the seconds that each took for 4096 x 4096 PAN pixels."""
+    remade = len(set(filter(None, map(_find_weights, candidates))))
+    seconds = np.array([7.0, 6.3 * (len(candidates) + len(METHODS)), 6.0 + 29.0 * remade, 7.0])
+    ends = np.cumsum(seconds) / seconds.sum()
+    return [progress.part(start, end) for start, end in zip([0.0, *ends], ends)]
+
+
+def _count_checks(progress: Progress) -> Check:
+    """Return a check for a cancel that also reports a part whose number of checks is unknown."""
+    counter = itertools.count(1)
+
+    def check() -> None:
+        progress.check()
+        progress.report(1.0 - math.exp(-next(counter) / USUAL_CHECKS))
+
+    return check
 
 
 def _make_names(labels: Sequence[str]) -> list[str]:
@@ -200,15 +227,11 @@ def _measure_images(
 ) -> list[Shown]:
     """Measure each result, then interpolation and the classical methods: figures, block map and pieces."""
     shown: list[Shown] = []
-    for name, places, pieces in _read_images(scene, candidates, windows, pairs):
-        progress.check()
-        shown.append(_measure_image(scene, name, places, windows, pieces, progress))
-        progress.report(0.8 * len(shown) / (len(candidates) + len(METHODS)))
-    for number, candidate in enumerate(candidates):
-        entry = shown[number]
-        shift, steps = shift_from_pan(entry.pieces), seams(entry.pieces, scene.transfer)
-        figures = replace(entry.figures, shift=shift, seams=steps, notes=candidate.notes, stretched=candidate.stretched)
-        shown[number] = replace(entry, figures=figures)
+    count = len(candidates) + len(METHODS)
+    for number, (name, places, pieces) in enumerate(_read_images(scene, candidates, windows, pairs)):
+        part = progress.part(number / count, (number + 1) / count)
+        candidate = candidates[number] if number < len(candidates) else None
+        shown.append(_measure_image(scene, name, places, windows, pieces, candidate, part))
     return shown
 
 
@@ -233,14 +256,17 @@ def _measure_image(
     places: Sequence[int],
     windows: Sequence[Window],
     pieces: Sequence[AssessedPiece],
+    candidate: Candidate | None,
     progress: Progress,
 ) -> Shown:
     """Compute figures and block map of an image over the pieces, of some of the wanted bands of MS.
 
-    Raises InputError where it has no whole block.
+    `candidate` is None for yardsticks. Raises InputError where it has no whole block.
     """
-    check, transfer = progress.check, scene.transfer
-    blocks = [block_qualities(p.pair, p.fused, transfer, scene.rounded, check, p.valid) for p in pieces]
+    transfer, blocks = scene.transfer, []
+    for number, piece in enumerate(pieces, start=1):
+        blocks.append(block_qualities(piece.pair, piece.fused, transfer, scene.rounded, progress.check, piece.valid))
+        progress.report(0.8 * number / len(pieces))
     whole = BlockQualities.joined(blocks)
     if not len(whole.spectral):
         raise InputError(
@@ -249,18 +275,25 @@ def _measure_image(
         )
     numbers = [scene.ms.bands[i] for i in places]
     names = [scene.ms.dataset.GetRasterBand(n).GetDescription() or f"band {n}" for n in numbers]
-    bands, angle = measure_bands(pieces, transfer, names)
-    figures = AssessedRaster(name, measure_indices(whole), angle, None, bands)
+    shift, in_place = shift_from_pan(pieces) if candidate else None, pieces
+    if shift and math.hypot(*shift) >= MIN_SHIFT:
+        in_place = [aligned(p, shift) for p in pieces]
+    bands, angle = measure_bands(in_place, transfer, names)
+    figures = AssessedRaster(name, measure_indices(whole), angle, shift, bands)
+    if candidate:
+        steps = seams(in_place, transfer)
+        figures = replace(figures, seams=steps, notes=candidate.notes, stretched=candidate.stretched)
+    progress.report(1.0)
     return Shown(figures, BlockMap.of(windows, blocks), tuple(pieces))
 
 
 def _compare_reduced(
-    scene: MeasuredScene, small: ReducedScene | None, candidates: Sequence[Candidate], progress: Progress
+    scene: MeasuredScene, small: ReducedScene | None, candidates: Sequence[Candidate], check: Check
 ) -> dict[str, Figures]:
     """Compute figures at reduced resolution of all methods, and of the plugin where results came from it."""
     if small is None:
         return {}
-    figures = small.compare_methods(check=progress.check)
+    figures = small.compare_methods(check=check)
     for path in filter(None, map(_find_weights, candidates)):
         if _has_network() and _name_method(path) not in figures:
             from ..fusion.job import FusionJob, FusionOptions
@@ -268,8 +301,7 @@ def _compare_reduced(
 
             with suppress(ValueError):  # too few pixels
                 job = FusionJob(scene.pan.source, scene.ms.source, Path(), FusionOptions(path))
-                figures[_name_method(path)] = compare_job(small, job, progress.check)
-    progress.report(0.95)
+                figures[_name_method(path)] = compare_job(small, job, check)
     return figures
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.filters import dilate, local_mean, parabola_peak
-from ..geometry.resampling import CUBIC_REACH
+from ..geometry.resampling import CUBIC_REACH, centres, covered, cubic_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
 from ..quality.full_resolution import interpolate_ms, low_pan
@@ -24,6 +24,10 @@ FLAT_BOX, FLAT_SHARE = 33, 0.3  # side of a box in PAN pixels, and the share of 
 SEAM = 12.0  # times the usual step between two lines; larger steps are seams
 CENTRED = 0.05  # of the root mean square of a band; shares of a smaller mean are not meaningful
 FLAT = 1e-6  # of the largest value; smaller details are the rounding of 32-bit floats
+# Of 161 crops of real scenes and as many results of Brovey, 2 have a false seam with these limits, 13 without.
+MIN_LASTING = 0.6  # of a seam's step, by which the means of both sides differ
+MAX_RINGING = 0.3  # of a seam's step, that a step of the other sign nearby may have
+RINGING = 4  # PAN pixels around a line in which such steps are searched
 MIN_LINE = 96  # PAN pixels of a line in which a seam is searched
 
 
@@ -126,6 +130,16 @@ def shift_from_pan(pieces: Sequence[AssessedPiece]) -> tuple[float, float]:
     return _refine_peak(scores[:, column], int(row)) - REACH, _refine_peak(scores[row], int(column)) - REACH
 
 
+def aligned(piece: AssessedPiece, shift: tuple[float, float]) -> AssessedPiece:
+    """Move a result by its shift from PAN, so that its other faults are measured as if it had none."""
+    lines = [(n, centres(n, away, 1.0)) for n, away in zip(piece.valid.shape, shift)]
+    rows, columns = (cubic_resampler(n, positions) for n, positions in lines)
+    inside = np.outer(*((positions >= 0) & (positions <= n - 1) for n, positions in lines))
+    return replace(
+        piece, fused=resample(piece.fused, rows, columns), valid=covered(piece.valid, rows, columns) & inside
+    )
+
+
 def _refine_peak(line: Image, top: int) -> float:
     """Locate the top of the parabola through the highest value and its neighbours."""
     if not 0 < top < len(line) - 1:
@@ -148,8 +162,8 @@ def seams(pieces: Sequence[AssessedPiece], transfer: TransferFunction) -> tuple[
             power = float((pan[inner] ** 2).sum())
             share = float((band[inner] * pan[inner]).sum()) / power if power else 0.0
             left = np.where(inner, band - share * pan, np.nan)
-            for word, axis, corner in (("column", 0, pair.pan_corner[1]), ("row", 1, pair.pan_corner[0])):
-                for line, times in _find_steps(left, axis):
+            for word, lines, corner in (("column", left, pair.pan_corner[1]), ("row", left.T, pair.pan_corner[0])):
+                for line, times in _find_steps(lines, reach):
                     key = f"{word} {corner + line + 1}"
                     sizes[key] = max(sizes.get(key, 0.0), times)
     return tuple(sorted(sizes.items(), key=lambda item: -item[1]))
@@ -162,16 +176,32 @@ def _find_near_flat(pan: Image) -> NDArray[np.bool_]:
     return local_mean(flat, FLAT_BOX) > FLAT_SHARE
 
 
-def _find_steps(left: Image, axis: int) -> list[tuple[int, float]]:
-    """Find places and sizes of usual steps between neighbouring lines that stand out from all others."""
-    steps = np.diff(left, axis=1 - axis)
-    finite = np.isfinite(steps)
-    counts = finite.sum(axis)
+def _find_steps(left: Image, reach: int) -> list[tuple[int, float]]:
+    """Find steps between neighbouring columns that stand out from all others: their places, in usual steps."""
+    steps = np.diff(left, axis=1)
+    counts = np.isfinite(steps).sum(0)
     long = np.flatnonzero(counts >= MIN_LINE)
     if len(long) < 2 * RIM:
         return []
     middles = np.zeros(len(counts))  # medians, which edges of things on the ground do not move
-    middles[long] = np.nanmedian(np.take(steps, long, axis=1 - axis), axis=axis)
+    middles[long] = np.nanmedian(steps[:, long], axis=0)
     usual = 1.4826 * float(np.median(np.abs(middles[long])))
     times = np.abs(middles) / max(usual, 1e-12)
-    return [(int(i), float(times[i])) for i in np.flatnonzero(times > SEAM)] if usual > 0.0 else []
+    found = np.flatnonzero((times > SEAM) & (usual > 0.0))
+    return [(int(i), float(times[i])) for i in found if _is_lasting(left, middles, int(i), reach)]
+
+
+def _is_lasting(left: Image, middles: Image, line: int, reach: int) -> bool:
+    """Tell a seam, beyond which the level stays another, from an edge on the ground, along which the rest rings.
+
+    `middles` are the usual steps after each column, `reach` is a width in columns beyond which no edge rings.
+    """
+    step, around = middles[line], middles[max(line - RINGING, 0) : line + RINGING + 1]
+    sides = left[:, max(line + 1 - reach, 0) : line + 1], left[:, line + 1 : line + 1 + reach]
+    change = sides[1].mean(1) - sides[0].mean(1)
+    change = change[np.isfinite(change)]
+    return (
+        len(change) >= MIN_LINE
+        and float(np.median(change)) / step >= MIN_LASTING
+        and float((around / step).min()) >= -MAX_RINGING
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from ..wording import format_figure, format_signed
 from .job import AssessedRaster, Verdict
 
-SHIFTED = 0.5  # PAN pixels between a result's detail and PAN's
+SHIFTED = 0.5  # PAN pixels between a result's detail and PAN's, and that of MS
 BIASED = 0.03  # of a band's mean
 TOO_MUCH, TOO_LITTLE = 2.2, 0.25  # of the detail at reduced resolution; methods differ up to 2
 ANGLE = 1.5  # times interpolation's angle
@@ -28,14 +28,20 @@ CURES = {
 
 
 def verdict(
-    result: AssessedRaster, yardsticks: Sequence[AssessedRaster], again: str, reduced: Mapping[str, Mapping[str, float]]
+    result: AssessedRaster,
+    yardsticks: Sequence[AssessedRaster],
+    again: str,
+    reduced: Mapping[str, Mapping[str, float]],
+    own_shift: tuple[float, float],
 ) -> Verdict:
     """Evaluate a result; the first of the yardsticks is interpolation, the others are classical methods.
 
     `reduced` are the figures at reduced resolution, where `again` is the name of the result made again, if it was.
+    `own_shift` is that of MS against PAN, (row, column). The detail of a result may be where PAN has it, or where the
+    pixels of MS place it: off that of PAN by the opposite.
     """
     interpolated, classical = yardsticks[0], yardsticks[1:]
-    faults = list(_find_faults(result, interpolated))
+    faults = list(_find_faults(result, interpolated, own_shift))
     hqnr = {f.name: f.indices["hqnr"] for f in (interpolated, *classical)}
     mine, best = result.indices["hqnr"], max(classical, key=lambda f: np.nan_to_num(hqnr[f.name], nan=-np.inf)).name
     beaten = sum(mine > hqnr[f.name] for f in classical)
@@ -71,15 +77,16 @@ def _describe_reduced(name: str, ergas: float, others: Mapping[str, float]) -> s
     )
 
 
-def _find_faults(result: AssessedRaster, interpolated: AssessedRaster) -> Iterator[tuple[str, str]]:
+def _find_faults(
+    result: AssessedRaster, interpolated: AssessedRaster, own_shift: tuple[float, float]
+) -> Iterator[tuple[str, str]]:
     """Yield codes and sentences of faults, the plainest first."""
     if result.stretched:
         yield "stretched", "Its values are not those of MS: they were stretched to 8 bits."
     row, column = result.shift or (0.0, 0.0)
-    if math.hypot(row, column) >= SHIFTED:
+    if min(math.hypot(row, column), math.hypot(row + own_shift[0], column + own_shift[1])) >= SHIFTED:
         off = f"{format_signed(row, 1)} rows and {format_signed(column, 1)} columns (PAN pixels)"
         yield "shifted", f"Its detail lies {off} off that of PAN."
-        return  # which changes the figures of all other faults
     details = sorted(b.detail for b in result.bands if math.isfinite(b.detail))
     middle = details[len(details) // 2] if details else 1.0
     if middle > TOO_MUCH:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from ..errors import InputError
@@ -74,27 +74,42 @@ def _read_nodata(root: Tree) -> float | None:
     """Return the nodata value, if the file states one. Raises InputError."""
     for value in root.iter("special_value"):
         if find_value(value, "SPECIAL_VALUE_TEXT").upper() == "NODATA":
-            return float(parse_count("NODATA", find_value(value, "SPECIAL_VALUE_COUNT"), 0, MAX_NODATA))
+            count = find_value(value, "SPECIAL_VALUE_COUNT")
+            return float(parse_count("NODATA", count, 0, MAX_NODATA)) if count else None
     return None
 
 
 def _list_ms_bands(
     processing: str, root: Tree, sensor: Sensor, sensors: Sequence[Sensor], images: Sequence[tuple[str, ...]]
 ) -> list[Band]:
-    """List bands in the order of the indices that the file states, else in that of the sensor's products."""
+    """List bands in the order that the file states, for each image or for all, else in the sensor's usual order."""
     count = parse_count("NBANDS", find_value(root, "NBANDS") or "4", 1, MAX_BANDS)
     if not images:
         return []
     if count % len(images):
         raise InputError(f"has {count} bands in {len(images)} images, which cannot be as many in each")
-    names = {token: name for s in sensors for token, name in s.bands.items()}
-    indices = {}
-    for entry in root.iter("raster_index"):
-        name = find_value(entry, "BAND_ID")
-        number = parse_count("BAND_INDEX", find_value(entry, "BAND_INDEX"), 1, MAX_BANDS)
-        indices[number] = names.get(name.upper(), name.lower())
-    complete = sorted(indices) == list(range(1, count + 1)) and not processing.endswith("-FS")
-    order = [indices[n] for n in sorted(indices)] if complete else list(sensor.order[:count])
-    order += [f"band {n}" for n in range(len(order) + 1, count + 1)]
     per_image = count // len(images)
-    return [Band(name, images[n // per_image], n % per_image + 1) for n, name in enumerate(order)]
+    names = {token: name for s in sensors for token, name in s.bands.items()}
+    lists = [_list_indices(group, names) for group in root.iter("data_files")]
+    whole = _list_indices(root, names)
+    if all(len(own) == per_image for own in lists):
+        order = [name for own in lists for name in own]
+    elif len(whole) == count and len(images) == 1:
+        order = whole
+    else:
+        order = ["nir", "red", "green"] if processing == "MS-X" else list(sensor.order[:count])
+    order += [f"band {n}" for n in range(len(order) + 1, count + 1)]
+    return [Band(name, images[n // per_image], n % per_image + 1) for n, name in enumerate(order[:count])]
+
+
+def _list_indices(tree: Tree, names: Mapping[str, str]) -> list[str]:
+    """List the bands of a tree by their indices, where these number all of an image, else in the order of the file."""
+    indices = {}
+    for entry in tree.iter("raster_index"):
+        number = find_value(entry, "BAND_INDEX")
+        if number:
+            name = find_value(entry, "BAND_ID")
+            indices[parse_count("BAND_INDEX", number, 1, MAX_BANDS)] = names.get(name.upper(), name.lower())
+    first, count = min(indices, default=1), len(indices)
+    is_whole = max(indices, default=0) == first + count - 1 and (first - 1) % max(count, 1) == 0
+    return [indices[n] for n in (sorted(indices) if is_whole else indices)]

@@ -84,11 +84,20 @@ STAC = Sensor(  # Common names of bands in STAC items, and Maxar's letters.
         "LWIR: thermal 1@10900, LWIR11: thermal 1, LWIR12: thermal 2@12000"
     ),
 )
+_SWIR = _parse(
+    "S1: swir S1@1210, S2: swir S2@1570, S3: swir S3@1660, S4: swir S4@1730, S5: swir S5@2165, S6: swir S6@2205, "
+    "S7: swir S7@2260, S8: swir S8@2330"
+)
+_WORLDVIEW_3 = {**_WORLDVIEW[0], **_SWIR[0]}, {**_WORLDVIEW[1], **_SWIR[1]}
 _NUMBERED = "1: blue@485, 2: green@560, 3: red@660, 4: nir@830"  # Fits many sensors within 15 nm.
 
 
+_END = r"(?![A-Za-z0-9])"  # Words of other tools may follow a name.
+
+
 def _match_landsat(number: int) -> str:
-    return rf"(?:L|LC|LE|LO|LANDSAT)_?0?{number}(?:(?!\d)|\d{{13}})(?:_L1\w+?_(?P<place>\d{{6}})_\d{{8}}_)?"
+    short = rf"(?<!\w)L_?0?{number}(?!\d)"  # It also stands for other things inside a name.
+    return rf"(?:{short}|(?:LC|LE|LO|LANDSAT)_?0?{number}(?:(?!\d)|\d{{13}}))(?:_L1\w+?_(?P<place>\d{{6}})_\d{{8}}_)?"
 
 
 FAMILIES = (
@@ -100,9 +109,9 @@ FAMILIES = (
             Sensor("Landsat 7", *_ETM, spacecraft="LANDSAT_?7$", files=_match_landsat(7)),
             Sensor("Landsat 8", *_OLI, spacecraft="LANDSAT_?8$", files=_match_landsat(8)),
             Sensor("Landsat 9", *_OLI, spacecraft="LANDSAT_?9$", files=_match_landsat(9)),
-            Sensor("EO-1 ALI", *_ALI, spacecraft="EO", files=r"(?P<scene>EO1A\w+?)_B0?(?P<token>\d+)_L1\w+$"),
+            Sensor("EO-1 ALI", *_ALI, spacecraft="EO", files=r"(?P<scene>EO1A\w+?)_B0?(?P<token>\d+)_L1[A-Z]+" + _END),
         ),
-        r".*MTL(_L1\w+)?\.(txt|xml|json)$",
+        r".*MTL(_L1\w+)?( ?\(\d+\))?\.(txt|xml|json)$",
         read_mtl,
     ),
     Family(
@@ -115,7 +124,7 @@ FAMILIES = (
             Sensor("GeoEye-1", *_GEOEYE, (0.23, 0.23), "GE01"),
             Sensor("WorldView-1", spacecraft="WV01"),
             Sensor("WorldView-2", *_WORLDVIEW, (0.27, 0.35), "WV02"),
-            Sensor("WorldView-3", *_WORLDVIEW, (0.315, 0.365), "WV03"),
+            Sensor("WorldView-3", *_WORLDVIEW_3, (0.315, 0.365), "WV03"),
             Sensor("WorldView-4", *_GEOEYE, (0.23, 0.23), "WV04"),
         ),
         r".*\.imd$",
@@ -137,7 +146,7 @@ FAMILIES = (
                 "SPOT 6/7", *_parse("B2: red@660, B1: green@560, B0: blue@490, B3: nir@825"), spacecraft="S6|S7|SPOT"
             ),
         ),
-        r"(?:.*/)?dim_[^/]*\.xml$",
+        r"(?:.*/)?(?:[^/]*[_\-. ])?dim_[^/]*\.xml$",
         read_dimap,
     ),
     Family(
@@ -148,12 +157,12 @@ FAMILIES = (
             Sensor(
                 "KOMPSAT-2",
                 *_parse(f"P: PAN, {_NUMBERED}"),
-                files=r"(?P<scene>MSC_\d+_\d+_\d+)M?(?P<token>P|[1-4])[A-Z]{1,2}\d\d_1\w$",
+                files=r"(?P<scene>MSC_\d+_\d+_\d+)M?(?P<token>P|[1-4])[A-Z]{1,2}\d\d_1[A-Z]" + _END,
             ),
             Sensor(
                 "KOMPSAT-3",
                 *_parse("P: PAN, B: blue@485, G: green@560, R: red@660, N: nir@830"),
-                files=r"(?P<scene>K3A?_.*?)_(?P<token>PAN|MS|[PBGRN])$",
+                files=r"(?P<scene>K3A?_.*?)_(?P<token>PAN|MS|[PBGRN])" + _END,
             ),
         ),
     ),
@@ -165,12 +174,12 @@ FAMILIES = (
             Sensor(
                 "CBERS-4A WPM",
                 *_parse(f"0: PAN, {_NUMBERED}"),
-                files=r"(?P<scene>CBERS_?4A_WPM_.*?)_BAND(?P<token>\d)$",
+                files=r"(?P<scene>CBERS_?4A_WPM_.*?)_BAND(?P<token>\d)" + _END,
             ),
             Sensor(
                 "CBERS-4 PAN",
                 *_parse("1: PAN, 2: green@560, 3: red@660, 4: nir@830"),
-                files=r"(?P<scene>CBERS_?4_PAN(?:5|10)M_.*?)_BAND(?P<token>\d)$",
+                files=r"(?P<scene>CBERS_?4_PAN(?:5|10)M_.*?)_BAND(?P<token>\d)" + _END,
             ),
         ),
     ),
@@ -178,7 +187,25 @@ FAMILIES = (
         "GaoFen-1/2/6/7",
         "names `GF*-PAN1`, `GF*-MSS1`, `-MUX`",
         "blue, green, red, near infrared",
-        (Sensor("GaoFen", *_parse(_NUMBERED), files=r"(?P<scene>GF\d\w*_.*?)-(?:BWD)?(?P<token>PAN|MSS|MUX)\d?$"),),
+        (
+            Sensor(
+                "GaoFen",
+                *_parse(_NUMBERED),
+                files=r"(?P<scene>GF\d\w*_.*?)[-_](?:BWD)?(?P<token>PAN|MSS|MUX)\d?" + _END,
+            ),
+        ),
+    ),
+    Family(
+        "SkySat",
+        "names `*_ssc*_panchromatic*`, `*_analytic*`",
+        "blue, green, red, near infrared",
+        (
+            Sensor(
+                "SkySat",
+                *_parse("1: blue@470, 2: green@560, 3: red@645, 4: nir@800"),
+                files=r"(?P<scene>\d{8}_\d{6}_ssc\d\w*?)_(?:ortho_)?(?P<token>PANCHROMATIC|ANALYTIC)" + _END,
+            ),
+        ),
     ),
     Family(
         "Sentinel-2",

@@ -20,11 +20,12 @@ FILL = 0.0
 def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | RefusedProduct]:
     """Yield PAN and MS of an MTL file."""
     path = listing.path(file)
+    made = find_value(root, "DATE_PRODUCT_GENERATED") or find_value(root, "FILE_DATE")
     for group in list(root.iter()):
         for record in group.findall(RECORD):
             group.remove(record)
     spacecraft = find_value(root, "SPACECRAFT_ID")
-    title = find_value(root, "LANDSAT_PRODUCT_ID") or re.sub(r"(?i)_?MTL\w*$", "", PurePosixPath(file).stem)
+    title = find_value(root, "LANDSAT_PRODUCT_ID") or re.sub(r"(?i)_?MTL\w*( ?\(\d+\))?$", "", PurePosixPath(file).stem)
     title = title or PurePosixPath(listing.root).name
     without_pan = WITHOUT_PAN.match(spacecraft)
     if without_pan:
@@ -53,6 +54,7 @@ def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
                 metadata=(path,),
                 missing=tuple(f"{name_of[b]} ({b})" for b in bands if file_of[b] is None),
                 nodata=FILL,
+                made=made,
             )
 
 
@@ -67,6 +69,6 @@ def _find_band_files(root: Tree, sensor: Sensor) -> dict[str, str]:
     for element in root.iter():
         matched = FILE_OF_BAND.fullmatch(element.tag)
         band = sensor.bands.get((matched[1] or matched[2]).upper(), "") if matched else ""
-        if band and band not in NOT_SHARPENED:
+        if band and element.text and band not in NOT_SHARPENED:
             name_of.setdefault(band, check_value(element.tag.upper(), element.text or ""))
     return name_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,17 @@ from ..raster.gdal_errors import quote_messages
 MAX_DEPTH = 6
 MAX_FILES = 50_000
 IMAGES = (".tif", ".tiff", ".jp2", ".j2k", ".ntf", ".nitf")
-ARCHIVES = {".tar": "/vsitar/", ".tgz": "/vsitar/", ".tar.gz": "/vsitar/", ".zip": "/vsizip/"}
+ARCHIVES = {
+    **dict.fromkeys((".tar", ".tgz", ".tar.gz"), "/vsitar/"),
+    **{".zip": "/vsizip/", ".7z": "/vsi7z/", ".rar": "/vsirar/"},  # The last two need GDAL 3.7 with libarchive.
+}
+CLOSED = (*ARCHIVES, ".tbz2", ".tbz", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".zst", ".z")  # GDAL may not.
+# Words in names of files and folders that belong to a product, but are not bands of it.
+AUXILIARY = re.compile(
+    r"(?:^|[_\-. /])(?:browse|thumb(?:nail)?s?|preview|ql|quicklook|(?:gap_?)?masks?|msk|gm|clouds?|snow|quality|b?qa|"
+    r"qi|psh|psm|pansharp\w*|udm\d?|aux|angles?|azimuth|zenith|[sv][az]a|footprint|roi|dem|dsm|dtm|overviews?|ovr)"
+    r"(?:[_\-. /]|$)"
+)
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".filepart", ".tmp")  # Endings of downloads.
 
 
@@ -28,7 +39,7 @@ class Listing:
     """Files (relative, with /) under `root`, which GDAL opens.
 
     check     may raise to stop; readers call it from time to time
-    archives  those files that are archives
+    archives  those files that are archives      closed   archives that GDAL does not read in place
     outside   links that lead out of the folder, which are not among the files
     """
 
@@ -36,6 +47,7 @@ class Listing:
     files: tuple[str, ...]
     check: Callable[[], None]
     archives: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
 
     def path(self, file: str) -> str:
@@ -43,8 +55,22 @@ class Listing:
         return f"{self.root}/{file}"
 
     def find_next_to(self, file: str, name: str) -> str | None:
-        """Return the file of this name in the folder of `file`, whatever its capitals; None if it is missing."""
-        return self._by_lower_case.get((PurePosixPath(file).parent / name.replace("\\", "/")).as_posix().lower())
+        """Return the file of this name in the folder of `file`, whatever its capitals; None if it is missing.
+
+        Of images, the only one with the name inside a longer one is found too: tools add words such as "clip".
+        """
+        wanted = PurePosixPath(file).parent / name.replace("\\", "/")
+        exact = self._by_lower_case.get(wanted.as_posix().lower())
+        if exact or not name.lower().endswith(IMAGES):
+            return exact
+        inside = re.compile(rf"(?<![a-z0-9]){re.escape(wanted.stem.lower())}(?![a-z0-9])")
+        longer = [f for f in self.images if PurePosixPath(f).parent == wanted.parent and inside.search(_stem(f))]
+        return longer[0] if len(longer) == 1 else None
+
+    @functools.cached_property
+    def images(self) -> tuple[str, ...]:
+        """Images that may be bands: no masks, previews or angles."""
+        return tuple(f for f in self.files if f.lower().endswith(IMAGES) and not is_auxiliary(f))
 
     @functools.cached_property
     def _by_lower_case(self) -> Mapping[str, str]:
@@ -56,9 +82,38 @@ class Listing:
         return tuple(f for f in self.files if f.lower().endswith(UNFINISHED))
 
 
+def _stem(file: str) -> str:
+    return PurePosixPath(file.lower()).stem
+
+
+def is_auxiliary(file: str) -> bool:
+    """Tell by the name that a file is a mask, a preview, an angle or another file that is not a band."""
+    return AUXILIARY.search(PurePosixPath(file.lower()).with_suffix("").as_posix()) is not None
+
+
 def find_archive_prefix(name: str) -> str | None:
-    """Return the prefix by which GDAL opens an archive; None for other names."""
-    return next((prefix for ending, prefix in ARCHIVES.items() if name.lower().endswith(ending)), None)
+    """Return the prefix by which GDAL opens an archive; None for other names and where this GDAL does not."""
+    prefix = next((prefix for ending, prefix in ARCHIVES.items() if name.lower().endswith(ending)), None)
+    return prefix if prefix in gdal.GetFileSystemsPrefixes() else None
+
+
+def is_closed(name: str) -> bool:
+    """Tell whether a file is compressed in a way that this GDAL does not read in place."""
+    return name.lower().endswith(CLOSED) and find_archive_prefix(name) is None
+
+
+def archive_stem(file: str) -> str:
+    """Return the name of an archive without its endings; empty for a single compressed file."""
+    match = re.match(r"(.+)\.(?:tar\.\w+|t[bx]z2?|tzst|7z|rar)$", PurePosixPath(file).name, re.IGNORECASE)
+    return match[1] if match else ""
+
+
+def describe_closed(path: str) -> str:
+    """Say what to do with a file that is compressed in such a way."""
+    return (
+        f"{path} cannot be read without unpacking by GDAL {gdal.__version__}. Unpack it, for example with 7-Zip or "
+        "tar, and choose its folder."
+    )
 
 
 def of_folder(folder: str, check: Callable[[], None]) -> Listing:
@@ -85,8 +140,8 @@ def of_folder(folder: str, check: Callable[[], None]) -> Listing:
             raise InputError(
                 f"{folder} holds more than {MAX_FILES:,} files. Choose the folder of one product, or of a few."
             )
-    archives = tuple(f for f in files if find_archive_prefix(f))
-    return Listing(folder.rstrip("/\\") or folder, tuple(files), check, archives, tuple(outside))
+    archives, closed = (tuple(filter(matches, files)) for matches in (find_archive_prefix, is_closed))
+    return Listing(folder.rstrip("/\\") or folder, tuple(files), check, archives, closed, tuple(outside))
 
 
 def _is_regular(path: Path) -> bool:
@@ -110,7 +165,7 @@ def of_archive(path: str, check: Callable[[], None]) -> Listing:
         raise InputError(f"{path} holds no files, or is damaged or not complete. Download it again.")
     if len(files) > MAX_FILES:
         raise InputError(f"{path} holds more than {MAX_FILES:,} files. Take the products out of it first.")
-    return Listing(root, files, check, tuple(f for f in files if find_archive_prefix(f)))
+    return Listing(root, files, check, *(tuple(filter(matches, files)) for matches in (find_archive_prefix, is_closed)))
 
 
 def _filter_names(names: list[str] | tuple[str, ...]) -> Iterator[str]:

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from osgeo import gdal
 
 from ..errors import InputError
-from ..geometry.grids import RATIO_DIGITS
+from ..geometry.grids import MIN_RATIO, RATIO_DIGITS
 from ..raster.gdal_errors import gdal_exceptions, quote_messages
 from ..raster.source_files import open_delivered
 from .families import FAMILIES
 from .landsat import FILL, name_scene
-from .listing import IMAGES, Listing
-from .scene import NOT_SHARPENED, UNKNOWN, Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
+from .listing import Listing
+from .scene import CENTRES, NOT_SHARPENED, UNKNOWN, Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
 
 PIXEL_DIGITS = ".4g"  # Pixel sizes with equal digits are equal, also in degrees.
-MIN_RATIO = 1.5  # Of the next pixel size to PAN's, as the fusion needs.
-NOT_IMAGES = re.compile(
-    r"(?:^|[_\-. ])(?:browse|thumb(?:nail)?|preview|ql|quicklook|mask|msk|cloud|bqa|qa|psh|psm|pansharp\w*|udm\d?|aux)"
-    r"(?:[_\-. ]|$)"
-)
+LAYOUTS = ("bgr", "bgrn", "rgb", "rgbn", "nrg")  # Letters of the bands of a file, in their order.
 MARKS = {
     **dict.fromkeys(("pan", "panchro", "panchromatic", "p", "bwdpan"), "PAN"),
-    **dict.fromkeys(("ms", "mul", "multi", "multispectral", "mss", "mux", "xs", "bwdmux"), "MS"),
-    **{name: name for name in ("blue", "green", "red", "nir", "coastal", "swir1", "swir2")},
-    **{"blu": "blue", "grn": "green"},
+    **dict.fromkeys(("ms", "mul", "multi", "multispectral", "mss", "mux", "xs", "bwdmux", "analytic"), "MS"),
+    **dict.fromkeys(LAYOUTS, "MS"),
+    **{name.replace(" ", ""): name for name in CENTRES},
+    **{"blu": "blue", "grn": "green", "nir1": "nir"},
 }  # Marks by words in names of files.
-USUAL_CENTRES = {"coastal": 443, "blue": 485, "green": 560, "red": 660, "nir": 835, "swir1": 1610, "swir2": 2200}  # nm.
 RGB = ("red", "green", "blue")
 NEAR = 40.0  # nm from the usual centre of a colour.
+LETTERS = {"b": "blue", "g": "green", "r": "red", "n": "nir"}  # Marks by the last word, where no other word is one.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2}a?)$")
 PIXEL_WORD = re.compile(r"(?i)r?\d{1,3}m$")  # Such as R20m, in names of one band.
 WORDS = re.compile(r"[_\-. /()]+")
@@ -45,6 +44,7 @@ class _Image:
     """A file, the group it belongs to, and its mark: PAN, MS, a number, or the name of a colour.
 
     place            path and row of Landsat, of level 1
+    layout           letters of the bands of a file, in their order
     count and pixel  number of bands and pixel size, 0 until it is opened
     """
 
@@ -54,6 +54,7 @@ class _Image:
     mark: str
     sensor: Sensor
     place: str = ""
+    layout: str = ""
     count: int = 0
     pixel: float = 0.0
 
@@ -63,14 +64,22 @@ class _Image:
         return self.sensor.bands.get(self.mark, f"band {self.mark}" if self.mark[:1].isdigit() else self.mark)
 
 
-def read_names(listing: Listing, taken: set[str]) -> Iterator[Part | Product | RefusedProduct]:
-    """Yield PAN and MS among the images of a listing that no metadata file has `taken`."""
-    groups: dict[str, list[_Image]] = {}
-    for file in listing.files:
-        if file.lower().endswith(IMAGES) and listing.path(file) not in taken:
-            image = _parse_name(file)
-            if image is not None:
-                groups.setdefault(image.group, []).append(image)
+def list_untaken(listing: Listing, taken: set[str], titles: set[str]) -> list[_Image]:
+    """List the images that no metadata file has `taken` and whose names hold none of the `titles` of products."""
+    files = [
+        file
+        for file in listing.images
+        if listing.path(file) not in taken and not any(t.lower() in PurePosixPath(file).name.lower() for t in titles)
+    ]
+    return [image for image in map(_parse_name, files) if image]
+
+
+def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Product | RefusedProduct]:
+    """Yield PAN and MS of a scene among images with a mark."""
+    groups: dict[str, list[_Image]] = defaultdict(list)
+    for image in images:
+        if image.mark:
+            groups[image.group].append(image)
     for group in groups.values():
         listing.check()
         try:
@@ -92,7 +101,7 @@ class NamedBand:
 def parse_band_name(path: str) -> NamedBand | None:
     """Recognise the band in the name of a file; None for other files, and for bands that PAN cannot sharpen."""
     image = _parse_name(PurePosixPath(path).name)
-    if image is None or image.band in NOT_SHARPENED:
+    if image is None or not image.mark or image.band in NOT_SHARPENED:
         return None
     number = float(image.mark) if image.mark.isdigit() else 0.0
     date = match[0] if (match := DATE.search(path)) else ""
@@ -103,31 +112,50 @@ def parse_band_name(path: str) -> NamedBand | None:
 
 def find_centre(band: str, sensor: Sensor = UNKNOWN) -> float:
     """Return the centre wavelength in nm of a band by its name; 0 where it is unknown."""
-    return sensor.centres.get(band, 0.0) or USUAL_CENTRES.get(band, 0.0)
+    return sensor.centres.get(band, 0.0) or CENTRES.get(band, 0.0)
+
+
+def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
+    """Yield what images without a mark may be, by their number of bands."""
+    for image in images:
+        listing.check()
+        with suppress(InputError):
+            opened = None if image.mark else _open(listing, image)
+            if opened:
+                one_band = (Band("PAN", (listing.path(opened.file),)),)
+                role, bands = ("PAN", one_band) if opened.count == 1 else ("MS", _list_file_bands(listing, opened))
+                scene = f"{listing.root} {opened.file}"
+                yield Part(role, opened.sensor, scene, opened.title, bands, guessed=True)
 
 
 def _parse_name(file: str) -> _Image | None:
-    """Recognise an image by its name or those of its folders; None if they have no mark."""
+    """Recognise an image by its name or those of its folders; its mark is empty if they have none.
+
+    None for copies of bands with larger pixels, and for other images of a sensor that are no bands.
+    """
     path = PurePosixPath(file)
-    if NOT_IMAGES.search(path.stem.lower()):
-        return None
     sensors = (s for family in FAMILIES for s in family.sensors if s.files)
-    matches = ((s, re.match(s.files, path.stem, re.IGNORECASE)) for s in sensors)
+    matches = ((s, re.search(rf"(?<![A-Za-z0-9])(?:{s.files})", path.stem, re.IGNORECASE)) for s in sensors)
     sensor, match = next(((s, m) for s, m in matches if m), (UNKNOWN, None))
     fields = match.groupdict() if match else {}
-    if "token" in fields:
+    if match and "token" in fields:
         mark = "MS" if fields.get("several") else (fields["token"] or "").upper()
-        if not mark:  # A copy of a band with larger pixels, or no band.
+        if not mark:
             return None
-        title = re.sub(r"(?i)_PAN(5|10)M_", "_PAN_", fields["scene"])
-        return _Image(file, f"{sensor.name} {title}".lower(), title, "MS" if mark in ("MSS", "MUX") else mark, sensor)
+        scene = re.sub(r"(?i)_PAN(5|10)M_", "_PAN_", fields["scene"])
+        around = WORDS.split(f"{path.stem[: match.start()]} {path.stem[match.end() :]}")
+        title = "_".join([scene, *(w for w in around if w and w.lower() not in MARKS)])
+        return _Image(file, f"{sensor.name} {title}".lower(), title, MARKS.get(mark.lower(), mark), sensor)
     words = [w for w in WORDS.split(path.with_suffix("").as_posix()) if w]
-    marks = [mark for mark in map(_parse_mark, words) if mark]
-    if not marks:
-        return None
-    rest = [w for w in words if not _parse_mark(w) and not (marks[-1] not in ("MS", "PAN") and PIXEL_WORD.match(w))]
+    marks = {i: mark for i, mark in enumerate(map(_parse_mark, words)) if mark}
+    if not marks and words and words[-1].lower() in LETTERS:
+        marks = {len(words) - 1: LETTERS[words[-1].lower()]}
+    of_one_band = bool(marks) and list(marks.values())[-1] not in ("MS", "PAN")
+    rest = [w for i, w in enumerate(words) if i not in marks and not (of_one_band and PIXEL_WORD.match(w))]
     title = "_".join(rest) or path.parent.as_posix().strip(".") or "product"
-    return _Image(file, " ".join(rest).lower(), title, marks[-1], sensor, fields.get("place") or "")
+    layout = next((w.lower() for w in words if w.lower() in LAYOUTS), "")
+    mark = list(marks.values())[-1] if marks else ""
+    return _Image(file, " ".join(rest).lower(), title, mark, sensor, fields.get("place") or "", layout)
 
 
 def _parse_mark(word: str) -> str:
@@ -212,22 +240,24 @@ def _list_file_bands(listing: Listing, image: _Image) -> tuple[Band, ...]:
     file, order = listing.path(image.file), image.sensor.order
     dataset = open_delivered(file)
     described = [dataset.GetRasterBand(n).GetDescription().lower() for n in range(1, image.count + 1)]
-    names = order if len(order) == image.count else [MARKS.get(d, d) for d in described]
+    letters = [LETTERS[letter] for letter in image.layout]
+    fitting = (names for names in (letters, order) if len(names) == image.count)
+    names = next(fitting, [MARKS.get(d, d) for d in described])
     centres = image.sensor.centres
     return tuple(Band(n or f"band {i}", (file,), i, "", centres.get(n)) for i, n in enumerate(names, start=1))
 
 
 def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band, ...]:
-    """List the bands of files with one each, of the most common pixel size, in the order of their numbers."""
+    """List the bands of files with one each, of the most common pixel size, in the order of wavelengths or numbers."""
     images = [i for i in images if i.band not in NOT_SHARPENED and i.mark != "MS"]
     if not images:
         return ()
     usual = Counter(f"{i.pixel:{PIXEL_DIGITS}}" for i in images).most_common(1)[0][0]
-    order = images[0].sensor.order
+    centres = {**CENTRES, **images[0].sensor.centres}
 
-    def rank(image: _Image) -> tuple[int, int, str]:
+    def rank(image: _Image) -> tuple[float, int, str]:
         number = int(digits[0]) if (digits := re.match(r"\d+", image.mark)) else 0
-        return order.index(image.band) if image.band in order else len(order), number, image.file
+        return centres.get(image.band, math.inf), number, image.file
 
     usual_images = sorted((i for i in images if f"{i.pixel:{PIXEL_DIGITS}}" == usual), key=rank)
     return tuple(Band(i.band, (listing.path(i.file),)) for i in usual_images)
@@ -260,9 +290,9 @@ def find_natural_colours(files: Sequence[str]) -> tuple[int, int, int] | None:
 
 def _name_wavelength(centre: float, centres: Sequence[float]) -> str:
     """Return the colour whose usual centre is near, and nearer than to any other of the bands; empty for none."""
-    distances = {c: abs(centre - USUAL_CENTRES[c]) for c in RGB}
+    distances = {c: abs(centre - CENTRES[c]) for c in RGB}
     nearest = min(distances, key=lambda c: distances[c])
-    best = min(abs(other - USUAL_CENTRES[nearest]) for other in centres)
+    best = min(abs(other - CENTRES[nearest]) for other in centres)
     return nearest if distances[nearest] == best < NEAR else ""
 
 

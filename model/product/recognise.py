@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
+from ..geometry.grids import MAX_RATIO, MIN_RATIO
+from ..raster.stack import label
+from .candidates import choose_ms, describe_image, has_fitting_pixels
 from .families import FAMILIES, Family, describe_families
-from .listing import Listing, find_archive_prefix, of_archive, of_folder
+from .listing import Listing, archive_stem, describe_closed, find_archive_prefix, is_closed, of_archive, of_folder
 from .metadata import read_tree
-from .names import read_names
+from .names import guess_parts, list_untaken, read_names
 from .scene import Part, Product, RefusedProduct
 from .stac import is_address, read_item
 
@@ -34,6 +37,8 @@ def find_products(
         item = read_item(place, check, log)
         if item is not None:
             return [item], []
+    if is_closed(place):
+        raise InputError(describe_closed(place))
     place = os.path.abspath(place)  # Kept VRTs and other processes read the same files.
     if os.path.isdir(place) or find_archive_prefix(place):
         return _find_in(place, check)
@@ -70,10 +75,16 @@ def _find_in(place: str, check: Callable[[], None]) -> tuple[list[Product], list
     items = [item for listing in listings for item in _read_listing(listing)]
     parts = [i for i in items if isinstance(i, Part)]
     refused = [i for i in (*places, *items) if isinstance(i, RefusedProduct)]
-    once = {(p.role, p.bands): p for p in reversed(parts)}  # Copies of metadata name the same files.
-    products, unfit = _pair_parts(list(reversed(once.values())))
+    products, unfit = _pair_parts(_drop_copies(parts))
     products += [i for i in items if isinstance(i, Product)]
     refused += unfit
+    titles = [p.title for p in products]
+    refused += [
+        RefusedProduct(PurePosixPath(file).name, describe_closed(listing.path(file)))
+        for listing in listings
+        for file in listing.closed
+        if not products or ((stem := archive_stem(file)) and not any(stem in t or t in stem for t in titles))
+    ]
     if not products:
         raise InputError(_describe_contents(place, listings, refused))
     return products, refused
@@ -111,13 +122,19 @@ def _expand_listing(listing: Listing) -> Iterator[Listing | RefusedProduct]:
 
 def _read_listing(listing: Listing) -> Iterator[Part | Product | RefusedProduct]:
     taken: set[str] = set()
+    items: list[Part | Product | RefusedProduct] = []
     for family in FAMILIES:
         for file in _find_metadata_files(listing, family):
             listing.check()
             for item in _read_metadata(listing, file, family):
                 taken |= set(item.files)
-                yield item
-    yield from read_names(listing, taken)
+                items.append(item)
+    images = list_untaken(listing, taken, {i.title for i in items if isinstance(i, Part)})
+    items += read_names(listing, images)
+    yield from items
+    roles = Counter(scene for scene, _ in {(i.scene, i.role) for i in items if isinstance(i, Part)})
+    if 1 in roles.values():
+        yield from guess_parts(listing, images)
 
 
 def _find_metadata_files(listing: Listing, family: Family) -> Iterable[str]:
@@ -139,46 +156,48 @@ def _read_metadata(listing: Listing, file: str, family: Family) -> Iterator[Part
         yield RefusedProduct(PurePosixPath(file).stem, sentence, (path,))
 
 
+def _drop_copies(parts: Sequence[Part]) -> list[Part]:
+    """Drop copies: metadata that were downloaded twice, and the archive of what was unpacked next to it."""
+    once: dict[object, Part] = {}
+    for part in sorted(parts, key=lambda p: any(f.startswith("/vsi") for f in p.files)):
+        names = tuple(PurePosixPath(f).name.lower() for b in part.bands for f in b.files)
+        once.setdefault((part.scene, part.title, part.role, names) if part.metadata else (part.role, part.bands), part)
+    return list(once.values())
+
+
 def _pair_parts(parts: Sequence[Part]) -> tuple[list[Product], list[RefusedProduct]]:
-    """Pair PAN and MS of one scene, and single ones with the only other of their sensor and day."""
+    """Pair PAN and MS of one scene, and single ones with the only other of their sensor and day, or with a guess."""
     scenes: dict[str, list[Part]] = defaultdict(list)
     for part in parts:
-        scenes[part.scene].append(part)
-    products: list[Product] = []
-    refused: list[RefusedProduct] = []
-    alone: list[Part] = []
+        if not part.guessed:
+            scenes[part.scene].append(part)
+    items: list[Product | RefusedProduct] = []
+    days: dict[tuple[str, str], list[Part]] = defaultdict(list)
     for group in scenes.values():
         if {p.role for p in group} == {"PAN", "MS"}:
-            item = _make_product(group)
-            if isinstance(item, Product):
-                products.append(item)
-            else:
-                refused.append(item)
+            items.append(_make_product(group))
         else:
-            alone += group
-    of_role = {role: [p for p in alone if p.role == role] for role in ("PAN", "MS")}
-    days: dict[tuple[str, str], list[Part]] = defaultdict(list)
-    for part in alone:
-        days[part.sensor.name, part.date].append(part)
+            for part in group:
+                days[part.sensor.name, part.date].append(part)
+    alone = [p for group in days.values() for p in group]
     for (_, date), group in days.items():
-        if date and sorted(p.role for p in group) == ["MS", "PAN"]:
-            products.append(Product(*_split_roles(group), (f"PAN and MS are of one sensor and day, {date}.",)))
+        reason = f"PAN and MS are of one sensor and day, {date}." if date else "PAN and MS are the only ones here."
+        if sum(p.role == "PAN" for p in group) == 1 < len(group) and (date or len(alone) == 2):
+            items.append(_make_product(group, reason))
         else:
-            refused += [_refuse_part(p, of_role["MS" if p.role == "PAN" else "PAN"]) for p in group]
-    return products, refused
+            items += [_complete_part(p, parts, [o for o in alone if o.role != p.role]) for p in group]
+    return [i for i in items if isinstance(i, Product)], [i for i in items if isinstance(i, RefusedProduct)]
 
 
-def _split_roles(group: Sequence[Part]) -> tuple[Part, Part]:
-    return next(p for p in group if p.role == "PAN"), next(p for p in group if p.role == "MS")
-
-
-def _make_product(group: Sequence[Part]) -> Product | RefusedProduct:
+def _make_product(group: Sequence[Part], *choices: str) -> Product | RefusedProduct:
     """Make the product of one scene's parts. MS of level 2 goes with the PAN of level 1."""
-    pans = [p for p in group if p.role == "PAN"]
     level = max(p.level for p in group if p.role == "MS")
-    mss = [p for p in group if p.role == "MS" and p.level == level]
+    pans = _keep_newest([p for p in group if p.role == "PAN"])
+    mss = _keep_newest([p for p in group if p.role == "MS" and p.level == level])
     listed = [p for p in pans if p.metadata]
     pans = listed if len(listed) == 1 else pans  # The same file may be listed without metadata, too.
+    if len(pans) == 1 and len(mss) > 1:
+        mss = choose_ms(pans[0], mss)
     if len(pans) > 1 or len(mss) > 1:
         doubled = pans if len(pans) > 1 else mss
         names = ", ".join(f for p in doubled for b in p.bands[:1] for f in b.files[:1])
@@ -187,28 +206,47 @@ def _make_product(group: Sequence[Part]) -> Product | RefusedProduct:
             f"{doubled[0].title} has {len(doubled)} {doubled[0].role} images: {names}. Keep one of them in the "
             "folder, or put each pair into a folder of its own.",
         )
-    choices = []
+    product = Product(pans[0], mss[0])
+    left_out = [p for p in group if p.bands not in (product.pan.bands, product.ms.bands)]
     if level > 1:
-        choices.append(f"MS is of level {level}; PAN is that of level {pans[0].level}, as level {level} has none.")
-        if any(p.role == "MS" and p.level < level for p in group):
-            choices.append("MS of level 1 is there too and is left out.")
-    return Product(pans[0], mss[0], tuple(choices))
+        choices += (f"MS is of level {level}; PAN is that of level {pans[0].level}, as level {level} has none.",)
+        left_out = [p for p in left_out if p.role == "MS"]
+    return replace(product, choices=(*choices, *(f"{p.describe()} is there too and is left out." for p in left_out)))
 
 
-def _refuse_part(part: Part, others: Sequence[Part]) -> RefusedProduct:
-    """Refuse a PAN without MS or an MS without PAN, with what to do."""
-    other = "MS" if part.role == "PAN" else "PAN"
+def _keep_newest(parts: Sequence[Part]) -> list[Part]:
+    """Keep the parts that are complete, if any are, and of several processings of them the newest."""
+    complete = [p for p in parts if not p.missing] or list(parts)
+    newest = max(p.made for p in complete)
+    return [p for p in complete if p.made == newest] if all(p.made for p in complete) else complete
+
+
+def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) -> Product | RefusedProduct:
+    """Pair a single part with an image that no name tells, if its pixels fit, else refuse it, with what to do."""
+    role = "MS" if part.role == "PAN" else "PAN"
+    folder = {PurePosixPath(f).parent for f in part.files}
+    guesses = [p for p in parts if p.guessed and PurePosixPath(p.files[0]).parent in folder]
+    fitting = [p for p in guesses if p.role == role and has_fitting_pixels(*((part, p) if role == "MS" else (p, part)))]
+    if fitting and part.level == 1:
+        reason = f"No name says which image is {role}: {label(fitting[0].files)} is taken, because its pixels fit."
+        return _make_product([part, *fitting], reason)
     if part.level > 1 and not others:
         cure = "Level 2 has no panchromatic band: download level 1 of the scene too and put it into the same folder."
     elif others:
         names = "; ".join(p.describe() for p in others[:MAX_NAMED])
         cure = (
-            f"Each {other} was recorded at another time or place: {names}. Put the {other} of the same "
+            f"Each {role} was recorded at another time or place: {names}. Put the {role} of the same "
             "scene into the folder."
         )
+    elif guesses:
+        names = "; ".join(describe_image(p) for p in guesses[:MAX_NAMED])
+        cure = (
+            f"No name says {role}, and no other image fits: {names}. MS needs several bands on the same place, with "
+            f"pixels {MIN_RATIO:g} to {MAX_RATIO:g} times those of PAN. Add one, or sharpen with otfm:pansharpen."
+        )
     else:
-        cure = f"No {other} image is there. Put the {other} files of the scene into the folder, or download them again."
-    return RefusedProduct(part.title, f"{part.describe()} has no {other}. {cure}")
+        cure = f"No {role} image is there. Put the {role} files of the scene into the folder, or download them again."
+    return RefusedProduct(part.title, f"{part.describe()} has no {role}. {cure}")
 
 
 def _describe_contents(place: str, listings: Sequence[Listing], refused: Sequence[RefusedProduct]) -> str:

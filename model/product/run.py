@@ -58,7 +58,9 @@ def _sharpen_all(job: ProductJob, progress: Progress, started: float) -> Product
     for number, (product, name) in enumerate(zip(products, names)):
         output = job.folder / f"{name}_sharp.tif"
         progress.log(f"Product {number + 1} of {len(products)}: {product.title} ({_describe_sensor(product)}).")
-        runs.append(_try_product(product, output, job, _scale_progress(progress, number, len(products))))
+        runs.append(
+            _try_product(product, output, job, progress.part(number / len(products), (number + 1) / len(products)))
+        )
         progress.check()
     runs += [ProductRun(r.title, "", NO_PRODUCT, r.sentence) for r in refused]
     result = ProductResult(tuple(runs), time.monotonic() - started)
@@ -91,11 +93,6 @@ def _log_products(products: Sequence[Product], refused: Sequence[RefusedProduct]
     progress.log(f"Found {len(products)} product(s): {'; '.join(p.title for p in products)}.")
     for item in refused:
         progress.warn(Notice("no_product", item.sentence, {"title": item.title}))
-
-
-def _scale_progress(progress: Progress, number: int, count: int) -> Progress:
-    """Return the progress of one product of several."""
-    return replace(progress, report=lambda share: progress.report((number + share) / count))
 
 
 def _try_product(product: Product, output: Path, job: ProductJob, progress: Progress) -> ProductRun:

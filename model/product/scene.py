@@ -11,6 +11,11 @@ from ..geometry.grids import MAX_RATIO, MIN_RATIO, RATIO_DIGITS
 
 NOT_SHARPENED = ("cirrus", "thermal", "thermal 1", "thermal 2")  # They are coarse, or show heights that PAN does not.
 
+CENTRES = {
+    **{"deep blue": 425.0, "coastal": 443.0, "blue": 480.0, "green": 560.0, "yellow": 608.0, "red": 660.0},
+    **{"red edge": 720.0, "nir": 835.0, "nir2": 900.0, "swir": 1250.0, "swir1": 1610.0, "swir2": 2200.0},
+}  # Usual centre wavelengths in nm, where the sensor is unknown.
+
 
 @dataclass(frozen=True)
 class Sensor:
@@ -73,6 +78,8 @@ class Part:
     level    of processing: 1 or 2             metadata files, and those that they name
     missing  names in the metadata of files that are not there
     nodata   the maker's value of gaps, which files may not declare
+    made     date and time of processing, empty if unknown
+    guessed  no name says what it is; its number of bands does
     saturated  the least digital number of saturated pixels, None if unknown
     unmeasured  areas, such as clouds, that are sharpened but excluded from measurements, as in RasterSource
     """
@@ -87,6 +94,8 @@ class Part:
     metadata: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     nodata: float | None = None
+    made: str = ""
+    guessed: bool = False
     saturated: float | None = None
     unmeasured: str = ""
 

@@ -981,7 +981,7 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
     </message>
     <message>
         <source>Folder, archive, metadata file or STAC item</source>
-        <translation type="unfinished"></translation>
+        <translation>Ordner, Archiv, Metadatendatei oder STAC-Item</translation>
     </message>
     <message>
         <source>Move the bands to their places on PAN</source>
@@ -1026,6 +1026,10 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
     <message>
         <source>The extent {extent} cannot be read. Give xmin,xmax,ymin,ymax and, where it is another one, a known reference system, such as [EPSG:4326]; or leave it empty.</source>
         <translation>Die Ausdehnung {extent} ist nicht lesbar. Geben Sie xmin,xmax,ymin,ymax an und, wenn es ein anderes ist, ein bekanntes Bezugssystem wie [EPSG:4326]; oder lassen Sie sie leer.</translation>
+    </message>
+    <message>
+        <source>Assessment of {name}</source>
+        <translation>Bewertung von {name}</translation>
     </message>
 </context>
 </TS>

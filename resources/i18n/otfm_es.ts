@@ -981,7 +981,7 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
     </message>
     <message>
         <source>Folder, archive, metadata file or STAC item</source>
-        <translation type="unfinished"></translation>
+        <translation>Carpeta, archivo comprimido, archivo de metadatos o ítem STAC</translation>
     </message>
     <message>
         <source>Move the bands to their places on PAN</source>
@@ -1026,6 +1026,10 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
     <message>
         <source>The extent {extent} cannot be read. Give xmin,xmax,ymin,ymax and, where it is another one, a known reference system, such as [EPSG:4326]; or leave it empty.</source>
         <translation>La extensión {extent} no se puede leer. Dé xmin,xmax,ymin,ymax y, si es otro, un sistema de referencia conocido, como [EPSG:4326]; o déjela vacía.</translation>
+    </message>
+    <message>
+        <source>Assessment of {name}</source>
+        <translation>Evaluación de {name}</translation>
     </message>
 </context>
 </TS>

@@ -51,6 +51,18 @@ def test_the_report_is_one_output_that_qgis_shows(algorithm):
     assert fresh.outputDefinition("REPORT").type() == "outputHtml"
 
 
+def test_results_viewer_names_the_assessed_layer(assess, pair, tmp_path):
+    """QGIS's dialog checks the values, runs a copy of the algorithm, and lists the report by its own output."""
+    layer = QgsRasterLayer(str(save(tmp_path / "f.tif", pair.reference)), "Rome, sharpened")
+    QgsProject.instance().addMapLayer(layer)
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [layer.id()], "REPORT": str(tmp_path / "r.html")}
+    assert assess.checkParameterValues(parameters, context) == (True, "")
+    assert assess.outputDefinition("REPORT").description() == "Assessment of Rome, sharpened"
+    assert assess.create().outputDefinition("REPORT").description() == "Report"
+
+
 @pytest.mark.promise(18)
 def test_layers_in_verdict_and_report_out(assess, pair, tmp_path):
     shifted = save(tmp_path / "shifted.tif", np.roll(pair.reference, 3, 2))

@@ -19,7 +19,7 @@ from otfm_pansharpen.model.quality import indices
 from otfm_pansharpen.model.quality.classical import CLASSICAL
 from otfm_pansharpen.model.raster.source import RasterSource
 from otfm_pansharpen.model.scene.registration import measure_registration
-from scipy.ndimage import zoom
+from scipy.ndimage import shift, zoom
 
 NAMES = ["blue", "green", "red", "nir"]
 
@@ -102,6 +102,47 @@ def test_planted_fault_is_reported_in_plain_words(pair, tmp_path, fault):
     assert result.verdicts[0].faults == (fault,)
     assert re.search(WORDS[fault], result.verdicts[0].sentences[1])
     assert re.search(WORDS[fault], (tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
+def moved(image, away):
+    return np.stack([shift(band, away, order=5, mode="nearest") for band in image])
+
+
+@pytest.fixture(scope="module")
+def displaced(tmp_path_factory):
+    """PAN of this pair is 0.6 rows and 0.5 columns off MS and the reference."""
+    pair = Recipe(bands=4, ratio=4, height=256, width=320, names=NAMES).write(tmp_path_factory.mktemp("displaced"))
+    save(pair.pan, np.rint(moved(load_image(pair.pan).astype(float), (0.6, 0.5))))
+    return pair
+
+
+SHIFTED_AND = {
+    "colours": lambda reference, lms: coloured(reference),
+    "oversharpened": lambda reference, lms: lms + 3.5 * (reference - lms),
+    "seams": lambda reference, lms: seamed(reference),
+}
+
+
+@pytest.mark.promise(25)
+@pytest.mark.parametrize("fault", SHIFTED_AND)
+@pytest.mark.parametrize("away", [(0.5, 0.5), (-0.7, 0.0), (2.0, -1.0)])
+def test_shift_hides_no_other_fault(pair, tmp_path, fault, away):
+    spoiled = SHIFTED_AND[fault](pair.reference, plain(pair))
+    assert set(assessed(pair, tmp_path, moved(spoiled, away)).verdicts[0].faults) == {"shifted", fault}
+
+
+@pytest.mark.promise(25)
+@pytest.mark.parametrize("away", [(0.0, 0.0), (0.6, 0.5)])
+def test_detail_may_lie_where_pan_or_where_ms_has_it(displaced, tmp_path, away):
+    """The reference is where MS is, and most methods place the detail where PAN is."""
+    assert assessed(displaced, tmp_path, moved(displaced.reference, away)).verdicts[0].faults == ()
+
+
+@pytest.mark.promise(25)
+@pytest.mark.parametrize("away", [(-0.7, 0.0), (2.0, 2.0)])
+def test_faults_are_found_in_a_displaced_pair(displaced, tmp_path, away):
+    result = assessed(displaced, tmp_path, moved(coloured(displaced.reference), away))
+    assert set(result.verdicts[0].faults) == {"shifted", "colours"}
 
 
 @pytest.mark.promise(25)

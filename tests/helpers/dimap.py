@@ -155,23 +155,40 @@ def dimap(
     across: int = 2,
     overlap: int = 0,
     with_indices: bool = True,
+    halves_swapped: bool | None = None,
+    one_folder: bool = False,
+    band_modes: tuple[str, str] = ("", ""),
 ) -> None:
-    """Write a volume with PAN and MS. MS has the bands red, green, blue, nir (and red edge, deep blue)."""
+    """Write a volume with PAN and MS. MS has the bands red, green, blue, nir (and red edge, deep blue).
+
+    `halves_swapped` makes each file of Pleiades Neo list its own bands, and tells whether NED is before RGB. In
+    `one_folder`, both images are next to the volume, with short names. `band_modes` replace those of PAN and MS.
+    """
     order = ("B2", "B1", "B0", "B3")
     neo = mission == "PNEO"
-    for band_mode, source in (("PAN" if neo else "P", pair.pan), ("MS-FS" if neo else "MS", pair.ms)):
+    for band_mode, source in (
+        (band_modes[0] or ("PAN" if neo else "P"), pair.pan),
+        (band_modes[1] or ("MS-FS" if neo else "MS"), pair.ms),
+    ):
         raster = gdal.Open(str(source))
-        name = f"{mission}{index}_{band_mode}_202105061011123_ORT_7569651-00{1 if source == pair.pan else 2}"
-        root, step = folder / f"IMG_{mission}{index}_{band_mode}", -(-raster.RasterXSize // across)
+        name = (
+            f"foo{'' if source == pair.pan else 2}"
+            if one_folder
+            else f"{mission}{index}_{band_mode}_202105061011123_ORT_7569651-00{1 if source == pair.pan else 2}"
+        )
+        root = folder if one_folder else folder / f"IMG_{mission}{index}_{band_mode}"
+        step = -(-raster.RasterXSize // across)
         halves = [("RGB", [1, 2, 3]), ("NED", [4, 5, 6])] if band_mode == "MS-FS" else [("", None)]
         files = ""
+        if halves_swapped:
+            halves = halves[::-1]
         for word, bands in halves:
             one = cut(source, folder.parent / f"half{word}.tif", bands)
             names = tiled(one, root, f"IMG_{name}{'_' + word if word else ''}" + "_{}.TIF", across, overlap)
             files += "<Data_Files>" + "".join(
                 f'<Data_File tile_R="1" tile_C="{c}"><DATA_FILE_PATH href="{n}"/></Data_File>\n'
                 for c, n in enumerate(names, start=1)
-            ) + "</Data_Files>\n"  # fmt: skip
+            ) + (display(word) if halves_swapped is not None else "") + "</Data_Files>\n"  # fmt: skip
         indices = "".join(
             f"<Raster_Index><BAND_ID>{b}</BAND_ID><BAND_INDEX>{i}</BAND_INDEX></Raster_Index>"
             for i, b in enumerate(order, start=1)
@@ -185,10 +202,23 @@ def dimap(
         )  # fmt: skip
         (root / f"DIM_{name}.XML").write_text(text, encoding="utf-8")
         (root / f"RPC_{name}.XML").write_text("<Dimap_Document><Rational_Function_Model/></Dimap_Document>")
-        (root / "MASKS").mkdir()
+        (root / "MASKS").mkdir(exist_ok=True)
         (root / "MASKS" / f"ROI_{name}_MSK.GML").write_text("<gml/>")
     volume = "VOL_PNEO.XML" if neo else "VOL_PHR.XML"
     (folder / volume).write_text("<Dimap_Document><Metadata_Identification/></Dimap_Document>", encoding="utf-8")
+
+
+def display(word: str) -> str:
+    """List the bands of one file of Pleiades Neo. Real lists number NED in several ways; here not consecutively."""
+    ids = {"": (("PAN", 1),), "RGB": (("R", 1), ("G", 2), ("B", 3)), "NED": (("NIR", 4), ("RE", 2), ("DB", 3))}[word]
+    listed = "".join(
+        f"<Raster_Index><BAND_ID>{b}</BAND_ID><BAND_NAME/><BAND_INDEX>{i}</BAND_INDEX></Raster_Index>" for b, i in ids
+    )
+    nodata = "<SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT><SPECIAL_VALUE_COUNT/><Special_Value_Color/>"
+    return (
+        f"<Raster_Display><Raster_Index_List>{listed}</Raster_Index_List><Band_Display_Order/>"
+        f"<Special_Value>{nodata}</Special_Value></Raster_Display>"
+    )
 
 
 def components(name: str) -> str:

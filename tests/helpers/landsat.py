@@ -232,10 +232,11 @@ def landsat(
     level: int = 1,
     forms: tuple[str, ...] = ("txt",),
     capitals: bool = True,
+    made: str = "2020-08-02",
 ) -> str:
-    """Write a Landsat product to a folder and return its name."""
-    letter = "E" if satellite == 7 else "C"
-    product = f"L{letter}0{satellite}_L{'2SP' if level == 2 else '1TP'}_190024_20200701_20200802_0{collection}_T1"
+    """Write a Landsat product, processed on the day `made`, to a folder and return its name."""
+    letter, day = "E" if satellite == 7 else "C", made.replace("-", "")
+    product = f"L{letter}0{satellite}_L{'2SP' if level == 2 else '1TP'}_190024_20200701_{day}_0{collection}_T1"
     groups = collection_1(product, satellite) if collection == 1 else collection_2(product, satellite, level)
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -252,8 +253,15 @@ def landsat(
     for extra in ("QA_PIXEL", "QA_RADSAT", *(("ST_B10", "ST_QA", "SR_QA_AEROSOL") if level == 2 else ("VAA", "SZA"))):
         cut(pair.ms, named(f"{product}_{extra}.TIF"), [1])
     for form in forms:
-        named(f"{product}_MTL.{form}").write_text(mtl(groups, form, collection), encoding="utf-8")
+        text = mtl(groups, form, collection).replace("2020-08-02T", f"{made}T").replace("2020-07-08T", f"{made}T")
+        named(f"{product}_MTL.{form}").write_text(text, encoding="utf-8")
     return product
+
+
+def gap_masks(folder: Path, product: str, pair: Pair) -> None:
+    """Write the masks of gaps of Landsat 7, one per band, into their folder."""
+    for number in (*REFLECTIVE[7], 8):
+        cut(pair.pan if number == 8 else pair.ms, folder / f"{product}_GM_B{number}.TIF", [1])
 
 
 def ali(folder: Path, pair: Pair) -> str:

@@ -52,6 +52,26 @@ def named(folder: Path, pair: Pair, pan: str, ms: str) -> None:
         cut(pair.ms, folder / ms)
 
 
+def renamed(folder: Path, pair: Pair, pattern: str, tokens: dict[str, str | int]) -> None:
+    """Write one file per token: "pan", or the band of MS by its number."""
+    for token, band in tokens.items():
+        source, bands = (pair.pan, None) if band == "pan" else (pair.ms, [int(band)])
+        target = folder / pattern.format(token)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        driver = "NITF" if target.suffix == ".ntf" else "GTiff"
+        options = ["ICORDS=N"] if driver == "NITF" else ["ALPHA=NO"]
+        gdal.Translate(str(target), str(source), format=driver, bandList=bands, creationOptions=options)
+        target.with_name(f"{target.name}.aux.xml").unlink(missing_ok=True)
+
+
+def pack_as(folder: Path, archive: Path) -> Path:
+    """Pack a folder's files by bzip2 or xz, as the archive's name says."""
+    with tarfile.open(archive, "w:xz" if archive.name.endswith("xz") else "w:bz2") as target:
+        for file in sorted(p for p in folder.rglob("*") if p.is_file() and p != archive):
+            target.add(file, file.relative_to(folder).as_posix())
+    return archive
+
+
 def packed(folder: Path, archive: Path) -> Path:
     """Pack a folder's files into an archive of the kind that its name says."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())

@@ -81,8 +81,8 @@ PRODUCTS = {
         lambda f, p: [
             named(f, p, "po_37836_pan_0000000.tif", "po_37836_{}_0000000.tif"),
             *((f / f"po_37836_{n}_0000000.tif").rename(f / f"po_37836_{t}_0000000.tif")
-              for n, t in enumerate(("blu", "grn", "nir", "red"), start=1)),
-        ], 4, ["blue", "green", "nir", "red"],
+              for n, t in enumerate(("blu", "grn", "red", "nir"), start=1)),
+        ], 4, FOUR,
     ),
     "numbers, PAN by its pixels": (lambda f, p: named(f, p, "x_B9.tif", "x_B{}.tif"), 2, THREE),
 }  # fmt: skip
