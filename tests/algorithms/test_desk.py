@@ -160,10 +160,12 @@ def test_dialogs_fit_a_small_screen(opened, translated, tmp_path, name, language
     output = widgets["REPORT" if name in ("assess", "finetune") else "OUTPUT"].wrappedWidget()
     bottom = output.mapTo(area.widget(), output.rect().bottomLeft()).y()
     assert bottom <= area.viewport().height() + 8
-    for group in dialog.findChildren(QGroupBox):
-        group.setProperty("collapsed", False)
+    (advanced,) = dialog.findChildren(QGroupBox)
+    advanced.setProperty("collapsed", False)
     QCoreApplication.processEvents()
-    assert not area.horizontalScrollBar().isVisible()
+    fits = not area.horizontalScrollBar().isVisible()
+    advanced.setProperty("collapsed", True)  # QGIS keeps it for the next dialog.
+    assert fits
     dialog.close()
 
 
