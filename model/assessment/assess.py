@@ -117,9 +117,8 @@ class MeasuredScene:
         offsets = self.ms.offsets[wanted, None, None].astype(np.float32)
         guides = self.sample[0].guides
         if guides:
-            return replace(
-                pair, ms=pair.ms[wanted] + offsets, guides=guides.with_bands(wanted).raised(offsets.ravel().tolist())
-            )
+            guides = guides.with_bands(wanted).raised(offsets.ravel().tolist())
+            return replace(pair, ms=pair.ms[wanted] + offsets, guides=guides)
         return replace(pair, ms=pair.ms[wanted] + offsets, pan=pair.pan + float(self.pan.offsets[0]))
 
 
