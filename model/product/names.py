@@ -131,7 +131,7 @@ def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
 def _parse_name(file: str) -> _Image | None:
     """Recognise an image by its name or those of its folders; its mark is empty if they have none.
 
-    None for copies of bands with larger pixels, and for other images of a sensor that are no bands.
+    None for copies of bands with larger pixels, and for what is not a band.
     """
     path = PurePosixPath(file)
     sensors = (s for family in FAMILIES for s in family.sensors if s.files)
