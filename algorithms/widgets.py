@@ -67,9 +67,11 @@ class _Wrapper(WidgetWrapper):
             for box in [widget, *widget.findChildren(QComboBox)] if widget else []:
                 if isinstance(box, QComboBox):
                     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            if widget and wrapper.parameterDefinition().isDestination():
-                for box in widget.findChildren(QCheckBox):
-                    box.setText(tr("Load the result as a layer"))  # QGIS's own text is as wide as the dialog.
+            for box in [widget, *widget.findChildren(QCheckBox)] if widget else []:
+                if isinstance(box, QCheckBox):
+                    box.setMinimumWidth(1)
+                    if wrapper.parameterDefinition().isDestination():  # QGIS's own text is as wide as the dialog.
+                        box.setText(tr("Load the result as a layer"))
 
 
 class _MsBox(_Wrapper):

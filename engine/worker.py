@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -23,6 +24,7 @@ from .torch_faults import explain_fault
 IDLE = 300.0  # seconds without a job, after which an engine ends
 LAST_WORDS = 3.0  # seconds for a running job to clear up once QGIS has ended
 WITHOUT_TORCH = ("AssessJob",)  # jobs that are done as far as they can be where torch is absent or broken
+PREPARED = ("model.fusion.pipeline", "model.fusion.tiles", "model.fusion.quality_estimate")  # modules of most jobs
 
 
 class Line:
@@ -107,6 +109,10 @@ def main() -> None:
     if greeting["job"] is not None:
         _run_job(greeting["job"], line)
     loading.join()
+    if greeting["job"] is None:  # the first job then finds most of what it imports
+        with suppress(Exception):  # which the job reports
+            for name in PREPARED:
+                importlib.import_module(f"{__package__.rpartition('.')[0]}.{name}")
     line.working.clear()
     while (message := _receive(line)) is not None:
         line.working.set()

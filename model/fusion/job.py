@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import InputError
 from ..geometry.grids import Extent
 from ..geometry.transfer import TransferFunction
 from ..notices import Notice
-from ..options import BUNDLED, DEFAULT_SET
+from ..options import ALIGNMENTS, BUNDLED, DEFAULT_SET
 from ..raster.source import RasterSource
 
 
@@ -21,6 +22,8 @@ class FusionOptions:
     `data_type` is GDAL's name of the output's type, empty for that of MS; `creation_options` are NAME=VALUE. `memory`
     is the budget in MB, 0 for `plan.choose_budget`; `tile` is the side of a tile in PAN pixels, 0 for the largest
     that the budget allows.
+
+    `align` is auto (bands and places), scene (one shift) or off.
 
     `adapt` are minutes for which the weights are tuned on the scene first, 0 for none; `adapt_steps`, where given,
     count instead, and with `seed` make the run repeatable. `estimate_quality` logs one; no pixel depends on it.
@@ -45,6 +48,12 @@ class FusionOptions:
     seed: int = 1
     estimate_quality: bool = True
     stretch: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.align not in ALIGNMENTS:
+            raise InputError(
+                f"align is {self.align!r}, which is none of {', '.join(ALIGNMENTS)}. Give one of these words."
+            )
 
     @property
     def transfer(self) -> TransferFunction | None:

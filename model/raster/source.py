@@ -27,7 +27,7 @@ class RasterSource:
     delivered       True for an image of a product, which is opened in the formats of products only, and alone
     height          in metres above the ellipsoid, at which RPC place a raster in sensor geometry; None for their mean
     unmeasured      areas that are sharpened but excluded from measurements and tuning: polygons as hexadecimal WKB in
-                    PAN's system, or the text of a VRT of one band in that system, which is not 0 there
+                    PAN's system (degrees in sensor geometry), or the text of a VRT of one band, which is not 0 there
     saturated       the least value of saturated pixels, which are excluded likewise; None if unknown
     """
 

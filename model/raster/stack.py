@@ -121,21 +121,20 @@ def _arrange_tiles(tiles: Sequence[Raster]) -> list[Raster]:
 
     Raises InputError where they do not fill a rectangle.
     """
-    places = [[int(n) for n in match[-1]] for tile in tiles if (match := TILE.findall(Path(tile.source.name).stem))]
-    sizes = [(tile.grid.height, tile.grid.width) for tile in tiles]
-    lines: list[dict[int, int]] = [{}, {}]  # heights of the rows of tiles, widths of the columns
-    for place, size in zip(places, sizes):
-        for line, number, length in zip(lines, place, size):
-            line.setdefault(number, length)
-    fits = [(lines[0][row], lines[1][column]) for row, column in places] == sizes
-    if not fits or len({tuple(p) for p in places}) != len(tiles) or len(lines[0]) * len(lines[1]) != len(tiles):
+    names = [TILE.findall(Path(tile.source.name).stem) for tile in tiles]
+    places = [(int(found[-1][0]), int(found[-1][1])) for found in names if found]
+    heights = {row: tile.grid.height for (row, _), tile in zip(places, tiles)}
+    widths = {column: tile.grid.width for (_, column), tile in zip(places, tiles)}
+    fits = all((heights[r], widths[c]) == (t.grid.height, t.grid.width) for (r, c), t in zip(places, tiles))
+    if not fits or not len(set(places)) == len(tiles) == len(heights) * len(widths):
         raise InputError(
             f"{tiles[0].role} tiles like {tiles[0].source.name} have no georeference, and their names and sizes do "
             "not arrange them in rows and columns (as R1C1, R1C2). Download the product again."
         )
     arranged = []
     for tile, (row, column) in zip(tiles, places):
-        top, left = (sum(n for k, n in line.items() if k < at) for line, at in zip(lines, (row, column)))
+        top = sum(height for r, height in heights.items() if r < row)
+        left = sum(width for c, width in widths.items() if c < column)
         moved = gdal.Translate("", tile.dataset, format="VRT")
         moved.SetGeoTransform((left, 1.0, 0.0, -top, 0.0, -1.0))
         arranged.append(Raster(tile.source, tile.role, moved))

@@ -208,8 +208,8 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Die geschärften Raster laden</translation>
     </message>
     <message>
-        <source>Keep virtual rasters of PAN and MS</source>
-        <translation>Virtuelle Raster von PAN und MS behalten</translation>
+        <source>Keep virtual rasters</source>
+        <translation>Virtuelle Raster behalten</translation>
     </message>
     <message>
         <source>Folder for the sharpened rasters</source>
@@ -248,8 +248,8 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Startwert des Zufalls</translation>
     </message>
     <message>
-        <source>Keep the best weights so far on cancel</source>
-        <translation>Bei Abbruch die bisher besten Gewichte behalten</translation>
+        <source>Keep the best weights on cancel</source>
+        <translation>Bei Abbruch die besten Gewichte behalten</translation>
     </message>
     <message>
         <source>Fine-tuned weights</source>

@@ -208,8 +208,8 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Cargar los rásteres realzados</translation>
     </message>
     <message>
-        <source>Keep virtual rasters of PAN and MS</source>
-        <translation>Conservar los rásteres virtuales de PAN y MS</translation>
+        <source>Keep virtual rasters</source>
+        <translation>Conservar los rásteres virtuales</translation>
     </message>
     <message>
         <source>Folder for the sharpened rasters</source>
@@ -248,8 +248,8 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Semilla</translation>
     </message>
     <message>
-        <source>Keep the best weights so far on cancel</source>
-        <translation>Conservar los mejores pesos hasta el momento al cancelar</translation>
+        <source>Keep the best weights on cancel</source>
+        <translation>Conservar los mejores pesos al cancelar</translation>
     </message>
     <message>
         <source>Fine-tuned weights</source>

@@ -14,7 +14,7 @@ from otfm_pansharpen.algorithms.pair_of_layers import all_pairs, remember_pair
 from otfm_pansharpen.model.progress import format_bytes
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication
-from qgis.PyQt.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QScrollArea, QToolButton
+from qgis.PyQt.QtWidgets import QComboBox, QFileDialog, QGroupBox, QLabel, QPushButton, QScrollArea, QToolButton
 
 FINE, COARSE = (5e5, 15.0, 0.0, 4e6, 0.0, -15.0), (5e5, 30.0, 0.0, 4e6, 0.0, -30.0)
 FIRST, SECOND = "LC08_L1TP_195025_20200723_20200911_02_T1", "LC09_L1TP_195025_20220705_20230407_02_T1"
@@ -160,6 +160,10 @@ def test_dialogs_fit_a_small_screen(opened, translated, tmp_path, name, language
     output = widgets["REPORT" if name in ("assess", "finetune") else "OUTPUT"].wrappedWidget()
     bottom = output.mapTo(area.widget(), output.rect().bottomLeft()).y()
     assert bottom <= area.viewport().height() + 8
+    for group in dialog.findChildren(QGroupBox):
+        group.setProperty("collapsed", False)
+    QCoreApplication.processEvents()
+    assert not area.horizontalScrollBar().isVisible()
     dialog.close()
 
 

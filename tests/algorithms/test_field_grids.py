@@ -8,7 +8,7 @@ from helpers.field import COARSE, RATIO, SIDE, near, refusal, sharpen
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
-from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingContext, QgsRasterLayer
+from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProcessingContext, QgsRasterLayer
 
 
 @pytest.mark.parametrize("system", ["compound", "ellipsoid", "null shift"])
@@ -201,3 +201,16 @@ def refusal_or_log(algorithm, pair, output, ms):
     feedback = Listener()
     algorithm.run(parameters, QgsProcessingContext(), feedback, {}, False)
     return "\n".join(feedback.lines)
+
+
+def test_a_result_stored_bottom_up_is_assessed_as_the_plain_one(algorithm, pair, tmp_path):
+    sharpen(algorithm, pair, tmp_path / "o.tif")
+    turned = flipped(tmp_path / "o.tif", "turned.tif", True, False)
+    assess = QgsApplication.processingRegistry().algorithmById("otfm:assess").create()
+    figures = []
+    for fused in (str(tmp_path / "o.tif"), turned):
+        parameters = {"PAN": str(pair.pan), "MS": str(pair.ms), "FUSED": [fused], "REPORT": str(tmp_path / "r.html")}
+        results, passed = assess.run(parameters, QgsProcessingContext(), Listener(), {}, False)
+        assert passed
+        figures.append((results["HQNR"], results["D_S"]))
+    assert figures[0] == figures[1]

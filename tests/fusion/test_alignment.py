@@ -11,6 +11,7 @@ from helpers.scenes import Pair, landscape, save
 from osgeo import gdal
 from otfm_pansharpen.model.errors import InputError
 from otfm_pansharpen.model.fusion.check import check_output, check_pair
+from otfm_pansharpen.model.fusion.job import FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse, fuse_window, plan_pair
 from otfm_pansharpen.model.fusion.plan import FusionPlan
 from otfm_pansharpen.model.progress import Progress
@@ -123,3 +124,10 @@ def test_windows_of_an_aligned_plan_have_its_bytes(tmp_path):
     other = replace(plan, alignment=replace(plan.alignment, down=(0.0,), across=(0.0,)))
     with pytest.raises(InputError, match="1 bands, but 4 are read"):
         fuse_window(other, tile)
+
+
+@pytest.mark.parametrize("align", [False, "none"])
+def test_alignment_by_another_word_is_refused(align):
+    """Scripts for version 0.2.0 give False, which must not align all the same."""
+    with pytest.raises(InputError, match="none of auto, scene, off"):
+        FusionOptions(align=align)
