@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import string
 import textwrap
 
@@ -10,11 +11,18 @@ import pytest
 import translations
 
 FILES = sorted(translations.FOLDER.glob("otfm_*.ts"))
+SENTENCES = sorted(translations.FOLDER.glob("messages_*.json"))
 
 
 def fields(text):
     """Places of a text, with their formats."""
     return sorted((name, form) for _, name, form, _ in string.Formatter().parse(text) if name is not None)
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    """Sentences that model/ and engine/ may log or raise."""
+    return translations.messages()
 
 
 def test_there_are_german_and_spanish():
@@ -33,6 +41,32 @@ def test_every_text_is_translated_and_none_is_gone(file):
 def test_names_and_numbers_have_the_places_of_the_original(file):
     translated = translations.read(file)
     assert [text for text, translation in translated.items() if fields(text) != fields(translation)] == []
+
+
+def test_sentences_are_in_the_languages_of_the_texts(sentences):
+    languages = [file.stem.partition("_")[2] for file in FILES]
+    assert [file.stem.partition("_")[2] for file in SENTENCES] == languages
+    assert len(sentences) > 300
+
+
+@pytest.mark.parametrize("file", SENTENCES, ids=lambda file: file.stem)
+def test_every_sentence_is_translated_and_none_is_gone(file, sentences):
+    translated = json.loads(file.read_text(encoding="utf-8"))
+    assert [text for text in sentences if not translated.get(text)] == []
+    assert list(translated) == sentences
+
+
+@pytest.mark.parametrize("file", SENTENCES, ids=lambda file: file.stem)
+def test_sentences_keep_their_numbers(file):
+    translated = json.loads(file.read_text(encoding="utf-8"))
+    assert [text for text, translation in translated.items() if fields(text) != fields(translation)] == []
+
+
+@pytest.mark.parametrize("file", SENTENCES, ids=lambda file: file.stem)
+def test_sentences_begin_with_a_name_as_the_original(file):
+    """The name may hold sentences before this one, which have to stay before it."""
+    translated = json.loads(file.read_text(encoding="utf-8"))
+    assert [t for text, t in translated.items() if text.startswith("{0}") and not t.startswith("{0}")] == []
 
 
 def test_sentences_are_found_where_they_are_written():

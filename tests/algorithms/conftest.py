@@ -59,6 +59,7 @@ def opened(algorithm, monkeypatch, tmp_path):
 @pytest.fixture
 def translated(monkeypatch, tmp_path):
     """Makes the plugin speak a language."""
+    monkeypatch.setattr(translation, "_current", [*translation._current])
     translators = []
 
     def speak(language):

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from unittest.mock import MagicMock
 
 import pytest
 import translations
+from helpers.qgis import Listener, run
+from helpers.scenes import Recipe
 from otfm_pansharpen.algorithms import translation
 from otfm_pansharpen.desktop.options_page import OptionsPage
-from qgis.core import QgsApplication, QgsProcessingParameterDefinition, QgsSettings
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingParameterDefinition,
+    QgsSettings,
+)
 from qgis.gui import QgsBrowserGuiModel
 from qgis.PyQt.QtWidgets import QLabel
 
@@ -28,8 +37,9 @@ def labels(name):
 
 
 @pytest.fixture
-def german(algorithm, tmp_path):
+def german(algorithm, tmp_path, monkeypatch):
     """Makes QGIS German; returns what was English before."""
+    monkeypatch.setattr(translation, "_current", [*translation._current])
     names = [a.name() for a in QgsApplication.processingRegistry().providerById("otfm").algorithms() if not a.group()]
     before = {name: labels(name) for name in names}
     translations.build(tmp_path)
@@ -71,6 +81,28 @@ def test_the_dialog_and_the_options_are_german(german, monkeypatch):
     dialog.close()
     page = OptionsPage()
     assert {"Gerät", "Speicher"} <= {label.text() for label in page.findChildren(QLabel)}
+
+
+def test_the_log_of_a_run_is_german(german, algorithm, tmp_path):
+    feedback = Listener()
+    assert run(algorithm, Recipe(shift=(0.0, 1.0)).write(tmp_path), tmp_path / "o.tif", feedback)[1]
+    inputs, measured, answer, heading = feedback.lines[:4]
+    assert inputs == "PAN pan.tif (240 x 192 Pixel) und MS ms.tif (4 bands, 60 x 48 Pixel, UInt16), Verhältnis 4."
+    assert re.search(r"Zeilen und \S+ Spalten \(PAN-Pixel\)", measured)
+    assert re.search(r"^4-fach vergröbert .* klassischen Verfahren\. Fertig nach [\d.]+ s: .*o\.tif\.$", answer)
+    assert heading == "Einzelheiten"
+    assert any(line.startswith("Mittelwert (Abweichung) von PAN ") for line in feedback.lines)
+
+
+def test_a_refusal_is_german(german, algorithm, tmp_path):
+    pair = Recipe().write(tmp_path)
+    parameters = {"PAN": str(pair.ms), "MS": str(pair.pan), "OUTPUT": str(tmp_path / "o.tif")}
+    assert algorithm.prepare(parameters, QgsProcessingContext(), Listener())
+    with pytest.raises(QgsProcessingException) as error:
+        algorithm.runPrepared(parameters, QgsProcessingContext(), Listener())
+    assert re.fullmatch(
+        r"PAN und MS scheinen vertauscht: .*\. PAN ist das Raster mit den kleineren Pixeln\.", str(error.value)
+    )
 
 
 def test_a_language_without_a_translation_is_english(algorithm, tmp_path):
