@@ -14,6 +14,12 @@ CATALOGUE = Catalogue(
         "{0}Done in {1}: {2}.": "{0}Fertig nach {1}: {2}.",
         "{0} failed ({1}), run again.": "{0} schlug fehl ({1}), bitte wiederholen.",
         "Both {0} and {1} name {0}.": "{1} und {0} nennen {0}.",
+        "MS is {0} off PAN, {1}{2}": "MS liegt {0} neben PAN, {1}{2}",
+        "{0} rows (PAN pixels)": "{0} Zeilen (PAN-Pixel)",
+        "which is corrected": "was korrigiert wird",
+        "at best it keeps {0} % ({1})": "bestenfalls behält es {0} % ({1})",
+        "measured": "gemessen",
+        "Left out: {0}.": "Ausgelassen: {0}.",
         "not yet translated {0}.": "",
         "{0} of {1}": "{0} von {1}",  # too short to be recognised
     }
@@ -32,6 +38,14 @@ CATALOGUE = Catalogue(
         ("Both a and b name a.", "b und a nennen a."),
         ("Both a and b name c.", "Both a and b name c."),
         ("not yet translated 3.", "not yet translated 3."),
+        (
+            "MS is 3 rows (PAN pixels) off PAN, which is corrected; at best it keeps 3 % (measured).",
+            "MS liegt 3 Zeilen (PAN-Pixel) neben PAN, was korrigiert wird; bestenfalls behält es 3 % (gemessen).",
+        ),
+        ("MS is 3 off PAN, which is corrected. At best it keeps 3 % (no).",
+         "MS liegt 3 neben PAN, was korrigiert wird. Bestenfalls behält es 3 % (no)."),
+        ("PAN a cannot be read: no.  Left out: b.", "PAN a ist nicht lesbar: no.  Ausgelassen: b."),
+        ("PAN measured c.tif cannot be read: no.", "PAN measured c.tif ist nicht lesbar: no."),
         ("a\nb  c. ", "a\nb  c. "),
         ("", ""),
     ],
