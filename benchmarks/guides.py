@@ -1,6 +1,7 @@
 """RMSE of coarser bands sharpened by finer ones, per band over interpolation's, one scale down (Wald et al., 1997).
 
     python benchmarks/guides.py FOLDER [NAME ...] [--right NAME ...] [--weights NAME ...] [--minutes 1]
+                                [--gain 0.3]
 
 NAME_10m_ms.tif holds the guides of NAME_20m_ms.tif. Both are reduced to half by a Gaussian of gain 0.3, and the 20 m
 bands are the reference; RIM pixels at the sides do not count. --right takes the right half of a scene, --minutes tunes
@@ -71,14 +72,16 @@ def sharpen_classically(pair: PairWindow) -> dict[str, Image]:
     return {name: prepare(p, TRANSFER, p.pan_valid).fuse(mtf_glp) for name, p in pairs.items()}
 
 
-def sharpen(folder: Path, weights: Path, minutes: float) -> Image:
+def sharpen(folder: Path, weights: Path, minutes: float, gain: float | None) -> Image:
     """Run the plugin as users run it, files in, file out."""
-    guides, ms = (RasterSource(str(folder / f"{name}.tif")) for name in ("guides", "ms"))
-    fuse(FusionJob(guides, ms, folder / "fused.tif", FusionOptions(weights, adapt=minutes)))
+    pan, ms = (RasterSource(str(folder / f"{name}.tif")) for name in ("guides", "ms"))
+    fuse(FusionJob(pan, ms, folder / "fused.tif", FusionOptions(weights, adapt=minutes, gain=gain)))
     return read(folder / "fused.tif")[0]
 
 
-def compare(guides: Image, reference: Image, weights: list[Path], minutes: float) -> dict[str, Image]:
+def compare(
+    guides: Image, reference: Image, weights: list[Path], minutes: float, gain: float | None
+) -> dict[str, Image]:
     """Return the result of each method by its name, that of interpolation first."""
     small, ms = halve(guides), halve(reference)
     whole = [np.ones(i.shape[1:], dtype=bool) for i in (small, ms)]
@@ -89,9 +92,9 @@ def compare(guides: Image, reference: Image, weights: list[Path], minutes: float
         write(folder / "guides.tif", small, (0.0, 1.0, 0.0, 0.0, 0.0, -1.0))
         write(folder / "ms.tif", ms, (0.0, float(RATIO), 0.0, 0.0, 0.0, -float(RATIO)))
         for path in weights:
-            results[path.stem] = sharpen(folder, path, 0.0)
+            results[path.stem] = sharpen(folder, path, 0.0, gain)
         if minutes:
-            results[f"{weights[0].stem}, tuned {minutes:g} min"] = sharpen(folder, weights[0], minutes)
+            results[f"{weights[0].stem}, tuned {minutes:g} min"] = sharpen(folder, weights[0], minutes, gain)
     return results
 
 
@@ -102,11 +105,12 @@ def main() -> None:
     parser.add_argument("--right", nargs="*", default=[])
     parser.add_argument("--weights", nargs="*", type=find_weights, default=[find_weights("fast"), find_weights("best")])
     parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--gain", type=float, help="MTF gain given to the plugin, as MTF-GLP has it; else measured")
     arguments = parser.parse_args()
     with gdal_exceptions():
         for name in (*arguments.names, *arguments.right):
             guides, reference = read_scene(arguments.folder, name, name in arguments.right)
-            results = compare(guides, reference, arguments.weights, arguments.minutes)
+            results = compare(guides, reference, arguments.weights, arguments.minutes, arguments.gain)
             print(f"\n{name}: {', '.join(band_names(arguments.folder / f'{name}_20m_ms.tif'))}")
             soft = rmse(results["interpolation"], reference)
             for method, fused in results.items():

@@ -20,14 +20,14 @@ MAX_RATIO_ERROR = 0.05  # relative difference between the ratio of a scene and t
 class WeightSet:
     """Bundled weights of one kind of sensor, a file for each quality. resources/weights/README.md is their card.
 
-    `sensors` is a pattern for names of sensors and of their files, `title` names the sensors for users. `ratio` is that
-    of PAN and MS.
+    `sensors` is a pattern for names of sensors and of their files, `title` names the sensors for users. `ratios` are
+    those of PAN and MS that it was trained for.
     """
 
     name: str
     title: str
     sensors: str
-    ratio: float
+    ratios: tuple[float, ...]
 
     def path(self, quality: str) -> Path:
         """Return the file of a quality, fast or best."""
@@ -35,7 +35,7 @@ class WeightSet:
 
     def find_sensor(self, names: Iterable[str], ratio: float) -> str:
         """Return the first of `names` that is of these sensors; empty where none is, or where the ratio is another."""
-        if abs(ratio - self.ratio) > MAX_RATIO_ERROR * self.ratio:
+        if not any(abs(ratio - own) <= MAX_RATIO_ERROR * own for own in self.ratios):
             return ""
         return next((name for name in names if re.search(self.sensors, name, re.IGNORECASE)), "")
 
@@ -45,7 +45,10 @@ SETS = {
     each.name: each
     for each in (
         WeightSet(
-            "landsat", "Landsat 7, 8 and 9", r"landsat[ _-]?0?[789](?!\d)|(?<![a-z])L[CEO]0?[789](?=\d|_L\d)", 2.0
+            "landsat", "Landsat 7, 8 and 9", r"landsat[ _-]?0?[789](?!\d)|(?<![a-z])L[CEO]0?[789](?=\d|_L\d)", (2.0,)
+        ),
+        WeightSet(
+            "sentinel2", "Sentinel-2", r"sentinel[ _-]?2|(?<![a-z])S2[A-D]_|(?<![a-z])T\d\d[A-Z]{3}_\d{8}T", (2.0, 6.0)
         ),
     )
 }

@@ -13,4 +13,7 @@ train large --width 48 --blocks 8 --regression 25000 --transport 0 --rate 0.0006
 train moved --width 48 --blocks 8 --regression 0 --transport 4000 --start "$run/large/large.safetensors"
 mkdir -p "$run/best"
 "$python" "$root/scripts/mix_weights.py" "$run/large/large.safetensors" "$run/moved/moved.safetensors" 0.3 "$run/best/best.safetensors"
-say "The weights: $run/fast/fast.safetensors and $run/best/best.safetensors"
+# For Landsat: from the general sets, on its own pairs.
+train landsat_fast --family Landsat --width 16 --blocks 3 --regression 40000 --transport 0 --rate 0.0008 --start "$run/fast/fast.safetensors"
+train landsat_best --family Landsat --width 48 --blocks 8 --regression 8000 --transport 0 --rate 0.0004 --start "$run/best/best.safetensors"
+say "The weights: $run/fast/fast.safetensors, $run/best/best.safetensors, and those of landsat_fast and landsat_best"

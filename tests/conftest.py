@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import otfm_pansharpen
@@ -39,6 +40,15 @@ def state_of_the_tests_alone(tmp_path_factory):
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.setattr("otfm_pansharpen.engine.installation.CPU_INDEX", "http://127.0.0.1:9/cpu")  # nothing answers
         yield
+
+
+@pytest.fixture(autouse=True)
+def errors_in_slots_fail_the_test(monkeypatch):
+    """Qt ends the process at an error in a slot, unless Python has a hook for it, as in QGIS."""
+    errors: list[str] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *error: errors.append("".join(traceback.format_exception(*error))))
+    yield
+    assert errors == []
 
 
 @pytest.hookimpl(tryfirst=True)

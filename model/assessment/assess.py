@@ -46,7 +46,7 @@ MAX_WHOLE_SCENE = 2**21  # PAN pixels; larger scenes are measured on pieces
 PIECE = 512  # PAN pixels along the side of a piece of a larger scene
 PIECES_PER_AXIS = 3
 MIN_SHIFT = 0.25  # PAN pixels; a result that is further off is moved back before its other faults are measured
-USUAL_CHECKS = 60  # for a cancel, in a part whose number of checks is unknown
+HALF_CHECKS = 10  # for a cancel, after which half of a part is reported whose number of checks is unknown
 OURS = "OTFM"
 UNNAMED = "OUTPUT"  # name that QGIS gives a temporary raster
 MAX_HASH_BYTES = 1024  # of the file that holds one checksum
@@ -117,9 +117,8 @@ class MeasuredScene:
         offsets = self.ms.offsets[wanted, None, None].astype(np.float32)
         guides = self.sample[0].guides
         if guides:
-            return replace(
-                pair, ms=pair.ms[wanted] + offsets, guides=guides.with_bands(wanted).raised(offsets.ravel().tolist())
-            )
+            guides = guides.with_bands(wanted).raised(offsets.ravel().tolist())
+            return replace(pair, ms=pair.ms[wanted] + offsets, guides=guides)
         return replace(pair, ms=pair.ms[wanted] + offsets, pan=pair.pan + float(self.pan.offsets[0]))
 
 
@@ -179,7 +178,8 @@ def _count_checks(progress: Progress) -> Check:
 
     def check() -> None:
         progress.check()
-        progress.report(1.0 - math.exp(-next(counter) / USUAL_CHECKS))
+        count = next(counter)
+        progress.report(count / (count + HALF_CHECKS))
 
     return check
 

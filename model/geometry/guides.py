@@ -54,9 +54,8 @@ class GuideWeights:
 
     def with_bands(self, kept: Sequence[int]) -> GuideWeights:
         """Select bands."""
-        weights = tuple(self.weights[b] for b in kept)
         level, fit = (tuple(values[b] for b in kept) for values in (self.level, self.fit))
-        return replace(self, weights=weights, level=level, fit=fit)
+        return replace(self, weights=tuple(self.weights[b] for b in kept), level=level, fit=fit)
 
 
 def measure_guides(windows: Sequence[tuple[Image, Image, Mask]]) -> GuideWeights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import astuple, replace
 
 from osgeo import gdal
@@ -20,6 +21,7 @@ from .scene import Band, Part, Product
 
 RGB = ("red", "green", "blue")
 BAND_NAMES = {PRODUCT_BANDS[1]: (*RGB, "nir"), PRODUCT_BANDS[2]: RGB}  # By choice; "all" takes all bands.
+MEASURED_MARGIN = 64  # Pixels of MS around an extent.
 INTERPRETATIONS = {"red": gdal.GCI_RedBand, "green": gdal.GCI_GreenBand, "blue": gdal.GCI_BlueBand}
 
 
@@ -80,16 +82,19 @@ def ms_sources(
     return sources, tuple(places[b] for b in bands)
 
 
-def crop_source(source: RasterSource, extent: Extent, margin: float) -> RasterSource:
-    """Return the source of what lies within `margin` map units of an extent; `source` itself where nothing does."""
-    left, bottom, right, top = extent
-    with Raster(source, "MS") as raster:
-        around = raster.grid.covering((left - margin, bottom - margin, right + margin, top + margin))
-        window = around.clipped(raster.grid.window)
-        if window.empty:
-            return source
-        part = gdal.Translate("", raster.dataset, format="VRT", srcWin=[*astuple(window)])
-        return replace(source, path="", xml=export_vrt(part))
+def crop_sources(sources: Sequence[RasterSource], extent: Extent) -> list[RasterSource]:
+    """Return the sources of what lies near an extent, in which they can be measured."""
+    with ExitStack() as open_ones:
+        rasters = [open_ones.enter_context(Raster(source, "MS")) for source in sources]
+        margin = MEASURED_MARGIN * max(max(raster.grid.pixel_size) for raster in rasters)
+        around = extent[0] - margin, extent[1] - margin, extent[2] + margin, extent[3] + margin
+        cropped = []
+        for source, raster in zip(sources, rasters):
+            window = raster.grid.covering(around).clipped(raster.grid.window)
+            used = raster.grid.window if window.empty else window  # The fusion then refuses it.
+            part = gdal.Translate("", raster.dataset, format="VRT", srcWin=[*astuple(used)])
+            cropped.append(replace(source, path="", xml=export_vrt(part)))
+        return cropped
 
 
 def part_source(part: Part, bands: Sequence[Band], role: str, facts: Mapping[str, str] | None = None) -> RasterSource:

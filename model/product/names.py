@@ -117,21 +117,21 @@ def find_centre(band: str, sensor: Sensor = UNKNOWN) -> float:
 
 def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
     """Yield what images without a mark may be, by their number of bands."""
-    for image in images:
+    for unmarked in (i for i in images if not i.mark):
         listing.check()
         with suppress(InputError):
-            opened = None if image.mark else _open(listing, image)
-            if opened:
-                one_band = (Band("PAN", (listing.path(opened.file),)),)
-                role, bands = ("PAN", one_band) if opened.count == 1 else ("MS", _list_file_bands(listing, opened))
-                scene = f"{listing.root} {opened.file}"
-                yield Part(role, opened.sensor, scene, opened.title, bands, guessed=True)
+            image = _open(listing, unmarked)
+            if image is not None:
+                one_band = (Band("PAN", (listing.path(image.file),)),)
+                role, bands = ("PAN", one_band) if image.count == 1 else ("MS", _list_file_bands(listing, image))
+                scene = f"{listing.root} {image.file}"
+                yield Part(role, image.sensor, scene, image.title, bands, guessed=True)
 
 
 def _parse_name(file: str) -> _Image | None:
     """Recognise an image by its name or those of its folders; its mark is empty if they have none.
 
-    None for copies of bands with larger pixels, and for other images of a sensor that are no bands.
+    None for copies of bands with larger pixels, and for what is not a band.
     """
     path = PurePosixPath(file)
     sensors = (s for family in FAMILIES for s in family.sensors if s.files)

@@ -25,14 +25,13 @@ from ..raster.source_files import REMOTE, confined, public_name
 from ..raster.stack import label
 from ..wording import format_figure, format_signed
 from .guided import GuidedJob, fuse_guided
-from .inputs import choose_product_bands, crop_source, ms_sources, pan_source
+from .inputs import choose_product_bands, crop_sources, ms_sources, pan_source
 from .job import ProductJob, ProductResult, ProductRun
 from .recognise import find_products
 from .scene import Product, RefusedProduct
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # Metadata by which a complete output is recognised.
-MEASURED_MARGIN = 64  # Pixels of MS around an extent.
 MAX_GAIN_FACTOR = 3.0  # A measured gain this much below or above all tabulated ones is reported.
 
 
@@ -132,9 +131,10 @@ def _sharpen(product: Product, output: Path, job: ProductJob, progress: Progress
         levels, places = ms_sources(product, bands, facts)
         if extent and any(file.startswith(REMOTE) for file in product.files):
             progress.log("Only what is near EXTENT is read and measured, as the product is on the network.")
-            pan, *levels = _crop_sources((pan, *levels), extent)  # type: ignore[assignment]
+            pan, *cropped = crop_sources((pan, *levels), extent)
+            levels = tuple(cropped)
     if product.is_guided:
-        results = fuse_guided(GuidedJob(pan, tuple(levels), places, output, job.options, extent, facts), progress)
+        results = fuse_guided(GuidedJob(pan, levels, places, output, job.options, extent, facts), progress)
     else:
         results = [fuse(FusionJob(pan, levels[0], output, job.options, extent), progress)]
     if job.keep_vrt:
@@ -204,15 +204,6 @@ def _transform_extent(job: ProductJob, pan: RasterSource) -> Extent | None:
             "overlaps the product, or leave it empty."
         ) from error
     return moved[0], moved[1], moved[2], moved[3]
-
-
-def _crop_sources(sources: Sequence[RasterSource], extent: Extent) -> list[RasterSource]:
-    """Crop sources to the surroundings of an extent, in which they can be measured."""
-    pixels = []
-    for source in sources:
-        with Raster(source, "MS") as raster:
-            pixels.append(max(raster.grid.pixel_size))
-    return [crop_source(source, extent, MEASURED_MARGIN * max(pixels)) for source in sources]
 
 
 def _keep_vrts(output: Path, sources: Mapping[str, RasterSource], progress: Progress) -> None:

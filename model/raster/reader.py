@@ -51,8 +51,7 @@ class Raster:
         Raises InputError where it cannot be used.
         """
         self.source, self.role = source, role
-        self.reprojected = False
-        self._flips = (False, False)
+        self.reprojected, self._flips = False, (False, False)
         self.model: SensorModel | None = None
         self.files: Stamp = {}
         self.alignment: Alignment | None = None
@@ -123,10 +122,8 @@ class Raster:
             self._refuse_placement("ground control points")
 
     def _refuse_placement(self, means: str) -> None:
-        raise InputError(
-            f"{self.role} {self.source.name} is placed by {means} only. Warp both rasters to a map projection "
-            "first, for example with gdal:warpreproject."
-        )
+        cure = "Warp both rasters to a map projection first, for example with gdal:warpreproject."
+        raise InputError(f"{self.role} {self.source.name} is placed by {means} only. {cure}")
 
     @property
     def bits(self) -> int | None:
@@ -139,10 +136,7 @@ class Raster:
         return is_same_system(self.crs, other.crs, self.grid)
 
     def place_on(self, pan: Raster) -> None:
-        """Place this raster on PAN's: by the sensor models of both, or reprojected where it has another system.
-
-        Raises InputError.
-        """
+        """Place this raster on PAN's by the sensor models of both, or reproject it. Raises InputError."""
         if pan.model and self.model:
             relation = relate_models(pan.model, replace(self.model, height=pan.model.used_height))
             if relation.is_straight(self.grid):

@@ -176,7 +176,7 @@ class RasterWriter:
             for number in range(1, draft.RasterCount + 1):
                 copy_metadata(copy.GetRasterBand(number), draft.GetRasterBand(number), OWN_METADATA)
         finally:
-            copy = None  # releases the files also where an error keeps this frame
+            copy = draft = None  # releases the files also where an error keeps this frame
         self.draft.unlink()
 
     def _verify(self, file: Path, lossy: bool) -> None:

@@ -122,7 +122,7 @@ class _Placement:
         return self.bands[..., None] + self.field[:, None] + np.zeros_like(seen.shifts)
 
     def is_field_trusted(self, seen: BlockShifts) -> bool:
-        """Return whether the field is no chance, and the bands follow it together; clouds move differently in each."""
+        """Return whether the field is plausible and the bands follow it together: clouds move differently in each."""
         if np.abs(self.coefficients).max() > MAX_FIELD:
             return False
         residues = seen.shifts - self.bands[..., None]

@@ -154,14 +154,15 @@ def test_dialogs_fit_a_small_screen(opened, translated, tmp_path, name, language
     dialog = opened.dialogs[-1]
     dialog.show()
     dialog.resize(688, 523)
+    (advanced,) = dialog.findChildren(QGroupBox)
+    advanced.setProperty("collapsed", True)  # QGIS keeps the state of the dialog before.
     QCoreApplication.processEvents()
     (area,) = dialog.mainWidget().findChildren(QScrollArea)
     assert not area.horizontalScrollBar().isVisible()
     output = widgets["REPORT" if name in ("assess", "finetune") else "OUTPUT"].wrappedWidget()
     bottom = output.mapTo(area.widget(), output.rect().bottomLeft()).y()
     assert bottom <= area.viewport().height() + 8
-    for group in dialog.findChildren(QGroupBox):
-        group.setProperty("collapsed", False)
+    advanced.setProperty("collapsed", False)
     QCoreApplication.processEvents()
     assert not area.horizontalScrollBar().isVisible()
     dialog.close()

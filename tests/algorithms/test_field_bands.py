@@ -182,7 +182,7 @@ def test_64_bit_whole_numbers(algorithm, pair, tmp_path):
 def test_a_pan_of_three_bands_says_which_is_used(algorithm, pair, tmp_path):
     pan = load_image(pair.pan)
     save(pair.pan, np.concatenate([pan, pan[:, ::-1], pan[:, :, ::-1]]), "uint16", FINE)
-    _, log = sharpen(algorithm, pair, tmp_path / "o.tif")
+    _, log = sharpen(algorithm, pair, tmp_path / "o.tif", PAN_BAND=1)
     assert "PAN has 3 bands; band 1 is used" in log
 
 
@@ -239,3 +239,14 @@ def test_commas_within_a_creation_option_are_kept():
 )
 def test_words_that_are_not_a_value_are_refused(algorithm, pair, tmp_path, name, value, words):
     assert words in refusal(algorithm, pair, tmp_path / "o.tif", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "used"), [(None, "bands 1, 2, 3 of 3"), ("1,3", "bands 1, 3 of 3"), (2, "band 2 of 3")]
+)
+def test_a_pan_of_several_bands_guides(algorithm, pair, tmp_path, given, used):
+    sharp = pair.reference[:3] * np.array([0.5, 1.0, 2.0])[:, None, None]
+    save(pair.pan, sharp, "uint16", FINE)
+    fused, log = sharpen(algorithm, pair, tmp_path / "o.tif", PAN_BAND=given)
+    assert used in log
+    assert near(fused, pair)

@@ -311,6 +311,31 @@ def test_cancelled_leaves_nothing(pair, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["f.tif"]
 
 
+def test_progress_moves_evenly_from_the_start(pair, tmp_path):
+    """It begins before the first result is measured, never goes back, and no part of the run is silent."""
+    fuse_pair(pair, tmp_path, "ours.tif")
+    shares: list[float] = []
+    assessed(pair, tmp_path, tmp_path / "ours.tif", progress=Progress(report=shares.append))
+    assert shares == sorted(shares)
+    assert shares[0] < 0.02
+    assert shares[-1] == 1.0
+    assert max(later - share for share, later in zip(shares, shares[1:])) < 0.15
+
+
+@pytest.mark.parametrize("when", [1, 10])
+def test_cancel_works_while_the_pair_is_measured(pair, tmp_path, when):
+    asked = []
+
+    def cancelled():
+        asked.append(1)
+        return len(asked) >= when
+
+    with pytest.raises(CancelledError):
+        assessed(pair, tmp_path, pair.reference, progress=Progress(cancelled=cancelled))
+    assert len(asked) == when
+    assert not (tmp_path / "report.html").exists()
+
+
 @pytest.mark.promise(25)
 def test_a_map_shows_where_it_is_bad(pair, tmp_path):
     spoiled = pair.reference.copy()

@@ -49,6 +49,20 @@ def test_landsat_pair_gets_the_weights_of_landsat(tmp_path, name, metadata):
     assert next(iter((metadata or {"": name}).values())) in line
 
 
+@pytest.mark.parametrize(
+    ("name", "metadata", "ratio"),
+    [
+        ("T32TQM_20220615T101559_B05_20m", None, 2.0),
+        ("S2A_MSIL2A_20220615_20m", None, 2.0),
+        ("ms", {"SENSOR": "Sentinel-2"}, 6.0),
+    ],
+)
+def test_sentinel_2_gets_its_own_weights(tmp_path, name, metadata, ratio):
+    chosen, line = weights_of(tmp_path, name, ratio, metadata)
+    assert chosen == "sentinel2_fast"
+    assert "for Sentinel-2" in line
+
+
 @pytest.mark.parametrize("name", ["ms", "LT05_L1TP_190030_1990_MS", "landsat 5", "place08_ms", "WV02_20200607_MS"])
 def test_other_pairs_get_the_general_weights(tmp_path, name):
     chosen, line = weights_of(tmp_path, name)
