@@ -84,8 +84,11 @@ install_torch() {
     if apt-cache show python3-safetensors >/dev/null 2>&1; then # where it is, torch is new enough
       apt_install "torch of this system" python3-torch python3-safetensors
     else
-      stop "Run again later, or name another index that has the CPU build in PIP_EXTRA_INDEX_URL. Or take the CUDA build, which" \
-        "runs without a GPU too (3.3 GB to fetch, 5.5 GB on the disk): OTFM_TORCH=cuda bash $0"
+      say "The CUDA build runs without a GPU too: 3.3 GB to fetch, 5.5 GB on the disk."
+      local answer=yes
+      [ ! -t 0 ] || read -r -p "Take it? Else run again later, or name an index with CPU builds in PIP_EXTRA_INDEX_URL. [yes/no] " answer
+      [ "$answer" = yes ] || [ "$answer" = y ] || stop "Nothing was installed."
+      build=cuda
     fi
   fi
   install_list "$lists/$build.txt"
