@@ -115,5 +115,15 @@ def test_a_refusal_is_german(german, algorithm, tmp_path):
     )
 
 
+def test_the_report_for_a_request_for_help_is_english(german, algorithm, tmp_path, monkeypatch):
+    monkeypatch.setattr("otfm_pansharpen.algorithms.setup.own_packages", lambda: tmp_path / "packages")
+    feedback = Listener()
+    setup = algorithm.provider().algorithm("setup").create()
+    results, passed = setup.run({"ACTION": "check"}, QgsProcessingContext(), feedback, {}, False)
+    assert passed
+    assert re.search(r"\nSystem: .*\nPython: .*\n.*\ntorch is in the Python of QGIS\n", results["REPORT"])
+    assert results["REPORT"] in feedback.lines
+
+
 def test_a_language_without_a_translation_is_english(algorithm, tmp_path):
     assert translation.install(tmp_path) is None
