@@ -19,7 +19,7 @@ PART_END = r"(?=[.,;:)]?\s*$|[.,;:]\s)"  # of what others are filled with
 FIELD_END = r"(?=\s*$|;\s)"  # of a field that ends a sentence
 FIELD = re.compile(r"\{(\d+)\}")
 SENTENCE_END = re.compile(r"[.:;!?]\s+")
-GAP = re.compile(r"[.,;:)]*\s*")  # between sentences and their parts
+GAP = re.compile(r"(?!\.\.)[.,;:)]*\s*")  # between sentences and their parts
 
 
 class Catalogue:

@@ -39,6 +39,7 @@ PHRASES = (
     "bands were shifted by up to {0} PAN pixels",
     "across the scene the shift varies by {0} PAN pixels",
     "both corrected",
+    "residual {0}",
     "corrected",
     "not asked for",
     "measured on this scene",
@@ -102,6 +103,9 @@ PHRASES = (
     "the folder of this plugin",
     "the Python of QGIS",
     "the folder {0}",
+    "The folder {0} is {1} characters too long: torch's files would have paths of {2} characters, and this Windows "
+    "opens {3}.",
+    "Run these two commands in a command prompt, and run again:",
     "the package index that pip uses",
     "cannot tell",
     "{0} % less than",

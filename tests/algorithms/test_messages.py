@@ -20,6 +20,7 @@ CATALOGUE = Catalogue(
         "at best it keeps {0} % ({1})": "bestenfalls behält es {0} % ({1})",
         "measured": "gemessen",
         "Left out: {0}.": "Ausgelassen: {0}.",
+        "... and {0} more.": "... und {0} weitere.",
         "not yet translated {0}.": "",
         "{0} of {1}": "{0} von {1}",  # too short to be recognised
     }
@@ -45,6 +46,7 @@ CATALOGUE = Catalogue(
         ("MS is 3 off PAN, which is corrected. At best it keeps 3 % (no).",
          "MS liegt 3 neben PAN, was korrigiert wird. Bestenfalls behält es 3 % (no)."),
         ("PAN a cannot be read: no.  Left out: b.", "PAN a ist nicht lesbar: no.  Ausgelassen: b."),
+        ("No! ... and 3 more.", "No! ... und 3 weitere."),
         ("PAN measured c.tif cannot be read: no.", "PAN measured c.tif ist nicht lesbar: no."),
         ("a\nb  c. ", "a\nb  c. "),
         ("", ""),
