@@ -71,7 +71,7 @@ def compare(scene: ValidationScene, folder: Path, full: dict[str, Path]) -> None
     pan, ms, reference, inside = reduced(scene, RATIO, work)
     small = ValidationScene(RasterSource(str(pan)), RasterSource(str(ms)))
     files = {"gdal:pansharp": gdal_pansharp(pan, ms, work / "gdal.tif"), "OTFM": work / "otfm.tif"}
-    qgis("otfm:pansharpen", PAN=pan, MS=ms, OUTPUT=files["OTFM"])
+    qgis("otfm:pansharpen", PAN=pan, MS=ms, WEIGHTS_FOR="landsat", OUTPUT=files["OTFM"])  # as the product has
     pair, transfer = scene.on_pan(), scene.registration.transfer
     results = {"interpolation": (interpolate_ms(small.on_pan()).astype(np.float64), interpolate_ms(pair))}
     results |= {name: (on_pan(file, small), on_pan(full[name], scene)) for name, file in files.items()}
