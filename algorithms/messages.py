@@ -11,11 +11,15 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-MIN_LETTERS = 6  # of a sentence besides what it is filled with, so that it is recognised
+MIN_LETTERS = 5  # of a sentence besides what it is filled with, so that it is recognised
 MAX_LEVELS = 3  # of sentences that are filled with sentences
+MARKS = ".:;!?"  # ends of sentences
 END = r"(?=\s|$)"
+PART_END = r"(?=[.,;:)]?\s*$|[.,;:]\s)"  # of what others are filled with
+FIELD_END = r"(?=\s*$|;\s)"  # of a field that ends a sentence
 FIELD = re.compile(r"\{(\d+)\}")
 SENTENCE_END = re.compile(r"[.:;!?]\s+")
+GAP = re.compile(r"(?!\.\.)[.,;:)]*\s*")  # between sentences and their parts
 
 
 class Catalogue:
@@ -24,7 +28,7 @@ class Catalogue:
     def __init__(self, translations: Mapping[str, str]) -> None:
         known = [(text, words) for text, words in translations.items() if words and _count_letters(text) >= MIN_LETTERS]
         known.sort(key=lambda entry: _count_letters(entry[0]), reverse=True)
-        self.patterns = [(_compile(text), words) for text, words in known]
+        self.patterns = [(_find_core(text), _compile(text), words) for text, words in known]
 
     @classmethod
     def read(cls, folder: Path, language: str) -> Catalogue:
@@ -39,6 +43,11 @@ class Catalogue:
     def _translate(self, text: str, level: int) -> Iterator[str]:
         start = 0
         while start < len(text):
+            gap = GAP.match(text, start)
+            if gap and gap[0]:
+                yield gap[0]
+                start = gap.end()
+                continue
             found = self._match(text, start) if level <= MAX_LEVELS else None
             if found:
                 end, words, parts = found
@@ -48,16 +57,15 @@ class Catalogue:
                 next_one = SENTENCE_END.search(text, start)
                 end = next_one.end() if next_one else len(text)
                 yield text[start:end]
-            space = re.compile(r"\s*").match(text, end)
-            yield text[end : space.end()] if space else ""
-            start = space.end() if space else end
+            start = end
 
     def _match(self, text: str, start: int) -> tuple[int, str, dict[str, str]] | None:
         """Find the sentence that begins at `start`: its end, its translation, and what it is filled with."""
-        for pattern, words in self.patterns:
-            match = pattern.match(text, start)
+        for core, pattern, words in self.patterns:
+            match = pattern.match(text, start) if core in text else None
             if match:
-                return match.end(), words, match.groupdict()
+                is_first = text[start].isupper()
+                return match.end(), words[:1].upper() + words[1:] if is_first else words, match.groupdict()
         return None
 
 
@@ -65,13 +73,24 @@ def _count_letters(text: str) -> int:
     return len(re.sub(r"\W|\d", "", FIELD.sub("", text)))
 
 
+def _find_core(text: str) -> str:
+    """Find the longest words between fields, without their first letter: patterns take long where they are missing."""
+    return max(FIELD.split(text.strip())[::2], key=len)[1:]
+
+
 def _compile(text: str) -> re.Pattern[str]:
-    """Compile a sentence to a pattern with a group for each field; a field that comes again has the same words."""
-    pattern, seen = "", set[str]()
-    for number, part in enumerate(FIELD.split(text.strip())):
+    """Compile a sentence, or a part of one, which may begin with a capital, to a pattern with a group for each field.
+
+    A field that comes again has the same words.
+    """
+    text, pattern, seen = text.strip(), "", set[str]()
+    if text[0].islower():
+        pattern, text = f"[{text[0].upper()}{text[0]}]", text[1:]
+    for number, part in enumerate(FIELD.split(text)):
         if number % 2:
             pattern += f"(?P=g{part})" if part in seen else f"(?P<g{part}>.*?)"
             seen.add(part)
         else:
             pattern += re.escape(part)
-    return re.compile(pattern + END, re.DOTALL)
+    end = END if text[-1] in MARKS else FIELD_END if text[-1] == "}" else PART_END
+    return re.compile(pattern + end, re.DOTALL)

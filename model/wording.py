@@ -43,4 +43,6 @@ def compare_errors(error: float, other: float) -> str:
     if other <= NEGLIGIBLE:
         return "more than"
     percent = round(100.0 * (error / other - 1.0))
-    return f"{abs(percent)} % {'less' if percent < 0 else 'more'} than" if percent else "as large as"
+    if percent < 0:
+        return f"{-percent} % less than"
+    return f"{percent} % more than" if percent else "as large as"

@@ -88,8 +88,16 @@ def test_the_log_of_a_run_is_german(german, algorithm, tmp_path):
     assert run(algorithm, Recipe(shift=(0.0, 1.0)).write(tmp_path), tmp_path / "o.tif", feedback)[1]
     inputs, measured, answer, heading = feedback.lines[:4]
     assert inputs == "PAN pan.tif (240 x 192 Pixel) und MS ms.tif (4 bands, 60 x 48 Pixel, UInt16), Verhältnis 4."
-    assert re.search(r"Zeilen und \S+ Spalten \(PAN-Pixel\)", measured)
-    assert re.search(r"^4-fach vergröbert .* klassischen Verfahren\. Fertig nach [\d.]+ s: .*o\.tif\.$", answer)
+    assert re.fullmatch(
+        r"MS ist um \S+ Zeilen und \S+ Spalten \(PAN-Pixel\) gegenüber PAN versetzt, was korrigiert wird; "
+        r"im feinsten Detail behält es \d+ % des Kontrasts \(gemessen\)\.",
+        measured,
+    )
+    assert re.search(
+        r"^4-fach vergröbert .*, \d+ % (weniger|mehr) als der beste Wert aus .* klassischen Verfahren\. Fertig nach "
+        r"[\d.]+ s: .*o\.tif\.$",
+        answer,
+    )
     assert heading == "Einzelheiten"
     assert any(line.startswith("Mittelwert (Abweichung) von PAN ") for line in feedback.lines)
 
@@ -101,8 +109,20 @@ def test_a_refusal_is_german(german, algorithm, tmp_path):
     with pytest.raises(QgsProcessingException) as error:
         algorithm.runPrepared(parameters, QgsProcessingContext(), Listener())
     assert re.fullmatch(
-        r"PAN und MS scheinen vertauscht: .*\. PAN ist das Raster mit den kleineren Pixeln\.", str(error.value)
+        r"PAN und MS scheinen vertauscht: PAN-Pixel sind \d+, MS-Pixel \d+ Karteneinheiten breit\. "
+        r"PAN ist das Raster mit den kleineren Pixeln\.",
+        str(error.value),
     )
+
+
+def test_the_report_for_a_request_for_help_is_english(german, algorithm, tmp_path, monkeypatch):
+    monkeypatch.setattr("otfm_pansharpen.algorithms.setup.own_packages", lambda: tmp_path / "packages")
+    feedback = Listener()
+    setup = algorithm.provider().algorithm("setup").create()
+    results, passed = setup.run({"ACTION": "check"}, QgsProcessingContext(), feedback, {}, False)
+    assert passed
+    assert re.search(r"\nSystem: .*\nPython: .*\n.*\ntorch is in the Python of QGIS\n", results["REPORT"])
+    assert results["REPORT"] in feedback.lines
 
 
 def test_a_language_without_a_translation_is_english(algorithm, tmp_path):
