@@ -73,7 +73,7 @@ def ms_sources(
     A place is the number of a source (from 1; 0 is PAN), and that of the band in it. Call within `gdal_exceptions`.
     Raises InputError where files do not fit together.
     """
-    parts = [(part, [b for b in part.bands if b in bands]) for part in (product.ms, *product.coarser)]
+    parts = [(part, [b for b in bands if b in part.bands]) for part in (product.ms, *product.coarser)]
     parts = [(part, chosen) for part, chosen in parts if chosen]
     places = {b: (0, n) for n, b in enumerate(product.pan.bands, start=1)}
     for level, (_, chosen) in enumerate(parts, start=1):

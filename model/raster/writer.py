@@ -173,7 +173,7 @@ class RasterWriter:
                 self._add_overviews(copy)
             draft, copy = gdal.Open(str(self.draft)), None
             copy = gdal.Open(final)  # read-only: domains of metadata that its driver drops go to a sidecar
-            for number in range(1, draft.RasterCount + 1):
+            for number in range(1, min(copy.RasterCount, draft.RasterCount) + 1):
                 copy_metadata(copy.GetRasterBand(number), draft.GetRasterBand(number), OWN_METADATA)
         finally:
             copy = draft = None  # releases the files also where an error keeps this frame

@@ -57,8 +57,8 @@ def test_reference_has_no_fault(pair, tmp_path):
 
 
 def test_a_shift_of_nothing_has_no_minus(pair, tmp_path, monkeypatch):
-    def barely_off(*arguments):
-        return replace(measure_registration(*arguments), shift=(-0.001, -0.001))
+    def barely_off(*arguments, **options):
+        return replace(measure_registration(*arguments, **options), shift=(-0.001, -0.001))
 
     monkeypatch.setattr("otfm_pansharpen.model.assessment.assess.measure_registration", barely_off)
     lines: list[str] = []

@@ -51,9 +51,7 @@ def test_a_fault_is_one_sentence_with_the_cure(raised, cause, cure, monkeypatch)
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (f"raise {FAULTS[0][0]}", "not installed"),
-        (f"raise {FAULTS[7][0]}", "NumPy"),
-        (f"raise {FAULTS[12][0]}", "driver"),
+        *((f"raise {raised}", cause) for raised, cause, _ in (FAULTS[0], FAULTS[11], FAULTS[17])),
         ("import signal; signal.raise_signal(signal.SIGILL)", "too old"),
         ("import signal; signal.raise_signal(signal.SIGKILL)", "out of memory"),
         ("import os; os._exit(7)", "exit code 7"),

@@ -249,7 +249,7 @@ def test_progress_is_even_and_the_log_has_loss_figures_and_time(pair, tmp_path):
     assert shares[-1] == 1.0
     assert max(np.diff(shares)) < 0.07
     log = "\n".join(lines)
-    for words in ("MTF gain 0.", "blocks held out", ": loss 0.", "ERGAS of the held-out blocks", " s left"):
+    for words in ("MTF gain 0.", "blocks held out", ": score ", "ERGAS of the held-out blocks", " s left"):
         assert words in log
 
 

@@ -210,7 +210,8 @@ def test_renamed_bands_are_found_by_their_metadata(tmp_path, landsat_pair, name)
     assert (found.title, len(found.ms.bands), found.ms.missing) == (product, 7, ())
 
 
-def test_originals_next_to_their_orthoimages_are_left_out(tmp_path, pair):
+def test_originals_do_not_mix_with_their_orthoimages(tmp_path, pair):
+    """The originals are a product of their own, in sensor geometry; here their RPC file is damaged."""
     for product, number in (("PAN1", None), ("MSS1", 4)):
         source = pair.pan if number is None else pair.ms
         cut(source, tmp_path / "in" / f"{GF2}-{product}_ortho.tif")
@@ -219,8 +220,9 @@ def test_originals_next_to_their_orthoimages_are_left_out(tmp_path, pair):
         raw.with_suffix(".tiff.aux.xml").unlink(missing_ok=True)
         raw.with_suffix(".rpb").write_text("made up")
     result, log = sharpened(tmp_path / "in", tmp_path / "out")
-    assert [r.status for r in result.runs] == ["sharpened", "no product"], log
-    assert result.runs[0].title.endswith("_ortho")
+    runs = {r.title.removeprefix(GF2): r for r in result.runs}
+    assert {title: r.status for title, r in runs.items()} == {"": "failed", "_ortho": "sharpened"}, log
+    assert "RPC" in runs[""].sentence
 
 
 # Metadata in the variants that agencies write
