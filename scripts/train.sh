@@ -16,4 +16,7 @@ mkdir -p "$run/best"
 # For Landsat: from the general sets, on its own pairs.
 train landsat_fast --family Landsat --width 16 --blocks 3 --regression 40000 --transport 0 --rate 0.0008 --start "$run/fast/fast.safetensors"
 train landsat_best --family Landsat --width 48 --blocks 8 --regression 8000 --transport 0 --rate 0.0004 --start "$run/best/best.safetensors"
-say "The weights: $run/fast/fast.safetensors, $run/best/best.safetensors, and those of landsat_fast and landsat_best"
+# For Sentinel-2: from the general sets, bands of 20 m with those of 10 m as guides.
+train sentinel2_fast --family Sentinel-2 --width 16 --blocks 3 --regression 6000 --transport 0 --rate 0.0006 --start "$run/fast/fast.safetensors"
+train sentinel2_best --family Sentinel-2 --width 48 --blocks 8 --regression 5000 --transport 0 --rate 0.0005 --start "$run/best/best.safetensors"
+say "The weights: $run/fast/fast.safetensors, $run/best/best.safetensors, and those of the sensors"

@@ -981,7 +981,7 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
     </message>
     <message>
         <source>Folder, archive, metadata file or STAC item</source>
-        <translation>Ordner, Archiv, Metadatendatei oder STAC-Item</translation>
+        <translation>Ordner, Archiv, Metadaten, STAC-Item</translation>
     </message>
     <message>
         <source>Move the bands to their places on PAN</source>

@@ -981,7 +981,7 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
     </message>
     <message>
         <source>Folder, archive, metadata file or STAC item</source>
-        <translation>Carpeta, archivo comprimido, archivo de metadatos o ítem STAC</translation>
+        <translation>Carpeta, archivo, metadatos, ítem STAC</translation>
     </message>
     <message>
         <source>Move the bands to their places on PAN</source>
