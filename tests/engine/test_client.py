@@ -118,7 +118,7 @@ def test_a_prepared_engine_that_is_broken_is_the_jobs_fault(tmp_path):
     packages = broken_torch(tmp_path / "packages", "raise ImportError('DLL load failed while importing _C')")
     with engines() as session:
         session.prepare(packages)
-        with pytest.raises(EngineError, match="Visual C"):
+        with pytest.raises(EngineError, match="Windows cannot load"):
             session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), packages, Progress())
 
 
