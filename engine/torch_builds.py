@@ -83,8 +83,9 @@ def _refuse_unsupported(build: str) -> None:
         cure = f"Use a QGIS with Python {', '.join(w.python_range for w in same)}"
     else:
         cure = f"It is made for {', '.join(dict.fromkeys(w.machine for w in wheels))}. Use such a machine"
+    machine = " ".join(filter(None, (system, str(version or ""), processor)))
     raise EngineError(
-        f"torch is not made for Python {python} on {system} {version or ''} {processor}. {cure}, or give a folder of "
+        f"torch is not made for Python {python} on {machine}. {cure}, or give a folder of "
         f"wheels as WHEELS. {DEBIAN + ' ' if system == 'Linux' else ''}Assessing rasters works without torch."
     )
 

@@ -184,7 +184,7 @@ def _hold_out(
     _refuse_constant_bands(path, opened)
     leads = lead_windows(opened)
     registration = measure_registration(leads, check=check)
-    if align:
+    if align and registration.reliable:
         placed = [w.shifted(registration.shift) for w in leads]
         registration, _ = align_pair(ms, placed, placement, registration, check=check)
         kept = [(w, p, b) for (w, _, b), p in zip(kept, correct_windows(ms, [p for _, p, _ in kept]))]

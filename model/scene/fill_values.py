@@ -62,6 +62,8 @@ def _is_measured(images: Sequence[tuple[Image, Mask]], has: Sequence[Mask], valu
         rims.append((image[:, around & valid & ~flat] - value).max(0))
     distances = np.concatenate(rims)
     levels = [float(image[:, valid][image[:, valid] > value].min(initial=np.inf)) for image, valid in images]
+    if min(levels) >= max(float(image[:, valid].max(initial=-np.inf)) for image, valid in images):
+        return False  # of two levels alone, one is not an image
     return bool(distances.size and (distances <= min(levels) - value).mean() > COMMON_LEVEL)
 
 
