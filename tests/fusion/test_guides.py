@@ -102,7 +102,7 @@ def test_a_guided_plan_gives_the_same_bytes_elsewhere(pair, tmp_path):
 def test_a_band_that_no_guide_explains_is_interpolated(bands, tmp_path):
     guides, explained, other = bands
     pair = write(tmp_path, guides, np.concatenate([explained[:2], other]))
-    fused, result = run(pair, tmp_path, align=False)
+    fused, result = run(pair, tmp_path, align="off")
     soft = np.rint(interpolate(pair))
     assert np.abs(fused[2] - soft[2])[4:-4, 4:-4].max() <= 1
     assert (errors(fused[:2], pair.reference[:2]) < 0.5 * errors(soft[:2], pair.reference[:2])).all()
@@ -112,7 +112,7 @@ def test_a_band_that_no_guide_explains_is_interpolated(bands, tmp_path):
 
 def test_guides_of_another_place_sharpen_nothing(bands, tmp_path):
     pair = write(tmp_path, bands[0], landscape(3, SIDE, SIDE, 30))
-    fused, result = run(pair, tmp_path, align=False)
+    fused, result = run(pair, tmp_path, align="off")
     assert not result.sharpened
     assert np.abs(fused - np.rint(interpolate(pair)))[:, 4:-4, 4:-4].max() <= 1
 
@@ -179,7 +179,7 @@ def test_bad_bands_pass_through_a_hyperspectral_scene(bands, tmp_path):
         header.write(f"bbl = {{ {marks} }}\n")
     pair.ms = tmp_path / "ms.img"
     lines: list[str] = []
-    fuse(job(pair, tmp_path / "o.tif", align=False), Progress(detail=lines.append))
+    fuse(job(pair, tmp_path / "o.tif", align="off"), Progress(detail=lines.append))
     fused, soft = load_image(tmp_path / "o.tif"), interpolate(pair)
     assert np.abs(fused[[7, 20]] - np.rint(soft[[7, 20]]).clip(0))[:, 4:-4, 4:-4].max() <= 1
     good = [n for n in range(24) if n not in (7, 20)]
