@@ -40,15 +40,15 @@ ASPHALT: Kind = (900, 960, 1010, 1180)
 GRAVEL: Kind = (1350, 1560, 1760, 2150)
 HEDGE: Kind = (230, 400, 240, 2500)
 WOOD: Kind = (200, 380, 220, 2900)
-MEADOW: Kind = (310, 900, 460, 3500)
-GARDEN: Kind = (350, 860, 520, 2700)
+MEADOW: Kind = (420, 780, 520, 3500)
+GARDEN: Kind = (480, 780, 600, 2700)
 CROPS: tuple[Kind, ...] = (
-    (280, 820, 340, 4300),  # young wheat
-    (260, 700, 320, 3800),  # maize
-    (420, 1500, 1250, 3700),  # rape in flower
-    (560, 1300, 1500, 2700),  # stubble
-    (560, 1120, 1380, 2050),  # light soil
-    (400, 760, 860, 1350),  # dark soil
+    (320, 690, 330, 4300),  # young wheat
+    (300, 560, 310, 3800),  # maize
+    (620, 1650, 1560, 3700),  # rape in flower
+    (760, 1220, 1750, 2700),  # stubble
+    (900, 1150, 1480, 2050),  # light soil
+    (520, 690, 880, 1350),  # dark soil
     MEADOW,
 )
 ROOFS: tuple[Kind, ...] = (

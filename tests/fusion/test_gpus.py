@@ -28,8 +28,8 @@ def small_gpu(monkeypatch):
     class OnSmallGpu(FoldedNetwork):
         room = 0
 
-        def __init__(self, network, scene, time, length, device, dtype):
-            super().__init__(network, scene, time, length, CPU, dtype)
+        def __init__(self, network, scene, time, lengths, device, *others):
+            super().__init__(network, scene, time, lengths, CPU, *others)
             self.on_gpu = device.type == "cuda"
 
         def __call__(self, planes, check=lambda: None):
