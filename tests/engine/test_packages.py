@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -48,7 +49,11 @@ def tree(folder):
 
 def children():
     """Return the children of this process, without engines that wait for jobs of other tests."""
-    return [c for c in psutil.Process().children(recursive=True) if "pip" in c.cmdline()]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            found += [child] if "pip" in child.cmdline() else []
+    return found
 
 
 @pytest.mark.promise(9)

@@ -39,7 +39,7 @@ FAULTS = {
     "closed output": ("os.close(1)", "closed its output, but went on"),
     "out of turn": ("""say(b'{"ready": true, "torch": "1.0"}')""", "'ready', 'torch'. during a job"),
     "result of another job": (
-        """say(b'{"result": {"is": "Findings", "lines": []}}')""",
+        """say(b'{"result": {"is": "Findings", "lines": [], "ready": ""}}')""",
         "result of another job than FusionJob",
     ),
     "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM)", "another program or by the system .signal SIGTERM"),
