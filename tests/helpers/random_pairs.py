@@ -99,7 +99,8 @@ def cases(draw: st.DrawFn, sound: bool) -> Case:
         draw(st.integers(0, (levels if sound and whole else len(LEVELS)) - 1)),
         draw(st.none() | pick(gaps)), extent, draw(pick(twists)), damaged,
         {"ending": ending, "creation_options": draw(pick(choices)), "tile": draw(pick([64, 128, 1024])),
-         "data_type": draw(pick(data_types)), "align": draw(pick(("auto", "scene", "off"))), "overviews": draw(st.booleans())},
+         "data_type": draw(pick(data_types)), "align": draw(pick(("auto", "scene", "off"))),
+         "overviews": draw(st.booleans())},
     )  # fmt: skip
 
 
