@@ -96,7 +96,9 @@ core.QgsSettings.value = lambda self, key, *default: None
 gui = load("gui", dict(core.__dict__))
 gui.QgsFileWidget.filePath = lambda self: ""
 wrappers = module(
-    "processing.gui.wrappers", WidgetWrapper=type("WidgetWrapper", (), {"widgetValueHasChanged": MagicMock()})
+    "processing.gui.wrappers",
+    DIALOG_STANDARD="standard",
+    WidgetWrapper=type("WidgetWrapper", (), {"widgetValueHasChanged": MagicMock()}),
 )
 module("processing.gui", wrappers=wrappers)
 
