@@ -136,7 +136,7 @@ def test_the_plugin_shows_itself_on_qt6(tmp_path):
     assert done.returncode == 0, done.stderr
     state = json.loads(done.stdout.splitlines()[-1])
     assert state["qt"].startswith("6.")
-    assert [name.removeprefix("otfm:") for name in state["require_layer"]] == [
+    assert [name.removeprefix("otfm:") for name in state["opened"]] == [
         "pansharpen", "preview", "product", "assess", "finetune", "setup",
     ]  # fmt: skip
     assert (state["chosen"], state["device"], state["translated"], state["left"]) == ("tuned", "auto", True, [0, 0])

@@ -89,6 +89,7 @@ core.QgsCsException = core.QgsProcessingException = RuntimeError
 core.QgsApplication.processingRegistry = staticmethod(lambda: registry)
 core.Qgis.versionInt = staticmethod(lambda: 40000)
 core.QgsApplication.locale = staticmethod(lambda: "de_DE")
+core.QgsApplication.instance = staticmethod(lambda: MagicMock(translation=lambda: ""))
 core.QgsApplication.qgisSettingsDirPath = staticmethod(lambda: str(TRANSLATIONS / "profile"))
 core.QgsApplication.removeTranslator = QtCore.QCoreApplication.removeTranslator
 core.QgsProcessingParameterDefinition.name = lambda self: ""
@@ -129,7 +130,7 @@ for algorithm in registry.algorithms.values():
     assert algorithm.shortHelpString()
 (menu,) = (action.menu() for action in desktop.menu.actions())
 for action in menu.actions():
-    if action.text().endswith("…"):
+    if action.text().endswith("…") and action.objectName() != "otfm:all":  # which is a dialog of QGIS
         action.trigger()
 page = desktop.pages[0].createWidget(None)
 page.memory.setValue(300)
@@ -142,7 +143,7 @@ plugin.unload()
 print(
     json.dumps(
         {
-            "qt": QtCore.QT_VERSION_STR, "require_layer": opened, "chosen": chosen, "device": page.device.currentText(),
+            "qt": QtCore.QT_VERSION_STR, "opened": opened, "chosen": chosen, "device": page.device.currentText(),
             "translated": CHOOSE not in texts, "left": [len(desktop.menu.actions()), len(desktop.pages)],
         }
     )
