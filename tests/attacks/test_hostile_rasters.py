@@ -150,8 +150,8 @@ def test_inputs_that_are_cut_off_during_the_run(tmp_path, name):
         if 0.2 < share < 0.9:
             os.truncate(tmp_path / name, 2000)
 
-    gdal.SetCacheMax(2**16)
     before = gdal.GetCacheMax()
+    gdal.SetCacheMax(2**16)
     try:
         with pytest.raises(InputError, match=name):
             fuse(job(pair, tmp_path / "out.tif", tile=64), Progress(report=cut))
