@@ -44,9 +44,7 @@ GENERAL = "general"
 SETS = {
     each.name: each
     for each in (
-        WeightSet(
-            "landsat", "Landsat 7, 8 and 9", r"landsat[ _-]?0?[789](?!\d)|(?<![a-z])L[CEO]0?[789](?=\d|_L\d)", (2.0,)
-        ),
+        WeightSet("landsat", "Landsat 8 and 9", r"landsat[ _-]?0?[89](?!\d)|(?<![a-z])L[CO]0?[89](?=\d|_L\d)", (2.0,)),
         WeightSet(
             "sentinel2", "Sentinel-2", r"sentinel[ _-]?2|(?<![a-z])S2[A-D]_|(?<![a-z])T\d\d[A-Z]{3}_\d{8}T", (2.0, 6.0)
         ),

@@ -33,11 +33,11 @@ def weights_of(folder, name="ms", ratio=2.0, metadata=None, domain="", **options
     ("name", "metadata"),
     [
         (f"{LANDSAT_8}_SR_stack", None),
-        ("LE07_L1TP_190030_20010607_20200917_02_T1_MS", None),
+        ("LC09_L1TP_190030_20220607_20230917_02_T1_MS", None),
         ("LC91900302022158LGN00_MS", None),  # names before the collections
         ("my_landsat8_area", None),
         ("Landsat-9 Munich", None),
-        ("ms", {"SENSOR": "Landsat 7"}),  # as otfm:product writes
+        ("ms", {"SENSOR": "Landsat 9"}),  # as otfm:product writes
         ("ms", {"SPACECRAFT_ID": "LANDSAT_8"}),
         ("ms", {"satellite": "Landsat-9"}),
     ],
@@ -45,7 +45,7 @@ def weights_of(folder, name="ms", ratio=2.0, metadata=None, domain="", **options
 def test_landsat_pair_gets_the_weights_of_landsat(tmp_path, name, metadata):
     chosen, line = weights_of(tmp_path, name, metadata=metadata)
     assert chosen == "landsat_fast"
-    assert "Landsat 7, 8 and 9" in line
+    assert "Landsat 8 and 9" in line
     assert next(iter((metadata or {"": name}).values())) in line
 
 
@@ -63,7 +63,18 @@ def test_sentinel_2_gets_its_own_weights(tmp_path, name, metadata, ratio):
     assert "for Sentinel-2" in line
 
 
-@pytest.mark.parametrize("name", ["ms", "LT05_L1TP_190030_1990_MS", "landsat 5", "place08_ms", "WV02_20200607_MS"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ms",
+        "LE07_L1TP_190030_20010607_20200917_02_T1_MS",
+        "Landsat 7",
+        "LT05_L1TP_190030_1990_MS",
+        "landsat 5",
+        "place08_ms",
+        "WV02_20200607_MS",
+    ],
+)
 def test_other_pairs_get_the_general_weights(tmp_path, name):
     chosen, line = weights_of(tmp_path, name)
     assert chosen == "fast"
