@@ -26,7 +26,7 @@ from ..model.fusion.plan import MEGABYTE, PLAN_CLASSES, TILES_OF_A_GPU, FusionPl
 from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
 from ..model.network.weights import MAX_FILE_BYTES, compute_file_sha256
-from ..model.options import FIXED_PART, MAX_BUDGET
+from ..model.options import BUNDLED, FIXED_PART, MAX_BUDGET
 from ..model.product.inputs import ms_source, pan_source
 from ..model.product.run import INPUTS, SETTINGS
 from ..model.progress import Progress
@@ -174,7 +174,10 @@ def fusion_job(scene: FleetScene, settings: Settings, pan: RasterSource, ms: Ras
 
 def plan_here(plan: FusionPlan, scene: FleetScene, settings: Settings) -> FusionPlan:
     """Adapt the plan to this machine: its copy of the weights, its device, one thread per tile beneath Dask."""
-    engine = replace(plan.engine, weights=fetch_weights(settings.weights_for(scene)))
+    weights = fetch_weights(settings.weights_for(scene))
+    if settings.weights in BUNDLED:  # the plan may have chosen those of the sensor
+        weights = str(Path(weights).with_name(Path(plan.engine.weights).name))
+    engine = replace(plan.engine, weights=weights)
     tiles = 1
     if settings.options.device == "cuda":
         engine, tiles = replace(engine, devices=("cuda:0",)), TILES_OF_A_GPU

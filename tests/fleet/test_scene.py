@@ -70,6 +70,19 @@ def test_parts_of_the_usual_tiles_have_the_bytes_of_the_defaults(tmp_path):
     assert np.array_equal(load_image(tmp_path / "out" / "one_sharp.cog.tif"), expected)
 
 
+def test_parts_have_the_weights_of_the_sensor_as_one_run(tmp_path):
+    """The plan chose them by the name of MS; a worker takes its own copy."""
+    pair = Recipe(ratio=2.0, height=128, width=128).write(tmp_path)
+    pair.ms = pair.ms.rename(tmp_path / "LC08_L1TP_190030_20200607_20200823_02_T1_MS.tif")
+    expected, result = run(pair, tmp_path)
+    _, other = run(pair, tmp_path, weights_for="general")
+    made(scene(pair, tmp_path / "out"), Settings())
+    output = tmp_path / "out" / "one_sharp.cog.tif"
+    assert np.array_equal(load_image(output), expected)
+    assert gdal.Open(str(output)).GetMetadataItem("OTFM_WEIGHTS_SHA256") == result.weights_sha256
+    assert result.weights_sha256 != other.weights_sha256
+
+
 def test_interrupted_scene_keeps_parts_and_finished_one_is_kept(pair, tmp_path, small_parts):
     one = scene(pair, tmp_path / "out")
     first = plan_scene(one, TILES, LITTLE)
