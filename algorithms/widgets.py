@@ -85,7 +85,7 @@ class _MsBox(_Wrapper):
         self.refresh()
         self.setValue(self.parameterDefinition().guiDefaultValueOverride())
         self.box.currentIndexChanged.connect(lambda: self.widgetValueHasChanged.emit(self))
-        return _place_beside(self.box, _make_button(tr(SEVERAL_LAYERS), self._choose_several))
+        return _make_row(self.box, _make_button(tr(SEVERAL_LAYERS), self._choose_several))
 
     def postInitialize(self, wrappers: Sequence[Any]) -> None:  # noqa: N802 - QGIS's name
         """Keep the list of bands, which is that of one layer, from a warning where MS is several."""
@@ -143,7 +143,7 @@ class _PathBox(_Wrapper):
         self.line.textChanged.connect(lambda: self.widgetValueHasChanged.emit(self))
         self.folder = _make_button(tr("Choose a folder…"), self._choose_folder, "/mActionFileOpen.svg")
         self.file = _make_button(tr("Choose a file…"), self._choose_file)
-        return _place_beside(self.line, self.folder, self.file)
+        return _make_row(self.line, self.folder, self.file)
 
     def setValue(self, value: Any) -> None:  # noqa: N802 - QGIS's name
         self.line.setText(str(value or ""))
@@ -184,7 +184,7 @@ def _make_button(tooltip: str, action: Callable[[], None], icon: str = "") -> QT
     return button
 
 
-def _place_beside(*parts: QWidget) -> QWidget:
+def _make_row(*parts: QWidget) -> QWidget:
     widget = QWidget()
     row = QHBoxLayout(widget)
     row.setContentsMargins(0, 0, 0, 0)

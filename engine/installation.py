@@ -26,8 +26,8 @@ from .child_process import Launch, launches, run_child
 from .client import ENGINES, Engines
 from .examination import Examination, describe_host
 from .packages import (
-    LONGEST_NAME,
     MANIFEST,
+    MAX_NAME_LENGTH,
     describe_holders,
     hold_packages,
     manifest,
@@ -135,12 +135,12 @@ def _check(folder: Path, progress: Progress) -> Done:
 def install(folder: Path, wanted: RequiredFiles, progress: Progress) -> dict[str, str]:
     """Install into `folder`; returns names and versions. Raises EngineError; the folder is then unchanged."""
     if wanted.wheels is not None:
-        longest_name = _check_wheels(wanted.wheels)
+        name_length = _check_wheels(wanted.wheels)
         build = "cuda" if wanted.build == "cuda" else "cpu"
     else:
-        longest_name = LONGEST_NAME
+        name_length = MAX_NAME_LENGTH
         build = choose_build(wanted.build, progress)
-    refuse_long_paths(folder, longest_name)
+    refuse_long_paths(folder, name_length)
     pip = _find_pip(progress)
     _announce(folder, build, wanted, progress)
     with hold_packages(folder) as work:

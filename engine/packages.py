@@ -33,7 +33,7 @@ RENAME_SECONDS = 10.0  # Windows renames no folder with open files; a virus scan
 RENAME_POLL = 0.1  # seconds between two tries
 MAX_TRIES = 10  # to lock a file that others remove as they release it
 MAX_PATH = 259  # characters that Windows opens without long paths
-LONGEST_NAME = 126  # of a file in the wheels that are listed for Windows; measured on torch 2.15.0
+MAX_NAME_LENGTH = 126  # of a file in the wheels that are listed for Windows; measured on torch 2.15.0
 PIP_FOLDERS = r"-12345678\pip-target-12345678\lib\python" + "\\"  # what a set-up adds to the folder's name meanwhile
 CLOSE = "Close other windows of QGIS, which may use it, and run again."
 HOLDERS_SECONDS = 20.0  # for PowerShell, which starts slowly on a busy machine
@@ -55,9 +55,9 @@ def packages_folder(profile: Path) -> Path:
     return profile / "otfm_pansharpen" / "packages" / "python{}.{}".format(*sys.version_info)
 
 
-def refuse_long_paths(folder: Path, longest_name: int) -> None:
+def refuse_long_paths(folder: Path, name_length: int) -> None:
     """Raise EngineError where Windows could not open files with such names while they are installed into `folder`."""
-    longest = len(str(folder.with_name(f".{folder.name}{PIP_FOLDERS}"))) + longest_name
+    longest = len(str(folder.with_name(f".{folder.name}{PIP_FOLDERS}"))) + name_length
     if sys.platform == "win32" and longest > MAX_PATH and not _has_long_paths():
         raise EngineError(
             f"The folder {folder} is {longest - MAX_PATH} characters too long: torch's files would have paths of "

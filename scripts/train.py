@@ -22,7 +22,7 @@ from otfm_pansharpen.model.network.weights import load_weights, save_weights
 from otfm_pansharpen.model.options import DEVICES, PRECISIONS
 from otfm_pansharpen.model.training.dataset import read_sources
 from otfm_pansharpen.model.training.learner import UpdateRule
-from otfm_pansharpen.model.training.simulation import SimulationConfig
+from otfm_pansharpen.model.training.simulation_config import SimulationConfig
 from otfm_pansharpen.model.training.trainer import STAGES, Run, TrainingConfig
 from otfm_pansharpen.model.training.transport import TransportConfig
 from torch import distributed

@@ -51,6 +51,22 @@ def errors_in_slots_fail_the_test(monkeypatch):
     assert errors == []
 
 
+@pytest.fixture
+def four_band_pair(tmp_path):
+    """Write a pair to cut products of four bands from."""
+    from helpers.products import pair_for  # imports GDAL
+
+    return pair_for(tmp_path / "pair4", 4, 4)
+
+
+@pytest.fixture
+def landsat_pair(tmp_path):
+    """Write a pair to cut products of Landsat from."""
+    from helpers.products import pair_for  # imports GDAL
+
+    return pair_for(tmp_path / "pair7", 7, 2)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item, nextitem):
     """Before QGIS ends with the last test: GDAL crashes on datasets, held by old errors, that are freed after it."""

@@ -35,7 +35,7 @@ from ..raster.gdal_errors import gdal_exceptions
 from ..raster.reader import Raster
 from ..raster.stack import join_bands
 from ..raster.windows import open_pair
-from ..training.simulation import SimulationConfig
+from ..training.simulation_config import SimulationConfig
 from ..version import VERSION
 from ..weight_sets import bundled_files
 from ..wording import format_figure, format_signed

@@ -15,7 +15,7 @@ from ..training.dataset import Source
 from ..training.example import MIN_SCALE
 from ..training.learner import Learner, UpdateRule
 from ..training.muon import Muon
-from ..training.simulation import SimulationConfig
+from ..training.simulation_config import SimulationConfig
 from ..training.trainer import cosine, draw_times, regression_loss
 from ..training.transport import TransportConfig, spectral_cost
 from .job import Recipe

@@ -186,8 +186,8 @@ def _varies(seen: Registration) -> bool:
 def _describe_alignment(displacement: AlignmentMeasurement) -> str:
     """Describe what was corrected besides the scene's shift, in one sentence."""
     parts = []
-    if displacement.largest_band > 0.0:
-        parts.append(f"bands were shifted by up to {displacement.largest_band:.1f} PAN pixels")
+    if displacement.max_band_shift > 0.0:
+        parts.append(f"bands were shifted by up to {displacement.max_band_shift:.1f} PAN pixels")
     if displacement.variation > 0.0:
         parts.append(f"across the scene the shift varies by {displacement.variation:.1f} PAN pixels")
     corrected = "both corrected" if len(parts) > 1 else "corrected"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -31,6 +30,7 @@ from .sensor_geometry import FRAME, SYSTEM, SensorModel, relate_models
 from .source import RasterSource
 from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, stamps
 from .truncation import refuse_truncated_files
+from .validity import combine_masks, is_within
 
 
 class Raster:
@@ -234,7 +234,7 @@ class Raster:
                     exact, reached, clear = self._planes[number].read(box)
                     masks.append(self._read_band_mask(number, exact, reached, box))
                     others = [] if self._nodata[number] else all_nodata
-                    marks.append((_is_within(exact, others) if clear is None else ~clear) if others else None)
+                    marks.append((is_within(exact, others) if clear is None else ~clear) if others else None)
                     with np.errstate(over="ignore"):  # values that float32 cannot hold are not valid
                         values[index] = exact - self.offsets[index] if self.offsets[index] else exact
         except RuntimeError as error:
@@ -243,7 +243,7 @@ class Raster:
                 f"{self.role} {self.source.name} cannot be read {where}: {quote_messages(error)}. "
                 "The file may be truncated or damaged."
             ) from error
-        valid = _combine_masks(masks, marks, shared, values.shape[1:])
+        valid = combine_masks(masks, marks, shared, values.shape[1:])
         if not valid.all():
             values[np.broadcast_to(~valid, values.shape)] = 0.0
         if rows or columns:
@@ -271,7 +271,7 @@ class Raster:
         if exact.dtype.kind == "f":
             masks.append(np.abs(exact) < MAX_VALUE)
         if self._list_unmasked_nodata(number) and not self.reprojected:
-            masks.append(~_is_within(exact, self._list_unmasked_nodata(number)))
+            masks.append(~is_within(exact, self._list_unmasked_nodata(number)))
         if self._flags[number] & gdal.GMF_NODATA and not self.reprojected:
             masks.append(self._planes[number].band.GetMaskBand().ReadAsArray(*box) != 0)
         return functools.reduce(np.logical_and, masks) if masks else None
@@ -381,40 +381,6 @@ class Raster:
         marked = any(self.source.declared(b) for b in self.read_bands) or self.alpha is not None or self.reprojected
         flags = self._flags.values()
         return marked or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
-
-
-def _combine_masks(
-    masks: list[NDArray[np.bool_] | None],
-    marks: list[NDArray[np.bool_] | None],
-    shared: NDArray[np.bool_] | None,
-    shape: tuple[int, ...],
-) -> NDArray[np.bool_]:
-    """Combine masks to validity (1, h, w), or (bands, h, w) where bands differ.
-
-    A band without declared nodata has a gap where its value is nodata of others and none of those bands is valid.
-    Such stacks share their footprint, but a value that is nodata in one band may be a measurement in another.
-    """
-    common = np.ones(shape, dtype=bool) if shared is None else shared
-    declaring = [m for m, mark in zip(masks, marks) if m is not None and mark is None]
-    if any(mark is not None for mark in marks):
-        nowhere = ~np.logical_or.reduce(declaring)
-        alone = [None if mark is None else ~(nowhere & mark) for mark in marks]
-        masks = [a if m is None else m if a is None else m & a for m, a in zip(masks, alone)]
-    present = [m for m in masks if m is not None]
-    if not present:
-        return common[None]
-    if len(present) == len(masks) and all(np.array_equal(m, present[0]) for m in present[1:]):
-        return (common & present[0])[None]
-    full = np.stack([common if m is None else common & m for m in masks])
-    return full[:1] if (full == full[:1]).all() else full
-
-
-def _is_within(exact: np.ndarray, ranges: Iterable[tuple[float, float]]) -> NDArray[np.bool_]:
-    """Mark the values in one of the ranges (least, largest)."""
-    inside = np.zeros(exact.shape, dtype=bool)
-    for low, high in ranges:
-        inside |= (exact == low) if low == high else (exact >= low) & (exact <= high)
-    return inside
 
 
 def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:

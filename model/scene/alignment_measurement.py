@@ -65,7 +65,7 @@ class AlignmentMeasurement:
     variation: float
 
     @property
-    def largest_band(self) -> float:
+    def max_band_shift(self) -> float:
         """Largest displacement of a band that is corrected."""
         return max((math.hypot(*b) for b in self.bands if self.alignment), default=0.0)
 

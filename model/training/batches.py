@@ -13,7 +13,8 @@ from ..errors import TrainingError
 from ..network.flow_network import NetworkConfig
 from .dataset import Source
 from .example import Example
-from .simulation import SimulationConfig, simulate
+from .simulation import simulate
+from .simulation_config import SimulationConfig
 
 MAX_LOST = 0.01  # absolute weight of a blur that may fall outside a patch or on invalid pixels
 

@@ -26,7 +26,7 @@ from . import transport
 from .batches import Batch, ExampleBuffer
 from .dataset import Source
 from .learner import Learner, UpdateRule
-from .simulation import SimulationConfig
+from .simulation_config import SimulationConfig
 from .transport import Potential, TransportConfig
 
 STAGES = ("regression", "transport")

@@ -11,12 +11,13 @@ import socket
 import subprocess
 import sys
 import zipfile
+from functools import partial
 
 import pytest
 from helpers.dimap import dimap
 from helpers.landsat import landsat
 from helpers.maxar import worldview
-from helpers.products import named, pair_for, refusal, sharpened
+from helpers.products import named, refusal, sharpened
 from helpers.scenes import load_image
 from osgeo import gdal
 from otfm_pansharpen.model.errors import CancelledError
@@ -39,16 +40,6 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 VRT = """<VRTDataset rasterXSize="{w}" rasterYSize="{h}"><GeoTransform>{t}</GeoTransform>
 <VRTRasterBand dataType="UInt16" band="1"><SimpleSource><SourceFilename>{name}</SourceFilename></SimpleSource>
 </VRTRasterBand></VRTDataset>"""
-
-
-@pytest.fixture
-def four(tmp_path):
-    return pair_for(tmp_path / "pair4", 4, 4)
-
-
-@pytest.fixture
-def seven(tmp_path):
-    return pair_for(tmp_path / "pair7", 7, 2)
 
 
 @pytest.fixture
@@ -104,10 +95,10 @@ DIM_LIES = {
 
 
 @pytest.mark.parametrize("lie", DIM_LIES)
-def test_a_dimap_file_that_lies_costs_its_own_product_only(tmp_path, four, lie):
+def test_a_dimap_file_that_lies_costs_its_own_product_only(tmp_path, four_band_pair, lie):
     old, new, words = DIM_LIES[lie]
-    dimap(tmp_path / "in" / "bad", four)
-    named(tmp_path / "in" / "good", four, "scene_pan.tif", "scene_ms.tif")
+    dimap(tmp_path / "in" / "bad", four_band_pair)
+    named(tmp_path / "in" / "good", four_band_pair, "scene_pan.tif", "scene_ms.tif")
     change(next((tmp_path / "in" / "bad").glob("*_MS/DIM*.XML")), old, new)
     runs, log = runs_of(tmp_path / "in", tmp_path / "out")
     assert runs["good_scene"].status == "sharpened"
@@ -125,11 +116,11 @@ MTL_LIES = {
 
 
 @pytest.mark.parametrize("lie", MTL_LIES)
-def test_an_mtl_file_that_lies_is_not_believed(tmp_path, seven, lie):
+def test_an_mtl_file_that_lies_is_not_believed(tmp_path, landsat_pair, lie):
     """The bands are taken by the names of their files; the other product is sharpened, too."""
     old, new, words = MTL_LIES[lie]
-    product = landsat(tmp_path / "in", seven)
-    other = landsat(tmp_path / "in", seven, 9)
+    product = landsat(tmp_path / "in", landsat_pair)
+    other = landsat(tmp_path / "in", landsat_pair, 9)
     change(tmp_path / "in" / f"{product}_MTL.txt", old, new)
     runs, log = runs_of(tmp_path / "in", tmp_path / "out")
     assert words in log
@@ -143,8 +134,8 @@ def test_an_mtl_file_that_lies_is_not_believed(tmp_path, seven, lie):
      f'{{"WRS_ROW": {"9" * 5000}}}', '{"WRS_ROW": NaN}', "[]", "{}"],
     ids=["deep", "NUL", "surrogate", "digits", "NaN", "list", "empty"],
 )  # fmt: skip
-def test_mtl_files_in_json_that_lie(tmp_path, seven, text):
-    product = landsat(tmp_path / "in", seven, forms=("json",))
+def test_mtl_files_in_json_that_lie(tmp_path, landsat_pair, text):
+    product = landsat(tmp_path / "in", landsat_pair, forms=("json",))
     (tmp_path / "in" / f"{product}_MTL.json").write_text(text, encoding="utf-8")
     runs, log = runs_of(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in runs.values()] == ["sharpened", "no product"]
@@ -152,10 +143,10 @@ def test_mtl_files_in_json_that_lie(tmp_path, seven, text):
 
 
 @pytest.mark.parametrize("form", ["txt", "xml", "json"])
-def test_level_2_metadata_name_the_files_of_level_1(tmp_path, seven, form):
+def test_level_2_metadata_name_the_files_of_level_1(tmp_path, landsat_pair, form):
     """Files of level 1 are not delivered with level 2, so they are not missing."""
-    landsat(tmp_path / "in" / "one", seven)
-    landsat(tmp_path / "in" / "two", seven, level=2, forms=(form,))
+    landsat(tmp_path / "in" / "one", landsat_pair)
+    landsat(tmp_path / "in" / "two", landsat_pair, level=2, forms=(form,))
     runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
     assert [r.status for r in runs.values()] == ["sharpened"]
 
@@ -175,31 +166,31 @@ IMD_LIES = {
 
 
 @pytest.mark.parametrize("lie", IMD_LIES)
-def test_an_imd_file_that_lies_costs_its_own_product_only(tmp_path, four, lie):
+def test_an_imd_file_that_lies_costs_its_own_product_only(tmp_path, four_band_pair, lie):
     old, new, words = IMD_LIES[lie]
-    worldview(tmp_path / "in" / "bad", four)
-    named(tmp_path / "in" / "good", four, "scene_pan.tif", "scene_ms.tif")
+    worldview(tmp_path / "in" / "bad", four_band_pair)
+    named(tmp_path / "in" / "good", four_band_pair, "scene_pan.tif", "scene_ms.tif")
     change(next((tmp_path / "in" / "bad").glob("*_MUL/*.IMD")), old, new)
     runs, log = runs_of(tmp_path / "in", tmp_path / "out")
     assert runs["good_scene"].status == "sharpened"
     assert words in log
 
 
-def test_a_list_of_a_hundred_thousand_tiles_ends(tmp_path, four):
-    worldview(tmp_path / "in", four)
+def test_a_list_of_a_hundred_thousand_tiles_ends(tmp_path, four_band_pair):
+    worldview(tmp_path / "in", four_band_pair)
     tiles = "".join(f'filename = "{i}.TIF";\n' for i in range(100_000))
     change(next((tmp_path / "in").glob("*_MUL/*.TIL")), "END;", f"{tiles}END;")
     assert "Missing: 0.TIF, 1.TIF" in refusal(tmp_path / "in", tmp_path / "out")
 
 
 @pytest.mark.slow
-def test_a_huge_metadata_file_is_not_read_whole(tmp_path, seven, four):
+def test_a_huge_metadata_file_is_not_read_whole(tmp_path, landsat_pair, four_band_pair):
     """Neither by the plugin nor by GDAL, which looks for metadata next to each image."""
-    product = landsat(tmp_path / "in", seven)
+    product = landsat(tmp_path / "in", landsat_pair)
     size = 10**9
     with (tmp_path / "in" / f"{product}_MTL.txt").open("r+b") as file:
         file.truncate(size)
-    worldview(tmp_path / "in", four)
+    worldview(tmp_path / "in", four_band_pair)
     for file in (tmp_path / "in").glob("*/*.IMD"):
         os.truncate(file, size)
     archive = tmp_path / "in" / "p.zip"
@@ -218,8 +209,8 @@ def test_a_huge_metadata_file_is_not_read_whole(tmp_path, seven, four):
     assert int(done.stdout.split()[-1]) < size // 3
 
 
-def test_cancel_works_while_metadata_are_read(tmp_path, seven, monkeypatch):
-    landsat(tmp_path / "in", seven)
+def test_cancel_works_while_metadata_are_read(tmp_path, landsat_pair, monkeypatch):
+    landsat(tmp_path / "in", landsat_pair)
     asked = []
     read = metadata.gdal.VSIFReadL
 
@@ -237,10 +228,10 @@ def test_cancel_works_while_metadata_are_read(tmp_path, seven, monkeypatch):
     assert len(asked) == 1
 
 
-def test_a_band_that_is_a_virtual_raster_is_not_read(tmp_path, seven, web):
+def test_a_band_that_is_a_virtual_raster_is_not_read(tmp_path, landsat_pair, web):
     """Whatever it points to: a file outside, another inside, the network."""
-    good = landsat(tmp_path / "in", seven, 9)
-    product = landsat(tmp_path / "in", seven)
+    good = landsat(tmp_path / "in", landsat_pair, 9)
+    product = landsat(tmp_path / "in", landsat_pair)
     band = tmp_path / "in" / f"{product}_B3.TIF"
     outside = tmp_path / "secret.tif"
     shutil.copy(band, outside)
@@ -260,19 +251,18 @@ def test_a_band_that_is_a_virtual_raster_is_not_read(tmp_path, seven, web):
     assert runs[product].status == "failed"
 
 
-@pytest.mark.parametrize("make", ["named", "worldview", "dimap"])
-def test_virtual_rasters_in_other_kinds_of_products(tmp_path, four, web, make):
+@pytest.mark.parametrize("write", [partial(named, pan="scene_pan.tif", ms="scene_ms.tif"), worldview, dimap])
+def test_virtual_rasters_in_other_kinds_of_products(tmp_path, four_band_pair, web, write):
     root = tmp_path / "in"
-    {"named": lambda: named(root, four, "scene_pan.tif", "scene_ms.tif"), "worldview": lambda: worldview(root, four),
-     "dimap": lambda: dimap(root, four)}[make]()  # fmt: skip
+    write(root, four_band_pair)
     band_file = next(f for f in sorted(root.rglob("*")) if re.search(r"(?i)(?:M2AS.*|_MS_.*|ms)\.tif$", f.name))
     band_file.write_text(VRT.format(w=48, h=40, t="5e5,4,0,4e6,0,-4", name=f"/vsicurl/{web}/a.tif"), encoding="utf-8")
     assert "products are read as GeoTIFF, JPEG 2000 or NITF only" in refusal(root, tmp_path / "out")
 
 
-def test_files_next_to_a_band_are_not_read(tmp_path, seven, web):
+def test_files_next_to_a_band_are_not_read(tmp_path, landsat_pair, web):
     """Overviews, masks and statistics next to an image may be virtual rasters, or name any other file."""
-    product = landsat(tmp_path / "in", seven)
+    product = landsat(tmp_path / "in", landsat_pair)
     plain, _ = runs_of(tmp_path / "in", tmp_path / "plain")
     band = tmp_path / "in" / f"{product}_B3.TIF"
     for ending in ("ovr", "msk", "aux"):
@@ -287,8 +277,8 @@ def test_files_next_to_a_band_are_not_read(tmp_path, seven, web):
     assert gdal.GetConfigOption("GDAL_DISABLE_READDIR_ON_OPEN") is None
 
 
-def test_an_image_that_names_its_overview_elsewhere_is_refused(tmp_path, four, web):
-    named(tmp_path / "in", four, "scene_pan.tif", "scene_ms.tif")
+def test_an_image_that_names_its_overview_elsewhere_is_refused(tmp_path, four_band_pair, web):
+    named(tmp_path / "in", four_band_pair, "scene_pan.tif", "scene_ms.tif")
     dataset = gdal.Open(str(tmp_path / "in" / "scene_ms.tif"), gdal.GA_Update)
     dataset.SetMetadata({"OVERVIEW_FILE": f"/vsicurl/{web}/overview.tif"}, "OVERVIEWS")
     dataset.FlushCache()
@@ -296,10 +286,10 @@ def test_an_image_that_names_its_overview_elsewhere_is_refused(tmp_path, four, w
     assert "names another file as its overview" in refusal(tmp_path / "in", tmp_path / "out")
 
 
-def test_a_nitf_file_that_is_a_virtual_raster_too_is_refused(tmp_path, four):
+def test_a_nitf_file_that_is_a_virtual_raster_too_is_refused(tmp_path, four_band_pair):
     """GDAL takes it for a VRT as soon as a VRT names it."""
     root = tmp_path / "in"
-    named(root, four, "scene_pan.tif", "scene_ms.tif")
+    named(root, four_band_pair, "scene_pan.tif", "scene_ms.tif")
     dataset = gdal.Translate("", str(root / "scene_ms.tif"), format="VRT")
     gdal.GetDriverByName("NITF").CreateCopy(str(root / "scene_ms.ntf"), dataset, options=["FTITLE=<VRTDataset/>"])
     (root / "scene_ms.tif").unlink()
@@ -309,9 +299,9 @@ def test_a_nitf_file_that_is_a_virtual_raster_too_is_refused(tmp_path, four):
 
 
 @pytest.mark.parametrize("sidecar", ["scene_ms.RPB", "scene_ms.tfw", "scene_ms_rpc.txt"])
-def test_image_placed_by_a_sidecar_is_refused(tmp_path, four, sidecar):
+def test_image_placed_by_a_sidecar_is_refused(tmp_path, four_band_pair, sidecar):
     root = tmp_path / "in"
-    named(root, four, "scene_pan.tif", "scene_ms.tif")
+    named(root, four_band_pair, "scene_pan.tif", "scene_ms.tif")
     gdal.Translate(str(root / "plain.tif"), str(root / "scene_ms.tif"), creationOptions=["PROFILE=BASELINE"])
     (root / "plain.tif").replace(root / "scene_ms.tif")
     (root / "plain.tif.aux.xml").unlink(missing_ok=True)
@@ -319,8 +309,8 @@ def test_image_placed_by_a_sidecar_is_refused(tmp_path, four, sidecar):
     assert f"{root / 'scene_ms.tif'} is placed by {sidecar} only" in refusal(root, tmp_path / "out")
 
 
-def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path, seven):
-    product = landsat(tmp_path / "in", seven)
+def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path, landsat_pair):
+    product = landsat(tmp_path / "in", landsat_pair)
     band = tmp_path / "in" / f"{product}_B3.TIF"
     band.rename(tmp_path / band.name)
     band.symlink_to(tmp_path / band.name)
@@ -334,8 +324,8 @@ def test_links_that_lead_out_of_the_folder_are_not_followed(tmp_path, seven):
     assert runs[product].status == "sharpened"
 
 
-def test_links_that_lead_out_are_named(tmp_path, seven):
-    landsat(tmp_path / "in", seven)
+def test_links_that_lead_out_are_named(tmp_path, landsat_pair):
+    landsat(tmp_path / "in", landsat_pair)
     (tmp_path / "in" / "more.tar").symlink_to(tmp_path / "elsewhere.tar")
     (tmp_path / "elsewhere.tar").write_bytes(b"")
     _, log = runs_of(tmp_path / "in", tmp_path / "out")
@@ -343,10 +333,10 @@ def test_links_that_lead_out_are_named(tmp_path, seven):
 
 
 @pytest.mark.parametrize("name", ["../{0}", "{1}", "/vsicurl/http://127.0.0.1:9/{0}", "a\\..\\..\\{0}", "./../{0}"])
-def test_names_in_metadata_lead_nowhere_else(tmp_path, four, name):
+def test_names_in_metadata_lead_nowhere_else(tmp_path, four_band_pair, name):
     for make, pattern in ((worldview, "*_MUL/*.TIL"), (dimap, "*_MS/DIM*.XML")):
         root = tmp_path / make.__name__
-        make(root / "in", four, across=1)
+        make(root / "in", four_band_pair, across=1)
         file = next((root / "in").glob(pattern))
         band_file = next(f for f in file.parent.glob("*.TIF"))
         band_file.rename(root / band_file.name)
@@ -354,17 +344,17 @@ def test_names_in_metadata_lead_nowhere_else(tmp_path, four, name):
         assert "Missing: " in refusal(root / "in", root / "out")
 
 
-def test_pipes_in_a_folder_are_left_alone(tmp_path, seven):
-    product = landsat(tmp_path / "in", seven)
+def test_pipes_in_a_folder_are_left_alone(tmp_path, landsat_pair):
+    product = landsat(tmp_path / "in", landsat_pair)
     for name in ("X_MTL.txt", "DIM_X.XML", "X_pan.tif", "X.zip", "X.IMD"):
         os.mkfifo(tmp_path / "in" / name)
     runs, _ = runs_of(tmp_path / "in", tmp_path / "out")
     assert [(r.title, r.status) for r in runs.values()] == [(product, "sharpened")]
 
 
-def test_a_result_that_is_a_virtual_raster_is_made_again(tmp_path, seven, web):
+def test_a_result_that_is_a_virtual_raster_is_made_again(tmp_path, landsat_pair, web):
     """A file under the name of a result is opened as a GeoTIFF only."""
-    product = landsat(tmp_path / "in", seven)
+    product = landsat(tmp_path / "in", landsat_pair)
     (tmp_path / "out").mkdir()
     planted = tmp_path / "out" / f"{product}_sharp.tif"
     planted.write_text(f"<GDAL_WMS><Service name='TiledWMS'><ServerUrl>{web}/</ServerUrl></Service></GDAL_WMS>")
@@ -372,9 +362,9 @@ def test_a_result_that_is_a_virtual_raster_is_made_again(tmp_path, seven, web):
     assert runs[product].status == "sharpened"
 
 
-def test_texts_of_metadata_reach_no_log_as_control_characters(tmp_path, seven):
+def test_texts_of_metadata_reach_no_log_as_control_characters(tmp_path, landsat_pair):
     """A title of a million characters, or one that clears a terminal, would spoil every line after it."""
-    product = landsat(tmp_path / "in", seven, forms=("json",))
+    product = landsat(tmp_path / "in", landsat_pair, forms=("json",))
     file = tmp_path / "in" / f"{product}_MTL.json"
     tree = json.loads(file.read_text(encoding="utf-8"))
     tree["LANDSAT_METADATA_FILE"]["PRODUCT_CONTENTS"]["LANDSAT_PRODUCT_ID"] = "\x1b[2J" + product

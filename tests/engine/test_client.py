@@ -19,7 +19,8 @@ from helpers.fusion import job, run, temporaries
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.engine.child_process import Launch
-from otfm_pansharpen.engine.client import Engine, Engines, make_greeting
+from otfm_pansharpen.engine.client import Engines, make_greeting
+from otfm_pansharpen.engine.connection import Engine
 from otfm_pansharpen.model.errors import CancelledError, EngineError, InputError
 from otfm_pansharpen.model.notices import Notice
 from otfm_pansharpen.model.progress import Progress
@@ -250,7 +251,8 @@ def test_the_engine_ends_with_qgis_and_leaves_nothing(tmp_path):
 STARTER = """
 import sys
 from pathlib import Path
-from otfm_pansharpen.engine.client import Engine, make_greeting
+from otfm_pansharpen.engine.client import make_greeting
+from otfm_pansharpen.engine.connection import Engine
 from otfm_pansharpen.engine.child_process import launches
 engine = Engine(launches()[0], make_greeting(Path(sys.argv[1])))
 print(engine.process.pid, flush=True)

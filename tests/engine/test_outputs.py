@@ -6,7 +6,7 @@ import pytest
 from helpers.engine import engines
 from helpers.fusion import job
 from helpers.scenes import Recipe
-from otfm_pansharpen.engine.client import Engine
+from otfm_pansharpen.engine.connection import Engine
 from otfm_pansharpen.engine.outputs import describe_written, read_states
 from otfm_pansharpen.model.errors import CancelledError, EngineError
 from otfm_pansharpen.model.product.job import ProductJob

@@ -13,7 +13,7 @@ from helpers.package_index import TORCH, write_torch_wheels, write_wheel
 from otfm_pansharpen.engine import installation, packages, torch_builds
 from otfm_pansharpen.engine.child_process import find_pythons
 from otfm_pansharpen.engine.installation import RequiredFiles
-from otfm_pansharpen.engine.packages import LONGEST_NAME, MAX_PATH, packages_folder
+from otfm_pansharpen.engine.packages import MAX_NAME_LENGTH, MAX_PATH, packages_folder
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress
 
@@ -107,7 +107,7 @@ def profile_of(windows, characters, monkeypatch):
 def deep_wheels(tmp_path):
     """Make wheels with a name as long as the longest of torch's own."""
     wheels = write_torch_wheels(tmp_path / "wheels")
-    name = "torch/licenses/".ljust(LONGEST_NAME, "x")
+    name = "torch/licenses/".ljust(MAX_NAME_LENGTH, "x")
     write_wheel(wheels, "torch", "2.13.0", {"torch/__init__.py": TORCH, name: ""})
     return wheels
 

@@ -13,7 +13,8 @@ from helpers.engine import engines
 from helpers.fusion import job
 from helpers.scenes import Recipe
 from otfm_pansharpen.engine.child_process import Launch, launches
-from otfm_pansharpen.engine.client import Engine, make_greeting
+from otfm_pansharpen.engine.client import make_greeting
+from otfm_pansharpen.engine.connection import Engine
 from otfm_pansharpen.engine.messages import MAX_LINE_BYTES
 from otfm_pansharpen.model.errors import EngineError
 from otfm_pansharpen.model.progress import Progress

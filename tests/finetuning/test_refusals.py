@@ -9,18 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.finetuning import QUICK, SENSOR, finetune, job, run, source, spoil, start
+from helpers.finetuning import QUICK, finetune, job, run, source, spoil, start
 from osgeo import gdal
 from otfm_pansharpen.model.errors import InputError, OutputError, WeightsError
 from otfm_pansharpen.model.network.weights import load_weights
 from otfm_pansharpen.model.options import BUNDLED
 from otfm_pansharpen.model.progress import Progress
 from otfm_pansharpen.model.raster.source import RasterSource
-
-
-@pytest.fixture
-def pair(tmp_path):
-    return SENSOR.write(tmp_path)
 
 
 def all_gaps(pan, ms):

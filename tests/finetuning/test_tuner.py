@@ -17,7 +17,7 @@ from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.training.batches import ExampleBuffer
 from otfm_pansharpen.model.training.dataset import USUAL, Source
-from otfm_pansharpen.model.training.simulation import SimulationConfig
+from otfm_pansharpen.model.training.simulation_config import SimulationConfig
 from otfm_pansharpen.model.training.transport import spectral_cost
 
 NETWORK = NetworkConfig(width=8, blocks=1, hidden=8)

@@ -50,3 +50,9 @@ def spoil(pair: Pair, change: Any) -> None:
     pan, ms = change(load_image(pair.pan), load_image(pair.ms))
     save(pair.pan, pan, transform=(5e5, 2, 0, 4e6, 0, -2), nodata=0)
     save(pair.ms, ms, transform=(5e5, 4, 0, 4e6, 0, -4), nodata=0)
+
+
+def stopping(share: float) -> Progress:
+    """Make a progress that cancels at a share."""
+    seen = [0.0]
+    return Progress(report=seen.append, cancelled=lambda: seen[-1] >= share)

@@ -13,8 +13,12 @@ from otfm_pansharpen.model.errors import PansharpenError
 from otfm_pansharpen.model.fusion.job import FusionOptions
 from otfm_pansharpen.model.options import BUNDLED, DEFAULT_SET
 from otfm_pansharpen.model.product.job import ProductJob, ProductResult
+from otfm_pansharpen.model.product.recognise import find_products
 from otfm_pansharpen.model.product.run import sharpen_products
+from otfm_pansharpen.model.product.scene import Product
 from otfm_pansharpen.model.progress import Progress
+from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
+from otfm_pansharpen.model.raster.source_files import confined
 
 
 def pair_for(folder: Path, bands: int, ratio: int, **more: object) -> Pair:
@@ -104,6 +108,14 @@ def refusal(source: Path, folder: Path) -> str:
         sharpen_products(ProductJob(str(source), folder, FusionOptions(device="cpu")))
     assert list(folder.iterdir()) == []
     return str(refused.value)
+
+
+def only_product(folder: Path) -> Product:
+    """Recognise the only product of a folder; nothing may be refused. Returns it."""
+    with confined(), gdal_exceptions():
+        products, refused = find_products(str(folder), lambda: None)
+    assert (len(products), refused) == (1, [])
+    return products[0]
 
 
 def band_names(path: Path | str) -> list[str]:

@@ -17,7 +17,63 @@ CLASSES = (
     *("NODATA", "SATURATED_DEFECTIVE", "DARK_FEATURE_SHADOW", "CLOUD_SHADOW", "VEGETATION", "NOT_VEGETATED"),
     *("WATER", "UNCLASSIFIED", "CLOUD_MEDIUM_PROBA", "CLOUD_HIGH_PROBA", "THIN_CIRRUS", "SNOW_ICE"),
 )
-TIME = "2022-06-15T10:15:59.024Z"
+SCALE_L1C = '<QUANTIFICATION_VALUE unit="none">10000</QUANTIFICATION_VALUE>'
+SCALE_L2A = """<QUANTIFICATION_VALUES_LIST>
+        <BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE>
+        <AOT_QUANTIFICATION_VALUE unit="none">1000.0</AOT_QUANTIFICATION_VALUE>
+        <WVP_QUANTIFICATION_VALUE unit="cm">1000.0</WVP_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>"""
+SCALE_OLD_L2A = """<L1C_L2A_Quantification_Values_List>
+        <L1C_TOA_QUANTIFICATION_VALUE unit="none">1000</L1C_TOA_QUANTIFICATION_VALUE>
+        <L2A_BOA_QUANTIFICATION_VALUE unit="none">10000</L2A_BOA_QUANTIFICATION_VALUE>
+        <L2A_AOT_QUANTIFICATION_VALUE unit="none">1000.0</L2A_AOT_QUANTIFICATION_VALUE>
+        <L2A_WVP_QUANTIFICATION_VALUE unit="cm">1000.0</L2A_WVP_QUANTIFICATION_VALUE>
+      </L1C_L2A_Quantification_Values_List>"""
+TEMPLATE = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<n1:Level-{level}_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-{level}.xsd">
+  <n1:General_Info>
+    <Product_Info>
+      <PRODUCT_START_TIME>{time}</PRODUCT_START_TIME><PRODUCT_STOP_TIME>{time}</PRODUCT_STOP_TIME>{uri}
+      <PROCESSING_LEVEL>Level-{level}</PROCESSING_LEVEL><PRODUCT_TYPE>S2MSI{level}</PRODUCT_TYPE>
+      <PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE>
+      <PRODUCT_DOI>https://doi.org/10.5270/INVENTED</PRODUCT_DOI><GENERATION_TIME>{time}</GENERATION_TIME>
+      <PREVIEW_IMAGE_URL>Not applicable</PREVIEW_IMAGE_URL><PREVIEW_GEO_INFO>Not applicable</PREVIEW_GEO_INFO>
+      <Datatake datatakeIdentifier="GS2A_20220615T101559_028000_N{baseline}">
+        <SPACECRAFT_NAME>Sentinel-2A</SPACECRAFT_NAME><DATATAKE_TYPE>INS-NOBS</DATATAKE_TYPE>
+        <DATATAKE_SENSING_START>{time}</DATATAKE_SENSING_START><SENSING_ORBIT_NUMBER>65</SENSING_ORBIT_NUMBER>
+        <SENSING_ORBIT_DIRECTION>DESCENDING</SENSING_ORBIT_DIRECTION>
+      </Datatake>
+      <Query_Options completeSingleTile="true"><PRODUCT_FORMAT>SAFE_COMPACT</PRODUCT_FORMAT></Query_Options>
+      <Product_Organisation>{granules}</Product_Organisation>
+    </Product_Info>
+    <{characteristics}>
+      <Special_Values><SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT><SPECIAL_VALUE_INDEX>0</SPECIAL_VALUE_INDEX>
+      </Special_Values>
+      <Special_Values><SPECIAL_VALUE_TEXT>SATURATED</SPECIAL_VALUE_TEXT>
+        <SPECIAL_VALUE_INDEX>65535</SPECIAL_VALUE_INDEX></Special_Values>
+      <Image_Display_Order><RED_CHANNEL>3</RED_CHANNEL><GREEN_CHANNEL>2</GREEN_CHANNEL>
+        <BLUE_CHANNEL>1</BLUE_CHANNEL></Image_Display_Order>
+      {scale}{offsets}
+      <Reflectance_Conversion><U>0.968</U><Solar_Irradiance_List>{irradiances}</Solar_Irradiance_List>
+      </Reflectance_Conversion>
+      <Spectral_Information_List>{spectral}</Spectral_Information_List>
+      <PHYSICAL_GAINS bandId="0">4.1</PHYSICAL_GAINS><REFERENCE_BAND>3</REFERENCE_BAND>
+      {classes}
+    </{characteristics}>
+  </n1:General_Info>
+  <n1:Geometric_Info>
+    <Product_Footprint><Product_Footprint><Global_Footprint><EXT_POS_LIST>36.1 9.0 36.1 9.1 36.0 9.1 36.0 9.0 36.1 9.0
+      </EXT_POS_LIST></Global_Footprint></Product_Footprint><RASTER_CS_TYPE>POINT</RASTER_CS_TYPE>
+      <PIXEL_ORIGIN>1</PIXEL_ORIGIN></Product_Footprint>
+    <Coordinate_Reference_System><GEO_TABLES version="1">EPSG</GEO_TABLES><HORIZONTAL_CS_TYPE>GEOGRAPHIC
+      </HORIZONTAL_CS_TYPE></Coordinate_Reference_System>
+  </n1:Geometric_Info>
+  <n1:Auxiliary_Data_Info><GIPP_List><GIPP_FILENAME type="GIP_INVENT" version="0001">S2A_OPER_GIP</GIPP_FILENAME>
+    </GIPP_List></n1:Auxiliary_Data_Info>
+  <n1:Quality_Indicators_Info><Cloud_Coverage_Assessment>0.0</Cloud_Coverage_Assessment>
+    <Technical_Quality_Assessment><DEGRADED_ANC_DATA_PERCENTAGE>0.0</DEGRADED_ANC_DATA_PERCENTAGE>
+    </Technical_Quality_Assessment></n1:Quality_Indicators_Info>
+</n1:Level-{level}_User_Product>
+"""
 
 
 @dataclass
@@ -143,100 +199,60 @@ class Safe:
 </eop:Mask>"""
 
     def _describe(self, granules: Sequence[tuple[str, list[str]]]) -> str:
+        """Write the metadata of the product."""
         second, old = self.level == "L2A", self.long
-        tag = ("IMAGE_ID" if old else "IMAGE_FILE") + ("_2A" if second and old else "")
-        element = "Granules" if old else "Granule"
-        listed = "".join(
+        level, uri = ("2A", "PRODUCT_URI_2A" if old else "PRODUCT_URI") if second else ("1C", "PRODUCT_URI")
+        classes = "".join(
+            f"<Scene_Classification_ID><SCENE_CLASSIFICATION_TEXT>SC_{text}</SCENE_CLASSIFICATION_TEXT>"
+            f"<SCENE_CLASSIFICATION_INDEX>{n}</SCENE_CLASSIFICATION_INDEX></Scene_Classification_ID>"
+            for n, text in enumerate(CLASSES)
+        )
+        return TEMPLATE.format(
+            time="2022-06-15T10:15:59.024Z",
+            level=level,
+            uri="" if old and not second else f"<{uri}>{self.name}.SAFE</{uri}>",
+            baseline=self.baseline,
+            granules=self._list_granules(granules),
+            characteristics="L2A_Product_Image_Characteristics" if second and old else "Product_Image_Characteristics",
+            scale=(SCALE_OLD_L2A if old else SCALE_L2A) if second else SCALE_L1C,
+            offsets=self._list_offsets(),
+            irradiances="".join(
+                f'<SOLAR_IRRADIANCE bandId="{n}" unit="W/m\u00b2/\u00b5m">1800.5</SOLAR_IRRADIANCE>'
+                for n in range(len(BANDS))
+            ),
+            spectral="".join(map(_describe_band, range(len(BANDS)))),
+            classes=f"<Scene_Classification_List>{classes}</Scene_Classification_List>" if second else "",
+        )
+
+    def _list_granules(self, granules: Sequence[tuple[str, list[str]]]) -> str:
+        tag = ("IMAGE_ID" if self.long else "IMAGE_FILE") + ("_2A" if self.level == "L2A" and self.long else "")
+        element = "Granules" if self.long else "Granule"
+        return "".join(
             f'<Granule_List><{element} datastripIdentifier="S2A_OPER_MSI_{self.level}_DS_SGS__INVENTED" '
             f'granuleIdentifier="{identifier}" imageFormat="JPEG2000">'
             + "".join(f"<{tag}>{name}</{tag}>" for name in names)
             + f"</{element}></Granule_List>"
             for identifier, names in granules
         )
-        numbers = range(len(BANDS))
-        name = "BOA_ADD_OFFSET" if second else "RADIO_ADD_OFFSET"
-        group = "BOA_ADD_OFFSET_VALUES_LIST" if second else "Radiometric_Offset_List"
-        offsets = "".join(f'<{name} band_id="{n}">{self.offset}</{name}>' for n in numbers)
-        offsets = f"<{group}>{offsets}</{group}>" if self.offset else ""
-        if second and old:
-            scale = """<L1C_L2A_Quantification_Values_List>
-        <L1C_TOA_QUANTIFICATION_VALUE unit="none">1000</L1C_TOA_QUANTIFICATION_VALUE>
-        <L2A_BOA_QUANTIFICATION_VALUE unit="none">10000</L2A_BOA_QUANTIFICATION_VALUE>
-        <L2A_AOT_QUANTIFICATION_VALUE unit="none">1000.0</L2A_AOT_QUANTIFICATION_VALUE>
-        <L2A_WVP_QUANTIFICATION_VALUE unit="cm">1000.0</L2A_WVP_QUANTIFICATION_VALUE>
-      </L1C_L2A_Quantification_Values_List>"""
-        elif second:
-            scale = """<QUANTIFICATION_VALUES_LIST>
-        <BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE>
-        <AOT_QUANTIFICATION_VALUE unit="none">1000.0</AOT_QUANTIFICATION_VALUE>
-        <WVP_QUANTIFICATION_VALUE unit="cm">1000.0</WVP_QUANTIFICATION_VALUE></QUANTIFICATION_VALUES_LIST>"""
-        else:
-            scale = '<QUANTIFICATION_VALUE unit="none">10000</QUANTIFICATION_VALUE>'
-        spectral = "".join(
-            f'<Spectral_Information bandId="{n}" physicalBand="{band[0] + band[1:].lstrip("0")}">'
-            f"<RESOLUTION>{10 * RATIOS[band]}</RESOLUTION><Wavelength>"
-            f'<MIN unit="nm">{centre - 15:.0f}</MIN><MAX unit="nm">{centre + 15:.0f}</MAX>'
-            f'<CENTRAL unit="nm">{centre}</CENTRAL></Wavelength><Spectral_Response><STEP unit="nm">1</STEP>'
-            f"<VALUES>{'0.001 0.5 0.98 ' * 40}</VALUES></Spectral_Response></Spectral_Information>"
-            for n, (band, centre) in enumerate(zip(BANDS, CENTRES))
-        )
-        irradiances = "".join(
-            f'<SOLAR_IRRADIANCE bandId="{n}" unit="W/m\u00b2/\u00b5m">1800.5</SOLAR_IRRADIANCE>' for n in numbers
-        )
-        classes = "".join(
-            f"<Scene_Classification_ID><SCENE_CLASSIFICATION_TEXT>SC_{text}</SCENE_CLASSIFICATION_TEXT>"
-            f"<SCENE_CLASSIFICATION_INDEX>{n}</SCENE_CLASSIFICATION_INDEX></Scene_Classification_ID>"
-            for n, text in enumerate(CLASSES)
-        )
-        kind, uri = ("2A", "PRODUCT_URI_2A" if old else "PRODUCT_URI") if second else ("1C", "PRODUCT_URI")
-        uri = "" if old and not second else f"<{uri}>{self.name}.SAFE</{uri}>"
-        characteristics = "L2A_Product_Image_Characteristics" if second and old else "Product_Image_Characteristics"
-        return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<n1:Level-{kind}_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-{kind}.xsd">
-  <n1:General_Info>
-    <Product_Info>
-      <PRODUCT_START_TIME>{TIME}</PRODUCT_START_TIME><PRODUCT_STOP_TIME>{TIME}</PRODUCT_STOP_TIME>{uri}
-      <PROCESSING_LEVEL>Level-{kind}</PROCESSING_LEVEL><PRODUCT_TYPE>S2MSI{kind}</PRODUCT_TYPE>
-      <PROCESSING_BASELINE>{self.baseline}</PROCESSING_BASELINE>
-      <PRODUCT_DOI>https://doi.org/10.5270/INVENTED</PRODUCT_DOI><GENERATION_TIME>{TIME}</GENERATION_TIME>
-      <PREVIEW_IMAGE_URL>Not applicable</PREVIEW_IMAGE_URL><PREVIEW_GEO_INFO>Not applicable</PREVIEW_GEO_INFO>
-      <Datatake datatakeIdentifier="GS2A_20220615T101559_028000_N{self.baseline}">
-        <SPACECRAFT_NAME>Sentinel-2A</SPACECRAFT_NAME><DATATAKE_TYPE>INS-NOBS</DATATAKE_TYPE>
-        <DATATAKE_SENSING_START>{TIME}</DATATAKE_SENSING_START><SENSING_ORBIT_NUMBER>65</SENSING_ORBIT_NUMBER>
-        <SENSING_ORBIT_DIRECTION>DESCENDING</SENSING_ORBIT_DIRECTION>
-      </Datatake>
-      <Query_Options completeSingleTile="true"><PRODUCT_FORMAT>SAFE_COMPACT</PRODUCT_FORMAT></Query_Options>
-      <Product_Organisation>{listed}</Product_Organisation>
-    </Product_Info>
-    <{characteristics}>
-      <Special_Values><SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT><SPECIAL_VALUE_INDEX>0</SPECIAL_VALUE_INDEX>
-      </Special_Values>
-      <Special_Values><SPECIAL_VALUE_TEXT>SATURATED</SPECIAL_VALUE_TEXT>
-        <SPECIAL_VALUE_INDEX>65535</SPECIAL_VALUE_INDEX></Special_Values>
-      <Image_Display_Order><RED_CHANNEL>3</RED_CHANNEL><GREEN_CHANNEL>2</GREEN_CHANNEL>
-        <BLUE_CHANNEL>1</BLUE_CHANNEL></Image_Display_Order>
-      {scale}{offsets}
-      <Reflectance_Conversion><U>0.968</U><Solar_Irradiance_List>{irradiances}</Solar_Irradiance_List>
-      </Reflectance_Conversion>
-      <Spectral_Information_List>{spectral}</Spectral_Information_List>
-      <PHYSICAL_GAINS bandId="0">4.1</PHYSICAL_GAINS><REFERENCE_BAND>3</REFERENCE_BAND>
-      {f"<Scene_Classification_List>{classes}</Scene_Classification_List>" if second else ""}
-    </{characteristics}>
-  </n1:General_Info>
-  <n1:Geometric_Info>
-    <Product_Footprint><Product_Footprint><Global_Footprint><EXT_POS_LIST>36.1 9.0 36.1 9.1 36.0 9.1 36.0 9.0 36.1 9.0
-      </EXT_POS_LIST></Global_Footprint></Product_Footprint><RASTER_CS_TYPE>POINT</RASTER_CS_TYPE>
-      <PIXEL_ORIGIN>1</PIXEL_ORIGIN></Product_Footprint>
-    <Coordinate_Reference_System><GEO_TABLES version="1">EPSG</GEO_TABLES><HORIZONTAL_CS_TYPE>GEOGRAPHIC
-      </HORIZONTAL_CS_TYPE></Coordinate_Reference_System>
-  </n1:Geometric_Info>
-  <n1:Auxiliary_Data_Info><GIPP_List><GIPP_FILENAME type="GIP_INVENT" version="0001">S2A_OPER_GIP</GIPP_FILENAME>
-    </GIPP_List></n1:Auxiliary_Data_Info>
-  <n1:Quality_Indicators_Info><Cloud_Coverage_Assessment>0.0</Cloud_Coverage_Assessment>
-    <Technical_Quality_Assessment><DEGRADED_ANC_DATA_PERCENTAGE>0.0</DEGRADED_ANC_DATA_PERCENTAGE>
-    </Technical_Quality_Assessment></n1:Quality_Indicators_Info>
-</n1:Level-{kind}_User_Product>
-"""
+
+    def _list_offsets(self) -> str:
+        if not self.offset:
+            return ""
+        name = "BOA_ADD_OFFSET" if self.level == "L2A" else "RADIO_ADD_OFFSET"
+        group = "BOA_ADD_OFFSET_VALUES_LIST" if self.level == "L2A" else "Radiometric_Offset_List"
+        offsets = "".join(f'<{name} band_id="{n}">{self.offset}</{name}>' for n in range(len(BANDS)))
+        return f"<{group}>{offsets}</{group}>"
+
+
+def _describe_band(number: int) -> str:
+    band, centre = BANDS[number], CENTRES[number]
+    return (
+        f'<Spectral_Information bandId="{number}" physicalBand="{band[0] + band[1:].lstrip("0")}">'
+        f"<RESOLUTION>{10 * RATIOS[band]}</RESOLUTION><Wavelength>"
+        f'<MIN unit="nm">{centre - 15:.0f}</MIN><MAX unit="nm">{centre + 15:.0f}</MAX>'
+        f'<CENTRAL unit="nm">{centre}</CENTRAL></Wavelength><Spectral_Response><STEP unit="nm">1</STEP>'
+        f"<VALUES>{'0.001 0.5 0.98 ' * 40}</VALUES></Spectral_Response></Spectral_Information>"
+    )
 
 
 def write_jp2(path: Path, values: np.ndarray, origin: Sequence[float], pixel: float) -> None:

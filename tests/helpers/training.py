@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.training.dataset import Source
-from otfm_pansharpen.model.training.simulation import SimulationConfig
+from otfm_pansharpen.model.training.simulation_config import SimulationConfig
 from otfm_pansharpen.model.training.trainer import Run, TrainingConfig
 
 NETWORK = NetworkConfig(width=8, blocks=1, hidden=8)

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 
 import numpy as np
 import pytest
 from helpers.dimap import dimap
 from helpers.landsat import gap_masks, landsat
 from helpers.maxar import worldview
-from helpers.products import band_names, cut, named, pack_as, packed, pair_for, refusal, renamed, sharpened
+from helpers.products import (
+    band_names,
+    cut,
+    named,
+    only_product,
+    packed,
+    pair_for,
+    refusal,
+    renamed,
+    sharpened,
+)
 from helpers.scenes import load_image
 from osgeo import gdal
-from otfm_pansharpen.model.product.recognise import find_products
 from otfm_pansharpen.model.raster.bands import rgb_bands
-from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
-from otfm_pansharpen.model.raster.source_files import confined
 
 FOUR = ["blue", "green", "red", "nir"]
 GF2 = "GF2_PMS1_E113.5_N23.0_20170201_L1A0002149370"
 SKYSAT = "20200814_162132_ssc4d3_0021"
-
-
-@pytest.fixture
-def landsat_pair(tmp_path):
-    return pair_for(tmp_path / "pair7", 7, 2)
-
-
-@pytest.fixture
-def pair(tmp_path):
-    return pair_for(tmp_path / "pair4", 4, 4)
 
 
 def only_run(folder, out, **changes):
@@ -38,14 +34,6 @@ def only_run(folder, out, **changes):
     result, log = sharpened(folder, out, **changes)
     assert [r.status for r in result.runs] == ["sharpened"], log
     return result.runs[0], log
-
-
-def only_product(folder):
-    """Recognise the only product of a folder; nothing may be refused. Returns it."""
-    with confined(), gdal_exceptions():
-        products, refused = find_products(str(folder), lambda: None)
-    assert (len(products), refused) == (1, [])
-    return products[0]
 
 
 def ms_names(product):
@@ -115,10 +103,10 @@ def test_gap_masks_of_landsat_7_are_not_a_product(tmp_path, forms):
     ["a_ms_udm2.tif", "a_ms_clouds.tif", "masks/a_ms.tif", "a_ms_angles.tif", "a_ms_footprint.tif", "quality/ms.tif",
      "a_ms_SAA.tif", "a_ms_browse.tif", "a_ms_valid_mask.tif"],
 )  # fmt: skip
-def test_masks_angles_and_quality_are_not_bands(tmp_path, pair, name):
-    named(tmp_path / "in", pair, "a_pan.tif", "a_ms.tif")
-    cut(pair.ms, tmp_path / "in" / name, [1])
-    cut(pair.pan, tmp_path / "in" / name.replace("ms", "pan"))
+def test_masks_angles_and_quality_are_not_bands(tmp_path, four_band_pair, name):
+    named(tmp_path / "in", four_band_pair, "a_pan.tif", "a_ms.tif")
+    cut(four_band_pair.ms, tmp_path / "in" / name, [1])
+    cut(four_band_pair.pan, tmp_path / "in" / name.replace("ms", "pan"))
     assert len(only_product(tmp_path / "in").ms.bands) == 4
 
 
@@ -136,18 +124,20 @@ def test_masks_angles_and_quality_are_not_bands(tmp_path, pair, name):
         ("{}/scene.tif", ("blue", "green", "red", "nir")),
     ],
 )
-def test_bands_are_in_the_order_of_wavelength(tmp_path, pair, pattern, tokens):
+def test_bands_are_in_the_order_of_wavelength(tmp_path, four_band_pair, pattern, tokens):
     """Public: PolarGeospatialCenter/imagery_utils pull request 58, IKONOS with one file per band."""
-    renamed(tmp_path / "in", pair, pattern, {"pan": "pan", **dict(zip(tokens, (1, 2, 3, 4)))})
+    renamed(tmp_path / "in", four_band_pair, pattern, {"pan": "pan", **dict(zip(tokens, (1, 2, 3, 4)))})
     assert ms_names(only_product(tmp_path / "in")) == FOUR
 
 
-def test_result_of_ordered_bands_is_shown_in_natural_colours(tmp_path, pair):
-    renamed(tmp_path / "in", pair, "po_1_{}_0000000.tif", {"pan": "pan", "blu": 1, "grn": 2, "red": 3, "nir": 4})
+def test_result_of_ordered_bands_is_shown_in_natural_colours(tmp_path, four_band_pair):
+    renamed(
+        tmp_path / "in", four_band_pair, "po_1_{}_0000000.tif", {"pan": "pan", "blu": 1, "grn": 2, "red": 3, "nir": 4}
+    )
     run, _ = only_run(tmp_path / "in", tmp_path / "out")
     assert band_names(run.output) == FOUR
     assert run.colours == (3, 2, 1)
-    fused, ms = load_image(run.output), load_image(pair.ms)
+    fused, ms = load_image(run.output), load_image(four_band_pair.ms)
     np.testing.assert_allclose(fused.mean((1, 2)), ms.mean((1, 2)), rtol=0.02)
 
 
@@ -159,10 +149,10 @@ def test_result_of_ordered_bands_is_shown_in_natural_colours(tmp_path, pair):
         ("nrg", ["nir", "red", "green"], (1, 2, 3)),
     ],
 )
-def test_letters_in_a_name_tell_the_order_of_bands(tmp_path, pair, word, names, colours):
-    named(tmp_path / "in", pair, "po_3806174_pan_0000000.tif", f"po_3806174_{word}_0000000.tif")
+def test_letters_in_a_name_tell_the_order_of_bands(tmp_path, four_band_pair, word, names, colours):
+    named(tmp_path / "in", four_band_pair, "po_3806174_pan_0000000.tif", f"po_3806174_{word}_0000000.tif")
     if len(names) == 3:
-        cut(pair.ms, tmp_path / "in" / f"po_3806174_{word}_0000000.tif", [1, 2, 3])
+        cut(four_band_pair.ms, tmp_path / "in" / f"po_3806174_{word}_0000000.tif", [1, 2, 3])
     assert ms_names(only_product(tmp_path / "in")) == names
     assert tuple(i + 1 for i in rgb_bands(names)) == colours
 
@@ -183,9 +173,9 @@ def test_letters_in_a_name_tell_the_order_of_bands(tmp_path, pair, word, names, 
         ("warped_CBERS_4A_WPM_2020_L4_BAND0_v2.tif", "warped_CBERS_4A_WPM_2020_L4_BAND{}_v2.tif"),
     ],
 )
-def test_products_are_known_inside_a_longer_name(tmp_path, pair, pan, ms):
+def test_products_are_known_inside_a_longer_name(tmp_path, four_band_pair, pan, ms):
     """Public: Zhaoguanhua/AtmosphericCorrection issue 9, GaoFen named -MSS1_ORTHO_MS_proj by its orthorectification."""
-    named(tmp_path / "in", pair, pan, ms)
+    named(tmp_path / "in", four_band_pair, pan, ms)
     product = only_product(tmp_path / "in")
     assert ms_names(product) == FOUR
     assert product.ms.sensor.name in ("GaoFen", "KOMPSAT-3", "CBERS-4A WPM")
@@ -210,10 +200,10 @@ def test_renamed_bands_are_found_by_their_metadata(tmp_path, landsat_pair, name)
     assert (found.title, len(found.ms.bands), found.ms.missing) == (product, 7, ())
 
 
-def test_originals_do_not_mix_with_their_orthoimages(tmp_path, pair):
+def test_originals_do_not_mix_with_their_orthoimages(tmp_path, four_band_pair):
     """The originals are a product of their own, in sensor geometry; here their RPC file is damaged."""
     for product, number in (("PAN1", None), ("MSS1", 4)):
-        source = pair.pan if number is None else pair.ms
+        source = four_band_pair.pan if number is None else four_band_pair.ms
         cut(source, tmp_path / "in" / f"{GF2}-{product}_ortho.tif")
         raw = tmp_path / "in" / f"{GF2}-{product}.tiff"
         gdal.Translate(str(raw), str(source), creationOptions=["PROFILE=BASELINE"])
@@ -248,23 +238,23 @@ def test_three_bands_of_pleiades_are_those_of_their_mode(tmp_path, band_mode, na
     assert ms_names(only_product(tmp_path / "in")) == names
 
 
-def test_pleiades_volume_of_one_folder_with_short_names(tmp_path, pair):
-    dimap(tmp_path / "in", pair, one_folder=True)
+def test_pleiades_volume_of_one_folder_with_short_names(tmp_path, four_band_pair):
+    dimap(tmp_path / "in", four_band_pair, one_folder=True)
     product = only_product(tmp_path / "in")
     assert ms_names(product) == ["red", "green", "blue", "nir"]
     assert len(product.pan.bands[0].files) == 2
 
 
-def test_renamed_dimap_file_is_known(tmp_path, pair):
-    dimap(tmp_path / "in", pair)
+def test_renamed_dimap_file_is_known(tmp_path, four_band_pair):
+    dimap(tmp_path / "in", four_band_pair)
     for file in list((tmp_path / "in").glob("*/DIM*")):
         file.rename(file.with_name(f"Copy of {file.name}"))
     assert ms_names(only_product(tmp_path / "in")) == ["red", "green", "blue", "nir"]
 
 
 @pytest.mark.parametrize("satellite", ["QB02", "IK01", "GE01"])
-def test_renamed_maxar_bundle_is_one_product(tmp_path, pair, satellite):
-    worldview(tmp_path / "in", pair, across=1, satellite=satellite)
+def test_renamed_maxar_bundle_is_one_product(tmp_path, four_band_pair, satellite):
+    worldview(tmp_path / "in", four_band_pair, across=1, satellite=satellite)
     for file in list((tmp_path / "in").glob("*/*")):
         file.rename(file.with_name(f"clip_{file.name}"))
     product = only_product(tmp_path / "in")
@@ -272,8 +262,8 @@ def test_renamed_maxar_bundle_is_one_product(tmp_path, pair, satellite):
     assert product.choices == ()
 
 
-def test_renamed_product_that_its_maker_sharpened_is_refused(tmp_path, pair):
-    worldview(tmp_path / "in", pair)
+def test_renamed_product_that_its_maker_sharpened_is_refused(tmp_path, four_band_pair):
+    worldview(tmp_path / "in", four_band_pair)
     for file in (tmp_path / "in").glob("*_MUL/*.IMD"):
         file.write_text(file.read_text().replace('panSharpenAlgorithm = "None"', 'panSharpenAlgorithm = "UNB"'))
     assert "sharpened by its maker already" in refusal(tmp_path / "in", tmp_path / "out")
@@ -293,10 +283,10 @@ def test_band_with_an_empty_name_in_mtl_is_absent(tmp_path, landsat_pair, form):
 
 
 @pytest.mark.parametrize("suffix", ["", "_dn", "_clip"])
-def test_skysat_is_sharpened(tmp_path, pair, suffix):
+def test_skysat_is_sharpened(tmp_path, four_band_pair, suffix):
     """Public: stac-utils/stactools issue 40, the bands of SkySat."""
-    named(tmp_path / "in", pair, f"{SKYSAT}_panchromatic{suffix}.tif", f"{SKYSAT}_analytic{suffix}.tif")
-    for product, source in (("panchromatic", pair.pan), ("analytic", pair.ms)):
+    named(tmp_path / "in", four_band_pair, f"{SKYSAT}_panchromatic{suffix}.tif", f"{SKYSAT}_analytic{suffix}.tif")
+    for product, source in (("panchromatic", four_band_pair.pan), ("analytic", four_band_pair.ms)):
         for mask in ("udm", "udm2"):
             cut(source, tmp_path / "in" / f"{SKYSAT}_{product}{suffix}_{mask}.tif", [1])
     product = only_product(tmp_path / "in")
@@ -307,35 +297,35 @@ def test_skysat_is_sharpened(tmp_path, pair, suffix):
 @pytest.mark.parametrize(
     "names", [("scene_pan.tif", "image.tif"), ("grey.tif", "scene_ms.tif"), ("pan.tif", "data.tiff")]
 )
-def test_image_that_no_name_tells_is_found_by_its_pixels(tmp_path, pair, names):
+def test_image_that_no_name_tells_is_found_by_its_pixels(tmp_path, four_band_pair, names):
     pan, ms = names
-    cut(pair.pan, tmp_path / "in" / pan)
-    cut(pair.ms, tmp_path / "in" / ms)
-    cut(pair.ms, tmp_path / "in" / "classes.tif", [1])
-    cut(pair.pan, tmp_path / "in" / "thumb.tif")
+    cut(four_band_pair.pan, tmp_path / "in" / pan)
+    cut(four_band_pair.ms, tmp_path / "in" / ms)
+    cut(four_band_pair.ms, tmp_path / "in" / "classes.tif", [1])
+    cut(four_band_pair.pan, tmp_path / "in" / "thumb.tif")
     product = only_product(tmp_path / "in")
     assert [p.split("/")[-1] for p in (*product.pan.files, *product.ms.files)] == list(names)
     assert "is taken, because its pixels fit" in product.choices[0]
 
 
-def test_other_images_are_named_where_none_fits(tmp_path, pair):
-    cut(pair.pan, tmp_path / "in" / "scene_pan.tif")
-    gdal.Translate(str(tmp_path / "in" / "fine.tif"), str(pair.pan), bandList=[1, 1, 1])
+def test_other_images_are_named_where_none_fits(tmp_path, four_band_pair):
+    cut(four_band_pair.pan, tmp_path / "in" / "scene_pan.tif")
+    gdal.Translate(str(tmp_path / "in" / "fine.tif"), str(four_band_pair.pan), bandList=[1, 1, 1])
     sentence = refusal(tmp_path / "in", tmp_path / "out")
     assert "fine.tif (3 bands, pixels of 2)" in sentence
     assert "No MS image is there" not in sentence
 
 
-def test_richest_of_several_ms_images_is_taken(tmp_path, pair):
-    named(tmp_path / "in", pair, "a_pan.tif", "a_ms.tif")
-    cut(pair.ms, tmp_path / "in" / "a_rgb.tif", [3, 2, 1])
+def test_richest_of_several_ms_images_is_taken(tmp_path, four_band_pair):
+    named(tmp_path / "in", four_band_pair, "a_pan.tif", "a_ms.tif")
+    cut(four_band_pair.ms, tmp_path / "in" / "a_rgb.tif", [3, 2, 1])
     product = only_product(tmp_path / "in")
     assert len(product.ms.bands) == 4
     assert "3 band(s) is there too and is left out" in product.choices[0]
 
 
-def test_swir_of_one_acquisition_does_not_replace_ms(tmp_path, pair):
-    worldview(tmp_path / "in", pair, satellite="WV03")
+def test_swir_of_one_acquisition_does_not_replace_ms(tmp_path, four_band_pair):
+    worldview(tmp_path / "in", four_band_pair, satellite="WV03")
     source = next((tmp_path / "in").glob("*_MUL"))
     target = source.with_name(source.name.replace("MUL", "SWI"))
     shutil.copytree(source, target)
@@ -351,52 +341,15 @@ def test_swir_of_one_acquisition_does_not_replace_ms(tmp_path, pair):
     assert "is there too and is left out" in product.choices[0]
 
 
-def test_only_pan_and_ms_of_a_folder_belong_together(tmp_path, pair):
-    named(tmp_path / "in", pair, "ortho_pan.tif", "warped scene_ms.tif")
+def test_only_pan_and_ms_of_a_folder_belong_together(tmp_path, four_band_pair):
+    named(tmp_path / "in", four_band_pair, "ortho_pan.tif", "warped scene_ms.tif")
     assert "are the only ones here" in only_product(tmp_path / "in").choices[0]
 
 
-# Archives that GDAL cannot read in place
-
-
-@pytest.mark.parametrize("ending", [".tar.bz2", ".tbz2", ".tar.xz", ".txz"])
-@pytest.mark.parametrize("as_folder", [True, False])
-def test_archive_to_unpack_first_is_named_with_the_cure(tmp_path, pair, ending, as_folder):
-    named(tmp_path / "in", pair, "a_pan.tif", "a_ms.tif")
-    (tmp_path / "got").mkdir()
-    archive = pack_as(tmp_path / "in", tmp_path / "got" / f"a{ending}")
-    sentence = refusal(archive.parent if as_folder else archive, tmp_path / "out")
-    assert f"a{ending} cannot be read without unpacking" in sentence
-    assert "Unpack it, for example with 7-Zip or tar, and choose its folder." in sentence
-    with tarfile.open(archive) as source:
-        source.extractall(tmp_path / "unpacked")
-    only_product(tmp_path / "unpacked")
-
-
-@pytest.mark.parametrize("ending", [".7z", ".rar"])
-def test_archives_that_newer_gdal_reads_are_named(tmp_path, ending):
-    (tmp_path / f"a{ending}").write_bytes(b"made up")
-    sentence = refusal(tmp_path, tmp_path.parent / f"{tmp_path.name} out")
-    assert f"a{ending}" in sentence
-    assert "Unpack it" in sentence or "Download it again" in sentence
-
-
-def test_archive_of_what_is_unpacked_already_is_not_refused(tmp_path, landsat_pair):
-    product = landsat(tmp_path / "in", landsat_pair)
-    pack_as(tmp_path / "in", tmp_path / "in" / f"{product}.tar.bz2")
-    assert only_product(tmp_path / "in").title == product
-
-
-def test_single_compressed_bands_are_named(tmp_path):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "LC08_B4.TIF.gz").write_bytes(b"made up")
-    assert "LC08_B4.TIF.gz cannot be read without unpacking" in refusal(tmp_path / "in", tmp_path / "out")
-
-
-def test_result_equals_that_of_the_plain_pair(tmp_path, pair):
+def test_result_equals_that_of_the_plain_pair(tmp_path, four_band_pair):
     """Whatever the names, the pixels are those of PAN and MS."""
-    cut(pair.pan, tmp_path / "one" / "scene_pan.tif")
-    cut(pair.ms, tmp_path / "one" / "image.tif")
-    named(tmp_path / "two", pair, "scene_pan.tif", "scene_ms.tif")
+    cut(four_band_pair.pan, tmp_path / "one" / "scene_pan.tif")
+    cut(four_band_pair.ms, tmp_path / "one" / "image.tif")
+    named(tmp_path / "two", four_band_pair, "scene_pan.tif", "scene_ms.tif")
     one, two = (only_run(tmp_path / n, tmp_path / f"{n} out")[0] for n in ("one", "two"))
     np.testing.assert_array_equal(load_image(one.output), load_image(two.output))

@@ -25,16 +25,6 @@ from otfm_pansharpen.model.product.run import sharpen_products, table
 from otfm_pansharpen.model.progress import Progress
 
 
-@pytest.fixture
-def landsat_pair(tmp_path):
-    return pair_for(tmp_path / "pair", 7, 2)
-
-
-@pytest.fixture
-def four_band_pair(tmp_path):
-    return pair_for(tmp_path / "pair4", 4, 4)
-
-
 def test_level_2_takes_the_pan_of_level_1(tmp_path, landsat_pair):
     surface = pair_for(tmp_path / "surface", 7, 2, scale=5.0)
     landsat(tmp_path / "in" / "one", landsat_pair)

@@ -10,7 +10,7 @@ import pytest
 from helpers.dimap import dimap
 from helpers.landsat import landsat
 from helpers.maxar import worldview
-from helpers.products import cut, named, packed, pair_for, refusal
+from helpers.products import cut, named, packed, refusal
 from helpers.scenes import load_image, save
 from otfm_pansharpen.model.errors import PansharpenError
 from otfm_pansharpen.model.fusion.job import FusionOptions
@@ -18,16 +18,6 @@ from otfm_pansharpen.model.product.families import FAMILIES
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.product.run import sharpen_products
 from otfm_pansharpen.model.progress import Progress
-
-
-@pytest.fixture
-def pair(tmp_path):
-    return pair_for(tmp_path / "pair", 4, 4)
-
-
-@pytest.fixture
-def landsat_pair(tmp_path):
-    return pair_for(tmp_path / "pair7", 7, 2)
 
 
 def test_nothing_there(tmp_path):
@@ -60,8 +50,8 @@ def test_pan_missing_from_a_landsat_folder(tmp_path, landsat_pair):
 
 
 @pytest.mark.parametrize(("pan", "ms", "words"), [(True, False, "has no MS"), (False, True, "has no PAN")])
-def test_only_one_of_the_two(tmp_path, pair, pan, ms, words):
-    worldview(tmp_path / "in", pair)
+def test_only_one_of_the_two(tmp_path, four_band_pair, pan, ms, words):
+    worldview(tmp_path / "in", four_band_pair)
     for suffix, there in (("PAN", pan), ("MUL", ms)):
         if not there:
             shutil.rmtree(next((tmp_path / "in").glob(f"*_{suffix}")))
@@ -70,9 +60,9 @@ def test_only_one_of_the_two(tmp_path, pair, pan, ms, words):
     assert "WorldView-2, 2019-04-23" in sentence
 
 
-def test_two_pans(tmp_path, pair):
-    named(tmp_path / "in", pair, "a_pan.tif", "a_ms.tif")
-    cut(pair.pan, tmp_path / "in" / "a_PANCHROMATIC.tif")
+def test_two_pans(tmp_path, four_band_pair):
+    named(tmp_path / "in", four_band_pair, "a_pan.tif", "a_ms.tif")
+    cut(four_band_pair.pan, tmp_path / "in" / "a_PANCHROMATIC.tif")
     sentence = refusal(tmp_path / "in", tmp_path / "out")
     assert "has 2 PAN images" in sentence
     assert "a_pan.tif" in sentence
@@ -87,9 +77,9 @@ def test_metadata_that_were_downloaded_twice_are_one_product(tmp_path, landsat_p
     assert [r.status for r in result.runs] == ["sharpened"]
 
 
-def test_mixed_dates(tmp_path, pair):
-    worldview(tmp_path / "in" / "one", pair, part="P001", date="2019-04-23")
-    worldview(tmp_path / "in" / "two", pair, part="P002", date="2020-08-01")
+def test_mixed_dates(tmp_path, four_band_pair):
+    worldview(tmp_path / "in" / "one", four_band_pair, part="P001", date="2019-04-23")
+    worldview(tmp_path / "in" / "two", four_band_pair, part="P002", date="2020-08-01")
     shutil.rmtree(tmp_path / "in" / "one" / "014493935010_01_P001_MUL")
     shutil.rmtree(tmp_path / "in" / "two" / "014493935010_01_P002_PAN")
     sentence = refusal(tmp_path / "in", tmp_path / "out")
@@ -100,8 +90,8 @@ def test_mixed_dates(tmp_path, pair):
 
 @pytest.mark.parametrize("make", [worldview, dimap])
 @pytest.mark.parametrize("role", ["PAN", "MS"])
-def test_a_missing_tile_is_named(tmp_path, pair, make, role):
-    make(tmp_path / "in", pair)
+def test_a_missing_tile_is_named(tmp_path, four_band_pair, make, role):
+    make(tmp_path / "in", four_band_pair)
     folders = {"PAN": ("*_PAN", "*_P"), "MS": ("*_MUL", "*_MS")}[role]
     tile = next(f for pattern in folders for f in (tmp_path / "in").glob(f"{pattern}/*R1C2*"))
     tile.unlink()
@@ -159,8 +149,8 @@ def test_metadata_cut_short_are_not_believed(tmp_path, landsat_pair, form, share
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
-def test_a_cut_imd_file(tmp_path, pair, share):
-    worldview(tmp_path / "in", pair)
+def test_a_cut_imd_file(tmp_path, four_band_pair, share):
+    worldview(tmp_path / "in", four_band_pair)
     file = next((tmp_path / "in").glob("*_MUL/*.IMD"))
     text = file.read_text(encoding="utf-8")
     file.write_text(text[: int(share * len(text))], encoding="utf-8")
@@ -184,17 +174,17 @@ def test_names_that_lead_out_of_an_archive_are_not_followed(tmp_path, landsat_pa
         assert f"Missing: {product}_B2.TIF" in refusal(archive, tmp_path / "out")
 
 
-def test_fewer_bands_than_the_metadata_say(tmp_path, pair):
-    worldview(tmp_path / "in", pair, across=1)
+def test_fewer_bands_than_the_metadata_say(tmp_path, four_band_pair):
+    worldview(tmp_path / "in", four_band_pair, across=1)
     file = next((tmp_path / "in").glob("*_MUL/*.TIF"))
-    cut(pair.ms, file, [1, 2, 3])
+    cut(four_band_pair.ms, file, [1, 2, 3])
     sentence = refusal(tmp_path / "in", tmp_path / "out")
     assert "has 3 band(s)" in sentence
     assert "should have 4 (blue, green, red, nir)" in sentence
 
 
-def test_sharpened_by_the_maker(tmp_path, pair):
-    dimap(tmp_path / "in", pair)
+def test_sharpened_by_the_maker(tmp_path, four_band_pair):
+    dimap(tmp_path / "in", four_band_pair)
     for file in (tmp_path / "in").glob("*/DIM*MS*.XML"):
         text = file.read_text(encoding="utf-8").replace("<SPECTRAL_PROCESSING>MS<", "<SPECTRAL_PROCESSING>PMS<")
         file.write_text(text, encoding="utf-8")
@@ -218,14 +208,14 @@ def test_bands_on_two_grids(tmp_path, landsat_pair):
     assert "has another grid than" in sentence
 
 
-def test_a_folder_for_results_that_is_none(tmp_path, pair):
-    named(tmp_path / "in", pair, "a_pan.tif", "a_ms.tif")
+def test_a_folder_for_results_that_is_none(tmp_path, four_band_pair):
+    named(tmp_path / "in", four_band_pair, "a_pan.tif", "a_ms.tif")
     with pytest.raises(PansharpenError, match="does not exist"):
         sharpen_products(ProductJob(str(tmp_path / "in"), tmp_path / "nowhere"))
 
 
-def test_tiles_without_a_place_on_the_map(tmp_path, pair):
-    worldview(tmp_path / "in", pair)
+def test_tiles_without_a_place_on_the_map(tmp_path, four_band_pair):
+    worldview(tmp_path / "in", four_band_pair)
     from osgeo import gdal
 
     for file in (tmp_path / "in").glob("*/*.TIF"):

@@ -15,7 +15,8 @@ from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
 from otfm_pansharpen.model.training.batches import ExampleBuffer
 from otfm_pansharpen.model.training.dataset import Source
-from otfm_pansharpen.model.training.simulation import SimulationConfig, simulate
+from otfm_pansharpen.model.training.simulation import simulate
+from otfm_pansharpen.model.training.simulation_config import SimulationConfig
 
 SHARPENED = TransferFunction(*[(1.05, 1.09, 1.16, 1.23, 1.28, 1.20, 0.95, 0.62, 0.26, 0.1)] * 2)
 NETWORK = NetworkConfig()

@@ -21,7 +21,8 @@ from otfm_pansharpen.model.scene.transfer_measurement import DEFAULT_GAIN
 from otfm_pansharpen.model.training import sensor_effects
 from otfm_pansharpen.model.training.batches import ExampleBuffer
 from otfm_pansharpen.model.training.dataset import Source
-from otfm_pansharpen.model.training.simulation import SimulationConfig, simulate
+from otfm_pansharpen.model.training.simulation import simulate
+from otfm_pansharpen.model.training.simulation_config import SimulationConfig
 
 NETWORK = NetworkConfig()
 
