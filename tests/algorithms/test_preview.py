@@ -36,7 +36,7 @@ def show(monkeypatch, system, extent):
     canvas.setDestinationCrs(crs)
     moved = QgsCoordinateTransform(QgsCoordinateReferenceSystem("EPSG:32633"), crs, QgsProject.instance())
     canvas.setExtent(moved.transformBoundingBox(extent))
-    monkeypatch.setattr("qgis.utils.iface", SimpleNamespace(mapCanvas=lambda: canvas))
+    monkeypatch.setattr("qgis.utils.iface", SimpleNamespace(mapCanvas=lambda: canvas, activeLayer=lambda: None))
     return canvas
 
 
