@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 MIN_LETTERS = 5  # of a sentence besides what it is filled with, so that it is recognised
@@ -41,14 +41,14 @@ class Catalogue:
         return "".join(self._translate(text, 0)) if self.patterns else text
 
     def _translate(self, text: str, level: int) -> Iterator[str]:
-        start = 0
+        start, patterns = 0, [(pattern, words) for core, pattern, words in self.patterns if core in text]
         while start < len(text):
             gap = GAP.match(text, start)
             if gap and gap[0]:
                 yield gap[0]
                 start = gap.end()
                 continue
-            found = self._match(text, start) if level <= MAX_LEVELS else None
+            found = _match(patterns, text, start) if level <= MAX_LEVELS else None
             if found:
                 end, words, parts = found
                 for number, piece in enumerate(FIELD.split(words)):
@@ -59,14 +59,17 @@ class Catalogue:
                 yield text[start:end]
             start = end
 
-    def _match(self, text: str, start: int) -> tuple[int, str, dict[str, str]] | None:
-        """Find the sentence that begins at `start`: its end, its translation, and what it is filled with."""
-        for core, pattern, words in self.patterns:
-            match = pattern.match(text, start) if core in text else None
-            if match:
-                is_first = text[start].isupper()
-                return match.end(), words[:1].upper() + words[1:] if is_first else words, match.groupdict()
-        return None
+
+def _match(
+    patterns: Sequence[tuple[re.Pattern[str], str]], text: str, start: int
+) -> tuple[int, str, dict[str, str]] | None:
+    """Find the sentence that begins at `start`: its end, its translation, and what it is filled with."""
+    for pattern, words in patterns:
+        match = pattern.match(text, start)
+        if match:
+            is_first = text[start].isupper()
+            return match.end(), words[:1].upper() + words[1:] if is_first else words, match.groupdict()
+    return None
 
 
 def _count_letters(text: str) -> int:
@@ -86,11 +89,16 @@ def _compile(text: str) -> re.Pattern[str]:
     text, pattern, seen = text.strip(), "", set[str]()
     if text[0].islower():
         pattern, text = f"[{text[0].upper()}{text[0]}]", text[1:]
-    for number, part in enumerate(FIELD.split(text)):
-        if number % 2:
-            pattern += f"(?P=g{part})" if part in seen else f"(?P<g{part}>.*?)"
-            seen.add(part)
+    pieces = FIELD.split(text)
+    for number in range(0, len(pieces), 2):
+        if number:
+            field, words = pieces[number - 1], re.escape(pieces[number])
+            group = f"(?P<g{field}>.*?)"
+            # No other end of a field than the first is tried, except of the last one: time grows with the length alone.
+            once = f"(?={group}{words})(?P=g{field})" if number < len(pieces) - 1 else group
+            pattern += (f"(?P=g{field})" if field in seen else once) + words
+            seen.add(field)
         else:
-            pattern += re.escape(part)
+            pattern += re.escape(pieces[0])
     end = END if text[-1] in MARKS else FIELD_END if text[-1] == "}" else PART_END
     return re.compile(pattern + end, re.DOTALL)

@@ -112,6 +112,7 @@ def run_child(
     process = subprocess.Popen(  # QGIS's own interpreter  # nosec B603
         list(command), env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, creationflags=NO_WINDOW, start_new_session=True,
+        cwd=START.parent,  # Python imports modules from the current folder, which may be that of a project
     )  # fmt: skip
     lines: deque[str] = deque(maxlen=LAST_LINES)
     reader = threading.Thread(target=_collect_lines, args=(process.stdout, lines, show), daemon=True)

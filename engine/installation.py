@@ -240,7 +240,7 @@ def _list_sources(build: str, wanted: RequiredFiles) -> list[list[str]]:
     only its index may be out of reach.
     """
     if wanted.wheels is not None:
-        return [["--no-index", "--find-links", str(wanted.wheels), "torch", "safetensors"]]
+        return [["--no-index", "--find-links", os.path.abspath(wanted.wheels), "torch", "safetensors"]]
     index = ["--index-url", wanted.index] if wanted.index else []
     lists = [[f"{build}.txt", *index]]
     if build == "cpu" and sys.platform.startswith("linux"):

@@ -21,6 +21,8 @@ from .listing import Listing
 from .metadata import Tree, read_tree
 
 MAX_COVERED = 0.98  # Share of a granule: a mask of more leaves too little to measure.
+MAX_PIXELS = 2**28  # Of a mask, and of the image in whose grid it is counted: a granule has half of it.
+MAX_POINTS = 100_000  # Of all polygons: each tile of a run draws all of them.
 MAX_COORDINATE = 1e8  # Metres.
 SCENE_CLASSES = ("0:0,1:1,2:0,7:0,8:1,10:1,11:0",)  # Of level 2A: defective, clouds of two kinds, thin cirrus.
 MASKS = (  # Names, the best first, and for each band of a raster its classes as 0 or 1, linear between those listed.
@@ -60,7 +62,7 @@ def check_mask(name: str, build: Callable[[], str], image: str) -> tuple[str, st
 
 def build_mask(path: str, classes: Sequence[str]) -> str:
     """Build the VRT that is 1 where a band of a raster has one of the classes. Raises InputError, RuntimeError."""
-    dataset = open_delivered(path)
+    dataset = _open_bounded(path)
     vrt = gdal.GetDriverByName("VRT").Create("", dataset.RasterXSize, dataset.RasterYSize, 1, gdal.GDT_Byte)
     vrt.SetGeoTransform(dataset.GetGeoTransform())
     vrt.SetProjection(dataset.GetProjection())
@@ -72,19 +74,29 @@ def build_mask(path: str, classes: Sequence[str]) -> str:
     return export_vrt(vrt)
 
 
+def _open_bounded(path: str) -> gdal.Dataset:
+    dataset = open_delivered(path)
+    if dataset.RasterXSize * dataset.RasterYSize > MAX_PIXELS:
+        raise InputError(f"{dataset.RasterXSize:,} x {dataset.RasterYSize:,} pixels are more than a granule has")
+    return dataset
+
+
 def _measure_share(mask: str, image: str) -> float:
-    dataset = open_delivered(image)
+    dataset = _open_bounded(image)
     grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
     return float(covered(mask, grid, grid.window).mean())
 
 
 def _read_polygons(listing: Listing, file: str) -> str:
     """Return the outer rings of a GML file as hexadecimal WKB, empty without any. Raises InputError, ValueError."""
-    polygons = ogr.Geometry(ogr.wkbMultiPolygon)
+    polygons, count = ogr.Geometry(ogr.wkbMultiPolygon), 0
     for ring in _find_rings(read_tree(listing, file)):
         points = np.array(ring.split(), dtype=float)
         if points.size < 8 or points.size % 2 or not (np.abs(points) < MAX_COORDINATE).all():
             raise InputError(f"has a ring of {points.size} coordinates, which is not a polygon")
+        count += points.size // 2
+        if count > MAX_POINTS:
+            raise InputError(f"has polygons of more than {MAX_POINTS:,} points")
         line, polygon = ogr.Geometry(ogr.wkbLinearRing), ogr.Geometry(ogr.wkbPolygon)
         for x, y in points.reshape(-1, 2).tolist():
             line.AddPoint_2D(x, y)

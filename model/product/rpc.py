@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
@@ -20,7 +21,11 @@ COUNTS = {f"{axis}_{word}": 1 for axis in AXES for word in ("OFF", "SCALE")} | {
 }  # Numbers of each entry.
 ENDINGS = (".RPB", ".rpb", "_RPC.TXT", "_rpc.txt", "_RPC.txt", ".RPC", ".rpc")  # WorldView and GaoFen.
 AIRBUS = ("DIM_", "RPC_")  # Metadata and RPC files of one image.
-LINE = re.compile(r"(\w+)\s*[=:]\s*(\([^)]*\)|[^;\n]*)")  # Of texts: lineOffset = 7; LINE_OFF: 7 pixels.
+MAX_TEXT = 2**17  # Characters of a text; those of makers have 5,000.
+MAX_KEY = 40  # Characters; the names that are read have 22.
+LINE = re.compile(
+    rf"\b(\w{{1,{MAX_KEY}}})\s*[=:]\s*(\([^)]{{0,2000}}\)|[^;\n]*)"
+)  # Of texts: lineOffset = 7; LINE_OFF: 7 pixels.
 NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 
 
@@ -33,7 +38,8 @@ def find_rpc(files: Iterable[str]) -> str:
             names.append(AIRBUS[1] + path.name[len(AIRBUS[0]) :])
         for name in names:
             place = f"{path.parent}/{name}"
-            if gdal.VSIStatL(place) is not None and not os.path.islink(place):
+            status = gdal.VSIStatL(place)
+            if status is not None and stat.S_ISREG(status.mode) and not os.path.islink(place):
                 return place
     return ""
 
@@ -60,8 +66,10 @@ def _read_entries(path: str) -> Iterator[tuple[str, str]]:
         root: Tree = read_tree(Listing(str(parent), (), lambda: None), PurePosixPath(path).name)
         for group in ("inverse_model", "rfm_validity"):  # From the ground to the image.
             for element in next(root.iter(group), ()):
-                yield element.tag.upper(), element.text or ""
+                if len(element.tag) <= MAX_KEY:
+                    yield element.tag.upper(), element.text or ""
         return
-    for key, text in LINE.findall(read_metadata(path, lambda: None).decode("utf-8", errors="replace")):
+    content = read_metadata(path, lambda: None).decode("utf-8", errors="replace")
+    for key, text in LINE.findall(content[:MAX_TEXT]):
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).upper()  # lineNumCoef: LINE_NUM_COEF
         yield re.sub(r"COEF$", "COEFF", words.replace("OFFSET", "OFF")), text

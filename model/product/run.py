@@ -18,7 +18,7 @@ from ..geometry.grids import Extent
 from ..notices import Notice
 from ..progress import Progress
 from ..raster.bands import rgb_bands
-from ..raster.gdal_errors import gdal_exceptions
+from ..raster.gdal_errors import gdal_exceptions, hide_signatures
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
 from ..raster.source_files import REMOTE, confined, public_name
@@ -103,7 +103,7 @@ def _try_product(product: Product, output: Path, job: ProductJob, progress: Prog
     except CancelledError:
         raise
     except (PansharpenError, OSError, RuntimeError, MemoryError) as error:
-        sentence = str(error) or type(error).__name__
+        sentence = hide_signatures(str(error)) or type(error).__name__
         progress.warn(Notice("product_failed", f"{product.title} failed: {sentence}", {"title": product.title}))
         run = replace(blank, sentence=sentence)
     return replace(run, seconds=time.monotonic() - started)
@@ -212,6 +212,8 @@ def _keep_vrts(output: Path, sources: Mapping[str, RasterSource], progress: Prog
         if source.xml:
             path = output.with_name(f"{output.stem}_{role}.vrt")
             try:
+                if hide_signatures(source.xml) != source.xml:
+                    raise OSError("its addresses are signed, so they are secret and expire")
                 with whole_file(path) as draft:
                     draft.write_text(source.xml, encoding="utf-8")
             except OSError as error:  # The result is in place.

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from ..codec import parse_json
 from ..errors import InputError
@@ -20,17 +20,18 @@ from ..raster.gdal_errors import quote_messages
 from ..raster.source_files import REMOTE, open_delivered, public_name
 from .cloud_masks import SCENE_CLASSES, build_mask, check_mask
 from .families import STAC
-from .metadata import MAX_DEPTH, check_value, read_metadata
+from .metadata import MAX_BANDS, MAX_DEPTH, check_value, read_metadata
 from .scene import NOT_SHARPENED, Band, Part, Product, Sensor, guide_by_finest
 
 ADDRESS = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 STREAMED = "/vsicurl_streaming/"  # GDAL's way to read a whole file, also from servers that know no ranges.
 MAX_HREF = 4096  # Characters; signed addresses have up to 2,000.
+URL_MARKS = "!#$%&'()*+,/:;=?@[]~"  # All that may be in an address, besides letters and digits.
 MAX_ASSETS = 200  # Of one item; Sentinel-2 has 40.
 PIXEL_DIGITS = 4  # Pixel sizes with equal digits are equal, also in degrees.
 NOT_BANDS = re.compile(r"visual|pan_?sharp|thumb|preview|overview|metadata|mask|udm|scl|saturation|snow|water", re.I)
 SEVERAL = re.compile(r"analytic|multispectral|(?:^|[_-])ms(?:$|[_-])", re.I)  # In keys of assets that list no bands.
-TOKEN = re.compile(r"B\d[\dA]?$")
+TOKEN = re.compile(r"B\d[\dA]?")
 
 
 @dataclass
@@ -52,13 +53,17 @@ class _Item:
     def find(self, key: str, asset: Mapping[str, Any]) -> str:
         """Return the name by which GDAL opens an asset; empty, and listed as left out, where it is not to be read."""
         href = asset.get("href")
-        if not isinstance(href, str) or not 0 < len(href) <= MAX_HREF or any(c < " " for c in href):
+        try:
+            if not isinstance(href, str) or not 0 < len(href) <= MAX_HREF or not href.isprintable():
+                raise ValueError("no text")
+            address = urljoin(self.place, href) if is_address(self.place) else href
+            if is_address(address):
+                address = quote(address, safe=URL_MARKS)
+                self.announce(address)
+                return REMOTE + address
+        except ValueError:  # Also of a host that is not one.
             self.left_out.append(f"{key} (no address)")
             return ""
-        address = urljoin(self.place, href) if is_address(self.place) else href
-        if is_address(address):
-            self.announce(address)
-            return REMOTE + address
         folder = os.path.dirname(os.path.abspath(self.place))
         path = os.path.normpath(os.path.join(folder, href))
         inside = os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep)
@@ -117,14 +122,16 @@ def read_item(place: str, check: Callable[[], None], log: Callable[[str], None])
 def _read_content(item: _Item, check: Callable[[], None]) -> dict[str, Any] | None:
     """Return the JSON of an item; None for another local file. Raises InputError for another address."""
     remote = is_address(item.place)
-    if remote:
-        item.announce(item.place)
     try:
+        if remote:
+            item.announce(item.place)
         text = read_metadata(STREAMED + item.place if remote else item.place, check).decode("utf-8", errors="replace")
         content = parse_json(text, MAX_DEPTH)
         assets = content.get("assets") if isinstance(content, dict) and "stac_version" in content else None
         if not isinstance(assets, dict) or not 1 <= len(assets) <= MAX_ASSETS:
             raise ValueError(f"it has no list of 1 to {MAX_ASSETS} assets")
+        for key in assets:
+            check_value("key", key)
     except (InputError, ValueError) as error:
         if not remote:
             return None
@@ -150,6 +157,7 @@ def _read_bands(
         seen |= own_names
         count, pixel = _open_asset(key, path)
         if count > 1 and entries == [{}]:
+            _refuse_many_bands(key, count)
             named = [(f"band {n}", None) for n in range(1, count + 1)]
         if count < len(named):
             raise InputError(f"The asset {key} has {count} band(s), but its item lists {len(named)}. Get it again.")
@@ -159,7 +167,11 @@ def _read_bands(
             calibration = None if scale is None else (scale, (offset or 0.0) if has_offset else 0.0)
             token = str(entry.get("name"))
             own = "nir" if name == "narrow nir" and "nir" not in names else name  # The only one of Landsat.
-            yield pixel, Band(own, (path,), number, token if TOKEN.match(token) else "", centre, calibration), nodata
+            yield (
+                pixel,
+                Band(own, (path,), number, token if TOKEN.fullmatch(token) else "", centre, calibration),
+                nodata,
+            )
 
 
 def _list_entries(key: str, asset: object) -> list[dict[str, Any]]:
@@ -171,8 +183,14 @@ def _list_entries(key: str, asset: object) -> list[dict[str, Any]]:
         return []
     bands = asset.get("bands") or asset.get("eo:bands")
     if isinstance(bands, list) and all(isinstance(b, dict) for b in bands):
+        _refuse_many_bands(key, len(bands))
         return bands
     return [{}] if SEVERAL.search(key) or _name_band(key, {})[0] != key else []
+
+
+def _refuse_many_bands(key: str, count: int) -> None:
+    if count > MAX_BANDS:
+        raise InputError(f"The asset {key} has {count:,} bands, but at most {MAX_BANDS} are expected.")
 
 
 def _name_band(key: str, entry: Mapping[str, Any]) -> tuple[str, float | None]:

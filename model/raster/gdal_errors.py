@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from osgeo import gdal
+
+ADDRESS = re.compile(r'(https?://)(?:[^\s/?#"<>`]*@)?([^\s?#"<>`]*)(?:[?#][^\s"<>`]*)?', re.IGNORECASE)
 
 
 class ProcessSetting:
@@ -66,4 +69,9 @@ def gdal_messages() -> Iterator[list[tuple[int, str]]]:
 
 def quote_messages(error: BaseException | str) -> str:
     """Return GDAL's words as part of a sentence."""
-    return str(error).strip().rstrip(".")
+    return hide_signatures(str(error)).strip().rstrip(".")
+
+
+def hide_signatures(text: str) -> str:
+    """Take from each address in a text what may be secret: user, password, and the query, which may be a signature."""
+    return ADDRESS.sub(r"\1\2", text)

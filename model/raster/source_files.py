@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from osgeo import gdal
 
 from ..errors import InputError
-from .gdal_errors import ProcessSetting, gdal_messages
+from .gdal_errors import ProcessSetting, gdal_messages, hide_signatures
 
 MAX_NAME = 4096  # characters; longer text is not a name
 STARTS = re.compile(r"/vsi\w+/|[:\"'{,=]")  # a path may start after these within a name
@@ -50,8 +50,8 @@ Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the la
 
 
 def public_name(name: str) -> str:
-    """Return a name for messages and metadata: of an address without its query, which may hold a signature."""
-    return name.removeprefix(REMOTE).partition("?")[0] if re.match(rf"(?:{REMOTE})?https?://", name) else name
+    """Return a name for messages and metadata: of an address without what may be secret."""
+    return hide_signatures(name.removeprefix(REMOTE))
 
 
 def files_behind(name: str) -> set[str]:

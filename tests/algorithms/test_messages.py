@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from otfm_pansharpen.algorithms.messages import Catalogue
 
@@ -64,3 +67,16 @@ def test_names_with_marks_of_patterns_are_kept():
     assert (
         CATALOGUE.translate("PAN a\\1{0}(.tif cannot be read: \\g<0>.") == "PAN a\\1{0}(.tif ist nicht lesbar: \\g<0>."
     )
+
+
+HOSTILE = "{0} % of a ({1}), by {2}: {3} x {4}, to {5} or {6}."
+
+
+@pytest.mark.parametrize("text", ["% of a (), by : x , to or ", " % of a (", "a, by : x . "])
+def test_long_texts_take_seconds_at_most(text):
+    patterns = {HOSTILE: "von {0} {1} {2} {3} {4} {5} {6}", **{f"Known words {n}": f"Worte {n}" for n in range(400)}}
+    program = (
+        "import sys, signal; signal.alarm(20); from otfm_pansharpen.algorithms.messages import Catalogue; "
+        f"Catalogue({patterns!r}).translate('1' + {text!r} * (9000 // {len(text)}))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

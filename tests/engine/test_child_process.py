@@ -97,3 +97,11 @@ def test_settings_of_gdal_reach_the_engine(nothing, monkeypatch):
         assert make_greeting(nothing)["gdal"]["GDAL_HTTP_PROXY"] == "proxy:3128"
     finally:
         gdal.SetConfigOption("GDAL_HTTP_PROXY", before)
+
+
+def test_modules_in_the_current_folder_are_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "pip.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    for way in launches():
+        code, _ = child_process.run_child([*way.command, "-c", "import pip"], way.environment, Progress())
+        assert code != 7
