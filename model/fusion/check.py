@@ -50,14 +50,16 @@ class CheckedPair:
 
 def check_pair(pan: Raster, ms: Raster, job: FusionJob) -> CheckedPair:
     """Place MS on PAN and choose the output's window, type and nodata. Raises InputError, with the numbers."""
-    type_name = "Byte" if job.options.stretch else job.options.data_type or ms.type
+    stretch = _check_stretch(job.options.stretch, len(ms.bands))
+    type_name = "Byte" if stretch else job.options.data_type or ms.type
     if type_name not in NUMPY_TYPES:
         raise InputError(f"The data type {type_name} is unknown; choose one of {', '.join(DATA_TYPES)}.")
     if os.path.realpath(pan.source.gdal_name) == os.path.realpath(ms.source.gdal_name) and pan.grid == ms.grid:
         raise InputError(SAME_RASTER.format(name=pan.source.name))
     placement = register(pan.grid, ms.grid)
-    bits = ms.bits if type_name == ms.type else None  # 11-bit data stay 11-bit data
-    form = OutputForm(type_name, choose_nodata(type_name, ms, pan), highest=None if bits is None else 2.0**bits - 1.0)
+    bits = ms.bits if type_name == ms.type and not stretch else None  # 11-bit data stay 11-bit data
+    highest = None if bits is None else 2.0**bits - 1.0
+    form = OutputForm(type_name, choose_nodata(type_name, ms, pan), highest=highest, stretch=stretch)
     return CheckedPair(pan, ms, placement, output_window(pan, placement, job.extent), form)
 
 
@@ -88,9 +90,8 @@ def _check_stretch(stretch: tuple[tuple[float, float], ...], bands: int) -> tupl
 
 def check_output(pair: CheckedPair, job: FusionJob) -> CheckedPair:
     """Complete the form of the output by the options of the job. Raises OutputError where it cannot be written."""
-    form = replace(pair.form, options=job.options.creation_options, overviews=job.options.overviews)
-    form = check_format(job.output, pair.grid, pair.crs, pair.ms, form)
-    form = replace(form, stretch=_check_stretch(job.options.stretch, len(pair.ms.bands)))
+    form = replace(pair.form, options=job.options.creation_options, overviews=job.options.overviews, stretch=())
+    form = replace(check_format(job.output, pair.grid, pair.crs, pair.ms, form), stretch=pair.form.stretch)
     if form.highest is not None and form.highest == form.nodata:
         form = replace(form, highest=form.highest - 1.0)  # clipped pixels must not become gaps
     check_space(job.output, pair.grid, len(pair.ms.bands), form)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import astuple, replace
+from itertools import groupby
 
 from osgeo import gdal
 
@@ -107,8 +108,9 @@ def part_source(part: Part, bands: Sequence[Band], role: str, facts: Mapping[str
         dataset = stack(_make_sources(f for (f,) in files), role)
         dataset.SetMetadata(_read_model(part, files[0]), "RPC")
     else:
-        images = [_build_vrt(part, f, [b.number for b in bands if b.files == f], role) for f in files]
-        dataset = images[0] if len(images) == 1 else join_images(images, [label(f) for f in files], role)
+        runs = [(f, [b.number for b in some]) for f, some in groupby(bands, lambda band: band.files)]
+        images = [_build_vrt(part, f, numbers, role) for f, numbers in runs]
+        dataset = images[0] if len(images) == 1 else join_images(images, [label(f) for f, _ in runs], role)
     for number, band in enumerate(bands, start=1):
         _describe(dataset.GetRasterBand(number), band, part)
     dataset.SetMetadata({**(dataset.GetMetadata() or {}), **(facts or {})})

@@ -19,6 +19,7 @@ WIDE_TYPES = ("Int32", "UInt32", "Int64", "UInt64", "Float64")  # with values th
 MAX_BLOCK = 2**30  # bytes of a stored block, which is read as a whole
 MAX_VALUE = 1e30  # larger floats are undeclared nodata, not measurements
 ALPHA_SHARE = 0.9  # of the opaque pixels of an alpha band have one value; an image has many
+MAX_CLASSES = 12  # numbers in a mask, as in scene classifications; an image has more
 MAX_ROUNDING = 1e-3  # of a band's spread, that float32 may lose
 FLOAT32_DIGITS = 2.0**-24
 OF_THE_FILE = ("IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "vrt_sources", "new_vrt_sources")  # domains of metadata
@@ -53,6 +54,8 @@ def choose_bands(dataset: gdal.Dataset, source: RasterSource, role: str) -> Chos
     if not image_bands:
         raise InputError(f"{role} {source.name} has no band but alpha.")
     wanted = source.bands or image_bands
+    if role == "PAN" and len(wanted) > 1 and not source.bands:
+        wanted = tuple(b for b in image_bands if not _is_mask(bands[b])) or image_bands
     context = source.context or (wanted if role == "PAN" else image_bands)
     read = tuple(sorted(set(context) | set(wanted if not source.context else ())))
     return ChosenBands(wanted, read, () if source.bands else alpha, alpha[0] if alpha else None, false_alpha)
@@ -65,6 +68,11 @@ def _is_image(band: gdal.Band) -> bool:
     if not opaque.size:
         return False
     return bool(np.unique(opaque, return_counts=True)[1].max() < ALPHA_SHARE * opaque.size)
+
+
+def _is_mask(band: gdal.Band) -> bool:
+    """Tell whether a band holds a few numbers that stand for classes, as masks next to PAN do."""
+    return bool(np.unique(_probe_values(band)).size <= MAX_CLASSES)
 
 
 def describe_band(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] = ()) -> None:

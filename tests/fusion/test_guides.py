@@ -79,6 +79,19 @@ def test_one_guide_gives_the_bytes_of_a_one_band_pan(pair, tmp_path):
     assert np.array_equal(first, second)
 
 
+def test_a_mask_next_to_pan_is_not_a_guide(pair, tmp_path):
+    """Its zeros, which mean that nothing is wrong, would be gaps where PAN declares 0 as nodata."""
+    alone, _ = run(pair, tmp_path, "a.tif", pan=only(pair, 3))
+    guide = load_image(pair.pan)[2:3]
+    mask = np.zeros_like(guide)
+    mask[0, 60:90, 100:140] = 1
+    save(pair.pan, np.concatenate([guide, mask]), "uint16", FINE, nodata=0)
+    lines: list[str] = []
+    fuse(job(pair, tmp_path / "b.tif"), Progress(detail=lines.append))
+    assert np.array_equal(load_image(tmp_path / "b.tif"), alone)
+    assert "PAN has 2 bands; band 1 is used." in lines
+
+
 @pytest.mark.promise(3)
 def test_tiles_of_a_guided_scene_cannot_be_seen(bands, tmp_path):
     guides, explained = (np.tile(b, (1, 2, 1)) for b in bands[:2])

@@ -46,6 +46,15 @@ def test_values_are_clipped_and_never_wrap(tmp_path, type_name, top):
     assert (fused == top).any()
 
 
+def test_a_picture_of_fewer_bits_has_all_8(tmp_path):
+    pair = Recipe(dtype="uint8", scale=0.02).write(tmp_path)
+    expected, _ = run(pair, tmp_path, stretch=((0.0, 60.0),) * 4)
+    few = gdal.Translate(str(tmp_path / "ms6.tif"), str(pair.ms), creationOptions=["NBITS=6"]).GetDescription()
+    picture, _ = run(pair, tmp_path, "b.tif", ms=RasterSource(few), stretch=((0.0, 60.0),) * 4)
+    assert np.array_equal(picture, expected)
+    assert picture.max() > 200
+
+
 def recipe_pan(pair):
     return pair.reference.mean(0)[None]
 

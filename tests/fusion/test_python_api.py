@@ -34,6 +34,15 @@ def test_arrays_give_what_files_give(tmp_path, type_name):
     assert fused.hqnr == result.metrics.hqnr
 
 
+def test_arrays_become_the_picture_that_files_become(tmp_path):
+    pair = Recipe(scale=0.07).write(tmp_path)
+    stretch = ((20.0, 150.0),) * 4
+    expected, _ = run(pair, tmp_path, stretch=stretch)
+    pan, ms = load_image(pair.pan)[0], load_image(pair.ms)
+    fused = sharpen_arrays(pan, ms, transform(pair.pan), transform(pair.ms), stretch=stretch, **EXACT)
+    assert np.array_equal(fused.values, expected)
+
+
 @pytest.mark.parametrize("apart", [False, True])
 def test_sharpen_takes_paths_and_gives_what_fuse_gives(tmp_path, apart):
     pair = Recipe(bands=3).write(tmp_path)

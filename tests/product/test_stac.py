@@ -76,6 +76,21 @@ def test_items_with_pan_and_one_file_of_ms(tmp_path, kind):
     assert {"red", "green", "blue", "nir"} <= set(band_names(result.runs[0].output)), log
 
 
+def test_bands_of_mixed_files_keep_their_names(tmp_path):
+    """Files may hold bands that lie between those of others, as red and blue next to near infrared and green."""
+    pair = pair_for(tmp_path / "pair", 4, 2)
+    plain, _ = fuse_pair(pair, tmp_path)
+    assets = {"pan": asset("p.tif", ("P", "pan", 0.6))}
+    cut(pair.pan, tmp_path / "in" / "p.tif")
+    for name, numbers in (("a", [3, 1]), ("b", [4, 2])):
+        cut(pair.ms, tmp_path / "in" / f"{name}.tif", numbers)
+        bands = [list(SKYSAT.items())[n - 1] for n in numbers]
+        assets[name] = asset(f"{name}.tif", *((band, band, centre) for band, centre in bands))
+    result, _ = sharpened(write_item(tmp_path / "in" / "item.json", assets), tmp_path / "out")
+    assert band_names(result.runs[0].output) == list(SKYSAT)
+    np.testing.assert_array_equal(load_image(result.runs[0].output), plain)
+
+
 def test_addresses_are_read_with_their_signature(tmp_path, landsat_pair):
     write_landsat(tmp_path / "in", landsat_pair, "?sig=a%2Bb%3D&x=1")
     plain, _ = fuse_pair(landsat_pair, tmp_path)
