@@ -225,7 +225,7 @@ def test_absent_weights_are_reported_before_running(algorithm, tmp_path):
     ("code", "words"),
     [
         ("raise ModuleNotFoundError('', name='torch')", "Set up the engine (otfm:setup)"),
-        ("raise OSError('[WinError 1114] c10.dll')", "Windows cannot load"),
+        ("raise OSError('[WinError 1114] c10.dll')", "Windows cannot load one of its libraries"),
     ],
 )
 def test_torch_that_cannot_be_imported_is_reported_with_the_cure(algorithm, tmp_path, monkeypatch, code, words):

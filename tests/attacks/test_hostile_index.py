@@ -55,11 +55,13 @@ def sources(canary):
 def test_source_packages_of_an_index_are_never_run(tmp_path, canary, monkeypatch, build, variable):
     """Also where pip is set to take nothing but sources."""
     monkeypatch.setenv("PIP_NO_BINARY", ":all:")
+    monkeypatch.setattr("otfm_pansharpen.engine.torch_builds.has_nvidia", lambda: False)
     with serve(index_of(sources(canary))) as address, serve(lambda path: None) as empty:
         monkeypatch.setenv("PIP_INDEX_URL", empty)
         if variable:
             monkeypatch.setenv(variable, address)
-        with pytest.raises(EngineError, match=r"pip could not install torch|CPU build of torch cannot be fetched"):
+        refusal = "pip could not install torch" if build == "cuda" else "The CPU build of torch cannot be fetched"
+        with pytest.raises(EngineError, match=refusal):
             install(tmp_path, build=build, index="" if variable else address)
     assert not canary.exists()
     assert not (tmp_path / "profile" / "python").exists()
@@ -138,8 +140,7 @@ def test_scripts_run_nothing_of_an_index(tmp_path, canary, build):
         command = ["bash", "-c", f". {ROOT}/scripts/setup.sh"]
         done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "ERROR: No matching distribution found" in done.stdout + done.stderr
-    assert "OTFM_TORCH=cuda" in done.stderr or "The Python packages could not be installed" in done.stderr
+    assert "The Python packages could not be installed. pip says: ERROR: No matching distribution found" in done.stderr
     assert not canary.exists()
 
 

@@ -119,7 +119,7 @@ def test_a_prepared_engine_that_is_broken_is_the_jobs_fault(tmp_path):
     packages = broken_torch(tmp_path / "packages", "raise ImportError('DLL load failed while importing _C')")
     with engines() as session:
         session.prepare(packages)
-        with pytest.raises(EngineError, match="Windows cannot load"):
+        with pytest.raises(EngineError, match="Windows cannot load one of its libraries"):
             session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), packages, Progress())
 
 
@@ -325,7 +325,7 @@ def test_cancel_while_the_engine_starts(tmp_path):
 def test_what_libraries_print_does_not_disturb_the_conversation(tmp_path):
     code = "print('hello from a library', flush=True); raise ImportError('DLL load failed while importing _C')"
     packages = broken_torch(tmp_path / "packages", code)
-    with engines() as session, pytest.raises(EngineError, match="Windows cannot load"):
+    with engines() as session, pytest.raises(EngineError, match="Windows cannot load one of its libraries"):
         session.run(job(Recipe(bands=1).write(tmp_path), tmp_path / "out.tif"), packages, Progress())
 
 

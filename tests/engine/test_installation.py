@@ -258,7 +258,7 @@ def test_every_listed_package_has_hashes():
     versions = set()
     for name in ("torch-cpu.txt", "cpu.txt", "cuda.txt"):
         entries = (LISTS / name).read_text().replace("\\\n", " ").splitlines()
-        assert entries
+        assert len(entries) > (0 if name == "torch-cpu.txt" else 10)
         assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
         versions |= {entry.split()[0] for entry in entries if entry.startswith("torch==")}
     assert {v.removesuffix("+cpu") for v in versions} == {f"torch=={w.version}" for b in SIZES for w in list_wheels(b)}

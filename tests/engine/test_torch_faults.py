@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from helpers.engine import broken_torch, engines
 from helpers.fusion import job
@@ -39,12 +41,28 @@ FAULTS = [
 
 @pytest.mark.promise(16)
 @pytest.mark.parametrize(("raised", "cause", "cure"), FAULTS)
-def test_a_fault_is_one_sentence_with_the_cure(raised, cause, cure, monkeypatch):
-    monkeypatch.setattr("otfm_pansharpen.engine.torch_faults._lacks_runtime", lambda: "Visual C++" in cause)
+def test_a_fault_is_one_sentence_with_the_cure(raised, cause, cure, monkeypatch, tmp_path):
+    if "Visual C++" in cause:  # a Windows whose folder has no file of it
+        monkeypatch.setattr(sys, "platform", "win32")
+        monkeypatch.setenv("SYSTEMROOT", str(tmp_path))
     sentence = explain_fault(eval(raised))
     assert cause in sentence
     assert cure in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.promise(16)
+@pytest.mark.parametrize("missing", ["", "msvcp140.dll", "vcruntime140.dll", "vcruntime140_1.dll"])
+def test_the_runtime_is_blamed_only_where_it_is_missing(monkeypatch, tmp_path, missing):
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("SYSTEMROOT", str(tmp_path))
+    (tmp_path / "System32").mkdir()
+    for name in ("msvcp140.dll", "vcruntime140.dll", "vcruntime140_1.dll"):
+        if name != missing:
+            (tmp_path / "System32" / name).touch()
+    sentence = explain_fault(OSError("[WinError 126] Module not found. Error loading fbgemm.dll"))
+    assert ("Visual C++" in sentence) == bool(missing)
+    assert ("virus scanner" in sentence) == (not missing)
 
 
 @pytest.mark.promise(16)

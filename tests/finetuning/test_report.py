@@ -45,7 +45,7 @@ def test_progress_is_even_and_the_log_has_loss_figures_and_time(pair, tmp_path):
     assert shares[-1] == 1.0
     assert max(np.diff(shares)) < 0.07
     log = "\n".join(lines)
-    for words in ("MTF gain 0.", "blocks held out", ": score ", "Held-out blocks before: ERGAS", " s left"):
+    for words in ("MTF gain 0.", "blocks held out", ": score 0.", "Held-out blocks before: ERGAS", " s left"):
         assert words in log
 
 

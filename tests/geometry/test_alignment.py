@@ -100,3 +100,27 @@ def test_gaps_move_with_their_band_and_do_not_leak():
 def test_alignment_that_cannot_be_is_refused(parts):
     with pytest.raises(ValueError, match="alignment"):
         Alignment(**parts)
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("shift", [0.4, 0.6])
+def test_pixel_is_valid_where_most_of_what_it_is_read_from_is(shift):
+    mask = valid()
+    mask[:, 40:50] = False
+    alignment = Alignment((shift,), (0.0,))
+    reach = alignment.reach
+    _, kept = alignment.correct(waves(), mask, EXTENT.grown(-reach))
+    moved = round(shift)
+    assert np.array_equal(kept[0], mask[0, reach - moved : SIDE - reach - moved, reach:-reach])
+
+
+@pytest.mark.promise(5)
+def test_level_next_to_a_gap_is_kept():
+    """Whatever the gap holds, and however bright the image is."""
+    mask, image = valid(), np.full((1, SIDE, SIDE), 300.0, dtype=np.float32)
+    mask[:, 40:50] = False
+    image[~mask] = 1e6
+    alignment = Alignment((0.4,), (0.3,))
+    moved, kept = alignment.correct(image, mask, EXTENT.grown(-alignment.reach))
+    assert np.abs(moved[kept] - 300.0).max() < 0.01
+    assert (moved[~kept] == 0.0).all()
