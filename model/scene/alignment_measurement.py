@@ -34,13 +34,13 @@ GRAIN = 0.125  # MS pixels to which PAN is moved; bands that are nearer share it
 MAX_FIELD = 6.0  # MS pixels; more is not a residue of the scene's shift
 ROUNDS = 4  # of moving PAN and measuring again, at most; bands that stay at their step end them
 WELL_MEASURED = 0.1  # PAN pixels; standard error of a band that is placed by itself
-MAX_BAND_SCATTER = 3.0  # of a band's blocks, in their errors; beyond it they show moving clouds
-MAX_FIELD_SCATTER = 1.7  # of the bands within a block; beyond it they do not share a field
+MAX_BAND_SCATTER = 2.5  # of a band's blocks, in their errors; beyond it they show moving clouds
+MAX_FIELD_SCATTER = 1.7  # of most bands within a block; beyond it they do not share a field
 CONTENT_ERROR = 0.1  # PAN pixels; error of a band half of whose details are not PAN's, as vegetation differs
 MAX_CONTENT_ERROR = 0.2
 ERRORS = 2.0  # standard errors beyond which a displacement is corrected
 MIN_CORRECTION = 0.05  # PAN pixels; less cannot be seen
-MAX_SPREAD = 0.3  # PAN pixels between bands that agree: a band that cannot be measured is placed with them
+MAX_SPREAD = 0.3  # PAN pixels between most bands: one that cannot be measured is placed with them
 
 Check = Callable[[], None]
 
@@ -122,12 +122,12 @@ class _Placement:
         return self.bands[..., None] + self.field[:, None] + np.zeros_like(seen.shifts)
 
     def is_field_trusted(self, seen: BlockShifts) -> bool:
-        """Return whether the field is plausible and the bands follow it together: clouds move differently in each."""
+        """Return whether the field is plausible and most bands follow it: clouds move differently in each."""
         if np.abs(self.coefficients).max() > MAX_FIELD:
             return False
         residues = seen.shifts - self.bands[..., None]
         scatter = seen.disagreement(residues - seen.common(self.bands)[0][:, None])
-        return float(scatter.mean(1).max()) < MAX_FIELD_SCATTER
+        return float(np.median(scatter, axis=1).max()) < MAX_FIELD_SCATTER
 
     def conclude(self, seen: BlockShifts, spacing: Matrix, extent: Window) -> AlignmentMeasurement:
         """Decide what is corrected: where it exceeds its standard error and could be seen."""
@@ -139,7 +139,7 @@ class _Placement:
         good = known.all(0)
         notable = np.hypot(*bands) > np.maximum(ERRORS * np.hypot(np.hypot(*errors), content), MIN_CORRECTION)
         placed = np.where(good & notable, bands, 0.0)
-        if good.any() and float(np.ptp(placed[:, good], axis=1).max()) < MAX_SPREAD:
+        if 2 * good.sum() > good.size and float(np.ptp(placed[:, good], axis=1).max()) < MAX_SPREAD:
             placed[:, ~good] = placed[:, good].mean(1)[:, None]
         final = replace(self, bands=placed / spacing)
         corrects = bool(placed.any() or self.lattice)

@@ -77,6 +77,24 @@ def test_clouds_that_move_apart_are_no_field():
     assert np.abs(np.array(seen.alignment.down if seen.alignment else [0.0])).max() * RATIO < 0.1
 
 
+def test_field_is_followed_past_a_band_that_does_not():
+    rows, columns = np.mgrid[:SMALL, :SMALL] / SMALL
+    wave = np.stack([2.0 * np.sin(3.0 * rows), 1.5 * columns])
+    own = np.stack([1.5 * np.cos(40.0 * columns), 1.5 * np.sin(45.0 * rows)])
+    seen = measure(scene([wave, wave, wave, wave + own]))
+    assert seen.variation > 1.5
+    assert np.quantile(np.hypot(*seen.after), 0.9) < 0.5 < np.quantile(np.hypot(*seen.before), 0.9)
+
+
+def test_band_is_not_moved_where_most_see_moving_clouds():
+    """Nor are the others moved along with it."""
+    rng = np.random.default_rng(4)
+    clouds = rng.uniform(-2.5, 2.5, (3, 2, 10, 10)).repeat(SMALL // 10, 2).repeat(SMALL // 10, 3)
+    seen = measure(scene([*clouds, *fixed((1.75, -0.7))]))
+    assert [np.hypot(*band) for band in seen.bands[:3]] == pytest.approx([0.0] * 3, abs=0.05)
+    assert seen.alignment is None or max(map(abs, seen.alignment.down[:3])) * RATIO < 0.05
+
+
 def test_scene_without_detail_is_left_alone():
     pair = scene(fixed(*((0.0, 0.0),) * 4), contrast=(0.0,) * 4)
     assert measure(pair).alignment is None
