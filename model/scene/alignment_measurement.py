@@ -34,7 +34,7 @@ GRAIN = 0.125  # MS pixels to which PAN is moved; bands that are nearer share it
 MAX_FIELD = 6.0  # MS pixels; more is not a residue of the scene's shift
 ROUNDS = 4  # of moving PAN and measuring again, at most; bands that stay at their step end them
 WELL_MEASURED = 0.1  # PAN pixels; standard error of a band that is placed by itself
-MAX_BAND_SCATTER = 2.5  # of a band's blocks, in their errors; beyond it they show moving clouds
+MAX_BAND_SCATTER = 3.0  # of a band's blocks, in their errors; beyond it they show moving clouds
 MAX_FIELD_SCATTER = 1.7  # of most bands within a block; beyond it they do not share a field
 CONTENT_ERROR = 0.1  # PAN pixels; error of a band half of whose details are not PAN's, as vegetation differs
 MAX_CONTENT_ERROR = 0.2
@@ -135,11 +135,12 @@ class _Placement:
         content = np.minimum(CONTENT_ERROR * np.sqrt((1.0 - share) / np.maximum(share, 1e-6)), MAX_CONTENT_ERROR)
         bands, errors = self.bands * spacing, self.errors * spacing
         scatter = seen.disagreement(seen.shifts - self.over(seen))
-        known = (errors < WELL_MEASURED) & (scatter < MAX_BAND_SCATTER) & (np.abs(self.bands) < MAX_FIELD)
-        good = known.all(0)
+        cloudy = (scatter >= MAX_BAND_SCATTER).any(0)
+        good = ((errors < WELL_MEASURED) & (np.abs(self.bands) < MAX_FIELD)).all(0) & ~cloudy
+        good &= 2 * cloudy.sum() < cloudy.size  # else the others show the same clouds
         notable = np.hypot(*bands) > np.maximum(ERRORS * np.hypot(np.hypot(*errors), content), MIN_CORRECTION)
         placed = np.where(good & notable, bands, 0.0)
-        if 2 * good.sum() > good.size and float(np.ptp(placed[:, good], axis=1).max()) < MAX_SPREAD:
+        if 2 * good.sum() >= good.size and float(np.ptp(placed[:, good], axis=1).max()) < MAX_SPREAD:
             placed[:, ~good] = placed[:, good].mean(1)[:, None]
         final = replace(self, bands=placed / spacing)
         corrects = bool(placed.any() or self.lattice)
