@@ -44,17 +44,14 @@ def compared_bands(outputs: Sequence[int]) -> list[int]:
     return [live[i] for i in np.linspace(0, len(live) - 1, min(len(live), MAX_BANDS)).round().astype(int)]
 
 
-def reduced_pair(
-    pair: PairWindow, ratio: float, transfer: TransferFunction, moved: tuple[float, float] = (0.0, 0.0)
-) -> PairWindow:
+def reduced_pair(pair: PairWindow, ratio: float, transfer: TransferFunction) -> PairWindow:
     """Reduce PAN to the MS pixels, and MS by `transfer` and in steps of `ratio`, to a nested grid.
 
-    `moved` (row, column) displaces MS, in pixels of the reduced PAN, from its grid. The reference is `pair.ms`.
+    The reference is `pair.ms`.
     """
     pan, valid = pair.at_ms(pair.pan, pair.pan_valid, transfer)
     origin = (ratio - 1.0) / 2.0
-    lines = list(zip(valid.shape, moved))
-    positions = [centres(int((n - 1 - origin) / ratio) + 1, origin + away, ratio) for n, away in lines]
+    positions = [centres(int((n - 1 - origin) / ratio) + 1, origin, ratio) for n in valid.shape]
     axes = zip(valid.shape, positions, (transfer.rows, transfer.columns))
     rows, columns = (mtf_resampler(n, p, values, ratio) for n, p, values in axes)
     ms_valid = covered(valid, rows, columns, 0.001)
