@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
-from .bridge import raster_source, run_in_engine
+from .bridge import free_layers, raster_source, run_in_engine
 from .help import ASSESS
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .result_layer import draw_shades
@@ -35,6 +35,7 @@ class AssessAlgorithm(OtfmAlgorithm):
             self.outputDefinition("REPORT").setDescription(tr("Assessment of {name}").format(name=", ".join(names)))
         return self._check_pair(parameters, context)
 
+    @free_layers
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out of the layers all that belongs to the main thread."""
         pan, ms, layers = (self._read_layers(parameters, name, context) for name in ("PAN", "MS", "FUSED"))

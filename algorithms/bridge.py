@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from qgis.core import (
     QgsApplication,
@@ -33,7 +34,26 @@ if TYPE_CHECKING:
     from ..model.progress import Progress
     from ..model.raster.source import RasterSource
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 ONLY_IN_QGIS = ("/vsimem/", "MEM:::", "authcfg=")  # Sources in memory or with stored passwords.
+
+
+def free_layers(method: Method) -> Method:
+    """Raise a method's error for Processing from here: QGIS keeps errors for ever, and all that their frames hold.
+
+    A layer that a script made would then keep its file open, and crash Python as it ends.
+    """
+
+    @wraps(method)
+    def call(*arguments: Any) -> Any:
+        try:
+            return method(*arguments)
+        except QgsProcessingException as error:
+            sentence = str(error)
+        del arguments
+        raise QgsProcessingException(sentence)
+
+    return cast(Method, call)
 
 
 def require_layer(layer: QgsMapLayer | None, role: str, given: object) -> QgsRasterLayer:

@@ -11,7 +11,7 @@ from qgis.core import QgsProcessingException, QgsRasterLayer
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED
-from .bridge import raster_source, run_in_engine
+from .bridge import free_layers, raster_source, run_in_engine
 from .help import FINETUNE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .pair_of_layers import find_pair_fault
@@ -40,6 +40,7 @@ class FinetuneAlgorithm(OtfmAlgorithm):
         faults = (find_pair_fault(pan, ms, self._read_bounds(parameters, context, pan)) for pan, ms, *_ in pairs)
         return sentence or next(filter(None, faults), "")
 
+    @free_layers
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out of the layers all that belongs to the main thread."""
         from ..model.finetuning.job import TuningPair

@@ -109,6 +109,7 @@ class OtfmAlgorithm(QgsProcessingAlgorithm):
         built = ROOT / "resources" / "help" / f"{self.page}.html"
         return (built if built.is_file() else ROOT / "docs" / f"{self.page}.md").as_uri()
 
+    @bridge.free_layers
     def processAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: Parameters, context: Context, feedback: Feedback
     ) -> Parameters:

@@ -13,7 +13,7 @@ from qgis.core import QgsProcessingException, QgsProcessingOutputLayerDefinition
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from ..model.options import BUNDLED, FORMS, TUNED, TUNED_FROM
-from .bridge import raster_source, run_in_engine
+from .bridge import free_layers, raster_source, run_in_engine
 from .forecast import count_pixels, describe_run, remember_speed
 from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
@@ -52,6 +52,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
     def _find_fault(self, parameters: Parameters, context: Context) -> str:
         return self._check_quality(parameters, context) or self._check_pair(parameters, context)
 
+    @free_layers
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out of the layers all that belongs to the main thread."""
         (pan,) = self._read_layers(parameters, "PAN", context)

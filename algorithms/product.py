@@ -10,7 +10,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingException
 from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
-from .bridge import run_in_engine
+from .bridge import free_layers, run_in_engine
 from .help import PRODUCT, SHARPENED_PRODUCTS
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .result_layer import draw_colours
@@ -46,6 +46,7 @@ class ProductAlgorithm(OtfmAlgorithm):
     def _find_fault(self, parameters: Parameters, context: Context) -> str:
         return self._check_quality(parameters, context)
 
+    @free_layers
     def prepareAlgorithm(self, parameters: Parameters, context: Context, feedback: Feedback) -> bool:  # noqa: N802
         """Copy out what belongs to the main thread: the extent, with the project's reference system if it has none."""
         self._extent: tuple[float, float, float, float] | None = None

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from posixpath import basename
 from typing import Any
 
@@ -175,8 +175,8 @@ def fusion_job(scene: FleetScene, settings: Settings, pan: RasterSource, ms: Ras
 def plan_here(plan: FusionPlan, scene: FleetScene, settings: Settings) -> FusionPlan:
     """Adapt the plan to this machine: its copy of the weights, its device, one thread per tile beneath Dask."""
     weights = fetch_weights(settings.weights_for(scene))
-    if settings.weights in BUNDLED:  # the plan may have chosen those of the sensor
-        weights = str(Path(weights).with_name(Path(plan.engine.weights).name))
+    if settings.weights in BUNDLED:  # the plan may have chosen those of the sensor, on any system
+        weights = str(Path(weights).with_name(PureWindowsPath(plan.engine.weights).name))
     engine = replace(plan.engine, weights=weights)
     tiles = 1
     if settings.options.device == "cuda":

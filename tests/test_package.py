@@ -73,6 +73,9 @@ def test_one_folder_of_what_ships(package):
     inside = {n.removeprefix(f"{FOLDER}/") for n in names}
     assert package.stat().st_size <= MAX_BYTES
     assert all(n.startswith(f"{FOLDER}/") and ".." not in n for n in names)
+    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, check=True, capture_output=True, text=True)
+    rooms = {n for n in tracked.stdout.split() if n.startswith(("algorithms/", "desktop/", "engine/", "model/"))}
+    assert rooms <= inside
     shipped = {"metadata.txt", "LICENSE", "__init__.py", "README.md", "resources/reports/page.html"}
     assert shipped | {"resources/weights/fast.safetensors"} <= inside
     assert not [n for n in inside if any(part.startswith(".") or part in NOT_SHIPPED for part in n.split("/"))]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import replace
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from helpers.fusion import run
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.fleet.job import COG, FLEET_OPTIONS, PARTS, FleetScene, Settings
-from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene, read_plan
+from otfm_pansharpen.fleet.scene import join_parts, make_part, plan_scene, read_plan, write_state
 from otfm_pansharpen.model.errors import PansharpenError
 
 TILES = Settings(options=replace(FLEET_OPTIONS, tile=64))
@@ -81,6 +82,20 @@ def test_parts_have_the_weights_of_the_sensor_as_one_run(tmp_path):
     assert np.array_equal(load_image(output), expected)
     assert gdal.Open(str(output)).GetMetadataItem("OTFM_WEIGHTS_SHA256") == result.weights_sha256
     assert result.weights_sha256 != other.weights_sha256
+
+
+def test_a_plan_from_windows_finds_the_weights_here(tmp_path):
+    pair = Recipe(ratio=2.0, height=128, width=128).write(tmp_path)
+    expected, result = run(pair, tmp_path, weights_for="landsat")
+    one, settings = scene(pair, tmp_path / "out"), Settings(options=replace(FLEET_OPTIONS, weights_for="landsat"))
+    plan = read_plan(one.name_sidecar("plan.json"), plan_scene(one, settings, LITTLE).digest)
+    path = PureWindowsPath("C:/OSGeo4W/apps/otfm", *Path(plan.plan.engine.weights).parts[-3:])
+    plan = replace(plan, plan=replace(plan.plan, engine=replace(plan.plan.engine, weights=str(path))))
+    write_state(one, plan, {})
+    make_part(one, settings, plan.digest, 0)
+    assert join_parts(one, settings, plan.digest).bytes > 0
+    assert np.array_equal(load_image(one.output), expected)
+    assert gdal.Open(one.output).GetMetadataItem("OTFM_WEIGHTS_SHA256") == result.weights_sha256
 
 
 def test_interrupted_scene_keeps_parts_and_finished_one_is_kept(pair, tmp_path, small_parts):

@@ -12,14 +12,15 @@ import sys
 from pathlib import Path
 from unittest.mock import MagicMock
 
+PLUGIN = "otfm_pansharpen"
 del sys.path[0]  # this folder, whose qgis.py would hide QGIS
+sys.path = [p for p in sys.path if not Path(p, PLUGIN).exists()]  # the checkout, which would hide gaps of the zip
 
 import qgis.core  # noqa: E402
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsSettings  # noqa: E402
 from qgis.PyQt.QtCore import QSettings  # noqa: E402
 from qgis.PyQt.QtWidgets import QMainWindow  # noqa: E402
 
-PLUGIN = "otfm_pansharpen"
 profile, previous, package, pan, ms, output = sys.argv[1:]
 QSettings.setDefaultFormat(QSettings.Format.IniFormat)
 QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, profile)
