@@ -85,7 +85,7 @@ def measure_registration(
             return Registration(shift, default, unshifted, unshifted, False, left_out)
         curve.keep_blocks(kept)
         shift = _refine_shift(curve, first, shift, 0.5)
-    measured = transfer or measure_transfer([w.shifted(shift) for w in curve.mask_left_out(windows)], check).transfer
+    measured = transfer or measure_transfer([w.shifted(shift) for w in curve.mask_left_out(windows)], check)
     if align:
         shift = _refine_shift(curve, measured, shift, 0.15)
     curve.equalise_sample_weights()
@@ -97,12 +97,10 @@ def measure_registration(
 
 
 def measure_sharpness(
-    windows: Sequence[PairWindow],
-    transfer: TransferFunction | None = None,
-    check: Callable[[], None] = lambda: None,
+    windows: Sequence[PairWindow], transfer: TransferFunction | None = None, check: Callable[[], None] = lambda: None
 ) -> Registration:
     """Measure the transfer function alone, as `measure_registration` does, over windows whose shift is corrected."""
-    curve, measured = Correlation(windows, check), transfer or measure_transfer(windows, check).transfer
+    curve, measured = Correlation(windows, check), transfer or measure_transfer(windows, check)
     curve.equalise_sample_weights()
     best = curve(measured, (0.0, 0.0))
     return Registration((0.0, 0.0), measured, best, best, best >= RELIABLE_CORRELATION)
