@@ -11,16 +11,7 @@ import numpy as np
 from .filters import Image, Mask
 from .grids import Window
 from .guides import GuideWeights
-from .resampling import (
-    Matrix,
-    Resampler1D,
-    centres,
-    covered,
-    cubic_resampler,
-    nearest,
-    regular_mtf_resampler,
-    resample,
-)
+from .resampling import Matrix, Resampler1D, centres, covered, cubic_resampler, nearest, regular_mtf_resampler, resample
 from .transfer import TransferFunction
 
 FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
