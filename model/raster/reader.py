@@ -18,7 +18,9 @@ from .bands import (
     MAX_VALUE,
     choose_bands,
     choose_offset,
+    combine_masks,
     find_common_type,
+    is_within,
     refuse_blocks,
     refuse_types,
     widen_signed_bytes,
@@ -30,7 +32,6 @@ from .sensor_geometry import FRAME, SYSTEM, SensorModel, relate_models
 from .source import RasterSource
 from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, stamps
 from .truncation import refuse_truncated_files
-from .validity import combine_masks, is_within
 
 
 class Raster:
@@ -102,9 +103,8 @@ class Raster:
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.name} holds no raster bands; choose one of its subdatasets.")
         self.dataset = widen_signed_bytes(self.dataset)
-        chosen = choose_bands(self.dataset, self.source, self.role)
-        self.bands, self.read_bands, self.left_out = chosen.wanted, chosen.read, chosen.left_out
-        self.alpha, self.false_alpha = chosen.alpha, chosen.false_alpha
+        self.bands, self.read_bands, self.alpha, self.false_alpha = choose_bands(self.dataset, self.source, self.role)
+        self.left_out = () if self.source.bands or self.alpha is None else (self.alpha,)
         self.type = find_common_type(self.dataset, self.bands)
         refuse_types(self.dataset, self.read_bands, f"{self.role} {self.source.name}")
         refuse_blocks(self.dataset, self.bands[0], f"{self.role} {self.source.name}")
@@ -161,7 +161,8 @@ class Raster:
         """Read this raster, as `dataset` has it, through GDAL's warper, window by window."""
         alike = all(f == gdal.GMF_ALL_VALID or f & gdal.GMF_PER_DATASET for f in self._flags.values())
         plain = not any(self._list_unmasked_nodata(b) for b in self.read_bands)
-        if alike and plain and self.alpha_is_seen:
+        # GDAL's masks follow an alpha band in rasters of two and of four bands.
+        if alike and plain and (self.alpha is None or any(f & gdal.GMF_ALPHA for f in self._flags.values())):
             planes = warper.warp_together(dataset, self.read_bands)
         else:
             planes, others = {}, self._list_all_nodata()
@@ -181,11 +182,6 @@ class Raster:
         """Return the grid of a raster that holds a window; without a georeference where RPC alone place this one."""
         grid = self.grid.cropped(window)
         return replace(grid, transform=NO_GEOREFERENCE) if self.model else grid
-
-    @property
-    def alpha_is_seen(self) -> bool:
-        """True where GDAL's masks follow the alpha band, if any: they do in rasters of two and of four bands."""
-        return self.alpha is None or any(f & gdal.GMF_ALPHA for f in self._flags.values())
 
     @property
     def state(self) -> tuple[object, ...]:

@@ -35,15 +35,8 @@ OPTIONS = {
 }
 REMOTE = "/vsicurl/"  # begins GDAL's names of addresses, which may end in a signature
 REDIRECTS = ("OVERVIEWS", "ProxyOverviewRequest")  # domains of metadata that name other files
-SENSOR_KEYS = (
-    "SENSOR",
-    "SENSOR_ID",
-    "SATELLITE",
-    "SATELLITEID",
-    "SPACECRAFT_ID",
-    "SPACECRAFT",
-    "PLATFORM",
-)  # of metadata
+# Of metadata.
+SENSOR_KEYS = ("SENSOR", "SENSOR_ID", "SATELLITE", "SATELLITEID", "SPACECRAFT_ID", "SPACECRAFT", "PLATFORM")
 WORLD_FILES = (".tfw", ".tifw", ".j2w", ".jp2w", ".wld")
 
 Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the last change in nanoseconds

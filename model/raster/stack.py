@@ -253,8 +253,10 @@ def _refuse_unfit_band(raster: Raster) -> None:
 
 def _refuse_other_grid(raster: Raster, first: Raster) -> None:
     """Refuse two bands that do not share a grid pixel by pixel. Raises InputError."""
-    same = (raster.grid.width, raster.grid.height) == (first.grid.width, first.grid.height)
-    if not same or not _has_same_pixels(raster.grid, first.grid) or not _has_same_corner(raster.grid, first.grid):
+    grid, other = raster.grid, first.grid
+    near = SAME_GRID * min(other.pixel_size)
+    same_corner = all(abs(grid.transform[i] - other.transform[i]) < near for i in (0, 3))
+    if not same_corner or grid.window != other.window or not _has_same_pixels(grid, other):
         raise InputError(
             f"{raster.role} {raster.source.name} ({raster.grid.describe()}) has another grid than "
             f"{first.source.name} ({first.grid.describe()}). Take bands of one grid, or warp them to one first."
@@ -271,11 +273,6 @@ def _has_same_pixels(grid: Grid, other: Grid) -> bool:
     size, side = min(other.pixel_size), max(grid.width, grid.height, other.width, other.height)
     steps = zip(grid.transform, other.transform)
     return all(abs(a - b) * side < SAME_GRID * size for i, (a, b) in enumerate(steps) if i not in (0, 3))
-
-
-def _has_same_corner(grid: Grid, other: Grid) -> bool:
-    size = min(other.pixel_size)
-    return all(abs(grid.transform[i] - other.transform[i]) < SAME_GRID * size for i in (0, 3))
 
 
 def _describe(band: gdal.Band, origin: gdal.Band) -> None:

@@ -82,8 +82,7 @@ def read_around(
 
     `placement` holds the corrected shift; the window may reach beyond PAN.
     """
-    margin = INTERPOLATION_MARGIN + FILL_DISTANCE
-    needed = ms_window(placement, window, margin)
+    needed = ms_window(placement, window, INTERPOLATION_MARGIN + FILL_DISTANCE)
     pair = read_pair(pan, ms, placement, needed, blur_reach)
     row, column = pair.pan_corner
     return pair, Window(window.left - column, window.top - row, window.width, window.height)
@@ -147,11 +146,8 @@ def read_with_margin(
     seen = ~_find_saturated(ms, pair.ms)
     if ms.unmeasured:
         seen &= ~covered(ms.unmeasured, ms.grid, window)
-    return replace(
-        pair,
-        ms_valid=pair.ms_valid & seen,
-        band_valid=None if pair.band_valid is None else pair.band_valid & seen,
-    )
+    band_valid = None if pair.band_valid is None else pair.band_valid & seen
+    return replace(pair, ms_valid=pair.ms_valid & seen, band_valid=band_valid)
 
 
 def _find_saturated(raster: Raster, values: NDArray[Any]) -> NDArray[np.bool_]:

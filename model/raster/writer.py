@@ -34,13 +34,7 @@ class RasterWriter:
     """
 
     def __init__(
-        self,
-        path: Path,
-        grid: Grid,
-        crs: str,
-        like: Raster,
-        form: OutputForm,
-        model: Mapping[str, str] | None = None,
+        self, path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm, model: Mapping[str, str] | None = None
     ) -> None:
         """Create the raster with the bands and band properties of `like`; `model` is its sensor model (RPC)."""
         self.path, self.grid, self.form = path, grid, form
