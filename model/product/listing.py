@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -64,13 +63,18 @@ class Listing:
         if exact or not name.lower().endswith(IMAGES):
             return exact
         inside = re.compile(rf"(?<![a-z0-9]){re.escape(wanted.stem.lower())}(?![a-z0-9])")
-        longer = [f for f in self.images if PurePosixPath(f).parent == wanted.parent and inside.search(_stem(f))]
+        longer = [
+            f
+            for f in self.images
+            if PurePosixPath(f).parent == wanted.parent and inside.search(PurePosixPath(f.lower()).stem)
+        ]
         return longer[0] if len(longer) == 1 else None
 
     @functools.cached_property
     def images(self) -> tuple[str, ...]:
         """Images that may be bands: no masks, previews or angles."""
-        return tuple(f for f in self.files if f.lower().endswith(IMAGES) and not is_auxiliary(f))
+        paths = {f: PurePosixPath(f.lower()) for f in self.files if f.lower().endswith(IMAGES)}
+        return tuple(f for f, path in paths.items() if not AUXILIARY.search(path.with_suffix("").as_posix()))
 
     @functools.cached_property
     def _by_lower_case(self) -> Mapping[str, str]:
@@ -80,15 +84,6 @@ class Listing:
     def unfinished(self) -> tuple[str, ...]:
         """Files that a download has not finished."""
         return tuple(f for f in self.files if f.lower().endswith(UNFINISHED))
-
-
-def _stem(file: str) -> str:
-    return PurePosixPath(file.lower()).stem
-
-
-def is_auxiliary(file: str) -> bool:
-    """Tell by the name that a file is a mask, a preview, an angle or another file that is not a band."""
-    return AUXILIARY.search(PurePosixPath(file.lower()).with_suffix("").as_posix()) is not None
 
 
 def find_archive_prefix(name: str) -> str | None:
@@ -132,7 +127,7 @@ def of_folder(folder: str, check: Callable[[], None]) -> Listing:
         folders[:] = sorted(f for f in folders if not (f.startswith(".") or find_name_fault(f)) and depth < MAX_DEPTH)
         for name in sorted(n for n in names if not n.startswith(".")):
             path = Path(parent) / name
-            if find_name_fault(name) or not _is_regular(path):
+            if find_name_fault(name) or not os.path.isfile(path):  # pipes and devices may block for ever
                 continue
             leads_out = path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(real_root)
             (outside if leads_out else files).append(path.relative_to(root).as_posix())
@@ -142,14 +137,6 @@ def of_folder(folder: str, check: Callable[[], None]) -> Listing:
             )
     archives, closed = (tuple(filter(matches, files)) for matches in (find_archive_prefix, is_closed))
     return Listing(folder.rstrip("/\\") or folder, tuple(files), check, archives, closed, tuple(outside))
-
-
-def _is_regular(path: Path) -> bool:
-    """Check that a path is a regular file: pipes and devices may block for ever."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return False
 
 
 def of_archive(path: str, check: Callable[[], None]) -> Listing:

@@ -17,7 +17,7 @@ from ..geometry.grids import MIN_RATIO, RATIO_DIGITS
 from ..raster.gdal_errors import gdal_exceptions, quote_messages
 from ..raster.source_files import open_delivered
 from .families import FAMILIES
-from .landsat import FILL, name_scene
+from .landsat import name_scene
 from .listing import Listing
 from .scene import CENTRES, NOT_SHARPENED, UNKNOWN, Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
 
@@ -105,14 +105,8 @@ def parse_band_name(path: str) -> NamedBand | None:
         return None
     number = float(image.mark) if image.mark.isdigit() else 0.0
     date = match[0] if (match := DATE.search(path)) else ""
-    return NamedBand(
-        f"{PurePosixPath(path).parent} {image.group}", date, image.band, find_centre(image.band, image.sensor) or number
-    )
-
-
-def find_centre(band: str, sensor: Sensor = UNKNOWN) -> float:
-    """Return the centre wavelength in nm of a band by its name; 0 where it is unknown."""
-    return sensor.centres.get(band, 0.0) or CENTRES.get(band, 0.0)
+    centre = image.sensor.centres.get(image.band) or CENTRES.get(image.band)
+    return NamedBand(f"{PurePosixPath(path).parent} {image.group}", date, image.band, centre or number)
 
 
 def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
@@ -225,7 +219,7 @@ def _find_date(image: _Image) -> str:
 
 
 def _find_nodata(image: _Image) -> float | None:
-    return FILL if image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER")) else None
+    return 0.0 if image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER")) else None
 
 
 def _find_finest(images: Sequence[_Image]) -> list[_Image]:

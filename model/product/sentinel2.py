@@ -99,8 +99,10 @@ def _describe_bands(root: Tree, level: int, sensor: Sensor) -> dict[str, Band]:
     quantification = next(filter(None, texts), "")
     divisor = parse_number("QUANTIFICATION_VALUE", quantification, 1.0, 1e6) if quantification else None
     tag = "boa_add_offset" if level == 2 else "radio_add_offset"
-    offsets = {_find_token(e.get("band_id", "")): e.text or "" for e in root.iter(tag)}
-    added = {token: parse_number(tag.upper(), text, -1e5, 1e5) for token, text in offsets.items()}
+    added = {}
+    for element in root.iter(tag):
+        token = BY_NUMBER[parse_count("band_id", element.get("band_id", ""), 0, len(BY_NUMBER) - 1)]
+        added[token] = parse_number(tag.upper(), element.text or "", -1e5, 1e5)
     centres = {}
     for information in root.iter("spectral_information"):
         text = find_value(information, "CENTRAL")
@@ -117,10 +119,6 @@ def _describe_bands(root: Tree, level: int, sensor: Sensor) -> dict[str, Band]:
         )
         for token in BY_NUMBER
     }
-
-
-def _find_token(number: str) -> str:
-    return BY_NUMBER[parse_count("band_id", number, 0, len(BY_NUMBER) - 1)]
 
 
 def _read_special_value(root: Tree, name: str, default: int) -> int:
