@@ -82,8 +82,7 @@ def _open_bounded(path: str) -> gdal.Dataset:
 
 
 def _measure_share(mask: str, image: str) -> float:
-    dataset = _open_bounded(image)
-    grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
+    grid = Grid.of(_open_bounded(image))
     return float(covered(mask, grid, grid.window).mean())
 
 

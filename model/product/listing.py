@@ -63,11 +63,8 @@ class Listing:
         if exact or not name.lower().endswith(IMAGES):
             return exact
         inside = re.compile(rf"(?<![a-z0-9]){re.escape(wanted.stem.lower())}(?![a-z0-9])")
-        longer = [
-            f
-            for f in self.images
-            if PurePosixPath(f).parent == wanted.parent and inside.search(PurePosixPath(f.lower()).stem)
-        ]
+        near = [f for f in self.images if PurePosixPath(f).parent == wanted.parent]
+        longer = [f for f in near if inside.search(PurePosixPath(f.lower()).stem)]
         return longer[0] if len(longer) == 1 else None
 
     @functools.cached_property

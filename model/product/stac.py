@@ -226,8 +226,7 @@ def _open_asset(key: str, path: str) -> tuple[int, float]:
             f"The asset {key}, {public_name(path)}, cannot be opened: {quote_messages(error)}. Signed addresses "
             "expire: get the item again."
         ) from error
-    grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
-    return dataset.RasterCount, float(f"{math.prod(grid.pixel_size) ** 0.5:.{PIXEL_DIGITS}g}")
+    return dataset.RasterCount, float(f"{math.prod(Grid.of(dataset).pixel_size) ** 0.5:.{PIXEL_DIGITS}g}")
 
 
 def _make_product(part: Part, bands: Mapping[float, Sequence[Band]]) -> Product | None:

@@ -112,7 +112,7 @@ class Raster:
         self._flags = {b: self._read_mask_flags(b) for b in self.read_bands}
         self._nodata = {b: self._list_nodata(b) for b in self.read_bands}
         self.offsets = np.array([choose_offset(self.dataset.GetRasterBand(b)) for b in self.read_bands])
-        self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
+        self.grid = Grid.of(self.dataset)
         self.crs = self.source.crs or self.dataset.GetProjection()
         self.unmeasured = self.source.unmeasured
         if self.dataset.GetMetadata("RPC") and not self.crs and self.grid.transform in (NO_GEOREFERENCE, FRAME):
@@ -175,8 +175,7 @@ class Raster:
                 marked = None if nodata or not others else warper.warp_alone(dataset, number, mark, others)
                 planes[number] = replace(plane, marked=marked)
         self._planes, self.reprojected = planes, True
-        warped = planes[self.read_bands[0]].datasets[-1]
-        self.grid = Grid(warped.RasterXSize, warped.RasterYSize, tuple(warped.GetGeoTransform()))
+        self.grid = Grid.of(planes[self.read_bands[0]].datasets[-1])
 
     def make_output_grid(self, window: Window) -> Grid:
         """Return the grid of a raster that holds a window; without a georeference where RPC alone place this one."""

@@ -160,12 +160,12 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
 
     Call within `gdal_exceptions`. `names` are what messages call them.
     """
-    first = images[0]
-    for image, name in zip(images, names):
-        if _read_grid(image) != _read_grid(first):
+    first, *others = map(Grid.of, images)
+    for grid, name in zip(others, names[1:]):
+        if grid != first:
             raise InputError(
-                f"{role} {name} ({_read_grid(image).describe()}) has another grid than {names[0]} "
-                f"({_read_grid(first).describe()}). Get the product again."
+                f"{role} {name} ({grid.describe()}) has another grid than {names[0]} ({first.describe()}). Get the "
+                "product again."
             )
     return _join(images)
 
@@ -220,10 +220,6 @@ def assemble(bands: Sequence[tuple[RasterSource, int]], grid: Grid, nodata: floa
                 band.SetNoDataValue(value)
         built.FlushCache()
         return RasterSource(xml=export_vrt(built), label=label([s.name for s in sources]))
-
-
-def _read_grid(dataset: gdal.Dataset) -> Grid:
-    return Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
 
 
 def _declares_nodata(raster: Raster) -> list[bool]:
