@@ -15,12 +15,11 @@ from osgeo import gdal
 
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
-from .delivery import check_clash
+from .delivery import check_clash, family
 from .gdal_errors import gdal_messages, quote_messages
 from .output_format import OutputForm, choose_driver
 from .pixel_types import INTEGER_TYPES, NUMPY_TYPES
 from .reader import Raster
-from .sidecars import family
 from .writer import LOSSY_TOLERANCE, RasterWriter, measure_lossy_error
 
 SIDE = 256  # pixels
