@@ -58,8 +58,7 @@ class _Builder(TreeBuilder):
 def read_tree(listing: Listing, file: str) -> Tree:
     """Read a metadata file: XML, JSON, or lines `key = value` in groups.
 
-    Raises:
-        InputError: part of a sentence, where it is not complete, not well formed, or exceeds a limit.
+    Raises InputError, part of a sentence, where it is not complete, not well formed, or exceeds a limit.
     """
     content = read_metadata(listing.path(file), listing.check)
     if content.startswith(b"<"):
@@ -78,14 +77,9 @@ def read_tree(listing: Listing, file: str) -> Tree:
 
 
 def read_metadata(path: str, check: Callable[[], None]) -> bytes:
-    """Read a metadata file of a folder or an archive. Trailing NULs and white space are cut off.
+    """Read a metadata file that GDAL opens, without trailing NULs and white space; `check` may raise to cancel.
 
-    Args:
-        path: by which GDAL opens the file.
-        check: may raise to cancel.
-
-    Raises:
-        InputError: part of a sentence, where the file cannot be read or is longer than MAX_BYTES.
+    Raises InputError, part of a sentence, where the file cannot be read or is longer than MAX_BYTES.
     """
     content = bytearray()
     try:

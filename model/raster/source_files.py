@@ -161,9 +161,7 @@ def confined() -> Iterator[None]:
 def open_delivered(path: str) -> gdal.Dataset:
     """Open an image of a product, or a VRT, given as text, of such images. Call within `confined`.
 
-    Raises:
-        InputError: part of a sentence, for another format or an image that names other files.
-        RuntimeError: GDAL cannot open it.
+    Raises RuntimeError, or InputError, part of a sentence, for another format or an image that names other files.
     """
     if path.startswith("<"):
         for name in find_names_in_vrt(path):
