@@ -165,8 +165,7 @@ class PairWindow:
 
         (H, W), or (bands, H, W) where bands differ. Beyond MS, its edge pixels count.
         """
-        lines = zip(self.positions_in_ms(place), self.ms_valid.shape)
-        rows, columns = (nearest(p).clip(0, n - 1) for p, n in lines)
+        rows, columns = (nearest(p).clip(0, n - 1) for p, n in zip(self.positions_in_ms(place), self.ms_valid.shape))
         inner = self.pan_valid[place.top : place.bottom, place.left : place.right]
         ms_valid = self.ms_valid if self.band_valid is None else self.band_valid
         return inner & ms_valid.take(rows, -2).take(columns, -1)

@@ -36,12 +36,11 @@ MASKS = (  # Names, the best first, and for each band of a raster its classes as
 def find_mask(listing: Listing, folder: str, image: str) -> tuple[str, str]:
     """Return the best cloud mask below a folder as `check_mask` does, both empty where there is none."""
     for pattern, classes in MASKS:
-        matches = (f for f in listing.files if f.startswith(folder) and re.search(pattern, f, re.IGNORECASE))
-        file = next(matches, None)
-        if file is not None:
-            path = listing.path(file)
-            build = partial(build_mask, path, classes) if classes else partial(_read_polygons, listing, file)
-            return check_mask(PurePosixPath(file).name, build, image)
+        for file in listing.files:
+            if file.startswith(folder) and re.search(pattern, file, re.IGNORECASE):
+                path = listing.path(file)
+                build = partial(build_mask, path, classes) if classes else partial(_read_polygons, listing, file)
+                return check_mask(PurePosixPath(file).name, build, image)
     return "", ""
 
 

@@ -82,8 +82,7 @@ def copy_metadata(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] 
     for domain in set(origin.GetMetadataDomainList() or ()).difference(OF_THE_FILE):
         metadata, present = (b.GetMetadata(domain) or {} for b in (origin, band))
         if isinstance(metadata, dict):  # else a text, as of XML
-            kept = {k: v for k, v in metadata.items() if not k.startswith(left_out)}
-            metadata = {**present, **kept}
+            metadata = {**present, **{k: v for k, v in metadata.items() if not k.startswith(left_out)}}
         if metadata != present:
             band.SetMetadata(metadata, domain)
 

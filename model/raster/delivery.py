@@ -21,7 +21,7 @@ from ..progress import format_bytes_apart
 from ..staging import Staging
 from .gdal_errors import gdal_exceptions
 from .output_format import OutputForm, choose_driver, is_written_directly
-from .source_files import files_behind
+from .source_files import files_behind, list_files
 
 DATABASES = ("GPKG", "Rasterlite")  # formats whose files hold other data besides a raster
 OVERVIEWS_SHARE = 1.0 / 3.0  # of a raster's size
@@ -176,13 +176,7 @@ def _list_files(path: Path) -> list[Path]:
     Formats that only point to other files are left out: the text of such a file must not decide which files are removed
     with it.
     """
-    if not path.exists():
-        return []
-    try:
-        dataset = gdal.OpenEx(str(path), gdal.OF_RASTER, allowed_drivers=_list_drivers())
-        return [Path(f) for f in dataset.GetFileList() or ()]
-    except RuntimeError:
-        return []
+    return [Path(f) for f in list_files(str(path), _list_drivers())] if path.exists() else []
 
 
 def _name_format(file: Path) -> str:

@@ -31,7 +31,6 @@ LOSSLESS = {  # creation options for drivers that are lossy by default
     "GPKG": {"TILE_FORMAT": "PNG"},
 }
 LOSS = {"QUALITY", "REVERSIBLE", "LOSSLESS", "TARGET", "TARGETSIZE", "PSNR", "RATE", "TILE_FORMAT", "YCBCR420"}
-INTERLEAVED = ("BSQ", "BIL", "BIP")  # orders of values that ENVI's extensions name
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def creation_options(path: Path, form: OutputForm) -> list[str]:
     driver = handler.ShortName
     if driver == "GTiff":
         return geotiff_options(form)
-    chosen = {"INTERLEAVE": order} if order in INTERLEAVED else {}
+    chosen = {"INTERLEAVE": order} if order in ("BSQ", "BIL", "BIP") else {}  # as ENVI's extensions name it
     listed = handler.GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or ""
     if driver == "COG" and form.bits in ODD_BITS.get(form.type, ()) and "'INTERLEAVE'" in listed:
         chosen["INTERLEAVE"] = "PIXEL"  # GDAL 3.13 writes wrong values where bands of odd bits lie one after the other

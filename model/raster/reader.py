@@ -280,8 +280,7 @@ class Raster:
 
     def _list_unmasked_nodata(self, number: int) -> list[tuple[float, float]]:
         """Return nodata that GDAL's mask of a band omits: the user's, and the file's where there is a mask band too."""
-        by_band = self._flags[number] & gdal.GMF_PER_DATASET
-        return self._nodata[number] if by_band else self.source.declared(number)
+        return self._nodata[number] if self._flags[number] & gdal.GMF_PER_DATASET else self.source.declared(number)
 
     def _list_all_nodata(self) -> list[tuple[float, float]]:
         """Return nodata of any band that is read, except NaN, which is not a measurement in other bands either."""
@@ -364,9 +363,8 @@ class Raster:
     @property
     def nodata(self) -> float | None:
         """Nodata value of the first wanted band that has one."""
-        values = [
-            self.dataset.GetRasterBand(b).GetNoDataValue() for b in self.bands if b not in self.source.ignored_nodata
-        ]
+        counted = [b for b in self.bands if b not in self.source.ignored_nodata]
+        values = [self.dataset.GetRasterBand(b).GetNoDataValue() for b in counted]
         declared = [low for b in self.bands for low, high in self.source.declared(b) if low == high]
         return next((v for v in [*values, *declared] if v is not None), None)
 
@@ -374,8 +372,7 @@ class Raster:
     def may_have_gaps(self) -> bool:
         """True where any pixel could be invalid."""
         marked = any(self.source.declared(b) for b in self.read_bands) or self.alpha is not None or self.reprojected
-        flags = self._flags.values()
-        return marked or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
+        return marked or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in self._flags.values())
 
 
 def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -56,7 +56,7 @@ def files_behind(name: str) -> set[str]:
         if current in seen:
             continue
         seen.add(current)
-        files = {*_find_mentioned(current), *_list_files(current)}
+        files = {*_find_mentioned(current), *list_files(current)}
         behind |= files
         waiting += [*files, *_find_vrt_sources(current)]
     return behind
@@ -77,11 +77,10 @@ def _find_mentioned(name: str) -> Iterator[str]:
                 yield name[start:end]
 
 
-def _list_files(name: str) -> list[str]:
-    """Return the files that GDAL lists for what it opens by a name."""
+def list_files(name: str, drivers: Sequence[str] = ()) -> list[str]:
+    """Return the files that GDAL lists for what it opens by a name, with any driver or with some."""
     try:
-        dataset = gdal.OpenEx(name, gdal.OF_RASTER)
-        return list(dataset.GetFileList() or ())
+        return list(gdal.OpenEx(name, gdal.OF_RASTER, allowed_drivers=list(drivers)).GetFileList() or ())
     except RuntimeError:
         return []
 
