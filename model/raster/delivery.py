@@ -71,8 +71,10 @@ def check_place(path: Path, inputs: Sequence[str]) -> None:
         raise OutputError(f"The name of the output {fault}. Choose another one.")
     _refuse_kind(path)
     for source in inputs:
-        if path.exists() and os.path.exists(source) and os.path.samefile(source, path):
+        if os.path.exists(source) and os.path.realpath(source) == os.path.realpath(path):
             raise OutputError(f"The output {path} is the input {source}. Choose another output file.")
+        if path.exists() and os.path.exists(source) and os.path.samefile(source, path):
+            raise OutputError(f"The output {path} is the same file as the input {source}. Choose another output file.")
         _refuse_what_is_read(path, source)
     if not path.parent.is_dir():
         raise OutputError(f"The folder {path.parent} of the output does not exist. Create it or choose another one.")
