@@ -119,8 +119,7 @@ def sample_where_valid(ms: Raster, placement: Placement, check: Callable[[], Non
 
 def sample_scene(pan: Raster, ms: Raster, placement: Placement) -> Iterator[PairWindow]:
     """Read both rasters over `sample_windows`."""
-    for window in sample_windows(ms, placement):
-        yield read_with_margin(pan, ms, placement, window)
+    return (read_with_margin(pan, ms, placement, window) for window in sample_windows(ms, placement))
 
 
 def small_scene(pan: Raster, ms: Raster, placement: Placement) -> PairWindow | None:

@@ -74,22 +74,7 @@ def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = 
         check()
         bands[:, number] = spectra
     at = _Frequencies.of(len(samples[0][0]))
-    return _separate(_compare_segments(pan, bands, noise, at, check), at)
-
-
-@dataclass(frozen=True)
-class _Segments:
-    """Spectra of segments (segments, n, m) and the weight (segments,) of each, 0 where it disagrees.
-
-    power, shared, ms_power   power of PAN, its cross-spectrum with the combined bands, power of these
-    noise                     (segments,) power of PAN's noise
-    """
-
-    power: Array
-    shared: Array
-    ms_power: Array
-    noise: Array
-    weight: Array
+    return _separate(*_compare_segments(pan, bands, noise, at, check), at)
 
 
 @dataclass(frozen=True)
@@ -211,8 +196,8 @@ def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[
 
 def _compare_segments(
     pan: Spectrum, bands: Spectrum, noise: Array, at: _Frequencies, check: Callable[[], None]
-) -> _Segments:
-    """Combine the bands, align each segment, and weigh those that agree."""
+) -> tuple[Array, Array]:
+    """Combine the bands, align each segment, and average those that agree, as `_average` does."""
     power = _compute_power(pan)
     strength = (power * at.radius**2)[:, at.mask_band((0.2, 1.0))].mean(axis=1)
     weight = 1.0 / (strength + np.median(strength) + 1e-300)  # bright segments count no more than others
@@ -226,14 +211,18 @@ def _compare_segments(
         shared: Array = (pan.conj() * combined).real
         ms_power = _compute_power(combined)
         kept = _select_agreeing(shared, power, ms_power, shifts, at)
-    return _Segments(power, shared, ms_power, noise, weight * kept)
+    return _average(power, shared, ms_power, noise, weight * kept)
 
 
-def _average(segments: _Segments) -> tuple[Array, Array]:
-    """Return the transfer at each frequency (n, m) and its standard error."""
-    used = segments.weight[:, None, None]
-    total, shared, other = ((used * v).sum(axis=0) for v in (segments.power, segments.shared, segments.ms_power))
-    clean = np.maximum(total - float(segments.weight @ segments.noise), MIN_SIGNAL * total)
+def _average(power: Array, shared: Array, ms_power: Array, noise: Array, weight: Array) -> tuple[Array, Array]:
+    """Return the transfer at each frequency (n, m) and its standard error.
+
+    Segments (segments, n, m) have the power of PAN, its cross-spectrum with the combined bands, and the power of these;
+    noise (segments,) is the power of PAN's, and the weight (segments,) is 0 where a segment disagrees.
+    """
+    used = weight[:, None, None]
+    total, shared, other = ((used * v).sum(axis=0) for v in (power, shared, ms_power))
+    clean = np.maximum(total - float(weight @ noise), MIN_SIGNAL * total)
     coherence = np.clip(shared**2 / np.maximum(total * other, 1e-300), 0.0, 0.999)
     count = 0.5 * used.sum() ** 2 / (used**2).sum()  # segments overlap by half
     variance = other / np.maximum(total, 1e-300) * (1.0 - coherence) / (2.0 * count) * (total / clean) ** 2
@@ -285,9 +274,8 @@ def _select_agreeing(cross: Array, power: Array, ms_power: Array, shifts: Array,
     return np.asarray(kept if kept.any() else np.ones_like(kept))
 
 
-def _separate(segments: _Segments, at: _Frequencies) -> TransferFunction:
-    """Fit functions along both axes whose product is nearest to the ratios."""
-    ratio, error = _average(segments)
+def _separate(ratio: Array, error: Array, at: _Frequencies) -> TransferFunction:
+    """Fit functions along both axes whose product is nearest to the ratios (n, m) with these errors."""
     nyquist = (np.abs(at.rows) > 0.98) | (at.columns > 0.98)  # both of its signs fall together there
     weight = np.where((at.radius > 0.03) & ~nyquist, error**-2.0, 0.0)
     hats = [_evaluate_hats(np.abs(f).ravel()) for f in (at.rows, at.columns)]
@@ -318,11 +306,11 @@ def _solve(hats: Array, pull: Array, goal: Array, before: Array) -> Array:
 
 def _fit_gaussian(values: Array) -> Array:
     """Fit the Gaussian of the same fall, drawn a little towards DEFAULT_GAIN."""
-    knots, level = KNOTS, max(values[0], 1e-3)
+    level = max(values[0], 1e-3)
     logs = np.log(np.clip(values[1:] / level, 1e-2, 1.5))
-    fall = min(float((logs * knots[1:] ** 2).sum() / (knots[1:] ** 4).sum()), -0.2)
+    fall = min(float((logs * KNOTS[1:] ** 2).sum() / (KNOTS[1:] ** 4).sum()), -0.2)
     fall += DEFAULT_WEIGHT * (math.log(DEFAULT_GAIN) - fall)
-    return np.asarray(level * np.exp(fall * knots**2))
+    return np.asarray(level * np.exp(fall * KNOTS**2))
 
 
 def _evaluate_hats(frequencies: Array) -> Array:

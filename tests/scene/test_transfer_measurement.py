@@ -204,8 +204,7 @@ def test_segments_that_do_not_show_the_scene_are_left_out(shared, ms_power, shif
 
 def test_noise_is_at_most_seven_tenths_of_the_power_of_pan():
     crossed, power, of_ms, _ = spectra(1.0, 1.0)
-    segments = transfer_measurement._Segments(power, 0.5 * crossed, of_ms, np.full(6, 2.0), np.ones(6))
-    ratio, error = transfer_measurement._average(segments)
+    ratio, error = transfer_measurement._average(power, 0.5 * crossed, of_ms, np.full(6, 2.0), np.ones(6))
     assert ratio == pytest.approx(np.full(ratio.shape, 0.5 / 0.3))
     assert np.isfinite(error).all()
 
