@@ -14,6 +14,7 @@ from .scene import NOT_SHARPENED, UNKNOWN, Band, Part, RefusedProduct, Sensor, f
 FILE_OF_BAND = re.compile(r"file_name_band_(\d+(?:_vcid_\d)?)|band(\d+)_file_name")
 WITHOUT_PAN = re.compile(r"LANDSAT_?([1-5])$", re.IGNORECASE)
 RECORD = "level1_processing_record"  # In level 2, this group names files of level 1, which are elsewhere.
+FILL = 0.0
 
 
 def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | RefusedProduct]:
@@ -52,7 +53,7 @@ def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
                 level=2 if level.upper().startswith("L2") else 1,
                 metadata=(path,),
                 missing=tuple(f"{name_of[b]} ({b})" for b in bands if file_of[b] is None),
-                nodata=0.0,
+                nodata=FILL,
                 made=made,
             )
 

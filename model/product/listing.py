@@ -63,15 +63,13 @@ class Listing:
         if exact or not name.lower().endswith(IMAGES):
             return exact
         inside = re.compile(rf"(?<![a-z0-9]){re.escape(wanted.stem.lower())}(?![a-z0-9])")
-        near = [f for f in self.images if PurePosixPath(f).parent == wanted.parent]
-        longer = [f for f in near if inside.search(PurePosixPath(f.lower()).stem)]
+        longer = [f for f in self.images if PurePosixPath(f).parent == wanted.parent and inside.search(_stem(f))]
         return longer[0] if len(longer) == 1 else None
 
     @functools.cached_property
     def images(self) -> tuple[str, ...]:
         """Images that may be bands: no masks, previews or angles."""
-        paths = {f: PurePosixPath(f.lower()) for f in self.files if f.lower().endswith(IMAGES)}
-        return tuple(f for f, path in paths.items() if not AUXILIARY.search(path.with_suffix("").as_posix()))
+        return tuple(f for f in self.files if f.lower().endswith(IMAGES) and not is_auxiliary(f))
 
     @functools.cached_property
     def _by_lower_case(self) -> Mapping[str, str]:
@@ -81,6 +79,15 @@ class Listing:
     def unfinished(self) -> tuple[str, ...]:
         """Files that a download has not finished."""
         return tuple(f for f in self.files if f.lower().endswith(UNFINISHED))
+
+
+def _stem(file: str) -> str:
+    return PurePosixPath(file.lower()).stem
+
+
+def is_auxiliary(file: str) -> bool:
+    """Tell by the name that a file is a mask, a preview, an angle or another file that is not a band."""
+    return AUXILIARY.search(PurePosixPath(file.lower()).with_suffix("").as_posix()) is not None
 
 
 def find_archive_prefix(name: str) -> str | None:

@@ -12,18 +12,20 @@ from .metadata import MAX_BANDS, Tree, check_value, find_value, read_tree
 from .scene import Band, Part, RefusedProduct, Sensor, find_sensor
 
 STEM = re.compile(r"(?<![A-Z0-9])(?P<time>\d{2}[A-Z]{3}\d{8})-(?P<kind>[A-Z])\d[A-Z]{2}-(?P<order>.+)$", re.IGNORECASE)
+BAND = "band_"  # The prefix of groups that describe a band.
+SHARPENED = "S"  # The kind of sharpened images in names.
+FILL = 0.0
 
 
 def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | RefusedProduct]:
     """Yield PAN or MS of an IMD file."""
     path, stem = listing.path(file), PurePosixPath(file).stem
-    tags = (e.tag for e in root.iter() if e.tag.startswith("band_"))
-    groups = [check_value("BEGIN_GROUP", tag.removeprefix("band_")).upper() for tag in tags]
+    groups = [check_value("BEGIN_GROUP", e.tag[len(BAND) :]).upper() for e in root.iter() if e.tag.startswith(BAND)]
     if not 1 <= len(groups) <= MAX_BANDS:
         raise InputError(f"lists {len(groups):,} bands, but 1 to {MAX_BANDS} are expected")
     match = STEM.search(stem)
     algorithm = find_value(root, "panSharpenAlgorithm").lower()  # It stays true where the files were renamed.
-    if (match and match["kind"].upper() == "S") or algorithm not in ("", "none"):
+    if (match and match["kind"].upper() == SHARPENED) or algorithm not in ("", "none"):
         yield RefusedProduct(
             stem, f"{stem} was sharpened by its maker already; the unsharpened bundle is needed.", (path,)
         )
@@ -43,7 +45,7 @@ def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
         date=date,
         metadata=(path,),
         missing=missing,
-        nodata=0.0,
+        nodata=FILL,
     )
 
 

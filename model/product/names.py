@@ -17,7 +17,7 @@ from ..geometry.grids import MIN_RATIO, RATIO_DIGITS
 from ..raster.gdal_errors import gdal_exceptions, quote_messages
 from ..raster.source_files import open_delivered
 from .families import FAMILIES
-from .landsat import name_scene
+from .landsat import FILL, name_scene
 from .listing import Listing
 from .scene import CENTRES, NOT_SHARPENED, UNKNOWN, Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
 
@@ -215,7 +215,7 @@ def _find_date(image: _Image) -> str:
 
 
 def _find_nodata(image: _Image) -> float | None:
-    return 0.0 if image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER")) else None
+    return FILL if image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER")) else None
 
 
 def _find_finest(images: Sequence[_Image]) -> list[_Image]:

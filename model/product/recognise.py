@@ -10,17 +10,16 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ..errors import InputError
-from ..geometry.grids import MAX_RATIO, MIN_RATIO, RATIO_DIGITS, Grid
-from ..raster.source_files import open_delivered
+from ..geometry.grids import MAX_RATIO, MIN_RATIO
 from ..raster.stack import label
+from .candidates import choose_ms, describe_image, has_fitting_pixels
 from .families import FAMILIES, Family, describe_families
 from .listing import Listing, archive_stem, describe_closed, find_archive_prefix, is_closed, of_archive, of_folder
 from .metadata import read_tree
 from .names import guess_parts, list_untaken, read_names
-from .scene import CENTRES, Part, Product, RefusedProduct
+from .scene import Part, Product, RefusedProduct
 from .stac import is_address, read_item
 
-MAX_NANOMETRES = 1000.0  # PAN shows nothing of bands beyond.
 MAX_NAMED = 12  # Files or parts that a refusal lists, so that it stays readable.
 
 
@@ -198,7 +197,7 @@ def _make_product(group: Sequence[Part], *choices: str) -> Product | RefusedProd
     listed = [p for p in pans if p.metadata]
     pans = listed if len(listed) == 1 else pans  # The same file may be listed without metadata, too.
     if len(pans) == 1 and len(mss) > 1:
-        mss = _choose_ms(pans[0], mss)
+        mss = choose_ms(pans[0], mss)
     if len(pans) > 1 or len(mss) > 1:
         doubled = pans if len(pans) > 1 else mss
         names = ", ".join(f for p in doubled for b in p.bands[:1] for f in b.files[:1])
@@ -227,7 +226,7 @@ def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) ->
     role = "MS" if part.role == "PAN" else "PAN"
     folder = {PurePosixPath(f).parent for f in part.files}
     guesses = [p for p in parts if p.guessed and PurePosixPath(p.files[0]).parent in folder]
-    fitting = [p for p in guesses if p.role == role and _can_pair(*((part, p) if role == "MS" else (p, part)))]
+    fitting = [p for p in guesses if p.role == role and has_fitting_pixels(*((part, p) if role == "MS" else (p, part)))]
     if fitting and part.level == 1:
         reason = f"No name says which image is {role}: {label(fitting[0].files)} is taken, because its pixels fit."
         return _make_product([part, *fitting], reason)
@@ -240,7 +239,7 @@ def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) ->
             "scene into the folder."
         )
     elif guesses:
-        names = "; ".join(_describe_image(p) for p in guesses[:MAX_NAMED])
+        names = "; ".join(describe_image(p) for p in guesses[:MAX_NAMED])
         cure = (
             f"No name says {role}, and no other image fits: {names}. MS needs several bands on the same place, with "
             f"pixels {MIN_RATIO:g} to {MAX_RATIO:g} times those of PAN. Add one, or sharpen with otfm:pansharpen."
@@ -269,37 +268,3 @@ def _describe_contents(place: str, listings: Sequence[Listing], refused: Sequenc
         f"are products of {describe_families()}, and folders whose files' names say PAN and MS, or PAN and B1, B2 and "
         "so on."
     )
-
-
-def _can_pair(pan: Part, ms: Part) -> bool:
-    """Tell whether the first files of PAN and MS share a place, with a ratio of pixel sizes that fusion takes."""
-    try:
-        first, second = (open_delivered(part.bands[0].files[0]) for part in (pan, ms))
-    except (InputError, RuntimeError):
-        return False
-    grid, other = Grid.of(first), Grid.of(second)
-    if first.GetProjection() != second.GetProjection() or not (grid.georeferenced and other.georeferenced):
-        return False
-    ratio = round(min(b / a for a, b in zip(grid.pixel_size, other.pixel_size)), RATIO_DIGITS)
-    boxes = [[(min(axis), max(axis)) for axis in zip(*g.corners())] for g in (grid, other)]
-    return MIN_RATIO <= ratio <= MAX_RATIO and all(a[0] < b[1] and b[0] < a[1] for a, b in zip(*boxes))
-
-
-def _choose_ms(pan: Part, mss: Sequence[Part]) -> list[Part]:
-    """Choose the images with most bands that PAN can sharpen; of equal ones, with most of red, green and blue."""
-    fitting = [p for p in mss if _can_pair(pan, p)] or list(mss)
-
-    def rank(part: Part) -> tuple[int, int]:
-        names = [b.name for b in part.bands]
-        centres = {**CENTRES, **part.sensor.centres}
-        colours = {"red", "green", "blue"}.intersection(names)
-        return sum(centres.get(n, 0.0) < MAX_NANOMETRES for n in names), len(colours)
-
-    best = max(map(rank, fitting))
-    return [p for p in fitting if rank(p) == best]
-
-
-def _describe_image(part: Part) -> str:
-    """Describe the image of a part for lists in messages."""
-    size = max(Grid.of(open_delivered(part.bands[0].files[0])).pixel_size)
-    return f"{PurePosixPath(part.files[0]).name} ({len(part.bands)} bands, pixels of {size:.3g})"
