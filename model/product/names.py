@@ -66,9 +66,12 @@ class _Image:
 
 def list_untaken(listing: Listing, taken: set[str], titles: set[str]) -> list[_Image]:
     """List the images that no metadata file has `taken` and whose names hold none of the `titles` of products."""
-    files = [f for f in listing.images if listing.path(f) not in taken]
-    untitled = [f for f in files if not any(t.lower() in PurePosixPath(f).name.lower() for t in titles)]
-    return [image for image in map(_parse_name, untitled) if image]
+    files = [
+        file
+        for file in listing.images
+        if listing.path(file) not in taken and not any(t.lower() in PurePosixPath(file).name.lower() for t in titles)
+    ]
+    return [image for image in map(_parse_name, files) if image]
 
 
 def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Product | RefusedProduct]:
@@ -115,7 +118,8 @@ def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
             if image is not None:
                 one_band = (Band("PAN", (listing.path(image.file),)),)
                 role, bands = ("PAN", one_band) if image.count == 1 else ("MS", _list_file_bands(listing, image))
-                yield Part(role, image.sensor, f"{listing.root} {image.file}", image.title, bands, guessed=True)
+                scene = f"{listing.root} {image.file}"
+                yield Part(role, image.sensor, scene, image.title, bands, guessed=True)
 
 
 def _parse_name(file: str) -> _Image | None:
@@ -140,11 +144,11 @@ def _parse_name(file: str) -> _Image | None:
     marks = {i: mark for i, mark in enumerate(map(_parse_mark, words)) if mark}
     if not marks and words and words[-1].lower() in LETTERS:
         marks = {len(words) - 1: LETTERS[words[-1].lower()]}
-    mark = list(marks.values())[-1] if marks else ""
-    of_one_band = mark not in ("", "MS", "PAN")
+    of_one_band = bool(marks) and list(marks.values())[-1] not in ("MS", "PAN")
     rest = [w for i, w in enumerate(words) if i not in marks and not (of_one_band and PIXEL_WORD.match(w))]
     title = "_".join(rest) or path.parent.as_posix().strip(".") or "product"
     layout = next((w.lower() for w in words if w.lower() in LAYOUTS), "")
+    mark = list(marks.values())[-1] if marks else ""
     return _Image(file, " ".join(rest).lower(), title, mark, sensor, fields.get("place") or "", layout)
 
 
