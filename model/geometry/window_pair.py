@@ -68,7 +68,6 @@ class PairWindow:
 
     @property
     def any_ms_valid(self) -> bool:
-        """True where any pixel of any band of MS is valid."""
         return bool((self.ms_valid if self.band_valid is None else self.band_valid).any())
 
     @property

@@ -72,8 +72,7 @@ def fuse_guided(job: GuidedJob, progress: Progress) -> list[FusionResult]:
         levels = [open_ones.enter_context(Raster(source, "MS")) for source in job.levels]
         grid = pan.grid.cropped(_choose_window(pan, levels, job.extent))
         like = open_ones.enter_context(Raster(assemble(job.list_bands(job.levels), grid), "MS"))
-        form = _choose_form(like, pan, job)
-        form = check_format(job.output, grid, pan.crs, like, form)
+        form = check_format(job.output, grid, pan.crs, like, _choose_form(like, pan, job))
         check_space(job.output, grid, len(job.places) + sum(len(level.bands) for level in levels), form)
         with RasterWriter(job.output, grid, pan.crs, like, form) as writer:
             drafts = [writer.staging.folder / f"{number}.tif" for number in range(1, len(levels) + 1)]

@@ -20,7 +20,6 @@ COUNTS = {f"{axis}_{word}": 1 for axis in AXES for word in ("OFF", "SCALE")} | {
     f"{axis}_{part}_COEFF": 20 for axis in AXES[:2] for part in ("NUM", "DEN")
 }  # Numbers of each entry.
 ENDINGS = (".RPB", ".rpb", "_RPC.TXT", "_rpc.txt", "_RPC.txt", ".RPC", ".rpc")  # WorldView and GaoFen.
-AIRBUS = ("DIM_", "RPC_")  # Metadata and RPC files of one image.
 MAX_TEXT = 2**17  # Characters of a text; those of makers have 5,000.
 MAX_KEY = 40  # Characters; the names that are read have 22.
 LINE = re.compile(
@@ -34,8 +33,8 @@ def find_rpc(files: Iterable[str]) -> str:
     for file in files:
         path = PurePosixPath(file)
         names = [path.stem + ending for ending in ENDINGS]
-        if path.name.upper().startswith(AIRBUS[0]):
-            names.append(AIRBUS[1] + path.name[len(AIRBUS[0]) :])
+        if path.name.upper().startswith("DIM_"):  # of Airbus
+            names.append(f"RPC_{path.name[4:]}")
         for name in names:
             place = f"{path.parent}/{name}"
             status = gdal.VSIStatL(place)

@@ -20,6 +20,7 @@ from ..progress import Progress
 from ..raster.bands import rgb_bands
 from ..raster.gdal_errors import gdal_exceptions, hide_signatures
 from ..raster.reader import Raster
+from ..raster.reprojection import parse_horizontal
 from ..raster.source import RasterSource
 from ..raster.source_files import REMOTE, confined, public_name
 from ..raster.stack import label
@@ -179,9 +180,7 @@ def _transform_extent(job: ProductJob, pan: RasterSource) -> Extent | None:
         wkt = osr.SRS_WKT_WGS84_LAT_LONG if raster.model else raster.crs
     if not wkt or not job.extent_crs:
         return job.extent
-    source, target = osr.SpatialReference(job.extent_crs), osr.SpatialReference(wkt)
-    for system in (source, target):
-        system.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    source, target = parse_horizontal(job.extent_crs), parse_horizontal(wkt)
     if source.IsSame(target):
         return job.extent
     try:

@@ -72,11 +72,6 @@ class OutputForm:
         """The user's creation options by their names in capitals."""
         return {name.upper(): value for name, _, value in (o.partition("=") for o in self.options)}
 
-    @property
-    def accepted_error(self) -> float:
-        """Largest change of a value that the user allows a codec."""
-        return float(self.given.get("MAX_Z_ERROR", 0.0))
-
 
 def is_written_directly(driver: str, form: OutputForm) -> bool:
     """Tell whether the result is written in its format at once; else by way of a draft that loses nothing."""

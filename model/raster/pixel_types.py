@@ -40,9 +40,8 @@ def holds(type_name: str, value: float) -> bool:
 
 
 def _compute_limits(dtype: np.dtype[Any]) -> tuple[int, int]:
-    bits = 8 * dtype.itemsize
-    low, high = (0, 2**bits - 1) if dtype.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    return max(low, -MAX_WHOLE), min(high, MAX_WHOLE)
+    limits = np.iinfo(dtype)
+    return max(limits.min, -MAX_WHOLE), min(limits.max, MAX_WHOLE)
 
 
 @dataclass(frozen=True)
