@@ -67,9 +67,8 @@ def dilate(mask: Mask, reach: int) -> Mask:
     """Mark the pixels (h, w) within `reach` rows and columns of one of the mask."""
     for axis in (0, 1):
         size = mask.shape[axis]
-        counts = np.concatenate(
-            [np.zeros_like(mask.take([0], axis), dtype=np.int32), np.cumsum(mask, axis, np.int32)], axis
-        )
+        start = np.zeros_like(mask.take([0], axis), dtype=np.int32)
+        counts = np.concatenate([start, np.cumsum(mask, axis, np.int32)], axis)
         ends = np.arange(size) + reach + 1, np.arange(size) - reach
         mask = counts.take(ends[0].clip(0, size), axis) > counts.take(ends[1].clip(0, size), axis)
     return mask

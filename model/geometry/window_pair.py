@@ -149,9 +149,7 @@ class PairWindow:
         """Return the MS pixel indices of the rows and of the columns of a window of PAN."""
         corners = (self.pan_corner[0] + place.top, self.pan_corner[1] + place.left)
         lines = zip((place.height, place.width), corners, self.origin, self.spacing, self.ms_corner)
-        rows, columns = (
-            (np.arange(corner, corner + count) - origin) / spacing - ms for count, corner, origin, spacing, ms in lines
-        )
+        rows, columns = ((np.arange(n) + corner - origin) / spacing - ms for n, corner, origin, spacing, ms in lines)
         return rows, columns
 
     def cubic_resamplers(self, place: Window) -> tuple[Resampler1D, Resampler1D]:

@@ -135,15 +135,12 @@ def _fuse_levels(job: GuidedJob, type_name: str, drafts: Sequence[Path], progres
     options = replace(job.options, creation_options=(), overviews=False, data_type=type_name)
     counts = [sum(level == number for level, _ in job.places) for number in range(1, len(drafts) + 1)]
     for number, (source, draft) in enumerate(zip(job.levels, drafts)):
-        done, own = sum(counts[:number]) / sum(counts), counts[number] / sum(counts)
-
-        def report(share: float, done: float = done, own: float = own) -> None:
-            progress.report(FUSED_SHARE * (done + own * share))
+        start, end = (FUSED_SHARE * sum(counts[:n]) / sum(counts) for n in (number, number + 1))
 
         def log(line: str, draft: Path = draft) -> None:
             progress.log(line.replace(str(draft), f"part {draft.stem} of {len(drafts)}"))
 
-        yield fuse(FusionJob(job.pan, source, draft, options, job.extent), replace(progress, report=report, log=log))
+        yield fuse(FusionJob(job.pan, source, draft, options, job.extent), replace(progress.part(start, end), log=log))
 
 
 def _open_draft(draft: Path, grid: Grid, form: OutputForm) -> RasterSource:

@@ -22,9 +22,8 @@ COUNTS = {f"{axis}_{word}": 1 for axis in AXES for word in ("OFF", "SCALE")} | {
 ENDINGS = (".RPB", ".rpb", "_RPC.TXT", "_rpc.txt", "_RPC.txt", ".RPC", ".rpc")  # WorldView and GaoFen.
 MAX_TEXT = 2**17  # Characters of a text; those of makers have 5,000.
 MAX_KEY = 40  # Characters; the names that are read have 22.
-LINE = re.compile(
-    rf"\b(\w{{1,{MAX_KEY}}})\s*[=:]\s*(\([^)]{{0,2000}}\)|[^;\n]*)"
-)  # Of texts: lineOffset = 7; LINE_OFF: 7 pixels.
+# Of texts: lineOffset = 7; LINE_OFF: 7 pixels.
+LINE = re.compile(rf"\b(\w{{1,{MAX_KEY}}})\s*[=:]\s*(\([^)]{{0,2000}}\)|[^;\n]*)")
 NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 
 

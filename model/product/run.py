@@ -224,6 +224,5 @@ def _check_gain(product: Product, result: FusionResult, progress: Progress) -> N
     progress.explain(text)
     if not low / MAX_GAIN_FACTOR <= result.metrics.gain <= high * MAX_GAIN_FACTOR:
         sentence = f"{text} They are far apart: MS may have been resampled or sharpened before. Look at the result."
-        progress.warn(
-            Notice("gain_unlike_sensor", sentence, {"measured": result.metrics.gain, "least": low, "most": high})
-        )
+        numbers = {"measured": result.metrics.gain, "least": low, "most": high}
+        progress.warn(Notice("gain_unlike_sensor", sentence, numbers))

@@ -147,10 +147,8 @@ def _stack_windows(windows: Sequence[PairWindow], masks: Sequence[Mask]) -> list
     Returns one of them, PAN of all (k, H, W), and the samples among their MS pixels.
     """
     pairs = [(w, mask) for w, mask in zip(windows, masks) if mask.any()]
-    runs = [list(run) for _, run in groupby(pairs, lambda p: (p[0].pan.shape, p[1].shape, p[0].first, p[0].spacing))]
-    return [
-        (run[0][0], np.stack([w.pan for w, _ in run]), np.flatnonzero(np.stack([t for _, t in run]))) for run in runs
-    ]
+    runs = [zip(*run) for _, run in groupby(pairs, lambda p: (p[0].pan.shape, p[1].shape, p[0].first, p[0].spacing))]
+    return [(some[0], np.stack([w.pan for w in some]), np.flatnonzero(np.stack(whole))) for some, whole in runs]
 
 
 def correlations(first: Line, second: Line, groups: Numbers, count: int) -> Line:

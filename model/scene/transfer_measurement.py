@@ -188,9 +188,8 @@ def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[
     """Transform planes (k, h, w) at positions in MS pixels by Fourier; frequencies in cycles per MS pixel."""
     rows, columns = (np.exp(-2j * np.pi * f[:, None] * p[None, :]) for p, f in zip(positions, frequencies))
     half = multiply(planes, np.ascontiguousarray(np.concatenate([columns.real, columns.imag]).T))
-    (a, b), (c, d) = (
-        np.split(p, 2, -1) for p in np.split(multiply(np.concatenate([rows.real, rows.imag]), half), 2, 1)
-    )
+    parts = np.split(multiply(np.concatenate([rows.real, rows.imag]), half), 2, 1)
+    (a, b), (c, d) = (np.split(part, 2, -1) for part in parts)
     return np.asarray((a - d) + 1j * (b + c))
 
 
