@@ -18,12 +18,12 @@ from ..fusion.run_log import report_stale_runs
 from ..geometry.grids import Extent, Grid, Window, register
 from ..progress import Progress, format_duration
 from ..raster.delivery import check_space, check_target
-from ..raster.gdal_errors import gdal_exceptions, quote_messages
+from ..raster.gdal_errors import gdal_exceptions
 from ..raster.output_format import OutputForm
 from ..raster.pixel_types import NUMPY_TYPES, value_limits
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.source_files import confined, damage_raised
+from ..raster.source_files import confined
 from ..raster.stack import assemble
 from ..raster.trial import check_format
 from ..raster.writer import RasterWriter
@@ -163,14 +163,8 @@ def _copy(whole: RasterSource, writer: RasterWriter, form: OutputForm, progress:
     with bounded_cache(COPY_CACHE), Raster(whole, "MS") as raster:
         for number, w in enumerate(windows, start=1):
             progress.check()
-            try:
-                with damage_raised():
-                    values = raster.dataset.ReadAsArray(w.left, w.top, w.width, w.height)
-            except RuntimeError as error:
-                raise InputError(
-                    f"MS {whole.name} cannot be read at row {w.top}, column {w.left}: {quote_messages(error)}. The "
-                    "file may be truncated or damaged."
-                ) from error
+            with raster.reading(w):
+                values = raster.dataset.ReadAsArray(w.left, w.top, w.width, w.height)
             writer.write(w, values.reshape(-1, w.height, w.width).astype(NUMPY_TYPES[form.type], copy=False))
             progress.report(number / len(windows))
 

@@ -167,11 +167,8 @@ def _read_bands(
             calibration = None if scale is None else (scale, (offset or 0.0) if has_offset else 0.0)
             token = str(entry.get("name"))
             own = "nir" if name == "narrow nir" and "nir" not in names else name  # The only one of Landsat.
-            yield (
-                pixel,
-                Band(own, (path,), number, token if TOKEN.fullmatch(token) else "", centre, calibration),
-                nodata,
-            )
+            band = Band(own, (path,), number, token if TOKEN.fullmatch(token) else "", centre, calibration)
+            yield pixel, band, nodata
 
 
 def _list_entries(key: str, asset: object) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -222,22 +223,15 @@ class Raster:
         values = np.empty((len(self.read_bands), window.height, window.width), dtype=np.float32)
         masks: list[NDArray[np.bool_] | None] = []  # None: nothing marks gaps in the band
         marks: list[NDArray[np.bool_] | None] = []  # None: the band declares nodata itself, or no band does
-        try:
-            with damage_raised():
-                shared, all_nodata = self._read_shared_mask(box), self._list_all_nodata()
-                for index, number in enumerate(self.read_bands):
-                    exact, reached, clear = self._planes[number].read(box)
-                    masks.append(self._read_band_mask(number, exact, reached, box))
-                    others = [] if self._nodata[number] else all_nodata
-                    marks.append((is_within(exact, others) if clear is None else ~clear) if others else None)
-                    with np.errstate(over="ignore"):  # values that float32 cannot hold are not valid
-                        values[index] = exact - self.offsets[index] if self.offsets[index] else exact
-        except RuntimeError as error:
-            where = f"at row {window.top}, column {window.left}"
-            raise InputError(
-                f"{self.role} {self.source.name} cannot be read {where}: {quote_messages(error)}. "
-                "The file may be truncated or damaged."
-            ) from error
+        with self.reading(window):
+            shared, all_nodata = self._read_shared_mask(box), self._list_all_nodata()
+            for index, number in enumerate(self.read_bands):
+                exact, reached, clear = self._planes[number].read(box)
+                masks.append(self._read_band_mask(number, exact, reached, box))
+                others = [] if self._nodata[number] else all_nodata
+                marks.append((is_within(exact, others) if clear is None else ~clear) if others else None)
+                with np.errstate(over="ignore"):  # values that float32 cannot hold are not valid
+                    values[index] = exact - self.offsets[index] if self.offsets[index] else exact
         valid = combine_masks(masks, marks, shared, values.shape[1:])
         if not valid.all():
             values[np.broadcast_to(~valid, values.shape)] = 0.0
@@ -245,6 +239,18 @@ class Raster:
             order = np.s_[:, :: -1 if rows else 1, :: -1 if columns else 1]
             values, valid = np.ascontiguousarray(values[order]), np.ascontiguousarray(valid[order])
         return values, valid
+
+    @contextmanager
+    def reading(self, window: Window) -> Iterator[None]:
+        """Raise damage that GDAL reports while a window is read inside the block, as InputError."""
+        try:
+            with damage_raised():
+                yield
+        except RuntimeError as error:
+            raise InputError(
+                f"{self.role} {self.source.name} cannot be read at row {window.top}, column {window.left}: "
+                f"{quote_messages(error)}. The file may be truncated or damaged."
+            ) from error
 
     def _read_shared_mask(self, box: tuple[int, ...]) -> NDArray[np.bool_] | None:
         """Read the mask that the file has for all its bands together: a mask band, or alpha."""
