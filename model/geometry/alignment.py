@@ -136,14 +136,13 @@ def _gather(image: Image, steps: Steps, axis: int, reach: int, kernel: Image) ->
     return made
 
 
-def _make_kernel(taps: int, taper: float) -> Image:
-    """Make the weights (taps, STEPS) between two pixels: a sinc under a Kaiser window, or linear for two taps."""
-    distance = np.arange(taps)[:, None] - (taps // 2 - 1) - np.arange(STEPS) / STEPS
-    if taps == 2:
-        return np.asarray(1.0 - np.abs(distance), dtype=np.float32)
-    window = np.i0(taper * np.sqrt(np.clip(1.0 - (distance / (taps / 2)) ** 2, 0.0, 1.0)))
+def _make_kernel() -> Image:
+    """Make the weights (TAPS, STEPS) between two pixels: a sinc under a Kaiser window."""
+    distance = np.arange(TAPS)[:, None] - (TAPS // 2 - 1) - _BETWEEN
+    window = np.i0(TAPER * np.sqrt(np.clip(1.0 - (distance / (TAPS / 2)) ** 2, 0.0, 1.0)))
     weights = np.sinc(distance) * window
     return np.asarray(weights / weights.sum(0), dtype=np.float32)
 
 
-_KAISER, _LINEAR = _make_kernel(TAPS, TAPER), _make_kernel(2, 0.0)
+_BETWEEN = np.arange(STEPS) / STEPS
+_KAISER, _LINEAR = _make_kernel(), np.stack([1.0 - _BETWEEN, _BETWEEN]).astype(np.float32)

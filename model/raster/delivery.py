@@ -20,7 +20,7 @@ from ..geometry.grids import Grid
 from ..progress import format_bytes_apart
 from ..staging import Staging
 from .gdal_errors import gdal_exceptions
-from .output_format import OutputForm, choose_driver, is_written_directly
+from .output_format import OutputForm, choose_driver, is_written_directly, list_writers
 from .source_files import files_behind, list_files
 
 DATABASES = ("GPKG", "Rasterlite")  # formats whose files hold other data besides a raster
@@ -193,9 +193,7 @@ def _name_format(file: Path) -> str:
 @functools.lru_cache(maxsize=1)
 def _list_drivers() -> list[str]:
     """List drivers that write rasters whose files are known by their names."""
-    drivers = (gdal.GetDriver(i) for i in range(gdal.GetDriverCount()))
-    able = (gdal.DCAP_CREATE, gdal.DCAP_CREATECOPY)
-    return [d.ShortName for d in drivers if d.ShortName not in POINTERS and any(d.GetMetadataItem(c) for c in able)]
+    return [d.ShortName for d in list_writers() if d.ShortName not in POINTERS]
 
 
 def _name_world_files(target: Path) -> set[Path]:

@@ -94,20 +94,20 @@ def choose_driver(path: Path) -> gdal.Driver:
     usual = gdal.GetDriverByName(BY_EXTENSION.get(extension, ""))
     if usual is not None:
         return usual
-    drivers = [gdal.GetDriver(i) for i in range(gdal.GetDriverCount())]
-    fitting = [
-        d
-        for d in drivers
-        if d.GetMetadataItem(gdal.DCAP_RASTER)
-        and extension in (d.GetMetadataItem(gdal.DMD_EXTENSIONS) or "").lower().split()
-        and (d.GetMetadataItem(gdal.DCAP_CREATE) or d.GetMetadataItem(gdal.DCAP_CREATECOPY))
-    ]
+    fitting = [d for d in list_writers() if extension in (d.GetMetadataItem(gdal.DMD_EXTENSIONS) or "").lower().split()]
     if not fitting:
         raise OutputError(
             f"GDAL cannot write a raster with the extension '{path.suffix}' ({path}). "
             "Use .tif or the extension of another raster format."
         )
     return fitting[0]
+
+
+def list_writers() -> list[gdal.Driver]:
+    """List the drivers that write rasters."""
+    drivers = (gdal.GetDriver(i) for i in range(gdal.GetDriverCount()))
+    able = (gdal.DCAP_CREATE, gdal.DCAP_CREATECOPY)
+    return [d for d in drivers if d.GetMetadataItem(gdal.DCAP_RASTER) and any(map(d.GetMetadataItem, able))]
 
 
 def creation_options(path: Path, form: OutputForm) -> list[str]:
