@@ -77,7 +77,7 @@ def read(path: Path) -> tuple[np.ndarray, Grid]:
     if dataset is None:
         raise SystemExit(f"{path} cannot be read.")
     array = np.asarray(dataset.ReadAsArray(), dtype=np.float64)
-    grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
+    grid = Grid.of(dataset)
     return (array if array.ndim == 3 else array[None]), grid
 
 

@@ -27,7 +27,7 @@ from ..model.geometry.grids import Window
 from ..model.network.flow_network import NetworkConfig
 from ..model.network.weights import MAX_FILE_BYTES, compute_file_sha256
 from ..model.options import BUNDLED, FIXED_PART, MAX_BUDGET
-from ..model.product.inputs import ms_source, pan_source
+from ..model.product.inputs import choose_product_bands, ms_sources, pan_source
 from ..model.product.run import INPUTS, SETTINGS
 from ..model.progress import Progress
 from ..model.raster.delivery import check_place
@@ -160,8 +160,9 @@ def sources(scene: FleetScene, settings: Settings) -> tuple[RasterSource, Raster
         return RasterSource(scene.pan), RasterSource(scene.ms)
     facts = {"PRODUCT": scene.product.title, "SENSOR": scene.sensor, "ACQUISITION_DATE": scene.date}
     with confined():
-        pan = pan_source(scene.product)
-        return pan, ms_source(scene.product, settings.bands, {k: v for k, v in facts.items() if v})
+        pan, bands = pan_source(scene.product), choose_product_bands(scene.product, settings.bands)
+        (ms,), _ = ms_sources(scene.product, bands, {k: v for k, v in facts.items() if v})
+        return pan, ms
 
 
 def fusion_job(scene: FleetScene, settings: Settings, pan: RasterSource, ms: RasterSource, folder: Path) -> FusionJob:

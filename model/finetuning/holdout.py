@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..geometry.filters import Mask
+from ..geometry.filters import Mask, estimate_noise
 from ..geometry.grids import Extent, Placement, Window, register
 from ..geometry.window_pair import PairWindow
 from ..network.gap_filling import fill
@@ -26,7 +26,6 @@ from ..raster.windows import ms_window, output_window, read_with_margin
 from ..scene.detail_correlation import FIRST_TRANSFER, MAX_SHIFT
 from ..scene.fill_values import find_fill, without_fill
 from ..scene.guides import add_guides, lead_windows
-from ..scene.noise import estimate_noise
 from ..scene.pieces import follows, select_textured, spread, texture
 from ..scene.registration import Registration, measure_registration
 from ..scene.statistics import SceneStatistics, measure_statistics

@@ -22,12 +22,11 @@ from ..raster.reader import Raster
 from ..raster.source_files import is_on_disk
 from ..raster.windows import read_with_margin, sample_where_valid, sample_windows, small_scene
 from ..scene.alignment_measurement import AlignmentMeasurement
-from ..scene.coarse_search import WIDE_REACH, find_coarse_shift
 from ..scene.detail_correlation import MAX_SHIFT
 from ..scene.fill_values import FillValue, find_fill, is_fill, without_fill
 from ..scene.guides import add_guides, lead_windows
 from ..scene.pieces import choose_pieces
-from ..scene.registration import Registration, measure_registration
+from ..scene.registration import WIDE_REACH, Registration, find_coarse_shift, measure_registration
 from ..scene.scene_match import match_scenes
 from ..scene.statistics import MIN_PIXELS, SceneStatistics, measure_statistics
 from ..wording import format_value

@@ -11,9 +11,8 @@ from ..notices import Notice, Number, make_notice
 from ..progress import Progress
 from ..quality.comparison import INJECTION, INTERPOLATION, NETWORK
 from ..scene.alignment_measurement import AlignmentMeasurement
-from ..scene.coarse_search import WIDE_REACH
 from ..scene.detail_correlation import MAX_SHIFT
-from ..scene.registration import Registration
+from ..scene.registration import WIDE_REACH, Registration
 from ..staging import PREVIOUS, StaleRun
 from ..wording import NEGLIGIBLE, compare_errors, format_figure, format_percent, format_signed, format_value
 from .check import CheckedPair

@@ -86,8 +86,8 @@ class Alignment:
             if not self.field and shift == (0.0, 0.0):
                 parts.append((image[inner], band_valid[inner]))
             else:
-                places = _to_steps(down + shift[0]), _to_steps(across + shift[1])
-                parts.append(_move(image, band_valid, places, reach))
+                displaced = down + shift[0], across + shift[1]
+                parts.append(_move(image, band_valid, displaced, reach))
         moved, moved_valid = (np.stack(part) for part in zip(*parts))
         return moved, moved_valid[:1] if (moved_valid == moved_valid[:1]).all() else moved_valid
 
@@ -100,16 +100,13 @@ def spline_basis(positions: Matrix, length: int, intervals: int) -> Matrix:
     return np.where(distance < 1.0, near, np.maximum(2.0 - distance, 0.0) ** 3 / 6.0)
 
 
-def _to_steps(displacement: Matrix) -> Steps:
-    """Return where to read, relative to each pixel, in steps of 1 / STEPS: above it where MS has to move down."""
-    return np.rint(displacement * -STEPS).astype(np.intp)
-
-
-def _move(image: Image, valid: Mask, places: tuple[Steps, Steps], reach: int) -> tuple[Image, Mask]:
-    """Read an image at displaced places (down, across) along one axis after the other: the field is smooth."""
+def _move(image: Image, valid: Mask, displaced: tuple[Matrix, Matrix], reach: int) -> tuple[Image, Mask]:
+    """Displace an image (down, across) along one axis after the other: the field is smooth."""
+    # Where to read, relative to each pixel, in steps of 1 / STEPS: above it where MS has to move down.
+    down, across = (np.rint(axis * -STEPS).astype(np.intp) for axis in displaced)
 
     def gather(plane: Image, kernel: Image) -> Image:
-        return _gather(_gather(plane, places[1], 1, reach, kernel), places[0], 0, reach, kernel)
+        return _gather(_gather(plane, across, 1, reach, kernel), down, 0, reach, kernel)
 
     moved = gather(image, _KAISER)
     if valid.all():
@@ -139,14 +136,13 @@ def _gather(image: Image, steps: Steps, axis: int, reach: int, kernel: Image) ->
     return made
 
 
-def _make_kernel(taps: int, taper: float) -> Image:
-    """Make the weights (taps, STEPS) between two pixels: a sinc under a Kaiser window, or linear for two taps."""
-    distance = np.arange(taps)[:, None] - (taps // 2 - 1) - np.arange(STEPS) / STEPS
-    if taps == 2:
-        return np.asarray(1.0 - np.abs(distance), dtype=np.float32)
-    window = np.i0(taper * np.sqrt(np.clip(1.0 - (distance / (taps / 2)) ** 2, 0.0, 1.0)))
+def _make_kernel() -> Image:
+    """Make the weights (TAPS, STEPS) between two pixels: a sinc under a Kaiser window."""
+    distance = np.arange(TAPS)[:, None] - (TAPS // 2 - 1) - _BETWEEN
+    window = np.i0(TAPER * np.sqrt(np.clip(1.0 - (distance / (TAPS / 2)) ** 2, 0.0, 1.0)))
     weights = np.sinc(distance) * window
     return np.asarray(weights / weights.sum(0), dtype=np.float32)
 
 
-_KAISER, _LINEAR = _make_kernel(TAPS, TAPER), _make_kernel(2, 0.0)
+_BETWEEN = np.arange(STEPS) / STEPS
+_KAISER, _LINEAR = _make_kernel(), np.stack([1.0 - _BETWEEN, _BETWEEN]).astype(np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +79,11 @@ class Grid:
     width: int
     height: int
     transform: GeoTransform
+
+    @classmethod
+    def of(cls, dataset: Any) -> Grid:
+        """Return the grid of a raster that GDAL has opened."""
+        return cls(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
 
     @property
     def pixel_size(self) -> tuple[float, float]:

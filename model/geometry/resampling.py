@@ -61,9 +61,8 @@ class Resampler1D:
     def dense(self, size: int, start: int = 0) -> Matrix:
         """Return the map as a matrix (n, size) over the samples from `start` on."""
         matrix = np.zeros((len(self), size))
-        np.put_along_axis(
-            matrix, (self.first - start)[:, None] + np.arange(self.weights.shape[1]), self.weights, axis=1
-        )
+        samples = (self.first - start)[:, None] + np.arange(self.weights.shape[1])
+        np.put_along_axis(matrix, samples, self.weights, axis=1)
         return matrix
 
     def block(self) -> tuple[slice, Matrix]:

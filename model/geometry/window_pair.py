@@ -11,16 +11,7 @@ import numpy as np
 from .filters import Image, Mask
 from .grids import Window
 from .guides import GuideWeights
-from .resampling import (
-    Matrix,
-    Resampler1D,
-    centres,
-    covered,
-    cubic_resampler,
-    nearest,
-    regular_mtf_resampler,
-    resample,
-)
+from .resampling import Matrix, Resampler1D, centres, covered, cubic_resampler, nearest, regular_mtf_resampler, resample
 from .transfer import TransferFunction
 
 FILL_DISTANCE = 8  # MS pixels over which valid values are carried into gaps
@@ -77,7 +68,6 @@ class PairWindow:
 
     @property
     def any_ms_valid(self) -> bool:
-        """True where any pixel of any band of MS is valid."""
         return bool((self.ms_valid if self.band_valid is None else self.band_valid).any())
 
     @property
@@ -159,9 +149,7 @@ class PairWindow:
         """Return the MS pixel indices of the rows and of the columns of a window of PAN."""
         corners = (self.pan_corner[0] + place.top, self.pan_corner[1] + place.left)
         lines = zip((place.height, place.width), corners, self.origin, self.spacing, self.ms_corner)
-        rows, columns = (
-            (np.arange(corner, corner + count) - origin) / spacing - ms for count, corner, origin, spacing, ms in lines
-        )
+        rows, columns = ((np.arange(n) + corner - origin) / spacing - ms for n, corner, origin, spacing, ms in lines)
         return rows, columns
 
     def cubic_resamplers(self, place: Window) -> tuple[Resampler1D, Resampler1D]:
@@ -174,8 +162,7 @@ class PairWindow:
 
         (H, W), or (bands, H, W) where bands differ. Beyond MS, its edge pixels count.
         """
-        lines = zip(self.positions_in_ms(place), self.ms_valid.shape)
-        rows, columns = (nearest(p).clip(0, n - 1) for p, n in lines)
+        rows, columns = (nearest(p).clip(0, n - 1) for p, n in zip(self.positions_in_ms(place), self.ms_valid.shape))
         inner = self.pan_valid[place.top : place.bottom, place.left : place.right]
         ms_valid = self.ms_valid if self.band_valid is None else self.band_valid
         return inner & ms_valid.take(rows, -2).take(columns, -1)

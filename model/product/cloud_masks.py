@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -18,7 +18,7 @@ from ..raster.mask import covered
 from ..raster.source_files import open_delivered
 from ..raster.stack import export_vrt
 from .listing import Listing
-from .metadata import Tree, read_tree
+from .metadata import read_tree
 
 MAX_COVERED = 0.98  # Share of a granule: a mask of more leaves too little to measure.
 MAX_PIXELS = 2**28  # Of a mask, and of the image in whose grid it is counted: a granule has half of it.
@@ -36,12 +36,11 @@ MASKS = (  # Names, the best first, and for each band of a raster its classes as
 def find_mask(listing: Listing, folder: str, image: str) -> tuple[str, str]:
     """Return the best cloud mask below a folder as `check_mask` does, both empty where there is none."""
     for pattern, classes in MASKS:
-        matches = (f for f in listing.files if f.startswith(folder) and re.search(pattern, f, re.IGNORECASE))
-        file = next(matches, None)
-        if file is not None:
-            path = listing.path(file)
-            build = partial(build_mask, path, classes) if classes else partial(_read_polygons, listing, file)
-            return check_mask(PurePosixPath(file).name, build, image)
+        for file in listing.files:
+            if file.startswith(folder) and re.search(pattern, file, re.IGNORECASE):
+                path = listing.path(file)
+                build = partial(build_mask, path, classes) if classes else partial(_read_polygons, listing, file)
+                return check_mask(PurePosixPath(file).name, build, image)
     return "", ""
 
 
@@ -82,16 +81,16 @@ def _open_bounded(path: str) -> gdal.Dataset:
 
 
 def _measure_share(mask: str, image: str) -> float:
-    dataset = _open_bounded(image)
-    grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
+    grid = Grid.of(_open_bounded(image))
     return float(covered(mask, grid, grid.window).mean())
 
 
 def _read_polygons(listing: Listing, file: str) -> str:
     """Return the outer rings of a GML file as hexadecimal WKB, empty without any. Raises InputError, ValueError."""
     polygons, count = ogr.Geometry(ogr.wkbMultiPolygon), 0
-    for ring in _find_rings(read_tree(listing, file)):
-        points = np.array(ring.split(), dtype=float)
+    exteriors = read_tree(listing, file).iter("gml:exterior")
+    for ring in (element for exterior in exteriors for element in exterior.iter("gml:poslist")):
+        points = np.array((ring.text or "").split(), dtype=float)
         if points.size < 8 or points.size % 2 or not (np.abs(points) < MAX_COORDINATE).all():
             raise InputError(f"has a ring of {points.size} coordinates, which is not a polygon")
         count += points.size // 2
@@ -103,8 +102,3 @@ def _read_polygons(listing: Listing, file: str) -> str:
         polygon.AddGeometry(line)
         polygons.AddGeometry(polygon)
     return polygons.ExportToWkb().hex() if polygons.GetGeometryCount() else ""
-
-
-def _find_rings(root: Tree) -> Iterator[str]:
-    for exterior in root.iter("gml:exterior"):
-        yield from (e.text or "" for e in exterior.iter("gml:poslist"))

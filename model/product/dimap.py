@@ -71,7 +71,6 @@ def _list_tile_names(root: Tree) -> list[list[str]]:
 
 
 def _read_nodata(root: Tree) -> float | None:
-    """Return the nodata value, if the file states one. Raises InputError."""
     for value in root.iter("special_value"):
         if find_value(value, "SPECIAL_VALUE_TEXT").upper() == "NODATA":
             count = find_value(value, "SPECIAL_VALUE_COUNT")

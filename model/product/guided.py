@@ -18,12 +18,12 @@ from ..fusion.run_log import report_stale_runs
 from ..geometry.grids import Extent, Grid, Window, register
 from ..progress import Progress, format_duration
 from ..raster.delivery import check_space, check_target
-from ..raster.gdal_errors import gdal_exceptions, quote_messages
+from ..raster.gdal_errors import gdal_exceptions
 from ..raster.output_format import OutputForm
 from ..raster.pixel_types import NUMPY_TYPES, value_limits
 from ..raster.reader import Raster
 from ..raster.source import RasterSource
-from ..raster.source_files import confined, damage_raised
+from ..raster.source_files import confined
 from ..raster.stack import assemble
 from ..raster.trial import check_format
 from ..raster.writer import RasterWriter
@@ -72,8 +72,7 @@ def fuse_guided(job: GuidedJob, progress: Progress) -> list[FusionResult]:
         levels = [open_ones.enter_context(Raster(source, "MS")) for source in job.levels]
         grid = pan.grid.cropped(_choose_window(pan, levels, job.extent))
         like = open_ones.enter_context(Raster(assemble(job.list_bands(job.levels), grid), "MS"))
-        form = _choose_form(like, pan, job)
-        form = check_format(job.output, grid, pan.crs, like, form)
+        form = check_format(job.output, grid, pan.crs, like, _choose_form(like, pan, job))
         check_space(job.output, grid, len(job.places) + sum(len(level.bands) for level in levels), form)
         with RasterWriter(job.output, grid, pan.crs, like, form) as writer:
             drafts = [writer.staging.folder / f"{number}.tif" for number in range(1, len(levels) + 1)]
@@ -136,15 +135,12 @@ def _fuse_levels(job: GuidedJob, type_name: str, drafts: Sequence[Path], progres
     options = replace(job.options, creation_options=(), overviews=False, data_type=type_name)
     counts = [sum(level == number for level, _ in job.places) for number in range(1, len(drafts) + 1)]
     for number, (source, draft) in enumerate(zip(job.levels, drafts)):
-        done, own = sum(counts[:number]) / sum(counts), counts[number] / sum(counts)
-
-        def report(share: float, done: float = done, own: float = own) -> None:
-            progress.report(FUSED_SHARE * (done + own * share))
+        start, end = (FUSED_SHARE * sum(counts[:n]) / sum(counts) for n in (number, number + 1))
 
         def log(line: str, draft: Path = draft) -> None:
             progress.log(line.replace(str(draft), f"part {draft.stem} of {len(drafts)}"))
 
-        yield fuse(FusionJob(job.pan, source, draft, options, job.extent), replace(progress, report=report, log=log))
+        yield fuse(FusionJob(job.pan, source, draft, options, job.extent), replace(progress.part(start, end), log=log))
 
 
 def _open_draft(draft: Path, grid: Grid, form: OutputForm) -> RasterSource:
@@ -167,14 +163,8 @@ def _copy(whole: RasterSource, writer: RasterWriter, form: OutputForm, progress:
     with bounded_cache(COPY_CACHE), Raster(whole, "MS") as raster:
         for number, w in enumerate(windows, start=1):
             progress.check()
-            try:
-                with damage_raised():
-                    values = raster.dataset.ReadAsArray(w.left, w.top, w.width, w.height)
-            except RuntimeError as error:
-                raise InputError(
-                    f"MS {whole.name} cannot be read at row {w.top}, column {w.left}: {quote_messages(error)}. The "
-                    "file may be truncated or damaged."
-                ) from error
+            with raster.reading(w):
+                values = raster.dataset.ReadAsArray(w.left, w.top, w.width, w.height)
             writer.write(w, values.reshape(-1, w.height, w.width).astype(NUMPY_TYPES[form.type], copy=False))
             progress.report(number / len(windows))
 

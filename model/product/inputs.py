@@ -58,14 +58,6 @@ def _make_sources(files: Iterable[str]) -> list[RasterSource]:
     return [RasterSource(file, label=public_name(file), delivered=True) for file in files]
 
 
-def ms_source(product: Product, choice: str, facts: Mapping[str, str]) -> RasterSource:
-    """Return the source of MS, with the bands of one of PRODUCT_BANDS and `facts` in its metadata.
-
-    Call within `gdal_exceptions`. Raises InputError where files are missing or do not fit together.
-    """
-    return part_source(product.ms, choose_product_bands(product, choice), "MS", facts)
-
-
 def ms_sources(
     product: Product, bands: Sequence[Band], facts: Mapping[str, str]
 ) -> tuple[tuple[RasterSource, ...], tuple[tuple[int, int], ...]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -132,7 +131,7 @@ def of_folder(folder: str, check: Callable[[], None]) -> Listing:
         folders[:] = sorted(f for f in folders if not (f.startswith(".") or find_name_fault(f)) and depth < MAX_DEPTH)
         for name in sorted(n for n in names if not n.startswith(".")):
             path = Path(parent) / name
-            if find_name_fault(name) or not _is_regular(path):
+            if find_name_fault(name) or not os.path.isfile(path):  # pipes and devices may block for ever
                 continue
             leads_out = path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(real_root)
             (outside if leads_out else files).append(path.relative_to(root).as_posix())
@@ -142,14 +141,6 @@ def of_folder(folder: str, check: Callable[[], None]) -> Listing:
             )
     archives, closed = (tuple(filter(matches, files)) for matches in (find_archive_prefix, is_closed))
     return Listing(folder.rstrip("/\\") or folder, tuple(files), check, archives, closed, tuple(outside))
-
-
-def _is_regular(path: Path) -> bool:
-    """Check that a path is a regular file: pipes and devices may block for ever."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return False
 
 
 def of_archive(path: str, check: Callable[[], None]) -> Listing:

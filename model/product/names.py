@@ -105,14 +105,8 @@ def parse_band_name(path: str) -> NamedBand | None:
         return None
     number = float(image.mark) if image.mark.isdigit() else 0.0
     date = match[0] if (match := DATE.search(path)) else ""
-    return NamedBand(
-        f"{PurePosixPath(path).parent} {image.group}", date, image.band, find_centre(image.band, image.sensor) or number
-    )
-
-
-def find_centre(band: str, sensor: Sensor = UNKNOWN) -> float:
-    """Return the centre wavelength in nm of a band by its name; 0 where it is unknown."""
-    return sensor.centres.get(band, 0.0) or CENTRES.get(band, 0.0)
+    centre = image.sensor.centres.get(image.band) or CENTRES.get(image.band)
+    return NamedBand(f"{PurePosixPath(path).parent} {image.group}", date, image.band, centre or number)
 
 
 def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:

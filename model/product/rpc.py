@@ -20,12 +20,10 @@ COUNTS = {f"{axis}_{word}": 1 for axis in AXES for word in ("OFF", "SCALE")} | {
     f"{axis}_{part}_COEFF": 20 for axis in AXES[:2] for part in ("NUM", "DEN")
 }  # Numbers of each entry.
 ENDINGS = (".RPB", ".rpb", "_RPC.TXT", "_rpc.txt", "_RPC.txt", ".RPC", ".rpc")  # WorldView and GaoFen.
-AIRBUS = ("DIM_", "RPC_")  # Metadata and RPC files of one image.
 MAX_TEXT = 2**17  # Characters of a text; those of makers have 5,000.
 MAX_KEY = 40  # Characters; the names that are read have 22.
-LINE = re.compile(
-    rf"\b(\w{{1,{MAX_KEY}}})\s*[=:]\s*(\([^)]{{0,2000}}\)|[^;\n]*)"
-)  # Of texts: lineOffset = 7; LINE_OFF: 7 pixels.
+# Of texts: lineOffset = 7; LINE_OFF: 7 pixels.
+LINE = re.compile(rf"\b(\w{{1,{MAX_KEY}}})\s*[=:]\s*(\([^)]{{0,2000}}\)|[^;\n]*)")
 NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
 
 
@@ -34,8 +32,8 @@ def find_rpc(files: Iterable[str]) -> str:
     for file in files:
         path = PurePosixPath(file)
         names = [path.stem + ending for ending in ENDINGS]
-        if path.name.upper().startswith(AIRBUS[0]):
-            names.append(AIRBUS[1] + path.name[len(AIRBUS[0]) :])
+        if path.name.upper().startswith("DIM_"):  # of Airbus
+            names.append(f"RPC_{path.name[4:]}")
         for name in names:
             place = f"{path.parent}/{name}"
             status = gdal.VSIStatL(place)

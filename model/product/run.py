@@ -20,6 +20,7 @@ from ..progress import Progress
 from ..raster.bands import rgb_bands
 from ..raster.gdal_errors import gdal_exceptions, hide_signatures
 from ..raster.reader import Raster
+from ..raster.reprojection import parse_horizontal
 from ..raster.source import RasterSource
 from ..raster.source_files import REMOTE, confined, public_name
 from ..raster.stack import label
@@ -28,7 +29,7 @@ from .guided import GuidedJob, fuse_guided
 from .inputs import choose_product_bands, crop_sources, ms_sources, pan_source
 from .job import ProductJob, ProductResult, ProductRun
 from .recognise import find_products
-from .scene import Product, RefusedProduct
+from .scene import Product
 
 SHARPENED, COMPLETE, FAILED, NO_PRODUCT = "sharpened", "complete already", "failed", "no product"
 INPUTS, SETTINGS = "PRODUCT_INPUTS", "PRODUCT_SETTINGS"  # Metadata by which a complete output is recognised.
@@ -45,22 +46,18 @@ def sharpen_products(job: ProductJob, progress: Progress | None = None) -> Produ
     if not job.folder.is_dir():
         raise OutputError(f"The folder {job.folder} for the results does not exist. Create it or choose another one.")
     with confined():
-        return _sharpen_all(job, progress, started)
-
-
-def _sharpen_all(job: ProductJob, progress: Progress, started: float) -> ProductResult:
-    with gdal_exceptions():
-        products, refused = find_products(job.place, progress.check, progress.log)
-    _log_products(products, refused, progress)
-    names = make_names_distinct([make_file_name(p.title, "product") for p in products])
-    runs = []
-    for number, (product, name) in enumerate(zip(products, names)):
-        output = job.folder / f"{name}_sharp.tif"
-        progress.log(f"Product {number + 1} of {len(products)}: {product.title} ({_describe_sensor(product)}).")
-        runs.append(
-            _try_product(product, output, job, progress.part(number / len(products), (number + 1) / len(products)))
-        )
-        progress.check()
+        with gdal_exceptions():
+            products, refused = find_products(job.place, progress.check, progress.log)
+        progress.log(f"Found {len(products)} product(s): {'; '.join(p.title for p in products)}.")
+        for item in refused:
+            progress.warn(Notice("no_product", item.sentence, {"title": item.title}))
+        names = make_names_distinct([make_file_name(p.title, "product") for p in products])
+        runs = []
+        for number, (product, name) in enumerate(zip(products, names)):
+            output, count = job.folder / f"{name}_sharp.tif", len(products)
+            progress.log(f"Product {number + 1} of {count}: {product.title} ({_describe_sensor(product)}).")
+            runs.append(_try_product(product, output, job, progress.part(number / count, (number + 1) / count)))
+            progress.check()
     runs += [ProductRun(r.title, "", NO_PRODUCT, r.sentence) for r in refused]
     result = ProductResult(tuple(runs), time.monotonic() - started)
     progress.conclude(*(table(runs) if len(runs) > 1 else ()))
@@ -86,12 +83,6 @@ def table(runs: Sequence[ProductRun]) -> Iterator[str]:
 def _describe_sensor(product: Product) -> str:
     level = f", level {product.ms.level}" if product.ms.level > 1 else ""
     return f"{product.ms.sensor.name}{level}{', ' + product.ms.date if product.ms.date else ''}"
-
-
-def _log_products(products: Sequence[Product], refused: Sequence[RefusedProduct], progress: Progress) -> None:
-    progress.log(f"Found {len(products)} product(s): {'; '.join(p.title for p in products)}.")
-    for item in refused:
-        progress.warn(Notice("no_product", item.sentence, {"title": item.title}))
 
 
 def _try_product(product: Product, output: Path, job: ProductJob, progress: Progress) -> ProductRun:
@@ -189,9 +180,7 @@ def _transform_extent(job: ProductJob, pan: RasterSource) -> Extent | None:
         wkt = osr.SRS_WKT_WGS84_LAT_LONG if raster.model else raster.crs
     if not wkt or not job.extent_crs:
         return job.extent
-    source, target = osr.SpatialReference(job.extent_crs), osr.SpatialReference(wkt)
-    for system in (source, target):
-        system.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    source, target = parse_horizontal(job.extent_crs), parse_horizontal(wkt)
     if source.IsSame(target):
         return job.extent
     try:
@@ -235,6 +224,5 @@ def _check_gain(product: Product, result: FusionResult, progress: Progress) -> N
     progress.explain(text)
     if not low / MAX_GAIN_FACTOR <= result.metrics.gain <= high * MAX_GAIN_FACTOR:
         sentence = f"{text} They are far apart: MS may have been resampled or sharpened before. Look at the result."
-        progress.warn(
-            Notice("gain_unlike_sensor", sentence, {"measured": result.metrics.gain, "least": low, "most": high})
-        )
+        numbers = {"measured": result.metrics.gain, "least": low, "most": high}
+        progress.warn(Notice("gain_unlike_sensor", sentence, numbers))

@@ -167,13 +167,9 @@ class RefusedProduct:
 
 
 def guide_by_finest(part: Part, bands: Mapping[float, Sequence[Band]]) -> Product | None:
-    """Make the product of one acquisition without PAN, whose bands with the smallest pixels guide the others.
+    """Make the product without PAN of the bands of each pixel size, of which the smallest guide the others.
 
-    Args:
-        part: what all its parts share.
-        bands: those of each pixel size.
-
-    Returns: None where fewer than two pixel sizes differ by MIN_RATIO to MAX_RATIO.
+    `part` is what all its parts share. None where fewer than two pixel sizes differ by MIN_RATIO to MAX_RATIO.
     """
     sizes = sorted(size for size, some in bands.items() if some and size > 0.0)
     coarse = [s for s in sizes[1:] if MIN_RATIO <= round(s / sizes[0], RATIO_DIGITS) <= MAX_RATIO]

@@ -22,7 +22,6 @@ PIXELS = {
     **dict.fromkeys(("05", "06", "07", "8A", "11", "12"), 20.0),
     **dict.fromkeys(("01", "09", "10"), 60.0),
 }  # Metres of each band. Level 2A also has coarser copies, and a finer one of band 1.
-BY_NUMBER = ("01", "02", "03", "04", "05", "06", "07", "08", "8A", "09", "10", "11", "12")  # By band_id.
 IMAGE = re.compile(r".*_B(\d[\dA])(?:_(\d0)m)?$")
 TILE = re.compile(r"_T(\d\d[A-Z]{3})(?=_|$)")
 RESOLUTION_FOLDER = re.compile(r"(?i)R\d0m$")
@@ -73,7 +72,7 @@ def _read_granule(
             wanted[image[1]] = f"{name if '/' in name else folder + name}.jp2"
     present = {token: f for token, name in wanted.items() if (f := listing.find_next_to(file, name)) is not None}
     bands: dict[float, list[Band]] = {}
-    for token in (t for t in BY_NUMBER if t in present):
+    for token in (t for t in described if t in present):
         bands.setdefault(PIXELS[token], []).append(replace(described[token], files=(listing.path(present[token]),)))
     missing = tuple(PurePosixPath(name).name for token, name in wanted.items() if token not in present)
     product = guide_by_finest(replace(part, metadata=(listing.path(file),)), bands)
@@ -99,8 +98,10 @@ def _describe_bands(root: Tree, level: int, sensor: Sensor) -> dict[str, Band]:
     quantification = next(filter(None, texts), "")
     divisor = parse_number("QUANTIFICATION_VALUE", quantification, 1.0, 1e6) if quantification else None
     tag = "boa_add_offset" if level == 2 else "radio_add_offset"
-    offsets = {_find_token(e.get("band_id", "")): e.text or "" for e in root.iter(tag)}
-    added = {token: parse_number(tag.upper(), text, -1e5, 1e5) for token, text in offsets.items()}
+    added, tokens = {}, list(sensor.bands)  # in the order of band_id
+    for element in root.iter(tag):
+        token = tokens[parse_count("band_id", element.get("band_id", ""), 0, len(tokens) - 1)]
+        added[token] = parse_number(tag.upper(), element.text or "", -1e5, 1e5)
     centres = {}
     for information in root.iter("spectral_information"):
         text = find_value(information, "CENTRAL")
@@ -109,18 +110,14 @@ def _describe_bands(root: Tree, level: int, sensor: Sensor) -> dict[str, Band]:
             centres[token] = parse_number("CENTRAL", text, 300.0, 3000.0)
     return {
         token: Band(
-            name=sensor.bands.get(token, f"band {token}"),
+            name=name,
             files=(),
             token=f"B{token}",
             centre=centres.get(token),
             calibration=(1.0 / divisor, added.get(token, 0.0) / divisor) if divisor else None,
         )
-        for token in BY_NUMBER
+        for token, name in sensor.bands.items()
     }
-
-
-def _find_token(number: str) -> str:
-    return BY_NUMBER[parse_count("band_id", number, 0, len(BY_NUMBER) - 1)]
 
 
 def _read_special_value(root: Tree, name: str, default: int) -> int:

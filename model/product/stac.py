@@ -167,11 +167,8 @@ def _read_bands(
             calibration = None if scale is None else (scale, (offset or 0.0) if has_offset else 0.0)
             token = str(entry.get("name"))
             own = "nir" if name == "narrow nir" and "nir" not in names else name  # The only one of Landsat.
-            yield (
-                pixel,
-                Band(own, (path,), number, token if TOKEN.fullmatch(token) else "", centre, calibration),
-                nodata,
-            )
+            band = Band(own, (path,), number, token if TOKEN.fullmatch(token) else "", centre, calibration)
+            yield pixel, band, nodata
 
 
 def _list_entries(key: str, asset: object) -> list[dict[str, Any]]:
@@ -226,8 +223,7 @@ def _open_asset(key: str, path: str) -> tuple[int, float]:
             f"The asset {key}, {public_name(path)}, cannot be opened: {quote_messages(error)}. Signed addresses "
             "expire: get the item again."
         ) from error
-    grid = Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
-    return dataset.RasterCount, float(f"{math.prod(grid.pixel_size) ** 0.5:.{PIXEL_DIGITS}g}")
+    return dataset.RasterCount, float(f"{math.prod(Grid.of(dataset).pixel_size) ** 0.5:.{PIXEL_DIGITS}g}")
 
 
 def _make_product(part: Part, bands: Mapping[float, Sequence[Band]]) -> Product | None:

@@ -1,13 +1,13 @@
-"""Bands of a raster: the choice of those to read, their type and names, and what is refused."""
+"""Bands of a raster: the choice of those to read, their type, names and validity, and what is refused."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from osgeo import gdal
 
 from ..errors import InputError
@@ -26,22 +26,13 @@ OF_THE_FILE = ("IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "vrt_sources", "new_vrt
 SIGNED = "0:0,127:127,128:-128,255:-1"  # bytes and the signed ones with the same bits, as GDAL writes a table
 
 
-@dataclass(frozen=True)
-class ChosenBands:
-    """Numbers of bands: wanted, read besides, and alpha that is left out although no bands were asked for.
+def choose_bands(
+    dataset: gdal.Dataset, source: RasterSource, role: str
+) -> tuple[tuple[int, ...], tuple[int, ...], int | None, tuple[int, ...]]:
+    """Choose the bands that are wanted, and those to read. Raises InputError.
 
-    alpha   the band that marks gaps        false_alpha   bands that claim to, but hold an image
+    Returns their numbers, that of the alpha band, if any, and those of bands that claim to be one, but hold an image.
     """
-
-    wanted: tuple[int, ...]
-    read: tuple[int, ...]
-    left_out: tuple[int, ...]
-    alpha: int | None
-    false_alpha: tuple[int, ...]
-
-
-def choose_bands(dataset: gdal.Dataset, source: RasterSource, role: str) -> ChosenBands:
-    """Choose the wanted bands, those to read, and the alpha band, if any. Raises InputError."""
     count = dataset.RasterCount
     missing = [b for b in source.bands if not 1 <= b <= count]
     if missing:
@@ -58,7 +49,7 @@ def choose_bands(dataset: gdal.Dataset, source: RasterSource, role: str) -> Chos
         wanted = tuple(b for b in image_bands if not _is_mask(bands[b])) or image_bands
     context = source.context or (wanted if role == "PAN" else image_bands)
     read = tuple(sorted(set(context) | set(wanted if not source.context else ())))
-    return ChosenBands(wanted, read, () if source.bands else alpha, alpha[0] if alpha else None, false_alpha)
+    return wanted, read, alpha[0] if alpha else None, false_alpha
 
 
 def _is_image(band: gdal.Band) -> bool:
@@ -91,8 +82,7 @@ def copy_metadata(band: gdal.Band, origin: gdal.Band, left_out: tuple[str, ...] 
     for domain in set(origin.GetMetadataDomainList() or ()).difference(OF_THE_FILE):
         metadata, present = (b.GetMetadata(domain) or {} for b in (origin, band))
         if isinstance(metadata, dict):  # else a text, as of XML
-            kept = {k: v for k, v in metadata.items() if not k.startswith(left_out)}
-            metadata = {**present, **kept}
+            metadata = {**present, **{k: v for k, v in metadata.items() if not k.startswith(left_out)}}
         if metadata != present:
             band.SetMetadata(metadata, domain)
 
@@ -184,3 +174,37 @@ def _probe_values(band: gdal.Band, count: int = 3, side: int = 128) -> np.ndarra
             size = (min(side, band.XSize), min(side, band.YSize))
             parts.append(band.ReadAsArray(int(column), int(row), *size).ravel())
     return np.concatenate(parts)
+
+
+def combine_masks(
+    masks: list[NDArray[np.bool_] | None],
+    marks: list[NDArray[np.bool_] | None],
+    shared: NDArray[np.bool_] | None,
+    shape: tuple[int, ...],
+) -> NDArray[np.bool_]:
+    """Combine masks to validity (1, h, w), or (bands, h, w) where bands differ.
+
+    A band without declared nodata has a gap where its value is nodata of others and none of those bands is valid.
+    Such stacks share their footprint, but a value that is nodata in one band may be a measurement in another.
+    """
+    common = np.ones(shape, dtype=bool) if shared is None else shared
+    declaring = [m for m, mark in zip(masks, marks) if m is not None and mark is None]
+    if any(mark is not None for mark in marks):
+        nowhere = ~np.logical_or.reduce(declaring)
+        alone = [None if mark is None else ~(nowhere & mark) for mark in marks]
+        masks = [a if m is None else m if a is None else m & a for m, a in zip(masks, alone)]
+    present = [m for m in masks if m is not None]
+    if not present:
+        return common[None]
+    if len(present) == len(masks) and all(np.array_equal(m, present[0]) for m in present[1:]):
+        return (common & present[0])[None]
+    full = np.stack([common if m is None else common & m for m in masks])
+    return full[:1] if (full == full[:1]).all() else full
+
+
+def is_within(exact: np.ndarray, ranges: Iterable[tuple[float, float]]) -> NDArray[np.bool_]:
+    """Mark the values in one of the ranges (least, largest)."""
+    inside = np.zeros(exact.shape, dtype=bool)
+    for low, high in ranges:
+        inside |= (exact == low) if low == high else (exact >= low) & (exact <= high)
+    return inside

@@ -1,11 +1,15 @@
-"""Checks of the target of an output, and the move of its files over those of the previous one."""
+"""Checks of the target of an output, and the move of its files over those of the previous one and its sidecars.
+
+Sidecars are the files that make up a raster besides its own: overviews, masks, statistics, headers, world files.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from osgeo import gdal
@@ -16,12 +20,14 @@ from ..geometry.grids import Grid
 from ..progress import format_bytes_apart
 from ..staging import Staging
 from .gdal_errors import gdal_exceptions
-from .output_format import OutputForm, choose_driver, is_written_directly
-from .sidecars import family
-from .source_files import files_behind
+from .output_format import OutputForm, choose_driver, is_written_directly, list_writers
+from .source_files import files_behind, list_files
 
 DATABASES = ("GPKG", "Rasterlite")  # formats whose files hold other data besides a raster
 OVERVIEWS_SHARE = 1.0 / 3.0  # of a raster's size
+SIDECARS = (".aux.xml", ".ovr", ".ovr.aux.xml", ".msk", ".msk.ovr", "-wal", "-shm", "-journal")  # after the whole name
+POINTERS = ("VRT", "MRF", "PDS4", "ISIS3", "STACTA", "WMS", "WMTS")  # drivers whose files name any other file or server
+SIDECAR_FORMATS = ("", "GTiff", "ENVI")  # overviews and masks are GeoTIFFs; ENVI takes any file next to a header
 
 
 def check_target(path: Path, inputs: Sequence[str]) -> None:
@@ -150,3 +156,57 @@ def deliver(files: Sequence[Path], target: Path, made: Staging) -> None:
         os.replace(new[0], target)  # at no moment is there neither
     else:
         made.deliver(new, previous)
+
+
+def family(target: Path) -> list[Path]:
+    """List the raster at this path and its sidecars, without those that another raster next to it uses too.
+
+    Those that GDAL lists, and the usual ones also where GDAL cannot open it or it is gone. Call within
+    `gdal_exceptions`.
+    """
+    files = {target.with_name(target.name + ending) for ending in SIDECARS} | _name_world_files(target)
+    near = {f for f in _list_files(target) if f.parent == target.parent and f.name.startswith(target.stem)}
+    files |= {f for f in near if _name_format(f) in (*SIDECAR_FORMATS, _name_format(target))}  # no raster of its own
+    there = {f for f in files if os.path.isfile(f) and f != target}  # no error where a name would be too long
+    kept = _find_shared_files(target, there) if there else set()
+    return ([target] if os.path.lexists(target) else []) + sorted(there - kept)
+
+
+def _list_files(path: Path) -> list[Path]:
+    """Return GDAL's file list of the raster at a path; nothing where rasters are not written in its format.
+
+    Formats that only point to other files are left out: the text of such a file must not decide which files are removed
+    with it.
+    """
+    return [Path(f) for f in list_files(str(path), _list_drivers())] if path.exists() else []
+
+
+def _name_format(file: Path) -> str:
+    """Return the name of the driver that takes a file for a raster; empty where none does."""
+    try:
+        driver = gdal.IdentifyDriverEx(str(file), gdal.OF_RASTER)
+    except RuntimeError:  # as for a header: "select the data file"
+        return ""
+    return driver.ShortName if driver else ""
+
+
+@functools.lru_cache(maxsize=1)
+def _list_drivers() -> list[str]:
+    """List drivers that write rasters whose files are known by their names."""
+    return [d.ShortName for d in list_writers() if d.ShortName not in POINTERS]
+
+
+def _name_world_files(target: Path) -> set[Path]:
+    """Return where the georeference of an image may lie: for .tif .tfw, .tifw and .wld."""
+    extension = target.suffix[1:]
+    endings = {"wld", f"{extension}w", f"{extension[:1]}{extension[-1:]}w"} if extension else set()
+    return {target.with_suffix(f".{case}") for e in endings for case in (e.lower(), e.upper())}
+
+
+def _find_shared_files(target: Path, files: Iterable[Path]) -> set[Path]:
+    """Return those of the files that belong to another raster of the same name up to the extension as well."""
+    shared = {f for f in files if not f.name.startswith(target.name)}
+    if not shared:
+        return set()
+    alike = [p for p in target.parent.iterdir() if p.stem == target.stem and p != target and p not in shared]
+    return {f for p in alike for f in _list_files(p) if f in shared}

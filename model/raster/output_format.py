@@ -31,7 +31,6 @@ LOSSLESS = {  # creation options for drivers that are lossy by default
     "GPKG": {"TILE_FORMAT": "PNG"},
 }
 LOSS = {"QUALITY", "REVERSIBLE", "LOSSLESS", "TARGET", "TARGETSIZE", "PSNR", "RATE", "TILE_FORMAT", "YCBCR420"}
-INTERLEAVED = ("BSQ", "BIL", "BIP")  # orders of values that ENVI's extensions name
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,6 @@ class OutputForm:
         """The user's creation options by their names in capitals."""
         return {name.upper(): value for name, _, value in (o.partition("=") for o in self.options)}
 
-    @property
-    def accepted_error(self) -> float:
-        """Largest change of a value that the user allows a codec."""
-        return float(self.given.get("MAX_Z_ERROR", 0.0))
-
 
 def is_written_directly(driver: str, form: OutputForm) -> bool:
     """Tell whether the result is written in its format at once; else by way of a draft that loses nothing."""
@@ -100,14 +94,7 @@ def choose_driver(path: Path) -> gdal.Driver:
     usual = gdal.GetDriverByName(BY_EXTENSION.get(extension, ""))
     if usual is not None:
         return usual
-    drivers = [gdal.GetDriver(i) for i in range(gdal.GetDriverCount())]
-    fitting = [
-        d
-        for d in drivers
-        if d.GetMetadataItem(gdal.DCAP_RASTER)
-        and extension in (d.GetMetadataItem(gdal.DMD_EXTENSIONS) or "").lower().split()
-        and (d.GetMetadataItem(gdal.DCAP_CREATE) or d.GetMetadataItem(gdal.DCAP_CREATECOPY))
-    ]
+    fitting = [d for d in list_writers() if extension in (d.GetMetadataItem(gdal.DMD_EXTENSIONS) or "").lower().split()]
     if not fitting:
         raise OutputError(
             f"GDAL cannot write a raster with the extension '{path.suffix}' ({path}). "
@@ -116,13 +103,20 @@ def choose_driver(path: Path) -> gdal.Driver:
     return fitting[0]
 
 
+def list_writers() -> list[gdal.Driver]:
+    """List the drivers that write rasters."""
+    drivers = (gdal.GetDriver(i) for i in range(gdal.GetDriverCount()))
+    able = (gdal.DCAP_CREATE, gdal.DCAP_CREATECOPY)
+    return [d for d in drivers if d.GetMetadataItem(gdal.DCAP_RASTER) and any(map(d.GetMetadataItem, able))]
+
+
 def creation_options(path: Path, form: OutputForm) -> list[str]:
     """Return the options for the driver of a path: the user's, those of the name, and those to lose nothing."""
     handler, order = choose_driver(path), path.suffix[1:].upper()
     driver = handler.ShortName
     if driver == "GTiff":
         return geotiff_options(form)
-    chosen = {"INTERLEAVE": order} if order in INTERLEAVED else {}
+    chosen = {"INTERLEAVE": order} if order in ("BSQ", "BIL", "BIP") else {}  # as ENVI's extensions name it
     listed = handler.GetMetadataItem(gdal.DMD_CREATIONOPTIONLIST) or ""
     if driver == "COG" and form.bits in ODD_BITS.get(form.type, ()) and "'INTERLEAVE'" in listed:
         chosen["INTERLEAVE"] = "PIXEL"  # GDAL 3.13 writes wrong values where bands of odd bits lie one after the other

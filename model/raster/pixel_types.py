@@ -12,19 +12,8 @@ from numpy.typing import NDArray
 
 from ..geometry.grids import Window
 
-NUMPY_TYPES: dict[str, np.dtype[Any]] = {
-    "Byte": np.dtype(np.uint8),
-    "Int8": np.dtype(np.int8),
-    "UInt16": np.dtype(np.uint16),
-    "Int16": np.dtype(np.int16),
-    "UInt32": np.dtype(np.uint32),
-    "Int32": np.dtype(np.int32),
-    "UInt64": np.dtype(np.uint64),
-    "Int64": np.dtype(np.int64),
-    "Float16": np.dtype(np.float16),
-    "Float32": np.dtype(np.float32),
-    "Float64": np.dtype(np.float64),
-}
+_NAMES = ("Int8", "UInt16", "Int16", "UInt32", "Int32", "UInt64", "Int64", "Float16", "Float32", "Float64")
+NUMPY_TYPES: dict[str, np.dtype[Any]] = {"Byte": np.dtype("uint8"), **{n: np.dtype(n.lower()) for n in _NAMES}}
 
 INTEGER_TYPES = tuple(name for name, kind in NUMPY_TYPES.items() if kind.kind in "iu")
 FLOAT_TYPES = tuple(name for name, kind in NUMPY_TYPES.items() if kind.kind == "f")
@@ -51,9 +40,8 @@ def holds(type_name: str, value: float) -> bool:
 
 
 def _compute_limits(dtype: np.dtype[Any]) -> tuple[int, int]:
-    bits = 8 * dtype.itemsize
-    low, high = (0, 2**bits - 1) if dtype.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    return max(low, -MAX_WHOLE), min(high, MAX_WHOLE)
+    limits = np.iinfo(dtype)
+    return max(limits.min, -MAX_WHOLE), min(limits.max, MAX_WHOLE)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,9 @@ from .bands import (
     MAX_VALUE,
     choose_bands,
     choose_offset,
+    combine_masks,
     find_common_type,
+    is_within,
     refuse_blocks,
     refuse_types,
     widen_signed_bytes,
@@ -30,7 +33,6 @@ from .sensor_geometry import FRAME, SYSTEM, SensorModel, relate_models
 from .source import RasterSource
 from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, stamps
 from .truncation import refuse_truncated_files
-from .validity import combine_masks, is_within
 
 
 class Raster:
@@ -102,9 +104,8 @@ class Raster:
         if self.dataset.RasterCount == 0:
             raise InputError(f"{self.role} {self.source.name} holds no raster bands; choose one of its subdatasets.")
         self.dataset = widen_signed_bytes(self.dataset)
-        chosen = choose_bands(self.dataset, self.source, self.role)
-        self.bands, self.read_bands, self.left_out = chosen.wanted, chosen.read, chosen.left_out
-        self.alpha, self.false_alpha = chosen.alpha, chosen.false_alpha
+        self.bands, self.read_bands, self.alpha, self.false_alpha = choose_bands(self.dataset, self.source, self.role)
+        self.left_out = () if self.source.bands or self.alpha is None else (self.alpha,)
         self.type = find_common_type(self.dataset, self.bands)
         refuse_types(self.dataset, self.read_bands, f"{self.role} {self.source.name}")
         refuse_blocks(self.dataset, self.bands[0], f"{self.role} {self.source.name}")
@@ -112,7 +113,7 @@ class Raster:
         self._flags = {b: self._read_mask_flags(b) for b in self.read_bands}
         self._nodata = {b: self._list_nodata(b) for b in self.read_bands}
         self.offsets = np.array([choose_offset(self.dataset.GetRasterBand(b)) for b in self.read_bands])
-        self.grid = Grid(self.dataset.RasterXSize, self.dataset.RasterYSize, tuple(self.dataset.GetGeoTransform()))
+        self.grid = Grid.of(self.dataset)
         self.crs = self.source.crs or self.dataset.GetProjection()
         self.unmeasured = self.source.unmeasured
         if self.dataset.GetMetadata("RPC") and not self.crs and self.grid.transform in (NO_GEOREFERENCE, FRAME):
@@ -161,7 +162,8 @@ class Raster:
         """Read this raster, as `dataset` has it, through GDAL's warper, window by window."""
         alike = all(f == gdal.GMF_ALL_VALID or f & gdal.GMF_PER_DATASET for f in self._flags.values())
         plain = not any(self._list_unmasked_nodata(b) for b in self.read_bands)
-        if alike and plain and self.alpha_is_seen:
+        # GDAL's masks follow an alpha band in rasters of two and of four bands.
+        if alike and plain and (self.alpha is None or any(f & gdal.GMF_ALPHA for f in self._flags.values())):
             planes = warper.warp_together(dataset, self.read_bands)
         else:
             planes, others = {}, self._list_all_nodata()
@@ -174,18 +176,12 @@ class Raster:
                 marked = None if nodata or not others else warper.warp_alone(dataset, number, mark, others)
                 planes[number] = replace(plane, marked=marked)
         self._planes, self.reprojected = planes, True
-        warped = planes[self.read_bands[0]].datasets[-1]
-        self.grid = Grid(warped.RasterXSize, warped.RasterYSize, tuple(warped.GetGeoTransform()))
+        self.grid = Grid.of(planes[self.read_bands[0]].datasets[-1])
 
     def make_output_grid(self, window: Window) -> Grid:
         """Return the grid of a raster that holds a window; without a georeference where RPC alone place this one."""
         grid = self.grid.cropped(window)
         return replace(grid, transform=NO_GEOREFERENCE) if self.model else grid
-
-    @property
-    def alpha_is_seen(self) -> bool:
-        """True where GDAL's masks follow the alpha band, if any: they do in rasters of two and of four bands."""
-        return self.alpha is None or any(f & gdal.GMF_ALPHA for f in self._flags.values())
 
     @property
     def state(self) -> tuple[object, ...]:
@@ -227,22 +223,15 @@ class Raster:
         values = np.empty((len(self.read_bands), window.height, window.width), dtype=np.float32)
         masks: list[NDArray[np.bool_] | None] = []  # None: nothing marks gaps in the band
         marks: list[NDArray[np.bool_] | None] = []  # None: the band declares nodata itself, or no band does
-        try:
-            with damage_raised():
-                shared, all_nodata = self._read_shared_mask(box), self._list_all_nodata()
-                for index, number in enumerate(self.read_bands):
-                    exact, reached, clear = self._planes[number].read(box)
-                    masks.append(self._read_band_mask(number, exact, reached, box))
-                    others = [] if self._nodata[number] else all_nodata
-                    marks.append((is_within(exact, others) if clear is None else ~clear) if others else None)
-                    with np.errstate(over="ignore"):  # values that float32 cannot hold are not valid
-                        values[index] = exact - self.offsets[index] if self.offsets[index] else exact
-        except RuntimeError as error:
-            where = f"at row {window.top}, column {window.left}"
-            raise InputError(
-                f"{self.role} {self.source.name} cannot be read {where}: {quote_messages(error)}. "
-                "The file may be truncated or damaged."
-            ) from error
+        with self.reading(window):
+            shared, all_nodata = self._read_shared_mask(box), self._list_all_nodata()
+            for index, number in enumerate(self.read_bands):
+                exact, reached, clear = self._planes[number].read(box)
+                masks.append(self._read_band_mask(number, exact, reached, box))
+                others = [] if self._nodata[number] else all_nodata
+                marks.append((is_within(exact, others) if clear is None else ~clear) if others else None)
+                with np.errstate(over="ignore"):  # values that float32 cannot hold are not valid
+                    values[index] = exact - self.offsets[index] if self.offsets[index] else exact
         valid = combine_masks(masks, marks, shared, values.shape[1:])
         if not valid.all():
             values[np.broadcast_to(~valid, values.shape)] = 0.0
@@ -250,6 +239,18 @@ class Raster:
             order = np.s_[:, :: -1 if rows else 1, :: -1 if columns else 1]
             values, valid = np.ascontiguousarray(values[order]), np.ascontiguousarray(valid[order])
         return values, valid
+
+    @contextmanager
+    def reading(self, window: Window) -> Iterator[None]:
+        """Raise damage that GDAL reports while a window is read inside the block, as InputError."""
+        try:
+            with damage_raised():
+                yield
+        except RuntimeError as error:
+            raise InputError(
+                f"{self.role} {self.source.name} cannot be read at row {window.top}, column {window.left}: "
+                f"{quote_messages(error)}. The file may be truncated or damaged."
+            ) from error
 
     def _read_shared_mask(self, box: tuple[int, ...]) -> NDArray[np.bool_] | None:
         """Read the mask that the file has for all its bands together: a mask band, or alpha."""
@@ -285,8 +286,7 @@ class Raster:
 
     def _list_unmasked_nodata(self, number: int) -> list[tuple[float, float]]:
         """Return nodata that GDAL's mask of a band omits: the user's, and the file's where there is a mask band too."""
-        by_band = self._flags[number] & gdal.GMF_PER_DATASET
-        return self._nodata[number] if by_band else self.source.declared(number)
+        return self._nodata[number] if self._flags[number] & gdal.GMF_PER_DATASET else self.source.declared(number)
 
     def _list_all_nodata(self) -> list[tuple[float, float]]:
         """Return nodata of any band that is read, except NaN, which is not a measurement in other bands either."""
@@ -369,9 +369,8 @@ class Raster:
     @property
     def nodata(self) -> float | None:
         """Nodata value of the first wanted band that has one."""
-        values = [
-            self.dataset.GetRasterBand(b).GetNoDataValue() for b in self.bands if b not in self.source.ignored_nodata
-        ]
+        counted = [b for b in self.bands if b not in self.source.ignored_nodata]
+        values = [self.dataset.GetRasterBand(b).GetNoDataValue() for b in counted]
         declared = [low for b in self.bands for low, high in self.source.declared(b) if low == high]
         return next((v for v in [*values, *declared] if v is not None), None)
 
@@ -379,8 +378,7 @@ class Raster:
     def may_have_gaps(self) -> bool:
         """True where any pixel could be invalid."""
         marked = any(self.source.declared(b) for b in self.read_bands) or self.alpha is not None or self.reprojected
-        flags = self._flags.values()
-        return marked or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in flags)
+        return marked or self.type in FLOAT_TYPES or any(f != gdal.GMF_ALL_VALID for f in self._flags.values())
 
 
 def in_memory(source: RasterSource, role: str, values: NDArray[Any], transform: GeoTransform) -> Raster:

@@ -27,7 +27,7 @@ def is_same_system(first: str, second: str, grid: Grid) -> bool:
     """
     if not first or not second or first == second:
         return True
-    one, other = (_parse_horizontal(wkt) for wkt in (first, second))
+    one, other = (parse_horizontal(wkt) for wkt in (first, second))
     if one.IsSame(other):
         return True
     if one.IsLocal() or other.IsLocal():
@@ -39,7 +39,8 @@ def is_same_system(first: str, second: str, grid: Grid) -> bool:
     return moved is not None and moved < SAME_PLACE * min(grid.pixel_size)
 
 
-def _parse_horizontal(wkt: str) -> Any:
+def parse_horizontal(wkt: str) -> Any:
+    """Parse a reference system, without heights, whose first axis points east."""
     system = osr.SpatialReference(wkt)
     if system.IsCompound():
         system.StripVertical()

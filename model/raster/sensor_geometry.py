@@ -142,9 +142,8 @@ def _bounds(points: Points) -> tuple[Points, Points]:
 
 def relate_models(pan: SensorModel, ms: SensorModel) -> Relation:
     """Relate the pixels of two rasters by their models. Raises InputError where these contradict each other."""
-    (pan_width, pan_height), (ms_width, ms_height) = (
-        (model.dataset.RasterXSize, model.dataset.RasterYSize) for model in (pan, ms)
-    )
+    pan_width, pan_height = pan.dataset.RasterXSize, pan.dataset.RasterYSize
+    ms_width, ms_height = ms.dataset.RasterXSize, ms.dataset.RasterYSize
     (left, top), (right, bottom) = _bounds(pan.to_pixels(ms.to_ground(_spread(0, 0, ms_width, ms_height))))
     low, high = _bounds(ms.to_pixels(pan.to_ground(_spread(0, 0, pan_width, pan_height))))
     low, high = np.maximum(low, 0.0), np.minimum(high, (ms_width, ms_height))

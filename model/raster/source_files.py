@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -35,15 +35,8 @@ OPTIONS = {
 }
 REMOTE = "/vsicurl/"  # begins GDAL's names of addresses, which may end in a signature
 REDIRECTS = ("OVERVIEWS", "ProxyOverviewRequest")  # domains of metadata that name other files
-SENSOR_KEYS = (
-    "SENSOR",
-    "SENSOR_ID",
-    "SATELLITE",
-    "SATELLITEID",
-    "SPACECRAFT_ID",
-    "SPACECRAFT",
-    "PLATFORM",
-)  # of metadata
+# Of metadata.
+SENSOR_KEYS = ("SENSOR", "SENSOR_ID", "SATELLITE", "SATELLITEID", "SPACECRAFT_ID", "SPACECRAFT", "PLATFORM")
 WORLD_FILES = (".tfw", ".tifw", ".j2w", ".jp2w", ".wld")
 
 Stamp = dict[str, tuple[int, int]]  # of files: size in bytes and time of the last change in nanoseconds
@@ -63,7 +56,7 @@ def files_behind(name: str) -> set[str]:
         if current in seen:
             continue
         seen.add(current)
-        files = {*_find_mentioned(current), *_list_files(current)}
+        files = {*_find_mentioned(current), *list_files(current)}
         behind |= files
         waiting += [*files, *_find_vrt_sources(current)]
     return behind
@@ -84,11 +77,10 @@ def _find_mentioned(name: str) -> Iterator[str]:
                 yield name[start:end]
 
 
-def _list_files(name: str) -> list[str]:
-    """Return the files that GDAL lists for what it opens by a name."""
+def list_files(name: str, drivers: Sequence[str] = ()) -> list[str]:
+    """Return the files that GDAL lists for what it opens by a name, with any driver or with some."""
     try:
-        dataset = gdal.OpenEx(name, gdal.OF_RASTER)
-        return list(dataset.GetFileList() or ())
+        return list(gdal.OpenEx(name, gdal.OF_RASTER, allowed_drivers=list(drivers)).GetFileList() or ())
     except RuntimeError:
         return []
 
@@ -168,9 +160,7 @@ def confined() -> Iterator[None]:
 def open_delivered(path: str) -> gdal.Dataset:
     """Open an image of a product, or a VRT, given as text, of such images. Call within `confined`.
 
-    Raises:
-        InputError: part of a sentence, for another format or an image that names other files.
-        RuntimeError: GDAL cannot open it.
+    Raises RuntimeError, or InputError, part of a sentence, for another format or an image that names other files.
     """
     if path.startswith("<"):
         for name in find_names_in_vrt(path):

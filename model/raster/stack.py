@@ -160,12 +160,12 @@ def join_images(images: Sequence[gdal.Dataset], names: Sequence[str], role: str)
 
     Call within `gdal_exceptions`. `names` are what messages call them.
     """
-    first = images[0]
-    for image, name in zip(images, names):
-        if _read_grid(image) != _read_grid(first):
+    first, *others = map(Grid.of, images)
+    for grid, name in zip(others, names[1:]):
+        if grid != first:
             raise InputError(
-                f"{role} {name} ({_read_grid(image).describe()}) has another grid than {names[0]} "
-                f"({_read_grid(first).describe()}). Get the product again."
+                f"{role} {name} ({grid.describe()}) has another grid than {names[0]} ({first.describe()}). Get the "
+                "product again."
             )
     return _join(images)
 
@@ -222,10 +222,6 @@ def assemble(bands: Sequence[tuple[RasterSource, int]], grid: Grid, nodata: floa
         return RasterSource(xml=export_vrt(built), label=label([s.name for s in sources]))
 
 
-def _read_grid(dataset: gdal.Dataset) -> Grid:
-    return Grid(dataset.RasterXSize, dataset.RasterYSize, tuple(dataset.GetGeoTransform()))
-
-
 def _declares_nodata(raster: Raster) -> list[bool]:
     bands = range(1, raster.dataset.RasterCount + 1)
     return [raster.dataset.GetRasterBand(n).GetNoDataValue() is not None for n in bands]
@@ -253,8 +249,10 @@ def _refuse_unfit_band(raster: Raster) -> None:
 
 def _refuse_other_grid(raster: Raster, first: Raster) -> None:
     """Refuse two bands that do not share a grid pixel by pixel. Raises InputError."""
-    same = (raster.grid.width, raster.grid.height) == (first.grid.width, first.grid.height)
-    if not same or not _has_same_pixels(raster.grid, first.grid) or not _has_same_corner(raster.grid, first.grid):
+    grid, other = raster.grid, first.grid
+    near = SAME_GRID * min(other.pixel_size)
+    same_corner = all(abs(grid.transform[i] - other.transform[i]) < near for i in (0, 3))
+    if not same_corner or grid.window != other.window or not _has_same_pixels(grid, other):
         raise InputError(
             f"{raster.role} {raster.source.name} ({raster.grid.describe()}) has another grid than "
             f"{first.source.name} ({first.grid.describe()}). Take bands of one grid, or warp them to one first."
@@ -271,11 +269,6 @@ def _has_same_pixels(grid: Grid, other: Grid) -> bool:
     size, side = min(other.pixel_size), max(grid.width, grid.height, other.width, other.height)
     steps = zip(grid.transform, other.transform)
     return all(abs(a - b) * side < SAME_GRID * size for i, (a, b) in enumerate(steps) if i not in (0, 3))
-
-
-def _has_same_corner(grid: Grid, other: Grid) -> bool:
-    size = min(other.pixel_size)
-    return all(abs(grid.transform[i] - other.transform[i]) < SAME_GRID * size for i in (0, 3))
 
 
 def _describe(band: gdal.Band, origin: gdal.Band) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,11 @@ from osgeo import gdal
 
 from ..errors import OutputError
 from ..geometry.grids import Grid, Window
-from .delivery import check_clash
+from .delivery import check_clash, family
 from .gdal_errors import gdal_messages, quote_messages
 from .output_format import OutputForm, choose_driver
 from .pixel_types import INTEGER_TYPES, NUMPY_TYPES
 from .reader import Raster
-from .sidecars import family
 from .writer import LOSSY_TOLERANCE, RasterWriter, measure_lossy_error
 
 SIDE = 256  # pixels
@@ -29,14 +28,6 @@ LONG = 8192  # pixels that any format holds in a row
 MISPLACED = 1e-3  # pixels by which a georeference may differ
 IGNORED = re.compile("not recogni[sz]ed|invalid|unexpected|not support|ignoring|not formatted", re.IGNORECASE)
 SATURATED = 0.9  # of the type's largest value; a smaller maximum that reads back was cut off
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A small image (bands, h, w) in the scene's range of values, its first one 0, with a gap; validity (h, w)."""
-
-    image: NDArray[Any]
-    valid: NDArray[np.bool_]
 
 
 def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm) -> OutputForm:
@@ -60,24 +51,23 @@ def check_format(path: Path, grid: Grid, crs: str, like: Raster, form: OutputFor
             ".tif without compression or with COMPRESS=DEFLATE."
         )
     values = _estimate_range(like, form)
-    shapes = [(min(SIDE, grid.height), min(SIDE, grid.width))]
-    shapes += [(NARROW, grid.width)] if grid.width > LONG else []
-    shapes += [(grid.height, NARROW)] if grid.height > LONG else []
-    for shape in shapes:
-        sample = _make_sample(shape, len(like.bands), form, values)
-        read_back, fault = _try_sample(path, grid, crs, like, form, sample)
+    windows = [Window(0, 0, min(SIDE, grid.width), min(SIDE, grid.height))]
+    windows += [Window(0, 0, grid.width, NARROW)] if grid.width > LONG else []
+    windows += [Window(0, 0, NARROW, grid.height)] if grid.height > LONG else []
+    for window in windows:
+        image, read_back, fault = _try_sample(path, grid.cropped(window), crs, like, form, values)
         if fault:
             options = f" with {' '.join(form.options)}" if form.options else ""
             raise OutputError(
                 f"The format {driver} of {path} cannot hold {len(like.bands)} bands of {form.type}{options}: {fault}. "
                 f"{_suggest(path, form)}Choose other creation options, fewer bands or another data type, or use .tif."
             )
-        form = replace(form, lossy=form.lossy or not np.array_equal(read_back, sample.image, equal_nan=True))
+        form = replace(form, lossy=form.lossy or not np.array_equal(read_back, image, equal_nan=True))
     if form.type in INTEGER_TYPES:
-        plain = replace(form, nodata=None)
-        full = _make_sample((NARROW, NARROW), len(like.bands), plain, (form.limits[1], form.limits[1]))
-        highest = float(_try_sample(path, grid, crs, like, plain, full)[0].max())
-        form = replace(form, highest=highest) if highest < SATURATED * float(full.image.max()) else form
+        plain, values = replace(form, nodata=None), (form.limits[1], form.limits[1])
+        full, read_back, _ = _try_sample(path, grid.cropped(Window(0, 0, NARROW, NARROW)), crs, like, plain, values)
+        highest = float(read_back.max())
+        form = replace(form, highest=highest) if highest < SATURATED * float(full.max()) else form
     return form
 
 
@@ -93,7 +83,10 @@ def _estimate_range(like: Raster, form: OutputForm) -> tuple[float, float]:
     return (low, high) if high > low else (0.0, 100.0)
 
 
-def _make_sample(shape: tuple[int, int], bands: int, form: OutputForm, values: tuple[float, float]) -> Sample:
+def _make_sample(
+    shape: tuple[int, int], bands: int, form: OutputForm, values: tuple[float, float]
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Make a small image (bands, h, w) in the scene's range of values, its first one 0, with a gap; validity (h, w)."""
     dtype = NUMPY_TYPES[form.type]
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
@@ -106,34 +99,34 @@ def _make_sample(shape: tuple[int, int], bands: int, form: OutputForm, values: t
         image[image == dtype.type(form.nodata)] += 1
         valid[shape[0] // 3 : shape[0] // 3 + 21, shape[1] // 3 : shape[1] // 3 + 21] = False
         image[:, ~valid] = form.nodata
-    return Sample(image, valid)
+    return image, valid
 
 
 def _try_sample(
-    path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm, sample: Sample
-) -> tuple[NDArray[Any], str]:
-    """Write a sample as the result will be; returns what reads back of it, and its fault."""
-    small = grid.cropped(Window(0, 0, sample.image.shape[2], sample.image.shape[1]))
-    read_back, names = sample.image, []
+    path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm, values: tuple[float, float]
+) -> tuple[NDArray[Any], NDArray[Any], str]:
+    """Write a sample as the result will be; returns it, what reads back of it, and its fault."""
+    image, valid = _make_sample((grid.height, grid.width), len(like.bands), form, values)
+    read_back, names = image, []
     hidden = re.escape(os.path.abspath(path.parent)) + r"[/\\][^/\\]+\.part[/\\](?:made[/\\])?"
     with gdal_messages() as messages:
         try:
-            with RasterWriter(path, small, crs, like, form) as writer:
-                writer.write(small.window, sample.image)
+            with RasterWriter(path, grid, crs, like, form) as writer:
+                writer.write(grid.window, image)
                 writer.close()
                 if not writer.direct:
                     writer.convert()
                 names = [file.name for file in writer.made.iterdir()]
                 made = gdal.Open(str(writer.file))
-                fault = _find_report(messages, form) or _find_misfit(made, small, crs, like, form.type)
+                fault = _find_report(messages, form) or _find_misfit(made, grid, crs, like, form.type)
                 if not fault:
-                    read_back = made.ReadAsArray().reshape(sample.image.shape)
-                    fault = _find_change(made, read_back, sample, form)
+                    read_back = made.ReadAsArray().reshape(image.shape)
+                    fault = _find_change(made, read_back, image, valid, form)
                 made = None
         except (OutputError, RuntimeError) as error:
             fault = _find_report(messages, form) or quote_messages(error.__cause__ or error) or "GDAL does not say why"
     check_clash(path, names, family(path))
-    return read_back, re.sub(hidden, "", fault)
+    return image, read_back, re.sub(hidden, "", fault)
 
 
 def _find_report(messages: list[tuple[int, str]], form: OutputForm) -> str:
@@ -164,13 +157,15 @@ def _find_misfit(made: gdal.Dataset, grid: Grid, crs: str, like: Raster, type_na
     return "it does not keep the reference system" if crs and not made.GetProjection() else ""
 
 
-def _find_change(made: gdal.Dataset, read_back: NDArray[Any], sample: Sample, form: OutputForm) -> str:
+def _find_change(
+    made: gdal.Dataset, read_back: NDArray[Any], image: NDArray[Any], valid: NDArray[np.bool_], form: OutputForm
+) -> str:
     """Describe faults of values and gaps, as part of a sentence; the loss of a codec does not count."""
-    share = measure_lossy_error(read_back[:, sample.valid], sample.image[:, sample.valid], form)
+    share = measure_lossy_error(read_back[:, valid], image[:, valid], form)
     if share > 1.0:
         return f"it would change them by {100 * LOSSY_TOLERANCE * share:.0f} % of their mean"
     masks = [made.GetRasterBand(n).GetMaskBand().ReadAsArray() != 0 for n in range(1, made.RasterCount + 1)]
-    if all(np.array_equal(mask, sample.valid) for mask in masks):
+    if all(np.array_equal(mask, valid) for mask in masks):
         return ""
     if form.nodata is None:
         return "it would take valid values for gaps"

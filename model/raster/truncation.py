@@ -27,11 +27,7 @@ Sizes = dict[str, int]  # bytes by path
 
 
 def refuse_truncated_files(role: str, files: Iterable[str]) -> None:
-    """Refuse files that are smaller than a header states. Call within `gdal_exceptions`.
-
-    Raises:
-        InputError: with the file and both sizes.
-    """
+    """Refuse files that are smaller than a header states. Call within `gdal_exceptions`. Raises InputError."""
     for header in files:
         for file, needed in read_needed_sizes(header).items():
             size = os.path.getsize(file) if os.path.isfile(file) else needed

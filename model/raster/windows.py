@@ -39,22 +39,22 @@ def open_pair(pan: RasterSource, ms: RasterSource) -> Iterator[tuple[Raster, Ras
 
 def ms_window(placement: Placement, pan_window: Window, margin: int) -> Window:
     """Return MS pixels whose centres lie in a window of PAN, and `margin` more on each side; not clipped to MS."""
-    (top, left), (down, across) = placement.origin, placement.spacing
-    first_row = math.floor((pan_window.top - top) / down) - margin
-    first_column = math.floor((pan_window.left - left) / across) - margin
-    last_row = math.ceil((pan_window.bottom - 1 - top) / down) + margin
-    last_column = math.ceil((pan_window.right - 1 - left) / across) + margin
-    return Window(first_column, first_row, last_column - first_column + 1, last_row - first_row + 1)
+    edges = (pan_window.top, pan_window.bottom), (pan_window.left, pan_window.right)
+    (top, bottom), (left, right) = (
+        (math.floor((first - origin) / step) - margin, math.ceil((end - 1 - origin) / step) + margin + 1)
+        for (first, end), origin, step in zip(edges, placement.origin, placement.spacing)
+    )
+    return Window(left, top, right - left, bottom - top)
 
 
 def pan_window(placement: Placement, ms: Window, reach: float) -> Window:
     """Return PAN pixels within `reach` PAN pixels of the centres of a window of MS; not clipped to PAN."""
-    (top, left), (down, across) = placement.origin, placement.spacing
-    first_row = math.floor(top + down * ms.top - reach)
-    first_column = math.floor(left + across * ms.left - reach)
-    last_row = math.ceil(top + down * (ms.bottom - 1) + reach)
-    last_column = math.ceil(left + across * (ms.right - 1) + reach)
-    return Window(first_column, first_row, last_column - first_column + 1, last_row - first_row + 1)
+    edges = (ms.top, ms.bottom), (ms.left, ms.right)
+    (top, bottom), (left, right) = (
+        (math.floor(origin + step * first - reach), math.ceil(origin + step * (end - 1) + reach) + 1)
+        for (first, end), origin, step in zip(edges, placement.origin, placement.spacing)
+    )
+    return Window(left, top, right - left, bottom - top)
 
 
 def read_pair(pan: Raster, ms: Raster, placement: Placement, window: Window, reach: float) -> PairWindow:
@@ -82,8 +82,7 @@ def read_around(
 
     `placement` holds the corrected shift; the window may reach beyond PAN.
     """
-    margin = INTERPOLATION_MARGIN + FILL_DISTANCE
-    needed = ms_window(placement, window, margin)
+    needed = ms_window(placement, window, INTERPOLATION_MARGIN + FILL_DISTANCE)
     pair = read_pair(pan, ms, placement, needed, blur_reach)
     row, column = pair.pan_corner
     return pair, Window(window.left - column, window.top - row, window.width, window.height)
@@ -120,8 +119,7 @@ def sample_where_valid(ms: Raster, placement: Placement, check: Callable[[], Non
 
 def sample_scene(pan: Raster, ms: Raster, placement: Placement) -> Iterator[PairWindow]:
     """Read both rasters over `sample_windows`."""
-    for window in sample_windows(ms, placement):
-        yield read_with_margin(pan, ms, placement, window)
+    return (read_with_margin(pan, ms, placement, window) for window in sample_windows(ms, placement))
 
 
 def small_scene(pan: Raster, ms: Raster, placement: Placement) -> PairWindow | None:
@@ -147,11 +145,8 @@ def read_with_margin(
     seen = ~_find_saturated(ms, pair.ms)
     if ms.unmeasured:
         seen &= ~covered(ms.unmeasured, ms.grid, window)
-    return replace(
-        pair,
-        ms_valid=pair.ms_valid & seen,
-        band_valid=None if pair.band_valid is None else pair.band_valid & seen,
-    )
+    band_valid = None if pair.band_valid is None else pair.band_valid & seen
+    return replace(pair, ms_valid=pair.ms_valid & seen, band_valid=band_valid)
 
 
 def _find_saturated(raster: Raster, values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -34,13 +34,7 @@ class RasterWriter:
     """
 
     def __init__(
-        self,
-        path: Path,
-        grid: Grid,
-        crs: str,
-        like: Raster,
-        form: OutputForm,
-        model: Mapping[str, str] | None = None,
+        self, path: Path, grid: Grid, crs: str, like: Raster, form: OutputForm, model: Mapping[str, str] | None = None
     ) -> None:
         """Create the raster with the bands and band properties of `like`; `model` is its sensor model (RPC)."""
         self.path, self.grid, self.form = path, grid, form
@@ -206,4 +200,5 @@ def measure_lossy_error(found: NDArray[Any], values: NDArray[Any], form: OutputF
         return 0.0
     wanted = values.astype(np.float64)
     error = float(np.nanmean(np.abs(found.astype(np.float64) - wanted)))
-    return error / (LOSSY_TOLERANCE * max(float(np.nanmean(np.abs(wanted))), 1e-12) + form.accepted_error)
+    accepted = float(form.given.get("MAX_Z_ERROR", 0.0))  # by the user
+    return error / (LOSSY_TOLERANCE * max(float(np.nanmean(np.abs(wanted))), 1e-12) + accepted)

@@ -77,7 +77,9 @@ class AlignmentMeasurement:
     @property
     def local_residue(self) -> float:
         """Distance that 90 % of the blocks keep from the usual displacement."""
-        return _spread(self.after)
+        if not self.after.size:
+            return 0.0
+        return float(np.quantile(np.hypot(*(self.after - np.median(self.after, axis=1)[:, None])), 0.9))
 
 
 def measure_alignment(
@@ -159,13 +161,6 @@ class _Placement:
 
 def _pairs(columns: Matrix) -> tuple[Shift, ...]:
     return tuple((float(down), float(across)) for down, across in columns.T)
-
-
-def _spread(shifts: Matrix) -> float:
-    """Return the distance from the median within which 90 % of displacements (2, n) lie."""
-    if not shifts.size:
-        return 0.0
-    return float(np.quantile(np.hypot(*(shifts - np.median(shifts, axis=1)[:, None])), 0.9))
 
 
 class _Scene:

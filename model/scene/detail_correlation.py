@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -51,11 +51,7 @@ class Correlation:
 
     def __call__(self, transfer: TransferFunction, shift: tuple[float, float]) -> float:
         """Return the multiple correlation in [0, 1]."""
-        return self.score(self.pan(transfer, shift))
-
-    def score(self, pan: Line) -> float:
-        """Return the multiple correlation with details of PAN (n,)."""
-        weighed = pan * self.trust
+        weighed = self.pan(transfer, shift) * self.trust
         explained = float((np.einsum("bn,n->b", self.basis, weighed) ** 2).sum())
         return math.sqrt(explained / max(float((weighed**2).sum()), 1e-30))
 
@@ -66,15 +62,15 @@ class Correlation:
     def across(self, transfer: TransferFunction, shift: float) -> list[Image]:
         """Blur and sample PAN of each stack of windows along its rows."""
         self.check()
-        return [s.window.shifted((0.0, shift)).mtf_resamplers(transfer)[1].across(s.pan) for s in self.stacks]
+        return [w.shifted((0.0, shift)).mtf_resamplers(transfer)[1].across(pan) for w, pan, _ in self.stacks]
 
     def down(self, across: Sequence[Image], transfer: TransferFunction, shift: float) -> Line:
         """Blur and sample along the columns, then high-pass, (n,)."""
         self.check()
         parts = []
-        for stack, half_done in zip(self.stacks, across):
-            rows = stack.window.shifted((shift, 0.0)).mtf_resamplers(transfer)[0]
-            parts.append(high_pass(rows.down(half_done)).take(stack.places))
+        for (window, _, places), half_done in zip(self.stacks, across):
+            rows = window.shifted((shift, 0.0)).mtf_resamplers(transfer)[0]
+            parts.append(high_pass(rows.down(half_done)).take(places))
         return np.concatenate(parts).astype(np.float64)
 
     def combination(self, pan: Line) -> Line:
@@ -145,23 +141,14 @@ def compute_whitening(bands: Matrix, least: float, weak: float, check: Callable[
     return inverse_root(np.asarray(gram * np.outer(scale, scale)), weak) * scale
 
 
-@dataclass(frozen=True)
-class _Stack:
-    """Windows that share a grid phase: one of them, PAN of all (k, H, W), and the samples among their MS pixels."""
+def _stack_windows(windows: Sequence[PairWindow], masks: Sequence[Mask]) -> list[tuple[PairWindow, Image, Numbers]]:
+    """Stack neighbouring windows that share a grid phase: many small images take longer than a stack of them.
 
-    window: PairWindow
-    pan: Image
-    places: Numbers
-
-
-def _stack_windows(windows: Sequence[PairWindow], masks: Sequence[Mask]) -> list[_Stack]:
-    """Stack neighbouring windows that share a grid phase: many small images take longer than a stack of them."""
+    Returns one of them, PAN of all (k, H, W), and the samples among their MS pixels.
+    """
     pairs = [(w, mask) for w, mask in zip(windows, masks) if mask.any()]
-    runs = [list(run) for _, run in groupby(pairs, lambda p: (p[0].pan.shape, p[1].shape, p[0].first, p[0].spacing))]
-    return [
-        _Stack(run[0][0], np.stack([w.pan for w, _ in run]), np.flatnonzero(np.stack([t for _, t in run])))
-        for run in runs
-    ]
+    runs = [zip(*run) for _, run in groupby(pairs, lambda p: (p[0].pan.shape, p[1].shape, p[0].first, p[0].spacing))]
+    return [(some[0], np.stack([w.pan for w in some]), np.flatnonzero(np.stack(whole))) for some, whole in runs]
 
 
 def correlations(first: Line, second: Line, groups: Numbers, count: int) -> Line:

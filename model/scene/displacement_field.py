@@ -59,8 +59,7 @@ class BlockShifts:
         """Return the usual size of residues (2, bands, blocks) in their standard errors, (2, bands)."""
         scaled = np.abs(residues) / np.sqrt(self.variances)
         known = np.isfinite(self.variances)
-        rows = [[_usual(s[k]) if k.any() else np.inf for s, k in zip(*axis)] for axis in zip(scaled, known)]
-        return np.array(rows)
+        return np.array([[_usual(s[k]) if k.any() else np.inf for s, k in zip(*axis)] for axis in zip(scaled, known)])
 
 
 def locate(values: Matrix, variances: Matrix) -> tuple[float, float]:

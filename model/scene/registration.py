@@ -1,21 +1,25 @@
 """Registration of PAN and MS from their pixels: residual shift, and sharpness of MS relative to PAN.
 
 The shift is where the multiple correlation of the high-passed MS bands with high-passed PAN, brought to the MS pixels,
-is highest. The transfer function is measured where that shift is corrected.
+is highest. The transfer function is measured where that shift is corrected. A shift of many pixels is found at MS
+resolution: Fourier transforms give that correlation at every whole offset of MS pixels, over all windows together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry.filters import Mask, lower_median, parabola_peak
+from ..geometry.filters import Mask, high_pass, lower_median, parabola_peak, whole_boxes
+from ..geometry.products import multiply
+from ..geometry.resampling import Matrix
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
-from .detail_correlation import FIRST_TRANSFER, MAX_SHIFT, Correlation, Line
+from .detail_correlation import FIRST_TRANSFER, MAX_SHIFT, Correlation, Line, compute_whitening
 from .parallel import parallel_map
+from .statistics import MIN_PIXELS
 from .transfer_measurement import DEFAULT_GAIN, measure_transfer
 
 RELIABLE_CORRELATION = 0.6
@@ -30,6 +34,11 @@ NEAR_REACH = 2  # PAN pixels around the shift of those few
 MAX_DISAGREEING = 0.5  # share of the blocks without a shift there; beyond it all shifts are searched
 LOCAL_REACH = 2.0  # PAN pixels around the scene's shift in which a window's own is searched
 LOCAL_STEP = 1.0
+WIDE_REACH = 50  # PAN pixels searched in each direction
+CLEAR_PEAK = 1.25  # the peak's correlation over the largest one elsewhere
+PEAK_RADIUS = 3  # MS pixels around the peak that belong to it
+MIN_CORRELATION = 0.4  # of the peak
+WEAK_DIRECTION = 1e-4  # power of a combination of bands of norm 1; weaker ones are noise
 
 Shift = tuple[float, float]  # rows, columns
 
@@ -85,7 +94,7 @@ def measure_registration(
             return Registration(shift, default, unshifted, unshifted, False, left_out)
         curve.keep_blocks(kept)
         shift = _refine_shift(curve, first, shift, 0.5)
-    measured = transfer or measure_transfer([w.shifted(shift) for w in curve.mask_left_out(windows)], check).transfer
+    measured = transfer or measure_transfer([w.shifted(shift) for w in curve.mask_left_out(windows)], check)
     if align:
         shift = _refine_shift(curve, measured, shift, 0.15)
     curve.equalise_sample_weights()
@@ -97,12 +106,10 @@ def measure_registration(
 
 
 def measure_sharpness(
-    windows: Sequence[PairWindow],
-    transfer: TransferFunction | None = None,
-    check: Callable[[], None] = lambda: None,
+    windows: Sequence[PairWindow], transfer: TransferFunction | None = None, check: Callable[[], None] = lambda: None
 ) -> Registration:
     """Measure the transfer function alone, as `measure_registration` does, over windows whose shift is corrected."""
-    curve, measured = Correlation(windows, check), transfer or measure_transfer(windows, check).transfer
+    curve, measured = Correlation(windows, check), transfer or measure_transfer(windows, check)
     curve.equalise_sample_weights()
     best = curve(measured, (0.0, 0.0))
     return Registration((0.0, 0.0), measured, best, best, best >= RELIABLE_CORRELATION)
@@ -181,3 +188,55 @@ def _measure_local_shifts(curve: Correlation, transfer: TransferFunction, shift:
     peaks = [s + LOCAL_STEP * _find_peaks(np.array(scores)) for s, scores in zip(shift, (down, across))]
     reliable = np.max(down, axis=0) >= RELIABLE_CORRELATION
     return tuple((float(r), float(c)) if t else None for r, c, t in zip(*peaks, reliable))
+
+
+def find_coarse_shift(windows: Sequence[PairWindow]) -> Shift | None:
+    """Find the shift (row, column) of MS in PAN pixels, to whole MS pixels; None where no offset is clearly best.
+
+    The PAN of `windows` reaches WIDE_REACH and the blur beyond their MS.
+    """
+    spacing = windows[0].spacing
+    reach = (int(WIDE_REACH / spacing[0]), int(WIDE_REACH / spacing[1]))
+    pairs = [shared for shared in (_explain_offsets(window, reach) for window in windows) if shared is not None]
+    if not pairs:
+        return None
+    explained, power = (np.sum(parts, axis=0) for parts in zip(*pairs))
+    if not power.any():
+        return None
+    score = np.sqrt((explained / np.maximum(power, float(power.max()) * 1e-9)).clip(0.0, 1.0))
+    row, column = map(int, np.unravel_index(int(score.argmax()), score.shape))
+    elsewhere = score.copy()
+    rows, columns = (slice(max(i - PEAK_RADIUS, 0), i + PEAK_RADIUS + 1) for i in (row, column))
+    elsewhere[rows, columns] = 0.0
+    at_edge = row in (0, score.shape[0] - 1) or column in (0, score.shape[1] - 1)
+    peak = float(score[row, column])
+    if at_edge or peak < MIN_CORRELATION or peak < CLEAR_PEAK * float(elsewhere.max()):
+        return None
+    return (row - reach[0]) * spacing[0], (column - reach[1]) * spacing[1]
+
+
+def _explain_offsets(window: PairWindow, reach: tuple[int, int]) -> tuple[Matrix, Matrix] | None:
+    """Return PAN's power that MS explains, and all of it, at every offset, (2 reach + 1, 2 reach + 1) each."""
+    counted = whole_boxes(window.ms_valid)
+    if int(counted.sum()) < MIN_PIXELS:
+        return None
+    details = high_pass(window.ms.astype(np.float64)) * counted
+    flat = details.reshape(len(details), -1)
+    mix = compute_whitening(flat, 0.0, WEAK_DIRECTION)
+    if not len(mix):
+        return None
+    ms_valid = np.pad(np.ones_like(window.ms_valid), [(r, r) for r in reach], constant_values=True)
+    corner = (window.ms_corner[0] - reach[0], window.ms_corner[1] - reach[1])
+    wide = replace(window, ms=window.ms[:0], ms_valid=ms_valid, band_valid=None, ms_corner=corner)
+    pan, pan_valid = wide.pan_at_ms(FIRST_TRANSFER)
+    pan_detail = high_pass(pan.astype(np.float64)) * whole_boxes(pan_valid)
+    rows, columns = 2 * reach[0] + 1, 2 * reach[1] + 1
+
+    def correlate(image: Matrix, over: Matrix) -> Matrix:
+        """Sum the product of image and over at every offset."""
+        spectrum = np.fft.rfft2(over) * np.fft.rfft2(image, over.shape).conj()
+        return np.fft.irfft2(spectrum, over.shape)[..., :rows, :columns]
+
+    basis = multiply(mix, flat).reshape(-1, *details.shape[1:])
+    explained = (correlate(basis, pan_detail) ** 2).sum(0)
+    return explained, np.maximum(correlate(counted.astype(np.float64), pan_detail**2), 0.0)

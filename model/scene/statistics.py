@@ -73,7 +73,6 @@ class SceneStatistics:
 
     @property
     def trust(self) -> float:
-        """The highest of `trusts`."""
         return max(self.trusts)
 
     def depth(self, bands: Sequence[int]) -> list[float]:

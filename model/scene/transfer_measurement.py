@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +46,6 @@ LOW_ERRORS = (0.02, 0.08)  # usual distance from 1 at the two lowest FREQUENCIES
 FLOOR = 0.02  # deviation, at each frequency, that averaging over segments does not reduce
 LAST_FALL = (0.4, 1.0)  # quotient of the values at 1 and 0.9, as both signs of a frequency coincide at 1
 DEFAULT_WEIGHT = 1.0 / 9.0  # of DEFAULT_GAIN in the Gaussian that estimates fall back to
-JACKKNIFE_GROUPS = 9
-JACKKNIFE_FACTOR = 2.0  # of the variance between groups, as segments overlap by half; agrees with simulated pairs
-LEAKAGE = 16.0  # error of a spectrum by leakage, times its squared side in MS pixels; from simulated pairs
 ROUNDS = 12  # of alternating least squares; measured to suffice
 KNOTS = np.array((0.0, *FREQUENCIES))
 
@@ -56,21 +53,8 @@ Array = NDArray[np.float64]
 Spectrum = NDArray[np.complex128]
 
 
-@dataclass(frozen=True)
-class TransferMeasurement:
-    """A measured transfer function.
-
-    errors     standard errors at FREQUENCIES, along the rows' axis, then the columns' axis
-    segments   pieces of the scene that agree and were averaged; 0 where the scene gives no evidence
-    """
-
-    transfer: TransferFunction
-    errors: tuple[tuple[float, ...], tuple[float, ...]]
-    segments: int
-
-
-def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> TransferMeasurement:
-    """Measure the transfer function over aligned windows of one scene.
+def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = lambda: None) -> TransferFunction:
+    """Measure the transfer function over aligned windows of one scene; the default where it gives no evidence.
 
     Where PAN is given per band, their mean is used. `check` is called often and may raise to stop.
     """
@@ -83,46 +67,14 @@ def measure_transfer(windows: Sequence[PairWindow], check: Callable[[], None] = 
         if len(samples) >= ENOUGH_SEGMENTS:
             break
     if not samples:
-        unknown = (GAUSSIAN_ERROR,) * len(FREQUENCIES)
-        return TransferMeasurement(TransferFunction.gaussian(DEFAULT_GAIN), (unknown, unknown), 0)
-    side = len(samples[0][0])
+        return TransferFunction.gaussian(DEFAULT_GAIN)
     pan, noise = np.stack([f[0] for f in samples]), np.array([f[2] for f in samples])
     bands = np.empty((len(samples[0][1]), *pan.shape), dtype=pan.dtype)  # (bands, segments, rows, columns)
     for number, (_, spectra, _) in enumerate(samples):
         check()
         bands[:, number] = spectra
-    at = _Frequencies.of(side)
-    segments = _compare_segments(pan, bands, noise, at, check)
-    return _add_errors([_separate(part, at) for part in segments.leave_groups_out(check)], segments.agreeing, side)
-
-
-@dataclass(frozen=True)
-class _Segments:
-    """Spectra of segments (segments, n, m) and the weight (segments,) of each, 0 where it disagrees.
-
-    power, shared, ms_power   power of PAN, its cross-spectrum with the combined bands, power of these
-    noise                     (segments,) power of PAN's noise
-    """
-
-    power: Array
-    shared: Array
-    ms_power: Array
-    noise: Array
-    weight: Array
-
-    @property
-    def agreeing(self) -> int:
-        return int((self.weight > 0.0).sum())
-
-    def leave_groups_out(self, check: Callable[[], None]) -> Iterator[_Segments]:
-        """Yield all segments, then all without each of at most JACKKNIFE_GROUPS groups of neighbours."""
-        yield self
-        groups = np.array_split(np.flatnonzero(self.weight), min(self.agreeing, JACKKNIFE_GROUPS))
-        for group in groups if len(groups) > 1 else []:
-            check()
-            weight = self.weight.copy()
-            weight[group] = 0.0
-            yield replace(self, weight=weight)
+    at = _Frequencies.of(len(samples[0][0]))
+    return _separate(*_compare_segments(pan, bands, noise, at, check), at)
 
 
 @dataclass(frozen=True)
@@ -146,21 +98,16 @@ class _Frequencies:
 def _collect_spectra(
     window: PairWindow, side: int, check: Callable[[], None]
 ) -> list[tuple[Spectrum, Spectrum, float]]:
-    return list(_yield_spectra(window, side, check))
-
-
-def _yield_spectra(
-    window: PairWindow, side: int, check: Callable[[], None]
-) -> Iterator[tuple[Spectrum, Spectrum, float]]:
-    """Yield the spectra below the MS Nyquist frequency of every segment of a window that is valid and not constant.
+    """Return the spectra below the MS Nyquist frequency of every segment of a window that is valid and not constant.
 
     Each is of PAN (n, m) and of the bands (bands, n, m), with the power of PAN's noise. Gaps are tapered in both.
     """
     ms, pan = (image.astype(np.float64) for image in (window.ms, window.pan))
     pan = pan if pan.ndim == 2 else pan.mean(axis=0)
     shape = window.ms_valid.shape
+    spectra: list[tuple[Spectrum, Spectrum, float]] = []
     if min(shape) < side:
-        return
+        return spectra
     weight = _taper_gaps(window.pan_at_ms(SHARP)[1])
     line = np.arange(side) - 0.5 * (side - 1)
     taper = np.outer(_taper(line, side), _taper(line, side))
@@ -184,11 +131,10 @@ def _yield_spectra(
             bands = _centre(ms[:, top : top + side, left : left + side], taper * inner)
             if not (pan_segment.any() and bands.any()):
                 continue
-            yield (
-                _transform(pan_segment, axes, _list_frequencies(side))[0] * scale,
-                _transform(bands, [line, line], _list_frequencies(side)),
-                _estimate_noise_power(pan_segment, axes, window.spacing) * scale**2,
-            )
+            of_pan = _transform(pan_segment, axes, _list_frequencies(side))[0] * scale
+            of_bands = _transform(bands, [line, line], _list_frequencies(side))
+            spectra.append((of_pan, of_bands, _estimate_noise_power(pan_segment, axes, window.spacing) * scale**2))
+    return spectra
 
 
 def _taper_gaps(valid: NDArray[np.bool_]) -> Array:
@@ -242,16 +188,15 @@ def _transform(planes: Array, positions: Sequence[Array], frequencies: Sequence[
     """Transform planes (k, h, w) at positions in MS pixels by Fourier; frequencies in cycles per MS pixel."""
     rows, columns = (np.exp(-2j * np.pi * f[:, None] * p[None, :]) for p, f in zip(positions, frequencies))
     half = multiply(planes, np.ascontiguousarray(np.concatenate([columns.real, columns.imag]).T))
-    (a, b), (c, d) = (
-        np.split(p, 2, -1) for p in np.split(multiply(np.concatenate([rows.real, rows.imag]), half), 2, 1)
-    )
+    parts = np.split(multiply(np.concatenate([rows.real, rows.imag]), half), 2, 1)
+    (a, b), (c, d) = (np.split(part, 2, -1) for part in parts)
     return np.asarray((a - d) + 1j * (b + c))
 
 
 def _compare_segments(
     pan: Spectrum, bands: Spectrum, noise: Array, at: _Frequencies, check: Callable[[], None]
-) -> _Segments:
-    """Combine the bands, align each segment, and weigh those that agree."""
+) -> tuple[Array, Array]:
+    """Combine the bands, align each segment, and average those that agree, as `_average` does."""
     power = _compute_power(pan)
     strength = (power * at.radius**2)[:, at.mask_band((0.2, 1.0))].mean(axis=1)
     weight = 1.0 / (strength + np.median(strength) + 1e-300)  # bright segments count no more than others
@@ -265,14 +210,18 @@ def _compare_segments(
         shared: Array = (pan.conj() * combined).real
         ms_power = _compute_power(combined)
         kept = _select_agreeing(shared, power, ms_power, shifts, at)
-    return _Segments(power, shared, ms_power, noise, weight * kept)
+    return _average(power, shared, ms_power, noise, weight * kept)
 
 
-def _average(segments: _Segments) -> tuple[Array, Array]:
-    """Return the transfer at each frequency (n, m) and its standard error."""
-    used = segments.weight[:, None, None]
-    total, shared, other = ((used * v).sum(axis=0) for v in (segments.power, segments.shared, segments.ms_power))
-    clean = np.maximum(total - float(segments.weight @ segments.noise), MIN_SIGNAL * total)
+def _average(power: Array, shared: Array, ms_power: Array, noise: Array, weight: Array) -> tuple[Array, Array]:
+    """Return the transfer at each frequency (n, m) and its standard error.
+
+    Segments (segments, n, m) have the power of PAN, its cross-spectrum with the combined bands, and the power of these;
+    noise (segments,) is the power of PAN's, and the weight (segments,) is 0 where a segment disagrees.
+    """
+    used = weight[:, None, None]
+    total, shared, other = ((used * v).sum(axis=0) for v in (power, shared, ms_power))
+    clean = np.maximum(total - float(weight @ noise), MIN_SIGNAL * total)
     coherence = np.clip(shared**2 / np.maximum(total * other, 1e-300), 0.0, 0.999)
     count = 0.5 * used.sum() ** 2 / (used**2).sum()  # segments overlap by half
     variance = other / np.maximum(total, 1e-300) * (1.0 - coherence) / (2.0 * count) * (total / clean) ** 2
@@ -324,55 +273,43 @@ def _select_agreeing(cross: Array, power: Array, ms_power: Array, shifts: Array,
     return np.asarray(kept if kept.any() else np.ones_like(kept))
 
 
-def _separate(segments: _Segments, at: _Frequencies) -> tuple[Array, Array]:
-    """Fit functions along both axes (2, 10) whose product is nearest to the ratios; returns also standard errors."""
-    ratio, error = _average(segments)
+def _separate(ratio: Array, error: Array, at: _Frequencies) -> TransferFunction:
+    """Fit functions along both axes whose product is nearest to the ratios (n, m) with these errors."""
     nyquist = (np.abs(at.rows) > 0.98) | (at.columns > 0.98)  # both of its signs fall together there
     weight = np.where((at.radius > 0.03) & ~nyquist, error**-2.0, 0.0)
     hats = [_evaluate_hats(np.abs(f).ravel()) for f in (at.rows, at.columns)]
     values = [np.exp(-1.2 * KNOTS**2) for _ in hats]
-    errors = [np.ones_like(v) for v in values]
     for _ in range(ROUNDS):
         for axis, other in ((0, 1), (1, 0)):
             across = (hats[other] @ values[other])[None, :] if axis == 0 else (hats[other] @ values[other])[:, None]
             pull = (weight * across**2).sum(axis=1 - axis)
             goal = (weight * across * ratio).sum(axis=1 - axis)
-            values[axis], errors[axis] = _solve(hats[axis], pull, goal, values[axis])
+            values[axis] = _solve(hats[axis], pull, goal, values[axis])
         level = math.sqrt(max(values[0][0], 1e-3) / max(values[1][0], 1e-3))
         values = [values[0] / level, values[1] * level]
     scaled = np.array([np.clip(v[1:] / max(v[0], 1e-3), 0.0, MAX_TRANSFER) for v in values])
     scaled[:, -1] = np.clip(scaled[:, -1], LAST_FALL[0] * scaled[:, -2], LAST_FALL[1] * scaled[:, -2])
-    return scaled, np.array([e[1:] / max(v[0], 1e-3) for e, v in zip(errors, values)])
+    return TransferFunction(*map(tuple, scaled.tolist()))
 
 
-def _add_errors(parts: Sequence[tuple[Array, Array]], segments: int, side: int) -> TransferMeasurement:
-    """Return the function of all segments; its errors add those of the fit, a jackknife (Tukey, 1958) and leakage."""
-    (values, fit), others = parts[0], np.array([v for v, _ in parts[1:]])
-    chance = (len(others) - 1.0) * others.var(axis=0) if len(others) else np.full_like(values, GAUSSIAN_ERROR**2)
-    errors = np.minimum(np.sqrt(fit**2 + JACKKNIFE_FACTOR * chance + (LEAKAGE / side**2) ** 2), GAUSSIAN_ERROR)
-    (rows, columns), (row_errors, column_errors) = (tuple(map(tuple, pair.tolist())) for pair in (values, errors))
-    return TransferMeasurement(TransferFunction(rows, columns), (row_errors, column_errors), segments)
-
-
-def _solve(hats: Array, pull: Array, goal: Array, before: Array) -> tuple[Array, Array]:
-    """Solve for the values at 0 and FREQUENCIES, (11,), by least squares with the priors; returns also their errors."""
+def _solve(hats: Array, pull: Array, goal: Array, before: Array) -> Array:
+    """Solve for the values at 0 and FREQUENCIES, (11,), by least squares with the priors."""
     gaussian = _fit_gaussian(before)
     priors = np.r_[1e-9, [e**-2.0 for e in LOW_ERRORS], np.full(len(FREQUENCIES) - 2, GAUSSIAN_ERROR**-2.0)]
     centre = np.r_[before[0], np.full(2, before[0]), gaussian[3:]]
     unit = np.eye(len(before))
     bends = np.diff(np.concatenate([unit[1:2], unit]), 2, axis=0)  # second differences of an even function from 0 on
     gram = hats.T @ (pull[:, None] * hats) + bends.T @ bends / BEND**2 + np.diag(priors)
-    inverse = np.linalg.inv(gram)
-    return inverse @ (hats.T @ goal + priors * centre), np.sqrt(np.diag(inverse))
+    return np.asarray(np.linalg.inv(gram) @ (hats.T @ goal + priors * centre))
 
 
 def _fit_gaussian(values: Array) -> Array:
     """Fit the Gaussian of the same fall, drawn a little towards DEFAULT_GAIN."""
-    knots, level = KNOTS, max(values[0], 1e-3)
+    level = max(values[0], 1e-3)
     logs = np.log(np.clip(values[1:] / level, 1e-2, 1.5))
-    fall = min(float((logs * knots[1:] ** 2).sum() / (knots[1:] ** 4).sum()), -0.2)
+    fall = min(float((logs * KNOTS[1:] ** 2).sum() / (KNOTS[1:] ** 4).sum()), -0.2)
     fall += DEFAULT_WEIGHT * (math.log(DEFAULT_GAIN) - fall)
-    return np.asarray(level * np.exp(fall * knots**2))
+    return np.asarray(level * np.exp(fall * KNOTS**2))
 
 
 def _evaluate_hats(frequencies: Array) -> Array:

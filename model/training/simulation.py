@@ -71,7 +71,7 @@ def simulate(source: Source, config: SimulationConfig, network: NetworkConfig, r
     sensed = _sense(reference, pan, valid, smooth, config, rng)
     transfer = sensed.transfer
     if rng.random() >= config.exact_share:
-        transfer = measure_transfer([sensed.pair.led]).transfer  # as fusion would measure it
+        transfer = measure_transfer([sensed.pair.led])  # as fusion would measure it
     group = draw_group(len(reference), network, rng, ordered)
     return _make_example(sensed, transfer, group, corrupt)
 

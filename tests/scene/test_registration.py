@@ -160,7 +160,7 @@ def test_training_measures_transfer_as_fusion_does():
         pan_valid=np.concatenate([soft.pan_valid, crisp.pan_valid]),
         ms_valid=np.concatenate([soft.ms_valid, crisp.ms_valid]),
     )
-    transfer = measure_transfer([pair]).transfer
+    transfer = measure_transfer([pair])
     assert transfer.gain == pytest.approx(0.5, rel=0.1)
     assert transfer == measure_registration([pair], align=False).transfer
 

@@ -43,7 +43,7 @@ def made(transfer, ratio=2.0, side=100, seed=3, **changes):
 
 def furthest(measured, transfer):
     """The largest error over both axes, up to 0.9 of Nyquist."""
-    pairs = zip((measured.transfer.rows, measured.transfer.columns), (transfer.rows, transfer.columns), strict=True)
+    pairs = zip((measured.rows, measured.columns), (transfer.rows, transfer.columns), strict=True)
     return max(float(np.abs(np.subtract(a, b)[UP_TO_90]).max()) for a, b in pairs)
 
 
@@ -52,7 +52,6 @@ def furthest(measured, transfer):
 def test_true_function_is_measured(transfer, ratio):
     measured = measure_transfer([made(transfer, ratio)])
     assert furthest(measured, transfer) < 0.05
-    assert measured.segments >= 4
 
 
 @parametrize_ratio
@@ -105,7 +104,6 @@ def test_striped_mask_still_gives_a_measurement(width):
     pan_valid, ms_valid = recorded(pair.pan.shape, 0.5), recorded(pair.ms.shape, 1.0)
     gaps = {"pan": pair.pan * pan_valid, "ms": pair.ms * ms_valid, "pan_valid": pan_valid, "ms_valid": ms_valid}
     measured = measure_transfer([replace(pair, **gaps)])
-    assert measured.segments >= 4
     assert furthest(measured, transfer) < 0.1
 
 
@@ -116,27 +114,9 @@ def test_pan_per_band_is_measured_by_its_mean():
     assert furthest(measure_transfer([replace(pair, pan=shares * pair.pan)]), transfer) < 0.05
 
 
-def test_errors_grow_on_a_small_scene():
+def test_larger_scene_is_measured_better():
     large, small = (measure_transfer([made(TRANSFERS["sharpened down the rows"], side=side)]) for side in (160, 24))
-    assert np.mean(small.errors) > 3.0 * np.mean(large.errors)
     assert furthest(small, TRANSFERS["sharpened down the rows"]) > furthest(large, TRANSFERS["sharpened down the rows"])
-
-
-@pytest.mark.parametrize("side", [24, 50, 100])
-def test_standard_errors_cover_the_true_errors(side):
-    """Within two standard errors lie about 95 % of the values, and the errors are not simply large."""
-    covered, sizes = [], []
-    for seed in (21, 22, 23):
-        for transfer in (*TRANSFERS.values(), TransferFunction.gaussian(DEFAULT_GAIN)):
-            measured = measure_transfer([made(transfer, side=side, seed=seed)])
-            for axis, errors, truth in zip(
-                ("rows", "columns"), measured.errors, (transfer.rows, transfer.columns), strict=True
-            ):
-                true = np.abs(np.subtract(getattr(measured.transfer, axis), truth))[UP_TO_90]
-                covered.append(true < 2.0 * np.array(errors)[UP_TO_90])
-                sizes.append(np.array(errors)[UP_TO_90].mean() / max(true.mean(), 1e-3))
-    assert np.mean(covered) > 0.85
-    assert np.median(sizes) < 3.0
 
 
 def without_pixels(pair):
@@ -156,14 +136,12 @@ def with_flat_ms(pair):
 )
 def test_scene_without_evidence_gets_the_default(spoil):
     measured = measure_transfer([spoil(made(TRANSFERS["Gaussian"]))])
-    assert measured.segments == 0
-    assert measured.transfer == TransferFunction.gaussian(DEFAULT_GAIN)
-    assert np.min(measured.errors) >= 0.25
+    assert measured == TransferFunction.gaussian(DEFAULT_GAIN)
 
 
 def test_scene_smaller_than_a_segment_gets_the_default():
     for windows in ([], [made(TRANSFERS["Gaussian"], side=19)]):
-        assert measure_transfer(windows).transfer == TransferFunction.gaussian(DEFAULT_GAIN)
+        assert measure_transfer(windows) == TransferFunction.gaussian(DEFAULT_GAIN)
 
 
 @pytest.mark.parametrize("noise", [0.5, 30.0])
@@ -178,7 +156,6 @@ def test_water_over_most_of_a_scene_does_not_mislead(noise):
     windows = [replace(pair, pan=water(pair.pan), ms=water(pair.ms)) for _ in range(6)]
     measured = measure_transfer([*windows[:3], pair, *windows[3:]])
     assert furthest(measured, transfer) < 0.05
-    assert measured.segments <= 9
 
 
 def test_flat_part_of_a_scene_does_not_mislead():
@@ -187,7 +164,6 @@ def test_flat_part_of_a_scene_does_not_mislead():
     flat = with_flat_ms(with_flat_pan(made(transfer)))
     measured = measure_transfer([flat, made(transfer), flat])
     assert furthest(measured, transfer) < 0.05
-    assert measured.segments <= 9
 
 
 def test_measurement_can_be_stopped():
@@ -228,8 +204,7 @@ def test_segments_that_do_not_show_the_scene_are_left_out(shared, ms_power, shif
 
 def test_noise_is_at_most_seven_tenths_of_the_power_of_pan():
     crossed, power, of_ms, _ = spectra(1.0, 1.0)
-    segments = transfer_measurement._Segments(power, 0.5 * crossed, of_ms, np.full(6, 2.0), np.ones(6))
-    ratio, error = transfer_measurement._average(segments)
+    ratio, error = transfer_measurement._average(power, 0.5 * crossed, of_ms, np.full(6, 2.0), np.ones(6))
     assert ratio == pytest.approx(np.full(ratio.shape, 0.5 / 0.3))
     assert np.isfinite(error).all()
 
@@ -237,6 +212,6 @@ def test_noise_is_at_most_seven_tenths_of_the_power_of_pan():
 @parametrize_ratio
 @parametrize_transfer
 def test_function_falls_towards_nyquist(transfer, ratio):
-    found = measure_transfer([made(transfer, ratio)]).transfer
+    found = measure_transfer([made(transfer, ratio)])
     for values in (found.rows, found.columns):
         assert 0.4 * values[-2] <= values[-1] <= values[-2]

@@ -11,11 +11,10 @@ import torch
 from helpers.scenes import landscape
 from helpers.training import CALM
 from otfm_pansharpen.model.errors import TrainingError
-from otfm_pansharpen.model.geometry.filters import high_pass
+from otfm_pansharpen.model.geometry.filters import estimate_noise, high_pass
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
-from otfm_pansharpen.model.scene.noise import estimate_noise
 from otfm_pansharpen.model.scene.statistics import USUAL_TRANSFER
 from otfm_pansharpen.model.scene.transfer_measurement import DEFAULT_GAIN
 from otfm_pansharpen.model.training import sensor_effects
