@@ -28,12 +28,14 @@ MARKS = {
     **dict.fromkeys(("ms", "mul", "multi", "multispectral", "mss", "mux", "xs", "bwdmux", "analytic"), "MS"),
     **dict.fromkeys(LAYOUTS, "MS"),
     **{name.replace(" ", ""): name for name in CENTRES},
-    **{"blu": "blue", "grn": "green", "nir1": "nir"},
+    **{"blu": "blue", "grn": "green", "nir1": "nir", "coastalblue": "coastal", "nearinfrared": "nir", "nad": "PAN"},
 }  # Marks by words in names of files.
 RGB = ("red", "green", "blue")
 NEAR = 40.0  # nm from the usual centre of a colour.
 LETTERS = {"b": "blue", "g": "green", "r": "red", "n": "nir"}  # Marks by the last word, where no other word is one.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2}a?)$")
+COUNTED_WORD = re.compile(r"(pan|ms|mss|mul|mux|xs)(\d)$")  # Such as PAN1 and MSS1 of the first camera.
+MAXAR_WORD = re.compile(r"([pm])\d[a-z]s$")  # Such as P2AS and M2AS.
 PIXEL_WORD = re.compile(r"(?i)r?\d{1,3}m$")  # Such as R20m, in names of one band.
 WORDS = re.compile(r"[_\-. /()]+")
 DATE = re.compile(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)")
@@ -147,20 +149,38 @@ def _parse_name(file: str) -> _Image | None:
         title = "_".join([scene, *(w for w in around if w and w.lower() not in MARKS)])
         return _Image(file, f"{sensor.name} {title}".lower(), title, MARKS.get(mark.lower(), mark), sensor)
     words = [w for w in WORDS.split(path.with_suffix("").as_posix()) if w]
-    marks = {i: mark for i, mark in enumerate(map(_parse_mark, words)) if mark}
+    marks = _find_marks(words)
     if not marks and words and words[-1].lower() in LETTERS:
         marks = {len(words) - 1: LETTERS[words[-1].lower()]}
     of_one_band = bool(marks) and list(marks.values())[-1] not in ("MS", "PAN")
-    rest = [w for i, w in enumerate(words) if i not in marks and not (of_one_band and PIXEL_WORD.match(w))]
+    counted = {i: match[2] for i, w in enumerate(words) if (match := COUNTED_WORD.match(w.lower()))}
+    rest = [counted.get(i, w) for i, w in enumerate(words) if i not in marks or i in counted]
+    rest = [w for w in rest if not (of_one_band and PIXEL_WORD.match(w))]
     title = "_".join(rest) or path.parent.as_posix().strip(".") or "product"
     layout = next((w.lower() for w in words if w.lower() in LAYOUTS), "")
     mark = list(marks.values())[-1] if marks else ""
     return _Image(file, " ".join(rest).lower(), title, mark, sensor, fields.get("place") or "", layout)
 
 
+def _find_marks(words: Sequence[str]) -> dict[int, str]:
+    """Map the positions of words to their marks. Two words may have one, such as red edge, nir 2 and band 2."""
+    marks: dict[int, str] = {}
+    for i, word in enumerate(words):
+        before = words[i - 1].lower() if i else ""
+        pair = before + word.lower()
+        if before == "band" or MARKS.get(pair) in CENTRES:
+            marks |= dict.fromkeys((i - 1, i), _parse_mark(pair) or _parse_mark(word))
+        elif mark := _parse_mark(word):
+            marks[i] = mark
+    return {i: mark for i, mark in marks.items() if mark}
+
+
 def _parse_mark(word: str) -> str:
-    number = BAND_WORD.match(word.lower())
-    return number[1].upper() if number else MARKS.get(word.lower(), "")
+    word = word.lower()
+    number, counted, maxar = (pattern.match(word) for pattern in (BAND_WORD, COUNTED_WORD, MAXAR_WORD))
+    if maxar:
+        return "PAN" if maxar[1] == "p" else "MS"
+    return number[1].upper() if number else MARKS.get(counted[1] if counted else word, "")
 
 
 def _open(listing: Listing, image: _Image) -> _Image | None:
