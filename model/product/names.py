@@ -31,6 +31,7 @@ MARKS = {
     **{"blu": "blue", "grn": "green", "nir1": "nir", "coastalblue": "coastal", "nearinfrared": "nir", "nad": "PAN"},
 }  # Marks by words in names of files.
 RGB = ("red", "green", "blue")
+MIN_NAMED = 3  # Bands of a file whose descriptions are those of the sensor, so that they are believed.
 NEAR = 40.0  # nm from the usual centre of a colour.
 LETTERS = {"b": "blue", "g": "green", "r": "red", "n": "nir"}  # Marks by the last word, where no other word is one.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2}a?)$")
@@ -73,7 +74,21 @@ def list_untaken(listing: Listing, taken: set[str], titles: set[str]) -> list[_I
         for file in listing.images
         if listing.path(file) not in taken and not any(t.lower() in PurePosixPath(file).name.lower() for t in titles)
     ]
-    return [image for image in map(_parse_name, files) if image]
+    return _mark_letters([image for image in map(_parse_name, files) if image])
+
+
+def _mark_letters(images: list[_Image]) -> list[_Image]:
+    """Mark images by a letter before another word, such as scene_R_utm, where one scene has several."""
+    lettered: dict[str, list[_Image]] = defaultdict(list)
+    for image in images:
+        words = image.group.split()
+        letter = next((w for w in reversed(words) if w in LETTERS), "")
+        if letter and not image.mark:
+            words.remove(letter)
+            marked = replace(image, mark=LETTERS[letter], group=" ".join(words), title="_".join(words))
+            lettered[marked.group].append(marked)
+    marked = {i.file: i for group in lettered.values() for i in group if len(group) >= MIN_NAMED}
+    return [marked.get(i.file, i) for i in images]
 
 
 def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Product | RefusedProduct]:
@@ -127,7 +142,10 @@ def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
                 one_band = (Band("PAN", (listing.path(image.file),)),)
                 role, bands = ("PAN", one_band) if image.count == 1 else ("MS", _list_file_bands(listing, image))
                 scene = f"{listing.root} {image.file}"
-                yield Part(role, image.sensor, scene, image.title, bands, guessed=True)
+                nodata = _find_nodata(image)
+                yield Part(
+                    role, image.sensor, scene, image.title, bands, _find_date(image), nodata=nodata, guessed=True
+                )
 
 
 def _parse_name(file: str) -> _Image | None:
@@ -210,7 +228,10 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | P
     pans = [i for i in images if i.count == 1 and i.band == "PAN"] or _find_finest(images)
     others = [i for i in images if i not in pans]
     multiband = [i for i in others if i.count > 1]
-    of_ms = [_list_file_bands(listing, i) for i in multiband] if multiband else [_list_single_bands(listing, others)]
+    single = _list_single_bands(listing, [i for i in others if i.count == 1])
+    of_ms = [_list_file_bands(listing, i) for i in multiband] or [single]
+    if len(multiband) == 1 and {i.pixel for i in others} == {multiband[0].pixel}:  # Such as RGB and NIR.
+        of_ms = [(*of_ms[0], *(b for b in single if b.name not in [own.name for own in of_ms[0]]))]
     of_pan = [(Band("PAN", (listing.path(i.file),)),) for i in pans]
     first = images[0]
     date, nodata = _find_date(first), _find_nodata(first)
@@ -261,10 +282,19 @@ def _list_file_bands(listing: Listing, image: _Image) -> tuple[Band, ...]:
     dataset = open_delivered(file)
     described = [dataset.GetRasterBand(n).GetDescription().lower() for n in range(1, image.count + 1)]
     letters = [LETTERS[letter] for letter in image.layout]
-    fitting = (names for names in (letters, order) if len(names) == image.count)
-    names = next(fitting, [MARKS.get(d, d) for d in described])
+    tokens = [_parse_mark(re.split(r"[^a-z0-9]+", d)[-1]) for d in described]
+    named = [image.sensor.bands.get(token, "") for token in tokens]  # Of a stack with masks, these are the bands.
+    sharpened = [n for n in order if n not in NOT_SHARPENED]
+    fitting = (names for names in (letters, order, sharpened) if len(names) == image.count)
+    names = next(fitting, [MARKS.get(d, d) or f"band {i}" for i, d in enumerate(described, start=1)])
+    if sum(map(bool, named)) >= MIN_NAMED:
+        names = named
     centres = image.sensor.centres
-    return tuple(Band(n or f"band {i}", (file,), i, "", centres.get(n)) for i, n in enumerate(names, start=1))
+    return tuple(
+        Band(n, (file,), i, "", centres.get(n))
+        for i, n in enumerate(names, start=1)
+        if n and n not in ("PAN", *NOT_SHARPENED)
+    )
 
 
 def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band, ...]:

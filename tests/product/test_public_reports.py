@@ -126,3 +126,91 @@ def test_names_of_two_words_are_one_band(tmp_path, tokens):
 def test_numbers_behind_the_word_band_are_read(tmp_path, four_band_pair, pattern):
     named(tmp_path / "in", four_band_pair, "scene_pan.tif" if "of" not in pattern else "of scene pan.tif", pattern)
     assert ms_names(only_product(tmp_path / "in")) == ["band 1", "band 2", "band 3", "band 4"]
+
+
+def test_bands_with_letters_before_another_word_are_known(tmp_path, four_band_pair):
+    renamed(tmp_path / "in", four_band_pair, "K_{}_utm.tif", {"P": "pan", **{t: n for n, t in enumerate("BGRN", 1)}})
+    assert ms_names(only_product(tmp_path / "in")) == FOUR
+
+
+def test_near_infrared_in_a_file_of_its_own_joins_rgb(tmp_path, four_band_pair):
+    folder = tmp_path / "in"
+    cut(four_band_pair.pan, folder / "po_101_pan_0000000.tif")
+    cut(four_band_pair.ms, folder / "po_101_rgb_0000000.tif", [3, 2, 1])
+    cut(four_band_pair.ms, folder / "po_101_nir_0000000.tif", [4])
+    assert ms_names(only_product(folder)) == ["red", "green", "blue", "nir"]
+
+
+# Stacks of bands, and images that no name tells
+
+
+@pytest.mark.parametrize(
+    ("described", "count"),
+    [
+        (["SR_B1", "SR_B2", "SR_B3", "SR_B4", "SR_B5", "SR_B6", "SR_B7", "SR_QA_AEROSOL", "ST_B10", "QA_PIXEL"], 7),
+        (["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11"], 7),
+        (["B4", "B3", "B2"], 3),
+        ([""] * 7, 7),
+        ([""] * 10, 7),
+    ],
+)
+@pytest.mark.parametrize("name", ["LC08_044034_20140318_ms.tif", "LC08_044034_20140318.tif"])
+def test_stacks_of_landsat_lose_masks_and_thermal_bands(tmp_path, landsat_pair, described, count, name):
+    """Public: Earth Engine's exports hold SR_B1 to 7, ST_B10 and QA_PIXEL in one file; B8 is PAN at 30 m in them."""
+    folder = tmp_path / "in"
+    cut(landsat_pair.pan, folder / "LC08_044034_20140318_B8.tif")
+    stack = gdal.Translate(
+        str(folder / name), str(landsat_pair.ms), bandList=[1 + n % 7 for n in range(len(described))]
+    )
+    for number, text in enumerate(described, start=1):
+        stack.GetRasterBand(number).SetDescription(text)
+    del stack
+    product = only_product(folder)
+    assert ms_names(product) == (OLI if count == 7 else ["red", "green", "blue"])
+    assert [b.number for b in product.ms.bands] == list(range(1, count + 1))
+    assert product.ms.nodata == 0
+
+
+@pytest.mark.parametrize(
+    ("pan", "ms"),
+    [
+        ("SCENE01/IMAGERY.TIF", "SCENE02/IMAGERY.TIF"),
+        ("scenePAN.tif", "sceneMS.tif"),
+        ("escena_pancromatica.tif", "escena_multiespectral.tif"),
+    ],
+)
+def test_only_two_images_that_fit_are_a_pair(tmp_path, four_band_pair, pan, ms):
+    """Public: SPOT 5 as IMAGERY.TIF in folders of scenes, whose names tell nothing."""
+    named(tmp_path / "in", four_band_pair, pan, ms)
+    product = only_product(tmp_path / "in")
+    assert [product.pan.files, product.ms.files] == [(f"{tmp_path}/in/{pan}",), (f"{tmp_path}/in/{ms}",)]
+    assert "the only two images are taken" in product.choices[0]
+
+
+def test_images_that_fit_in_two_ways_are_not_paired(tmp_path, four_band_pair):
+    named(tmp_path / "in", four_band_pair, "one.tif", "two.tif")
+    cut(four_band_pair.ms, tmp_path / "in" / "three.tif", [1, 2, 3])
+    assert "folders whose files' names say PAN and MS" in refusal(tmp_path / "in", tmp_path / "out")
+    (tmp_path / "in" / "one.tif").rename(tmp_path / "in" / "x_pan.tif")
+    (tmp_path / "in" / "two.tif").rename(tmp_path / "in" / "x_ms.tif")
+    assert len(only_product(tmp_path / "in").ms.bands) == 4
+
+
+def test_pan_in_another_folder_is_found_by_its_pixels(tmp_path, four_band_pair):
+    """Public: Cartosat BANDA.tif for LISS-4 BAND2.tif to BAND4.tif, in folders next to each other."""
+    cut(four_band_pair.pan, tmp_path / "in" / "cartosat" / "BANDA.tif")
+    for number in (2, 3, 4):
+        cut(four_band_pair.ms, tmp_path / "in" / "liss4" / f"BAND{number}.tif", [number])
+    product = only_product(tmp_path / "in")
+    assert file_names(product.pan) == ["BANDA.tif"]
+    assert "No name says which image is PAN" in product.choices[0]
+
+
+def test_pan_that_belongs_to_another_image_is_not_absent(tmp_path, four_band_pair):
+    """Public: SpaceNet's folders MS, PAN and PS-MS of one chip."""
+    named(tmp_path / "in", four_band_pair, "PAN/chip_PAN_0.tif", "MS/chip_MS_0.tif")
+    gdal.Translate(str(cut(four_band_pair.ms, tmp_path / "in" / "PS-MS" / "chip_PS-MS_0.tif")), str(four_band_pair.pan),
+                   bandList=[1, 1, 1])  # fmt: skip
+    result, _ = sharpened(tmp_path / "in", tmp_path / "out")
+    other = next(r for r in result.runs if r.status == "no product")
+    assert "belongs to another image: PAN of chip_0, one band" in other.sentence
