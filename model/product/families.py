@@ -53,7 +53,8 @@ _OLI = _parse(
 )
 _ETM = _parse(
     "1: blue@478, 2: green@561, 3: red@661, 4: nir@835, 5: swir1@1650, 6: thermal, 7: swir2@2208, 8: PAN, "
-    "6_VCID_1: thermal 1, 6_VCID_2: thermal 2"
+    "6_VCID_1: thermal 1, 6_VCID_2: thermal 2, 61: thermal 1, 62: thermal 2, "
+    "10: blue, 20: green, 30: red, 40: nir, 50: swir1, 70: swir2, 80: PAN"  # Until 2012.
 )
 _ALI = _parse(
     "1: PAN, 2: coastal@443, 3: blue@483, 4: green@565, 5: red@660, 6: nir@790, 7: nir2@868, 8: swir@1250, "
@@ -107,6 +108,9 @@ FAMILIES = (
         "Landsat: reflective bands without cirrus, of level 2 surface reflectance; ALI: the nine bands of 30 m",
         (
             Sensor("Landsat 7", *_ETM, spacecraft="LANDSAT_?7$", files=_match_landsat(7)),
+            Sensor(  # Its bands 6.2, 7 and 8 begin with L72.
+                "Landsat 7", *_ETM, files=r"L7[12](?P<scene>\d{6}_\d{11})_B(?P<token>[1-578]0|6[12])" + _END
+            ),
             Sensor("Landsat 8", *_OLI, spacecraft="LANDSAT_?8$", files=_match_landsat(8)),
             Sensor("Landsat 9", *_OLI, spacecraft="LANDSAT_?9$", files=_match_landsat(9)),
             Sensor("EO-1 ALI", *_ALI, spacecraft="EO", files=r"(?P<scene>EO1A\w+?)_B0?(?P<token>\d+)_L1[A-Z]+" + _END),

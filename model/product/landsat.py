@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from ..errors import InputError
@@ -15,6 +15,7 @@ FILE_OF_BAND = re.compile(r"file_name_band_(\d+(?:_vcid_\d)?)|band(\d+)_file_nam
 WITHOUT_PAN = re.compile(r"LANDSAT_?([1-5])$", re.IGNORECASE)
 RECORD = "level1_processing_record"  # In level 2, this group names files of level 1, which are elsewhere.
 FILL = 0.0
+ESPA_FILL = -9999.0
 
 
 def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | RefusedProduct]:
@@ -38,24 +39,38 @@ def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
     date = find_value(root, "DATE_ACQUIRED") or find_value(root, "ACQUISITION_DATE")
     scene = name_scene(sensor, find_value(root, "WRS_PATH"), find_value(root, "WRS_ROW"), date)
     level = find_value(root, "PROCESSING_LEVEL") or find_value(root, "DATA_TYPE")
-    name_of = _find_band_files(root, sensor)
-    file_of = {band: listing.find_next_to(file, name) for band, name in name_of.items()}
+    listed = _find_band_files(root, sensor)
     for role in ("PAN", "MS"):
-        bands = [b for b in name_of if (b == "PAN") == (role == "PAN")]
-        if bands:
+        own = {band: name for band, name in listed.items() if (band == "PAN") == (role == "PAN")}
+        for kind, name_of in _choose_names(listing, file, own):
+            file_of = {band: listing.find_next_to(file, name) for band, name in name_of.items()}
             yield Part(
                 role=role,
                 sensor=sensor,
                 scene=scene,
                 title=title,
-                bands=tuple(Band(b, (listing.path(f),)) for b in bands if (f := file_of[b]) is not None),
+                bands=tuple(Band(b, (listing.path(f),)) for b, f in file_of.items() if f is not None),
                 date=date,
-                level=2 if level.upper().startswith("L2") else 1,
+                level=2 if level.upper().startswith("L2") or kind == "sr" else 1,
                 metadata=(path,),
-                missing=tuple(f"{name_of[b]} ({b})" for b in bands if file_of[b] is None),
-                nodata=FILL,
+                missing=tuple(f"{name_of[b]} ({b})" for b, f in file_of.items() if f is None),
+                nodata=ESPA_FILL if kind else FILL,
                 made=made,
             )
+
+
+def _choose_names(listing: Listing, file: str, name_of: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield kinds of processing with names of files by band: those of the MTL file, and what ESPA made of them.
+
+    ESPA adds surface reflectance (sr) and reflectance (toa) under names of its own, with the MTL file of level 1.
+    """
+    sets = {"": name_of}
+    for kind in ("sr", "toa"):
+        sets[kind] = {b: re.sub(r"(?i)_B(\d)\.TIFF?$", rf"_{kind}_band\1.tif", name) for b, name in name_of.items()}
+    present = [kind for kind, names in sets.items() if any(listing.find_next_to(file, n) for n in names.values())]
+    for kind in present or [""]:
+        if name_of and (kind != "toa" or present == ["toa"]):
+            yield kind, sets[kind]
 
 
 def name_scene(sensor: Sensor, path: str, row: str, date: str) -> str:

@@ -27,7 +27,7 @@ CLOSED = (*ARCHIVES, ".tbz2", ".tbz", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".z
 # Words in names of files and folders that belong to a product, but are not bands of it.
 AUXILIARY = re.compile(
     r"(?:^|[_\-. /])(?:browse|thumb(?:nail)?s?|preview|ql|quicklook|(?:gap_?)?masks?|msk|gm|clouds?|snow|quality|b?qa|"
-    r"qi|psh|psm|pansharp\w*|udm\d?|aux|angles?|azimuth|zenith|[sv][az]a|footprint|roi|dem|dsm|dtm|overviews?|ovr)"
+    r"qi|psh|psm|pansharp\w*|udm\d?|aux|angles?|azimuth|zenith|[sv][az]a|footprint|roi|dem|dsm|dtm|overviews?|ovr|[fb]wd)"
     r"(?:[_\-. /]|$)"
 )
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".filepart", ".tmp")  # Endings of downloads.

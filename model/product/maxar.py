@@ -20,6 +20,8 @@ FILL = 0.0
 def read_imd(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor]) -> Iterator[Part | RefusedProduct]:
     """Yield PAN or MS of an IMD file."""
     path, stem = listing.path(file), PurePosixPath(file).stem
+    if not find_value(root, "satId") and not any(e.tag.startswith(BAND) for e in root.iter()):
+        return  # GDAL writes what it knows of images of other makers into IMD files, too.
     groups = [check_value("BEGIN_GROUP", e.tag[len(BAND) :]).upper() for e in root.iter() if e.tag.startswith(BAND)]
     if not 1 <= len(groups) <= MAX_BANDS:
         raise InputError(f"lists {len(groups):,} bands, but 1 to {MAX_BANDS} are expected")

@@ -28,12 +28,15 @@ MARKS = {
     **dict.fromkeys(("ms", "mul", "multi", "multispectral", "mss", "mux", "xs", "bwdmux", "analytic"), "MS"),
     **dict.fromkeys(LAYOUTS, "MS"),
     **{name.replace(" ", ""): name for name in CENTRES},
-    **{"blu": "blue", "grn": "green", "nir1": "nir"},
+    **{"blu": "blue", "grn": "green", "nir1": "nir", "coastalblue": "coastal", "nearinfrared": "nir", "nad": "PAN"},
 }  # Marks by words in names of files.
 RGB = ("red", "green", "blue")
+MIN_NAMED = 3  # Bands of a file whose descriptions are those of the sensor, so that they are believed.
 NEAR = 40.0  # nm from the usual centre of a colour.
 LETTERS = {"b": "blue", "g": "green", "r": "red", "n": "nir"}  # Marks by the last word, where no other word is one.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2}a?)$")
+COUNTED_WORD = re.compile(r"(pan|ms|mss|mul|mux|xs)(\d)$")  # Such as PAN1 and MSS1 of the first camera.
+MAXAR_WORD = re.compile(r"([pm])\d[a-z]s$")  # Such as P2AS and M2AS.
 PIXEL_WORD = re.compile(r"(?i)r?\d{1,3}m$")  # Such as R20m, in names of one band.
 WORDS = re.compile(r"[_\-. /()]+")
 DATE = re.compile(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)")
@@ -71,7 +74,21 @@ def list_untaken(listing: Listing, taken: set[str], titles: set[str]) -> list[_I
         for file in listing.images
         if listing.path(file) not in taken and not any(t.lower() in PurePosixPath(file).name.lower() for t in titles)
     ]
-    return [image for image in map(_parse_name, files) if image]
+    return _mark_letters([image for image in map(_parse_name, files) if image])
+
+
+def _mark_letters(images: list[_Image]) -> list[_Image]:
+    """Mark images by a letter before another word, such as scene_R_utm, where one scene has several."""
+    lettered: dict[str, list[_Image]] = defaultdict(list)
+    for image in images:
+        words = image.group.split()
+        letter = next((w for w in reversed(words) if w in LETTERS), "")
+        if letter and not image.mark:
+            words.remove(letter)
+            marked = replace(image, mark=LETTERS[letter], group=" ".join(words), title="_".join(words))
+            lettered[marked.group].append(marked)
+    marked = {i.file: i for group in lettered.values() for i in group if len(group) >= MIN_NAMED}
+    return [marked.get(i.file, i) for i in images]
 
 
 def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Product | RefusedProduct]:
@@ -119,7 +136,10 @@ def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
                 one_band = (Band("PAN", (listing.path(image.file),)),)
                 role, bands = ("PAN", one_band) if image.count == 1 else ("MS", _list_file_bands(listing, image))
                 scene = f"{listing.root} {image.file}"
-                yield Part(role, image.sensor, scene, image.title, bands, guessed=True)
+                nodata = _find_nodata(image)
+                yield Part(
+                    role, image.sensor, scene, image.title, bands, _find_date(image), nodata=nodata, guessed=True
+                )
 
 
 def _parse_name(file: str) -> _Image | None:
@@ -141,20 +161,38 @@ def _parse_name(file: str) -> _Image | None:
         title = "_".join([scene, *(w for w in around if w and w.lower() not in MARKS)])
         return _Image(file, f"{sensor.name} {title}".lower(), title, MARKS.get(mark.lower(), mark), sensor)
     words = [w for w in WORDS.split(path.with_suffix("").as_posix()) if w]
-    marks = {i: mark for i, mark in enumerate(map(_parse_mark, words)) if mark}
+    marks = _find_marks(words)
     if not marks and words and words[-1].lower() in LETTERS:
         marks = {len(words) - 1: LETTERS[words[-1].lower()]}
     of_one_band = bool(marks) and list(marks.values())[-1] not in ("MS", "PAN")
-    rest = [w for i, w in enumerate(words) if i not in marks and not (of_one_band and PIXEL_WORD.match(w))]
+    counted = {i: match[2] for i, w in enumerate(words) if (match := COUNTED_WORD.match(w.lower()))}
+    rest = [counted.get(i, w) for i, w in enumerate(words) if i not in marks or i in counted]
+    rest = [w for w in rest if not (of_one_band and PIXEL_WORD.match(w))]
     title = "_".join(rest) or path.parent.as_posix().strip(".") or "product"
     layout = next((w.lower() for w in words if w.lower() in LAYOUTS), "")
     mark = list(marks.values())[-1] if marks else ""
     return _Image(file, " ".join(rest).lower(), title, mark, sensor, fields.get("place") or "", layout)
 
 
+def _find_marks(words: Sequence[str]) -> dict[int, str]:
+    """Map the positions of words to their marks. Two words may have one, such as red edge, nir 2 and band 2."""
+    marks: dict[int, str] = {}
+    for i, word in enumerate(words):
+        before = words[i - 1].lower() if i else ""
+        pair = before + word.lower()
+        if before == "band" or MARKS.get(pair) in CENTRES:
+            marks |= dict.fromkeys((i - 1, i), _parse_mark(pair) or _parse_mark(word))
+        elif mark := _parse_mark(word):
+            marks[i] = mark
+    return {i: mark for i, mark in marks.items() if mark}
+
+
 def _parse_mark(word: str) -> str:
-    number = BAND_WORD.match(word.lower())
-    return number[1].upper() if number else MARKS.get(word.lower(), "")
+    word = word.lower()
+    number, counted, maxar = (pattern.match(word) for pattern in (BAND_WORD, COUNTED_WORD, MAXAR_WORD))
+    if maxar:
+        return "PAN" if maxar[1] == "p" else "MS"
+    return number[1].upper() if number else MARKS.get(counted[1] if counted else word, "")
 
 
 def _open(listing: Listing, image: _Image) -> _Image | None:
@@ -184,7 +222,10 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | P
     pans = [i for i in images if i.count == 1 and i.band == "PAN"] or _find_finest(images)
     others = [i for i in images if i not in pans]
     multiband = [i for i in others if i.count > 1]
-    of_ms = [_list_file_bands(listing, i) for i in multiband] if multiband else [_list_single_bands(listing, others)]
+    single = _list_single_bands(listing, [i for i in others if i.count == 1])
+    of_ms = [_list_file_bands(listing, i) for i in multiband] or [single]
+    if len(multiband) == 1 and {i.pixel for i in others} == {multiband[0].pixel}:  # Such as RGB and NIR.
+        of_ms = [(*of_ms[0], *(b for b in single if b.name not in [own.name for own in of_ms[0]]))]
     of_pan = [(Band("PAN", (listing.path(i.file),)),) for i in pans]
     first = images[0]
     date, nodata = _find_date(first), _find_nodata(first)
@@ -235,10 +276,19 @@ def _list_file_bands(listing: Listing, image: _Image) -> tuple[Band, ...]:
     dataset = open_delivered(file)
     described = [dataset.GetRasterBand(n).GetDescription().lower() for n in range(1, image.count + 1)]
     letters = [LETTERS[letter] for letter in image.layout]
-    fitting = (names for names in (letters, order) if len(names) == image.count)
-    names = next(fitting, [MARKS.get(d, d) for d in described])
+    tokens = [_parse_mark(re.split(r"[^a-z0-9]+", d)[-1]) for d in described]
+    named = [image.sensor.bands.get(token, "") for token in tokens]  # Of a stack with masks, these are the bands.
+    sharpened = [n for n in order if n not in NOT_SHARPENED]
+    fitting = (names for names in (letters, order, sharpened) if len(names) == image.count)
+    names = next(fitting, [MARKS.get(d, d) or f"band {i}" for i, d in enumerate(described, start=1)])
+    if sum(map(bool, named)) >= MIN_NAMED:
+        names = named
     centres = image.sensor.centres
-    return tuple(Band(n or f"band {i}", (file,), i, "", centres.get(n)) for i, n in enumerate(names, start=1))
+    return tuple(
+        Band(n, (file,), i, "", centres.get(n))
+        for i, n in enumerate(names, start=1)
+        if n and n not in ("PAN", *NOT_SHARPENED)
+    )
 
 
 def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band, ...]:

@@ -133,7 +133,7 @@ def _read_listing(listing: Listing) -> Iterator[Part | Product | RefusedProduct]
     items += read_names(listing, images)
     yield from items
     roles = Counter(scene for scene, _ in {(i.scene, i.role) for i in items if isinstance(i, Part)})
-    if 1 in roles.values():
+    if 1 in roles.values() or (not items and len(images) <= MAX_NAMED):
         yield from guess_parts(listing, images)
 
 
@@ -171,7 +171,7 @@ def _pair_parts(parts: Sequence[Part]) -> tuple[list[Product], list[RefusedProdu
     for part in parts:
         if not part.guessed:
             scenes[part.scene].append(part)
-    items: list[Product | RefusedProduct] = []
+    items: list[Product | RefusedProduct] = [] if scenes else _pair_guesses(parts)
     days: dict[tuple[str, str], list[Part]] = defaultdict(list)
     for group in scenes.values():
         if {p.role for p in group} == {"PAN", "MS"}:
@@ -187,6 +187,14 @@ def _pair_parts(parts: Sequence[Part]) -> tuple[list[Product], list[RefusedProdu
         else:
             items += [_complete_part(p, parts, [o for o in alone if o.role != p.role]) for p in group]
     return [i for i in items if isinstance(i, Product)], [i for i in items if isinstance(i, RefusedProduct)]
+
+
+def _pair_guesses(parts: Sequence[Part]) -> list[Product | RefusedProduct]:
+    """Pair the only two images whose places and pixels fit, where no name tells PAN or MS."""
+    pans, mss = ([p for p in parts if p.role == role] for role in ("PAN", "MS"))
+    pairs = [(pan, ms) for pan in pans for ms in mss if has_fitting_pixels(pan, ms)]
+    reason = "No name says PAN or MS: the only two images are taken whose places and pixels fit."
+    return [_make_product(pairs[0], reason)] if len(pairs) == 1 else []
 
 
 def _make_product(group: Sequence[Part], *choices: str) -> Product | RefusedProduct:
@@ -225,19 +233,20 @@ def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) ->
     """Pair a single part with an image that no name tells, if its pixels fit, else refuse it, with what to do."""
     role = "MS" if part.role == "PAN" else "PAN"
     folder = {PurePosixPath(f).parent for f in part.files}
-    guesses = [p for p in parts if p.guessed and PurePosixPath(p.files[0]).parent in folder]
+    guesses = [p for p in parts if p.guessed]
     fitting = [p for p in guesses if p.role == role and has_fitting_pixels(*((part, p) if role == "MS" else (p, part)))]
+    if len(fitting) > 1:
+        fitting = [p for p in fitting if PurePosixPath(p.files[0]).parent in folder]
     if fitting and part.level == 1:
         reason = f"No name says which image is {role}: {label(fitting[0].files)} is taken, because its pixels fit."
         return _make_product([part, *fitting], reason)
+    of_role = [p for p in parts if p.role == role and not p.guessed]
     if part.level > 1 and not others:
         cure = "Level 2 has no panchromatic band: download level 1 of the scene too and put it into the same folder."
-    elif others:
-        names = "; ".join(p.describe() for p in others[:MAX_NAMED])
-        cure = (
-            f"Each {role} was recorded at another time or place: {names}. Put the {role} of the same "
-            "scene into the folder."
-        )
+    elif others or of_role:
+        names = "; ".join(p.describe() for p in (others or of_role)[:MAX_NAMED])
+        reason = "was recorded at another time or place" if others else "that is there belongs to another image"
+        cure = f"Each {role} {reason}: {names}. Put the {role} of the same scene into the folder."
     elif guesses:
         names = "; ".join(describe_image(p) for p in guesses[:MAX_NAMED])
         cure = (

@@ -16,7 +16,10 @@ RAW_DRIVERS = (
     *("ENVI", "EHdr", "PAux", "ISCE", "ROI_PAC", "GenBin", "KRO", "MFF", "LAN", "BT", "SNODAS", "NDF", "RRASTER"),
     "PCRaster",
 )
+HEADER_DRIVERS = ("RRASTER", "NDF")  # which open a file of text, whose pixels are in others
 HEADER_BYTES = {"BT": 256, "LAN": 128, "KRO": 20, "PCRaster": 256}  # before the pixels
+# Endings next to raw files, which GDAL's drivers of raw files would open by the header of these, too.
+RAW_SIDECARS = (".gz", ".hdr", ".prj", ".stx", ".clr", ".sta", ".wld", ".blw", ".bpw", ".bqw", ".dtw", ".igw", ".rww")
 START_BYTES = 1024  # of a file, which show its format
 MAX_VRT_BYTES = 2**26  # of a VRT that is searched for raw bands; real ones with raw bands have some kilobytes
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # whose driver notices what is missing
@@ -61,13 +64,17 @@ def _read_raw(file: str) -> Sizes:
     dataset = gdal.OpenEx(file, gdal.OF_RASTER, allowed_drivers=list(RAW_DRIVERS))
     if dataset is None or os.path.realpath(dataset.GetDescription()) != os.path.realpath(file):
         return {}
-    if file.lower().endswith((".gz", ".hdr")):
+    if file.lower().endswith(RAW_SIDECARS):
         return {}
     first = HEADER_BYTES.get(dataset.GetDriver().ShortName, 0)
     first += int(float(dataset.GetMetadataItem("header_offset", "ENVI") or 0))
-    types = [dataset.GetRasterBand(b).DataType for b in range(1, dataset.RasterCount + 1)]
-    pixels = dataset.RasterXSize * dataset.RasterYSize
-    return {file: first + pixels * sum(gdal.GetDataTypeSize(t) // 8 for t in types)}
+    bands = [dataset.GetRasterBand(b) for b in range(1, dataset.RasterCount + 1)]
+    bits = sum(int(b.GetMetadataItem("NBITS", "IMAGE_STRUCTURE") or gdal.GetDataTypeSize(b.DataType)) for b in bands)
+    needed = first + dataset.RasterXSize * dataset.RasterYSize * bits // 8
+    if dataset.GetDriver().ShortName not in HEADER_DRIVERS:
+        return {file: needed}
+    files = [f for f in dataset.GetFileList() if f != file and not f.endswith(".aux.xml")]
+    return {f: needed // len(files) for f in files}
 
 
 def _read_database(file: str, start: bytes) -> Sizes:

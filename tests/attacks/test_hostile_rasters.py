@@ -193,8 +193,11 @@ def test_complex_numbers_and_folders_are_refused(tmp_path):
     pair = Recipe().write(tmp_path)
     gdal.Translate(str(tmp_path / "complex.tif"), str(pair.ms), outputType=gdal.GDT_CFloat32)
     ms = RasterSource(str(tmp_path / "complex.tif"))
-    with pytest.raises(InputError, match=r"complex\.tif has bands of type CFloat32"):
+    with pytest.raises(InputError, match=r"complex\.tif has bands of type CFloat32.*-ot Float32"):
         fuse(replace(job(pair, tmp_path / "out.tif"), ms=ms))
+    real = gdal.Translate(str(tmp_path / "real.tif"), str(tmp_path / "complex.tif"), outputType=gdal.GDT_Float32)
+    del real
+    fuse(replace(job(pair, tmp_path / "real out.tif"), ms=RasterSource(str(tmp_path / "real.tif"))))
     with pytest.raises(InputError, match="cannot be opened"):
         fuse(replace(job(pair, tmp_path / "out.tif"), ms=RasterSource(str(Path(tmp_path)))))
 
@@ -239,12 +242,45 @@ def as_raw_vrt(pair):
     return path
 
 
+def as_bil(pair):
+    """MS as BIL of 4 bits, with its reference system in a file of its own."""
+    path = pair.ms.with_name("ms.bil")
+    options = gdal.TranslateOptions(
+        format="EHdr", bandList=[1], outputType=gdal.GDT_Byte, scaleParams=[[0, 4000, 0, 15]],
+        creationOptions=["NBITS=4"],
+    )  # fmt: skip
+    gdal.Translate(str(path), str(pair.ms), options=options)
+    return path
+
+
+def as_nlaps(pair):
+    """One band as Landsat until 2008: a header of text, and one file per band."""
+    path = pair.ms.with_name("ms.h1")
+    band = load_image(pair.ms)[0].clip(0, 2550) // 10
+    path.with_suffix(".i1").write_bytes(band.astype("uint8").tobytes())
+    corners = {"UPPER_LEFT": (0, 0), "UPPER_RIGHT": (472, 0), "LOWER_RIGHT": (472, 376), "LOWER_LEFT": (0, 376)}
+    entries = {
+        "NDF_REVISION": "2.00", "DATA_SET_TYPE": "EDC_TM", "PRODUCT_NUMBER": "0110000000_0001", "PIXEL_FORMAT": "BYTE",
+        "PIXEL_ORDER": "NOT_INVERTED", "BITS_PER_PIXEL": "8", "PIXELS_PER_LINE": "60", "LINES_PER_DATA_FILE": "48",
+        "DATA_ORIENTATION": "UPPER_LEFT/RIGHT", "NUMBER_OF_DATA_FILES": "1", "DATA_FILE_INTERLEAVING": "BSQ",
+        "NUMBER_OF_BANDS_IN_VOLUME": "1", "BAND1_NUMBER": "8", "BAND1_NAME": "PAN", "BAND1_FILENAME": "ms.i1",
+        "MAP_PROJECTION_NAME": "UTM", "USGS_PROJECTION_NUMBER": "1", "USGS_MAP_ZONE": "33", "HORIZONTAL_DATUM": "WGS84",
+        **{f"{name}_CORNER": f"0150000E,360000N,{5e5 + 4 + x},{4e6 - 4 - y}" for name, (x, y) in corners.items()},
+    }  # fmt: skip
+    path.write_text("".join(f"{key}={value};\n" for key, value in entries.items()) + "END_OF_HDR;\n")
+    return path
+
+
+ONE_BAND = ("PCRaster", "BT", "GeoPackage", "BIL of 4 bits", "NLAPS")
 CUT = {
     "PCRaster": ("ms.map", lambda p: as_file(p, "ms.map", "PCRaster", ["PCRASTER_VALUESCALE=VS_SCALAR"], 6), 200),
     "BT": ("ms.bt", lambda p: as_file(p, "ms.bt", "BT", type_number=gdal.GDT_Int16), 200),
     "PCIDSK by pixel": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=PIXEL"]), 50_000),
     "PCIDSK by band": ("ms.pix", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=BAND"]), 50_000),
     "PCIDSK by file": ("ms.001", lambda p: as_file(p, "ms.pix", "PCIDSK", ["INTERLEAVING=FILE"]), 200),
+    "R raster": ("ms.gri", lambda p: as_file(p, "ms.grd", "RRASTER"), 200),
+    "BIL of 4 bits": ("ms.bil", as_bil, 200),
+    "NLAPS": ("ms.i1", as_nlaps, 200),
     "GeoPackage": ("ms.gpkg", lambda p: as_file(p, "ms.gpkg", "GPKG"), 200),
     "raw VRT": ("ms.raw", as_raw_vrt, 200),
 }
@@ -254,7 +290,7 @@ CUT = {
 @pytest.mark.parametrize("format_name", CUT)
 def test_files_whose_end_is_missing_are_named(tmp_path, format_name):
     name, make, missing = CUT[format_name]
-    pair = Recipe(bands=1 if format_name in ("PCRaster", "BT", "GeoPackage") else 4).write(tmp_path)
+    pair = Recipe(bands=1 if format_name in ONE_BAND else 4).write(tmp_path)
     pair.ms = make(pair)
     whole = (tmp_path / name).read_bytes()
     fuse(job(pair, tmp_path / "whole.tif"))

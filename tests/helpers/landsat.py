@@ -8,6 +8,7 @@ from pathlib import Path
 
 from helpers.products import cut
 from helpers.scenes import Pair
+from osgeo import gdal
 
 Groups = dict[str, dict[str, str]]
 
@@ -280,3 +281,53 @@ def ali(folder: Path, pair: Pair) -> str:
     text = mtl({"PRODUCT_METADATA": product, "PROJECTION_PARAMETERS": projection()}, "txt", 1)
     (folder / f"{name}_MTL_L1T.TXT").write_text(text, encoding="utf-8")
     return name
+
+
+def landsat_before_2012(folder: Path, pair: Pair, with_metadata: bool = True) -> None:
+    """Write Landsat 7 with the names until 2012: the bands 6.2, 7 and 8 begin with L72."""
+    scene = "190024_02420000801"
+    tokens = {"B10": 1, "B20": 2, "B30": 3, "B40": 4, "B50": 5, "B70": 6, "B61": 1, "B62": 1, "B80": 0}
+    names = {t: f"L7{2 if t in ('B62', 'B70', 'B80') else 1}{scene}_{t}.TIF" for t in tokens}
+    for token, band in tokens.items():
+        cut(pair.ms if band else pair.pan, folder / names[token], [band] if band else None)
+    listed = {f"BAND{t[1:] if t[1] == '6' else t[1]}_FILE_NAME": name for t, name in names.items()}
+    product = {
+        "PRODUCT_TYPE": "L1T", "ELEVATION_SOURCE": "GLS2000", "PROCESSING_SOFTWARE": "LPGS_11.6.0",
+        "EPHEMERIS_TYPE": "DEFINITIVE", "SPACECRAFT_ID": "Landsat7", "SENSOR_ID": "ETM+", "SENSOR_MODE": "SAM",
+        "ACQUISITION_DATE": "2000-08-01", "SCENE_CENTER_SCAN_TIME": "09:42:17.1234567Z", "WRS_PATH": "190",
+        "STARTING_ROW": "24", "ENDING_ROW": "24", "BAND_COMBINATION": "123456678", **corners(), **sizes(), **listed,
+        "GCP_FILE_NAME": f"L71{scene}_GCP.txt", "METADATA_L1_FILE_NAME": f"L71{scene}_MTL.txt",
+        "CPF_FILE_NAME": "L7CPF20000701_20000930_10",
+    }  # fmt: skip
+    file_info = {"ORIGIN": ORIGIN["ORIGIN"], "REQUEST_ID": "0701102010101_00001", "STATION_ID": "EDC"}
+    parameters = {"CORRECTION_METHOD_GAIN_BAND1": "CPF", "BAND1_GAIN": "H", "BAND80_GAIN": "L"}
+    groups = {"METADATA_FILE_INFO": file_info, "PRODUCT_METADATA": product, "PRODUCT_PARAMETERS": parameters}
+    if with_metadata:
+        text = mtl({**groups, "PROJECTION_PARAMETERS": projection()}, "txt", 1)
+        (folder / f"L71{scene}_MTL.txt").write_text(text, encoding="utf-8")
+
+
+def espa(folder: Path, pair: Pair, kind: str, with_level_1: bool) -> str:
+    """Write an order of ESPA: reflectance as sr or toa, masks, and MTL file and PAN of level 1. Returns its name."""
+    product = landsat(folder, pair, 8, 1)
+    for number in (*REFLECTIVE[8], 9, 10, 11):
+        if number < 8:
+            target = folder / f"{product}_{kind}_band{number}.tif"
+            options = gdal.TranslateOptions(bandList=[number], outputType=gdal.GDT_Int16, noData=-9999)
+            gdal.Translate(str(target), str(pair.ms), options=options)
+        if not with_level_1:
+            (folder / f"{product}_B{number}.TIF").unlink()
+    for word in ("pixel_qa", "radsat_qa", "sr_aerosol", "bt_band10", "bt_band11", "solar_zenith_band4"):
+        cut(pair.ms, folder / f"{product}_{word}.tif", [1])
+    (folder / f"{product}.xml").write_text('<?xml version="1.0"?>\n<espa_metadata version="2.0"/>\n', encoding="utf-8")
+    return product
+
+
+def working_imd(path: Path) -> None:
+    """Write what GDAL made of an MTL file when it copied a band: an IMD file without bands."""
+    groups = {"L1_METADATA_FILE.METADATA_FILE_INFO": ORIGIN, "L1_METADATA_FILE.IMAGE_ATTRIBUTES": image_attributes(8)}
+    text = "".join(
+        f"BEGIN_GROUP = {group}\n" + "".join(f'\t{k} = "{v}";\n' for k, v in items.items()) + f"END_GROUP = {group}\n"
+        for group, items in groups.items()
+    )
+    path.write_text(f'version = "AA";\n{text}END;\n', encoding="utf-8")

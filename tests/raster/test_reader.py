@@ -48,6 +48,17 @@ def as_subdataset(path):
     return f"GTIFF_DIR:2:{target}"
 
 
+def placed_by_world_file(bil):
+    """Place a BIL file as older programs do; its header has the size and type only."""
+    left, across, _, top, _, down = gdal.Open(bil).GetGeoTransform()
+    header = Path(bil).with_suffix(".hdr")
+    lines = [li for li in header.read_text().splitlines() if not li.startswith(("ULX", "ULY", "XDIM", "YDIM"))]
+    header.write_text("\n".join(lines) + "\n")
+    numbers = across, 0.0, 0.0, down, left + across / 2, top + down / 2
+    header.with_suffix(".blw").write_text("\n".join(map(str, numbers)))
+    return bil
+
+
 SOURCES = {
     "VRT of bands": as_vrt_of_bands,
     "COG": lambda p: copied(p, f"{p.stem}.cog.tif", "COG", "BLOCKSIZE=128"),
@@ -59,6 +70,9 @@ SOURCES = {
     "tiles by band": lambda p: copied(p, f"{p.stem}_tiles.tif", "GTiff", "TILED=YES", "INTERLEAVE=BAND"),
     "ENVI": lambda p: copied(p, f"{p.stem}.dat", "ENVI", "INTERLEAVE=BIL"),
     "Erdas": lambda p: copied(p, f"{p.stem}.img", "HFA"),
+    "BIL with .prj": lambda p: copied(p, f"{p.stem}.bil", "EHdr"),
+    "BIL with world file": lambda p: placed_by_world_file(copied(p, f"{p.stem}.bil", "EHdr")),
+    "R raster": lambda p: copied(p, f"{p.stem}.grd", "RRASTER"),
 }
 
 
