@@ -101,18 +101,17 @@ def reduced(
     scene: ValidationScene,
     ratio: float,
     folder: Path,
-    transfer: TransferFunction | None = None,
     moved: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Path, Path, np.ndarray, np.ndarray]:
     """Write files of the reduced pair. Returns their paths, the reference (bands, h, w) and its mask (h, w).
 
-    PAN and MS are reduced by `transfer` (default: the scene's own). MS is `moved` (row, column) pixels of the reduced
-    PAN off its georeference.
+    PAN and MS are reduced by the scene's own transfer function. MS is `moved` (row, column) pixels of the reduced PAN
+    off its georeference.
     """
-    pair, transfer = scene.pair, transfer or scene.registration.transfer
+    pair = scene.pair
     height, width = (int(n // ratio * ratio) for n in pair.ms_valid.shape)
     pair = replace(pair, ms=pair.ms[:, :height, :width], ms_valid=pair.ms_valid[:height, :width], band_valid=None)
-    small = reduced_pair(pair, ratio, transfer, moved)
+    small = reduced_pair(pair, ratio, scene.registration.transfer, moved)
     files, top = (folder / "pan.tif", folder / "ms.tif"), float(height)
     for path, values, valid, step in zip(
         files, (small.pan[None], small.ms), (small.pan_valid, small.ms_valid), (1.0, float(ratio))
