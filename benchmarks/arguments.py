@@ -22,10 +22,10 @@ def make_pairs_parser(description: str | None, folders: str = "folder") -> argpa
     return parser
 
 
-def add_weights(parser: argparse.ArgumentParser, name: str = "--weights", default: str = DEFAULT_SET) -> None:
+def add_weights(parser: argparse.ArgumentParser, name: str = "--weights") -> None:
     """Add an argument that is the path of bundled or other weights."""
     words = f"{' or '.join(BUNDLED)}, or a file"
-    parser.add_argument(name, type=find_weights, default=BUNDLED[default], metavar="NAME", help=words)
+    parser.add_argument(name, type=find_weights, default=BUNDLED[DEFAULT_SET], metavar="NAME", help=words)
 
 
 def find_weights(name: str) -> Path:

@@ -14,7 +14,6 @@ from otfm_pansharpen.model.geometry.window_pair import PairWindow
 mpl.use("Agg")
 from matplotlib import pyplot
 
-CROP = 160  # PAN pixels
 STRETCH = (1.0, 99.0)  # percentiles
 Image = NDArray[np.floating]
 Cut = tuple[slice, slice]  # rows and columns of PAN
@@ -53,17 +52,3 @@ def save_panels(path: Path, drawn: Sequence[tuple[str, Image]], columns: int, wi
     figure.tight_layout(pad=0.4)
     figure.savefig(path, dpi=dpi, pil_kwargs={"optimize": True})
     pyplot.close(figure)
-
-
-def contact_sheet(path: Path, pair: PairWindow, results: Mapping[str, Image], rgb: tuple[int, int, int]) -> None:
-    """Write a PNG of the liveliest square of a pair; `results` (bands, H, W) on PAN's grid, `rgb` band indices."""
-    cut = find_liveliest_square(pair.pan.astype(np.float64), pair.pan_valid)
-    drawn = list(panels(pair, cut, results, rgb).items())
-    save_panels(path, drawn, -(-len(drawn) // 2), 3.4)
-
-
-def find_liveliest_square(pan: Image, valid: NDArray[np.bool_]) -> Cut:
-    """Find the completely valid square of CROP pixels where PAN varies most, on a coarse raster of candidates."""
-    tops, lefts = (range(0, max(n - CROP, 0) + 1, CROP // 2) for n in pan.shape)
-    cuts = [(slice(top, top + CROP), slice(left, left + CROP)) for top in tops for left in lefts]
-    return max(cuts, key=lambda cut: float(pan[cut].std()) if valid[cut].all() else -1.0)

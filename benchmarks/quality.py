@@ -1,7 +1,6 @@
 """Table of the quality of all methods on a folder of pairs <name>_pan.tif and <name>_ms.tif.
 
-    python benchmarks/quality.py FOLDER [--weights NAME] [--json FILE] [--sheets FOLDER] [--zero-is-nodata NAME ...]
-                                 [--soften 0.05]
+    python benchmarks/quality.py FOLDER [--weights NAME] [--json FILE] [--zero-is-nodata NAME ...] [--soften 0.05]
 
 Reduced resolution (Wald): PAN is brought to the MS pixels and MS degraded by 4 and by the pair's own ratio, with the
 pair's measured transfer function (--gaussian: with the Gaussian nearest to it, as the literature does); the original MS
@@ -20,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 from arguments import add_weights, make_pairs_parser
-from contact_sheet import contact_sheet
 from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
 from otfm_pansharpen.model.fusion.pipeline import fuse
 from otfm_pansharpen.model.fusion.quality_estimate import compare_job
@@ -28,10 +26,9 @@ from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.quality.classical import CLASSICAL, Prepared, interpolation, prepare
 from otfm_pansharpen.model.quality.full_resolution import full_resolution
 from otfm_pansharpen.model.quality.indices import INDICES, Image
-from otfm_pansharpen.model.raster.bands import rgb_bands
 from otfm_pansharpen.model.raster.gdal_errors import gdal_exceptions
 from otfm_pansharpen.model.raster.source import RasterSource
-from wald import ValidationScene, band_names, list_pairs, read, softened
+from wald import ValidationScene, list_pairs, read, softened
 
 OURS, FULL = "OTFM", "full resolution"
 PUBLISHED = [name for name in CLASSICAL if not name.endswith("measured")]
@@ -75,9 +72,9 @@ def compare_reduced(
 
 
 def compare_full(
-    scene: ValidationScene, pan: RasterSource, ms: RasterSource, plugin: OwnFusion, sheet: Path | None
+    scene: ValidationScene, pan: RasterSource, ms: RasterSource, plugin: OwnFusion
 ) -> dict[str, dict[str, float]]:
-    """Measure indices of all methods at full resolution; draw their results to the file `sheet`, if any."""
+    """Measure indices of all methods at full resolution."""
     with tempfile.TemporaryDirectory() as name:
         output = Path(name) / "fused.tif"
         fused = plugin.fuse(pan, ms, output)
@@ -85,8 +82,6 @@ def compare_full(
     transfer = scene.registration.transfer
     prepared = prepare(pair, transfer, pair.pan_valid)
     results = {name: method(prepared) for name, method in METHODS.items()} | {OURS: fused}
-    if sheet:
-        contact_sheet(sheet, pair, results, rgb_bands(band_names(Path(ms.path))))
     return {name: full_resolution(pair, result, transfer, scene.rounded) for name, result in results.items()}
 
 
@@ -115,14 +110,11 @@ def main() -> None:
     parser = make_pairs_parser(__doc__)
     add_weights(parser)
     parser.add_argument("--steps", type=int, default=1)
-    parser.add_argument("--sheets", type=Path, help="folder for a contact sheet of each pair")
     parser.add_argument("--soften", type=float, metavar="GAIN", help="blur MS first by what takes its gain to this")
     parser.add_argument("--gaussian", action="store_true", help="reduce by the Gaussian nearest to what was measured")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     plugin = OwnFusion(arguments.weights, arguments.steps)
-    if arguments.sheets:
-        arguments.sheets.mkdir(parents=True, exist_ok=True)
     softer = tempfile.TemporaryDirectory()
     report: dict[str, dict[str, dict[str, float]]] = {}
     for name, pan, crisp in list_pairs(arguments.folder, arguments.only, arguments.zero_is_nodata):
@@ -133,7 +125,6 @@ def main() -> None:
         row, column = scene.registration.shift
         transfer = scene.registration.transfer
         transfer = transfer.nearest_gaussian() if arguments.gaussian else transfer
-        sheet = arguments.sheets / f"{name}.png" if arguments.sheets else None
         print(
             f"{name}: ratio {native:.4g}, gain {scene.registration.transfer.gain:.3f}, shift {row:+.2f} {column:+.2f}",
             flush=True,
@@ -144,7 +135,7 @@ def main() -> None:
                     error, title = (1.0 - value, "1-") if INDICES[index].higher_is_better else (value, "")
                     title = f"{title}{INDICES[index].title}, {label}"
                     report.setdefault(title, {}).setdefault(name, {})[method] = error
-        for method, values in compare_full(scene, pan, ms, plugin, sheet).items():
+        for method, values in compare_full(scene, pan, ms, plugin).items():
             for index, value in values.items():
                 report.setdefault(f"{INDICES[index].title}, {FULL}", {}).setdefault(name, {})[method] = value
     for title, rows in report.items():

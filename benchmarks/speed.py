@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py FOLDER [--sizes 4096 8192 16384] [--bands 4 8] [--repeats 3] [--weights FILE ...]
                                [--precisions bf16 fp32] [--cores N]
+    python benchmarks/speed.py FOLDER --preview
 
 Pairs (tiled GeoTIFF, ratio 4, --sizes PAN pixels along a side, textured ground whose PAN is a mixture of the bands) are
 made in FOLDER and kept. Where QGIS_PLUGINPATH leads to the plugin and it is enabled, qgis_process runs as for a user,
@@ -9,6 +10,9 @@ too; its CPU and memory are those of QGIS alone. The programs run in turn, each 
 machine is as busy for all of them. The table has medians of wall time, Mpx of PAN per second, CPU time and peak memory,
 the share of each peer's wall and CPU time, and the CPU seconds of our stages over all threads. A pair of 256 pixels
 shows the cost of starting.
+
+--preview prints instead the seconds of the first and the median of later previews of 1500 x 1000 PAN pixels, in an
+engine as QGIS starts it, for each bundled set. The very first starts the engine and measures the scene.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from arguments import find_weights, make_parser
 START = 256  # PAN pixels along a side of the pair that shows the cost of starting
 RATIO = 4
 ROWS = 1024  # PAN rows that are made at once
+PIXEL, LEFT, TOP = 0.5, 5e5, 5e6  # of PAN: metres of a pixel, and the corner
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,14 @@ def make_pair(folder: Path, size: int, bands: int) -> tuple[Path, Path]:
 
     def create(path: Path, side: int, count: int, pixel: float) -> gdal.Dataset:
         made = gdal.GetDriverByName("GTiff").Create(str(path), side, side, count, gdal.GDT_UInt16, ["TILED=YES"])
-        made.SetGeoTransform((5e5, pixel, 0, 5e6, 0, -pixel))
+        made.SetGeoTransform((LEFT, pixel, 0, TOP, 0, -pixel))
         made.SetProjection(crs.ExportToWkt())
         return made
 
     rng = np.random.default_rng(size)
     layers = [(s, rng.standard_normal((-(-size // s), -(-size // s)), dtype=np.float32)) for s in (2, 8, 32, 128)]
     shares = rng.uniform(0.5, 1.5, (bands, len(layers)))  # of each layer in each band
-    pan, ms = create(pan_path, size, 1, 2.0 / RATIO), create(ms_path, size // RATIO, bands, 2.0)
+    pan, ms = create(pan_path, size, 1, PIXEL), create(ms_path, size // RATIO, bands, RATIO * PIXEL)
     for top in range(0, size, ROWS):
         rows = min(ROWS, size - top)
         fields = [30.0 * s**0.4 * x[np.arange(top, top + rows) // s].repeat(s, 1)[:, :size] for s, x in layers]
@@ -193,6 +198,28 @@ def run_ours(pan: str, ms: str, output: str, weights: str, precision: str) -> No
     print(json.dumps({"import": loaded, **spent}))
 
 
+def measure_previews(folder: Path, size: int, bands: int, repeats: int) -> None:
+    """Print the table of previews."""
+    from otfm_pansharpen.engine.client import ENGINES
+    from otfm_pansharpen.model.fusion.job import FusionJob, FusionOptions
+    from otfm_pansharpen.model.options import BUNDLED
+    from otfm_pansharpen.model.progress import Progress
+    from otfm_pansharpen.model.raster.source import RasterSource
+
+    pan, ms = (RasterSource(str(p)) for p in make_pair(folder, size, bands))
+    print("weights    first  then (s)")
+    for name, weights in BUNDLED.items():
+        seconds = []
+        for number in range(repeats + 1):
+            left, top = LEFT + 100.0 * number, TOP - 100.0 * number
+            extent = (left, top - 1000 * PIXEL, left + 1500 * PIXEL, top)
+            job = FusionJob(pan, ms, folder / "result.tif", FusionOptions(weights, estimate_quality=False), extent)
+            started = time.monotonic()
+            ENGINES.run(job, folder / "packages", Progress())
+            seconds.append(time.monotonic() - started)
+        print(f"{name:8} {seconds[0]:7.1f} {median(seconds[1:]):6.1f}")
+
+
 def main() -> None:
     parser = make_parser(__doc__)
     parser.add_argument("folder", type=Path)
@@ -202,11 +229,15 @@ def main() -> None:
     parser.add_argument("--weights", nargs="*", default=["fast", "best"], help="bundled sets or files")
     parser.add_argument("--precisions", nargs="*", default=["auto", "fp32"])
     parser.add_argument("--cores", type=int, help="use no more than so many, the other programs likewise")
+    parser.add_argument("--preview", action="store_true", help="measure previews of a pair of 8192 pixels instead")
     chosen = parser.parse_args()
     if chosen.cores:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: chosen.cores])
     chosen.folder.mkdir(parents=True, exist_ok=True)
     output = chosen.folder / "result.tif"
+    if chosen.preview:
+        measure_previews(chosen.folder, 8192, chosen.bands[0], chosen.repeats)
+        return
     for size in (START, *chosen.sizes):
         for bands in chosen.bands:
             pan, ms = make_pair(chosen.folder, size, bands)

@@ -4,7 +4,8 @@
     python scripts/translations.py --build FOLDER    writes what QGIS reads of them: otfm_LANGUAGE.qm
 
 Texts are the literals given to tr(), and all that algorithms/help.py holds. QGIS's packages bring Qt's tools along.
-Sentences of the log and of errors, in model/ and engine/, are in messages_LANGUAGE.json; "" marks a new one.
+Sentences of the log and of errors, in model/ and engine/, are in messages_LANGUAGE.json; "" marks a new one. Parts that
+sentences are filled with, and sentences of a few words, are added to messages_de.json by hand.
 """
 
 from __future__ import annotations
@@ -24,93 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "resources" / "i18n"
 CONTEXT = "otfm"
 SENTENCE = re.compile(r"(?s)(?=.*[a-z]{3} )(?=.{13}).*[.:?!)]\s*$")  # words, and an end
-
-# Parts that sentences are filled with or composed of, and sentences that are too short to be recognised as such.
-PHRASES = (
-    "MS is aligned with PAN {0}{1}",
-    "MS is shifted by {0} against PAN, {1}{2}",
-    "to within {0} PAN pixels",
-    "as a whole",
-    "which is corrected",
-    "which is not corrected, as asked for",
-    "single windows differ from it by up to {0}",
-    "{0} and was sharpened by its maker, {1}",
-    "up to {0} times at medium detail",
-    "bands were shifted by up to {0} PAN pixels",
-    "across the scene the shift varies by {0} PAN pixels",
-    "both corrected",
-    "residual {0}",
-    "corrected",
-    "not asked for",
-    "measured on this scene",
-    "measured",
-    "as given",
-    "as large as",
-    "as small as",
-    "more than",
-    "not comparable with",
-    "not measurable",
-    "score {0}, the best so far",
-    "score {0}",
-    "PAN pixels are {0}, MS pixels {1} map units wide",
-    "PAN has {0} x {1} pixels, MS {2} x {3}, neither has a georeference",
-    "an MS pixel is {0} PAN pixels wide, and",
-    "at row {0}, column {1}",
-    "ground control points",
-    "{0} was made by this plugin, but its figures one scale down are left out, because {1}",
-    "Weights: {0}, {1}, SHA-256 {2}.",
-    "Device: {0}, {1} ({2}), {3}.",
-    "Device: {0}, {1} ({2}).",
-    "Engine: {0}, {1}.",
-    "Build: {0}, {1}.",
-    "Removed {0}.",
-    "Ready: {0}.",
-    "Bands: {0}.",
-    "for all sensors",
-    "for {0}, as asked",
-    "for {0}, because of the name {1}",
-    "the file that was chosen",
-    "the layers {0}",
-    "since an NVIDIA driver is there",
-    "since no NVIDIA driver is there",
-    "run Set up the engine (otfm:setup) in the Processing Toolbox",
-    "run Set up the engine (otfm:setup) in the Processing Toolbox with ACTION repair",
-    "The Microsoft Visual C++ Redistributable (x64) is missing: install the current one from Microsoft, and start QGIS "
-    "again. If that does not help",
-    "is cut short",
-    "has {0} for {1}, but a number from {2} to {3} is needed",
-    "has {0} for {1}, but a whole number from {2} to {3} is needed",
-    "is not a complete RPC file: {0} has {1} of {2} numbers, or one is wrong",
-    "holds a NUL, so it is damaged",
-    "lists no image of a granule",
-    "lists {0} bands, but 1 to {1} are expected",
-    "names the spacecraft '{0}', but only {1} are known",
-    "it does not keep the georeference",
-    "it does not keep the reference system",
-    "it does not keep the nodata value {0}",
-    "its compression is lossy",
-    "it would change them by {0} % of their mean",
-    "GDAL does not say why",
-    "Choose DATA_TYPE={0}, or use .tif",
-    "Leave NBITS out of CREATE_OPTIONS",
-    "Leave DATA_TYPE as MS",
-    "other pixels than PAN",
-    "another reference system",
-    "only {0} pixels are valid in both rasters, at least {1} are needed",
-    "Use a QGIS with Python {0}",
-    "It is made for {0}. Use such a machine",
-    "{0} failed:",
-    "the folder of this plugin",
-    "the Python of QGIS",
-    "the folder {0}",
-    "The folder {0} is {1} characters too long: torch's files would have paths of {2} characters, and this Windows "
-    "opens {3}.",
-    "Run these two commands in a command prompt, and run again:",
-    "the package index that pip uses",
-    "cannot tell",
-    "{0} % less than",
-    "{0} % more than",
-)
+LISTED = FOLDER / "messages_de.json"  # holds parts of sentences too, which all languages take over from it
+NUMBER = re.compile(r"\d+(?=})")  # of a field
 
 
 def texts() -> list[str]:
@@ -143,8 +59,11 @@ def _flatten(value: object) -> Iterator[str]:
 
 
 def messages() -> list[str]:
-    """Collect the sentences, and their parts, that model/ and engine/ may log or raise, each once."""
-    return list(dict.fromkeys([*(t for t in templates() if SENTENCE.search(t)), *PHRASES]))
+    """Collect the sentences that model/ and engine/ may log or raise, and the listed parts of sentences, each once."""
+    found = templates()
+    code = NUMBER.sub("", "\0".join(found))
+    parts = [text for text in json.loads(LISTED.read_text(encoding="utf-8")) if NUMBER.sub("", text) in code]
+    return list(dict.fromkeys([*filter(SENTENCE.search, found), *parts]))
 
 
 def templates() -> list[str]:
