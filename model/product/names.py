@@ -87,8 +87,8 @@ def _mark_letters(images: list[_Image]) -> list[_Image]:
             words.remove(letter)
             marked = replace(image, mark=LETTERS[letter], group=" ".join(words), title="_".join(words))
             lettered[marked.group].append(marked)
-    marked = {i.file: i for group in lettered.values() for i in group if len(group) >= MIN_NAMED}
-    return [marked.get(i.file, i) for i in images]
+    by_file = {i.file: i for group in lettered.values() for i in group if len(group) >= MIN_NAMED}
+    return [by_file.get(i.file, i) for i in images]
 
 
 def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Product | RefusedProduct]:
