@@ -44,7 +44,8 @@ class MsLayer:
 def _choose_renderer(layers: Sequence[QgsRasterLayer]) -> QgsRasterRenderer | None:
     """Return the rendering of MS, in natural colours where QGIS drew the first three bands, blue before red.
 
-    Natural colours are stretched as MS is: by each layer's stretch, or by that of the one layer for other bands.
+    Natural colours are stretched as MS is: by each layer's stretch, or by that of the one layer for other bands. QGIS
+    stretches single bands to their extremes; these are stretched by a cumulative cut, as several bands are.
     """
     from ..model.product.names import find_natural_colours
 
@@ -62,9 +63,13 @@ def _choose_renderer(layers: Sequence[QgsRasterLayer]) -> QgsRasterRenderer | No
         return natural.renderer().clone()
     drawn = QgsMultiBandColorRenderer(None, *colours)
     for get_band, _, _, set_stretch in _list_channels(drawn):
-        grey = layers[get_band() - 1].renderer()
+        band = layers[get_band() - 1].clone()
+        grey = band.renderer()
         if isinstance(grey, QgsSingleBandGrayRenderer) and grey.contrastEnhancement():
-            set_stretch(QgsContrastEnhancement(grey.contrastEnhancement()))
+            if grey.minMaxOrigin().limits() == QgsRasterMinMaxOrigin.Limits.MinMax:
+                kind = grey.contrastEnhancement().contrastEnhancementAlgorithm()
+                band.setContrastEnhancement(kind, QgsRasterMinMaxOrigin.Limits.CumulativeCut)
+            set_stretch(QgsContrastEnhancement(band.renderer().contrastEnhancement()))
     return drawn
 
 

@@ -10,6 +10,7 @@ from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QComboBox, QPushButton, QWidget
 
 from ..algorithms.bridge import raster_source
+from ..algorithms.pair_of_layers import name_ms
 from ..algorithms.result_layer import MADE_OF, AfterLoading
 from ..algorithms.translation import tr
 from ..model.errors import PansharpenError
@@ -17,6 +18,7 @@ from .live_preview import LivePreview
 from .swipe_tool import SwipeTool
 
 OFFER_SECONDS = 60  # A run may end while the user is busy elsewhere.
+SHOWN_LETTERS = 16  # Of the names of layers in the message.
 
 
 class Comparison:
@@ -38,7 +40,7 @@ class Comparison:
     def offer(self, layer: QgsRasterLayer) -> None:
         """Offer to compare a result that was just loaded."""
         name = layer.id()
-        text = tr("Compare {layer} with the layer that it was made of.").format(layer=layer.name())
+        text = tr("Compare the result with the layer that it was made of.")
         self._tell(text, _make_button(tr("Compare"), lambda: self.start(QgsProject.instance().mapLayer(name))))
 
     def start(self, after: QgsMapLayer | None = None) -> None:
@@ -63,6 +65,8 @@ class Comparison:
         canvas.setFocus()
         choice = QComboBox()
         choice.setToolTip(tr("The layer on the left or at the top"))
+        choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        choice.setMinimumContentsLength(SHOWN_LETTERS)  # A long name would widen QGIS's window.
         others = [la for la in QgsProject.instance().layerTreeRoot().layerOrder() if la not in (before, after)]
         for layer in (before, *others):
             choice.addItem(layer.name(), layer)
@@ -133,7 +137,7 @@ def stack_bands(layers: list[QgsRasterLayer], result: QgsRasterLayer) -> QgsRast
         source = stack_sources([raster_source(layer, [1], "MS") for layer in layers], "MS")
     except (PansharpenError, QgsProcessingException):
         return layers[0]
-    stack = QgsRasterLayer(source.xml, source.label, "gdal")
+    stack = QgsRasterLayer(source.xml, name_ms(layers), "gdal")
     if not stack.isValid() or stack.bandCount() != result.bandCount():
         return layers[0]
     stack.setCrs(layers[0].crs())

@@ -17,6 +17,7 @@ from .map_picture import MapPicture
 FLICKER_MS = 600  # Below three changes a second, which everybody can look at.
 LINE_WIDTH = 5  # Pixels.
 LINE_STYLE = "background: white; border: 1px solid black;"
+LABEL_MARGINS = 20  # Pixels, of the line too.
 LABEL_STYLE = "background: rgba(0, 0, 0, 160); color: white; padding: 3px;"
 
 
@@ -146,7 +147,9 @@ class SwipeTool(QgsMapTool):
         )
         self.line.setVisible(self.blinking < 0)
         for number, (label, layer) in enumerate(zip(self.labels, self.layers)):
-            label.setText(layer.name())
+            side = self._find_side(number)
+            room = int(side.width() if self.upright else width) - LABEL_MARGINS
+            label.setText(label.fontMetrics().elidedText(layer.name(), Qt.TextElideMode.ElideMiddle, room))
             label.adjustSize()
             label.setVisible(self.blinking in (-1, number))
             away = margin + 1 if number else -margin - (label.width() if self.upright else label.height())

@@ -700,8 +700,8 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
         <translation>Der Layer links oder oben</translation>
     </message>
     <message>
-        <source>Compare {layer} with the layer that it was made of.</source>
-        <translation>{layer} mit dem Layer vergleichen, aus dem er entstand.</translation>
+        <source>Compare the result with the layer that it was made of.</source>
+        <translation>Das Ergebnis mit dem Layer vergleichen, aus dem es entstand.</translation>
     </message>
     <message>
         <source>Compare</source>

@@ -700,8 +700,8 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
         <translation>La capa de la izquierda o de arriba</translation>
     </message>
     <message>
-        <source>Compare {layer} with the layer that it was made of.</source>
-        <translation>Comparar {layer} con la capa de la que se obtuvo.</translation>
+        <source>Compare the result with the layer that it was made of.</source>
+        <translation>Comparar el resultado con la capa de la que se obtuvo.</translation>
     </message>
     <message>
         <source>Compare</source>

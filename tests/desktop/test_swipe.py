@@ -25,7 +25,7 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QEvent, QPoint, QPointF, Qt
 from qgis.PyQt.QtGui import QColor, QMouseEvent
 from qgis.PyQt.QtTest import QTest
-from qgis.PyQt.QtWidgets import QApplication, QComboBox, QPushButton
+from qgis.PyQt.QtWidgets import QApplication, QComboBox, QLabel, QPushButton
 
 DARK, BRIGHT, OTHER = 40, 200, 120
 
@@ -201,6 +201,17 @@ def test_another_layer_is_chosen_in_the_message(desktop, layers):
     assert colours(desktop.canvas)[:2] == [OTHER, BRIGHT]
 
 
+def test_long_names_widen_neither_window_nor_map(desktop, layers):
+    for layer in layers.values():
+        layer.setName(f"LC08_L1TP_{60 * '0'}_{layer.name()}")
+    AfterLoading(lambda layer: None).postProcessLayer(layers["result"], None, None)
+    assert desktop.bar.currentItem().minimumSizeHint().width() < 660
+    action(desktop).trigger()
+    assert desktop.bar.currentItem().minimumSizeHint().width() < 660
+    left, right = (label.geometry() for label in desktop.canvas.findChildren(QLabel))
+    assert 0 <= left.left() < left.right() < right.left() < right.right() <= desktop.canvas.width()
+
+
 @pytest.mark.parametrize("name", ["ms", "result"])
 def test_removal_of_a_layer_ends_it(desktop, layers, name):
     action(desktop).trigger()
@@ -263,7 +274,8 @@ def test_result_is_found_from_its_ms_and_without_a_choice(desktop, layers, activ
 def test_bands_in_several_layers_are_compared_in_colours(desktop, layers, tmp_path):
     project, ids = QgsProject.instance(), []
     for name, value in (("red", 10), ("green", 90), ("blue", 250)):
-        band = QgsRasterLayer(str(save(tmp_path / f"{name}.tif", np.full((1, 60, 80), value), "uint8")), name)
+        file = save(tmp_path / f"{name}.tif", np.full((1, 60, 80), value), "uint8")
+        band = QgsRasterLayer(str(file), f"harbour_{name}")
         ids.append(project.addMapLayer(band).id())
     values = np.full((3, 60, 80), 200)
     result = QgsRasterLayer(str(save(tmp_path / "colours.tif", values, "uint8")), "colours")
@@ -274,6 +286,7 @@ def test_bands_in_several_layers_are_compared_in_colours(desktop, layers, tmp_pa
     settle(desktop.canvas)
     left = desktop.canvas.grab().toImage().pixelColor(60, 150)
     assert (left.red(), left.green(), left.blue()) == (10, 90, 250)
+    assert [label.text() for label in desktop.canvas.findChildren(QLabel)] == ["harbour", "colours"]
 
 
 def test_a_run_offers_the_comparison(desktop, layers):
