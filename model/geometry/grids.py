@@ -184,16 +184,12 @@ def register(pan: Grid, ms: Grid) -> Placement:
             f"{missing} has no georeference but {present} has one, so they cannot be laid over each other. "
             f"Georeference {missing}, or remove the georeference of {present} if both cover the same area."
         )
-    if not pan.georeferenced:
-        return _make_placement(pan, np.diag([pan.width / ms.width, pan.height / ms.height]), np.zeros(2), ms)
-    to_pan = np.linalg.inv(_extract_linear(pan.transform))
-    between = to_pan @ _extract_linear(ms.transform)
-    offset = to_pan @ np.array([ms.transform[0] - pan.transform[0], ms.transform[3] - pan.transform[3]])
-    return _make_placement(pan, between, offset, ms)
-
-
-def _make_placement(pan: Grid, between: np.ndarray, offset: np.ndarray, ms: Grid) -> Placement:
-    """Check the affine map from MS pixels (column, row) to PAN pixels and turn it into a Placement."""
+    # The affine map from MS pixels (column, row) to PAN pixels.
+    between, offset = np.diag([pan.width / ms.width, pan.height / ms.height]), np.zeros(2)
+    if pan.georeferenced:
+        to_pan = np.linalg.inv(_extract_linear(pan.transform))
+        between = to_pan @ _extract_linear(ms.transform)
+        offset = to_pan @ np.array([ms.transform[0] - pan.transform[0], ms.transform[3] - pan.transform[3]])
     (across, skew_x), (skew_y, down) = between
     skew = max(abs(skew_x) * ms.height, abs(skew_y) * ms.width)
     if skew > MAX_SKEW or across <= 0 or down <= 0:

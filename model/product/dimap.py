@@ -63,11 +63,8 @@ def _find_fault(processing: str) -> str:
 
 def _list_tile_names(root: Tree) -> list[list[str]]:
     """List the names of the tiles of each image. Pleiades Neo has two images of three bands each."""
-    tile_names = []
-    for group in root.iter("data_files"):
-        hrefs = (path.get("href", "") for path in group.iter("data_file_path"))
-        tile_names.append(list(dict.fromkeys(check_value("DATA_FILE_PATH", h) for h in hrefs if h)))
-    return tile_names
+    groups = ([path.get("href", "") for path in group.iter("data_file_path")] for group in root.iter("data_files"))
+    return [list(dict.fromkeys(check_value("DATA_FILE_PATH", h) for h in hrefs if h)) for hrefs in groups]
 
 
 def _read_nodata(root: Tree) -> float | None:

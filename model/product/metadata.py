@@ -25,7 +25,6 @@ MAX_DEPTH = 32  # Nesting of elements or groups; DIMAP files have 10.
 MAX_VALUE = 255  # Characters of a value: the longest name of a file on any system.
 MAX_BANDS = 64  # Per image; sensors with a panchromatic band have at most 16.
 CHUNK = 2**20  # Bytes between two checks for a cancel.
-NUMBER = r"[+-]?\d{1,15}(\.\d{0,15})?([eE][+-]?\d{1,2})?"
 Tree = Element  # All names are in small letters.
 
 
@@ -160,14 +159,19 @@ def check_value(name: str, text: str) -> str:
     return value
 
 
-def parse_number(name: str, text: str, low: float, high: float, kind: str = "a number", pattern: str = NUMBER) -> float:
+def parse_number(name: str, text: str, low: float, high: float) -> float:
     """Read a number in a range. Raises InputError, with part of a sentence."""
-    stated = text.strip()
-    if re.fullmatch(pattern, stated, re.ASCII) and low <= float(stated) <= high:
-        return float(stated)
-    raise InputError(f"has {stated[:40] or 'nothing'} for {name}, but {kind} from {low:g} to {high:g} is needed")
+    number = re.fullmatch(r"[+-]?\d{1,15}(\.\d{0,15})?([eE][+-]?\d{1,2})?", text.strip(), re.ASCII)
+    if number and low <= float(text) <= high:
+        return float(text)
+    stated = text.strip()[:40] or "nothing"
+    raise InputError(f"has {stated} for {name}, but a number from {low:g} to {high:g} is needed")
 
 
 def parse_count(name: str, text: str, low: int, high: int) -> int:
     """Read a whole number in a range. Raises InputError, with part of a sentence."""
-    return int(parse_number(name, text, low, high, "a whole number", r"\d{1,9}"))
+    if re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII) and low <= int(text) <= high:
+        return int(text)
+    raise InputError(
+        f"has {text.strip()[:40] or 'nothing'} for {name}, but a whole number from {low} to {high} is needed"
+    )

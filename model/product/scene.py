@@ -167,7 +167,7 @@ class RefusedProduct:
 
 
 def guide_by_finest(part: Part, bands: Mapping[float, Sequence[Band]]) -> Product | None:
-    """Make the product without PAN of the bands of each pixel size, of which the smallest guide the others.
+    """Make the product without PAN of the bands of each pixel size; those of the smallest guide the others.
 
     `part` is what all its parts share. None where fewer than two pixel sizes differ by MIN_RATIO to MAX_RATIO.
     """

@@ -145,11 +145,10 @@ class Warper:
 
     def _refuse_local(self) -> None:
         """Refuse one local system and one that is not: nothing relates the two. Raises InputError."""
-        systems = [osr.SpatialReference(wkt) for wkt in (self.crs, self.pan_crs)]
-        local = [system.IsLocal() for system in systems]
-        if any(local) and not all(local):
-            which = self.role if local[0] else "PAN"
-            system = systems[0 if local[0] else 1].GetName() or "unnamed"
+        own, pan = (osr.SpatialReference(wkt) for wkt in (self.crs, self.pan_crs))
+        if bool(own.IsLocal()) != bool(pan.IsLocal()):
+            which, local = (self.role, own) if own.IsLocal() else ("PAN", pan)
+            system = local.GetName() or "unnamed"
             raise InputError(
                 f"The reference system of {which} is a local one ('{system}'), which nothing relates to that of the "
                 f"other raster ({self.name}). Assign the right system to {which} (Layer, Set CRS, or gdal_edit.py "

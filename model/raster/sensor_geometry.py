@@ -70,8 +70,7 @@ class SensorModel:
 
     def to_frame(self, extent: Extent) -> Extent:
         """Return the extent in the raster's frame of one in degrees. Raises InputError."""
-        x0, y0, x1, y1 = extent
-        pixels = self.to_pixels(_spread(x0, y0, x1, y1))
+        pixels = self.to_pixels(_spread(*extent))
         if np.isnan(pixels).any():
             raise InputError(
                 f"The extent {extent} (degrees) has no place in the sensor geometry of {self.name}. Choose another one."
@@ -149,7 +148,7 @@ def relate_models(pan: SensorModel, ms: SensorModel) -> Relation:
     low, high = np.maximum(low, 0.0), np.minimum(high, (ms_width, ms_height))
     transform, miss = FRAME, math.inf
     if (low + 1.0 < high).all():  # false where a model has no values
-        points = _spread(low[0], low[1], high[0], high[1])
+        points = _spread(*low, *high)
         targets = pan.to_pixels(ms.to_ground(points))
         if np.isfinite(targets).all():
             design = np.column_stack([points, np.ones(len(points))])

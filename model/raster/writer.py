@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -144,11 +143,8 @@ class RasterWriter:
 
     def _add_overviews(self, dataset: gdal.Dataset) -> None:
         """Add averages of 2 x 2 pixels, again and again."""
-        levels: list[int] = []
         side = max(self.grid.width, self.grid.height)
-        while side > MIN_OVERVIEW:
-            levels.append(2 ** (len(levels) + 1))
-            side = -(-side // 2)
+        levels = [2**k for k in range(1, 32) if -(-side // 2 ** (k - 1)) > MIN_OVERVIEW]
         if levels:
             dataset.BuildOverviews("AVERAGE", levels)
 
@@ -187,11 +183,9 @@ class RasterWriter:
     def __enter__(self) -> RasterWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         self.dataset = None
-        self.stack.__exit__(kind, error, trace)
+        self.stack.__exit__(*error)
 
 
 def measure_lossy_error(found: NDArray[Any], values: NDArray[Any], form: OutputForm) -> float:
