@@ -15,11 +15,11 @@ from osgeo import gdal
 from ..errors import InputError
 from ..geometry.grids import MIN_RATIO, RATIO_DIGITS
 from ..raster.gdal_errors import gdal_exceptions, quote_messages
-from ..raster.source_files import open_delivered
+from ..raster.source_files import open_delivered, suggest_cure
 from .families import FAMILIES
 from .landsat import FILL, name_scene
 from .listing import Listing
-from .scene import CENTRES, NOT_SHARPENED, UNKNOWN, Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
+from .scene import CENTRES, NOT_SHARPENED, RGB, UNKNOWN, Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
 
 PIXEL_DIGITS = ".4g"  # Pixel sizes with equal digits are equal, also in degrees.
 LAYOUTS = ("bgr", "bgrn", "rgb", "rgbn", "nrg")  # Letters of the bands of a file, in their order.
@@ -30,13 +30,14 @@ MARKS = {
     **{name.replace(" ", ""): name for name in CENTRES},
     **{"blu": "blue", "grn": "green", "nir1": "nir", "coastalblue": "coastal", "nearinfrared": "nir", "nad": "PAN"},
 }  # Marks by words in names of files.
-RGB = ("red", "green", "blue")
+SENTINEL_2 = next(s for family in FAMILIES for s in family.sensors if s.name == "Sentinel-2")
 MIN_NAMED = 3  # Bands of a file whose descriptions are those of the sensor, so that they are believed.
 NEAR = 40.0  # nm from the usual centre of a colour.
 LETTERS = {"b": "blue", "g": "green", "r": "red", "n": "nir"}  # Marks by the last word, where no other word is one.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2}a?)$")
 COUNTED_WORD = re.compile(r"(pan|ms|mss|mul|mux|xs)(\d)$")  # Such as PAN1 and MSS1 of the first camera.
 MAXAR_WORD = re.compile(r"([pm])\d[a-z]s$")  # Such as P2AS and M2AS.
+TILE_WORD = re.compile(r"(?i)r\d+c\d+$")  # Row and column of a tile.
 PIXEL_WORD = re.compile(r"(?i)r?\d{1,3}m$")  # Such as R20m, in names of one band.
 WORDS = re.compile(r"[_\-. /()]+")
 DATE = re.compile(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)")
@@ -85,8 +86,8 @@ def _mark_letters(images: list[_Image]) -> list[_Image]:
         letter = next((w for w in reversed(words) if w in LETTERS), "")
         if letter and not image.mark:
             words.remove(letter)
-            marked = replace(image, mark=LETTERS[letter], group=" ".join(words), title="_".join(words))
-            lettered[marked.group].append(marked)
+            group, title = " ".join(words), "_".join(words)
+            lettered[group].append(replace(image, mark=LETTERS[letter], group=group, title=title))
     marked = {i.file: i for group in lettered.values() for i in group if len(group) >= MIN_NAMED}
     return [marked.get(i.file, i) for i in images]
 
@@ -173,7 +174,7 @@ def _parse_name(file: str) -> _Image | None:
     of_one_band = bool(marks) and list(marks.values())[-1] not in ("MS", "PAN")
     counted = {i: match[2] for i, w in enumerate(words) if (match := COUNTED_WORD.match(w.lower()))}
     rest = [counted.get(i, w) for i, w in enumerate(words) if i not in marks or i in counted]
-    rest = [w for w in rest if not (of_one_band and PIXEL_WORD.match(w))]
+    rest = [w for w in rest if not TILE_WORD.match(w) and not (of_one_band and PIXEL_WORD.match(w))]
     title = "_".join(rest) or path.parent.as_posix().strip(".") or "product"
     layout = next((w.lower() for w in words if w.lower() in LAYOUTS), "")
     mark = list(marks.values())[-1] if marks else ""
@@ -207,7 +208,7 @@ def _open(listing: Listing, image: _Image) -> _Image | None:
     try:
         dataset = open_delivered(path)
     except RuntimeError as error:
-        raise InputError(f"{path} cannot be opened: {quote_messages(error)}. Download it again") from error
+        raise InputError(f"{path} cannot be opened: {quote_messages(error)}. {suggest_cure(path)}") from error
     except InputError as error:
         raise InputError(f"{path} {error}") from error
     if dataset.GetMetadataItem("OTFM_VERSION"):
@@ -221,6 +222,8 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | P
     """Yield PAN and MS of one group of files, or the product of one that has two pixel sizes and no PAN."""
     if not images:
         return
+    if "8A" in [i.mark for i in images]:  # Only Sentinel-2 has it.
+        images = [replace(i, sensor=SENTINEL_2, mark=i.mark.zfill(2)) if i.mark[:1].isdigit() else i for i in images]
     guided = _guide_by_finest(listing, images)
     if guided:
         yield guided
@@ -233,6 +236,7 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | P
     if len(multiband) == 1 and {i.pixel for i in others} == {multiband[0].pixel}:  # Such as RGB and NIR.
         of_ms = [(*of_ms[0], *(b for b in single if b.name not in [own.name for own in of_ms[0]]))]
     of_pan = [(Band("PAN", (listing.path(i.file),)),) for i in pans]
+    of_pan, of_ms = (_join_tiles(some) for some in (of_pan, of_ms))
     first = images[0]
     date, nodata = _find_date(first), _find_nodata(first)
     for role, parts in (("PAN", of_pan), ("MS", of_ms)):
@@ -241,6 +245,14 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | P
             if role == "PAN" and first.place:  # It may belong to metadata of level 2.
                 scene = name_scene(first.sensor, first.place[:3], first.place[3:], date)
             yield Part(role, first.sensor, scene, first.title, bands, date, nodata=nodata)
+
+
+def _join_tiles(images: list[tuple[Band, ...]]) -> list[tuple[Band, ...]]:
+    """Make one image of those whose names say that they are its tiles."""
+    files = [file for bands in images for file in bands[0].files] if all(images) else []
+    if len(files) > 1 and all(any(map(TILE_WORD.match, WORDS.split(PurePosixPath(f).stem))) for f in files):
+        return [tuple(replace(b, files=tuple(sorted(files))) for b in images[0])]
+    return images
 
 
 def _guide_by_finest(listing: Listing, images: Sequence[_Image]) -> Product | None:
@@ -266,7 +278,8 @@ def _find_date(image: _Image) -> str:
 
 
 def _find_nodata(image: _Image) -> float | None:
-    return FILL if image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER")) else None
+    known = image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER"))
+    return FILL if known or any(map(MAXAR_WORD.match, WORDS.split(image.file.lower()))) else None
 
 
 def _find_finest(images: Sequence[_Image]) -> list[_Image]:
