@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import stat
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -67,13 +68,20 @@ class Listing:
             return exact
         inside = re.compile(rf"(?<![a-z0-9]){re.escape(wanted.stem.lower())}(?![a-z0-9])")
         longer = [f for f in self.images if PurePosixPath(f).parent == wanted.parent and inside.search(_stem(f))]
-        elsewhere = [f for f in self.images if PurePosixPath(f).name.lower() == wanted.name.lower()]
+        elsewhere = self._images_by_name.get(wanted.name.lower(), [])
         return next((some[0] for some in (longer, elsewhere) if len(some) == 1), None)
 
     @functools.cached_property
     def images(self) -> tuple[str, ...]:
         """Images that may be bands: no masks, previews or angles."""
         return tuple(f for f in self.files if f.lower().endswith(IMAGES) and not is_auxiliary(f))
+
+    @functools.cached_property
+    def _images_by_name(self) -> Mapping[str, list[str]]:
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for image in self.images:
+            by_name[PurePosixPath(image).name.lower()].append(image)
+        return by_name
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -69,11 +69,17 @@ class _Image:
 
 
 def list_untaken(listing: Listing, taken: set[str], titles: set[str]) -> list[_Image]:
-    """List the images that no metadata file has `taken` and whose names hold none of the `titles` of products."""
+    """List the images that no metadata file has `taken` and whose names hold none of the `titles` of products.
+
+    Next to an IMD file, a name of its maker does not count: the file may say that the image was sharpened.
+    """
+    described = {PurePosixPath(f).parent for f in listing.files if f.lower().endswith(".imd")}
     files = [
         file
         for file in listing.images
-        if listing.path(file) not in taken and not any(t.lower() in PurePosixPath(file).name.lower() for t in titles)
+        if listing.path(file) not in taken
+        and not any(t.lower() in PurePosixPath(file).name.lower() for t in titles)
+        and not (_is_of_maxar(file) and PurePosixPath(file).parent in described)
     ]
     return _mark_letters([image for image in map(_parse_name, files) if image])
 
@@ -279,7 +285,11 @@ def _find_date(image: _Image) -> str:
 
 def _find_nodata(image: _Image) -> float | None:
     known = image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER"))
-    return FILL if known or any(map(MAXAR_WORD.match, WORDS.split(image.file.lower()))) else None
+    return FILL if known or _is_of_maxar(image.file) else None
+
+
+def _is_of_maxar(file: str) -> bool:
+    return any(map(MAXAR_WORD.match, WORDS.split(file.lower())))
 
 
 def _find_finest(images: Sequence[_Image]) -> list[_Image]:

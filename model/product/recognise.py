@@ -235,7 +235,7 @@ def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) ->
     folder = {PurePosixPath(f).parent for f in part.files}
     guesses = [p for p in parts if p.guessed]
     fitting = [p for p in guesses if p.role == role and has_fitting_pixels(*((part, p) if role == "MS" else (p, part)))]
-    if len(fitting) > 1:
+    if len(fitting) > 1 or part.metadata:
         fitting = [p for p in fitting if PurePosixPath(p.files[0]).parent in folder]
     if fitting and part.level == 1:
         reason = f"No name says which image is {role}: {label(fitting[0].files)} is taken, because its pixels fit."

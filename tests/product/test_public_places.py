@@ -127,3 +127,11 @@ def test_search_results_of_stac_hold_their_item(tmp_path, four_band_pair, count)
     else:
         sentence = refusal(item, tmp_path / "out")
         assert "lists 2 STAC items. Save one to a file and choose that." in sentence
+
+
+def test_images_next_to_metadata_that_are_refused_stay_refused(tmp_path, four_band_pair):
+    """Their names say PAN and MS, but the metadata say that their maker sharpened them."""
+    worldview(tmp_path / "in", four_band_pair)
+    for file in (tmp_path / "in").rglob("*.IMD"):
+        file.write_text(file.read_text().replace('panSharpenAlgorithm = "None"', 'panSharpenAlgorithm = "UNB"'))
+    assert "sharpened by its maker already" in refusal(tmp_path / "in", tmp_path / "out")
