@@ -6,7 +6,6 @@ import functools
 import os
 import re
 import stat
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -32,7 +31,10 @@ AUXILIARY = (
     r"qi|psh|psm|pansharp\w*|udm\d?|aux|angles?|azimuth|zenith|[sv][az]a|footprint|roi|dem|dsm|dtm|overviews?|ovr|[fb]wd)"
 )
 AUXILIARY_FILE = re.compile(rf"(?:^|[_\-. ]){AUXILIARY}(?:[_\-. ]|$)", re.IGNORECASE)
-AUXILIARY_FOLDER = re.compile(rf"{AUXILIARY}(?:_data)?$", re.IGNORECASE)
+# Some of these words are in names of places, too: alone, they are of a product.
+AUXILIARY_FOLDER = re.compile(
+    rf"^{AUXILIARY}$|(?:^|[_\-. ])(?!snow|cloud|roi|gm|dem){AUXILIARY}(?:[_\-. ]|$)", re.IGNORECASE
+)
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".filepart", ".tmp")  # Endings of downloads.
 
 
@@ -59,29 +61,21 @@ class Listing:
     def find_next_to(self, file: str, name: str) -> str | None:
         """Return the file of this name in the folder of `file`, whatever its capitals; None if it is missing.
 
-        Of images, the only one with the name inside a longer one is found too, as tools add words such as "clip", and
-        so is the only one of the name in another folder.
+        Of images, the only one with it inside a longer name is found too (tools add "clip"), or in another folder.
         """
         wanted = PurePosixPath(file).parent / name.replace("\\", "/")
         exact = self._by_lower_case.get(wanted.as_posix().lower())
         if exact or not name.lower().endswith(IMAGES):
             return exact
-        inside = re.compile(rf"(?<![a-z0-9]){re.escape(wanted.stem.lower())}(?![a-z0-9])")
-        longer = [f for f in self.images if PurePosixPath(f).parent == wanted.parent and inside.search(_stem(f))]
-        elsewhere = self._images_by_name.get(wanted.name.lower(), [])
+        inside = re.compile(rf"(?i)(?<![a-z0-9]){re.escape(wanted.stem)}(?![a-z0-9])[^/]*$")
+        longer = [f for f in self.images if PurePosixPath(f).parent == wanted.parent and inside.search(f)]
+        elsewhere = [f for f in self.images if f"/{f}".lower().endswith(f"/{wanted.name.lower()}")]
         return next((some[0] for some in (longer, elsewhere) if len(some) == 1), None)
 
     @functools.cached_property
     def images(self) -> tuple[str, ...]:
         """Images that may be bands: no masks, previews or angles."""
         return tuple(f for f in self.files if f.lower().endswith(IMAGES) and not is_auxiliary(f))
-
-    @functools.cached_property
-    def _images_by_name(self) -> Mapping[str, list[str]]:
-        by_name: dict[str, list[str]] = defaultdict(list)
-        for image in self.images:
-            by_name[PurePosixPath(image).name.lower()].append(image)
-        return by_name
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -98,14 +92,10 @@ class Listing:
         return tuple(f for f in self.files if f.lower().endswith(UNFINISHED))
 
 
-def _stem(file: str) -> str:
-    return PurePosixPath(file.lower()).stem
-
-
 def is_auxiliary(file: str) -> bool:
     """Tell by the name that a file is a mask, a preview, an angle or another file that is not a band."""
     path = PurePosixPath(file)
-    return bool(AUXILIARY_FILE.search(path.stem)) or any(map(AUXILIARY_FOLDER.match, path.parent.parts))
+    return bool(AUXILIARY_FILE.search(path.stem)) or any(map(AUXILIARY_FOLDER.search, path.parent.parts))
 
 
 def find_archive_prefix(name: str) -> str | None:

@@ -69,10 +69,8 @@ class _Image:
 
 
 def list_untaken(listing: Listing, taken: set[str], titles: set[str]) -> list[_Image]:
-    """List the images that no metadata file has `taken` and whose names hold none of the `titles` of products.
-
-    Next to an IMD file, a name of its maker does not count: the file may say that the image was sharpened.
-    """
+    """List the images that no metadata file has `taken` and whose names hold none of the `titles` of products."""
+    # Next to an IMD file, Maxar's names do not count: the file may say that the image was sharpened.
     described = {PurePosixPath(f).parent for f in listing.files if f.lower().endswith(".imd")}
     files = [
         file
@@ -149,10 +147,7 @@ def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
                 one_band = (Band("PAN", (listing.path(image.file),)),)
                 role, bands = ("PAN", one_band) if image.count == 1 else ("MS", _list_file_bands(listing, image))
                 scene = f"{listing.root} {image.file}"
-                nodata = _find_nodata(image)
-                yield Part(
-                    role, image.sensor, scene, image.title, bands, _find_date(image), nodata=nodata, guessed=True
-                )
+                yield Part(role, image.sensor, scene, image.title, bands, nodata=_find_nodata(image), guessed=True)
 
 
 def _parse_name(file: str) -> _Image | None:
@@ -239,14 +234,14 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | P
     multiband = [i for i in others if i.count > 1]
     single = _list_single_bands(listing, [i for i in others if i.count == 1])
     of_ms = [_list_file_bands(listing, i) for i in multiband] or [single]
-    if len(multiband) == 1 and {i.pixel for i in others} == {multiband[0].pixel}:  # Such as RGB and NIR.
-        of_ms = [(*of_ms[0], *(b for b in single if b.name not in [own.name for own in of_ms[0]]))]
-    of_pan = [(Band("PAN", (listing.path(i.file),)),) for i in pans]
-    of_pan, of_ms = (_join_tiles(some) for some in (of_pan, of_ms))
+    band_names = {b.name for b in of_ms[0]}
+    if len(multiband) == 1 and {*RGB} <= band_names and {i.pixel for i in others} == {multiband[0].pixel}:
+        of_ms = [(*of_ms[0], *(b for b in single if b.name not in band_names))]  # Such as RGB and NIR.
+    of_pan: list[tuple[Band, ...]] = [(Band("PAN", (listing.path(i.file),)),) for i in pans]
     first = images[0]
     date, nodata = _find_date(first), _find_nodata(first)
     for role, parts in (("PAN", of_pan), ("MS", of_ms)):
-        for bands in filter(None, parts):
+        for bands in filter(None, _join_tiles(parts)):
             scene = f"{listing.root} {first.group}"
             if role == "PAN" and first.place:  # It may belong to metadata of level 2.
                 scene = name_scene(first.sensor, first.place[:3], first.place[3:], date)
@@ -284,8 +279,8 @@ def _find_date(image: _Image) -> str:
 
 
 def _find_nodata(image: _Image) -> float | None:
-    known = image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER"))
-    return FILL if known or _is_of_maxar(image.file) else None
+    has_fill = image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER"))
+    return FILL if has_fill or _is_of_maxar(image.file) else None
 
 
 def _is_of_maxar(file: str) -> bool:
@@ -310,14 +305,10 @@ def _list_file_bands(listing: Listing, image: _Image) -> tuple[Band, ...]:
     sharpened = [n for n in order if n not in NOT_SHARPENED]
     fitting = (names for names in (letters, order, sharpened) if len(names) == image.count)
     names = next(fitting, [MARKS.get(d, d) or f"band {i}" for i, d in enumerate(described, start=1)])
-    if sum(map(bool, named)) >= MIN_NAMED:
-        names = named
+    names = named if sum(map(bool, named)) >= MIN_NAMED else names
+    shown = [(i, n) for i, n in enumerate(names, start=1) if n and n not in ("PAN", *NOT_SHARPENED)]
     centres = image.sensor.centres
-    return tuple(
-        Band(n, (file,), i, "", centres.get(n))
-        for i, n in enumerate(names, start=1)
-        if n and n not in ("PAN", *NOT_SHARPENED)
-    )
+    return tuple(Band(n, (file,), i, "", centres.get(n)) for i, n in shown)
 
 
 def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band, ...]:

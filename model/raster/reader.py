@@ -78,9 +78,8 @@ class Raster:
             return gdal.OpenEx(source.gdal_name, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
             self._confinement.close()
-            raise InputError(
-                f"{role} {source.name} cannot be opened: {quote_messages(error)}. {suggest_cure(source.gdal_name)}."
-            ) from error
+            cure = suggest_cure(source.gdal_name)
+            raise InputError(f"{role} {source.name} cannot be opened: {quote_messages(error)}. {cure}.") from error
         except InputError as error:
             self._confinement.close()
             raise InputError(f"{role} {source.name} {error}.") from error

@@ -55,7 +55,7 @@ def test_bands_in_another_folder_than_their_metadata_are_found(tmp_path, landsat
     assert (found.title, len(found.ms.bands), found.ms.missing) == (product, 7, ())
 
 
-@pytest.mark.parametrize("folder", ["Snow Lake", "ROI Berlin", "cloud free"])
+@pytest.mark.parametrize("folder", ["Snow Lake", "ROI Berlin", "cloud free", "DEM area"])
 def test_words_of_masks_in_names_of_folders_mean_nothing(tmp_path, four_band_pair, folder):
     named(tmp_path / "in" / folder, four_band_pair, "a_pan.tif", "a_ms.tif")
     assert len(only_product(tmp_path / "in").ms.bands) == 4
