@@ -207,10 +207,8 @@ def register(pan: Grid, ms: Grid) -> Placement:
         bounds.append((low, min(limit, math.floor(start + size * count - 0.5 + EDGE_TOLERANCE) + 1)))
     (top, bottom), (left, right) = bounds
     if bottom <= top or right <= left:
-        raise InputError(
-            f"PAN and MS do not overlap: PAN has {pan.describe()}; MS has {ms.describe()}. Check the reference systems "
-            "of both layers."
-        )
+        places = f"PAN has {pan.describe()}; MS has {ms.describe()}"
+        raise InputError(f"PAN and MS do not overlap: {places}. Check the reference systems of both layers.")
     origin = (corner[0] + 0.5 * step[0] - 0.5, corner[1] + 0.5 * step[1] - 0.5)
     return Placement(origin, step, Window(left, top, right - left, bottom - top))
 

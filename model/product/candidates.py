@@ -10,10 +10,9 @@ from osgeo import gdal
 from ..errors import InputError
 from ..geometry.grids import MAX_RATIO, MIN_RATIO, RATIO_DIGITS, Grid
 from ..raster.source_files import open_delivered
-from .scene import CENTRES, Part
+from .scene import CENTRES, RGB, Part
 
 MAX_NANOMETRES = 1000.0  # PAN shows nothing of bands beyond.
-RGB = ("red", "green", "blue")
 
 
 def has_fitting_pixels(pan: Part, ms: Part) -> bool:

@@ -18,9 +18,8 @@ from ..raster.source import RasterSource
 from ..raster.source_files import open_delivered, public_name
 from ..raster.stack import export_vrt, join_images, label, mosaic, stack
 from .rpc import find_rpc, read_rpc
-from .scene import Band, Part, Product
+from .scene import RGB, Band, Part, Product
 
-RGB = ("red", "green", "blue")
 BAND_NAMES = {PRODUCT_BANDS[1]: (*RGB, "nir"), PRODUCT_BANDS[2]: RGB}  # By choice; "all" takes all bands.
 MEASURED_MARGIN = 64  # Pixels of MS around an extent.
 INTERPRETATIONS = {"red": gdal.GCI_RedBand, "green": gdal.GCI_GreenBand, "blue": gdal.GCI_BlueBand}

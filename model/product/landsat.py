@@ -41,8 +41,8 @@ def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
     level = find_value(root, "PROCESSING_LEVEL") or find_value(root, "DATA_TYPE")
     listed = _find_band_files(root, sensor)
     for role in ("PAN", "MS"):
-        own = {band: name for band, name in listed.items() if (band == "PAN") == (role == "PAN")}
-        for kind, name_of in _choose_names(listing, file, own):
+        of_role = {band: name for band, name in listed.items() if (band == "PAN") == (role == "PAN")}
+        for process, name_of in _choose_names(listing, file, of_role):
             file_of = {band: listing.find_next_to(file, name) for band, name in name_of.items()}
             yield Part(
                 role=role,
@@ -51,26 +51,23 @@ def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
                 title=title,
                 bands=tuple(Band(b, (listing.path(f),)) for b, f in file_of.items() if f is not None),
                 date=date,
-                level=2 if level.upper().startswith("L2") or kind == "sr" else 1,
+                level=2 if level.upper().startswith("L2") or process == "sr" else 1,
                 metadata=(path,),
                 missing=tuple(f"{name_of[b]} ({b})" for b, f in file_of.items() if f is None),
-                nodata=ESPA_FILL if kind else FILL,
+                nodata=ESPA_FILL if process else FILL,
                 made=made,
             )
 
 
 def _choose_names(listing: Listing, file: str, name_of: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Yield kinds of processing with names of files by band: those of the MTL file, and what ESPA made of them.
-
-    ESPA adds surface reflectance (sr) and reflectance (toa) under names of its own, with the MTL file of level 1.
-    """
-    sets = {"": name_of}
-    for kind in ("sr", "toa"):
-        sets[kind] = {b: re.sub(r"(?i)_B(\d)\.TIFF?$", rf"_{kind}_band\1.tif", name) for b, name in name_of.items()}
-    present = [kind for kind, names in sets.items() if any(listing.find_next_to(file, n) for n in names.values())]
-    for kind in present or [""]:
-        if name_of and (kind != "toa" or present == ["toa"]):
-            yield kind, sets[kind]
+    """Yield kinds of processing, and names of files by band: those of the MTL file, and what ESPA made of them."""
+    renamed = {k: rf"_{k}_band\1.tif" for k in ("sr", "toa")}
+    sets = {k: {b: re.sub(r"(?i)_B(\d)\.TIFF?$", new, n) for b, n in name_of.items()} for k, new in renamed.items()}
+    sets[""] = dict(name_of)
+    present = [process for process, names in sets.items() if any(listing.find_next_to(file, n) for n in names.values())]
+    for process in present or [""]:
+        if name_of and (process != "toa" or present == ["toa"]):
+            yield process, sets[process]
 
 
 def name_scene(sensor: Sensor, path: str, row: str, date: str) -> str:

@@ -24,11 +24,15 @@ ARCHIVES = {
     **{".zip": "/vsizip/", ".7z": "/vsi7z/", ".rar": "/vsirar/"},  # The last two need GDAL 3.7 with libarchive.
 }
 CLOSED = (*ARCHIVES, ".tbz2", ".tbz", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".zst", ".z")  # GDAL may not.
-# Words in names of files and folders that belong to a product, but are not bands of it.
-AUXILIARY = re.compile(
-    r"(?:^|[_\-. /])(?:browse|thumb(?:nail)?s?|preview|ql|quicklook|(?:gap_?)?masks?|msk|gm|clouds?|snow|quality|b?qa|"
+# Words in names of files, and names of folders, that belong to a product but are not bands of it.
+AUXILIARY = (
+    r"(?:browse|thumb(?:nail)?s?|preview|ql|quicklook|(?:gap_?)?masks?|msk|gm|clouds?|snow|quality|b?qa|"
     r"qi|psh|psm|pansharp\w*|udm\d?|aux|angles?|azimuth|zenith|[sv][az]a|footprint|roi|dem|dsm|dtm|overviews?|ovr|[fb]wd)"
-    r"(?:[_\-. /]|$)"
+)
+AUXILIARY_FILE = re.compile(rf"(?:^|[_\-. ]){AUXILIARY}(?:[_\-. ]|$)", re.IGNORECASE)
+# Some of these words are in names of places, too: alone, they are of a product.
+AUXILIARY_FOLDER = re.compile(
+    rf"^{AUXILIARY}$|(?:^|[_\-. ])(?!snow|cloud|roi|gm|dem){AUXILIARY}(?:[_\-. ]|$)", re.IGNORECASE
 )
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".filepart", ".tmp")  # Endings of downloads.
 
@@ -56,20 +60,26 @@ class Listing:
     def find_next_to(self, file: str, name: str) -> str | None:
         """Return the file of this name in the folder of `file`, whatever its capitals; None if it is missing.
 
-        Of images, the only one with the name inside a longer one is found too: tools add words such as "clip".
+        Of images, the only one with it inside a longer name is found too (tools add "clip"), or in another folder.
         """
         wanted = PurePosixPath(file).parent / name.replace("\\", "/")
         exact = self._by_lower_case.get(wanted.as_posix().lower())
         if exact or not name.lower().endswith(IMAGES):
             return exact
-        inside = re.compile(rf"(?<![a-z0-9]){re.escape(wanted.stem.lower())}(?![a-z0-9])")
-        longer = [f for f in self.images if PurePosixPath(f).parent == wanted.parent and inside.search(_stem(f))]
-        return longer[0] if len(longer) == 1 else None
+        inside = re.compile(rf"(?i)(?<![a-z0-9]){re.escape(wanted.stem)}(?![a-z0-9])[^/]*$")
+        longer = [f for f in self.images if PurePosixPath(f).parent == wanted.parent and inside.search(f)]
+        elsewhere = [f for f in self.images if f"/{f}".lower().endswith(f"/{wanted.name.lower()}")]
+        return next((some[0] for some in (longer, elsewhere) if len(some) == 1), None)
 
     @functools.cached_property
     def images(self) -> tuple[str, ...]:
         """Images that may be bands: no masks, previews or angles."""
         return tuple(f for f in self.files if f.lower().endswith(IMAGES) and not is_auxiliary(f))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Images that are masks, previews or angles by their names."""
+        return tuple(f for f in self.files if f.lower().endswith(IMAGES) and is_auxiliary(f))
 
     @functools.cached_property
     def _by_lower_case(self) -> Mapping[str, str]:
@@ -81,13 +91,10 @@ class Listing:
         return tuple(f for f in self.files if f.lower().endswith(UNFINISHED))
 
 
-def _stem(file: str) -> str:
-    return PurePosixPath(file.lower()).stem
-
-
 def is_auxiliary(file: str) -> bool:
     """Tell by the name that a file is a mask, a preview, an angle or another file that is not a band."""
-    return AUXILIARY.search(PurePosixPath(file.lower()).with_suffix("").as_posix()) is not None
+    path = PurePosixPath(file)
+    return bool(AUXILIARY_FILE.search(path.stem)) or any(map(AUXILIARY_FOLDER.search, path.parent.parts))
 
 
 def find_archive_prefix(name: str) -> str | None:

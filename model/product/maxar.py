@@ -55,8 +55,8 @@ def _find_images(listing: Listing, file: str) -> tuple[tuple[str, ...], tuple[st
     """Return the files of the image of an IMD file, and names that its TIL file lists but that are missing."""
     stem = PurePosixPath(file).stem
     list_of_tiles = listing.find_next_to(file, f"{stem}.TIL")
+    single = next(filter(None, (listing.find_next_to(file, stem + ending) for ending in IMAGES)), None)
     if list_of_tiles is None:
-        single = next(filter(None, (listing.find_next_to(file, stem + ending) for ending in IMAGES)), None)
         return ((listing.path(single),), ()) if single else ((), (f"{stem}.TIF",))
     try:
         tiles = list(read_tree(listing, list_of_tiles).iter("filename"))
@@ -64,4 +64,6 @@ def _find_images(listing: Listing, file: str) -> tuple[tuple[str, ...], tuple[st
     except InputError as error:
         raise InputError(f"goes with {PurePosixPath(list_of_tiles).name}, which {error}") from error
     present = tuple(listing.path(f) for f in file_of.values() if f is not None)
+    if single and not present:  # A mosaic of the tiles.
+        return (listing.path(single),), ()
     return present, tuple(n for n, f in file_of.items() if f is None)

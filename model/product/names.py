@@ -15,11 +15,11 @@ from osgeo import gdal
 from ..errors import InputError
 from ..geometry.grids import MIN_RATIO, RATIO_DIGITS
 from ..raster.gdal_errors import gdal_exceptions, quote_messages
-from ..raster.source_files import open_delivered
+from ..raster.source_files import open_delivered, suggest_cure
 from .families import FAMILIES
 from .landsat import FILL, name_scene
 from .listing import Listing
-from .scene import CENTRES, NOT_SHARPENED, UNKNOWN, Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
+from .scene import CENTRES, NOT_SHARPENED, RGB, UNKNOWN, Band, Part, Product, RefusedProduct, Sensor, guide_by_finest
 
 PIXEL_DIGITS = ".4g"  # Pixel sizes with equal digits are equal, also in degrees.
 LAYOUTS = ("bgr", "bgrn", "rgb", "rgbn", "nrg")  # Letters of the bands of a file, in their order.
@@ -30,13 +30,14 @@ MARKS = {
     **{name.replace(" ", ""): name for name in CENTRES},
     **{"blu": "blue", "grn": "green", "nir1": "nir", "coastalblue": "coastal", "nearinfrared": "nir", "nad": "PAN"},
 }  # Marks by words in names of files.
-RGB = ("red", "green", "blue")
+SENTINEL_2 = next(s for family in FAMILIES for s in family.sensors if s.name == "Sentinel-2")
 MIN_NAMED = 3  # Bands of a file whose descriptions are those of the sensor, so that they are believed.
 NEAR = 40.0  # nm from the usual centre of a colour.
 LETTERS = {"b": "blue", "g": "green", "r": "red", "n": "nir"}  # Marks by the last word, where no other word is one.
 BAND_WORD = re.compile(r"(?:b|band)_?0*(\d{1,2}a?)$")
 COUNTED_WORD = re.compile(r"(pan|ms|mss|mul|mux|xs)(\d)$")  # Such as PAN1 and MSS1 of the first camera.
 MAXAR_WORD = re.compile(r"([pm])\d[a-z]s$")  # Such as P2AS and M2AS.
+TILE_WORD = re.compile(r"(?i)r\d+c\d+$")  # Row and column of a tile.
 PIXEL_WORD = re.compile(r"(?i)r?\d{1,3}m$")  # Such as R20m, in names of one band.
 WORDS = re.compile(r"[_\-. /()]+")
 DATE = re.compile(r"(?<!\d)(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:\d{6})?(?!\d)")
@@ -69,10 +70,14 @@ class _Image:
 
 def list_untaken(listing: Listing, taken: set[str], titles: set[str]) -> list[_Image]:
     """List the images that no metadata file has `taken` and whose names hold none of the `titles` of products."""
+    # Next to an IMD file, Maxar's names do not count: the file may say that the image was sharpened.
+    described = {PurePosixPath(f).parent for f in listing.files if f.lower().endswith(".imd")}
     files = [
         file
         for file in listing.images
-        if listing.path(file) not in taken and not any(t.lower() in PurePosixPath(file).name.lower() for t in titles)
+        if listing.path(file) not in taken
+        and not any(t.lower() in PurePosixPath(file).name.lower() for t in titles)
+        and not (_is_of_maxar(file) and PurePosixPath(file).parent in described)
     ]
     return _mark_letters([image for image in map(_parse_name, files) if image])
 
@@ -85,10 +90,10 @@ def _mark_letters(images: list[_Image]) -> list[_Image]:
         letter = next((w for w in reversed(words) if w in LETTERS), "")
         if letter and not image.mark:
             words.remove(letter)
-            marked = replace(image, mark=LETTERS[letter], group=" ".join(words), title="_".join(words))
-            lettered[marked.group].append(marked)
-    by_file = {i.file: i for group in lettered.values() for i in group if len(group) >= MIN_NAMED}
-    return [by_file.get(i.file, i) for i in images]
+            group, title = " ".join(words), "_".join(words)
+            lettered[group].append(replace(image, mark=LETTERS[letter], group=group, title=title))
+    marked = {i.file: i for group in lettered.values() for i in group if len(group) >= MIN_NAMED}
+    return [marked.get(i.file, i) for i in images]
 
 
 def read_names(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | Product | RefusedProduct]:
@@ -136,10 +141,7 @@ def guess_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part]:
                 one_band = (Band("PAN", (listing.path(image.file),)),)
                 role, bands = ("PAN", one_band) if image.count == 1 else ("MS", _list_file_bands(listing, image))
                 scene = f"{listing.root} {image.file}"
-                nodata = _find_nodata(image)
-                yield Part(
-                    role, image.sensor, scene, image.title, bands, _find_date(image), nodata=nodata, guessed=True
-                )
+                yield Part(role, image.sensor, scene, image.title, bands, nodata=_find_nodata(image), guessed=True)
 
 
 def _parse_name(file: str) -> _Image | None:
@@ -167,7 +169,7 @@ def _parse_name(file: str) -> _Image | None:
     of_one_band = bool(marks) and list(marks.values())[-1] not in ("MS", "PAN")
     counted = {i: match[2] for i, w in enumerate(words) if (match := COUNTED_WORD.match(w.lower()))}
     rest = [counted.get(i, w) for i, w in enumerate(words) if i not in marks or i in counted]
-    rest = [w for w in rest if not (of_one_band and PIXEL_WORD.match(w))]
+    rest = [w for w in rest if not TILE_WORD.match(w) and not (of_one_band and PIXEL_WORD.match(w))]
     title = "_".join(rest) or path.parent.as_posix().strip(".") or "product"
     layout = next((w.lower() for w in words if w.lower() in LAYOUTS), "")
     mark = list(marks.values())[-1] if marks else ""
@@ -201,7 +203,7 @@ def _open(listing: Listing, image: _Image) -> _Image | None:
     try:
         dataset = open_delivered(path)
     except RuntimeError as error:
-        raise InputError(f"{path} cannot be opened: {quote_messages(error)}. Download it again") from error
+        raise InputError(f"{path} cannot be opened: {quote_messages(error)}. {suggest_cure(path)}") from error
     except InputError as error:
         raise InputError(f"{path} {error}") from error
     if dataset.GetMetadataItem("OTFM_VERSION"):
@@ -215,6 +217,8 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | P
     """Yield PAN and MS of one group of files, or the product of one that has two pixel sizes and no PAN."""
     if not images:
         return
+    if "8A" in [i.mark for i in images]:  # Only Sentinel-2 has it.
+        images = [replace(i, sensor=SENTINEL_2, mark=i.mark.zfill(2)) if i.mark[:1].isdigit() else i for i in images]
     guided = _guide_by_finest(listing, images)
     if guided:
         yield guided
@@ -224,17 +228,26 @@ def _make_parts(listing: Listing, images: Sequence[_Image]) -> Iterator[Part | P
     multiband = [i for i in others if i.count > 1]
     single = _list_single_bands(listing, [i for i in others if i.count == 1])
     of_ms = [_list_file_bands(listing, i) for i in multiband] or [single]
-    if len(multiband) == 1 and {i.pixel for i in others} == {multiband[0].pixel}:  # Such as RGB and NIR.
-        of_ms = [(*of_ms[0], *(b for b in single if b.name not in [own.name for own in of_ms[0]]))]
-    of_pan = [(Band("PAN", (listing.path(i.file),)),) for i in pans]
+    band_names = {b.name for b in of_ms[0]}
+    if len(multiband) == 1 and {*RGB} <= band_names and {i.pixel for i in others} == {multiband[0].pixel}:
+        of_ms = [(*of_ms[0], *(b for b in single if b.name not in band_names))]  # Such as RGB and NIR.
+    of_pan: list[tuple[Band, ...]] = [(Band("PAN", (listing.path(i.file),)),) for i in pans]
     first = images[0]
     date, nodata = _find_date(first), _find_nodata(first)
     for role, parts in (("PAN", of_pan), ("MS", of_ms)):
-        for bands in filter(None, parts):
+        for bands in filter(None, _join_tiles(parts)):
             scene = f"{listing.root} {first.group}"
             if role == "PAN" and first.place:  # It may belong to metadata of level 2.
                 scene = name_scene(first.sensor, first.place[:3], first.place[3:], date)
             yield Part(role, first.sensor, scene, first.title, bands, date, nodata=nodata)
+
+
+def _join_tiles(images: list[tuple[Band, ...]]) -> list[tuple[Band, ...]]:
+    """Make one image of those whose names say that they are its tiles."""
+    files = [file for bands in images for file in bands[0].files] if all(images) else []
+    if len(files) > 1 and all(any(map(TILE_WORD.match, WORDS.split(PurePosixPath(f).stem))) for f in files):
+        return [tuple(replace(b, files=tuple(sorted(files))) for b in images[0])]
+    return images
 
 
 def _guide_by_finest(listing: Listing, images: Sequence[_Image]) -> Product | None:
@@ -260,7 +273,12 @@ def _find_date(image: _Image) -> str:
 
 
 def _find_nodata(image: _Image) -> float | None:
-    return FILL if image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER")) else None
+    has_fill = image.sensor.name.startswith(("Landsat", "Sentinel-2", "ASTER"))
+    return FILL if has_fill or _is_of_maxar(image.file) else None
+
+
+def _is_of_maxar(file: str) -> bool:
+    return any(map(MAXAR_WORD.match, WORDS.split(file.lower())))
 
 
 def _find_finest(images: Sequence[_Image]) -> list[_Image]:
@@ -281,14 +299,10 @@ def _list_file_bands(listing: Listing, image: _Image) -> tuple[Band, ...]:
     sharpened = [n for n in order if n not in NOT_SHARPENED]
     fitting = (names for names in (letters, order, sharpened) if len(names) == image.count)
     names = next(fitting, [MARKS.get(d, d) or f"band {i}" for i, d in enumerate(described, start=1)])
-    if sum(map(bool, named)) >= MIN_NAMED:
-        names = named
+    names = named if sum(map(bool, named)) >= MIN_NAMED else names
+    shown = [(i, n) for i, n in enumerate(names, start=1) if n and n not in ("PAN", *NOT_SHARPENED)]
     centres = image.sensor.centres
-    return tuple(
-        Band(n, (file,), i, "", centres.get(n))
-        for i, n in enumerate(names, start=1)
-        if n and n not in ("PAN", *NOT_SHARPENED)
-    )
+    return tuple(Band(n, (file,), i, "", centres.get(n)) for i, n in shown)
 
 
 def _list_single_bands(listing: Listing, images: Sequence[_Image]) -> tuple[Band, ...]:

@@ -235,7 +235,7 @@ def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) ->
     folder = {PurePosixPath(f).parent for f in part.files}
     guesses = [p for p in parts if p.guessed]
     fitting = [p for p in guesses if p.role == role and has_fitting_pixels(*((part, p) if role == "MS" else (p, part)))]
-    if len(fitting) > 1:
+    if len(fitting) > 1 or part.metadata:
         fitting = [p for p in fitting if PurePosixPath(p.files[0]).parent in folder]
     if fitting and part.level == 1:
         reason = f"No name says which image is {role}: {label(fitting[0].files)} is taken, because its pixels fit."
@@ -260,11 +260,12 @@ def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) ->
 
 def _describe_contents(place: str, listings: Sequence[Listing], refused: Sequence[RefusedProduct]) -> str:
     """Describe the contents of a place without products, with what to do."""
+    left_out = ", ".join([f for listing in listings for f in listing.left_out][:MAX_NAMED])
+    masks = f" Left out as masks or previews, by their names: {left_out}. Rename what is not." if left_out else ""
     if refused:
         more = f" ... and {len(refused) - MAX_NAMED} more." if len(refused) > MAX_NAMED else ""
-        return (
-            f"{place} holds nothing that can be sharpened. " + " ".join(r.sentence for r in refused[:MAX_NAMED]) + more
-        )
+        sentences = " ".join(r.sentence for r in refused[:MAX_NAMED])
+        return f"{place} holds nothing that can be sharpened. {sentences}{more}{masks}"
     files = [f for listing in listings for f in listing.files]
     unfinished = [f for listing in listings for f in listing.unfinished]
     names = ", ".join(files[:MAX_NAMED]) or "nothing"
@@ -275,5 +276,5 @@ def _describe_contents(place: str, listings: Sequence[Listing], refused: Sequenc
     return (
         f"{place} holds no product with a panchromatic and a multispectral image. Found: {names}{more}.{waiting} Known "
         f"are products of {describe_families()}, and folders whose files' names say PAN and MS, or PAN and B1, B2 and "
-        "so on."
+        f"so on. Images are GeoTIFF, JPEG 2000 or NITF; sharpen others with otfm:pansharpen.{masks}"
     )

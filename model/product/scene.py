@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from ..geometry.grids import MAX_RATIO, MIN_RATIO, RATIO_DIGITS
 
+RGB = ("red", "green", "blue")
 NOT_SHARPENED = ("cirrus", "thermal", "thermal 1", "thermal 2")  # They are coarse, or show heights that PAN does not.
 
 CENTRES = {

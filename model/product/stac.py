@@ -121,21 +121,26 @@ def read_item(place: str, check: Callable[[], None], log: Callable[[str], None])
 
 def _read_content(item: _Item, check: Callable[[], None]) -> dict[str, Any] | None:
     """Return the JSON of an item; None for another local file. Raises InputError for another address."""
-    remote = is_address(item.place)
+    remote, several = is_address(item.place), 1
     try:
         if remote:
             item.announce(item.place)
         text = read_metadata(STREAMED + item.place if remote else item.place, check).decode("utf-8", errors="replace")
         content = parse_json(text, MAX_DEPTH)
+        features = content.get("features") if isinstance(content, dict) else None
+        if isinstance(features, list) and features and "stac_version" in features[0]:  # What a search returns.
+            several, content = len(features), features[0]
         assets = content.get("assets") if isinstance(content, dict) and "stac_version" in content else None
         if not isinstance(assets, dict) or not 1 <= len(assets) <= MAX_ASSETS:
             raise ValueError(f"it has no list of 1 to {MAX_ASSETS} assets")
         for key in assets:
             check_value("key", key)
-    except (InputError, ValueError) as error:
+    except (InputError, ValueError, TypeError) as error:  # TypeError: features that are numbers
         if not remote:
             return None
         raise InputError(f"{public_name(item.place)} is not a STAC item ({error}). Give the address of one.") from error
+    if several > 1:
+        raise InputError(f"{public_name(item.place)} lists {several:,} STAC items. Save one to a file and choose that.")
     return dict(content)
 
 

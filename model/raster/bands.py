@@ -122,10 +122,7 @@ def refuse_types(dataset: gdal.Dataset, numbers: tuple[int, ...], name: str) -> 
     kinds = [gdal.GetDataTypeName(dataset.GetRasterBand(b).DataType) for b in numbers]
     odd = [k for k in kinds if k not in INTEGER_TYPES + FLOAT_TYPES]
     if odd:
-        raise InputError(
-            f"{name} has bands of type {odd[0]}; real numbers are needed. Take their real "
-            "part, for example with gdal_translate -ot Float32."
-        )
+        raise InputError(f"{name} has bands of type {odd[0]}; take their real part (gdal_translate -ot Float32).")
     for number in numbers:
         table = dataset.GetRasterBand(number).GetColorTable()
         if table is not None and not _is_grey_ramp(table):

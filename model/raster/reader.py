@@ -31,7 +31,7 @@ from .pixel_types import FLOAT_TYPES, INTEGER_TYPES
 from .reprojection import Plane, Warper, is_same_system
 from .sensor_geometry import FRAME, SYSTEM, SensorModel, relate_models
 from .source import RasterSource
-from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, stamps
+from .source_files import Stamp, confined, damage_raised, open_delivered, refuse_changed_files, stamps, suggest_cure
 from .truncation import refuse_truncated_files
 
 
@@ -80,7 +80,8 @@ class Raster:
             return gdal.OpenEx(source.gdal_name, gdal.OF_RASTER, open_options=list(source.open_options))
         except RuntimeError as error:
             self._confinement.close()
-            raise InputError(f"{role} {source.name} cannot be opened: {quote_messages(error)}.") from error
+            cure = suggest_cure(source.gdal_name)
+            raise InputError(f"{role} {source.name} cannot be opened: {quote_messages(error)}. {cure}.") from error
         except InputError as error:
             self._confinement.close()
             raise InputError(f"{role} {source.name} {error}.") from error

@@ -157,6 +157,12 @@ def confined() -> Iterator[None]:
         gdal.SetConfigOption(name, previous)
 
 
+def suggest_cure(name: str) -> str:
+    """Return what to do with a file that GDAL cannot open."""
+    packed = name.startswith(("/vsizip", "/vsitar", "/vsi7z", "/vsirar", "/vsigzip"))
+    return "Unpack its archive and choose the folder" if packed else "Copy or download it again"
+
+
 def open_delivered(path: str) -> gdal.Dataset:
     """Open an image of a product, or a VRT, given as text, of such images. Call within `confined`.
 

@@ -147,9 +147,9 @@ WITHOUT_PAN = {
         ["green", "red", "nir", *(f"swir {n}" for n in range(4, 10))],
     ),
     "numbers and pixel sizes": (
-        {"x_B02_10m.tif": (1, 1), "x_B03_10m.tif": (1, 1), "x_B05_20m.tif": (2, 1), "x_B8A_20m.tif": (2, 1),
+        {"x_B02_10m.tif": (1, 1), "x_B03_10m.tif": (1, 1), "x_B05_20m.tif": (2, 1), "x_B07_20m.tif": (2, 1),
          "x_B03_20m.tif": (2, 1)},
-        ["band 2", "band 3", "band 5", "band 8A"],
+        ["band 2", "band 3", "band 5", "band 7"],
     ),
 }  # fmt: skip
 
