@@ -145,11 +145,3 @@ class FlowNetwork(nn.Module):
             features = block(features, parts[2 * i], parts[2 * i + 1])  # (n, width, H / cell, W / cell)
         out = pixel_shuffle(self.tail(features), cell)  # (n, 2 bands, H, W): shares of modulated detail, remainders
         return given.injection[:, :, None, None] * given.detail + out[:, :bands] * modulated + out[:, bands:]
-
-
-def integrate(network: FlowNetwork, lms: torch.Tensor, given: Guidance, steps: int = 1) -> torch.Tensor:
-    """Follow the flow from interpolated MS to fused MS with `steps` Euler steps; one step is T(x) = x + v(x, 0)."""
-    x = lms
-    for step in range(steps):
-        x = x + network(x, lms.new_full((len(lms),), step / steps), given) / steps
-    return x

@@ -21,7 +21,7 @@ from torch import distributed, nn
 
 from ..errors import TrainingError
 from ..files import whole_file
-from ..network.flow_network import FlowNetwork, NetworkConfig
+from ..network.flow_network import NetworkConfig
 from . import transport
 from .batches import Batch, ExampleBuffer
 from .dataset import Source
@@ -109,10 +109,9 @@ class Run(Learner):
         config: TrainingConfig,
         sources: Sequence[Source],
         device: torch.device,
-        build: Callable[[NetworkConfig], FlowNetwork] = FlowNetwork,
     ) -> None:
         torch.manual_seed(config.seed)
-        super().__init__(network, config.rule, device, build)
+        super().__init__(network, config.rule, device)
         self.config, self.simulation = config, simulation
         grouped = distributed.is_available() and distributed.is_initialized()
         self.rank, self.processes = (distributed.get_rank(), distributed.get_world_size()) if grouped else (0, 1)
