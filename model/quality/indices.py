@@ -96,7 +96,6 @@ def scc(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) 
 def q2n(
     reference: Image,
     fused: Image,
-    block: int = BLOCK,
     valid: NDArray[np.bool_] | None = None,
     check: Check = lambda: None,
 ) -> float:
@@ -107,13 +106,12 @@ def q2n(
     With `valid` (H, W), only blocks that are wholly valid count; NaN where there is none. `check` is called often and
     may raise to stop.
     """
-    return _average(q2n_of_blocks(reference, fused, block, valid, check))
+    return _average(q2n_of_blocks(reference, fused, valid, check))
 
 
 def q2n_of_blocks(
     reference: Image,
     fused: Image,
-    block: int = BLOCK,
     valid: NDArray[np.bool_] | None = None,
     check: Check = lambda: None,
 ) -> Image:
@@ -121,25 +119,25 @@ def q2n_of_blocks(
     a, b = (np.asarray(i, dtype=np.float64) for i in (reference, fused))
     bands = 1 << (len(a) - 1).bit_length()
     a, b = _pad_bands(a, bands), _pad_bands(b, bands)
-    rows, columns = (-(-n // block) * block for n in a.shape[1:])
+    rows, columns = (-(-n // BLOCK) * BLOCK for n in a.shape[1:])
     padding = ((0, 0), (0, rows - a.shape[1]), (0, columns - a.shape[2]))
-    a, b = (np.asarray(_split_blocks(np.pad(i, padding, mode="symmetric"), block), dtype=np.float64) for i in (a, b))
+    a, b = (np.asarray(_split_blocks(np.pad(i, padding, mode="symmetric")), dtype=np.float64) for i in (a, b))
     if valid is not None:
-        whole = _split_blocks(np.pad(valid[None], padding, mode="constant"), block)[:, 0].all(axis=1)
+        whole = _split_blocks(np.pad(valid[None], padding, mode="constant"))[:, 0].all(axis=1)
         a, b = a[whole], b[whole]
-    part, qualities = max(AT_ONCE // (bands * block * block), 1), []
+    part, qualities = max(AT_ONCE // (bands * BLOCK * BLOCK), 1), []
     for first in range(0, len(a), part):
         check()
         qualities.append(_compute_q2n(a[first : first + part], b[first : first + part]))
     return np.concatenate([np.zeros(0), *qualities])
 
 
-def quality_of_blocks(first: Image, second: Image, block: int = BLOCK) -> Image:
+def quality_of_blocks(first: Image, second: Image) -> Image:
     """Compute the universal quality index of each whole block of two bands; (blocks,) (Wang and Bovik, 2002).
 
     A block where both are 0 has 1.
     """
-    a, b = (_split_blocks(np.asarray(i, dtype=np.float64)[None], block)[:, 0] for i in (first, second))
+    a, b = (_split_blocks(np.asarray(i, dtype=np.float64)[None])[:, 0] for i in (first, second))
     count = a.shape[1]
     mean_a, mean_b = a.mean(1), b.mean(1)
     covariance = ((a - mean_a[:, None]) * (b - mean_b[:, None])).sum(1) / (count - 1)
@@ -161,7 +159,7 @@ def compare_blocks(
     and may raise to stop.
     """
     rows, columns = (n // BLOCK * BLOCK for n in valid.shape)
-    whole = np.asarray(_split_blocks(valid[None, :rows, :columns], BLOCK)[:, 0].all(axis=1))
+    whole = np.asarray(_split_blocks(valid[None, :rows, :columns])[:, 0].all(axis=1))
     places = np.argwhere(whole.reshape(rows // BLOCK, columns // BLOCK))
     lms, low, fused, pan, pan_low = (np.asarray(i, dtype=np.float64) for i in images)
 
@@ -170,7 +168,7 @@ def compare_blocks(
         return np.array([quality_of_blocks(band, pan)[whole] for band, pan in zip(bands, pans)])
 
     cut = np.s_[:, :rows, :columns]
-    spectral = q2n_of_blocks(lms[cut], low[cut], BLOCK, valid[cut[1:]], check)
+    spectral = q2n_of_blocks(lms[cut], low[cut], valid[cut[1:]], check)
     return BlockQualities(places[:, 0], places[:, 1], spectral, compare(fused, pan), compare(lms, pan_low))
 
 
@@ -258,11 +256,11 @@ def _pad_bands(image: Image, bands: int) -> Image:
     return np.concatenate([image, np.zeros((bands - len(image), *image.shape[1:]))])
 
 
-def _split_blocks(image: NDArray[np.generic], block: int) -> NDArray[np.generic]:
-    """Reshape (bands, H, W) to (blocks, bands, block * block); pixels beyond the last whole block are dropped."""
-    bands, rows, columns = len(image), image.shape[1] // block, image.shape[2] // block
-    cut = image[:, : rows * block, : columns * block].reshape(bands, rows, block, columns, block)
-    return cut.transpose(1, 3, 0, 2, 4).reshape(rows * columns, bands, block * block)
+def _split_blocks(image: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Reshape (bands, H, W) to (blocks, bands, BLOCK * BLOCK); pixels beyond the last whole block are dropped."""
+    bands, rows, columns = len(image), image.shape[1] // BLOCK, image.shape[2] // BLOCK
+    cut = image[:, : rows * BLOCK, : columns * BLOCK].reshape(bands, rows, BLOCK, columns, BLOCK)
+    return cut.transpose(1, 3, 0, 2, 4).reshape(rows * columns, bands, BLOCK * BLOCK)
 
 
 def _compute_q2n(a: Image, b: Image) -> Image:
