@@ -37,25 +37,19 @@ MIN_PIXELS = 64  # MS pixels that a comparison needs
 
 @dataclass(frozen=True)
 class Candidate:
-    """An open result on PAN's pixels.
-
-    window        the pixels of PAN under it
-    used, bands   numbers of its bands that are used in the file's order, and those of the same bands of MS (from 0)
-    slope, start  (bands,) by which its values become those of MS
-    gap           the value in every band of undeclared gaps
-    """
+    """An open result on PAN's pixels."""
 
     name: str
     raster: Raster
-    window: Window
+    window: Window  # the pixels of PAN under it
     notes: tuple[str, ...] = ()
-    used: tuple[int, ...] = ()
-    bands: tuple[int, ...] = ()
-    slope: tuple[float, ...] = ()
-    start: tuple[float, ...] = ()
+    used: tuple[int, ...] = ()  # numbers of its bands in the file's order
+    bands: tuple[int, ...] = ()  # those of the same bands of MS, from 0
+    slope: tuple[float, ...] = ()  # (bands,) by which its values
+    start: tuple[float, ...] = ()  # (bands,) become those of MS
     made_by: dict[str, str] = field(default_factory=dict)
     stretched: bool = False
-    gap: float | None = None
+    gap: float | None = None  # the value in every band of undeclared gaps
 
     def read(self, window: Window) -> tuple[Image, NDArray[np.bool_]]:
         """Read bands (bands, H, W) of a window of PAN in the numbers of MS, and where all are valid, (H, W)."""

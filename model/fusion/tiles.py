@@ -153,14 +153,11 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Finish:
-    """Last step for the digital numbers of a tile: hold them in a range, count clipped values, encode.
-
-    clipped   number of valid values beyond the range of the output, by the band's index
-    """
+    """Last step for the digital numbers of a tile: hold them in a range, count clipped values, encode."""
 
     plausible: PlausibleRange
     encoder: PixelEncoder
-    clipped: Counter[int] = field(default_factory=Counter)
+    clipped: Counter[int] = field(default_factory=Counter)  # valid values beyond the range, by band
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(

@@ -25,23 +25,17 @@ MIN_INTENSITY = 1e-9  # Brovey does not divide by smaller ones
 
 @dataclass(frozen=True)
 class Prepared:
-    """Inputs that the methods share.
+    """Inputs that the methods share. All blurs but one are Gaussian, as in the papers."""
 
-    ms, ms_low, pan_at_ms     at MS resolution, where `valid`: ms (bands, h, w), ms_low blurred once more
-    pan, pan_low, lms         on the PAN grid, where `valid_fine`: pan (H, W), lms (bands, H, W)
-    pan_measured              PAN at MS sharpness by the measured transfer function; all other blurs are Gaussian, as in
-                              the papers
-    """
-
-    ms: Image
-    ms_low: Image
-    pan_at_ms: Image
-    valid: NDArray[np.bool_]
-    pan: Image
-    pan_low: Image
-    pan_measured: Image
-    lms: Image
-    valid_fine: NDArray[np.bool_]
+    ms: Image  # (bands, h, w)
+    ms_low: Image  # blurred once more
+    pan_at_ms: Image  # PAN at the MS pixels
+    valid: NDArray[np.bool_]  # (h, w), of those three
+    pan: Image  # (H, W)
+    pan_low: Image  # PAN at MS sharpness
+    pan_measured: Image  # the same, by the measured transfer function
+    lms: Image  # (bands, H, W) interpolated MS
+    valid_fine: NDArray[np.bool_]  # (H, W), of the images on the PAN grid
 
     def fuse(self, method: Callable[[Prepared], Image]) -> Image:
         """Apply a method, (bands, H, W); where PAN, and all made of it, are (bands, ...), to each band with its own."""

@@ -76,25 +76,18 @@ def guard(ratio: float) -> int:
 
 @dataclass(frozen=True)
 class ReducedScene:
-    """Pieces of a scene at reduced resolution, and their reference.
-
-    pairs    the reduced pieces with all bands, offsets taken off, as a network reads them
-    places   the number of a piece and a window of its PAN for each compared part; the parts form one row in
-             `reference` (bands, H, W) and `valid` (H, W)
-    bands    those that are compared, by their places in MS
-    offsets, pan_offset   values that reading took off those bands (bands, 1, 1) and PAN
-    """
+    """Pieces of a scene at reduced resolution, and their reference."""
 
     ratio: float
     transfer: TransferFunction
     rounded: bool
-    bands: tuple[int, ...]
-    offsets: Image
-    pan_offset: float
-    pairs: tuple[PairWindow, ...]
-    places: tuple[tuple[int, Window], ...]
-    reference: Image
-    valid: NDArray[np.bool_]
+    bands: tuple[int, ...]  # those that are compared, by their places in MS
+    offsets: Image  # (bands, 1, 1), which reading took off those bands
+    pan_offset: float  # which it took off PAN
+    pairs: tuple[PairWindow, ...]  # the reduced pieces with all bands, offsets taken off, as a network reads them
+    places: tuple[tuple[int, Window], ...]  # number of a piece and a window of its PAN for each compared part
+    reference: Image  # (bands, H, W), in which the parts form one row
+    valid: NDArray[np.bool_]  # (H, W), of the same row
 
     @classmethod
     def of(

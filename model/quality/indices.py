@@ -35,17 +35,13 @@ class ComparedImages:
 
 @dataclass(frozen=True)
 class BlockQualities:
-    """The parts of the indices without a reference, for each whole block of valid pixels, row by row.
+    """The parts of the indices without a reference, for each whole block of valid pixels, row by row."""
 
-    rows, columns (blocks,)   position in blocks        spectral (blocks,)   Q2n of MS and the degraded result
-    sharp, soft (bands, blocks)   Q of the result and PAN, and of interpolated MS and PAN as sharp as MS
-    """
-
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    spectral: Image
-    sharp: Image
-    soft: Image
+    rows: NDArray[np.int64]  # (blocks,) position in blocks
+    columns: NDArray[np.int64]  # (blocks,) the same
+    spectral: Image  # (blocks,) Q2n of MS and the degraded result
+    sharp: Image  # (bands, blocks) Q of the result and PAN
+    soft: Image  # (bands, blocks) Q of interpolated MS and PAN as sharp as MS
 
     @classmethod
     def joined(cls, parts: Sequence[BlockQualities]) -> BlockQualities:
@@ -189,17 +185,13 @@ def hqnr(blocks: BlockQualities) -> float:
 
 @dataclass(frozen=True)
 class Index:
-    """An index as logs, reports and benchmarks show it.
-
-    form      its digits
-    compute   of `ComparedImages` where it needs a reference (reduced resolution), else of `BlockQualities`
-    """
+    """An index as logs, reports and benchmarks show it."""
 
     title: str
-    form: str
+    form: str  # its digits
     higher_is_better: bool
     needs_reference: bool
-    compute: Callable[[Any], float]
+    compute: Callable[[Any], float]  # of `ComparedImages` where it needs a reference, else of `BlockQualities`
 
     @property
     def direction(self) -> str:
