@@ -11,8 +11,9 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -75,6 +76,9 @@ class Source:
     def place(self) -> str:
         """The name of the scene without a date (eight digits) at the end."""
         return re.sub(r"_\d{8}$", "", self.name)
+
+
+Scene = TypeVar("Scene", Recording, Source)
 
 
 def explain_unfit(ms: np.ndarray, valid: np.ndarray) -> str | None:
@@ -153,11 +157,16 @@ def _make_source(recording: Recording) -> Source:
 
 def _interleave_families(recordings: Sequence[Recording]) -> list[Recording]:
     """Order recordings: one of each family, then the second of each, and so on."""
-    families: dict[str, list[Recording]] = {}
-    for recording in recordings:
-        families.setdefault(recording.family, []).append(recording)
-    longest = max(map(len, families.values()), default=0)
-    return [scenes[i] for i in range(longest) for scenes in families.values() if i < len(scenes)]
+    turns = zip_longest(*group_by_family(recordings))
+    return [recording for turn in turns for recording in turn if recording]
+
+
+def group_by_family(scenes: Sequence[Scene]) -> list[list[Scene]]:
+    """Group recordings or sources by their family."""
+    families: dict[str, list[Scene]] = {}
+    for scene in scenes:
+        families.setdefault(scene.family, []).append(scene)
+    return list(families.values())
 
 
 def _pack(array: np.ndarray) -> bytes:
