@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from osgeo import gdal
 
 from ..errors import InputError
+from ..geometry.filters import Mask
 from ..geometry.grids import RATIO_DIGITS, Grid, Window
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -51,7 +51,7 @@ class Candidate:
     stretched: bool = False
     gap: float | None = None  # the value in every band of undeclared gaps
 
-    def read(self, window: Window) -> tuple[Image, NDArray[np.bool_]]:
+    def read(self, window: Window) -> tuple[Image, Mask]:
         """Read bands (bands, H, W) of a window of PAN in the numbers of MS, and where all are valid, (H, W)."""
         shown = window.clipped(self.window)
         values = np.zeros((len(self.raster.read_bands), window.height, window.width))
@@ -248,9 +248,7 @@ def _find_window(pair: PairWindow) -> Window:
     return Window(pair.pan_corner[1], pair.pan_corner[0], width, height)
 
 
-def values_at_ms(
-    pair: PairWindow, fused: Image, valid: NDArray[np.bool_], transfer: TransferFunction
-) -> tuple[Image, Image]:
+def values_at_ms(pair: PairWindow, fused: Image, valid: Mask, transfer: TransferFunction) -> tuple[Image, Image]:
     """Return values of a result, blurred as MS is, and of MS where both are valid, (bands, n) each."""
     low, valid_at_ms = pair.at_ms(fused.astype(np.float32), valid, transfer)
     return low[:, valid_at_ms].astype(np.float64), pair.ms[:, valid_at_ms].astype(np.float64)

@@ -89,12 +89,7 @@ class TuningScene:
 
 
 def read_scene(
-    pan: Raster,
-    ms: Raster,
-    extent: Extent | None,
-    rng: np.random.Generator,
-    check: Check,
-    align: bool = True,
+    pan: Raster, ms: Raster, extent: Extent | None, rng: np.random.Generator, check: Check, align: bool = True
 ) -> TuningScene:
     """Read at most WINDOWS_PER_AXIS^2 windows of a pair and hold blocks out. Raises InputError where it cannot be used.
 

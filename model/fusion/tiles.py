@@ -141,8 +141,7 @@ class Tiling:
         pair, piece, around = reading.result()
         inner = Window(tile.left - around.left, tile.top - around.top, tile.width, tile.height)
         core = np.s_[
-            piece.top + inner.top : piece.top + inner.bottom,
-            piece.left + inner.left : piece.left + inner.right,
+            piece.top + inner.top : piece.top + inner.bottom, piece.left + inner.left : piece.left + inner.right
         ]
         if not bool(pair.pan_valid[core].any()) or not pair.any_ms_valid:
             return self.finish.encoder.empty(len(fuser.outputs), tile)

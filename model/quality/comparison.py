@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.filters import dilate
+from ..geometry.filters import Mask, dilate
 from ..geometry.grids import Window
 from ..geometry.guides import measure_guides
 from ..geometry.resampling import centres, covered, mtf_resampler, resample
@@ -62,7 +62,7 @@ def reduced_pair(
     return PairWindow(pan, valid, small, ms_valid, (origin, origin), step, guides=pair.guides)
 
 
-def compared_pixels(small: PairWindow) -> NDArray[np.bool_]:
+def compared_pixels(small: PairWindow) -> Mask:
     """Mark pixels of a reduced pair to compare with its reference, (H, W): away from its sides and from gaps."""
     reach = guard(small.ratio)
     valid = np.pad(small.valid_on_pan(small.window), reach)
@@ -87,7 +87,7 @@ class ReducedScene:
     pairs: tuple[PairWindow, ...]  # the reduced pieces with all bands, offsets taken off, as a network reads them
     places: tuple[tuple[int, Window], ...]  # number of a piece and a window of its PAN for each compared part
     reference: Image  # (bands, H, W), in which the parts form one row
-    valid: NDArray[np.bool_]  # (H, W), of the same row
+    valid: Mask  # (H, W), of the same row
 
     @classmethod
     def of(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.filters import dilate
+from ..geometry.filters import Mask, dilate
 
 Image = NDArray[np.float64]
 Check = Callable[[], None]  # may raise to stop
@@ -28,7 +28,7 @@ class ComparedImages:
 
     reference: Image
     fused: Image
-    valid: NDArray[np.bool_]
+    valid: Mask
     ratio: float
     rounded: bool
 
@@ -49,7 +49,7 @@ class BlockQualities:
         return cls(*(np.concatenate([getattr(p, f) for p in parts], axis=-1) for f in cls.__dataclass_fields__))
 
 
-def sam(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:
+def sam(reference: Image, fused: Image, valid: Mask | None = None) -> float:
     """Compute the spectral angle mapper: mean angle in degrees where both spectra are not zero (Yuhas et al., 1992).
 
     NaN where there is no such pixel.
@@ -63,7 +63,7 @@ def sam(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) 
     return float(np.degrees(np.arccos(cosine)).mean())
 
 
-def ergas(reference: Image, fused: Image, ratio: float, valid: NDArray[np.bool_] | None = None) -> float:
+def ergas(reference: Image, fused: Image, ratio: float, valid: Mask | None = None) -> float:
     """Compute the relative dimensionless global error: 100/ratio sqrt(mean_b MSE_b / mean(ref_b)^2) (Wald, 2000).
 
     NaN where the mean of a band is 0.
@@ -74,7 +74,7 @@ def ergas(reference: Image, fused: Image, ratio: float, valid: NDArray[np.bool_]
     return float(100.0 / ratio * np.sqrt(relative.mean()))
 
 
-def scc(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:
+def scc(reference: Image, fused: Image, valid: Mask | None = None) -> float:
     """Correlate the Sobel gradient magnitudes of all bands together, not mean-removed.
 
     As in the toolbox, a border of one pixel is dropped first and the filter then sees zeros around the rest. With
@@ -89,12 +89,7 @@ def scc(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) 
     return float((a * b).sum()) / power if power else float("nan")
 
 
-def q2n(
-    reference: Image,
-    fused: Image,
-    valid: NDArray[np.bool_] | None = None,
-    check: Check = lambda: None,
-) -> float:
+def q2n(reference: Image, fused: Image, valid: Mask | None = None, check: Check = lambda: None) -> float:
     """Compute Q2n, the hypercomplex index: mean modulus over distinct blocks (Garzelli and Nencini, 2009).
 
     Round both images first where the data are integers: the toolbox does so, and it changes the fifth digit.
@@ -105,12 +100,7 @@ def q2n(
     return _average(q2n_of_blocks(reference, fused, valid, check))
 
 
-def q2n_of_blocks(
-    reference: Image,
-    fused: Image,
-    valid: NDArray[np.bool_] | None = None,
-    check: Check = lambda: None,
-) -> Image:
+def q2n_of_blocks(reference: Image, fused: Image, valid: Mask | None = None, check: Check = lambda: None) -> Image:
     """Compute Q2n of each block that counts, row by row; (blocks,). As `q2n`, which is their mean."""
     a, b = (np.asarray(i, dtype=np.float64) for i in (reference, fused))
     bands = 1 << (len(a) - 1).bit_length()
@@ -147,7 +137,7 @@ def quality_of_blocks(first: Image, second: Image) -> Image:
 
 
 def compare_blocks(
-    images: tuple[Image, Image, Image, Image, Image], valid: NDArray[np.bool_], check: Check = lambda: None
+    images: tuple[Image, Image, Image, Image, Image], valid: Mask, check: Check = lambda: None
 ) -> BlockQualities:
     """Compare interpolated MS, the result degraded to MS, the result (bands, H, W), PAN and PAN as sharp as MS (H, W).
 
@@ -230,7 +220,7 @@ def _average(values: Image) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def _select_pixels(image: Image, valid: NDArray[np.bool_] | None) -> Image:
+def _select_pixels(image: Image, valid: Mask | None) -> Image:
     array = np.asarray(image, dtype=np.float64)
     return array.reshape(len(array), -1) if valid is None else array[:, valid]
 
