@@ -31,19 +31,15 @@ USUAL = TransferFunction.gaussian(0.3)  # of scenes without a PAN, where it is n
 
 @dataclass(frozen=True)
 class Recording:
-    """A scene as it was recorded.
-
-    ms (bands, h, w)   pan (H, W), guides (guides, H, W) or None   transfer   transfer function of MS relative to PAN
-    origin, spacing   centre of MS pixel (0, 0) in PAN pixel indices, shift corrected, and MS pixel size in PAN pixels
-    """
+    """A scene as it was recorded."""
 
     name: str
     family: str
-    ms: np.ndarray
-    pan: np.ndarray | None = None
-    origin: tuple[float, float] = (0.0, 0.0)
-    spacing: tuple[float, float] = (1.0, 1.0)
-    transfer: TransferFunction = USUAL
+    ms: np.ndarray  # (bands, h, w)
+    pan: np.ndarray | None = None  # (H, W), guides (guides, H, W) or None
+    origin: tuple[float, float] = (0.0, 0.0)  # centre of MS pixel (0, 0) in PAN pixel indices, shift corrected
+    spacing: tuple[float, float] = (1.0, 1.0)  # MS pixel size in PAN pixels
+    transfer: TransferFunction = USUAL  # of MS relative to PAN
 
     def pair(self) -> PairWindow | None:
         """Return the pair at full resolution, as float32, or None without PAN."""
@@ -56,21 +52,15 @@ class Recording:
 
 @dataclass(frozen=True)
 class Source:
-    """A scene to simulate from: ms (bands, h, w) float32 and, where it has one, PAN on the same grid (h, w).
-
-    PAN is (guides, h, w) where it has several bands.
-
-    `pair` and `transfer` are the scene at full resolution, where it has a PAN. `valid` (h, w) marks the pixels to learn
-    from; None stands for all.
-    """
+    """A scene to simulate from, as float32."""
 
     name: str
     family: str
-    ms: torch.Tensor
-    pan: torch.Tensor | None = None
-    pair: PairWindow | None = None
+    ms: torch.Tensor  # (bands, h, w)
+    pan: torch.Tensor | None = None  # on the same grid: (h, w), or (guides, h, w) where it has several bands
+    pair: PairWindow | None = None  # the scene at full resolution, where it has a PAN
     transfer: TransferFunction = USUAL
-    valid: torch.Tensor | None = None
+    valid: torch.Tensor | None = None  # (h, w), pixels to learn from; None stands for all
 
     @property
     def place(self) -> str:
