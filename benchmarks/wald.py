@@ -98,7 +98,10 @@ def write(path: Path, values: np.ndarray, transform: tuple[float, ...]) -> None:
 
 
 def reduced(
-    scene: ValidationScene, ratio: float, folder: Path, moved: tuple[float, float] = (0.0, 0.0)
+    scene: ValidationScene,
+    ratio: float,
+    folder: Path,
+    moved: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[Path, Path, np.ndarray, np.ndarray]:
     """Write files of the reduced pair. Returns their paths, the reference (bands, h, w) and its mask (h, w).
 
