@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.core import Qgis, QgsSettings
+from qgis.core import Qgis, QgsApplication, QgsNetworkAccessManager, QgsSettings
 from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
+from qgis.PyQt.QtCore import QUrl
+from qgis.PyQt.QtNetwork import QNetworkProxy
 
 from .bridge import own_packages, progress_for
 from .help import SETUP
-from .network import read_certificates, read_proxy
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .settings import READY
 
@@ -44,3 +45,27 @@ class SetupAlgorithm(OtfmAlgorithm):
         if report:
             feedback.pushInfo(report)
         return {"TORCH": result.torch, "REPORT": report}
+
+
+def read_proxy() -> str:
+    """Return the address of the proxy of QGIS's options, with user and password; empty where there is none."""
+    manager = QgsNetworkAccessManager.instance()
+    manager.setupDefaultProxyAndCache()  # qgis_process does not read these settings by itself
+    proxy = manager.fallbackProxy()
+    if not proxy.hostName() or proxy.type() == QNetworkProxy.ProxyType.NoProxy:
+        return ""
+    address = QUrl()
+    address.setScheme("socks5" if proxy.type() == QNetworkProxy.ProxyType.Socks5Proxy else "http")
+    address.setHost(proxy.hostName())
+    address.setPort(proxy.port() or -1)
+    address.setUserName(proxy.user())
+    address.setPassword(proxy.password())
+    return address.toString(QUrl.ComponentFormattingOption.FullyEncoded)
+
+
+def read_certificates() -> str:
+    """Return all authorities that QGIS trusts, in PEM format; empty where the user has added none to the system's."""
+    manager = QgsApplication.authManager()
+    if manager.isDisabled() or not (manager.extraFileCAs() or manager.databaseCAs()):
+        return ""
+    return bytes(manager.trustedCaCertsPemText()).decode("ascii")

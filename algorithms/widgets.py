@@ -31,30 +31,25 @@ from .translation import tr
 FORECAST_FROM = ("PAN", "MS", "QUALITY", "EXTENT", "MS_BANDS", "DATA_TYPE", "MEMORY", "OUTPUT")
 
 
-class _Widget:
-    """The widget of a parameter: `wrapper` in dialogs, QGIS's own in the modeler, whose values come from other steps.
+class _Wrapper(WidgetWrapper):
+    """A widget that makes the dialog fit a small screen, and its tooltips speak the language of the help.
 
-    `in_batches` is False where tables of batches have QGIS's own, too.
+    The modeler, whose values come from other steps, gets QGIS's own; so do tables of batches if `in_batches` is False.
     """
 
-    wrapper: type[_Wrapper]
     in_batches = True
 
     def __new__(cls, parameter: Any, dialog: Any, row: int = 0, col: int = 0, **options: Any) -> Any:
-        """Make the widget. `options` are those of `wrapper`."""
+        """Make the widget, with the `options` of `createWidget`."""
         registry = QgsGui.processingGuiRegistry()
         if hasattr(dialog, "childId"):  # The modeler's dialog.
             native = registry.createModelerParameterWidget(dialog.model, dialog.childId, parameter, dialog.context)
         elif not cls.in_batches and type(dialog).__name__ == "BatchAlgorithmDialog":
             native = registry.createParameterWidgetWrapper(parameter, QgsProcessingGui.WidgetType.Batch)
         else:
-            return cls.wrapper(parameter, dialog, row, col, **options)
+            return super().__new__(cls)
         native.setDialog(dialog)
         return native
-
-
-class _Wrapper(WidgetWrapper):
-    """A widget that makes the dialog fit a small screen, and its tooltips speak the language of the help."""
 
     def postInitialize(self, wrappers: Sequence[Any]) -> None:  # noqa: N802 - QGIS's name
         """Let long labels wrap and lists shrink, and replace internal names in tooltips."""
@@ -74,8 +69,10 @@ class _Wrapper(WidgetWrapper):
                         box.setText(tr("Load the result as a layer"))
 
 
-class _MsBox(_Wrapper):
+class MsWidget(_Wrapper):
     """A list of layers and of sets of bands; its value is a layer, a file, or a list of those with one band each."""
+
+    in_batches = False
 
     def createWidget(self) -> QWidget:  # noqa: N802 - QGIS's name
         """Make the list, and a button for files and for other sets."""
@@ -134,7 +131,7 @@ class _MsBox(_Wrapper):
             self.setValue(dialog.selectedOptions())
 
 
-class _PathBox(_Wrapper):
+class PathWidget(_Wrapper):
     """A path to paste or drop, a button for a folder, and one for a file."""
 
     def createWidget(self) -> QWidget:  # noqa: N802 - QGIS's name
@@ -193,19 +190,7 @@ def _make_row(*parts: QWidget) -> QWidget:
     return widget
 
 
-class PathWidget(_Widget):
-    """The widget of a product: folder, archive or file."""
-
-    wrapper = _PathBox
-
-
-class MsWidget(_Widget):
-    """The widget of MS."""
-
-    wrapper, in_batches = _MsBox, False
-
-
-class _FormList(_Wrapper):
+class FormWidget(_Wrapper):
     """A list of words under their names; its value is a word."""
 
     def createWidget(self) -> QComboBox:  # noqa: N802 - QGIS's name
@@ -223,7 +208,7 @@ class _FormList(_Wrapper):
         return self.combo.currentData()
 
 
-class _QualityList(_FormList):
+class QualityWidget(FormWidget):
     """A list of qualities; its value is fast, best, tuned or the path of a weights file."""
 
     def createWidget(self, choices: Sequence[str] = (), costs: bool = True) -> QComboBox:  # noqa: N802 - QGIS's name
@@ -299,15 +284,3 @@ class _QualityList(_FormList):
             else:
                 self.combo.setCurrentIndex(self.chosen)
         self.chosen = self.combo.currentIndex()
-
-
-class FormWidget(_Widget):
-    """The widget of the form of the output."""
-
-    wrapper = _FormList
-
-
-class QualityWidget(_Widget):
-    """The widget of a parameter of quality."""
-
-    wrapper = _QualityList

@@ -22,7 +22,7 @@ import torch
 from arguments import add_weights, make_pairs_parser
 from otfm_pansharpen.model.errors import InputError
 from otfm_pansharpen.model.finetuning.finetune import finetune
-from otfm_pansharpen.model.finetuning.job import FinetuneJob, FinetuneResult, TuningPair
+from otfm_pansharpen.model.finetuning.job import FinetuneJob, TuningPair
 from otfm_pansharpen.model.geometry.grids import Window, register
 from otfm_pansharpen.model.quality.classical import CLASSICAL, prepare
 from otfm_pansharpen.model.quality.comparison import Figures
@@ -34,6 +34,7 @@ from wald import ValidationScene, indices, list_pairs, read, reduced
 
 MARGIN = 16  # MS pixels between the part that is tuned on and the part that is evaluated
 BLOCK = 32  # PAN pixels; HQNR takes whole blocks of that size
+NOTE = "{0.steps:7d} steps{0.seconds:6.0f} s"
 
 
 class Halves:
@@ -76,8 +77,11 @@ class Halves:
         return indices(self.reference, fused, self.ratio, self.unseen, False)["ergas"]
 
 
-def tune_halves(job: FinetuneJob) -> tuple[Figures, Figures, str]:
-    """Tune on the left half. Returns figures of the right half before and after, and a note on the run."""
+def tune(job: FinetuneJob, in_half: bool) -> tuple[Figures, Figures, str]:
+    """Tune on a pair or its left half. Returns figures of what is held out before and after, and a note on the run."""
+    if not in_half:
+        result = finetune(job)
+        return result.before, result.after, NOTE.format(result)
     pair = job.pairs[0]
     with tempfile.TemporaryDirectory() as folder:
         halves = Halves(pair.pan, pair.ms, Path(folder))
@@ -86,17 +90,7 @@ def tune_halves(job: FinetuneJob) -> tuple[Figures, Figures, str]:
             result = finetune(replace(job, pairs=(TuningPair(pair.pan, pair.ms, halves.extent),)))
         except InputError as error:
             return before, before, f"  not tuned: {error}"
-        return before, halves.evaluate(job.output), describe(result)
-
-
-def tune_whole(job: FinetuneJob) -> tuple[Figures, Figures, str]:
-    """Tune on a whole pair. Returns figures of the held-out blocks before and after, and a note on the run."""
-    result = finetune(job)
-    return result.before, result.after, describe(result)
-
-
-def describe(result: FinetuneResult) -> str:
-    return f"{result.steps:7d} steps{result.seconds:6.0f} s"
+        return before, halves.evaluate(job.output), NOTE.format(result)
 
 
 def print_summary(table: dict[str, tuple[Figures, Figures]]) -> None:
@@ -131,7 +125,7 @@ def main() -> None:
         output, report = folder / f"{name}.safetensors", folder / f"{name}.html" if arguments.output else None
         job = FinetuneJob((TuningPair(pan, ms),), output, arguments.start, arguments.minutes, arguments.steps,
                           report=report, seed=arguments.seed)  # fmt: skip
-        before, after, words = tune_halves(job) if arguments.halves else tune_whole(job)
+        before, after, words = tune(job, arguments.halves)
         cells = "".join(f"  {c.upper()} {before[c]:.4f} to {after[c]:.4f}" for c in before)
         print(f"{name:22}{cells}{words}", flush=True)
         table[name] = before, after

@@ -59,7 +59,8 @@ def at_full_resolution(scene: ValidationScene, job: FusionJob) -> tuple[tuple[fl
     fused, grid = read(job.output)
     pair = scene.on_pan(grid)
     valid = replace(pair, band_valid=None).valid_on_pan(pair.window)
-    energy, plain = compared(pair, scene, fused, valid & away_from_sides(valid.shape))
+    away_from_sides = np.pad(valid[RIM:-RIM, RIM:-RIM], RIM)
+    energy, plain = compared(pair, scene, fused, away_from_sides)
     return energy, pair, fused, plain
 
 
@@ -71,13 +72,6 @@ def one_scale_down(scene: ValidationScene, folder: Path, job: FusionJob) -> tupl
     pair = replace(small.on_pan(), origin=register(small.pan.grid, small.ms.grid).origin)
     fuse(replace(job, pan=sources[0], ms=sources[1], output=folder / "reduced.tif"))
     return compared(pair, scene, read(folder / "reduced.tif")[0], inside)[0]
-
-
-def away_from_sides(shape: tuple[int, ...]) -> np.ndarray:
-    """Return a mask (H, W), False at RIM pixels along each side."""
-    inside = np.zeros(shape, dtype=bool)
-    inside[RIM:-RIM, RIM:-RIM] = True
-    return inside
 
 
 def places(pan: Image, valid: np.ndarray) -> Mapping[str, Cut]:

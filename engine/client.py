@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from ..model.progress import Progress
 from ..model.staging import remove_stale_runs
 from .child_process import Launch, launches
 from .connection import LAST_WAIT, POLL, Engine
-from .outputs import describe_written, read_states
 from .torch_faults import explain_fault
 
 MAX_WARM = 2  # engines that wait for jobs
+FILES, FOLDERS = ("output", "weights_out", "report"), ("folder", "maps")  # fields of jobs
+MAX_NAMED = 5
+State = tuple[int, int, int]  # inode, time, bytes
 
 
 class Engines:
@@ -188,6 +191,34 @@ def _find_output_folders(job: Any) -> list[Path]:
     """Return the folders in which a job makes its output."""
     output, folder = getattr(job, "output", None), getattr(job, "folder", None)
     return [output.parent] if output else [folder] if folder else []
+
+
+def read_states(job: Any) -> dict[Path, State]:
+    """Read the state of each file that a job may write and that is there."""
+    states = {}
+    for path in _list_outputs(job):
+        try:
+            status = path.lstat()
+        except (OSError, ValueError):  # no file has a NUL in its name
+            continue
+        states[path] = status.st_ino, status.st_mtime_ns, status.st_size
+    return states
+
+
+def describe_written(job: Any, before: Mapping[Path, State]) -> str:
+    """Name the files written since in one sentence; each is complete."""
+    written = [str(path) for path, state in read_states(job).items() if before.get(path) != state]
+    if not written:
+        return "No file was written."
+    more = f" and {len(written) - MAX_NAMED} more" if len(written) > MAX_NAMED else ""
+    return f"Complete and in place: {', '.join(written[:MAX_NAMED])}{more}."
+
+
+def _list_outputs(job: Any) -> Iterator[Path]:
+    yield from (path for name in FILES if (path := getattr(job, name, None)))
+    for folder in (path for name in FOLDERS if (path := getattr(job, name, None))):
+        if folder.is_dir():
+            yield from sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 ENGINES = Engines()

@@ -62,10 +62,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
         "The torch that was found was built for another Python or another processor than QGIS has. To install the one "
         "that fits, {repair}.",
     ),
-    (
-        r"avx2|illegal instruction|unsupported cpu|cpu (does|lacks|without)",
-        CPU_TOO_OLD,
-    ),
+    (r"avx2|illegal instruction|unsupported cpu|cpu (does|lacks|without)", CPU_TOO_OLD),
     (
         r"libcu|libnv|libcudart|libtorch_cuda",
         "A CUDA build of torch is installed without its CUDA libraries. To install a complete one, {repair}.",

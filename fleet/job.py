@@ -59,17 +59,12 @@ class FleetScene:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of all scenes.
+    """Settings of all scenes."""
 
-    weights    name of a bundled set, a file that all workers see, or a folder of SENSOR.safetensors
-    form       COG or PARTS                                      bands   one of PRODUCT_BANDS, for products
-    options    device and number type are one for all windows, because their bytes differ
-    """
-
-    weights: str = DEFAULT_SET
-    bands: str = PRODUCT_BANDS[0]
-    form: str = COG
-    options: FusionOptions = FLEET_OPTIONS
+    weights: str = DEFAULT_SET  # name of a bundled set, a file that all workers see, or a folder of SENSOR.safetensors
+    bands: str = PRODUCT_BANDS[0]  # one of PRODUCT_BANDS, for products
+    form: str = COG  # COG or PARTS
+    options: FusionOptions = FLEET_OPTIONS  # device and number type are one for all windows: bytes differ
 
     def weights_for(self, scene: FleetScene) -> str:
         """Return the path of a scene's weights. Raises WeightsError where the folder has none for its sensor."""

@@ -56,14 +56,10 @@ JOINING_THREADS = "NUM_THREADS=2"  # compress: the last scene's other workers ar
 
 @dataclass(frozen=True)
 class StepResult:
-    """Result of a step of a scene.
+    """Result of a step of a scene."""
 
-    missing   numbers of the parts that have to be made (again) first
-    notices   what was damaged or clipped                error    why the step failed
-    """
-
-    missing: tuple[int, ...] = ()
-    notices: tuple[str, ...] = ()
+    missing: tuple[int, ...] = ()  # numbers of the parts that have to be made (again) first
+    notices: tuple[str, ...] = ()  # what was damaged or clipped
     complete: bool = False
     digest: str = ""
     metrics: SceneMetrics | None = None
@@ -72,7 +68,7 @@ class StepResult:
     bytes: int = 0
     seconds: float = 0.0
     worker: str = ""
-    error: str = ""
+    error: str = ""  # why the step failed
 
 
 def plan_scene(scene: FleetScene, settings: Settings, memory: int | None = None) -> StepResult:

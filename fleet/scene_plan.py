@@ -86,17 +86,13 @@ class VerifiedPart:
 
 @dataclass(frozen=True)
 class ScenePlan:
-    """The plan of a scene, which decides its pixels and parts.
-
-    part       side of a part in PAN pixels, whole tiles        provenance   metadata of the output
-    inputs, settings   what it was made from, by which a later run knows whether it still holds
-    """
+    """The plan of a scene, which decides its pixels and parts."""
 
     plan: FusionPlan
-    part: int
-    inputs: str
-    settings: str
-    provenance: Mapping[str, str]
+    part: int  # side of a part in PAN pixels, whole tiles
+    inputs: str  # files that it was made from
+    settings: str  # and settings, by which a later run knows whether it still holds
+    provenance: Mapping[str, str]  # metadata of the output
     metrics: SceneMetrics
 
     def to_values(self) -> dict[str, Any]:

@@ -26,27 +26,21 @@ EVERY = 30.0  # seconds between two lines where the terminal is a file
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: the outcome of a scene.
-
-    status    one of sharpened, complete already, failed, no product
-    metrics   its measurements, None without a plan
-    sentence  why it was not sharpened, what was clipped, or what was damaged and made again
-    reused    parts that an earlier run had made       seconds of planning, of all parts together, of joining
-    """
+    """A line of the table: the outcome of a scene."""
 
     scene: str
-    status: str = ""
+    status: str = ""  # one of sharpened, complete already, failed, no product
     output: str = ""
-    metrics: SceneMetrics | None = None
+    metrics: SceneMetrics | None = None  # its measurements, None without a plan
     pixels: int = 0
     bytes: int = 0
     parts: int = 0
-    reused: int = 0
-    plan_seconds: float = 0.0
-    part_seconds: float = 0.0
-    join_seconds: float = 0.0
+    reused: int = 0  # parts that an earlier run had made
+    plan_seconds: float = 0.0  # of planning
+    part_seconds: float = 0.0  # of all parts together
+    join_seconds: float = 0.0  # of joining
     workers: tuple[str, ...] = ()
-    sentence: str = ""
+    sentence: str = ""  # why it was not sharpened, what was clipped, or what was damaged and made again
 
     def flat(self) -> dict[str, Any]:
         """Return its values by column, rounded; None for numbers that are not finite, which JSON lacks."""

@@ -7,11 +7,11 @@ from collections import defaultdict
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from families import fill_table
 from fetch_scene import PipSettings
 from otfm_pansharpen.engine.torch_builds import CPU_INDEX, LISTS, SIZES, list_wheels
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "installing.md"
-HEAD = "| build | machine | Python | torch |\n|---|---|---|---|\n"
 WHEEL = re.compile(
     r"torch-([\d.]+)(?:\+cpu)?-cp3(\d+)-(?:cp3\d+|none)-(win|macosx|manylinux)_(?:(\d+)_\d+_)?(\w+)\.whl"
 )
@@ -42,13 +42,9 @@ def find_wheels() -> list[str]:
 
 def page(text: str) -> str:
     """Return the page with the table of the present wheels."""
-    before, table = text.split(HEAD)
-    rows = "".join(
-        f"| {w.build.upper()} | {w.machine} | {w.python_range} | {w.version} |\n"
-        for build in SIZES
-        for w in list_wheels(build)
-    )
-    return before + HEAD + rows + table[table.index("\n\n") + 1 :]
+    wheels = (wheel for build in SIZES for wheel in list_wheels(build))
+    rows = (f"{w.build.upper()} | {w.machine} | {w.python_range} | {w.version}" for w in wheels)
+    return fill_table(text, "build | machine | Python | torch", rows)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ from otfm_pansharpen.model.training.dataset import read_sources
 from otfm_pansharpen.model.training.learner import UpdateRule
 from otfm_pansharpen.model.training.simulation_config import SimulationConfig
 from otfm_pansharpen.model.training.trainer import STAGES, Run, TrainingConfig
-from otfm_pansharpen.model.training.transport import TransportConfig
 from torch import distributed
 
 NOTES = {
@@ -47,7 +46,6 @@ def parse() -> argparse.Namespace:
         parser.add_argument(f"--{stage}", type=int, default=default, metavar="STEPS", help=f"steps of {stage}")
     parser.add_argument("--width", type=int, default=NetworkConfig.width)
     parser.add_argument("--blocks", type=int, default=NetworkConfig.blocks)
-    parser.add_argument("--cell", type=int, default=NetworkConfig.cell, help="PAN pixels along a cell of the network")
     parser.add_argument("--seed", type=int, default=TrainingConfig.seed)
     parser.add_argument("--device", default="auto", choices=DEVICES)
     parser.add_argument("--precision", default="auto", choices=PRECISIONS)
@@ -55,7 +53,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=TrainingConfig.rates[0], help="first learning rate of regression")
     parser.add_argument("--family", help="train for this family of sensors alone, such as Landsat, on its pairs")
     parser.add_argument("--start", type=Path, help="weights to start from, of these sizes or smaller ones")
-    parser.add_argument("--spectral", type=float, default=TransportConfig.spectral, help="weight of the spectral cost")
     return parser.parse_args()
 
 
@@ -77,7 +74,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     join()
     device = choose_device(arguments.device)
-    network = replace(NetworkConfig(), width=arguments.width, blocks=arguments.blocks, cell=arguments.cell)
+    network = NetworkConfig(width=arguments.width, blocks=arguments.blocks)
     half = choose_precision(arguments.precision, device, FlowNetwork(network))[0] is torch.bfloat16
     if device.type == "cuda" and "LOCAL_RANK" in os.environ:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
@@ -86,7 +83,6 @@ def main() -> None:
     lengths = {stage: getattr(arguments, stage) for stage in STAGES}
     config = TrainingConfig(**lengths, seed=arguments.seed, rule=UpdateRule(half_precision=half))
     config = replace(config, rates=(arguments.rate, *config.rates[1:]))
-    config = replace(config, cost=replace(config.cost, spectral=arguments.spectral))
     sources, simulation = read_sources(arguments.scenes), SimulationConfig()
     if arguments.family:
         sources = [s for s in sources if s.family.startswith(arguments.family)]

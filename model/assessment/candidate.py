@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from osgeo import gdal
 
 from ..errors import InputError
+from ..geometry.filters import Mask
 from ..geometry.grids import RATIO_DIGITS, Grid, Window
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -37,27 +37,21 @@ MIN_PIXELS = 64  # MS pixels that a comparison needs
 
 @dataclass(frozen=True)
 class Candidate:
-    """An open result on PAN's pixels.
-
-    window        the pixels of PAN under it
-    used, bands   numbers of its bands that are used in the file's order, and those of the same bands of MS (from 0)
-    slope, start  (bands,) by which its values become those of MS
-    gap           the value in every band of undeclared gaps
-    """
+    """An open result on PAN's pixels."""
 
     name: str
     raster: Raster
-    window: Window
+    window: Window  # the pixels of PAN under it
     notes: tuple[str, ...] = ()
-    used: tuple[int, ...] = ()
-    bands: tuple[int, ...] = ()
-    slope: tuple[float, ...] = ()
-    start: tuple[float, ...] = ()
+    used: tuple[int, ...] = ()  # numbers of its bands in the file's order
+    bands: tuple[int, ...] = ()  # those of the same bands of MS, from 0
+    slope: tuple[float, ...] = ()  # (bands,) by which its values
+    start: tuple[float, ...] = ()  # (bands,) become those of MS
     made_by: dict[str, str] = field(default_factory=dict)
     stretched: bool = False
-    gap: float | None = None
+    gap: float | None = None  # the value in every band of undeclared gaps
 
-    def read(self, window: Window) -> tuple[Image, NDArray[np.bool_]]:
+    def read(self, window: Window) -> tuple[Image, Mask]:
         """Read bands (bands, H, W) of a window of PAN in the numbers of MS, and where all are valid, (H, W)."""
         shown = window.clipped(self.window)
         values = np.zeros((len(self.raster.read_bands), window.height, window.width))
@@ -254,9 +248,7 @@ def _find_window(pair: PairWindow) -> Window:
     return Window(pair.pan_corner[1], pair.pan_corner[0], width, height)
 
 
-def values_at_ms(
-    pair: PairWindow, fused: Image, valid: NDArray[np.bool_], transfer: TransferFunction
-) -> tuple[Image, Image]:
+def values_at_ms(pair: PairWindow, fused: Image, valid: Mask, transfer: TransferFunction) -> tuple[Image, Image]:
     """Return values of a result, blurred as MS is, and of MS where both are valid, (bands, n) each."""
     low, valid_at_ms = pair.at_ms(fused.astype(np.float32), valid, transfer)
     return low[:, valid_at_ms].astype(np.float64), pair.ms[:, valid_at_ms].astype(np.float64)

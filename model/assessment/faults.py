@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..geometry.filters import dilate, local_mean, parabola_peak
+from ..geometry.filters import Mask, dilate, local_mean, parabola_peak
 from ..geometry.resampling import CUBIC_REACH, centres, covered, cubic_resampler, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -37,7 +36,7 @@ class AssessedPiece:
 
     pair: PairWindow
     fused: Image
-    valid: NDArray[np.bool_]
+    valid: Mask
 
 
 def measure_bands(
@@ -86,7 +85,7 @@ def _detail_of_pan(pair: PairWindow, transfer: TransferFunction) -> Image:
     return (pair.pans.astype(np.float64) - low_pan(pair, transfer)).reshape(-1, *pair.pan_valid.shape)
 
 
-def _has_detail(detail: Image, pair: PairWindow) -> NDArray[np.bool_]:
+def _has_detail(detail: Image, pair: PairWindow) -> Mask:
     """Tell for each plane (n, h, w) of PAN's details whether they are more than rounding, (n, 1, 1)."""
     return np.asarray(np.abs(detail).max((1, 2), keepdims=True) > FLAT * float(np.abs(pair.pans).max()))
 
@@ -96,12 +95,12 @@ def _remove_local_mean(image: Image) -> Image:
     return values - local_mean(values, BOX)
 
 
-def _find_valid(piece: AssessedPiece) -> NDArray[np.bool_]:
+def _find_valid(piece: AssessedPiece) -> Mask:
     """Mark where a result, PAN and MS are all valid, (H, W)."""
     return piece.valid & piece.pair.valid_on_pan(piece.pair.window)
 
 
-def _trim_rim(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _trim_rim(valid: Mask) -> Mask:
     inner = np.zeros_like(valid)
     inner[RIM:-RIM, RIM:-RIM] = valid[RIM:-RIM, RIM:-RIM]
     return inner
@@ -169,7 +168,7 @@ def seams(pieces: Sequence[AssessedPiece], transfer: TransferFunction) -> tuple[
     return tuple(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
-def _find_near_flat(pan: Image) -> NDArray[np.bool_]:
+def _find_near_flat(pan: Image) -> Mask:
     """Return where PAN is flat or nearly so, (H, W): undeclared collars and saturated roofs have straight edges."""
     flat = np.zeros(pan.shape, dtype=np.float32)
     flat[1:, 1:] = (pan[1:, 1:] == pan[:-1, 1:]) & (pan[1:, 1:] == pan[1:, :-1])

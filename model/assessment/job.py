@@ -36,39 +36,26 @@ class AssessJob:
 
 @dataclass(frozen=True)
 class BandFigures:
-    """One band of a result.
-
-    bias     mean difference of the result, degraded to MS, from MS, as a share of the mean of MS
-    error    root of the mean squared difference, as a share of the same
-    detail   contrast of PAN's detail in the result over that in MS at reduced resolution; 1 is equal
-    """
+    """One band of a result."""
 
     name: str
-    bias: float
-    error: float
-    detail: float
+    bias: float  # mean difference of the result, degraded to MS, from MS, as a share of the mean of MS
+    error: float  # root of the mean squared difference, as a share of the same
+    detail: float  # contrast of PAN's detail over that in MS at reduced resolution; 1 is equal
 
 
 @dataclass(frozen=True)
 class AssessedRaster:
-    """Measurements of one result, of interpolation, or of a classical method.
-
-    indices  those without a reference, by the names of `quality.indices.INDICES`
-    angle    mean angle in degrees between MS and the result degraded to MS
-    shift    (row, column) of the result's detail from PAN's, in PAN pixels; None for yardsticks
-    seams    steps that run straight through the image, in deviations of its unexplained part: (PAN column or row, step)
-    notes    whole sentences on what was done to fit the raster to PAN and MS
-    stretched   True where its values were those of MS stretched to 8 bits
-    """
+    """Measurements of one result, of interpolation, or of a classical method."""
 
     name: str
-    indices: Mapping[str, float]
-    angle: float
-    shift: tuple[float, float] | None
+    indices: Mapping[str, float]  # those without a reference, by the names of `INDICES`
+    angle: float  # mean angle in degrees between MS and the result degraded to MS
+    shift: tuple[float, float] | None  # (row, column) of its detail from PAN's; None for yardsticks
     bands: tuple[BandFigures, ...]
-    seams: tuple[tuple[str, float], ...] = ()
-    notes: tuple[str, ...] = ()
-    stretched: bool = False
+    seams: tuple[tuple[str, float], ...] = ()  # PAN column or row, and its step in usual ones
+    notes: tuple[str, ...] = ()  # whole sentences on what was done to fit the raster to PAN and MS
+    stretched: bool = False  # True where its values were those of MS stretched to 8 bits
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from ..inference.tile_fuser import TileFuser
 from ..network.flow_network import FlowNetwork
 from ..quality.comparison import Figures, ReducedScene
 from ..quality.full_resolution import block_qualities
-from ..quality.indices import BlockQualities, Image, measure_indices
+from ..quality.indices import BlockQualities, Check, Image, measure_indices
 from ..raster.bands import rgb_bands
 from ..scene.statistics import SceneStatistics
-from .holdout import Check, TuningScene
+from .holdout import TuningScene
 
 MAX_FULL_BLOCKS = 8  # blocks evaluated at full resolution; more take time from the steps
 
@@ -52,18 +52,16 @@ class HoldoutEvaluator:
         held = [(w.pair, block) for w in scene.windows for block in w.blocks]
         self.full = held[:: -(-len(held) // MAX_FULL_BLOCKS)]
 
-    def ergas(self, network: FlowNetwork) -> float:
-        """Compute ERGAS over the pixels of all blocks together."""
-        return self._measure(network, ("ergas",))["ergas"]
-
     def indices(self, network: FlowNetwork) -> Figures:
-        """Compute all indices."""
+        """Compute all indices: those with a reference over the pixels of all blocks together."""
         scene = self.scene
         blocks = [
             block_qualities(*self._sharpen_full(network, *held), scene.registration.transfer, scene.rounded, self.check)
             for held in self.full
         ]
-        return {**self._measure(network), **measure_indices(BlockQualities.joined(blocks))}
+        fuser = self._make_fuser(network, self.statistics, self.reduced.bands)
+        reduced = self.reduced.joined([p.sharpened(fuser, self.check) for p in self.pieces])
+        return {**self.reduced.measure(reduced), **measure_indices(BlockQualities.joined(blocks))}
 
     def crops(self, network: FlowNetwork, count: int) -> list[Crop]:
         """Return the first `count` blocks at full resolution."""
@@ -73,10 +71,6 @@ class HoldoutEvaluator:
             ms = pair.ms[:, block.top : block.bottom, block.left : block.right]
             crops.append(Crop(*(np.asarray(i, dtype=np.float64) for i in (part.led.pan, ms[shown], fused[shown]))))
         return crops
-
-    def _measure(self, network: FlowNetwork, names: Sequence[str] = ()) -> Figures:
-        fuser = self._make_fuser(network, self.statistics, self.reduced.bands)
-        return self.reduced.measure(self.reduced.joined([p.sharpened(fuser, self.check) for p in self.pieces]), names)
 
     def _sharpen_full(self, network: FlowNetwork, pair: PairWindow, block: Window) -> tuple[PairWindow, Image]:
         """Fuse a block at full resolution. Returns its pair, PAN cut to it, and its fused bands."""

@@ -18,6 +18,7 @@ from ..geometry.filters import Mask, estimate_noise
 from ..geometry.grids import Extent, Placement, Window, register
 from ..geometry.window_pair import PairWindow
 from ..network.gap_filling import fill
+from ..quality.indices import Check
 from ..raster.aligning import align_pair, correct_windows
 from ..raster.pixel_types import INTEGER_TYPES
 from ..raster.reader import Raster
@@ -43,19 +44,15 @@ GUARD = 8  # MS pixels around a block that are not used; the widest blur reaches
 HELD_SHARE = 0.25  # of a window's blocks, rounded up
 MIN_VALID = 0.5  # of a window's pixels
 MIN_OPEN = 0.25  # of a window's pixels that training may use
-Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class TuningWindow:
-    """A window of the pair, its shift corrected: complete, and as training may see it; and its held-out blocks.
+    """A window of the pair, its shift corrected, and its held-out blocks."""
 
-    `blocks` are in MS pixels of the window. In `open` PAN and MS are invalid in blocks and guard.
-    """
-
-    pair: PairWindow
-    open: PairWindow
-    blocks: tuple[Window, ...]
+    pair: PairWindow  # the complete window
+    open: PairWindow  # as training may see it: invalid in blocks and guard
+    blocks: tuple[Window, ...]  # in MS pixels of the window
 
 
 @dataclass(frozen=True)
@@ -88,12 +85,7 @@ class TuningScene:
 
 
 def read_scene(
-    pan: Raster,
-    ms: Raster,
-    extent: Extent | None,
-    rng: np.random.Generator,
-    check: Check,
-    align: bool = True,
+    pan: Raster, ms: Raster, extent: Extent | None, rng: np.random.Generator, check: Check, align: bool = True
 ) -> TuningScene:
     """Read at most WINDOWS_PER_AXIS^2 windows of a pair and hold blocks out. Raises InputError where it cannot be used.
 

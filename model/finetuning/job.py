@@ -13,32 +13,24 @@ from ..raster.source import RasterSource
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of fine-tuning, measured (docs/finetuning.md) and saved with the weights.
+    """Settings of fine-tuning, measured (docs/finetuning.md) and saved with the weights."""
 
-    rate, floor      first and last learning rate, along a cosine
-    gain_spread      relative deviation of simulated MTF gains from the measured one
-    noise            share of the scene's own PAN noise that simulated pairs get
-    ordered          share of examples whose bands come in the groups of fusion; the others are random, for variety
-    full_every       one step in so many reads the pair at full resolution    full_weight   of the spectral cost there
-    full_examples    squares of the pair that are kept for that    full_side   their side in PAN pixels
-    """
-
-    rate: float = 1e-3
-    floor: float = 1e-5
+    rate: float = 1e-3  # first learning rate
+    floor: float = 1e-5  # last learning rate, along a cosine
     batch: int = 8
     pool: int = 16
     renewal: int = 2
     warmup: int = 20
     ema: float = 0.99
     flow_share: float = 0.1
-    gain_spread: float = 0.05
-    noise: float = 0.5
+    gain_spread: float = 0.05  # relative deviation of simulated MTF gains from the measured one
+    noise: float = 0.5  # share of the scene's own PAN noise that simulated pairs get
     shift: float = 0.05
-    ordered: float = 0.7
-    full_every: int = 4
-    full_weight: float = 0.25
-    full_examples: int = 8
-    full_side: int = 192
+    ordered: float = 0.7  # share of examples with bands in the groups of fusion; the others are random, for variety
+    full_every: int = 4  # one step in so many reads the pair at full resolution
+    full_weight: float = 0.25  # of the spectral cost there
+    full_examples: int = 8  # squares of the pair that are kept for that
+    full_side: int = 192  # their side in PAN pixels
 
 
 @dataclass(frozen=True)

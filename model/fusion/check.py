@@ -21,16 +21,13 @@ from .job import FusionJob
 
 @dataclass(frozen=True)
 class CheckedPair:
-    """Two open rasters that can be fused, the placement of MS on PAN by georeference, and the output.
-
-    window   PAN pixels of the output        form   how its values are kept
-    """
+    """Two open rasters that can be fused, the placement of MS on PAN by georeference, and the output."""
 
     pan: Raster
     ms: Raster
     placement: Placement
-    window: Window
-    form: OutputForm
+    window: Window  # PAN pixels of the output
+    form: OutputForm  # how its values are kept
 
     @property
     def grid(self) -> Grid:

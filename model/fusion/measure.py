@@ -47,29 +47,19 @@ MAX_SCENES = 2  # in the cache; each holds some ten windows of both rasters
 
 @dataclass(frozen=True)
 class Measurement:
-    """Measurements of a scene and its sample.
-
-    dead          numbers of the bands of MS that have no valid pixel
-    ms_fill, pan_fill   values that fill flat areas and look like undeclared gaps
-    percentiles   of the values of each band of MS in the sample
-    pieces        windows of the sample, their shift corrected, that show the scene at work
-    compared      pieces that a result is compared on one scale down: all of MS where it is small
-    extremes      lowest and highest value of each band of MS in the sample
-    negative      whether MS holds negative values anywhere
-    displacement  what the shift leaves, by bands and places; None where it was not measured
-    """
+    """Measurements of a scene and its sample."""
 
     registration: Registration
     statistics: SceneStatistics
-    dead: tuple[int, ...]
-    ms_fill: tuple[FillValue, ...]
-    pan_fill: tuple[FillValue, ...]
-    extremes: tuple[tuple[float, float], ...]
-    negative: bool
-    percentiles: tuple[tuple[float, ...], ...]
-    pieces: tuple[PairWindow, ...]
-    compared: tuple[PairWindow, ...]
-    displacement: AlignmentMeasurement | None = None
+    dead: tuple[int, ...]  # numbers of the bands of MS that have no valid pixel
+    ms_fill: tuple[FillValue, ...]  # values that fill flat areas of MS and look like undeclared gaps
+    pan_fill: tuple[FillValue, ...]  # the same of PAN
+    extremes: tuple[tuple[float, float], ...]  # lowest and highest value of each band of MS in the sample
+    negative: bool  # whether MS holds negative values anywhere
+    percentiles: tuple[tuple[float, ...], ...]  # of the values of each band of MS in the sample
+    pieces: tuple[PairWindow, ...]  # windows of the sample, their shift corrected, that show the scene at work
+    compared: tuple[PairWindow, ...]  # pieces that a result is compared on one scale down: all of MS where it is small
+    displacement: AlignmentMeasurement | None = None  # what the shift leaves, by bands and places, where measured
 
     @property
     def alignment(self) -> Alignment | None:

@@ -88,32 +88,22 @@ class WorkPlan:
 
 @dataclass(frozen=True)
 class FusionPlan:
-    """A fusion that is decided down to the bytes.
-
-    window      PAN pixels of the output      placement   MS on PAN's grid, its shift corrected
-    lowest      values below it are clipped to it; None clips nothing
-    outputs     for each band of the output its place in the statistics; -1 for one that has no valid pixel
-    offsets     subtracted from each band as it is read
-    plausible   the range of values, as they are read
-    network_share   1, or 0 where the scene, made coarser, is sharpened better by the injection of PAN's detail alone
-    alignment   displacement of the bands that is corrected while MS is read
-    work        tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
-    """
+    """A fusion that is decided down to the bytes."""
 
     pan: RasterSource
     ms: RasterSource
-    window: Window
-    placement: Placement
+    window: Window  # PAN pixels of the output
+    placement: Placement  # MS on PAN's grid, its shift corrected
     statistics: SceneStatistics
     engine: NetworkSetup
     form: OutputForm
-    lowest: float | None
-    outputs: tuple[int, ...]
-    offsets: tuple[float, ...]
-    work: WorkPlan
-    plausible: PlausibleRange
-    network_share: float = 1.0
-    alignment: Alignment | None = None
+    lowest: float | None  # values below it are clipped to it; None clips nothing
+    outputs: tuple[int, ...]  # place in the statistics of each band of the output; -1 for one without a valid pixel
+    offsets: tuple[float, ...]  # subtracted from each band as it is read
+    work: WorkPlan  # tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
+    plausible: PlausibleRange  # the range of values, as they are read
+    network_share: float = 1.0  # 0 where the injection of PAN's detail alone sharpens the coarser scene better
+    alignment: Alignment | None = None  # displacement of the bands that is corrected while MS is read
 
     def tiles(self) -> list[Window]:
         """Return the output's tiles, as windows of PAN."""

@@ -19,18 +19,13 @@ MIN_ROOM = 1e-3  # between a limit and its knee, as a share of their size; where
 
 @dataclass(frozen=True)
 class PlausibleRange:
-    """Range that values are held in, as they are read; bands in the order of the statistics.
+    """Range that values are held in, as they are read; bands in the order of the statistics."""
 
-    low, high             limits that are never passed
-    low_knee, high_knee   values from which on they are approached; infinite where nothing is held
-    side                  width in PAN pixels, odd, of the neighbourhoods that keep their means
-    """
-
-    low: tuple[float, ...]
-    low_knee: tuple[float, ...]
-    high: tuple[float, ...]
-    high_knee: tuple[float, ...]
-    side: int
+    low: tuple[float, ...]  # limit that is never passed
+    low_knee: tuple[float, ...]  # value from which on it is approached; infinite where nothing is held
+    high: tuple[float, ...]  # limit that is never passed
+    high_knee: tuple[float, ...]  # the same of the upper limit
+    side: int  # width in PAN pixels, odd, of the neighbourhoods that keep their means
 
     @classmethod
     def of(

@@ -141,8 +141,7 @@ class Tiling:
         pair, piece, around = reading.result()
         inner = Window(tile.left - around.left, tile.top - around.top, tile.width, tile.height)
         core = np.s_[
-            piece.top + inner.top : piece.top + inner.bottom,
-            piece.left + inner.left : piece.left + inner.right,
+            piece.top + inner.top : piece.top + inner.bottom, piece.left + inner.left : piece.left + inner.right
         ]
         if not bool(pair.pan_valid[core].any()) or not pair.any_ms_valid:
             return self.finish.encoder.empty(len(fuser.outputs), tile)
@@ -153,14 +152,11 @@ class Tiling:
 
 @dataclass(frozen=True)
 class Finish:
-    """Last step for the digital numbers of a tile: hold them in a range, count clipped values, encode.
-
-    clipped   number of valid values beyond the range of the output, by the band's index
-    """
+    """Last step for the digital numbers of a tile: hold them in a range, count clipped values, encode."""
 
     plausible: PlausibleRange
     encoder: PixelEncoder
-    clipped: Counter[int] = field(default_factory=Counter)
+    clipped: Counter[int] = field(default_factory=Counter)  # valid values beyond the range, by band
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(

@@ -21,21 +21,14 @@ from .tensor_resampling import resample
 
 @dataclass(frozen=True)
 class Conditions:
-    """The network's inputs in a window of PAN, before interpolation, in units of the scene's deviations.
+    """The network's inputs in a window of PAN, before interpolation, in units of the scene's deviations."""
 
-    pan (pans, H, W)           PAN, or the guides that `mix` combines
-    coarse (pans + 1 + bands, h, w)   at MS pixels: PAN at MS sharpness, the intensity of the bands, and the bands
-    mix (bands, pans)          weights of the guides in the PAN of each band; None where all bands share one PAN
-    rows, columns              read the coarse images at the window's rows and columns
-    valid (H, W) or (bands, H, W)   mask of valid pixels; None where all are valid
-    """
-
-    pan: torch.Tensor
-    coarse: torch.Tensor
-    rows: Resampler1D
-    columns: Resampler1D
-    valid: Mask | None
-    mix: torch.Tensor | None = None
+    pan: torch.Tensor  # (pans, H, W) PAN, or the guides that `mix` combines
+    coarse: torch.Tensor  # (pans + 1 + bands, h, w) PAN at MS sharpness, the intensity of the bands, and the bands
+    rows: Resampler1D  # read the coarse images at the window's rows
+    columns: Resampler1D  # and columns
+    valid: Mask | None  # (H, W) or (bands, H, W); None where all pixels are valid
+    mix: torch.Tensor | None = None  # (bands, pans) weights of the guides; None where bands share a PAN
 
     @property
     def window(self) -> Window:

@@ -22,20 +22,14 @@ BRIGHTEST = 4.0  # largest modulation of PAN's detail
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The sizes of the network and the order of bands that it was tuned to; saved with the weights.
+    """The sizes of the network and the order of bands that it was tuned to; saved with the weights."""
 
-    bands   bands of a group        width   channels of a layer
-    blocks  residual blocks         cell    PAN pixels along the side of one cell of the working grid
-    hidden  width of the layer that reads time and scene conditions
-    order   bands of the scenes that the weights were tuned on, as `band_groups` takes them; empty if not tuned
-    """
-
-    bands: int = 4
-    width: int = 32
-    blocks: int = 6
-    cell: int = 2
-    hidden: int = 64
-    order: tuple[int, ...] = ()
+    bands: int = 4  # bands of a group
+    width: int = 32  # channels of a layer
+    blocks: int = 6  # residual blocks
+    cell: int = 2  # PAN pixels along the side of one cell of the working grid
+    hidden: int = 64  # width of the layer that reads time and scene conditions
+    order: tuple[int, ...] = ()  # bands of the scenes of the tuning, as `band_groups` takes them; empty if not tuned
 
     @property
     def conditions(self) -> int:
@@ -54,18 +48,12 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class Guidance:
-    """The condition of the flow, in units of the scene's deviations.
+    """The condition of the flow, in units of the scene's deviations."""
 
-    guides (n, 2 bands + 1, H, W)   PAN of each band, the same at MS sharpness, intensity of the bands
-    injection (n, bands)   share of PAN's detail in each band
-    depth (n, 2 bands)     height of the means of the bands and of their PANs above their dark levels
-    scene (n, conditions - 1)   numbers that describe the scene, from `SceneStatistics.condition`
-    """
-
-    guides: torch.Tensor
-    injection: torch.Tensor
-    depth: torch.Tensor
-    scene: torch.Tensor
+    guides: torch.Tensor  # (n, 2 bands + 1, H, W) PAN of each band, the same at MS sharpness, intensity of the bands
+    injection: torch.Tensor  # (n, bands) share of PAN's detail in each band
+    depth: torch.Tensor  # (n, 2 bands) height of the means of the bands and of their PANs above their dark levels
+    scene: torch.Tensor  # (n, conditions - 1) numbers that describe the scene, from `SceneStatistics.condition`
 
     def modulate_detail(self, x: torch.Tensor) -> torch.Tensor:
         """Modulate PAN's detail by each band's brightness over PAN's, (n, bands, H, W).
@@ -145,11 +133,3 @@ class FlowNetwork(nn.Module):
             features = block(features, parts[2 * i], parts[2 * i + 1])  # (n, width, H / cell, W / cell)
         out = pixel_shuffle(self.tail(features), cell)  # (n, 2 bands, H, W): shares of modulated detail, remainders
         return given.injection[:, :, None, None] * given.detail + out[:, :bands] * modulated + out[:, bands:]
-
-
-def integrate(network: FlowNetwork, lms: torch.Tensor, given: Guidance, steps: int = 1) -> torch.Tensor:
-    """Follow the flow from interpolated MS to fused MS with `steps` Euler steps; one step is T(x) = x + v(x, 0)."""
-    x = lms
-    for step in range(steps):
-        x = x + network(x, lms.new_full((len(lms),), step / steps), given) / steps
-    return x

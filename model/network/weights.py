@@ -24,12 +24,13 @@ from safetensors.torch import save
 from ..codec import parse_json
 from ..errors import WeightsError
 from ..files import read_small_file
+from ..geometry.transfer import TransferFunction
 from ..progress import format_bytes
+from ..scene.statistics import SceneStatistics
 from ..staging import staging
 from ..weight_sets import bundled_files
 from .band_groups import reordering
-from .flow_network import FlowNetwork, NetworkConfig
-from .trial import measure_trial_velocity
+from .flow_network import FlowNetwork, Guidance, NetworkConfig
 
 FORMAT = "otfm-pansharpen-weights-2"
 TENSORS_DIGEST = "tensors_sha256"  # in the header, so that weights without their sidecar are checked too
@@ -37,6 +38,8 @@ MAX_FILE_BYTES = 64 * 1024 * 1024  # of weights; bundled ones have less than 2 M
 MAX_HASH_BYTES = 2**20  # of a sidecar; a line has 100
 MAX_DEPTH = 8  # of JSON in a header
 MAX_WEIGHT = 1000.0  # training leaves 2; a flipped bit of the exponent makes 1e37 of a tenth
+TRIAL_CELLS = 8  # along the side of a trial scene
+TRIAL_TIMES = (0.0, 0.5)
 MAX_VELOCITY = 10.0  # deviations on the trial scenes, where sound weights stay below 1
 LIKE_RATIO = 0.05  # relative difference from the scenes of a fine-tuning, up to which a scene is of their kind
 LIKE_GAIN = 0.4  # the same of the logarithm of the MTF gain
@@ -260,3 +263,33 @@ def _refuse_nonsense(path: Path, network: FlowNetwork) -> None:
             f"The weights of {path} give nonsense: on a synthetic scene they change bands by {velocity:.3g} "
             f"deviations, sound ones by less than {MAX_VELOCITY:g}. Download or train them again."
         )
+
+
+@torch.inference_mode()
+def measure_trial_velocity(network: FlowNetwork) -> float:
+    """Measure the largest velocity, in deviations, in two different scenes at two times; NaN where one is NaN."""
+    bands, side = network.config.bands, TRIAL_CELLS * network.config.cell
+    scenes = [_make_scene(bands, sign) for sign in (-1.0, 1.0) for _ in TRIAL_TIMES]
+    line = torch.arange(side, dtype=torch.float32)
+    low = torch.outer((line / 5.0).sin(), (line / 5.0).cos())
+    pan = low + 0.5 * torch.outer(line.sin(), (1.3 * line).sin())
+    x = torch.stack([low * (1.0 - 0.5 * b / bands) for b in range(bands)])
+    guidance = Guidance(
+        guides=torch.stack([pan] * bands + [low] * (bands + 1)).expand(len(scenes), -1, -1, -1),
+        injection=torch.tensor([s.injection for s in scenes]),
+        depth=torch.tensor([s.depth(range(bands)) for s in scenes]),
+        scene=torch.tensor([s.condition(range(bands)) for s in scenes]),
+    )
+    return float(network(x.expand(len(scenes), -1, -1, -1), torch.tensor(TRIAL_TIMES * 2), guidance).abs().max())
+
+
+def _make_scene(bands: int, sign: float) -> SceneStatistics:
+    """Make an ordinary scene whose statistics differ from usual ones by `sign`, so that no layer reads only zeros."""
+    wave = [sign * (-1.0) ** b for b in range(bands)]
+    return SceneStatistics(
+        ratio=3.0 * 2.0 ** (0.5 * sign), transfer=TransferFunction.gaussian(0.3 - 0.15 * sign),
+        ms_mean=(0.0,) * bands, ms_std=(1.0,) * bands, ms_dark=tuple(-1.6 - 0.4 * w for w in wave),
+        pan_mean=(0.0,), pan_std=(1.0,), pan_dark=(-1.6 + 0.4 * sign,),
+        injection=tuple(0.7 + 0.2 * w for w in wave), slope=tuple(0.05 * w for w in wave),
+        correlation=tuple(0.8 + 0.1 * w for w in wave), intensity=(1.0 / bands,) * bands, fit=0.9 + 0.05 * sign,
+    )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.filters import Mask
 from ..geometry.grids import Window
 from ..geometry.resampling import centres, mtf_resampler, resample
 from ..geometry.transfer import TransferFunction
@@ -25,23 +26,17 @@ MIN_INTENSITY = 1e-9  # Brovey does not divide by smaller ones
 
 @dataclass(frozen=True)
 class Prepared:
-    """Inputs that the methods share.
+    """Inputs that the methods share. All blurs but one are Gaussian, as in the papers."""
 
-    ms, ms_low, pan_at_ms     at MS resolution, where `valid`: ms (bands, h, w), ms_low blurred once more
-    pan, pan_low, lms         on the PAN grid, where `valid_fine`: pan (H, W), lms (bands, H, W)
-    pan_measured              PAN at MS sharpness by the measured transfer function; all other blurs are Gaussian, as in
-                              the papers
-    """
-
-    ms: Image
-    ms_low: Image
-    pan_at_ms: Image
-    valid: NDArray[np.bool_]
-    pan: Image
-    pan_low: Image
-    pan_measured: Image
-    lms: Image
-    valid_fine: NDArray[np.bool_]
+    ms: Image  # (bands, h, w)
+    ms_low: Image  # blurred once more
+    pan_at_ms: Image  # PAN at the MS pixels
+    valid: Mask  # (h, w), of those three
+    pan: Image  # (H, W)
+    pan_low: Image  # PAN at MS sharpness
+    pan_measured: Image  # the same, by the measured transfer function
+    lms: Image  # (bands, H, W) interpolated MS
+    valid_fine: Mask  # (H, W), of the images on the PAN grid
 
     def fuse(self, method: Callable[[Prepared], Image]) -> Image:
         """Apply a method, (bands, H, W); where PAN, and all made of it, are (bands, ...), to each band with its own."""
@@ -67,9 +62,7 @@ def mosaic(images: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(parts, axis=-1)
 
 
-def prepare(
-    pair: PairWindow, transfer: TransferFunction, valid_fine: NDArray[np.bool_], place: Window | None = None
-) -> Prepared:
+def prepare(pair: PairWindow, transfer: TransferFunction, valid_fine: Mask, place: Window | None = None) -> Prepared:
     """Blur and interpolate a pair once for all methods, on the part `place` of PAN or on all of it.
 
     The methods' parameters are fitted where `valid_fine`, of that part, is True.

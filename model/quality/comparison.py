@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.filters import dilate
+from ..geometry.filters import Mask, dilate
 from ..geometry.grids import Window
 from ..geometry.guides import measure_guides
 from ..geometry.resampling import centres, covered, mtf_resampler, resample
@@ -59,7 +59,7 @@ def reduced_pair(pair: PairWindow, ratio: float, transfer: TransferFunction) -> 
     return PairWindow(pan, valid, small, ms_valid, (origin, origin), step, guides=pair.guides)
 
 
-def compared_pixels(small: PairWindow) -> NDArray[np.bool_]:
+def compared_pixels(small: PairWindow) -> Mask:
     """Mark pixels of a reduced pair to compare with its reference, (H, W): away from its sides and from gaps."""
     reach = guard(small.ratio)
     valid = np.pad(small.valid_on_pan(small.window), reach)
@@ -73,25 +73,18 @@ def guard(ratio: float) -> int:
 
 @dataclass(frozen=True)
 class ReducedScene:
-    """Pieces of a scene at reduced resolution, and their reference.
-
-    pairs    the reduced pieces with all bands, offsets taken off, as a network reads them
-    places   the number of a piece and a window of its PAN for each compared part; the parts form one row in
-             `reference` (bands, H, W) and `valid` (H, W)
-    bands    those that are compared, by their places in MS
-    offsets, pan_offset   values that reading took off those bands (bands, 1, 1) and PAN
-    """
+    """Pieces of a scene at reduced resolution, and their reference."""
 
     ratio: float
     transfer: TransferFunction
     rounded: bool
-    bands: tuple[int, ...]
-    offsets: Image
-    pan_offset: float
-    pairs: tuple[PairWindow, ...]
-    places: tuple[tuple[int, Window], ...]
-    reference: Image
-    valid: NDArray[np.bool_]
+    bands: tuple[int, ...]  # those that are compared, by their places in MS
+    offsets: Image  # (bands, 1, 1), which reading took off those bands
+    pan_offset: float  # which it took off PAN
+    pairs: tuple[PairWindow, ...]  # the reduced pieces with all bands, offsets taken off, as a network reads them
+    places: tuple[tuple[int, Window], ...]  # number of a piece and a window of its PAN for each compared part
+    reference: Image  # (bands, H, W), in which the parts form one row
+    valid: Mask  # (H, W), of the same row
 
     @classmethod
     def of(

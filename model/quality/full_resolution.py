@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.filters import Mask
 from ..geometry.resampling import centres, mtf_resampler, nearest, resample
 from ..geometry.transfer import TransferFunction
 from ..geometry.window_pair import PairWindow
@@ -40,7 +41,7 @@ def block_qualities(
     transfer: TransferFunction,
     rounded: bool,
     check: Check = lambda: None,
-    valid: NDArray[np.bool_] | None = None,
+    valid: Mask | None = None,
 ) -> BlockQualities:
     """Compare `fused` (bands, H, W) with PAN and MS on each whole block of pixels that are valid in all, and `valid`.
 
@@ -62,7 +63,7 @@ def _interpolate_to_pan(pair: PairWindow, image: Image) -> Image:
     return resample(image, *pair.cubic_resamplers(pair.window))
 
 
-def _find_valid(pair: PairWindow) -> NDArray[np.bool_]:
+def _find_valid(pair: PairWindow) -> Mask:
     lines = zip(pair.positions_in_ms(pair.window), pair.ms_valid.shape)
     on_ms = np.outer(*((nearest(p) >= 0) & (nearest(p) < n) for p, n in lines))
     return replace(pair, band_valid=None).valid_on_pan(pair.window) & on_ms

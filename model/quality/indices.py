@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.filters import dilate
+from ..geometry.filters import Mask, dilate
 
 Image = NDArray[np.float64]
 Check = Callable[[], None]  # may raise to stop
@@ -28,24 +28,20 @@ class ComparedImages:
 
     reference: Image
     fused: Image
-    valid: NDArray[np.bool_]
+    valid: Mask
     ratio: float
     rounded: bool
 
 
 @dataclass(frozen=True)
 class BlockQualities:
-    """The parts of the indices without a reference, for each whole block of valid pixels, row by row.
+    """The parts of the indices without a reference, for each whole block of valid pixels, row by row."""
 
-    rows, columns (blocks,)   position in blocks        spectral (blocks,)   Q2n of MS and the degraded result
-    sharp, soft (bands, blocks)   Q of the result and PAN, and of interpolated MS and PAN as sharp as MS
-    """
-
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    spectral: Image
-    sharp: Image
-    soft: Image
+    rows: NDArray[np.int64]  # (blocks,) position in blocks
+    columns: NDArray[np.int64]  # (blocks,) the same
+    spectral: Image  # (blocks,) Q2n of MS and the degraded result
+    sharp: Image  # (bands, blocks) Q of the result and PAN
+    soft: Image  # (bands, blocks) Q of interpolated MS and PAN as sharp as MS
 
     @classmethod
     def joined(cls, parts: Sequence[BlockQualities]) -> BlockQualities:
@@ -53,7 +49,7 @@ class BlockQualities:
         return cls(*(np.concatenate([getattr(p, f) for p in parts], axis=-1) for f in cls.__dataclass_fields__))
 
 
-def sam(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:
+def sam(reference: Image, fused: Image, valid: Mask | None = None) -> float:
     """Compute the spectral angle mapper: mean angle in degrees where both spectra are not zero (Yuhas et al., 1992).
 
     NaN where there is no such pixel.
@@ -67,7 +63,7 @@ def sam(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) 
     return float(np.degrees(np.arccos(cosine)).mean())
 
 
-def ergas(reference: Image, fused: Image, ratio: float, valid: NDArray[np.bool_] | None = None) -> float:
+def ergas(reference: Image, fused: Image, ratio: float, valid: Mask | None = None) -> float:
     """Compute the relative dimensionless global error: 100/ratio sqrt(mean_b MSE_b / mean(ref_b)^2) (Wald, 2000).
 
     NaN where the mean of a band is 0.
@@ -78,7 +74,7 @@ def ergas(reference: Image, fused: Image, ratio: float, valid: NDArray[np.bool_]
     return float(100.0 / ratio * np.sqrt(relative.mean()))
 
 
-def scc(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) -> float:
+def scc(reference: Image, fused: Image, valid: Mask | None = None) -> float:
     """Correlate the Sobel gradient magnitudes of all bands together, not mean-removed.
 
     As in the toolbox, a border of one pixel is dropped first and the filter then sees zeros around the rest. With
@@ -93,13 +89,7 @@ def scc(reference: Image, fused: Image, valid: NDArray[np.bool_] | None = None) 
     return float((a * b).sum()) / power if power else float("nan")
 
 
-def q2n(
-    reference: Image,
-    fused: Image,
-    block: int = BLOCK,
-    valid: NDArray[np.bool_] | None = None,
-    check: Check = lambda: None,
-) -> float:
+def q2n(reference: Image, fused: Image, valid: Mask | None = None, check: Check = lambda: None) -> float:
     """Compute Q2n, the hypercomplex index: mean modulus over distinct blocks (Garzelli and Nencini, 2009).
 
     Round both images first where the data are integers: the toolbox does so, and it changes the fifth digit.
@@ -107,39 +97,33 @@ def q2n(
     With `valid` (H, W), only blocks that are wholly valid count; NaN where there is none. `check` is called often and
     may raise to stop.
     """
-    return _average(q2n_of_blocks(reference, fused, block, valid, check))
+    return _average(q2n_of_blocks(reference, fused, valid, check))
 
 
-def q2n_of_blocks(
-    reference: Image,
-    fused: Image,
-    block: int = BLOCK,
-    valid: NDArray[np.bool_] | None = None,
-    check: Check = lambda: None,
-) -> Image:
+def q2n_of_blocks(reference: Image, fused: Image, valid: Mask | None = None, check: Check = lambda: None) -> Image:
     """Compute Q2n of each block that counts, row by row; (blocks,). As `q2n`, which is their mean."""
     a, b = (np.asarray(i, dtype=np.float64) for i in (reference, fused))
     bands = 1 << (len(a) - 1).bit_length()
     a, b = _pad_bands(a, bands), _pad_bands(b, bands)
-    rows, columns = (-(-n // block) * block for n in a.shape[1:])
+    rows, columns = (-(-n // BLOCK) * BLOCK for n in a.shape[1:])
     padding = ((0, 0), (0, rows - a.shape[1]), (0, columns - a.shape[2]))
-    a, b = (np.asarray(_split_blocks(np.pad(i, padding, mode="symmetric"), block), dtype=np.float64) for i in (a, b))
+    a, b = (np.asarray(_split_blocks(np.pad(i, padding, mode="symmetric")), dtype=np.float64) for i in (a, b))
     if valid is not None:
-        whole = _split_blocks(np.pad(valid[None], padding, mode="constant"), block)[:, 0].all(axis=1)
+        whole = _split_blocks(np.pad(valid[None], padding, mode="constant"))[:, 0].all(axis=1)
         a, b = a[whole], b[whole]
-    part, qualities = max(AT_ONCE // (bands * block * block), 1), []
+    part, qualities = max(AT_ONCE // (bands * BLOCK * BLOCK), 1), []
     for first in range(0, len(a), part):
         check()
         qualities.append(_compute_q2n(a[first : first + part], b[first : first + part]))
     return np.concatenate([np.zeros(0), *qualities])
 
 
-def quality_of_blocks(first: Image, second: Image, block: int = BLOCK) -> Image:
+def quality_of_blocks(first: Image, second: Image) -> Image:
     """Compute the universal quality index of each whole block of two bands; (blocks,) (Wang and Bovik, 2002).
 
     A block where both are 0 has 1.
     """
-    a, b = (_split_blocks(np.asarray(i, dtype=np.float64)[None], block)[:, 0] for i in (first, second))
+    a, b = (_split_blocks(np.asarray(i, dtype=np.float64)[None])[:, 0] for i in (first, second))
     count = a.shape[1]
     mean_a, mean_b = a.mean(1), b.mean(1)
     covariance = ((a - mean_a[:, None]) * (b - mean_b[:, None])).sum(1) / (count - 1)
@@ -153,7 +137,7 @@ def quality_of_blocks(first: Image, second: Image, block: int = BLOCK) -> Image:
 
 
 def compare_blocks(
-    images: tuple[Image, Image, Image, Image, Image], valid: NDArray[np.bool_], check: Check = lambda: None
+    images: tuple[Image, Image, Image, Image, Image], valid: Mask, check: Check = lambda: None
 ) -> BlockQualities:
     """Compare interpolated MS, the result degraded to MS, the result (bands, H, W), PAN and PAN as sharp as MS (H, W).
 
@@ -161,7 +145,7 @@ def compare_blocks(
     and may raise to stop.
     """
     rows, columns = (n // BLOCK * BLOCK for n in valid.shape)
-    whole = np.asarray(_split_blocks(valid[None, :rows, :columns], BLOCK)[:, 0].all(axis=1))
+    whole = np.asarray(_split_blocks(valid[None, :rows, :columns])[:, 0].all(axis=1))
     places = np.argwhere(whole.reshape(rows // BLOCK, columns // BLOCK))
     lms, low, fused, pan, pan_low = (np.asarray(i, dtype=np.float64) for i in images)
 
@@ -170,7 +154,7 @@ def compare_blocks(
         return np.array([quality_of_blocks(band, pan)[whole] for band, pan in zip(bands, pans)])
 
     cut = np.s_[:, :rows, :columns]
-    spectral = q2n_of_blocks(lms[cut], low[cut], BLOCK, valid[cut[1:]], check)
+    spectral = q2n_of_blocks(lms[cut], low[cut], valid[cut[1:]], check)
     return BlockQualities(places[:, 0], places[:, 1], spectral, compare(fused, pan), compare(lms, pan_low))
 
 
@@ -191,17 +175,13 @@ def hqnr(blocks: BlockQualities) -> float:
 
 @dataclass(frozen=True)
 class Index:
-    """An index as logs, reports and benchmarks show it.
-
-    form      its digits
-    compute   of `ComparedImages` where it needs a reference (reduced resolution), else of `BlockQualities`
-    """
+    """An index as logs, reports and benchmarks show it."""
 
     title: str
-    form: str
+    form: str  # its digits
     higher_is_better: bool
     needs_reference: bool
-    compute: Callable[[Any], float]
+    compute: Callable[[Any], float]  # of `ComparedImages` where it needs a reference, else of `BlockQualities`
 
     @property
     def direction(self) -> str:
@@ -240,7 +220,7 @@ def _average(values: Image) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def _select_pixels(image: Image, valid: NDArray[np.bool_] | None) -> Image:
+def _select_pixels(image: Image, valid: Mask | None) -> Image:
     array = np.asarray(image, dtype=np.float64)
     return array.reshape(len(array), -1) if valid is None else array[:, valid]
 
@@ -258,11 +238,11 @@ def _pad_bands(image: Image, bands: int) -> Image:
     return np.concatenate([image, np.zeros((bands - len(image), *image.shape[1:]))])
 
 
-def _split_blocks(image: NDArray[np.generic], block: int) -> NDArray[np.generic]:
-    """Reshape (bands, H, W) to (blocks, bands, block * block); pixels beyond the last whole block are dropped."""
-    bands, rows, columns = len(image), image.shape[1] // block, image.shape[2] // block
-    cut = image[:, : rows * block, : columns * block].reshape(bands, rows, block, columns, block)
-    return cut.transpose(1, 3, 0, 2, 4).reshape(rows * columns, bands, block * block)
+def _split_blocks(image: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Reshape (bands, H, W) to (blocks, bands, BLOCK * BLOCK); pixels beyond the last whole block are dropped."""
+    bands, rows, columns = len(image), image.shape[1] // BLOCK, image.shape[2] // BLOCK
+    cut = image[:, : rows * BLOCK, : columns * BLOCK].reshape(bands, rows, BLOCK, columns, BLOCK)
+    return cut.transpose(1, 3, 0, 2, 4).reshape(rows * columns, bands, BLOCK * BLOCK)
 
 
 def _compute_q2n(a: Image, b: Image) -> Image:

@@ -11,7 +11,7 @@ import torch
 
 from ..errors import TrainingError
 from ..network.flow_network import NetworkConfig
-from .dataset import Source
+from .dataset import Source, group_by_family
 from .example import Example
 from .simulation import simulate
 from .simulation_config import SimulationConfig
@@ -35,7 +35,7 @@ class ExampleBuffer:
         if not large:
             raise TrainingError(f"No scene is as large as {simulation.crop} pixels a side.")
         paired = [s for s in large if s.pan is not None]
-        self.pools = [_group_by_family(s) for s in (paired, [s for s in large if s.pan is None])]
+        self.pools = [group_by_family(s) for s in (paired, [s for s in large if s.pan is None])]
         self.examples: deque[Example] = deque(maxlen=size)
         self.size = size
         self.next = 0
@@ -58,13 +58,6 @@ class ExampleBuffer:
     def batch(self, count: int, patch: int, step: int) -> Batch:
         """Return `count` random patches of different examples."""
         return Batch.drawn(self.examples, count, patch, np.random.default_rng([*self.seed, step, 1]))
-
-
-def _group_by_family(sources: Sequence[Source]) -> list[list[Source]]:
-    families: dict[str, list[Source]] = {}
-    for source in sources:
-        families.setdefault(source.family, []).append(source)
-    return list(families.values())
 
 
 @dataclass(frozen=True)

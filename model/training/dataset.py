@@ -11,8 +11,9 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,19 +31,15 @@ USUAL = TransferFunction.gaussian(0.3)  # of scenes without a PAN, where it is n
 
 @dataclass(frozen=True)
 class Recording:
-    """A scene as it was recorded.
-
-    ms (bands, h, w)   pan (H, W), guides (guides, H, W) or None   transfer   transfer function of MS relative to PAN
-    origin, spacing   centre of MS pixel (0, 0) in PAN pixel indices, shift corrected, and MS pixel size in PAN pixels
-    """
+    """A scene as it was recorded."""
 
     name: str
     family: str
-    ms: np.ndarray
-    pan: np.ndarray | None = None
-    origin: tuple[float, float] = (0.0, 0.0)
-    spacing: tuple[float, float] = (1.0, 1.0)
-    transfer: TransferFunction = USUAL
+    ms: np.ndarray  # (bands, h, w)
+    pan: np.ndarray | None = None  # (H, W), guides (guides, H, W) or None
+    origin: tuple[float, float] = (0.0, 0.0)  # centre of MS pixel (0, 0) in PAN pixel indices, shift corrected
+    spacing: tuple[float, float] = (1.0, 1.0)  # MS pixel size in PAN pixels
+    transfer: TransferFunction = USUAL  # of MS relative to PAN
 
     def pair(self) -> PairWindow | None:
         """Return the pair at full resolution, as float32, or None without PAN."""
@@ -55,26 +52,23 @@ class Recording:
 
 @dataclass(frozen=True)
 class Source:
-    """A scene to simulate from: ms (bands, h, w) float32 and, where it has one, PAN on the same grid (h, w).
-
-    PAN is (guides, h, w) where it has several bands.
-
-    `pair` and `transfer` are the scene at full resolution, where it has a PAN. `valid` (h, w) marks the pixels to learn
-    from; None stands for all.
-    """
+    """A scene to simulate from, as float32."""
 
     name: str
     family: str
-    ms: torch.Tensor
-    pan: torch.Tensor | None = None
-    pair: PairWindow | None = None
+    ms: torch.Tensor  # (bands, h, w)
+    pan: torch.Tensor | None = None  # on the same grid: (h, w), or (guides, h, w) where it has several bands
+    pair: PairWindow | None = None  # the scene at full resolution, where it has a PAN
     transfer: TransferFunction = USUAL
-    valid: torch.Tensor | None = None
+    valid: torch.Tensor | None = None  # (h, w), pixels to learn from; None stands for all
 
     @property
     def place(self) -> str:
         """The name of the scene without a date (eight digits) at the end."""
         return re.sub(r"_\d{8}$", "", self.name)
+
+
+Scene = TypeVar("Scene", Recording, Source)
 
 
 def explain_unfit(ms: np.ndarray, valid: np.ndarray) -> str | None:
@@ -153,11 +147,16 @@ def _make_source(recording: Recording) -> Source:
 
 def _interleave_families(recordings: Sequence[Recording]) -> list[Recording]:
     """Order recordings: one of each family, then the second of each, and so on."""
-    families: dict[str, list[Recording]] = {}
-    for recording in recordings:
-        families.setdefault(recording.family, []).append(recording)
-    longest = max(map(len, families.values()), default=0)
-    return [scenes[i] for i in range(longest) for scenes in families.values() if i < len(scenes)]
+    turns = zip_longest(*group_by_family(recordings))
+    return [recording for turn in turns for recording in turn if recording]
+
+
+def group_by_family(scenes: Sequence[Scene]) -> list[list[Scene]]:
+    """Group recordings or sources by their family."""
+    families: dict[str, list[Scene]] = {}
+    for scene in scenes:
+        families.setdefault(scene.family, []).append(scene)
+    return list(families.values())
 
 
 def _pack(array: np.ndarray) -> bytes:

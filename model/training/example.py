@@ -22,28 +22,20 @@ MIN_SCALE = 0.02  # deviations of a band; divisors stay above it in flat windows
 
 @dataclass(frozen=True)
 class Example:
-    """A window of PAN in normalised units, for one group of bands.
+    """A window of PAN in normalised units, for one group of bands."""
 
-    lms, target (bands, s, s)   valid (1, s, s)   where the target counts
-    guides (2 bands + 1, s, s)   injection, scale (bands,)   depth (2 bands,)   scene (conditions - 1,)
-                       as in `Guidance`
-    ms (bands, k, k) is MS, and rows, columns (bands, k, s) are the maps from the target to MS.
-    `scale` is the deviation of the target's high-pass, by which errors are weighed.
-    `corrupt` () is 1 where PAN was made not to fit.
-    """
-
-    lms: torch.Tensor
-    target: torch.Tensor
-    valid: torch.Tensor
-    guides: torch.Tensor
-    injection: torch.Tensor
-    depth: torch.Tensor
-    scene: torch.Tensor
-    scale: torch.Tensor
-    ms: torch.Tensor
-    rows: torch.Tensor
-    columns: torch.Tensor
-    corrupt: torch.Tensor
+    lms: torch.Tensor  # (bands, s, s)
+    target: torch.Tensor  # (bands, s, s)
+    valid: torch.Tensor  # (1, s, s), where the target counts
+    guides: torch.Tensor  # (2 bands + 1, s, s), as in `Guidance`
+    injection: torch.Tensor  # (bands,)
+    depth: torch.Tensor  # (2 bands,)
+    scene: torch.Tensor  # (conditions - 1,)
+    scale: torch.Tensor  # (bands,), the deviation of the target's high-pass, by which errors are weighed
+    ms: torch.Tensor  # (bands, k, k)
+    rows: torch.Tensor  # (bands, k, s), map from the target to MS
+    columns: torch.Tensor  # (bands, k, s)
+    corrupt: torch.Tensor  # (), 1 where PAN was made not to fit
 
     @property
     def given(self) -> Guidance:

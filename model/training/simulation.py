@@ -22,7 +22,6 @@ from . import sensor_effects
 from .dataset import Source
 from .example import Example, as_tensor, draw_group, read_example
 from .simulation_config import MAX_GUIDES, SimulationConfig
-from .structures import build_over
 from .transfer_shapes import draw_transfer, jitter_transfer
 
 SMOOTH_LOW_SHARE = 0.7  # of smooth scenes that get a gain from `low_gain`
@@ -219,7 +218,7 @@ def _crop(
         blur = mtf_resampler(side, positions, TransferFunction.gaussian(rng.uniform(0.1, 0.5)).rows, shrink)
         matrix = as_tensor(blur.dense(side))
         planes, valid = (matrix @ plane @ matrix.T for plane in (planes, valid))
-    planes = build_over(planes, rng) if built else planes
+    planes = sensor_effects.build_over(planes, rng) if built else planes
     planes = torch.cat([planes, valid])
     planes = torch.rot90(planes, int(rng.integers(4)), (1, 2))
     planes = planes.flip(2) if rng.random() < 0.5 else planes

@@ -16,93 +16,51 @@ MAX_GUIDES = 4  # random PANs that are combined to the PAN of a band
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """The random sensor. Shares are probabilities in [0, 1], deviations are in units of the band's deviation.
+    """The random sensor. Shares are probabilities in [0, 1], deviations are in units of the band's deviation."""
 
-    crop             side of a simulated scene in PAN pixels
-    shrink           largest factor by which a source is shrunk first, for more scales and sharper targets
-    shrunk_share     how often it is
-    gamma            largest exponent (or its inverse) that bends the histogram
-    glare            largest exponent of exp(glare x deviation), which gives the histogram a long bright tail
-    built_share      how often synthetic structure is drawn over the scene
-    ratios           ratios that are drawn         ratio_shares   of each of them; the rest is uniform between them
-    gain             range of the transfer function at the MS Nyquist frequency, before sharpening and resampling
-    transfers        transfer functions that are drawn instead, where there are any
-    gaussian_share   how often the transfer function is Gaussian; else it is flat with a steep fall, sharpened or
-                     resampled
-    band_jitter      deviation of the logarithm of the transfer function at Nyquist between bands
-    exact_share      how often the network is given the true transfer function, else the one measured on the example
-    shift            deviation, in PAN pixels, of the residual misregistration of all bands
-    band_shift       the same, of each band by itself
-    noise, pan_noise   largest noise of MS and of PAN
-    guides_share     how often every band has a PAN of its own, made of up to MAX_GUIDES random ones
-    split_share      how often, without a PAN, some bands are the guides of the others
-    sharpened_share  how often PAN is sharpened, by up to `sharpened` of its detail
-    bright_share     how often a few small bright objects are added to an even scene
-    pan_blur         largest deviation, in PAN pixels, of a blur that makes PAN softer than the target
-    stray_share      how often PAN's blur has long tails   stray   largest share of the light in one of its scales
-    paired_share     how often a scene with a PAN is drawn rather than one without; their sensors then take turns
-    synthetic_share  how often a scene that has a PAN gets a synthetic one
-    negative_share   how often a synthetic PAN answers negatively to a band
-    mixed_share      how often the response of a synthetic PAN changes over the scene
-    coarse_share     how often MS and PAN are quantised to about 8 bits
-    saturated_share  how often the brightest 0.1 to 3 % of the pixels are clipped
-    haze_share       how often uneven haze lies over the scene
-    cloud_share      how often clouds do, with a parallax of up to 8 PAN pixels between MS and PAN
-    hole_share       how often parts of MS, or of both, are nodata
-    corrupt_share    how often PAN does not fit MS at all: moved by 2 to 4 pixels, a third of it saturated, or under
-                     clouds that MS does not have; measures how training copes with bad pairs
-    smooth_share     how often target and PAN are blurred alike, as products are whose MS is soft for its pixels
-    smooth           range of that blur's deviation in pixels of the target
-    low_gain         range of low gains     low_gain_share   how often one is drawn, where the target is not smooth
-    anisotropy       relative deviation between the gains along rows and along columns
-    band_bend_share  how often every band's histogram is bent by itself
-    band_bend        deviation of the logarithm of the exponent that bends it
-    ordered_share    how often all bands come in the groups that fusion forms of the network's `order`
-    """
-
-    crop: int = 256
-    shrink: float = 2.5
-    shrunk_share: float = 0.4
-    gamma: float = 1.6
-    glare: float = 0.9
-    built_share: float = 0.25
-    ratios: tuple[float, float, float] = (2.0, 3.0, 4.0)
-    ratio_shares: tuple[float, float, float] = (0.35, 0.1, 0.45)
-    gain: tuple[float, float] = (0.03, 0.65)
-    transfers: tuple[TransferFunction, ...] = ()
-    gaussian_share: float = 0.3
-    band_jitter: float = 0.08
-    exact_share: float = 0.3
-    shift: float = 0.12
-    band_shift: float = 0.08
-    noise: float = 0.08
-    pan_noise: float = 0.1
-    guides_share: float = 0.15
-    split_share: float = 0.0
-    sharpened_share: float = 0.3
-    sharpened: float = 0.6
-    bright_share: float = 0.08
-    pan_blur: float = 0.5
-    stray_share: float = 0.4
-    stray: float = 0.12
-    paired_share: float = 0.45
-    synthetic_share: float = 0.1
-    negative_share: float = 0.15
-    mixed_share: float = 0.3
-    coarse_share: float = 0.25
-    saturated_share: float = 0.05
-    haze_share: float = 0.08
-    cloud_share: float = 0.03
-    hole_share: float = 0.04
-    corrupt_share: float = 0.0
-    smooth_share: float = 0.25
-    smooth: tuple[float, float] = (0.3, 0.9)
-    low_gain_share: float = 0.2
-    low_gain: tuple[float, float] = (0.03, 0.12)
-    anisotropy: float = 0.08
-    band_bend_share: float = 0.15
-    band_bend: float = 0.15
-    ordered_share: float = 0.0
+    crop: int = 256  # side of a simulated scene in PAN pixels
+    shrink: float = 2.5  # largest factor by which a source is shrunk first, for more scales and sharper targets
+    shrunk_share: float = 0.4  # how often it is
+    gamma: float = 1.6  # largest exponent (or its inverse) that bends the histogram
+    glare: float = 0.9  # largest exponent of exp(glare x deviation), which gives the histogram a long bright tail
+    built_share: float = 0.25  # how often synthetic structure is drawn over the scene
+    ratios: tuple[float, float, float] = (2.0, 3.0, 4.0)  # ratios that are drawn
+    ratio_shares: tuple[float, float, float] = (0.35, 0.1, 0.45)  # of each of them; the rest is uniform between them
+    gain: tuple[float, float] = (0.03, 0.65)  # at the MS Nyquist frequency, before sharpening and resampling
+    transfers: tuple[TransferFunction, ...] = ()  # transfer functions that are drawn instead, where there are any
+    gaussian_share: float = 0.3  # how often the transfer function is Gaussian; others are steep, sharpened or resampled
+    band_jitter: float = 0.08  # deviation of the logarithm of the transfer function at Nyquist between bands
+    exact_share: float = 0.3  # how often the network is given the true transfer function, else the measured one
+    shift: float = 0.12  # deviation, in PAN pixels, of the residual misregistration of all bands
+    band_shift: float = 0.08  # the same, of each band by itself
+    noise: float = 0.08  # largest noise of MS
+    pan_noise: float = 0.1  # largest noise of PAN
+    guides_share: float = 0.15  # how often every band has a PAN of its own, made of up to MAX_GUIDES random ones
+    split_share: float = 0.0  # how often, without a PAN, some bands are the guides of the others
+    sharpened_share: float = 0.3  # how often PAN is sharpened
+    sharpened: float = 0.6  # largest share of its detail that this adds
+    bright_share: float = 0.08  # how often a few small bright objects are added to an even scene
+    pan_blur: float = 0.5  # largest deviation, in PAN pixels, of a blur that makes PAN softer than the target
+    stray_share: float = 0.4  # how often PAN's blur has long tails
+    stray: float = 0.12  # largest share of the light in one of its scales
+    paired_share: float = 0.45  # how often a scene with a PAN is drawn rather than one without
+    synthetic_share: float = 0.1  # how often a scene that has a PAN gets a synthetic one
+    negative_share: float = 0.15  # how often a synthetic PAN answers negatively to a band
+    mixed_share: float = 0.3  # how often the response of a synthetic PAN changes over the scene
+    coarse_share: float = 0.25  # how often MS and PAN are quantised to about 8 bits
+    saturated_share: float = 0.05  # how often the brightest 0.1 to 3 % of the pixels are clipped
+    haze_share: float = 0.08  # how often uneven haze lies over the scene
+    cloud_share: float = 0.03  # how often clouds do, with a parallax of up to 8 PAN pixels between MS and PAN
+    hole_share: float = 0.04  # how often parts of MS, or of both, are nodata
+    corrupt_share: float = 0.0  # how often PAN does not fit MS at all, to measure how training copes with bad pairs
+    smooth_share: float = 0.25  # how often target and PAN are blurred alike, as products that are soft for their pixels
+    smooth: tuple[float, float] = (0.3, 0.9)  # range of that blur's deviation in pixels of the target
+    low_gain_share: float = 0.2  # how often a low gain is drawn, where the target is not smooth
+    low_gain: tuple[float, float] = (0.03, 0.12)  # range of low gains
+    anisotropy: float = 0.08  # relative deviation between the gains along rows and along columns
+    band_bend_share: float = 0.15  # how often every band's histogram is bent by itself
+    band_bend: float = 0.15  # deviation of the logarithm of the exponent that bends it
+    ordered_share: float = 0.0  # how often all bands come in the groups that fusion forms of the network's `order`
 
     @classmethod
     def of_sensor(cls, sources: Sequence[Source]) -> SimulationConfig:

@@ -21,7 +21,7 @@ from torch import distributed, nn
 
 from ..errors import TrainingError
 from ..files import whole_file
-from ..network.flow_network import FlowNetwork, NetworkConfig
+from ..network.flow_network import NetworkConfig
 from . import transport
 from .batches import Batch, ExampleBuffer
 from .dataset import Source
@@ -35,30 +35,20 @@ Report = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """The settings of training; saved with the weights.
+    """The settings of training; saved with the weights."""
 
-    regression, transport   steps of the two stages
-    rates                 learning rates at which the stages begin; each ends at `floors` along a cosine
-    potential_rate        learning rate of the potential
-    batch, patch          patches a step, side of a patch in PAN pixels
-    pool, renewal         simulated examples kept in memory, and the steps after which one is replaced
-    flow_share            share of patches trained at a random time t > 0 instead of t = 0
-    warmup                steps to reach the first rate
-    push_warmup           share of the transport stage over which the potential's push grows from 0
-    """
-
-    regression: int = 48_000
-    transport: int = 6_000
-    rates: tuple[float, float] = (1e-3, 2e-4)
-    floors: tuple[float, float] = (1e-5, 1e-5)
-    potential_rate: float = 1e-4
-    batch: int = 8
-    patch: int = 96
-    pool: int = 96
-    renewal: int = 3
-    warmup: int = 500
-    push_warmup: float = 0.1
-    flow_share: float = 0.25
+    regression: int = 48_000  # steps of the first stage
+    transport: int = 6_000  # steps of the second stage
+    rates: tuple[float, float] = (1e-3, 2e-4)  # learning rates at which the stages begin
+    floors: tuple[float, float] = (1e-5, 1e-5)  # and end, along a cosine
+    potential_rate: float = 1e-4  # learning rate of the potential
+    batch: int = 8  # patches a step
+    patch: int = 96  # side of a patch in PAN pixels
+    pool: int = 96  # simulated examples kept in memory
+    renewal: int = 3  # steps after which one is replaced
+    warmup: int = 500  # steps to reach the first rate
+    push_warmup: float = 0.1  # share of the transport stage over which the potential's push grows from 0
+    flow_share: float = 0.25  # share of patches trained at a random time t > 0 instead of t = 0
     seed: int = 1
     rule: UpdateRule = field(default_factory=UpdateRule)
     cost: TransportConfig = field(default_factory=TransportConfig)
@@ -109,10 +99,9 @@ class Run(Learner):
         config: TrainingConfig,
         sources: Sequence[Source],
         device: torch.device,
-        build: Callable[[NetworkConfig], FlowNetwork] = FlowNetwork,
     ) -> None:
         torch.manual_seed(config.seed)
-        super().__init__(network, config.rule, device, build)
+        super().__init__(network, config.rule, device)
         self.config, self.simulation = config, simulation
         grouped = distributed.is_available() and distributed.is_initialized()
         self.rank, self.processes = (distributed.get_rank(), distributed.get_world_size()) if grouped else (0, 1)

@@ -29,26 +29,16 @@ MAX_ERROR = 8.0  # deviations, beyond which squared errors grow no more, so that
 
 @dataclass(frozen=True)
 class TransportConfig:
-    """Weights of the cost and of the game; saved with the weights.
+    """Weights of the cost and of the game; saved with the weights."""
 
-    distance     of the transport term |y - x|^2 / 2, "tau"
-    absolute, squares   of absolute and of squared errors against the target; absolute errors alone give the median,
-                 which injects too little of sparse strong details
-    spectral     of the term that the result, degraded, gives MS back
-    spatial      of the term that details correlate with PAN's as much as they do at MS resolution
-    smoothness   of the penalty on the potential's gradient at the targets (R1), "gamma"
-    push         size of the potential's gradient against the cost's, at the map's last layer
-    softness     scale a of Psi*, first and last: small ones let weights fall far below 1, large ones hold them at 1
-    """
-
-    distance: float = 0.05
-    absolute: float = 1.0
-    squares: float = 3.0
-    spectral: float = 0.2
-    spatial: float = 0.05
-    smoothness: float = 0.2
-    push: float = 0.07
-    softness: tuple[float, float] = (0.2, 5.0)
+    distance: float = 0.05  # of the transport term |y - x|^2 / 2, "tau"
+    absolute: float = 1.0  # of absolute errors; alone they give the median, with too little of sparse details
+    squares: float = 3.0  # of squared errors against the target
+    spectral: float = 0.2  # of the term that the result, degraded, gives MS back
+    spatial: float = 0.05  # of the term that details correlate with PAN's as much as they do at MS resolution
+    smoothness: float = 0.2  # of the penalty on the potential's gradient at the targets (R1), "gamma"
+    push: float = 0.07  # size of the potential's gradient against the cost's, at the map's last layer
+    softness: tuple[float, float] = (0.2, 5.0)  # first and last scale a of Psi*, from loose marginals to tight ones
 
 
 def compute_conjugate(z: torch.Tensor, softness: float) -> torch.Tensor:

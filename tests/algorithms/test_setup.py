@@ -69,7 +69,7 @@ def test_network_settings_of_qgis_are_passed_on(setup, monkeypatch):
         QgsSettings().setValue(f"proxy/proxy{name}", value)
     authority = SimpleNamespace(isDisabled=lambda: False, extraFileCAs=lambda: [1], databaseCAs=lambda: {})
     authority.trustedCaCertsPemText = lambda: b"-----BEGIN"
-    monkeypatch.setattr("otfm_pansharpen.algorithms.network.QgsApplication.authManager", lambda: authority)
+    monkeypatch.setattr("otfm_pansharpen.algorithms.setup.QgsApplication.authManager", lambda: authority)
     set_up = Mock(return_value=Done("2.13.0"))
     monkeypatch.setattr("otfm_pansharpen.engine.installation.set_up", set_up)
     run(setup)

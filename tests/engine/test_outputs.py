@@ -6,8 +6,8 @@ import pytest
 from helpers.engine import engines
 from helpers.fusion import job
 from helpers.scenes import Recipe
+from otfm_pansharpen.engine.client import describe_written, read_states
 from otfm_pansharpen.engine.connection import Engine
-from otfm_pansharpen.engine.outputs import describe_written, read_states
 from otfm_pansharpen.model.errors import CancelledError, EngineError
 from otfm_pansharpen.model.product.job import ProductJob
 from otfm_pansharpen.model.progress import Progress

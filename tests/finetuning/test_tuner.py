@@ -11,8 +11,7 @@ import torch
 from helpers.scenes import landscape, sense
 from otfm_pansharpen.model.errors import TrainingError
 from otfm_pansharpen.model.finetuning.job import Recipe
-from otfm_pansharpen.model.finetuning.real_pairs import RealPairBuffer
-from otfm_pansharpen.model.finetuning.tuner import Tuner
+from otfm_pansharpen.model.finetuning.tuner import RealPairBuffer, Tuner
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
 from otfm_pansharpen.model.training.batches import ExampleBuffer

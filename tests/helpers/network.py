@@ -6,10 +6,18 @@ import torch
 from otfm_pansharpen.model.geometry.resampling import centres, cubic_resampler
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.network.conditioning import Conditions
-from otfm_pansharpen.model.network.flow_network import FlowNetwork, NetworkConfig
+from otfm_pansharpen.model.network.flow_network import FlowNetwork, Guidance, NetworkConfig
 from otfm_pansharpen.model.scene.statistics import SceneStatistics
 
 NETWORKS = [NetworkConfig(width=16, blocks=3, cell=2), NetworkConfig(width=32, blocks=6, cell=2), NetworkConfig()]
+
+
+def integrate(network: FlowNetwork, lms: torch.Tensor, given: Guidance, steps: int = 1) -> torch.Tensor:
+    """Follow the flow from interpolated MS to fused MS with `steps` Euler steps; one step is T(x) = x + v(x, 0)."""
+    x = lms
+    for step in range(steps):
+        x = x + network(x, lms.new_full((len(lms),), step / steps), given) / steps
+    return x
 
 
 def trained(config, seed=0):

@@ -135,7 +135,7 @@ for action in menu.actions():
 page = desktop.pages[0].createWidget(None)
 page.memory.setValue(300)
 page.apply()
-quality = widgets._QualityList()
+quality = widgets.QualityWidget(None, None)
 combo = quality.createWidget(("fast", "best", "tuned"))
 quality.setValue("tuned")
 chosen, texts = quality.value(), [combo.itemText(index) for index in range(combo.count())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.network import conditions, scene, trained
+from helpers.network import conditions, integrate, scene, trained
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.inference import convolution, depth_first
 from otfm_pansharpen.model.inference.folded_network import FoldedNetwork
@@ -15,7 +15,6 @@ from otfm_pansharpen.model.network.flow_network import (
     FlowNetwork,
     Guidance,
     NetworkConfig,
-    integrate,
 )
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from helpers.scenes import landscape, sense
-from otfm_pansharpen.model.finetuning.real_pairs import RealPairBuffer
+from otfm_pansharpen.model.finetuning.tuner import RealPairBuffer
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.conditioning import condition

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers.network import scene
+from helpers.network import integrate, scene
 from otfm_pansharpen.model.geometry.grids import Window
 from otfm_pansharpen.model.geometry.resampling import centres, cubic_resampler
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.inference.tile_fuser import TileFuser
 from otfm_pansharpen.model.network.band_groups import group_bands
 from otfm_pansharpen.model.network.conditioning import Conditions
-from otfm_pansharpen.model.network.flow_network import BRIGHTEST, FlowNetwork, Guidance, NetworkConfig, integrate
+from otfm_pansharpen.model.network.flow_network import BRIGHTEST, FlowNetwork, Guidance, NetworkConfig
 from otfm_pansharpen.model.scene.statistics import SceneStatistics
 
 SMALL = NetworkConfig(width=8, blocks=2, hidden=8)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.scenes import landscape, sense
 from helpers.training import CALM
-from otfm_pansharpen.model.finetuning.real_pairs import RealPairBuffer
+from otfm_pansharpen.model.finetuning.tuner import RealPairBuffer
 from otfm_pansharpen.model.geometry.transfer import TransferFunction
 from otfm_pansharpen.model.geometry.window_pair import PairWindow
 from otfm_pansharpen.model.network.flow_network import NetworkConfig
