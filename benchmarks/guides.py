@@ -99,6 +99,7 @@ def compare(
 
 
 def main() -> None:
+    """Evaluate each scene and print the table."""
     parser = make_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*")

@@ -103,6 +103,7 @@ def draw(path: Path, pair: PairWindow, images: Mapping[str, Image], rgb: tuple[i
 
 
 def main() -> None:
+    """Compare each pair at both scales and print the table."""
     parser = make_pairs_parser(__doc__)
     add_weights(parser)
     parser.add_argument("--sheets", type=Path, help="folder for a sheet of each pair")

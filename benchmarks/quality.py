@@ -51,6 +51,7 @@ class OwnFusion:
     steps: int
 
     def job(self, pan: RasterSource, ms: RasterSource, output: Path) -> FusionJob:
+        """Make the job that fuses a pair."""
         return FusionJob(pan, ms, output, FusionOptions(self.weights, steps=self.steps))
 
     def fuse(self, pan: RasterSource, ms: RasterSource, output: Path) -> np.ndarray:
@@ -107,6 +108,7 @@ def by_sensor(shares: Mapping[str, float]) -> str:
 
 
 def main() -> None:
+    """Evaluate each pair and print the tables."""
     parser = make_pairs_parser(__doc__)
     add_weights(parser)
     parser.add_argument("--steps", type=int, default=1)

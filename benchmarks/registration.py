@@ -70,6 +70,7 @@ def aligned(scene: ValidationScene, moves: np.ndarray) -> list[float]:
 
 
 def main() -> None:
+    """Measure each pair and print a line."""
     parser = make_pairs_parser(__doc__, "folders")
     parser.add_argument("--moved", action="store_true", help="also measure after known moves of MS")
     parser.add_argument("--aligned", action="store_true", help="also fuse with each ALIGN after known moves")

@@ -86,6 +86,7 @@ def make_pair(folder: Path, size: int, bands: int) -> tuple[Path, Path]:
 
 
 def ours(pan: Path, ms: Path, output: Path, weights: str, precision: str) -> list[str]:
+    """Return the command of a run of the plugin."""
     return [sys.executable, __file__, "--run", str(pan), str(ms), str(output), weights, precision]
 
 
@@ -221,6 +222,7 @@ def measure_previews(folder: Path, size: int, bands: int, repeats: int) -> None:
 
 
 def main() -> None:
+    """Time all programs and print the table."""
     parser = make_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sizes", type=int, nargs="*", default=[4096, 8192, 16384])

@@ -49,9 +49,11 @@ OFFLINE = re.compile(r"connect|timed out|timeout|proxy|ssl|certificate|resolve|n
 
 @dataclass(frozen=True)
 class RequiredFiles:
-    """The wish of a user: `build` is one of `BUILDS`; `wheels` a folder of wheels instead of an index, for closed
-    networks; `index` the address of a package index instead of pip's own. `proxy` is an address, with its user and
-    password, and `certificates` a text in PEM format with all that are trusted; both only where QGIS has its own.
+    """The wish of a user.
+
+    `build` is one of `BUILDS`; `wheels` a folder of wheels instead of an index, for closed networks; `index` the
+    address of a package index instead of pip's own. `proxy` is an address, with its user and password, and
+    `certificates` a text in PEM format with all that are trusted; both only where QGIS has its own.
     """
 
     build: str = "auto"

@@ -91,6 +91,7 @@ def draw(scene: ValidationScene, fused: Path, target: Path) -> None:
 
 
 def main() -> None:
+    """Sharpen the scene, compare, and print the table."""
     folder = Path(sys.argv[1])
     pan, ms, fused = product(folder)
     full = {"gdal:pansharp": gdal_pansharp(pan, ms, folder / "landsat8_gdal.tif"), "OTFM": fused}

@@ -92,6 +92,7 @@ def _compact(array: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
+    """Collect the scenes and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("index", type=Path)
     parser.add_argument("output", type=Path)

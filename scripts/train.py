@@ -37,6 +37,7 @@ SAVE_EVERY = 1000
 
 
 def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", type=Path)
     parser.add_argument("folder", type=Path)
@@ -70,6 +71,7 @@ def forget_after(log: Path, step: int) -> None:
 
 
 def main() -> None:
+    """Train, or resume, and write the weights."""
     arguments = parse()
     torch.set_num_threads(arguments.threads)
     join()

@@ -50,6 +50,7 @@ def redirect_links(folder: Path, repository: str) -> None:
 
 
 def main() -> None:
+    """Complete the metadata and write the zip."""
     folder, changelog, seconds, target = (a for a in sys.argv[1:] if a != "--draft")
     metadata = Path(folder) / "metadata.txt"
     text = metadata.read_text(encoding="utf-8").rstrip()

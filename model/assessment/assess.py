@@ -84,6 +84,7 @@ class MeasuredScene:
 
     @property
     def transfer(self) -> TransferFunction:
+        """Transfer function of MS relative to PAN."""
         return self.registration.transfer
 
     @property

@@ -59,7 +59,8 @@ class TuningWindow:
 class TuningScene:
     """A pair to fine-tune on; `statistics`, `registration`, `noise` (deviations of PAN) are of the pixels not held out.
 
-    `offsets` were subtracted from the bands of MS when they were read."""
+    `offsets` were subtracted from the bands of MS when they were read.
+    """
 
     pan: str
     ms: str

@@ -69,10 +69,12 @@ class NetworkSetup:
 
     @property
     def torch_devices(self) -> tuple[torch.device, ...]:
+        """Devices as torch names them."""
         return tuple(torch.device(d) for d in self.devices)
 
     @property
     def dtype(self) -> torch.dtype:
+        """Number type of the network."""
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
 
 

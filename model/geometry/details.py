@@ -50,6 +50,7 @@ def compute_moments(values: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def standardise(planes: Image, mean: Matrix, std: Matrix) -> Matrix:
+    """Take the mean off planes (n, h, w) and divide them by their deviation, (n,) each."""
     return (planes - mean[:, None, None]) / std[:, None, None]
 
 

@@ -36,14 +36,17 @@ class Window:
 
     @property
     def right(self) -> int:
+        """Column after the last."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
+        """Row after the last."""
         return self.top + self.height
 
     @property
     def empty(self) -> bool:
+        """True where it holds no pixel."""
         return self.width <= 0 or self.height <= 0
 
     def grown(self, by: int) -> Window:
@@ -93,10 +96,12 @@ class Grid:
 
     @property
     def georeferenced(self) -> bool:
+        """True where its pixels have places on the ground."""
         return self.transform != NO_GEOREFERENCE
 
     @property
     def window(self) -> Window:
+        """All its pixels."""
         return Window(0, 0, self.width, self.height)
 
     def cropped(self, window: Window) -> Grid:

@@ -68,6 +68,7 @@ class PairWindow:
 
     @property
     def any_ms_valid(self) -> bool:
+        """True where a band of MS has a valid pixel."""
         return bool((self.ms_valid if self.band_valid is None else self.band_valid).any())
 
     @property

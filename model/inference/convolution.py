@@ -49,11 +49,13 @@ class FusedConvolution(Convolution):
         self.prepared = torch.ops.mkldnn._reorder_convolution_weight(self.weight, PADDING, ONES, ONES, 1, size)
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """Convolve rows."""
         return torch.ops.mkldnn._convolution_pointwise(
             rows, self.prepared, self.bias, PADDING, ONES, ONES, 1, "none", [], ""
         )
 
     def add_to(self, rows: torch.Tensor, out: torch.Tensor) -> None:
+        """Convolve rows and add the result to `out`."""
         torch.ops.mkldnn._convolution_pointwise_.binary(
             out, rows, self.prepared, self.bias, PADDING, ONES, ONES, 1, "add", 1.0, None, [], None
         )

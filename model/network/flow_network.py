@@ -33,6 +33,7 @@ class NetworkConfig:
 
     @property
     def conditions(self) -> int:
+        """Number of values that condition a group of bands."""
         return 1 + CONDITIONS_PER_SCENE + CONDITIONS_PER_BAND * self.bands
 
     @property

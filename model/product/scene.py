@@ -128,6 +128,7 @@ class Product:
 
     @property
     def title(self) -> str:
+        """Name of the product."""
         return self.ms.title
 
     @property
@@ -137,6 +138,7 @@ class Product:
 
     @property
     def parts(self) -> tuple[Part, ...]:
+        """PAN, MS and bands of larger pixels."""
         return self.pan, self.ms, *self.coarser
 
     @property
@@ -155,6 +157,7 @@ class Product:
 
     @property
     def files(self) -> tuple[str, ...]:
+        """Files of all parts, each once."""
         return tuple(dict.fromkeys(file for part in self.parts for file in part.files))
 
 

@@ -185,10 +185,12 @@ class Index:
 
     @property
     def direction(self) -> str:
+        """Direction of better values, in words."""
         return f"{'higher' if self.higher_is_better else 'lower'} is better"
 
     @property
     def resolution(self) -> str:
+        """Resolution of the images that it compares, in words."""
         return f"{'reduced' if self.needs_reference else 'full'} resolution"
 
 

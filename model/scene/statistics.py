@@ -59,6 +59,7 @@ class SceneStatistics:
 
     @property
     def bands(self) -> int:
+        """Number of bands of MS."""
         return len(self.ms_mean)
 
     @property
@@ -73,6 +74,7 @@ class SceneStatistics:
 
     @property
     def trust(self) -> float:
+        """Trust in the band that follows PAN best."""
         return max(self.trusts)
 
     def depth(self, bands: Sequence[int]) -> list[float]:

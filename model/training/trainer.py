@@ -55,6 +55,7 @@ class TrainingConfig:
 
     @property
     def steps(self) -> int:
+        """Steps of both stages."""
         return self.regression + self.transport
 
     def stage(self, step: int) -> tuple[int, float]:
