@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "resources" / "i18n"
@@ -106,12 +105,6 @@ def update_messages(file: Path) -> None:
     kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     values = {text: kept.get(text, "") for text in messages()}
     file.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-
-
-def read(file: Path) -> dict[str, str]:
-    """Read translations by their text, empty where there is none yet."""
-    messages = ElementTree.parse(file).getroot().iter("message")
-    return {m.findtext("source", ""): m.findtext("translation", "") for m in messages}
 
 
 def update(file: Path) -> None:
