@@ -154,3 +154,21 @@ def test_item_of_inpe_with_local_copies_is_sharpened(tmp_path, four_band_pair, p
     fused = gdal.Open(result.runs[0].output)
     described = [fused.GetRasterBand(n).GetDescription() for n in (1, 2, 3, 4)]
     assert [text.split()[-1] for text in described] == ["blue", "green", "red", "nir"]
+
+
+def test_one_archive_per_band_names_the_cure(tmp_path, four_band_pair):
+    """Public: catalogues that pack each band of CBERS-4A on its own."""
+    (tmp_path / "in").mkdir()
+    named(
+        tmp_path / "files",
+        four_band_pair,
+        "CBERS_4A_WPM_20200411_209_139_L4_BAND0.tif",
+        "CBERS_4A_WPM_20200411_209_139_L4_BAND{}.tif",
+    )
+    for file in list((tmp_path / "files").iterdir()):
+        folder = tmp_path / "files" / file.stem
+        folder.mkdir()
+        shutil.move(file, folder)
+        packed(folder, tmp_path / "in" / f"{file.stem}.zip")
+    assert "Unpack archives of single bands into one folder." in refusal(tmp_path / "in", tmp_path / "out")
+    assert len(only_product(tmp_path / "files").ms.bands) == 4
