@@ -61,9 +61,8 @@ def read_mtl(listing: Listing, file: str, root: Tree, sensors: Sequence[Sensor])
 
 def _choose_names(listing: Listing, file: str, name_of: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Yield kinds of processing, and names of files by band: those of the MTL file, and what ESPA made of them."""
-    renamed = {k: rf"_{k}_band\1.tif" for k in ("sr", "toa")}
+    renamed = {"": r"\g<0>", **{k: rf"_{k}_band\1.tif" for k in ("sr", "toa")}}
     sets = {k: {b: re.sub(r"(?i)_B(\d)\.TIFF?$", new, n) for b, n in name_of.items()} for k, new in renamed.items()}
-    sets[""] = dict(name_of)
     present = [process for process, names in sets.items() if any(listing.find_next_to(file, n) for n in names.values())]
     for process in present or [""]:
         if name_of and (process != "toa" or present == ["toa"]):

@@ -66,9 +66,10 @@ class Listing:
         exact = self._by_lower_case.get(wanted.as_posix().lower())
         if exact or not name.lower().endswith(IMAGES):
             return exact
-        inside = re.compile(rf"(?i)(?<![a-z0-9]){re.escape(wanted.stem)}(?![a-z0-9])[^/]*$")
-        longer = [f for f in self.images if PurePosixPath(f).parent == wanted.parent and inside.search(f)]
-        elsewhere = [f for f in self.images if f"/{f}".lower().endswith(f"/{wanted.name.lower()}")]
+        inside = rf"(?<![a-z0-9]){re.escape(wanted.stem.lower())}(?![a-z0-9])[^/]*$"
+        similar = [f for f in self.images if wanted.stem.lower() in f.lower()]
+        longer = [f for f in similar if PurePosixPath(f).parent == wanted.parent and re.search(inside, f.lower())]
+        elsewhere = [f for f in similar if f"/{f}".lower().endswith(f"/{wanted.name.lower()}")]
         return next((some[0] for some in (longer, elsewhere) if len(some) == 1), None)
 
     @functools.cached_property

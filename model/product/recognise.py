@@ -212,7 +212,7 @@ def _make_product(group: Sequence[Part], *choices: str) -> Product | RefusedProd
         return RefusedProduct(
             doubled[0].title,
             f"{doubled[0].title} has {len(doubled)} {doubled[0].role} images: {names}. Keep one of them in the "
-            "folder, or put each pair into a folder of its own.",
+            "folder, or put each pair into a folder of its own. Unpack archives of single bands into one folder.",
         )
     product = Product(pans[0], mss[0])
     left_out = [p for p in group if p.bands not in (product.pan.bands, product.ms.bands)]

@@ -56,7 +56,7 @@ class _Item:
         try:
             if not isinstance(href, str) or not 0 < len(href) <= MAX_HREF or not href.isprintable():
                 raise ValueError("no text")
-            address = urljoin(self.place, href) if is_address(self.place) else href
+            address = urljoin(self.place, href) if is_address(self.place) else href.removeprefix("file://")
             if is_address(address):
                 address = quote(address, safe=URL_MARKS)
                 self.announce(address)
@@ -65,7 +65,7 @@ class _Item:
             self.left_out.append(f"{key} (no address)")
             return ""
         folder = os.path.dirname(os.path.abspath(self.place))
-        path = os.path.normpath(os.path.join(folder, href))
+        path = os.path.normpath(os.path.join(folder, address))
         inside = os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep)
         if "://" in address or is_address(self.place) or not inside:
             self.left_out.append(f"{key} (neither at an https address nor in the item's folder: {href[:80]})")

@@ -135,3 +135,40 @@ def test_images_next_to_metadata_that_are_refused_stay_refused(tmp_path, four_ba
     for file in (tmp_path / "in").rglob("*.IMD"):
         file.write_text(file.read_text().replace('panSharpenAlgorithm = "None"', 'panSharpenAlgorithm = "UNB"'))
     assert "sharpened by its maker already" in refusal(tmp_path / "in", tmp_path / "out")
+
+
+@pytest.mark.parametrize("prefix", ["", "file://"])
+def test_item_of_inpe_with_local_copies_is_sharpened(tmp_path, four_band_pair, prefix):
+    """Public: the collection CB4A-WPM-L4-DN-1, BAND0 is PAN; programs rewrite addresses to those of their copies."""
+    folder = tmp_path / "in"
+    names = {"BAND0": "pan", "BAND1": "blue", "BAND2": "green", "BAND3": "red", "BAND4": "nir"}
+    assets = {"CMASK": asset("CMASK.tif"), "thumbnail": {"href": "a.png", "type": "image/png"}}
+    for number, (key, common) in enumerate(names.items()):
+        file = folder / f"CBERS_4A_WPM_20251125_217_133_L4_{key}.tif"
+        cut(four_band_pair.ms if number else four_band_pair.pan, file, [number] if number else None)
+        entry = {"name": key, "common_name": common, "min": 0, "max": 1023, "nodata": 0, "data_type": "uint16"}
+        assets[key] = {**asset(f"{prefix}{file}"), "eo:bands": [entry], "bdc:raster_size": {"x": 192, "y": 160}}
+    item = write_item(folder / "item.json", assets, "CBERS_4A_WPM_20251125_217_133_L4")
+    result, log = sharpened(item, tmp_path / "out")
+    assert [r.status for r in result.runs] == ["sharpened"], log
+    fused = gdal.Open(result.runs[0].output)
+    described = [fused.GetRasterBand(n).GetDescription() for n in (1, 2, 3, 4)]
+    assert [text.split()[-1] for text in described] == ["blue", "green", "red", "nir"]
+
+
+def test_one_archive_per_band_names_the_cure(tmp_path, four_band_pair):
+    """Public: catalogues that pack each band of CBERS-4A on its own."""
+    (tmp_path / "in").mkdir()
+    named(
+        tmp_path / "files",
+        four_band_pair,
+        "CBERS_4A_WPM_20200411_209_139_L4_BAND0.tif",
+        "CBERS_4A_WPM_20200411_209_139_L4_BAND{}.tif",
+    )
+    for file in list((tmp_path / "files").iterdir()):
+        folder = tmp_path / "files" / file.stem
+        folder.mkdir()
+        shutil.move(file, folder)
+        packed(folder, tmp_path / "in" / f"{file.stem}.zip")
+    assert "Unpack archives of single bands into one folder." in refusal(tmp_path / "in", tmp_path / "out")
+    assert len(only_product(tmp_path / "files").ms.bands) == 4
