@@ -15,8 +15,7 @@ say "Style, types, security"
 "$venv/bin/ruff" format --check .
 if "$python" -c 'import numpy; assert numpy.__version__ < "2"' 2>/dev/null; then # every NumPy 2 has other types
   (cd "$QGIS_PLUGINPATH" && "$venv/bin/mypy" --config-file "$root/pyproject.toml" -p otfm_pansharpen)
-else
-  echo "The types are not checked, since they fit NumPy 1 only. CI checks them."
+else echo "The types are not checked, since they fit NumPy 1 only. CI checks them."
 fi
 "$venv/bin/lint-imports" pyproject.toml | tail -12
 "$venv/bin/bandit" -q -r __init__.py plugin.py algorithms desktop engine fleet model

@@ -83,6 +83,8 @@ def read_metadata(path: str, check: Callable[[], None]) -> bytes:
     content = bytearray()
     try:
         handle = gdal.VSIFOpenL(path, "rb")
+        if handle is None:
+            raise RuntimeError("no such file, or no right to read it")
         try:
             while len(content) <= MAX_BYTES:
                 check()

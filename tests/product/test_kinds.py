@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def converted(folder, pair, ending, driver, options):
     for name, source in (("pan", pair.pan), ("ms", pair.ms)):
         target = str(folder / f"scene_{name}.{ending}")
         gdal.GetDriverByName(driver).CreateCopy(target, gdal.Open(str(source)), options=options)
-        gdal.Unlink(f"{target}.aux.xml")
+        Path(f"{target}.aux.xml").unlink(missing_ok=True)
 
 
 PRODUCTS = {

@@ -20,9 +20,9 @@ def with_sidecars(path, side=600):
     save(path, np.full((1, side, side), 7), transform=(0, 1, 0, 0, 0, 1), crs=None)
     dataset = gdal.Open(str(path))
     dataset.BuildOverviews("NEAREST", [2, 4])
+    dataset.GetRasterBand(1).ComputeStatistics(False)
     dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
     dataset.GetRasterBand(1).SetNoDataValue(7)
-    dataset.GetRasterBand(1).ComputeStatistics(False)
     dataset = None
     path.with_suffix(".tfw").write_text("1\n0\n0\n-1\n0\n0\n")
     return {p: p.read_bytes() for p in path.parent.glob(f"{path.stem}.*")}
