@@ -14,6 +14,7 @@ fi
 draft=
 if [ "${1:-}" = --draft ]; then draft=--draft; shift; fi
 file=$(realpath -m "${1:-otfm_pansharpen.zip}")
+mkdir -p "$(dirname "$file")"
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 folder=$made/otfm_pansharpen
