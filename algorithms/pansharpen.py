@@ -65,7 +65,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)
         self._extent = self._read_bounds(parameters, context, pan)
-        self._ms_layer, self._pan_name = MsLayer(layers), pan.name()
+        self._ms_layer, self._pan_name, self._pan_id = MsLayer(layers), pan.name(), pan.id()
         self._stretch: tuple[tuple[float, float], ...] = ()
         self._form = self.parameterAsEnumString(parameters, "FORM", context) if self.parameterDefinition("FORM") else ""
         if self._form == PRINTING:

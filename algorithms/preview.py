@@ -79,7 +79,8 @@ class PreviewAlgorithm(PansharpenAlgorithm):
 
     def _describe(self, loading: Any, result: FusionResult, quality: str) -> None:
         super()._describe(loading, result, quality)
-        loading.postProcessor().steps.append(replace_previous)
+        pan = self._pan_id
+        loading.postProcessor().steps.append(lambda layer: replace_previous(layer, pan))
 
     def describe_run(self, parameters: Parameters, context: Context) -> tuple[str, bool]:
         """Describe nothing: a preview takes seconds."""
@@ -90,8 +91,8 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         return {}
 
 
-def replace_previous(layer: QgsRasterLayer) -> None:
-    """Put a loaded preview directly above its MS, and remove the temporary previews of that MS."""
+def replace_previous(layer: QgsRasterLayer, pan: str) -> None:
+    """Put a loaded preview above PAN, its MS and their results, and remove the temporary previews of that MS."""
     project, made_of = layer.project(), layer.customProperty(MADE_OF)
     node = project.layerTreeRoot().findLayer(layer.id()) if project else None
     if node is None:
@@ -104,9 +105,10 @@ def replace_previous(layer: QgsRasterLayer) -> None:
     ]
     project.removeMapLayers(previous)
     layer.setCustomProperty(PREVIEW_LAYER, True)
-    ms = next((la for la in project.layerTreeRoot().layerOrder() if la.id() in made_of), None)
-    below = project.layerTreeRoot().findLayer(ms.id()) if ms else None
-    if below is not None:
+    shown = [la for la in project.layerTreeRoot().layerOrder() if la is not layer]
+    scene = [la for la in shown if la.id() in (pan, *made_of) or la.customProperty(MADE_OF) == made_of]
+    if scene:
+        below = project.layerTreeRoot().findLayer(scene[0].id())
         below.parent().insertChildNode(below.parent().children().index(below), node.clone())
         node.parent().removeChildNode(node)
 
