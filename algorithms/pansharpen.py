@@ -17,9 +17,9 @@ from .bridge import free_layers, raster_source, run_in_engine
 from .forecast import count_pixels, describe_run, remember_speed
 from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
-from .pair_of_layers import remember_pair
+from .pair_of_layers import MADE_OF, remember_pair
 from .parameters import AS_MS, label_of
-from .result_layer import MADE_OF, MsLayer, described, read_drawing, render_like
+from .result_layer import MsLayer, described, read_drawing, render_like
 from .translation import tr
 
 if TYPE_CHECKING:

@@ -14,15 +14,13 @@ from ..model.options import BUNDLED
 from .bridge import move_extent
 from .help import PREVIEW, PREVIEW_TITLE
 from .otfm_algorithm import Parameters
-from .pair_of_layers import Bounds
+from .pair_of_layers import MADE_OF, PREVIEW_LAYER, Bounds
 from .pansharpen import PansharpenAlgorithm
-from .result_layer import MADE_OF
 from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
-PREVIEW_LAYER = "otfm/preview"  # Property of a loaded preview.
 MAX_PIXELS = 1920 * 1080  # Of PAN: a screen, so that a preview takes seconds.
 
 

@@ -9,7 +9,7 @@ import pytest
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image
 from osgeo import gdal
-from otfm_pansharpen.algorithms.result_layer import MADE_OF
+from otfm_pansharpen.algorithms.pair_of_layers import MADE_OF
 from qgis.core import (
     QgsApplication,
     QgsCoordinateReferenceSystem,
