@@ -295,7 +295,7 @@ CHOOSE = "A weights file…"
 SEVERAL_LAYERS = "Several rasters, one per band…"
 WEIGHTS_FILTER, HTML_FILTER = "Weights (*.safetensors)", "HTML files (*.html)"
 SHARPENED_TITLE, PREVIEW_TITLE = "Sharpened: {ms} ({quality})", "Preview: {ms} ({quality})"
-NOT_SHARPENED_TITLE = "Not sharpened: {ms}"
+NOT_SHARPENED_TITLE, PRODUCT_TITLE = "Not sharpened: {ms}", "Sharpened: {ms}"
 ABSTRACT = (
     "{ms} made as sharp as {pan} by OTFM Pansharpen {version} ({quality}). Ratio {ratio:.4g}; shift corrected "
     "{rows:+.2f} rows, {columns:+.2f} columns of PAN; MTF gain {gain:.3f}."

@@ -30,6 +30,8 @@ from .settings import default_output
 from .translation import tr
 
 Bounds = Optional[tuple[float, float, float, float]]
+MADE_OF = "otfm/made_of"  # Property of a result: ids of the layers of MS, one per band if they are several.
+PREVIEW_LAYER = "otfm/preview"  # Property of a loaded preview.
 MIN_PIXEL = 1e-30  # Map units, so that no division is by 0.
 COMPLEX = ("CInt16", "CInt32", "CFloat32", "CFloat64")  # QGIS's names of complex types.
 
@@ -52,6 +54,9 @@ def preselect_pair(algorithm: QgsProcessingAlgorithm) -> None:
         for parameter, is_list, layers in zip(parameters, takes_list, ((pair.pan,), pair.ms)):
             ids = [layer.id() for layer in layers]
             parameter.setGuiDefaultValueOverride(ids if is_list else ids[0])
+        fused = algorithm.parameterDefinition("FUSED")
+        if fused is not None:
+            fused.setGuiDefaultValueOverride([layer.id() for layer in list_results(pair.ms)] or None)
         output = algorithm.parameterDefinition("OUTPUT")
         if isinstance(output, QgsProcessingParameterRasterDestination) and algorithm.name() == "pansharpen":
             output.setGuiDefaultValueOverride(default_output(name_ms(pair.ms)) or None)
@@ -89,6 +94,13 @@ def likely_pairs() -> list[LayerPair]:
     for number, pair in enumerate(remembered_pairs(QgsProject.instance())):
         pairs.append(((active is not None and active in (pair.pan, *pair.ms), True, number), pair))
     return [pair for _, pair in sorted(pairs, key=lambda p: p[0], reverse=True)]
+
+
+def list_results(ms: Sequence[QgsRasterLayer]) -> list[QgsMapLayer]:
+    """Return the sharpened layers of the project that were made of MS, or of some of its bands, without previews."""
+    ids = {layer.id() for layer in ms}
+    results = [la for la in QgsProject.instance().mapLayers().values() if la.customProperty(MADE_OF)]
+    return [la for la in results if ids.issuperset(la.customProperty(MADE_OF)) and not la.customProperty(PREVIEW_LAYER)]
 
 
 def remember_pair(project: QgsProject, pan: QgsRasterLayer, ms: Sequence[QgsRasterLayer]) -> None:

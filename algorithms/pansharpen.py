@@ -17,9 +17,9 @@ from .bridge import free_layers, raster_source, run_in_engine
 from .forecast import count_pixels, describe_run, remember_speed
 from .help import ABSTRACT, HISTORY, HQNR_SENTENCE, NOT_SHARPENED_TITLE, PANSHARPEN, SHARPENED_TITLE
 from .otfm_algorithm import OtfmAlgorithm, Parameters
-from .pair_of_layers import remember_pair
+from .pair_of_layers import MADE_OF, remember_pair
 from .parameters import AS_MS, label_of
-from .result_layer import MADE_OF, MsLayer, described, read_drawing, render_like
+from .result_layer import MsLayer, described, read_drawing, render_like
 from .translation import tr
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class PansharpenAlgorithm(OtfmAlgorithm):
         bands = self._read_bands(parameters, "MS_BANDS", context)
         mask = self._read_mask(parameters, context, feedback, pan)
         self._extent = self._read_bounds(parameters, context, pan)
-        self._ms_layer, self._pan_name = MsLayer(layers), pan.name()
+        self._ms_layer, self._pan_name, self._pan_id = MsLayer(layers), pan.name(), pan.id()
         self._stretch: tuple[tuple[float, float], ...] = ()
         self._form = self.parameterAsEnumString(parameters, "FORM", context) if self.parameterDefinition("FORM") else ""
         if self._form == PRINTING:

@@ -14,15 +14,13 @@ from ..model.options import BUNDLED
 from .bridge import move_extent
 from .help import PREVIEW, PREVIEW_TITLE
 from .otfm_algorithm import Parameters
-from .pair_of_layers import Bounds
+from .pair_of_layers import MADE_OF, PREVIEW_LAYER, Bounds
 from .pansharpen import PansharpenAlgorithm
-from .result_layer import MADE_OF
 from .translation import tr
 
 if TYPE_CHECKING:
     from ..model.fusion.job import FusionJob, FusionResult
 
-PREVIEW_LAYER = "otfm/preview"  # Property of a loaded preview.
 MAX_PIXELS = 1920 * 1080  # Of PAN: a screen, so that a preview takes seconds.
 
 
@@ -79,7 +77,8 @@ class PreviewAlgorithm(PansharpenAlgorithm):
 
     def _describe(self, loading: Any, result: FusionResult, quality: str) -> None:
         super()._describe(loading, result, quality)
-        loading.postProcessor().steps.append(replace_previous)
+        pan = self._pan_id
+        loading.postProcessor().steps.append(lambda layer: replace_previous(layer, pan))
 
     def describe_run(self, parameters: Parameters, context: Context) -> tuple[str, bool]:
         """Describe nothing: a preview takes seconds."""
@@ -90,8 +89,8 @@ class PreviewAlgorithm(PansharpenAlgorithm):
         return {}
 
 
-def replace_previous(layer: QgsRasterLayer) -> None:
-    """Put a loaded preview directly above its MS, and remove the temporary previews of that MS."""
+def replace_previous(layer: QgsRasterLayer, pan: str) -> None:
+    """Put a loaded preview above PAN, its MS and their results, and remove the temporary previews of that MS."""
     project, made_of = layer.project(), layer.customProperty(MADE_OF)
     node = project.layerTreeRoot().findLayer(layer.id()) if project else None
     if node is None:
@@ -104,9 +103,10 @@ def replace_previous(layer: QgsRasterLayer) -> None:
     ]
     project.removeMapLayers(previous)
     layer.setCustomProperty(PREVIEW_LAYER, True)
-    ms = next((la for la in project.layerTreeRoot().layerOrder() if la.id() in made_of), None)
-    below = project.layerTreeRoot().findLayer(ms.id()) if ms else None
-    if below is not None:
+    shown = [la for la in project.layerTreeRoot().layerOrder() if la is not layer]
+    scene = [la for la in shown if la.id() in (pan, *made_of) or la.customProperty(MADE_OF) == made_of]
+    if scene:
+        below = project.layerTreeRoot().findLayer(scene[0].id())
         below.parent().insertChildNode(below.parent().children().index(below), node.clone())
         node.parent().removeChildNode(node)
 

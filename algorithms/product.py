@@ -11,7 +11,7 @@ from qgis.core import QgsProcessingContext as Context
 from qgis.core import QgsProcessingFeedback as Feedback
 
 from .bridge import free_layers, run_in_engine
-from .help import PRODUCT, SHARPENED_PRODUCTS
+from .help import PRODUCT, PRODUCT_TITLE, SHARPENED_PRODUCTS
 from .otfm_algorithm import OtfmAlgorithm, Parameters
 from .result_layer import draw_colours
 from .translation import tr
@@ -99,7 +99,7 @@ class ProductAlgorithm(OtfmAlgorithm):
         """Have QGIS load the results in natural colours."""
         runs = [run for run in result.runs if run.status in ("sharpened", "complete already")]
         for run in runs:
-            details = Context.LayerDetails(run.title, context.project(), "LAYERS")
+            details = Context.LayerDetails(tr(PRODUCT_TITLE).format(ms=run.title), context.project(), "LAYERS")
             details.setPostProcessor(draw_colours(run.colours))
             if len(runs) > 1:
                 details.groupName = tr(SHARPENED_PRODUCTS)  # QGIS reads it from 3.32 on.

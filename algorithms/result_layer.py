@@ -21,10 +21,9 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
-from .pair_of_layers import name_ms
+from .pair_of_layers import MADE_OF, name_ms
 from .translation import tr
 
-MADE_OF = "otfm/made_of"  # Property of a result: ids of the layers of MS, one per band if they are several.
 PARTS = ("Band", "ContrastEnhancement")  # Of the names of a renderer's functions.
 MAX_KEPT = 1000  # Post-processors of one session: more than a batch or model makes.
 

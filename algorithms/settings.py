@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,19 @@ def set_default(parameter: QgsProcessingParameterDefinition) -> None:
         parameter.setDefaultValue(value)
 
 
-def default_output(ms: str) -> str:
-    """Return where the result of an MS goes by the user's folder and pattern; empty without a folder."""
+def default_output(ms: str, taken: Collection[str] = ()) -> str:
+    """Return where the result of an MS goes by the user's folder and pattern; empty without a folder.
+
+    Files that exist, and those `taken` by other results, are left alone.
+    """
     folder = setting(OUTPUT_FOLDER)
     if not folder:
         return ""
     plain = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "_", ms).strip(". ") or "ms"
     name = str(setting(NAME_PATTERN) or DEFAULT_PATTERN).replace("{ms}", plain)
     free = (name if n == 1 else f"{Path(name).stem}_{n}{Path(name).suffix}" for n in itertools.count(1))
-    return str(next(place for f in free if not (place := Path(folder) / f).exists()))
+    places = (Path(folder) / each for each in free)
+    return next(str(place) for place in places if not place.exists() and str(place) not in taken)
 
 
 def default_quality() -> str:

@@ -10,8 +10,8 @@ from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QComboBox, QPushButton, QWidget
 
 from ..algorithms.bridge import raster_source
-from ..algorithms.pair_of_layers import name_ms
-from ..algorithms.result_layer import MADE_OF, AfterLoading
+from ..algorithms.pair_of_layers import MADE_OF, name_ms
+from ..algorithms.result_layer import AfterLoading
 from ..algorithms.translation import tr
 from ..model.errors import PansharpenError
 from .live_preview import LivePreview

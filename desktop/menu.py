@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsApplication, QgsProcessingContext, QgsProject
+from qgis.core import QgsApplication, QgsProcessing, QgsProcessingContext, QgsProject
 from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QMenu
 
 from ..algorithms.otfm_algorithm import ICON
-from ..algorithms.pair_of_layers import all_pairs
+from ..algorithms.pair_of_layers import all_pairs, name_ms
+from ..algorithms.settings import default_output
 from ..algorithms.setup_offer import SetupOffer
 from ..algorithms.translation import tr
 from .comparison import Comparison
@@ -111,9 +112,14 @@ class Menu:
         table, context = dialog.mainWidget(), QgsProcessingContext()
         context.setProject(QgsProject.instance())
         table.addRow(len(pairs) - 1)
-        for wrappers, pair in zip(table.wrappers, pairs):
-            wrappers[table.parameter_to_column["PAN"]].setParameterValue(pair.pan.id(), context)
-            wrappers[table.parameter_to_column["MS"]].setParameterValue([la.id() for la in pair.ms], context)
+        table.checkLoadLayersOnCompletion.setChecked(True)
+        columns, outputs = table.parameter_to_column, []
+        for row, (wrappers, pair) in enumerate(zip(table.wrappers, pairs), start=1):  # Row 0 holds "Autofill…".
+            wrappers[columns["PAN"]].setParameterValue(pair.pan.id(), context)
+            wrappers[columns["MS"]].setParameterValue([la.id() for la in pair.ms], context)
+            outputs.append(default_output(name_ms(pair.ms), outputs) or QgsProcessing.TEMPORARY_OUTPUT)
+            table.tblParameters.cellWidget(row, columns["OUTPUT"]).setValue(outputs[-1])
+        dialog.messageBar().clearWidgets()  # QGIS asked for the bands of the empty rows.
         self.dialogs.append(dialog)
         dialog.show()
 

@@ -1031,5 +1031,9 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
         <source>Assessment of {name}</source>
         <translation>Bewertung von {name}</translation>
     </message>
+    <message>
+        <source>Sharpened: {ms}</source>
+        <translation>Geschärft: {ms}</translation>
+    </message>
 </context>
 </TS>

@@ -1031,5 +1031,9 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
         <source>Assessment of {name}</source>
         <translation>Evaluación de {name}</translation>
     </message>
+    <message>
+        <source>Sharpened: {ms}</source>
+        <translation>Más resolución: {ms}</translation>
+    </message>
 </context>
 </TS>

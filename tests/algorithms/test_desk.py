@@ -10,7 +10,7 @@ from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image, save
 from osgeo import gdal
 from otfm_pansharpen.algorithms.forecast import remember_speed
-from otfm_pansharpen.algorithms.pair_of_layers import all_pairs, remember_pair
+from otfm_pansharpen.algorithms.pair_of_layers import MADE_OF, PREVIEW_LAYER, all_pairs, remember_pair
 from otfm_pansharpen.model.progress import format_bytes
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProject, QgsRasterLayer, QgsSettings
 from qgis.PyQt.QtCore import QCoreApplication
@@ -100,6 +100,22 @@ def test_what_the_dialog_chose_is_sharpened(opened, algorithm, tmp_path):
     _, passed = algorithm.run({**parameters, "OUTPUT": str(output)}, context, Listener(), {}, False)
     assert passed
     assert gdal.Open(str(output)).RasterCount == 4
+
+
+def test_results_of_the_pair_are_chosen_to_assess(opened, tmp_path):
+    layers = add_landsat(tmp_path)
+    assert opened("assess")["FUSED"].parameterValue() is None
+    ids = [layers[band].id() for band in ("B4", "B3", "B2")]
+    (tmp_path / "other").mkdir()
+    others = add_landsat(tmp_path / "other", SECOND)
+    results = {}
+    for name, made_of in (("result", ids), ("preview", ids), ("elsewhere", [others["B2"].id()])):
+        file = save(tmp_path / f"{name}.tif", load_image(tmp_path / "pan.tif"), "uint16", FINE)
+        results[name] = QgsProject.instance().addMapLayer(QgsRasterLayer(str(file), name))
+        results[name].setCustomProperty(MADE_OF, made_of)
+    results["preview"].setCustomProperty(PREVIEW_LAYER, True)
+    widgets = opened("assess", active=layers["B2"])
+    assert widgets["FUSED"].parameterValue() == [results["result"].source()]
 
 
 @pytest.mark.parametrize("name", ["assess", "finetune"])

@@ -9,6 +9,7 @@ import pytest
 from helpers.qgis import Listener
 from helpers.scenes import Recipe, load_image
 from osgeo import gdal
+from otfm_pansharpen.algorithms.pair_of_layers import MADE_OF
 from qgis.core import (
     QgsApplication,
     QgsCoordinateReferenceSystem,
@@ -120,4 +121,19 @@ def test_preview_replaces_the_last_one_above_its_ms(preview, tmp_path, monkeypat
     load(pairs[0])
     assert names(group) == ["preview", "preview", "ms0"]
     assert kept.exists()
+    project.clear()
+
+
+def test_no_layer_of_its_scene_hides_a_preview(preview, tmp_path):
+    """Bands are loaded before PAN, and a result of another quality is on top of both."""
+    project = QgsProject.instance()
+    project.clear()
+    files = Recipe(bands=3, ratio=2).write(tmp_path)
+    ms, pan = (project.addMapLayer(QgsRasterLayer(str(f), f.stem)) for f in (files.ms, files.pan))
+    load((pan, ms))
+    assert names(project.layerTreeRoot()) == ["preview", "pan", "ms"]
+    result = project.addMapLayer(QgsRasterLayer(str(files.ms), "result"))
+    result.setCustomProperty(MADE_OF, [ms.id()])
+    load((pan, ms))
+    assert names(project.layerTreeRoot()) == ["preview", "result", "pan", "ms"]
     project.clear()

@@ -70,7 +70,7 @@ def test_results_are_loaded_in_natural_colours(product, tmp_path, bands, drawn):
     results, _ = run(product, tmp_path / "in", tmp_path / "out", feedback, context, BANDS=bands)
     (path,) = context.layersToLoadOnCompletion()
     details = context.layerToLoadOnCompletionDetails(path)
-    assert (path, details.name) == (results["LAYERS"][0], name)
+    assert (path, details.name) == (results["LAYERS"][0], f"Sharpened: {name}")
     raster_layer = QgsRasterLayer(path, "result")
     details.postProcessor().postProcessLayer(raster_layer, context, feedback)
     renderer = raster_layer.renderer()

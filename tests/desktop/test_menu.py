@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 from helpers.scenes import Recipe
+from otfm_pansharpen.algorithms.settings import OUTPUT_FOLDER
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import QCoreApplication, QEvent
 
@@ -110,4 +112,30 @@ def test_all_pairs_of_the_project_fill_a_table(desktop, monkeypatch, tmp_path):
     rows = [(table.valueForParameter(n, "PAN"), table.valueForParameter(n, "MS")) for n in range(table.batchRowCount())]
     chosen = {(project.mapLayer(pan).source(), ms) for pan, (ms,) in rows}
     assert chosen == {tuple(layers[place, role].source() for role in ("pan", "ms")) for place in ("a", "b")}
+    project.clear()
+
+
+def test_the_table_of_all_pairs_runs_as_it_opens(desktop, monkeypatch, tmp_path):
+    """QGIS refuses rows without an output. Two scenes may have layers of one name."""
+    from processing.gui import BatchPanel
+
+    monkeypatch.setattr(BatchPanel, "iface", None)
+    project = QgsProject.instance()
+    project.clear()
+    for seed in (0, 1):
+        (tmp_path / str(seed)).mkdir()
+        pair = Recipe(bands=3, ratio=2, seed=seed).write(tmp_path / str(seed))
+        for file in (pair.pan, pair.ms):
+            project.addMapLayer(QgsRasterLayer(str(file), file.stem))
+    for folder, count in (("", 1), (str(tmp_path), 2)):
+        monkeypatch.setattr("otfm_pansharpen.algorithms.settings.setting", {OUTPUT_FOLDER: folder}.get)
+        entries(desktop)["Sharpen all pairs of this project…"].trigger()
+        dialog = desktop.plugin.menu.dialogs[-1]
+        rows = [dialog.mainWidget().parametersForRow(row, project) for row in (0, 1)]
+        assert [ok for _, ok in rows] == [True, True]
+        assert dialog.mainWidget().checkLoadLayersOnCompletion.isChecked()
+        assert dialog.messageBar().items() == []
+        sinks = {parameters["OUTPUT"].sink.staticValue() for parameters, _ in rows}
+        assert len(sinks) == count
+        assert all(Path(sink).parent == tmp_path for sink in sinks if folder)
     project.clear()

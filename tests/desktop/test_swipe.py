@@ -7,7 +7,8 @@ import gc
 import numpy as np
 import pytest
 from helpers.scenes import save
-from otfm_pansharpen.algorithms.result_layer import MADE_OF, AfterLoading
+from otfm_pansharpen.algorithms.pair_of_layers import MADE_OF
+from otfm_pansharpen.algorithms.result_layer import AfterLoading
 from otfm_pansharpen.desktop.map_picture import MapPicture
 from qgis.core import (
     QgsCoordinateReferenceSystem,
