@@ -27,7 +27,8 @@ CLOSED = (*ARCHIVES, ".tbz2", ".tbz", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".z
 # Words in names of files, and names of folders, that belong to a product but are not bands of it.
 AUXILIARY = (
     r"(?:browse|thumb(?:nail)?s?|preview|ql|quicklook|(?:gap_?)?masks?|msk|gm|clouds?|snow|quality|b?qa|"
-    r"qi|psh|psm|pansharp\w*|udm\d?|aux|angles?|azimuth|zenith|[sv][az]a|footprint|roi|dem|dsm|dtm|overviews?|ovr|[fb]wd)"
+    r"qi|psh|psm|pansharp\w*|udm\d?|aux|angles?|azimuth|zenith|[sv][az]a|footprint|roi|dem|dsm|dtm|overviews?|ovr|"
+    r"[fb]wd)"
 )
 AUXILIARY_FILE = re.compile(rf"(?:^|[_\-. ]){AUXILIARY}(?:[_\-. ]|$)", re.IGNORECASE)
 # Some of these words are in names of places, too: alone, they are of a product.

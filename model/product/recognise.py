@@ -245,7 +245,10 @@ def _complete_part(part: Part, parts: Sequence[Part], others: Sequence[Part]) ->
         cure = "Level 2 has no panchromatic band: download level 1 of the scene too and put it into the same folder."
     elif others or of_role:
         names = "; ".join(p.describe() for p in (others or of_role)[:MAX_NAMED])
-        cure = f"Each {role} was recorded at another time or place: {names}. Put the {role} of the same scene into the folder."
+        cure = (
+            f"Each {role} was recorded at another time or place: {names}. Put the {role} of the same "
+            "scene into the folder."
+        )
         if not others:
             cure = f"Each {role} belongs to another image: {names}. Put the {role} of the same scene into the folder."
     elif guesses:

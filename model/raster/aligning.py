@@ -16,7 +16,7 @@ from ..scene.registration import Registration, measure_registration, measure_sha
 from .reader import Raster
 from .windows import find_shared
 
-MAX_LOSS = 0.02  # of the correlation of details with PAN's, where only bands move; a field has to raise it
+MAX_LOSS = 0.02  # of the correlation of details with PAN's; interpolation costs less than that
 Check = Callable[[], None]
 Pair = TypeVar("Pair", PairWindow, Optional[PairWindow])
 Fills = tuple[Sequence[FillValue], Sequence[FillValue]]
@@ -43,8 +43,7 @@ def align_pair(
         return registration, seen if registration.reliable else None
     measure = measure_registration if seen.alignment.field or not registration.reliable else measure_sharpness
     again = measure(correct_windows(ms, windows), transfer=transfer, check=check)
-    loss = 0.0 if seen.alignment.field else MAX_LOSS
-    if not again.reliable or again.correlation < registration.correlation - loss:
+    if not again.reliable or again.correlation < registration.correlation - MAX_LOSS:
         ms.align(None)
         return registration, None
     down, across = registration.shift
