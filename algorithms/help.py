@@ -285,10 +285,20 @@ COSTS = {
     "best": "Best (errors about 4 % smaller, two to five times as long)",
     "tuned": "Tuned on this scene (errors another 4 % smaller, some minutes)",
 }
-FORM_NAMES = {
-    "analysis": "For analysis (values as MS)",
-    "printing": "For printing (8 bits, drawn as MS)",
-    "cloud": "Cloud-optimised GeoTIFF",
+CHOICE_NAMES = {
+    "FORM": {
+        "analysis": "For analysis (values as MS)",
+        "printing": "For printing (8 bits, drawn as MS)",
+        "cloud": "Cloud-optimised GeoTIFF",
+    },
+    "BANDS": {"all": "All", "colour and NIR": "Colour and near infrared", "natural colour": "Natural colour"},
+    "ACTION": {
+        "install": "Install",
+        "check": "Check (writes a report)",
+        "repair": "Repair (installs again)",
+        "remove": "Remove",
+    },
+    "BUILD": {"auto": "The one for this machine", "cpu": "For the processor (CPU)", "cuda": "For NVIDIA GPUs (CUDA)"},
 }
 NAMES = {"fast": "Fast", "best": "Best"}
 CHOOSE = "A weights file…"

@@ -69,6 +69,11 @@ def _add_widget(declaration: Declaration, widget: Any) -> Declaration:
     return declare
 
 
+def _declare_named_choice(words: Sequence[str]) -> Declaration:
+    """Declare a choice by word, whose dialog shows the names of `CHOICE_NAMES`."""
+    return _add_widget(_declare_choice(words), f"{__package__}.widgets.ChoiceWidget")
+
+
 def _choose_options_widget() -> dict[str, str]:
     native = core.Qgis.versionInt() >= NATIVE_OPTIONS_WIDGET
     legacy = {"class": "processing.algs.gdal.ui.RasterOptionsWidget.RasterOptionsWidgetWrapper"}
@@ -122,7 +127,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "WEIGHTS_OUT": _declare_file(WEIGHTS_FILTER, optional=True),
     "SEED": _declare_number(INTEGER, 1, 0, 2**31 - 1),
     "DATA_TYPE": _declare_data_type,
-    "FORM": _add_widget(_declare_choice(FORMS), f"{__package__}.widgets.FormWidget"),
+    "FORM": _declare_named_choice(FORMS),
     "COMPRESS": partial(_flag, defaultValue=False),
     "OVERVIEWS": partial(_flag, defaultValue=False),
     "CREATE_OPTIONS": _add_widget(partial(_text, defaultValue="", optional=True), _choose_options_widget()),
@@ -134,7 +139,7 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "TILE": _declare_number(INTEGER, None, 64, 8192),
     "OUTPUT": core.QgsProcessingParameterRasterDestination,
     "INPUT": _declare_input,
-    "BANDS": _declare_choice(PRODUCT_BANDS),
+    "BANDS": _declare_named_choice(PRODUCT_BANDS),
     "LOAD": partial(_flag, defaultValue=True),
     "KEEP_VRT": partial(_flag, defaultValue=False),
     "product.OUTPUT": core.QgsProcessingParameterFolderDestination,
@@ -144,8 +149,8 @@ DECLARATIONS: Mapping[str, Declaration] = {
     "KEEP_ON_CANCEL": partial(_flag, defaultValue=True),
     "finetune.OUTPUT": _declare_tuned_weights,
     "finetune.REPORT": _declare_file(HTML_FILTER, optional=True),
-    "ACTION": _declare_choice(("install", "check", "repair", "remove")),
-    "BUILD": _declare_choice(("auto", "cpu", "cuda")),
+    "ACTION": _declare_named_choice(("install", "check", "repair", "remove")),
+    "BUILD": _declare_named_choice(("auto", "cpu", "cuda")),
     "WHEELS": partial(
         core.QgsProcessingParameterFile, behavior=core.QgsProcessingParameterFile.Behavior.Folder, optional=True
     ),

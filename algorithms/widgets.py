@@ -23,7 +23,7 @@ from qgis.PyQt.QtWidgets import (
 from ..model.options import TUNED
 from ..model.weight_sets import read_sensor
 from .bridge import list_tuned_weights, start_engine
-from .help import CHOOSE, COSTS, FORM_NAMES, NAMES, SEVERAL_LAYERS, WEIGHTS_FILTER
+from .help import CHOICE_NAMES, CHOOSE, COSTS, NAMES, SEVERAL_LAYERS, WEIGHTS_FILTER
 from .pair_of_layers import band_sets, split_names
 from .setup_offer import SetupOffer
 from .translation import tr
@@ -190,13 +190,13 @@ def _make_row(*parts: QWidget) -> QWidget:
     return widget
 
 
-class FormWidget(_Wrapper):
+class ChoiceWidget(_Wrapper):
     """A list of words under their names; its value is a word."""
 
     def createWidget(self) -> QComboBox:  # noqa: N802 - QGIS's name
         """Make the list."""
         self.combo = QComboBox()
-        for word, name in FORM_NAMES.items():
+        for word, name in CHOICE_NAMES[self.parameterDefinition().name()].items():
             self.combo.addItem(tr(name), word)
         self.combo.currentIndexChanged.connect(lambda: self.widgetValueHasChanged.emit(self))
         return self.combo
@@ -208,7 +208,7 @@ class FormWidget(_Wrapper):
         return self.combo.currentData()
 
 
-class QualityWidget(FormWidget):
+class QualityWidget(ChoiceWidget):
     """A list of qualities; its value is fast, best, tuned or the path of a weights file."""
 
     def createWidget(self, choices: Sequence[str] = (), costs: bool = True) -> QComboBox:  # noqa: N802 - QGIS's name

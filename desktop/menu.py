@@ -113,7 +113,7 @@ class Menu:
         context.setProject(QgsProject.instance())
         table.addRow(len(pairs) - 1)
         table.checkLoadLayersOnCompletion.setChecked(True)
-        columns, outputs = table.parameter_to_column, []
+        columns, outputs = table.parameter_to_column, list[str]()
         for row, (wrappers, pair) in enumerate(zip(table.wrappers, pairs), start=1):  # Row 0 holds "Autofill…".
             wrappers[columns["PAN"]].setParameterValue(pair.pan.id(), context)
             wrappers[columns["MS"]].setParameterValue([la.id() for la in pair.ms], context)

@@ -1035,5 +1035,41 @@ Mehrere Produkte eines Ordners laufen nacheinander, und am Ende des Protokolls s
         <source>Sharpened: {ms}</source>
         <translation>Geschärft: {ms}</translation>
     </message>
+    <message>
+        <source>All</source>
+        <translation>Alle</translation>
+    </message>
+    <message>
+        <source>Colour and near infrared</source>
+        <translation>Farbe und nahes Infrarot</translation>
+    </message>
+    <message>
+        <source>Natural colour</source>
+        <translation>Natürliche Farben</translation>
+    </message>
+    <message>
+        <source>Install</source>
+        <translation>Installieren</translation>
+    </message>
+    <message>
+        <source>Check (writes a report)</source>
+        <translation>Prüfen (schreibt einen Bericht)</translation>
+    </message>
+    <message>
+        <source>Repair (installs again)</source>
+        <translation>Reparieren (installiert neu)</translation>
+    </message>
+    <message>
+        <source>The one for this machine</source>
+        <translation>Die für diesen Rechner</translation>
+    </message>
+    <message>
+        <source>For the processor (CPU)</source>
+        <translation>Für den Prozessor (CPU)</translation>
+    </message>
+    <message>
+        <source>For NVIDIA GPUs (CUDA)</source>
+        <translation>Für NVIDIA-GPUs (CUDA)</translation>
+    </message>
 </context>
 </TS>

@@ -1035,5 +1035,41 @@ Varios productos de una carpeta se procesan uno tras otro, y el registro termina
         <source>Sharpened: {ms}</source>
         <translation>Más resolución: {ms}</translation>
     </message>
+    <message>
+        <source>All</source>
+        <translation>Todas</translation>
+    </message>
+    <message>
+        <source>Colour and near infrared</source>
+        <translation>Color e infrarrojo cercano</translation>
+    </message>
+    <message>
+        <source>Natural colour</source>
+        <translation>Color natural</translation>
+    </message>
+    <message>
+        <source>Install</source>
+        <translation>Instalar</translation>
+    </message>
+    <message>
+        <source>Check (writes a report)</source>
+        <translation>Comprobar (escribe un informe)</translation>
+    </message>
+    <message>
+        <source>Repair (installs again)</source>
+        <translation>Reparar (instala de nuevo)</translation>
+    </message>
+    <message>
+        <source>The one for this machine</source>
+        <translation>La de este equipo</translation>
+    </message>
+    <message>
+        <source>For the processor (CPU)</source>
+        <translation>Para el procesador (CPU)</translation>
+    </message>
+    <message>
+        <source>For NVIDIA GPUs (CUDA)</source>
+        <translation>Para GPU de NVIDIA (CUDA)</translation>
+    </message>
 </context>
 </TS>

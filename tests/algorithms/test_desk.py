@@ -298,3 +298,14 @@ def test_a_damaged_project_entry_is_passed_over(opened, tmp_path, text):
     add_landsat(tmp_path)
     QgsProject.instance().writeEntry("otfm", "pairs", text)
     assert chosen(opened("pansharpen"))[0] == f"{FIRST}_B8"
+
+
+@pytest.mark.parametrize(("name", "choice"), [("product", "BANDS"), ("setup", "ACTION"), ("setup", "BUILD")])
+def test_dialogs_show_names_instead_of_words_for_scripts(opened, name, choice):
+    widget = opened(name)[choice]
+    words, box = widget.parameterDefinition().options(), widget.widget
+    assert not {box.itemText(number) for number in range(box.count())}.intersection(words)
+    assert widget.parameterValue() == words[0]
+    for word in words:
+        widget.setParameterValue(word, QgsProcessingContext())
+        assert widget.parameterValue() == word
