@@ -89,7 +89,8 @@ def find(path: str) -> tuple[int, str] | None:
     """
     if not is_remote(path):
         return (os.path.getsize(path), str(os.stat(path).st_mtime_ns)) if os.path.isfile(path) else None
-    gdal.VSICurlPartialClearCache(path)  # which holds what the file was when this worker read it last
+    with suppress(RuntimeError):  # of GDAL from 3.7 on, for what is no address
+        gdal.VSICurlPartialClearCache(path)  # which holds what the file was when this worker read it last
     if path.startswith(tuple(STORES)):
         with _store(path, "looked up") as (files, inside):
             try:

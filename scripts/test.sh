@@ -3,7 +3,7 @@
 # shellcheck source=scripts/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 python_packages test
-command -v git >/dev/null || apt_install "git, for the tests of the zip" git
+for tool in git curl; do command -v $tool >/dev/null || apt_install "$tool, for the tests of releases" $tool; done
 if ! [ -w "$root" ]; then # the tools write next to the files that they check: a copy is tested
   rm -rf "$work/checkout" && cp -r "$root" "$work/checkout" && chmod -R u+w "$work/checkout"
   root=$work/checkout

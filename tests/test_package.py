@@ -190,7 +190,8 @@ def test_installer_of_qgis_installs_upgrades_and_uninstalls(package, metadata, t
     script = Path(__file__).resolve().parent / "helpers" / "installing.py"
     files = [make_previous_version(package, tmp_path / "previous.zip"), package, pair.pan, pair.ms, output]
     command = [sys.executable, str(script), str(tmp_path / "profile"), *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    environment = {k: v for k, v in os.environ.items() if k != "QGIS_CUSTOM_CONFIG_PATH"}  # it goes before PROFILE
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     states = json.loads(done.stdout.splitlines()[-1])
     installed, upgraded, uninstalled = (states[step] for step in ("installed", "upgraded", "uninstalled"))
