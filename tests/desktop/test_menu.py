@@ -112,6 +112,7 @@ def test_all_pairs_of_the_project_fill_a_table(desktop, monkeypatch, tmp_path):
     rows = [(table.valueForParameter(n, "PAN"), table.valueForParameter(n, "MS")) for n in range(table.batchRowCount())]
     chosen = {(project.mapLayer(pan).source(), ms) for pan, (ms,) in rows}
     assert chosen == {tuple(layers[place, role].source() for role in ("pan", "ms")) for place in ("a", "b")}
+    desktop.plugin.menu.dialogs[-1].close()
     project.clear()
 
 
