@@ -36,7 +36,6 @@ ROUNDS = 4  # of moving PAN and measuring again, at most; bands that stay at the
 WELL_MEASURED = 0.1  # PAN pixels; standard error of a band that is placed by itself
 MAX_BAND_SCATTER = 3.0  # of a band's blocks, in their errors; beyond it they show moving clouds
 MAX_FIELD_SCATTER = 1.7  # of most bands within a block; beyond it they do not share a field
-MAX_LEFT = 0.85  # of the distance that blocks keep from the usual displacement; a field of less gain cannot be seen
 CONTENT_ERROR = 0.1  # PAN pixels; error of a band half of whose details are not PAN's, as vegetation differs
 MAX_CONTENT_ERROR = 0.2
 ERRORS = 2.0  # standard errors beyond which a displacement is corrected
@@ -78,14 +77,9 @@ class AlignmentMeasurement:
     @property
     def local_residue(self) -> float:
         """Distance that 90 % of the blocks keep from the usual displacement."""
-        return _spread(self.after)
-
-
-def _spread(shifts: Matrix) -> float:
-    """Return the distance from the median within which 90 % of displacements (2, n) lie."""
-    if not shifts.size:
-        return 0.0
-    return float(np.quantile(np.hypot(*(shifts - np.median(shifts, axis=1)[:, None])), 0.9))
+        if not self.after.size:
+            return 0.0
+        return float(np.quantile(np.hypot(*(self.after - np.median(self.after, axis=1)[:, None])), 0.9))
 
 
 def measure_alignment(
@@ -131,10 +125,10 @@ class _Placement:
 
     def is_field_trusted(self, seen: BlockShifts) -> bool:
         """Return whether the field is plausible and most bands follow it: clouds move differently in each."""
-        shared = seen.common(self.bands)[0]
-        if np.abs(self.coefficients).max() > MAX_FIELD or _spread(shared - self.field) > MAX_LEFT * _spread(shared):
+        if np.abs(self.coefficients).max() > MAX_FIELD:
             return False
-        scatter = seen.disagreement(seen.shifts - self.bands[..., None] - shared[:, None])
+        residues = seen.shifts - self.bands[..., None]
+        scatter = seen.disagreement(residues - seen.common(self.bands)[0][:, None])
         return float(np.median(scatter, axis=1).max()) < MAX_FIELD_SCATTER
 
     def conclude(self, seen: BlockShifts, spacing: Matrix, extent: Window) -> AlignmentMeasurement:
