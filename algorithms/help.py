@@ -52,7 +52,7 @@ Everything goes into a folder of its own in your QGIS profile. The Python of QGI
 unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a \
 hash that ships with the plugin. Cancel leaves what was there before.
 
-check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it \
+Check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it \
 into a request for help.""",
 )
 PRODUCT = (
@@ -155,8 +155,8 @@ HELP = {
     "MS_BANDS": "Which bands to sharpen, in the order of the output. Leave empty for all but alpha.",
     "pansharpen.EXTENT": "Only this part is sharpened; leave empty for all that both rasters cover. Statistics are "
     "still those of the whole scene, so parts of one scene fit together.",
-    "pansharpen.QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as "
-    "long. tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned "
+    "pansharpen.QUALITY": "Fast takes seconds. Best makes errors about 4 % smaller and takes two to five times as "
+    "long. Tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned "
     "weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x "
     "96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.",
     "MINUTES": "How long to tune on the scene, where the quality is tuned. 1 to 3 are enough on most machines.",
@@ -195,7 +195,7 @@ HELP = {
     "and not compressed unless asked for; the predictor then suits the data type.",
     "pansharpen.OUTPUT": "The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised "
     "GeoTIFF.",
-    "QUALITY": "fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A "
+    "QUALITY": "Fast takes seconds. Best makes errors about 4 % smaller and takes two to five times as long. A "
     ".safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.",
     "preview.EXTENT": "The part that is sharpened. Leave empty for what the map shows.",
     "preview.OUTPUT": "The preview, a temporary layer unless a file is chosen.",
@@ -237,8 +237,8 @@ HELP = {
     "the folder of the profile that is proposed. A file with their SHA-256 is written next to it.",
     "finetune.REPORT": "One HTML file with the learning curve, pictures before and after, the figures of the held-out "
     "blocks and the settings.",
-    "ACTION": "install does nothing where torch works already. check writes a report. repair installs again, even "
-    "where torch works. remove deletes the folder that was installed.",
+    "ACTION": "Install does nothing where torch works already. Check writes a report. Repair installs again, even "
+    "where torch works. Remove deletes the folder that was installed.",
     "BUILD": "auto takes the CUDA build where an NVIDIA driver is found on Linux, else the CPU build, which is far "
     "smaller and on Linux comes from torch's own index. On Windows a CUDA build has to be given as a folder of wheels.",
     "WHEELS": "For machines without network: a folder with the wheels of torch, safetensors and what they need for "

@@ -336,8 +336,8 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Das geschärfte Raster. Die Endung bestimmt das Format; .cog.tif macht ein cloud-optimiertes GeoTIFF.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.</source>
-        <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird an ihrer Stelle verwendet.</translation>
+        <source>Fast takes seconds. Best makes errors about 4 % smaller and takes two to five times as long. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.</source>
+        <translation>„Schnell“ braucht Sekunden. „Am besten“ macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird an ihrer Stelle verwendet.</translation>
     </message>
     <message>
         <source>The part that is sharpened. Leave empty for what the map shows.</source>
@@ -432,8 +432,8 @@ Die Szene ist erdacht, von einem Skript dieses Projekts. Sie zeigt keinen wirkli
         <translation>Eine HTML-Datei mit Lernkurve, Bildern vorher und nachher, den Zahlen der zurückgehaltenen Blöcke und den Einstellungen.</translation>
     </message>
     <message>
-        <source>install does nothing where torch works already. check writes a report. repair installs again, even where torch works. remove deletes the folder that was installed.</source>
-        <translation>install tut nichts, wo torch schon läuft. check schreibt einen Bericht. repair installiert neu, auch wo torch läuft. remove löscht den Ordner, der installiert wurde.</translation>
+        <source>Install does nothing where torch works already. Check writes a report. Repair installs again, even where torch works. Remove deletes the folder that was installed.</source>
+        <translation>„Installieren“ tut nichts, wo torch schon läuft. „Prüfen“ schreibt einen Bericht. „Reparieren“ installiert neu, auch wo torch läuft. „Entfernen“ löscht den Ordner, der installiert wurde.</translation>
     </message>
     <message>
         <source>For machines without network: a folder with the wheels of torch, safetensors and what they need for this Python, fetched elsewhere with pip download. They are not checked by hash.</source>
@@ -784,12 +784,12 @@ Raster auf anderen Pixeln, in anderem Bezugssystem, mit anderen Kanälen oder au
 
 Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
 
-check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
+Check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
         <translation>Installiert, womit OTFM Pansharpen rechnet: torch, safetensors und was diese brauchen. Einmal auszuführen.
 
 Alles kommt in einen eigenen Ordner Ihres QGIS-Profils. Das Python von QGIS und das Ihres Systems bleiben, wie sie sind. Das Protokoll sagt zuerst, was geholt wird, wie groß es ist und wohin es kommt. Jede Datei wird mit einer Prüfsumme verglichen, die dem Plugin beiliegt. Ein Abbruch lässt stehen, was vorher da war.
 
-check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
+„Prüfen“ ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer kleinen Szene, deren Ergebnis bekannt ist. Legen Sie ihn einer Bitte um Hilfe bei.</translation>
     </message>
     <message>
         <source>The colour raster, or one raster per band, as Landsat has: pixels 1.5 to 16 times larger, over the same area. Several rasters share one grid, and come in the order of the output. Another reference system is reprojected while it is read.</source>
@@ -800,8 +800,8 @@ check ändert nichts. Es schreibt einen Bericht über diesen Rechner, mit einer 
         <translation>Die übrigen Kanäle von MS, für Skripte früherer Versionen, in denen MS der erste Kanal ist.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
-        <translation>fast braucht Sekunden. best macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. tuned trainiert best zuerst einige Minuten lang an der Szene selbst nach. Blöcke werden zurückgehalten: sie entscheiden, ob die nachtrainierten Gewichte verwendet werden, und das Protokoll sagt, was dort gewonnen wurde; die Fehler werden nochmals um etwa 4 % kleiner. Nötig sind mindestens 96 x 96 MS-Pixel. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird verwendet, wie sie ist.</translation>
+        <source>Fast takes seconds. Best makes errors about 4 % smaller and takes two to five times as long. Tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
+        <translation>„Schnell“ braucht Sekunden. „Am besten“ macht die Fehler um etwa 4 % kleiner und braucht zwei- bis fünfmal so lange. „Nachtrainiert“ trainiert die besten Gewichte zuerst einige Minuten lang an der Szene selbst nach. Blöcke werden zurückgehalten: sie entscheiden, ob die nachtrainierten Gewichte verwendet werden, und das Protokoll sagt, was dort gewonnen wurde; die Fehler werden nochmals um etwa 4 % kleiner. Nötig sind mindestens 96 x 96 MS-Pixel. Eine .safetensors-Datei dieses Plugins, etwa für den Sensor nachtrainiert, wird verwendet, wie sie ist.</translation>
     </message>
     <message>
         <source>How long to tune on the scene, where the quality is tuned. 1 to 3 are enough on most machines.</source>

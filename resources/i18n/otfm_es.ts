@@ -17,7 +17,7 @@
     </message>
     <message>
         <source>{role} {name} comes from the provider &apos;{provider}&apos;, but only raster files that GDAL reads can be sharpened. Export the layer to a GeoTIFF first (right click, Export, Save As).</source>
-        <translation>{role} {name} viene del proveedor «{provider}», pero solo se pueden realzar archivos ráster que GDAL lee. Exporte antes la capa a un GeoTIFF (clic derecho, Exportar, Guardar como).</translation>
+        <translation>{role} {name} viene del proveedor «{provider}», pero solo se puede aumentar la resolución de archivos ráster que GDAL lee. Exporte antes la capa a un GeoTIFF (clic derecho, Exportar, Guardar como).</translation>
     </message>
     <message>
         <source>{role} {name} ({source}) can be opened by this QGIS alone, not by the engine, which is a process of its own. Export the layer to a GeoTIFF first (right click, Export, Save As).</source>
@@ -57,13 +57,13 @@ La salida tiene la rejilla de PAN donde hay MS, y el tipo de datos, el valor sin
     </message>
     <message>
         <source>Sharpen what the map shows, in seconds, as the whole scene would be.</source>
-        <translation>Realza lo que muestra el mapa, en segundos, como se haría toda la escena.</translation>
+        <translation>Aumenta la resolución de lo que muestra el mapa, en segundos, como se haría toda la escena.</translation>
     </message>
     <message>
         <source>Sharpens what the map shows, so that you can check the result before the whole scene is made. Zoom, run, look, move the map, and run again.
 
 Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of PAN pixels is sharpened in its middle.</source>
-        <translation>Realza lo que muestra el mapa, para que pueda juzgar antes de hacer toda la escena. Acerque, ejecute, mire, mueva el mapa y ejecute de nuevo.
+        <translation>Aumenta la resolución de lo que muestra el mapa, para que pueda juzgar antes de hacer toda la escena. Acerque, ejecute, mire, mueva el mapa y ejecute de nuevo.
 
 El desplazamiento, la nitidez y la estadística son los de toda la escena, así que la vista previa muestra lo que OTFM Pansharpen hará con ella. Se miden la primera vez y se conservan: desde entonces tarda segundos. Si el mapa muestra más de una pantalla de píxeles de PAN, se realza su centro.</translation>
     </message>
@@ -89,15 +89,15 @@ Elija el resultado como calidad en OTFM Pansharpen, para esta escena y otras del
     </message>
     <message>
         <source>OTFM Sharpen a satellite product</source>
-        <translation>OTFM Realzar un producto de satélite</translation>
+        <translation>OTFM Aumentar la resolución de un producto de satélite</translation>
     </message>
     <message>
         <source>OTFM Assess a sharpened raster</source>
-        <translation>OTFM Evaluar un ráster realzado</translation>
+        <translation>OTFM Evaluar un ráster de resolución aumentada</translation>
     </message>
     <message>
         <source>Say how good sharpened rasters of any tool are, in plain sentences, with figures, maps and a report.</source>
-        <translation>Dice qué calidad tienen los rásteres realzados con cualquier herramienta: en frases claras, con cifras, mapas y un informe.</translation>
+        <translation>Dice qué calidad tienen los rásteres de resolución aumentada con cualquier herramienta: en frases claras, con cifras, mapas y un informe.</translation>
     </message>
     <message>
         <source>Add example data</source>
@@ -193,7 +193,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>Sharpened raster</source>
-        <translation>Ráster realzado</translation>
+        <translation>Ráster de resolución aumentada</translation>
     </message>
     <message>
         <source>Preview</source>
@@ -201,11 +201,11 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>Bands to sharpen</source>
-        <translation>Bandas que se realzan</translation>
+        <translation>Bandas cuya resolución se aumenta</translation>
     </message>
     <message>
         <source>Load the sharpened rasters</source>
-        <translation>Cargar los rásteres realzados</translation>
+        <translation>Cargar los rásteres de resolución aumentada</translation>
     </message>
     <message>
         <source>Keep virtual rasters</source>
@@ -213,11 +213,11 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>Folder for the sharpened rasters</source>
-        <translation>Carpeta para los rásteres realzados</translation>
+        <translation>Carpeta para los rásteres de resolución aumentada</translation>
     </message>
     <message>
         <source>Sharpened rasters, by any tool</source>
-        <translation>Rásteres realzados, con cualquier herramienta</translation>
+        <translation>Rásteres de resolución aumentada, con cualquier herramienta</translation>
     </message>
     <message>
         <source>Report</source>
@@ -285,15 +285,15 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>Which bands to sharpen, in the order of the output. Leave empty for all but alpha.</source>
-        <translation>Qué bandas se realzan, en el orden de la salida. Vacío: todas menos alfa.</translation>
+        <translation>De qué bandas se aumenta la resolución, en el orden de la salida. Vacío: todas menos alfa.</translation>
     </message>
     <message>
         <source>Only this part is sharpened; leave empty for all that both rasters cover. Statistics are still those of the whole scene, so parts of one scene fit together.</source>
-        <translation>Solo se realza esta parte; vacío: todo lo que ambos rásteres cubren. La estadística sigue siendo la de toda la escena, de modo que las partes de una escena encajan.</translation>
+        <translation>Solo se aumenta la resolución de esta parte; vacío: todo lo que ambos rásteres cubren. La estadística sigue siendo la de toda la escena, de modo que las partes de una escena encajan.</translation>
     </message>
     <message>
         <source>Polygons in any reference system, for example of clouds and their shadows. What they touch is sharpened, but shift, sharpness, statistics, quality and tuning do without it. Leave empty to measure everywhere.</source>
-        <translation>Polígonos en cualquier sistema de referencia, por ejemplo de nubes y sus sombras. Lo que tocan se realza, pero no cuenta para el desplazamiento, la nitidez, la estadística, la calidad ni el ajuste. Vacío: medir en todas partes.</translation>
+        <translation>Polígonos en cualquier sistema de referencia, por ejemplo de nubes y sus sombras. También se aumenta la resolución de lo que tocan, pero no cuenta para el desplazamiento, la nitidez, la estadística, la calidad ni el ajuste. Vacío: medir en todas partes.</translation>
     </message>
     <message>
         <source>Which blocks are held out in tuning, and all other chance.</source>
@@ -333,15 +333,15 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>The sharpened raster. The extension decides the format; .cog.tif makes a cloud-optimised GeoTIFF.</source>
-        <translation>El ráster realzado. La extensión del nombre decide el formato; .cog.tif crea un GeoTIFF optimizado para la nube.</translation>
+        <translation>El ráster de resolución aumentada. La extensión del nombre decide el formato; .cog.tif crea un GeoTIFF optimizado para la nube.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.</source>
-        <translation>fast tarda segundos. best reduce los errores cerca de un 4 % y tarda de dos a cinco veces más. Un archivo .safetensors de este complemento, por ejemplo ajustado al sensor, se usa en su lugar.</translation>
+        <source>Fast takes seconds. Best makes errors about 4 % smaller and takes two to five times as long. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used in their place.</source>
+        <translation>«Rápida» tarda segundos. «La mejor» reduce los errores cerca de un 4 % y tarda de dos a cinco veces más. Un archivo .safetensors de este complemento, por ejemplo ajustado al sensor, se usa en su lugar.</translation>
     </message>
     <message>
         <source>The part that is sharpened. Leave empty for what the map shows.</source>
-        <translation>La parte que se realza. Vacío: lo que muestra el mapa.</translation>
+        <translation>La parte cuya resolución se aumenta. Vacío: lo que muestra el mapa.</translation>
     </message>
     <message>
         <source>The preview, a temporary layer unless a file is chosen.</source>
@@ -349,11 +349,11 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>all takes every band that PAN can sharpen, in the product&apos;s order, so no thermal or cirrus bands. colour and NIR takes red, green, blue and near infrared; natural colour takes red, green and blue.</source>
-        <translation>all toma todas las bandas que PAN puede realzar, en el orden del producto, así que ni térmicas ni de cirros. colour and NIR toma rojo, verde, azul e infrarrojo cercano; natural colour toma rojo, verde y azul.</translation>
+        <translation>all toma todas las bandas cuya resolución PAN puede aumentar, en el orden del producto, así que ni térmicas ni de cirros. colour and NIR toma rojo, verde, azul e infrarrojo cercano; natural colour toma rojo, verde y azul.</translation>
     </message>
     <message>
         <source>Only this part of each product is sharpened. Leave empty for all of it.</source>
-        <translation>Solo se realza esta parte de cada producto. Vacío: todo.</translation>
+        <translation>Solo se aumenta la resolución de esta parte de cada producto. Vacío: todo.</translation>
     </message>
     <message>
         <source>Whether virtual rasters (.vrt) of the fused bands stay next to the results.</source>
@@ -361,11 +361,11 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>Whether the sharpened rasters are loaded, in natural colours.</source>
-        <translation>Si los rásteres realzados se cargan, en colores naturales.</translation>
+        <translation>Si los rásteres de resolución aumentada se cargan, en colores naturales.</translation>
     </message>
     <message>
         <source>Where the sharpened rasters go: NAME_sharp.tif for each product.</source>
-        <translation>Adónde van los rásteres realzados: NAME_sharp.tif para cada producto.</translation>
+        <translation>Adónde van los rásteres de resolución aumentada: NAME_sharp.tif para cada producto.</translation>
     </message>
     <message>
         <source>The panchromatic raster that was used.</source>
@@ -432,8 +432,8 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
         <translation>Un archivo HTML con la curva de aprendizaje, imágenes de antes y después, las cifras de los bloques reservados y los ajustes.</translation>
     </message>
     <message>
-        <source>install does nothing where torch works already. check writes a report. repair installs again, even where torch works. remove deletes the folder that was installed.</source>
-        <translation>install no hace nada donde torch ya funciona. check escribe un informe. repair instala de nuevo, también donde torch funciona. remove borra la carpeta que se instaló.</translation>
+        <source>Install does nothing where torch works already. Check writes a report. Repair installs again, even where torch works. Remove deletes the folder that was installed.</source>
+        <translation>«Instalar» no hace nada donde torch ya funciona. «Comprobar» escribe un informe. «Reparar» instala de nuevo, también donde torch funciona. «Eliminar» borra la carpeta que se instaló.</translation>
     </message>
     <message>
         <source>For machines without network: a folder with the wheels of torch, safetensors and what they need for this Python, fetched elsewhere with pip download. They are not checked by hash.</source>
@@ -485,11 +485,11 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>Sharpened rasters</source>
-        <translation>Rásteres realzados</translation>
+        <translation>Rásteres de resolución aumentada</translation>
     </message>
     <message>
         <source>Products sharpened</source>
-        <translation>Productos realzados</translation>
+        <translation>Productos de resolución aumentada</translation>
     </message>
     <message>
         <source>Products that were complete already</source>
@@ -597,7 +597,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>Sharpened products</source>
-        <translation>Productos realzados</translation>
+        <translation>Productos de resolución aumentada</translation>
     </message>
     <message>
         <source>{name} is {given}, but bands are given by their numbers from 1, for example 3,2,1.</source>
@@ -649,11 +649,11 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>There is no map here. Give EXTENT, the part that is to be sharpened.</source>
-        <translation>Aquí no hay mapa. Dé EXTENT, la parte que se va a realzar.</translation>
+        <translation>Aquí no hay mapa. Dé EXTENT, la parte cuya resolución se va a aumentar.</translation>
     </message>
     <message>
         <source>The map shows {wide:.0f} x {high:.0f} pixels of PAN; the middle {columns:.0f} x {rows:.0f} are sharpened. Zoom in to see another part.</source>
-        <translation>El mapa muestra {wide:.0f} x {high:.0f} píxeles de PAN; se realzan los {columns:.0f} x {rows:.0f} del centro. Acerque para ver otra parte.</translation>
+        <translation>El mapa muestra {wide:.0f} x {high:.0f} píxeles de PAN; se aumenta la resolución de los {columns:.0f} x {rows:.0f} del centro. Acerque para ver otra parte.</translation>
     </message>
     <message>
         <source>What the map shows cannot be brought to the reference system of {name} ({system}). Zoom to the layer, then run again.</source>
@@ -661,7 +661,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>The map shows nothing of PAN {pan}. Zoom to what you want to see sharpened, then run again.</source>
-        <translation>El mapa no muestra nada de PAN {pan}. Acerque a lo que quiera ver realzado y ejecute de nuevo.</translation>
+        <translation>El mapa no muestra nada de PAN {pan}. Acerque a lo que quiera ver con más resolución y ejecute de nuevo.</translation>
     </message>
     <message>
         <source>The folder {folder} cannot be made ({error}). Choose another one.</source>
@@ -689,7 +689,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
 At full resolution, where no truth is known: D_lambda, D_s and HQNR, next to interpolation and four classical methods. At reduced resolution, where MS itself is the truth: ERGAS, SAM, Q2n and SCC of those methods. This plugin is among them where the raster came from it. The report names a shift, too much or too little detail, changed colours and seams.
 
 Rasters on other pixels, in another reference system, with other bands or stretched to 8 bits are compared as far as possible. The report says how. Large rasters are measured on nine pieces. It runs before the engine is set up, too; results of this plugin are then not made again at reduced resolution.</source>
-        <translation>Dice en frases claras qué calidad tiene un ráster realzado, lo haya hecho quien lo haya hecho, y qué tiene mal.
+        <translation>Dice en frases claras qué calidad tiene un ráster de resolución aumentada, lo haya hecho quien lo haya hecho, y qué tiene mal.
 
 A plena resolución, donde nadie conoce la verdad: D_lambda, D_s y HQNR, junto a la interpolación y cuatro métodos clásicos. Una escala más abajo, donde el propio MS es la verdad: ERGAS, SAM, Q2n y SCC de esos métodos, y de este complemento si el ráster salió de él. Busca desplazamientos, exceso o falta de detalle, colores cambiados y costuras.
 
@@ -784,12 +784,12 @@ Los rásteres con otros píxeles, en otro sistema de referencia, con otras banda
 
 Everything goes into a folder of its own in your QGIS profile. The Python of QGIS and that of your system stay unchanged. The log first lists what is fetched, how large it is, and where it goes. Every file is checked against a hash that ships with the plugin. Cancel leaves what was there before.
 
-check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
+Check changes nothing. It writes a report on this machine, with a small scene whose answer is known. Put it into a request for help.</source>
         <translation>Instala aquello con lo que OTFM Pansharpen calcula: torch, safetensors y lo que necesitan. Ejecútelo una vez.
 
 Todo va a una carpeta propia de su perfil de QGIS. El Python de QGIS y el de su sistema quedan como están. El registro dice primero qué se descarga, cuánto ocupa y adónde va. Cada archivo se comprueba con una suma que acompaña al complemento. Al cancelar queda lo que había antes.
 
-check no cambia nada. Escribe un informe sobre este equipo, con una pequeña escena cuyo resultado se conoce. Adjúntelo cuando pida ayuda.</translation>
+«Comprobar» no cambia nada. Escribe un informe sobre este equipo, con una pequeña escena cuyo resultado se conoce. Adjúntelo cuando pida ayuda.</translation>
     </message>
     <message>
         <source>The colour raster, or one raster per band, as Landsat has: pixels 1.5 to 16 times larger, over the same area. Several rasters share one grid, and come in the order of the output. Another reference system is reprojected while it is read.</source>
@@ -800,8 +800,8 @@ check no cambia nada. Escribe un informe sobre este equipo, con una pequeña esc
         <translation>Las demás bandas de MS, para guiones de versiones anteriores, en los que MS es la primera banda.</translation>
     </message>
     <message>
-        <source>fast takes seconds. best makes errors about 4 % smaller and takes two to five times as long. tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
-        <translation>fast tarda segundos. best reduce los errores cerca de un 4 % y tarda de dos a cinco veces más. tuned ajusta antes best a la propia escena durante unos minutos. Se reservan bloques: deciden si se usan los pesos ajustados, y el registro dice qué se ganó en ellos; los errores bajan otro 4 % aproximadamente. Necesita al menos 96 x 96 píxeles de MS. Un archivo .safetensors de este complemento, por ejemplo ajustado al sensor, se usa tal cual.</translation>
+        <source>Fast takes seconds. Best makes errors about 4 % smaller and takes two to five times as long. Tuned tunes best on the scene itself for some minutes first. Held-out blocks decide whether the tuned weights are used, and the log has their figures. Errors are about 4 % smaller still. It needs at least 96 x 96 MS pixels. A .safetensors file of this plugin, for example fine-tuned on the sensor, is used unchanged.</source>
+        <translation>«Rápida» tarda segundos. «La mejor» reduce los errores cerca de un 4 % y tarda de dos a cinco veces más. «Ajustada» ajusta antes los mejores pesos a la propia escena durante unos minutos. Se reservan bloques: deciden si se usan los pesos ajustados, y el registro dice qué se ganó en ellos; los errores bajan otro 4 % aproximadamente. Necesita al menos 96 x 96 píxeles de MS. Un archivo .safetensors de este complemento, por ejemplo ajustado al sensor, se usa tal cual.</translation>
     </message>
     <message>
         <source>How long to tune on the scene, where the quality is tuned. 1 to 3 are enough on most machines.</source>
