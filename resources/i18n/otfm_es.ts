@@ -65,7 +65,7 @@ La salida tiene la rejilla de PAN donde hay MS, y el tipo de datos, el valor sin
 Shift, sharpness and statistics are those of the whole scene, so the preview shows what OTFM Pansharpen will make of it. They are measured the first time and kept: from then on, it takes seconds. A map that shows more than a screen of PAN pixels is sharpened in its middle.</source>
         <translation>Aumenta la resolución de lo que muestra el mapa, para que pueda juzgar antes de hacer toda la escena. Acerque, ejecute, mire, mueva el mapa y ejecute de nuevo.
 
-El desplazamiento, la nitidez y la estadística son los de toda la escena, así que la vista previa muestra lo que OTFM Pansharpen hará con ella. Se miden la primera vez y se conservan: desde entonces tarda segundos. Si el mapa muestra más de una pantalla de píxeles de PAN, se realza su centro.</translation>
+El desplazamiento, la nitidez y la estadística son los de toda la escena, así que la vista previa muestra lo que OTFM Pansharpen hará con ella. Se miden la primera vez y se conservan: desde entonces tarda segundos. Si el mapa muestra más de una pantalla de píxeles de PAN, se aumenta la resolución de su centro.</translation>
     </message>
     <message>
         <source>OTFM Fine-tune weights</source>
