@@ -6,19 +6,13 @@ import ast
 import json
 import string
 import textwrap
-from xml.etree import ElementTree
 
 import pytest
 import translations
+from helpers.qt_files import read_translations
 
 FILES = sorted(translations.FOLDER.glob("otfm_*.ts"))
 SENTENCES = sorted(translations.FOLDER.glob("messages_*.json"))
-
-
-def read(file):
-    """Read translations by their text, empty where there is none yet."""
-    messages = ElementTree.parse(file).getroot().iter("message")
-    return {m.findtext("source", ""): m.findtext("translation", "") for m in messages}
 
 
 def fields(text):
@@ -39,14 +33,14 @@ def test_there_are_german_and_spanish():
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_text_is_translated_and_none_is_gone(file):
-    translated, expected = read(file), translations.texts()
+    translated, expected = read_translations(file), translations.texts()
     assert [text for text in expected if not translated.get(text)] == []
     assert sorted(translated) == sorted(expected)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_names_and_numbers_have_the_places_of_the_original(file):
-    translated = read(file)
+    translated = read_translations(file)
     assert [text for text, translation in translated.items() if fields(text) != fields(translation)] == []
 
 
@@ -111,4 +105,4 @@ def test_what_is_there_is_kept_and_what_is_new_is_marked(tmp_path, monkeypatch):
     file.write_text(file.read_text(encoding="utf-8").replace(' type="unfinished">', ">été", 1), encoding="utf-8")
     monkeypatch.setattr(translations, "texts", lambda: ['a < b & "c"\nµ', "new"])
     translations.update(file)
-    assert read(file) == {'a < b & "c"\nµ': "été", "new": ""}
+    assert read_translations(file) == {'a < b & "c"\nµ': "été", "new": ""}

@@ -201,11 +201,11 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>Bands to sharpen</source>
-        <translation>Bandas cuya resolución se aumenta</translation>
+        <translation>Bandas de la salida</translation>
     </message>
     <message>
         <source>Load the sharpened rasters</source>
-        <translation>Cargar los rásteres de resolución aumentada</translation>
+        <translation>Cargar los resultados</translation>
     </message>
     <message>
         <source>Keep virtual rasters</source>
@@ -213,7 +213,7 @@ La escena es inventada, por un script de este proyecto. No muestra ningún lugar
     </message>
     <message>
         <source>Folder for the sharpened rasters</source>
-        <translation>Carpeta para los rásteres de resolución aumentada</translation>
+        <translation>Carpeta de los resultados</translation>
     </message>
     <message>
         <source>Sharpened rasters, by any tool</source>

@@ -8,6 +8,7 @@ from unittest.mock import MagicMock
 import pytest
 import translations
 from helpers.qgis import Listener, run
+from helpers.qt_files import read_translations
 from helpers.scenes import Recipe
 from otfm_pansharpen.algorithms import translation
 from otfm_pansharpen.desktop.options_page import OptionsPage
@@ -55,7 +56,7 @@ def german(algorithm, tmp_path, monkeypatch):
 
 
 def test_qt_finds_every_text(german):
-    expected = translations.read(translations.FOLDER / "otfm_de.ts")
+    expected = read_translations(translations.FOLDER / "otfm_de.ts")
     assert {text: translation.tr(text) for text in expected} == expected
     assert translation.tr("no text of the plugin") == "no text of the plugin"
 
