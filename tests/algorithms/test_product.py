@@ -7,7 +7,7 @@ import pytest
 from helpers.landsat import landsat
 from helpers.products import cut, pair_for
 from helpers.qgis import Listener
-from helpers.scenes import load_image
+from helpers.scenes import Recipe, load_image
 from helpers.stac import asset, write_item
 from helpers.web import serve
 from otfm_pansharpen.model.product.families import FAMILIES
@@ -106,12 +106,12 @@ def test_an_extent_of_the_canvas_cuts_the_product(product, tmp_path):
 
 @pytest.mark.promise(9)
 def test_cancel_keeps_what_is_complete_and_leaves_nothing_else(product, tmp_path):
-    pair = pair_for(tmp_path / "pair", 7, 2)
-    first = landsat(tmp_path / "in", pair, 8)
-    landsat(tmp_path / "in", pair, 9)
+    first = landsat(tmp_path / "in", pair_for(tmp_path / "pair", 7, 2), 8)
+    (tmp_path / "large").mkdir()
+    landsat(tmp_path / "in", Recipe(bands=7, ratio=2, height=1600, width=1600).write(tmp_path / "large"), 9)
     (tmp_path / "out").mkdir()
     with pytest.raises(QgsProcessingException, match="Cancelled by the user"):
-        run(product, tmp_path / "in", tmp_path / "out", Listener(cancel_at=60))
+        run(product, tmp_path / "in", tmp_path / "out", Listener(cancel_at=52))
     assert [p.name for p in (tmp_path / "out").iterdir()] == [f"{first}_sharp.tif"]
 
 
