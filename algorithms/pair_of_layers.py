@@ -81,11 +81,11 @@ def likely_pairs() -> list[LayerPair]:
     from ..model.geometry.grids import MAX_RATIO, MIN_RATIO, RATIO_DIGITS
 
     active = iface.activeLayer() if iface else None
-    single = [_Candidate.of((la,)) for la in layers if la.bandCount() == 1]
-    multiple = [_Candidate.of((la,)) for la in layers if la.bandCount() > 1]
+    single = [_LayerFacts.of((la,)) for la in layers if la.bandCount() == 1]
+    multiple = [_LayerFacts.of((la,)) for la in layers if la.bandCount() > 1]
     pairs = [
         (pan.score(ms, active), LayerPair(pan.layers[0], ms.layers))
-        for ms in (*multiple, *map(_Candidate.of, band_sets()))
+        for ms in (*multiple, *map(_LayerFacts.of, band_sets()))
         for pan in single
         if pan.crs == ms.crs
         and MIN_RATIO <= round(ms.pixel / pan.pixel, RATIO_DIGITS) <= MAX_RATIO
@@ -163,7 +163,7 @@ def _parse_name(layer: QgsRasterLayer) -> Any:
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class _LayerFacts:
     """Facts of PAN or MS, read once because every two of a project's layers are compared."""
 
     layers: tuple[QgsRasterLayer, ...]
@@ -174,12 +174,12 @@ class _Candidate:
     named: Any
 
     @classmethod
-    def of(cls, layers: tuple[QgsRasterLayer, ...]) -> _Candidate:
+    def of(cls, layers: tuple[QgsRasterLayer, ...]) -> _LayerFacts:
         first = layers[0]
         crs, pixel = first.crs().authid() or first.crs().toWkt(), max(first.rasterUnitsPerPixelX(), MIN_PIXEL)
         return cls(layers, first.dataProvider().dataType(1), crs, pixel, first.extent(), _parse_name(first))
 
-    def score(self, ms: _Candidate, active: QgsMapLayer | None) -> tuple[Any, ...]:
+    def score(self, ms: _LayerFacts, active: QgsMapLayer | None) -> tuple[Any, ...]:
         """Return how likely this is PAN of `ms`, as a tuple that sorts."""
         same_scene = bool(self.named and ms.named and self.named.scene == ms.named.scene)
         same_date = bool(self.named and ms.named and self.named.date and self.named.date == ms.named.date)
@@ -190,7 +190,7 @@ class _Candidate:
             *(self.overlap(ms), len(ms.layers)),
         )
 
-    def overlap(self, other: _Candidate) -> float:
+    def overlap(self, other: _LayerFacts) -> float:
         """Return the area that both cover over the larger of their areas."""
         shared = self.extent.intersect(other.extent)
         return 0.0 if shared.isEmpty() else shared.area() / max(self.extent.area(), other.extent.area())

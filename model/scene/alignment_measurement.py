@@ -97,7 +97,7 @@ def measure_alignment(
 
 
 @dataclass(frozen=True)
-class _Placement:
+class _Displacements:
     """Displacements of bands (2, bands) with their errors, and the coefficients of a field, in MS pixels."""
 
     bands: Matrix
@@ -107,7 +107,7 @@ class _Placement:
     field: Matrix
 
     @classmethod
-    def fit(cls, seen: BlockShifts, extent: Window, with_field: bool) -> _Placement:
+    def fit(cls, seen: BlockShifts, extent: Window, with_field: bool) -> _Displacements:
         """Fit bands and, on top, the field that they share; both twice, as each is measured without the other."""
         field, coefficients = np.zeros_like(seen.centres), np.zeros((2, 0))
         lattice: tuple[int, ...] = ()
@@ -173,18 +173,18 @@ class _Scene:
         self.templates = parallel_map(lambda w: _Template.of(w, transfer, self.side), windows)
         self.centres = np.concatenate([t.centres for t in self.templates], axis=1)
 
-    def place(self, with_field: bool) -> tuple[_Placement, BlockShifts]:
+    def place(self, with_field: bool) -> tuple[_Displacements, BlockShifts]:
         """Fit bands and field; returns them and the displacements of the blocks."""
         expected = np.zeros((len(self.windows), 2, len(self.windows[0].ms)))
         for _ in range(ROUNDS):
             seen = self._measure(expected)
-            state = _Placement.fit(seen, self.extent, with_field)
+            state = _Displacements.fit(seen, self.extent, with_field)
             before, expected = expected, np.stack([self._expect(w, state) for w in self.windows])
             if np.array_equal(before, expected):
                 break
         return state, seen
 
-    def _expect(self, window: PairWindow, state: _Placement) -> Matrix:
+    def _expect(self, window: PairWindow, state: _Displacements) -> Matrix:
         """Return where the bands are expected in the middle of a window (2, bands), in steps of GRAIN."""
         middle = np.array(window.ms_corner)[:, None] + np.array(window.ms_valid.shape)[:, None] / 2.0
         field = field_at(state.coefficients, state.lattice, middle, self.extent)
