@@ -100,7 +100,7 @@ class FusionPlan:
     engine: NetworkSetup
     form: OutputForm
     lowest: float | None  # values below it are clipped to it; None clips nothing
-    outputs: tuple[int, ...]  # place in the statistics of each band of the output; -1 for one without a valid pixel
+    outputs: tuple[int, ...]  # place in the statistics of each band of the output; -1 where no pixel is valid
     offsets: tuple[float, ...]  # subtracted from each band as it is read
     work: WorkPlan  # tiles, and how many at once; windows that start at tiles' corners give the bytes of the whole
     plausible: PlausibleRange  # the range of values, as they are read

@@ -140,7 +140,9 @@ def _read_content(item: _Item, check: Callable[[], None]) -> dict[str, Any] | No
             return None
         raise InputError(f"{public_name(item.place)} is not a STAC item ({error}). Give the address of one.") from error
     if several > 1:
-        raise InputError(f"{public_name(item.place)} lists {several:,} STAC items. Save one to a file and choose that.")
+        raise InputError(
+            f"{public_name(item.place)} lists {several:,} STAC items. Save an item as a file, and choose that."
+        )
     return dict(content)
 
 

@@ -126,7 +126,7 @@ def test_search_results_of_stac_hold_their_item(tmp_path, four_band_pair, count)
         np.testing.assert_array_equal(load_image(result.runs[0].output).shape, (4, 160, 192))
     else:
         sentence = refusal(item, tmp_path / "out")
-        assert "lists 2 STAC items. Save one to a file and choose that." in sentence
+        assert "lists 2 STAC items. Save an item as a file, and choose that." in sentence
 
 
 def test_images_next_to_metadata_that_are_refused_stay_refused(tmp_path, four_band_pair):
