@@ -35,6 +35,7 @@ AUXILIARY_FILE = re.compile(rf"(?:^|[_\-. ]){AUXILIARY}(?:[_\-. ]|$)", re.IGNORE
 AUXILIARY_FOLDER = re.compile(
     rf"^{AUXILIARY}$|(?:^|[_\-. ])(?!snow|cloud|roi|gm|dem){AUXILIARY}(?:[_\-. ]|$)", re.IGNORECASE
 )
+DATED = re.compile(r"\d{6}")  # In names that one image alone has, unlike IMAGERY.TIF.
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".aria2", ".filepart", ".tmp")  # Endings of downloads.
 
 
@@ -61,7 +62,8 @@ class Listing:
     def find_next_to(self, file: str, name: str) -> str | None:
         """Return the file of this name in the folder of `file`, whatever its capitals; None if it is missing.
 
-        Of images, the only one with it inside a longer name is found too (tools add "clip"), or in another folder.
+        Of images, the only one with it inside a longer name is found too (tools add "clip"), or in another folder if
+        its digits tell it from images of other scenes.
         """
         wanted = PurePosixPath(file).parent / name.replace("\\", "/")
         exact = self._by_lower_case.get(wanted.as_posix().lower())
@@ -70,7 +72,7 @@ class Listing:
         inside = rf"(?<![a-z0-9]){re.escape(wanted.stem.lower())}(?![a-z0-9])[^/]*$"
         similar = [f for f in self.images if wanted.stem.lower() in f.lower()]
         longer = [f for f in similar if PurePosixPath(f).parent == wanted.parent and re.search(inside, f.lower())]
-        elsewhere = [f for f in similar if f"/{f}".lower().endswith(f"/{wanted.name.lower()}")]
+        elsewhere = [f for f in similar if f"/{f}".lower().endswith(f"/{wanted.name.lower()}") and DATED.search(name)]
         return next((some[0] for some in (longer, elsewhere) if len(some) == 1), None)
 
     @functools.cached_property

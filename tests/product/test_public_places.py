@@ -13,6 +13,7 @@ from helpers.products import cut, named, only_product, packed, pair_for, refusal
 from helpers.scenes import load_image
 from helpers.stac import asset, write_item
 from osgeo import gdal
+from otfm_pansharpen.model.product.listing import Listing
 
 
 def without_metadata(folder):
@@ -172,3 +173,10 @@ def test_one_archive_per_band_names_the_cure(tmp_path, four_band_pair):
         packed(folder, tmp_path / "in" / f"{file.stem}.zip")
     assert "Unpack archives of single bands into one folder." in refusal(tmp_path / "in", tmp_path / "out")
     assert len(only_product(tmp_path / "files").ms.bands) == 4
+
+
+@pytest.mark.parametrize(("name", "found"), [("IMAGERY.TIF", None), ("IMG_20200701.TIF", "other/IMG_20200701.TIF")])
+def test_images_of_other_folders_are_found_by_dated_names_only(name, found):
+    """A missing IMAGERY.TIF of one SPOT scene is not that of the scene next to it."""
+    listing = Listing("/data", ("scene/METADATA.DIM", f"other/{name}"), lambda: None)
+    assert listing.find_next_to("scene/METADATA.DIM", name) == found
